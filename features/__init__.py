@@ -1,0 +1,1 @@
+"""What was known of a lead, and when. Pure: no files, clock, MLflow or CRM."""

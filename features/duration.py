@@ -1,0 +1,48 @@
+"""Lengths of time as people write them: ``6h``, ``30d``, ``2w``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PATTERN = re.compile(r"(\d+)([mhdw])")
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a length of time.
+
+    >>> parse_duration("36h")
+    datetime.timedelta(days=1, seconds=43200)
+
+    Raises ValueError where the text is no whole number followed by m, h, d or w.
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r} is no length of time; write a whole number and a unit, as in '6h', '30d', '2w'")
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than any time that can be counted; write fewer days") from error
+
+
+def format_duration(length: timedelta) -> str:
+    """Write a length of time in its largest whole unit of days, hours or minutes.
+
+    >>> format_duration(timedelta(hours=48)), format_duration(timedelta(hours=36))
+    ('2d', '36h')
+    """
+    for unit, size in (("d", DAY), ("h", HOUR)):
+        if length and length % size == timedelta(0):
+            return f"{length // size}{unit}"
+    return f"{length // timedelta(minutes=1)}m"
+
+
+def microseconds(length: timedelta) -> int:
+    """Give the length as a whole number of microseconds, the unit of every time in the project."""
+    return length // timedelta(microseconds=1)

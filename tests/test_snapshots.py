@@ -1,0 +1,272 @@
+"""Episodes, moments, labels and parts: tables small enough to check by eye."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import features.snapshots as module
+from features.errors import NotEnoughDataError
+from features.snapshots import (
+    AgePolicy,
+    CalendarPolicy,
+    EventPolicy,
+    Policy,
+    Split,
+    assign_labels,
+    assign_parts,
+    find_episodes,
+    take_snapshots,
+    take_snapshots_at,
+)
+
+DAY = timedelta(days=1)
+CODES = {"won": 1, "lost": 2, "form": 3}
+START, END = datetime(2026, 1, 1), datetime(2026, 6, 30, 12)
+NO_EVENTS = pd.DataFrame({"lead_id": [], "known_at": pd.to_datetime([]), "event_type": []})
+
+
+def leads(text: str) -> pd.DataFrame:
+    rows = [line.split(maxsplit=1) for line in text.strip().splitlines()]
+    frame = pd.DataFrame(rows, columns=["lead_id", "created_at"], index=range(100, 100 + len(rows)))
+    return frame.assign(created_at=pd.to_datetime(frame["created_at"]).astype("datetime64[us]"))
+
+
+def events(text: str) -> pd.DataFrame:
+    """Read ``lead | occurred_at | type | known_at``; known as it occurred where the last is not given."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines() if line.strip()]
+    frame = pd.DataFrame(
+        {
+            "lead_id": [row[0] for row in rows],
+            "occurred_at": pd.to_datetime([row[1] for row in rows], format="ISO8601").astype("datetime64[us]"),
+            "known_at": pd.to_datetime([row[3] if len(row) > 3 else row[1] for row in rows], format="ISO8601").astype(
+                "datetime64[us]"
+            ),
+            "code": [CODES[row[2]] for row in rows],
+        },
+        index=[7] * len(rows),
+    )
+    return frame.sort_values(["lead_id", "occurred_at"], kind="stable")
+
+
+def table(frame: pd.DataFrame, *columns: str) -> str:
+    """Write columns as text, a line a row."""
+    return "\n".join(
+        " | ".join(
+            "-" if pd.isna(value) else f"{value:%m-%d %H:%M}" if hasattr(value, "hour") else str(value) for value in row
+        )
+        for row in frame[list(columns)].itertuples(index=False)
+    )
+
+
+def test_the_worked_example_of_the_docstring() -> None:
+    episodes = find_episodes(
+        leads("A 2026-03-02 09:00"),
+        events("A | 2026-03-20 | lost\nA | 2026-05-25 10:00 | form\nA | 2026-06-10 | won"),
+        30 * DAY,
+    )
+    assert table(episodes, "episode", "started_at", "outcome", "outcome_at") == (
+        "1 | 03-02 09:00 | lost | 03-20 00:00\n2 | 05-25 10:00 | converted | 06-10 00:00"
+    )
+    snapshots = take_snapshots(episodes, NO_EVENTS, [AgePolicy((7 * DAY,)), CalendarPolicy("monthly")], END, None)
+    labelled = assign_labels(snapshots, 30 * DAY, timedelta(0), END)
+    assert table(labelled, "as_of", "trigger", "episode", "outcome", "label", "unlabelled") == (
+        "03-09 09:00 | 7d | 1 | lost | False | -\n"
+        "06-01 00:00 | monthly | 2 | converted | - | immature\n"
+        "06-01 10:00 | 7d | 2 | converted | - | immature"
+    )
+    assert set(labelled["observed_until"]) == {pd.Timestamp(END)}
+
+
+def test_episodes_end_with_an_outcome_and_reopen_only_after_a_loss_and_the_pause() -> None:
+    episodes = find_episodes(
+        leads("A 2026-01-01\nB 2026-01-01\nC 2026-01-01\nD 2026-01-01\nE 2026-02-01"),
+        events(
+            """
+            A | 2026-01-05 | form
+            A | 2026-01-10 | lost
+            A | 2026-01-20 | form
+            A | 2026-02-09 | form | 2026-02-20
+            A | 2026-03-01 | lost | 2026-03-05
+            A | 2026-03-02 | won
+            B | 2026-01-10 | won
+            B | 2026-06-01 | form
+            D | 2026-01-10 | lost
+            D | 2026-01-11 | won
+            D | 2026-02-10 | form
+            E | 2026-01-15 | won
+            X | 2026-01-15 | won
+            """
+        ),
+        30 * DAY,
+    )
+    assert table(
+        episodes, "lead_id", "episode", "started_at", "start_known_at", "outcome", "outcome_at", "outcome_known_at"
+    ) == (
+        "A | 1 | 01-01 00:00 | 01-01 00:00 | lost | 01-10 00:00 | 01-10 00:00\n"
+        "A | 2 | 02-09 00:00 | 02-20 00:00 | lost | 03-01 00:00 | 03-05 00:00\n"
+        "B | 1 | 01-01 00:00 | 01-01 00:00 | converted | 01-10 00:00 | 01-10 00:00\n"
+        "C | 1 | 01-01 00:00 | 01-01 00:00 | - | - | -\n"
+        "D | 1 | 01-01 00:00 | 01-01 00:00 | lost | 01-10 00:00 | 01-10 00:00\n"
+        "D | 2 | 02-10 00:00 | 02-10 00:00 | - | - | -\n"
+        # converted before its creation: an episode that never was open
+        "E | 1 | 02-01 00:00 | 02-01 00:00 | converted | 01-15 00:00 | 01-15 00:00"
+    )
+    assert take_snapshots_at(episodes[episodes["lead_id"] == "E"], datetime(2026, 2, 2)).empty
+
+
+def test_a_lead_is_open_from_after_its_start_until_its_end_is_known() -> None:
+    episodes = find_episodes(leads("A 2026-03-01"), events("A | 2026-03-10 | won | 2026-03-12"), 30 * DAY)
+
+    def is_open(moment: datetime) -> bool:
+        return len(take_snapshots_at(episodes, moment)) == 1
+
+    microsecond = timedelta(microseconds=1)
+    assert not is_open(datetime(2026, 3, 1))
+    assert is_open(datetime(2026, 3, 1) + microsecond)
+    assert is_open(datetime(2026, 3, 12))
+    assert not is_open(datetime(2026, 3, 12) + microsecond)
+
+
+def test_policies_mix_and_a_moment_asked_for_twice_counts_once() -> None:
+    episodes = find_episodes(leads("A 2026-03-02 00:00\nB 2026-03-04 10:00"), events("B | 2026-03-10 | lost"), 30 * DAY)
+    triggers = pd.DataFrame(
+        {
+            "lead_id": ["A", "A", "B", "B", "X"],
+            "known_at": pd.to_datetime(
+                ["2026-03-03 10:00", "2026-03-03 10:00", "2026-03-05 00:00", "2026-03-11 00:00", "2026-03-05 00:00"]
+            ),
+            "event_type": ["quote", "quote", "other", "quote", "quote"],
+        }
+    )
+    policies: list[Policy] = [CalendarPolicy("monday"), AgePolicy((7 * DAY, timedelta(hours=1))), EventPolicy("quote")]
+    snapshots = take_snapshots(episodes, triggers, policies, datetime(2026, 3, 16), None)
+    assert table(snapshots, "lead_id", "as_of", "trigger") == (
+        "A | 03-02 01:00 | 1h\n"
+        "A | 03-03 10:00 | quote\n"
+        "A | 03-09 00:00 | monday\n"
+        "A | 03-16 00:00 | monday\n"
+        "B | 03-04 11:00 | 1h\n"
+        "B | 03-09 00:00 | monday"
+    )
+    assert snapshots["as_of"].iloc[1] == pd.Timestamp("2026-03-03 10:00:00.000001")
+    later = take_snapshots(episodes, triggers, policies, datetime(2026, 3, 16), datetime(2026, 3, 9))
+    assert later["as_of"].min() == pd.Timestamp("2026-03-09")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "outcome_at", "label", "unlabelled"),
+    [
+        ("converted", "2026-03-01", True, None),
+        ("converted", "2026-03-30 23:59:59.999999", True, None),
+        ("converted", "2026-03-31", False, None),
+        ("lost", "2026-03-05", False, None),
+        (None, None, False, None),
+        ("converted", "2026-02-28 23:59:59.999999", None, "ended"),
+        ("lost", "2026-02-01", None, "ended"),
+    ],
+)
+def test_the_label_looks_into_as_of_to_horizon(
+    outcome: str | None, outcome_at: str | None, label: bool | None, unlabelled: str | None
+) -> None:
+    snapshot = pd.DataFrame(
+        {
+            "as_of": pd.to_datetime(["2026-03-01"]),
+            "outcome": pd.array([outcome], dtype="str"),
+            "outcome_at": pd.to_datetime([outcome_at]).astype("datetime64[us]"),
+        }
+    )
+    row = assign_labels(snapshot, 30 * DAY, timedelta(0), datetime(2026, 3, 31)).iloc[0]
+    assert (None if pd.isna(row["label"]) else row["label"]) == label
+    assert (None if pd.isna(row["unlabelled"]) else row["unlabelled"]) == unlabelled
+    # one microsecond less of observation, or a delay of the outcomes, and there is no label at all
+    for until, delay in ((datetime(2026, 3, 30, 23, 59, 59, 999999), timedelta(0)), (datetime(2026, 3, 31), DAY)):
+        assert pd.isna(assign_labels(snapshot, 30 * DAY, delay, until)["label"].iloc[0])
+
+
+def labelled(days: list[int], horizon: timedelta) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"lead_id": [f"L{day}" for day in days], "as_of": pd.Timestamp("2026-01-01") + pd.to_timedelta(days, unit="D")}
+    )
+    frame = frame.assign(outcome=pd.array([None] * len(days), dtype="str"), outcome_at=pd.NaT)
+    return assign_labels(frame.astype({"outcome_at": "datetime64[us]"}), horizon, timedelta(0), datetime(2026, 4, 11))
+
+
+def test_parts_follow_time_with_a_gap_of_one_horizon() -> None:
+    # 100 days, the last 10 of them immature; of the 90 labelled, the last 30 are the test part: from day 60 on
+    frame = assign_parts(labelled(list(range(100)), 10 * DAY), 10 * DAY, timedelta(0), Split(0.2, 0.2, 1 / 3))
+    days = frame.groupby("part")["lead_id"].agg(["first", "last"])
+    assert days.loc["test"].tolist() == ["L60", "L90"]
+    assert days.loc["gap"].tolist() == ["L51", "L59"]
+    assert days.loc["calibration"].tolist() == ["L40", "L50"]
+    assert days.loc["early_stopping"].tolist() == ["L30", "L39"]
+    assert days.loc["fit"].tolist() == ["L0", "L29"]
+    assert frame["part"].isna().sum() == 9
+
+
+def test_the_gap_grows_with_the_delay_of_outcomes() -> None:
+    frame = labelled(list(range(100)), 10 * DAY)
+    parted = assign_parts(frame, 10 * DAY, 5 * DAY, Split(0.2, 0.2, 1 / 3))
+    assert (parted["part"] == "gap").sum() == 14
+
+
+@given(
+    st.lists(st.integers(0, 100), min_size=1, max_size=60),
+    st.integers(1, 40),
+    st.tuples(st.floats(0.05, 0.4), st.floats(0.05, 0.4), st.floats(0.05, 0.6)),
+)
+@settings(deadline=None)
+def test_no_label_before_the_gap_looks_into_the_test_part(
+    days: list[int], horizon: int, shares: tuple[float, ...]
+) -> None:
+    frame = labelled(days, horizon * DAY)
+    try:
+        parted = assign_parts(frame, horizon * DAY, timedelta(0), Split(*shares))
+    except NotEnoughDataError as error:
+        assert "snapshots" in str(error)
+        return
+    bounds = parted.groupby("part")["as_of"].agg(["min", "max"])
+    assert (
+        bounds.loc[["fit", "early_stopping", "calibration"], "max"] + horizon * DAY <= bounds.loc["test", "min"]
+    ).all()
+    assert bounds.loc["fit", "max"] < bounds.loc["early_stopping", "min"]
+    assert bounds.loc["early_stopping", "max"] < bounds.loc["calibration", "min"]
+    assert parted["part"].isna().equals(parted["label"].isna())
+
+
+def test_a_log_shorter_than_the_horizon_says_what_to_do() -> None:
+    with pytest.raises(NotEnoughDataError, match="shorten snapshots.horizon"):
+        assign_parts(labelled([95, 96], 30 * DAY), 30 * DAY, timedelta(0), Split(0.2, 0.2, 0.2))
+    with pytest.raises(NotEnoughDataError, match="can't be split"):
+        assign_parts(labelled([60, 61, 62], 30 * DAY), 30 * DAY, timedelta(0), Split(0.2, 0.2, 0.2))
+
+
+drawn_events = st.lists(
+    st.tuples(st.sampled_from("AB"), st.integers(0, 20), st.sampled_from(sorted(CODES)), st.integers(0, 3)), max_size=12
+)
+
+
+@given(drawn_events, st.integers(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_the_compiled_walk_over_episodes_equals_the_uncompiled(
+    drawn: list[tuple[str, int, str, int]], pause: int
+) -> None:
+    lines = "\n".join(
+        f"{lead} | {START + day * DAY} | {kind} | {START + (day + late) * DAY}" for lead, day, kind, late in drawn
+    )
+    known = leads("A 2026-01-01\nB 2026-01-03")
+    compiled = find_episodes(known, events(lines), pause * DAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_walk", module._walk.py_func)  # noqa: SLF001 - the same function, uncompiled
+        assert compiled.equals(find_episodes(known, events(lines), pause * DAY))
+    # an episode begins where the last one was lost, after the pause; a conversion is the end of all
+    for _, own in compiled.groupby("lead_id"):
+        assert own["episode"].tolist() == list(range(1, len(own) + 1))
+        assert set(own["outcome"].iloc[:-1]) <= {"lost"}
+        gaps = own["started_at"].to_numpy()[1:] - own["outcome_at"].to_numpy()[:-1]
+        assert (gaps >= np.timedelta64(pause, "D")).all()
