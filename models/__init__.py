@@ -1,0 +1,1 @@
+"""How we learn and decide. Pure: frames in, frames and figures out."""

@@ -1,0 +1,237 @@
+"""The model as data: three files of text, and the calibrated probabilities that follow from them.
+
+========================  ==================================================================
+``booster.txt``           the trees, in LightGBM's own text format, without its settings
+``calibrator.json``       from the trees' log-odds to a probability
+``manifest.json``         the columns in their order, the levels of each category, and
+                          whatever else says how the model came about
+========================  ==================================================================
+
+This very file also travels inside the logged MLflow model, as its loader, where the rest of the
+project is not installed: it imports lightgbm, numpy and pandas, and nothing else that is not Python's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import lightgbm
+    from numpy.typing import NDArray
+
+BOOSTER_FILE = "booster.txt"
+CALIBRATOR_FILE = "calibrator.json"
+MANIFEST_FILE = "manifest.json"
+
+# Where `exp` and `1 / (1 + exp)` still tell neighbours apart: beyond it a probability would round to 0 or 1.
+LARGEST_LOG_ODDS = 34.0
+
+
+class ArtefactError(ValueError):
+    """The files are no model, or a frame lacks what the model reads."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Trees, calibrator and manifest. `booster_text` is LightGBM's text as `without_settings` leaves it."""
+
+    booster_text: str
+    calibrator: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns the trees read, in their order."""
+        return list(self.manifest["columns"])
+
+    @property
+    def categories(self) -> dict[str, list[str]]:
+        """The levels kept of each category column."""
+        return dict(self.manifest["categories"])
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The trees, ready to predict on what `encode` returns."""
+        import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
+
+        return lightgbm.Booster(model_str=self.booster_text)
+
+    @property
+    def version(self) -> str:
+        """SHA-256, in hexadecimal, of the three files.
+
+        They are taken in the order booster, calibrator, manifest, each preceded by its length in bytes (eight
+        bytes, big-endian), so that no byte can move from one file to the next unnoticed.
+        """
+        digest = hashlib.sha256()
+        for content in self._files().values():
+            digest.update(len(content).to_bytes(8, "big"))
+            digest.update(content)
+        return digest.hexdigest()
+
+    def save(self, folder: Path | str) -> None:
+        """Write the three files, the same bytes for the same model; the folder is made if it is missing."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in self._files().items():
+            (target / name).write_bytes(content)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Model:
+        """Read the three files.
+
+        Raises `ArtefactError` where one is missing or cannot be read.
+        """
+        source = Path(folder)
+        texts = {name: _read(source / name) for name in (BOOSTER_FILE, CALIBRATOR_FILE, MANIFEST_FILE)}
+        return cls(
+            booster_text=texts[BOOSTER_FILE],
+            calibrator=_parse(source / CALIBRATOR_FILE, texts[CALIBRATOR_FILE], required={"method"}),
+            manifest=_parse(source / MANIFEST_FILE, texts[MANIFEST_FILE], required={"columns", "categories"}),
+        )
+
+    def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Log-odds as the trees add them up, before calibration: shape (n,)."""
+        return self._ask_trees(frame, raw_score=True)
+
+    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities, strictly between 0 and 1: shape (n,).
+
+        `params` is there because MLflow may hand it over; there is nothing to set.
+        """
+        if params:
+            raise ArtefactError(f"the model takes no parameters, but was given {sorted(params)}: leave them out.")
+        return calibrate(self.calibrator, self.raw_score(frame))
+
+    def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Say what each column adds to the log-odds of each row (TreeSHAP): shape (n, columns + 1).
+
+        The last column is the model's average; each row sums to its `raw_score`.
+        """
+        return self._ask_trees(frame, pred_contrib=True)
+
+    def _ask_trees(self, frame: pd.DataFrame, **question: bool) -> NDArray[np.float64]:
+        matrix = encode(frame, self.columns, self.categories)
+        if not len(matrix):  # LightGBM refuses a matrix without rows
+            return np.empty((0, matrix.shape[1] + 1) if "pred_contrib" in question else 0)
+        return np.asarray(self.booster.predict(matrix, **question), dtype=np.float64)
+
+    def _files(self) -> dict[str, bytes]:
+        return {
+            BOOSTER_FILE: self.booster_text.encode(),
+            CALIBRATOR_FILE: _canonical(self.calibrator),
+            MANIFEST_FILE: _canonical(self.manifest),
+        }
+
+
+def encode(frame: pd.DataFrame, columns: Sequence[str], categories: Mapping[str, Sequence[str]]) -> NDArray[np.float64]:
+    """Turn a frame into the numbers the trees read: shape (n, len(columns)).
+
+    Columns are picked by name: LightGBM goes by position alone and would not notice another order. Other columns
+    are ignored. Numbers are cast to float64. In a category column the i-th level becomes i + 1, any other text 0
+    ("other"). What is missing becomes NaN.
+
+    Raises `ArtefactError` where a column is missing, or is neither a number nor a category.
+
+    >>> frame = pd.DataFrame({"source": ["web", None, "fax"], "clicks": [3, None, 1]})
+    >>> encode(frame, ["clicks", "source"], {"source": ["mail", "web"]})
+    array([[ 3.,  2.],
+           [nan, nan],
+           [ 1.,  0.]])
+    """
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ArtefactError(
+            f"the model reads {len(columns)} columns, of which the frame lacks {', '.join(map(repr, missing))}:"
+            " make the frame with the features that the model was trained on."
+        )
+    matrix = np.empty((len(frame), len(columns)), dtype=np.float64)
+    for position, column in enumerate(columns):
+        values = frame[column]
+        matrix[:, position] = _codes(values, categories[column]) if column in categories else _numbers(values)
+    return matrix
+
+
+def calibrate(calibrator: Mapping[str, Any], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities, shape (n,), for log-odds of shape (n,): never 0 or 1, and in the order of the log-odds.
+
+    ``sigmoid``   1 / (1 + exp(-(slope * raw + intercept)))
+    ``isotonic``  the straight lines between the points (`raw`, `rate`), level beyond the ends, mixed with the
+                  share `blend` of the sigmoid, so that nothing is level.
+    """
+    log_odds = calibrator["slope"] * raw + calibrator["intercept"]
+    sigmoid = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)))
+    if calibrator["method"] == "sigmoid":
+        return np.asarray(sigmoid, dtype=np.float64)
+    if calibrator["method"] == "isotonic":
+        steps = np.interp(raw, calibrator["raw"], calibrator["rate"])
+        return np.asarray(steps + calibrator["blend"] * (sigmoid - steps), dtype=np.float64)
+    raise ArtefactError(f"the calibrator's method {calibrator['method']!r} is unknown: known are isotonic, sigmoid.")
+
+
+def without_settings(booster_text: str) -> str:
+    """LightGBM's text of a model without what does not change a prediction, as the number of threads.
+
+    Raises `ArtefactError` where the text does not look like a model of LightGBM's.
+    """
+    trees, mark, _ = booster_text.partition("\nparameters:\n")
+    if not mark:
+        raise ArtefactError("the text of the trees has no part 'parameters:': this is another version of LightGBM.")
+    return trees
+
+
+def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    try:
+        numbers: NDArray[np.float64] = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ArtefactError(
+            f"the column {values.name!r} must hold numbers, but its type is {values.dtype} ({error})."
+        ) from error
+    return numbers
+
+
+def _codes(values: pd.Series, levels: Sequence[str]) -> NDArray[np.float64]:
+    # Each distinct text is looked up once, however many rows share it.
+    positions, distinct = pd.factorize(values)
+    codes = pd.Index(levels, dtype=object).get_indexer(pd.Index(distinct, dtype=object)) + 1.0
+    encoded: NDArray[np.float64] = np.append(codes, np.nan)[positions]  # what is missing has position -1: the last
+    return encoded
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    # Python writes the shortest text that reads back as the same float: nothing is lost on the way.
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtefactError(
+            f"{path} cannot be read ({error}): train the model again, or restore its folder."
+        ) from error
+
+
+def _parse(path: Path, text: str, *, required: set[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArtefactError(f"{path} is broken ({error}): train the model again, or restore it.") from error
+    if not isinstance(content, dict) or not required <= content.keys():
+        raise ArtefactError(f"{path} lacks {', '.join(sorted(required))}: train the model again, or restore it.")
+    return content
+
+
+def _load_pyfunc(path: str) -> Model:
+    """Load the model from its folder: MLflow calls it by this name."""
+    return Model.load(path)

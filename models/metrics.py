@@ -1,0 +1,302 @@
+"""How good probabilities are: ranking, calibration and lift, each with an interval over leads.
+
+Everything here is computed from blocks of rows with equal probability, best first: a block's rows are in no order,
+so no figure depends on the order of the input. A block may weigh anything, which is what the bootstrap needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from features.errors import NotEnoughDataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    FloatArray = NDArray[np.float64]
+
+SHARES = (1, 5, 10, 20)
+BINS = 10
+LEVEL = 0.95
+
+# Beyond it the logarithm of a probability says more about rounding than about the model.
+SMALLEST_PROBABILITY = 1e-15
+NEWTON_STEPS = 50
+# What is left to go after a step is about its square: a millionth here, far below the width of any interval.
+NEWTON_TOLERANCE = 1e-3
+# Relative to its largest value: below it slope and intercept can't be told apart.
+SMALLEST_DETERMINANT = 1e-10
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; NaN where it can't be said."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ByChance:
+    """The calibration error that a perfectly calibrated model shows by chance."""
+
+    mean: float
+    quantile_95: float
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Rows with equal probability, highest first; all arrays have the shape (blocks,)."""
+
+    probability: FloatArray
+    rows: FloatArray
+    conversions: FloatArray
+
+    @classmethod
+    def of(cls, labels: ArrayLike, probabilities: ArrayLike) -> Blocks:
+        """Group `labels` of 0 and 1 by `probabilities`, both of shape (n,)."""
+        return _Ranking(labels, probabilities).blocks()
+
+    @cached_property
+    def contacted(self) -> FloatArray:
+        """Rows in this block and all above it."""
+        return np.cumsum(self.rows)
+
+    @cached_property
+    def converted(self) -> FloatArray:
+        """Conversions in this block and all above it."""
+        return np.cumsum(self.conversions)
+
+    def captured(self, shares: ArrayLike) -> FloatArray:
+        """Conversions among the best `shares` of the rows, in the shape of `shares`.
+
+        Where the cut falls within a block it is the expected number over all orders of the block.
+        """
+        contacted = np.concatenate([[0.0], self.contacted])
+        converted = np.concatenate([[0.0], self.converted])
+        return np.asarray(np.interp(np.asarray(shares) * contacted[-1], contacted, converted), dtype=np.float64)
+
+    def bins(self) -> NDArray[np.int64]:
+        """Which of ten bins of equal mass each block belongs to, the lowest probabilities in bin 0: shape (blocks,).
+
+        A block is never divided: it goes where its middle falls.
+        """
+        middle_from_below = self.contacted[-1] - self.contacted + self.rows / 2.0
+        bins: NDArray[np.int64] = np.minimum(BINS / self.contacted[-1] * middle_from_below, BINS - 1).astype(np.int64)
+        return bins
+
+
+class _Ranking:
+    """Rows sorted once, with what depends on the probabilities alone, so that a replicate only weighs."""
+
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike) -> None:
+        outcomes, scores = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+        if outcomes.shape != scores.shape or outcomes.ndim != 1 or not outcomes.size:
+            raise ValueError(f"labels {outcomes.shape} and probabilities {scores.shape} must be of one shape (n,)")
+        if not np.isin(outcomes, (0.0, 1.0)).all() or not ((scores >= 0.0) & (scores <= 1.0)).all():
+            raise ValueError("labels must be 0 or 1, probabilities between 0 and 1, and none missing")
+        self.order = np.argsort(-scores, kind="stable")
+        self.labels = outcomes[self.order]
+        scores = scores[self.order]
+        self.starts = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
+        self.probability = scores[self.starts]
+        clipped = np.clip(self.probability, SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY)
+        self.log_miss = np.log1p(-clipped)
+        self.log_odds = np.log(clipped) - self.log_miss
+
+    def blocks(self, weights: FloatArray | None = None) -> Blocks:
+        """Weigh the rows, `weights` in the ranking's own order."""
+        weights = np.ones(len(self.labels)) if weights is None else weights
+        return Blocks(
+            probability=self.probability,
+            rows=np.add.reduceat(weights, self.starts),
+            conversions=np.add.reduceat(weights * self.labels, self.starts),
+        )
+
+    def figures(self, blocks: Blocks, *, start: _Line | None) -> dict[str, float]:
+        """All figures of these blocks, NaN where one doesn't exist; `start` is near their line of recalibration."""
+        rows, conversions = float(blocks.contacted[-1]), float(blocks.converted[-1])
+        base_rate = conversions / rows
+        log_likelihood = np.dot(blocks.conversions, self.log_odds) + np.dot(blocks.rows, self.log_miss)
+        misses = blocks.rows - blocks.conversions
+        squares = np.dot(blocks.conversions, (1.0 - self.probability) ** 2) + np.dot(misses, self.probability**2)
+        precision = blocks.captured([share / 100.0 for share in SHARES]) / [rows * share / 100.0 for share in SHARES]
+        return {
+            "base_rate": base_rate,
+            "roc_auc": _roc_auc(blocks),
+            "average_precision": _average_precision(blocks),
+            "log_loss": -float(log_likelihood) / rows,
+            "brier": float(squares) / rows,
+            "calibration_error": _calibration_error(blocks),
+            "calibration_slope": _recalibrate(blocks, self.log_odds, start=start).slope,
+            "calibration_intercept": _calibration_intercept(blocks, self.log_odds),
+            **{f"precision_at_{share}": float(value) for share, value in zip(SHARES, precision, strict=True)},
+            **{
+                f"lift_at_{share}": float(value) / base_rate if base_rate else np.nan
+                for share, value in zip(SHARES, precision, strict=True)
+            },
+        }
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Log-odds that a recalibration would give, as a line over those that were given."""
+
+    intercept: float
+    slope: float
+
+
+def evaluate(
+    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int = 500, seed: int
+) -> dict[str, Estimate]:
+    """All figures of a test slice: `labels` of 0 and 1, `probabilities` and the rows' `leads`, each of shape (n,).
+
+    =========================  =====================================================================
+    base_rate                  share of rows that convert
+    roc_auc                    chance that a converting row stands above another; ties count a half
+    average_precision          precision averaged over the steps of recall
+    log_loss, brier            mean logarithmic and squared error
+    calibration_error          mean difference of probability and rate over ten bins of equal mass
+    calibration_slope          of a logistic regression of the label on the log-odds: 1 is right, less is overconfident
+    calibration_intercept      of the same with the slope held at 1: 0 is right, below it promises too much
+    precision_at_K             share that converts among the best K % of the rows (1, 5, 10, 20)
+    lift_at_K                  the same as a multiple of the base rate
+    =========================  =====================================================================
+
+    The intervals are percentiles of a bootstrap that draws leads, with all their rows, with replacement (Field &
+    Welsh 2007): rows of one lead are no independent witnesses. A draw in which a figure doesn't exist (ranking with
+    only one class, a slope where a threshold separates the classes) doesn't count for that figure; NaN where no draw is
+    left. Drawing adds noise, which only ever raises a calibration error: an interval is widened to hold its own value.
+
+    Raises `NotEnoughDataError` where the labels don't hold both classes.
+    """
+    outcomes = np.asarray(labels, dtype=np.float64)
+    if not outcomes.size or (outcomes == outcomes[0]).all():
+        raise NotEnoughDataError(
+            f"{np.count_nonzero(outcomes)} of the {outcomes.size} rows of the test slice convert: without both kinds of"
+            " outcome nothing can be measured. A longer test slice, a longer log or a shorter horizon may help."
+        )
+    ranking = _Ranking(outcomes, probabilities)
+    lead_of_row, distinct = pd.factorize(np.asarray(leads))
+    if lead_of_row.shape != ranking.labels.shape:
+        raise ValueError(f"{len(lead_of_row)} leads for {len(ranking.labels)} labels")
+    lead_of_row = lead_of_row[ranking.order]
+    whole = ranking.blocks()
+    line = _recalibrate(whole, ranking.log_odds, start=None)
+    generator = np.random.default_rng(seed)
+    draws = []
+    for _ in range(replicates):
+        drawn = generator.integers(len(distinct), size=len(distinct))
+        weights = np.bincount(drawn, minlength=len(distinct)).astype(np.float64)[lead_of_row]
+        draws.append(ranking.figures(ranking.blocks(weights), start=line))
+    return {
+        name: _estimate(value, np.array([draw[name] for draw in draws]))
+        for name, value in ranking.figures(whole, start=line).items()
+    }
+
+
+def calibration_error_by_chance(
+    probabilities: ArrayLike, leads: ArrayLike | None = None, *, replicates: int = 500, seed: int
+) -> ByChance:
+    """Say what calibration error would be seen if each probability, of shape (n,), were exactly right.
+
+    Labels are drawn from the probabilities. Without `leads` every row is drawn by itself; with `leads`, of shape
+    (n,), one draw decides all rows of a lead. Real outcomes lie between the two, and so does the error by chance.
+    """
+    scores = np.asarray(probabilities, dtype=np.float64)
+    ranking = _Ranking(np.zeros(len(scores)), scores)
+    blocks = ranking.blocks()
+    bin_of_row = np.repeat(blocks.bins(), blocks.rows.astype(np.int64))
+    scores = scores[ranking.order]
+    expected = np.bincount(bin_of_row, weights=scores, minlength=BINS)
+    lead_of_row = np.arange(len(scores)) if leads is None else pd.factorize(np.asarray(leads))[0][ranking.order]
+    generator = np.random.default_rng(seed)
+    errors = np.empty(replicates)
+    for replicate in range(replicates):
+        converts = generator.random(lead_of_row.max() + 1)[lead_of_row] < scores
+        observed = np.bincount(bin_of_row, weights=converts, minlength=BINS)
+        errors[replicate] = np.abs(observed - expected).sum() / len(scores)
+    return ByChance(mean=float(errors.mean()), quantile_95=float(np.quantile(errors, 0.95)))
+
+
+def _roc_auc(blocks: Blocks) -> float:
+    misses = blocks.rows - blocks.conversions
+    misses_below = np.sum(misses) - (blocks.contacted - blocks.converted)
+    pairs = float(misses.sum() * blocks.converted[-1])
+    return float(np.dot(blocks.conversions, misses_below + misses / 2.0)) / pairs if pairs else np.nan
+
+
+def _average_precision(blocks: Blocks) -> float:
+    if not blocks.converted[-1]:
+        return np.nan
+    contacted = np.maximum(blocks.contacted, 1e-300)  # nothing may have been drawn at the top
+    return float(np.dot(blocks.conversions, blocks.converted / contacted) / blocks.converted[-1])
+
+
+def _calibration_error(blocks: Blocks) -> float:
+    excess = np.bincount(blocks.bins(), weights=blocks.rows * blocks.probability - blocks.conversions)
+    return float(np.abs(excess).sum() / blocks.contacted[-1])
+
+
+def _recalibrate(blocks: Blocks, log_odds: FloatArray, *, start: _Line | None) -> _Line:
+    """Fit the logistic regression of the label on the log-odds (Cox 1958) by Newton's method.
+
+    NaN where there is no single best: one class, one probability, or a threshold that separates the classes.
+    """
+    nothing = _Line(np.nan, np.nan)
+    rows, conversions = float(blocks.contacted[-1]), float(blocks.converted[-1])
+    if conversions in (0.0, rows):
+        return nothing
+    # From a level line Newton's method is safe; from the whole slice's answer a replicate's is two steps away.
+    level = _Line(float(np.log(conversions / (rows - conversions))), 0.0)
+    line = level if start is None or np.isnan(start.slope) else start
+    for _ in range(NEWTON_STEPS):
+        probability = expit(line.intercept + line.slope * log_odds)
+        expected = blocks.rows * probability
+        excess = blocks.conversions - expected
+        spread = expected * (1.0 - probability)
+        leaning = spread * log_odds
+        zeroth, first, second = spread.sum(), leaning.sum(), np.dot(leaning, log_odds)
+        determinant = zeroth * second - first**2
+        if not determinant > SMALLEST_DETERMINANT * zeroth * second:
+            return nothing
+        by_intercept, by_slope = excess.sum(), np.dot(excess, log_odds)
+        step = (second * by_intercept - first * by_slope) / determinant
+        turn = (zeroth * by_slope - first * by_intercept) / determinant
+        line = _Line(float(line.intercept + step), float(line.slope + turn))
+        if max(abs(step), abs(turn)) < NEWTON_TOLERANCE:
+            return line
+    return nothing
+
+
+def _calibration_intercept(blocks: Blocks, log_odds: FloatArray) -> float:
+    """How far all log-odds must be shifted for the mean probability to equal the base rate."""
+    rows, conversions = float(blocks.contacted[-1]), float(blocks.converted[-1])
+    if conversions in (0.0, rows):
+        return np.nan
+    shift, probability = 0.0, blocks.probability
+    for _ in range(NEWTON_STEPS):
+        expected = blocks.rows * probability
+        spread = expected.sum() - np.dot(expected, probability)
+        # A longer step would leave the region where Newton's straight line says anything about the curve.
+        step = float(np.clip((conversions - expected.sum()) / max(spread, SMALLEST_PROBABILITY), -2.0, 2.0))
+        shift += step
+        if abs(step) < NEWTON_TOLERANCE:
+            return shift
+        probability = expit(shift + log_odds)
+    return np.nan
+
+
+def _estimate(value: float, draws: FloatArray) -> Estimate:
+    known = draws[np.isfinite(draws)]
+    if not np.isfinite(value) or not known.size:
+        return Estimate(value=value, low=np.nan, high=np.nan)
+    low, high = np.quantile(known, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
+    return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))

@@ -1,0 +1,89 @@
+"""Points of the curves, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
+
+from models.curves import calibration_curve, gains_curve, importance, precision_recall_curve, wilson_interval
+from models.learner import fit
+
+
+def test_the_calibration_curve_compares_promise_and_outcome_in_ten_bins() -> None:
+    probabilities = np.arange(1, 21) / 100
+    labels = np.zeros(20)
+    labels[[4, 18, 19]] = 1.0
+    shuffled = np.random.default_rng(1).permutation(20)
+    curve = calibration_curve(labels[shuffled], probabilities[shuffled])
+    assert curve["bin"].tolist() == list(range(1, 11))
+    assert curve["rows"].tolist() == [2] * 10
+    assert curve["predicted"].tolist() == pytest.approx([0.015 + 0.02 * place for place in range(10)])
+    assert curve["observed"].tolist() == [0, 0, 0.5, 0, 0, 0, 0, 0, 0, 1]
+    assert (curve["low"] <= curve["observed"]).all()
+    assert (curve["high"] >= curve["observed"]).all()
+
+
+def test_bins_that_ties_leave_empty_are_left_out() -> None:
+    curve = calibration_curve([0.0, 1.0, 0.0, 1.0], [0.1, 0.1, 0.1, 0.8])
+    assert curve["rows"].tolist() == [3, 1]
+    assert curve["observed"].tolist() == pytest.approx([1 / 3, 1.0])
+
+
+def test_the_interval_of_a_rate_is_that_of_wilson() -> None:
+    # Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+    low, high = wilson_interval(np.array([81.0, 15.0, 0.0, 1.0]), np.array([263.0, 148.0, 20.0, 29.0]))
+    assert low.tolist() == pytest.approx([0.2553, 0.0624, 0.0, 0.0061], abs=5e-5)
+    assert high.tolist() == pytest.approx([0.3662, 0.1605, 0.1611, 0.1718], abs=5e-5)
+
+
+def test_the_gains_curve_says_what_share_of_conversions_the_best_bring() -> None:
+    labels = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    probabilities = [0.5, 0.9, 0.5, 0.5, 0.4, 0.3, 0.3, 0.2, 0.1, 0.1]
+    curve = gains_curve(labels, probabilities, points=5)
+    assert curve["share_contacted"].tolist() == [0.2, 0.4, 0.6, 0.8, 1.0]
+    # Of two contacts the second is one of the three that tie, of which one converts.
+    assert curve["share_of_conversions"].tolist() == pytest.approx([(1 + 1 / 3) / 2, 1, 1, 1, 1])
+    assert curve["lift"].tolist() == pytest.approx([10 / 3, 2.5, 1 / 0.6, 1.25, 1.0])
+
+
+def test_the_precision_recall_curve_has_a_point_for_each_threshold_that_gains_recall() -> None:
+    curve = precision_recall_curve([1.0, 0.0, 1.0, 0.0, 0.0], [0.9, 0.8, 0.7, 0.7, 0.1])
+    assert curve["threshold"].tolist() == [0.9, 0.7]
+    assert curve["recall"].tolist() == [0.5, 1.0]
+    assert curve["precision"].tolist() == [1.0, 0.5]
+
+
+def test_a_long_precision_recall_curve_is_thinned_evenly() -> None:
+    generator = np.random.default_rng(2)
+    curve = precision_recall_curve(generator.random(5000) < 0.3, generator.random(5000), points=50)
+    assert len(curve) == 50
+    np.testing.assert_allclose(curve["recall"], np.arange(1, 51) / 50, atol=0.001)
+    assert curve["threshold"].is_monotonic_decreasing
+
+
+def test_a_curve_of_gains_needs_a_conversion() -> None:
+    with pytest.raises(ValueError, match="nothing to gain"):
+        gains_curve([0.0], [0.5])
+    with pytest.raises(ValueError, match="no recall"):
+        precision_recall_curve([0.0], [0.5])
+
+
+def test_importance_ranks_what_the_labels_follow_above_noise() -> None:
+    model, _ = fit(
+        fitting=draw_rows(4000, seed=1)[0],
+        early_stopping=draw_rows(2000, seed=2)[0],
+        calibration=draw_rows(2000, seed=3)[0],
+        columns=COLUMNS,
+        categorical=CATEGORICAL,
+        parameters={"num_iterations": 60},
+        seed=1,
+        num_threads=1,
+    )
+    table = importance(model)
+    assert table["feature"].tolist()[0] == "clicks"
+    assert table["feature"].tolist()[-2:] == ["constant", "never known"]
+    assert set(table["feature"][:3]) == {"clicks", "age", "source"}
+    assert table["gain"].is_monotonic_decreasing
+    assert table["share"].sum() == pytest.approx(1.0)
+    assert table["gain"].iloc[-1] == 0.0
