@@ -185,8 +185,8 @@ class Feature:
             return False
         return not isinstance(self.filter.event_type, str) or self.filter.event_type in vocabulary.acted_by_us
 
-    def describe(self, value: float) -> str:
-        """Say the value in words, as a reason for a recommendation."""
+    def describe(self, value: float | None) -> str:
+        """Say the value in words, as a reason for a recommendation; None and NaN are missing."""
         kind = self.filter.event_type
         what = "other events" if kind is OTHER else f"'{kind}'" if kind is not None else "events"
         if self.filter.channel is not None:
@@ -194,7 +194,7 @@ class Feature:
         if self.filter.campaign is not None:
             what += f" of campaign {self.filter.campaign}"
         when = "so far" if self.window is None else f"in the last {in_words(self.window)}"
-        if np.isnan(value):
+        if value is None or np.isnan(value):
             return f"no {what} yet"
         match self.measure:
             case "count":

@@ -26,16 +26,19 @@ if TYPE_CHECKING:
 
     Parameter = bool | float | str
 
-# Slow learning of small trees: right for a few thousand to a few million rows of which 1 to 10 % convert.
+# Slow learning of small trees, each on a third of the features, which are many ways to say the same: chosen on two logs
+# of a thousand and of sixty thousand rows, where more leaves or more features a tree ranked later leads worse.
 DEFAULTS: dict[str, Parameter] = {
     "num_iterations": 2000,
     "early_stopping_round": 100,
     "learning_rate": 0.04,
-    "num_leaves": 15,
+    "num_leaves": 6,
     "min_data_in_leaf": 50,
-    "feature_fraction": 0.7,
+    "feature_fraction": 0.3,
     "lambda_l2": 5.0,
 }
+
+MANY_ROWS = 500_000
 
 TUNABLE = frozenset(DEFAULTS) | {
     "bagging_fraction",
@@ -191,8 +194,11 @@ def checked_parameters(parameters: Mapping[str, Parameter], *, rows: int) -> dic
     ]
     if problems:
         raise SettingsError("the learner's parameters are wrong: " + "; ".join(problems) + ".")
-    # A leaf of fifty rows is coarse where there are only a thousand.
-    adapted = {"min_data_in_leaf": min(int(DEFAULTS["min_data_in_leaf"]), max(5, rows // 100))}
+    # A leaf of fifty rows is coarse where there are only a thousand; millions of rows bear larger trees.
+    adapted = {
+        "min_data_in_leaf": min(int(DEFAULTS["min_data_in_leaf"]), max(20, rows // 100)),
+        "num_leaves": int(DEFAULTS["num_leaves"]) if rows < MANY_ROWS else 31,
+    }
     return {**DEFAULTS, **adapted, **parameters}
 
 

@@ -1,187 +1,25 @@
-"""The settings: what ``params.yaml`` may say, checked whole before any work begins.
-
-Every class is strict (an unknown key is an error that names the nearest valid one) and frozen.
-"""
+"""The settings: what ``params.yaml`` may say, checked whole before any work begins."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
-    WithJsonSchema,
+    Tag,
     field_validator,
     model_validator,
 )
 
 from features.declarations import ACTORS, Feature, Filter
-from features.duration import DAY, HOUR, parse_duration
-from features.errors import nearest
+from features.duration import DAY, HOUR
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
-Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1)]
-
-
-def _moment(text: object) -> datetime:
-    """Read a quoted date or time; without an offset it is UTC."""
-    if not isinstance(text, str):
-        raise ValueError(f"{text} must be a quoted date, as in '2026-06-29'")  # noqa: TRY004 - pydantic reports ValueErrors
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no date; write it as '2026-06-29' or '2026-06-29T08:00:00'") from error
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; {nearest(name, available_timezones())[:200]}")
-    ZoneInfo(name)
-    return name
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})]
-Zone = Annotated[str, AfterValidator(_zone)]
-
-
-class Strict(BaseModel):
-    """A section of the parameters: no unknown keys, no changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Constant(Strict):
-    """The same text for every row of the source."""
-
-    constant: Name
-
-
-Column = Name | list[Name] | Constant
-"""A column's name, several columns whose texts are joined by a space, or a constant."""
-
-
-class KnownColumn(Strict):
-    """The source says in a column when each event became known to us."""
-
-    column: Name
-
-
-class KnownDelay(Strict):
-    """Every event becomes known a fixed time after it occurred."""
-
-    delay: Duration
-
-
-class ActorByType(Strict):
-    """Who acted, by event type; every type that is not listed is the default's."""
-
-    default: Literal["lead", "us", "system"]
-    lead: tuple[Name, ...] = ()
-    us: tuple[Name, ...] = ()
-    system: tuple[Name, ...] = ()
-
-
-class Table(Strict):
-    """One table of the raw data: files that share a header."""
-
-    path: Name
-    """A file below data_root, or a glob over several; the ending tells the format: .csv, .tsv, .jsonl, .ndjson,
-    .parquet, also .gz, .bz2, .zst."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """What separates the columns of a CSV; told from the header where it is not given."""
-    time_zone: Zone = "UTC"
-    """The zone of times that carry no offset."""
-    time_format: Name | None = None
-    """How times are written: strptime, epoch_seconds, epoch_milliseconds, epoch_microseconds; by default ISO 8601."""
-
-
-class InteractionColumns(Strict):
-    """Which column of the source holds which field of an interaction."""
-
-    lead_id: Column
-    occurred_at: Name
-    event_type: Column
-    channel: Column | None = None
-    campaign: Column | None = None
-    value: Name | None = None
-    quantity: Name | None = None
-    event_id: Column | None = None
-
-
-class Source(Table):
-    """One source of interactions; an outcomes table is a source like any other."""
-
-    columns: InteractionColumns
-    known_at: Literal["as_it_occurred"] | KnownColumn | KnownDelay
-    """When an event became known to us: {column: ...}, {delay: 6h}, or as_it_occurred."""
-    actor: Literal["lead", "us", "system"] | ActorByType
-    """Who acted: the lead, us (calls, mails we send), or a system."""
-    observed_until: Moment | None = None
-    """Until when the source was read; its last known event where it is not given."""
-
-
-class LeadColumns(Strict):
-    """Which column of the leads table holds which field of a lead."""
-
-    lead_id: Column
-    created_at: Name
-    account_id: Column | None = None
-    time_zone: Name | None = None
-
-
-class Leads(Table):
-    """The table of leads, one row each."""
-
-    columns: LeadColumns
-    attributes: dict[Name, Literal["number", "category"]] = {}
-    """Columns that never change after creation. One that is overwritten in place (a CRM's stage) leaks the outcome."""
-
-    @field_validator("attributes")
-    @classmethod
-    def _no_reserved(cls, attributes: dict[str, str]) -> dict[str, str]:
-        reserved = {"lead_id", "created_at", "account_id", "time_zone"} & set(attributes)
-        if reserved:
-            raise ValueError(
-                f"{sorted(reserved)} are fields of every lead and can't be attributes; map them under columns"
-            )
-        return attributes
-
-
-class IdentityColumns(Strict):
-    """Which column of the identities table holds which field."""
-
-    alias_id: Column
-    lead_id: Column
-    linked_at: Name
-
-
-class Identities(Table):
-    """The table that unites the ids of one lead: cookies, contacts, merged duplicates."""
-
-    columns: IdentityColumns
-
-
-class Ingest(Strict):
-    """Raw files in, one sorted log of interactions out."""
-
-    sources: Annotated[dict[Name, Source], Field(min_length=1)]
-    leads: Leads | None = None
-    """Without it every id of the log is a lead, created with its first event."""
-    identities: Identities | None = None
-    memory_limit: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = "2GB"
-    """What DuckDB may use; beyond it, it spills to disk."""
-    maximum_broken: Share = 0.05
-    """Share of a source's rows that may be broken; above it the run fails. Duplicates and unknown leads don't count."""
+from pipeline.source_configuration import Duration, Ingest, Moment, Name, Strict, by_key, read_moment
 
 
 class Validate(Strict):
@@ -243,6 +81,12 @@ class Event(Strict):
         return EventPolicy(self.event)
 
 
+PolicySettings = Annotated[
+    Annotated[Ages, Tag("Ages")] | Annotated[Calendar, Tag("Calendar")] | Annotated[Event, Tag("Event")],
+    Discriminator(by_key(Ages, Calendar, Event, otherwise="Ages")),
+]
+
+
 class SplitSettings(Strict):
     """Shares of the labelled snapshots, in time order: fit, early stopping, calibration, gap, test."""
 
@@ -267,7 +111,7 @@ class SplitSettings(Strict):
 class Snapshots(Strict):
     """When we look at a lead, and how far into its future."""
 
-    policies: Annotated[tuple[Ages | Calendar | Event, ...], Field(min_length=1)]
+    policies: Annotated[tuple[PolicySettings, ...], Field(min_length=1)]
     horizon: Duration
     """The label: converts in [as_of, as_of + horizon)."""
     outcome_delay: Duration | None = None
@@ -348,9 +192,9 @@ class Train(Strict):
 
     seed: int = 7
     calibration: Literal["auto", "sigmoid", "isotonic"] = "auto"
-    minimum_conversions: PositiveInt = 40
-    """In the fit part; a quarter of it in each of the other parts."""
-    parameters: dict[str, int | float | str | bool] = {}
+    minimum_conversions: PositiveInt = 20
+    """In each of fit, early stopping and calibration; as many must not convert."""
+    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
 
 
@@ -397,26 +241,30 @@ class DecisionPolicy(Strict):
         return self
 
 
+def _latest_or_moment(text: object) -> object:
+    return text if text == "latest" else read_moment(text)
+
+
 class Score(Strict):
     """Which moment the leads are scored at."""
 
-    as_of: Literal["latest"] | Moment = "latest"
+    as_of: Annotated[Literal["latest"] | datetime, BeforeValidator(_latest_or_moment)] = "latest"
     """Of the score stage: latest (the end of the log) or a quoted date."""
     maximum_age: Duration = 2 * DAY
     """How old the log may be when leadcast score is asked for now."""
 
 
 class Parameters(Strict):
-    """All of ``params.yaml``."""
+    """All of ``params.yaml``. Every section must be there, be it empty: DVC watches each by its name."""
 
-    data_root: Name = "data/raw"
+    data_root: Name
     """The folder that all source paths start from."""
     ingest: Ingest
-    validate_: Annotated[Validate, Field(alias="validate")] = Validate()
+    validate_: Annotated[Validate, Field(alias="validate")]
     episodes: Episodes
     snapshots: Snapshots
-    features: Features = Features()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
+    features: Features
+    train: Train
+    evaluate: Evaluate
     policy: DecisionPolicy
-    score: Score = Score()
+    score: Score

@@ -176,9 +176,10 @@ def test_a_value_that_lightgbm_refuses_is_a_wrong_setting() -> None:
 
 
 def test_leaves_are_smaller_where_rows_are_few_unless_told_otherwise() -> None:
-    assert checked_parameters({}, rows=1_000_000) == DEFAULTS
-    assert checked_parameters({}, rows=2000)["min_data_in_leaf"] == 20
-    assert checked_parameters({}, rows=100)["min_data_in_leaf"] == 5
+    assert checked_parameters({}, rows=100_000) == DEFAULTS
+    assert checked_parameters({}, rows=3000)["min_data_in_leaf"] == 30
+    assert checked_parameters({}, rows=100)["min_data_in_leaf"] == 20
+    assert checked_parameters({}, rows=1_000_000)["num_leaves"] == 31
     assert checked_parameters({"min_data_in_leaf": 44}, rows=100)["min_data_in_leaf"] == 44
 
 

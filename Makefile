@@ -1,0 +1,57 @@
+# The two commands: `make run` (set-up, then raw files to recommendations) and `make test` (set-up, then all checks).
+# Your own settings: make run PARAMS=path/to/params.yaml LEADS=folder/of/raw/files
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export GX_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: help setup run test lint ui lock clean
+
+help:
+	@grep -E '^[a-z]+:.*#' Makefile | sed -E 's/:[^#]*# /\t/' | expand -t 12
+
+setup: .venv/ready # make the virtual environment from the lock
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is older; name another: make PYTHON=python3.12"; exit 1; }
+	@echo "setting up .venv from requirements.lock (some minutes, once)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/ready
+
+run: setup # take raw files to recommendations; the built-in sample where there are none
+ifdef PARAMS
+	@sed $(if $(LEADS),-e 's|^data_root:.*|data_root: $(LEADS)|') -e '' $(PARAMS) > .params.new
+	@cmp -s .params.new params.yaml || git diff --quiet HEAD -- params.yaml || { rm .params.new; \
+		echo "params.yaml has changes that are not committed, and would be overwritten by $(PARAMS)."; \
+		echo "Keep them (git commit params.yaml) or drop them (git checkout params.yaml), then run again."; exit 3; }
+	@mv .params.new params.yaml
+else
+	@if grep -q '^data_root: data/raw' params.yaml && [ -z "$$(ls -A data/raw 2>/dev/null)" ]; then leadcast sample; fi
+endif
+	@dvc repro
+	@echo && cat reports/summary.txt
+
+test: setup lint # all tests, ruff and mypy
+	@coverage erase
+	@NUMBA_DISABLE_PERFORMANCE_WARNINGS=1 pytest --cov --cov-report=term
+
+lint: setup
+	@ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }
+	@ruff check --quiet .
+	@mypy
+
+ui: setup # open MLflow on the runs
+	@leadcast ui
+
+lock: # resolve the dependencies anew (needs uv on the path)
+	uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --python-version 3.11 --extra dev \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: # remove all outputs, but not raw files nor the history of scores
+	rm -rf data/interactions.parquet data/leads.parquet data/quarantine data/*.json data/features.parquet \
+		data/snapshots.parquet data/model data/recommendations.* reports .mypy_cache .pytest_cache .ruff_cache

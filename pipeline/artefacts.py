@@ -1,0 +1,69 @@
+"""Where everything lies, and how it is written: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from features.errors import InputError
+
+Progress = Callable[[str], None]
+"""Takes one line that says what is being done."""
+
+INTERACTIONS = Path("data/interactions.parquet")
+LEADS = Path("data/leads.parquet")
+QUARANTINE = Path("data/quarantine")
+INGEST = Path("data/ingest.json")
+VALIDATION = Path("data/validation.json")
+SNAPSHOTS = Path("data/snapshots.parquet")
+SNAPSHOT_COUNTS = Path("data/snapshots.json")
+FEATURES = Path("data/features.parquet")
+CATALOGUE = Path("data/catalogue.json")
+MODEL = Path("data/model")
+TRAINING = Path("data/training.json")
+RECOMMENDATIONS = Path("data/recommendations.parquet")
+RECOMMENDATIONS_CSV = Path("data/recommendations.csv")
+SCORING = Path("data/scoring.json")
+SCORES = Path("data/scores")
+METRICS = Path("reports/metrics.json")
+PLOTS = Path("reports/plots")
+PICTURES = Path("reports/pictures")
+DATA_DOCS = Path("reports/data-docs")
+SUMMARY = Path("reports/summary.txt")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its place when all has gone well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with sorted keys, so that equal content is equal bytes; NaN is refused."""
+    with written_whole(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the stage before has written
+    """Read JSON; raises InputError where an earlier stage has not run."""
+    require(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def require(*paths: Path) -> None:
+    """Raise InputError unless what earlier stages write is there."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise InputError(f"{', '.join(missing)} not there; run the stages before this one: dvc repro (or make run)")

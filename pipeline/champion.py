@@ -1,0 +1,69 @@
+"""``leadcast score --as-of``: the champion scores the open leads, and the result joins the history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from features.duration import format_duration
+from features.errors import InputError, StaleError
+from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
+from pipeline.configuration import Parameters
+from pipeline.score import MICROSECOND, check, recommend, write_recommendations
+from pipeline.snapshots import log_until
+from pipeline.tracking import load_champion
+
+
+def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, backfill: bool) -> Path:
+    """Score with the champion and keep the result in the history; gives the folder it was written to.
+
+    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, or where
+    ``when`` lies in the time that the champion has learned from and no backfill was asked for.
+    """
+    require(root / INTERACTIONS, root / LEADS)
+    as_of = _moment(when, log_until(root), parameters.score.maximum_age)
+    progress("fetching the champion")
+    model, run_id = load_champion(root, parameters.evaluate)
+    trained_until = datetime.fromisoformat(model.manifest["trained_until"])
+    if as_of <= trained_until and not backfill:
+        raise StaleError(
+            f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
+            "knows how some of these leads ended. For a history that is meant as such, add --backfill"
+        )
+    folder = root / SCORES / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / SCORES / ".lock", timeout=0):
+            recommendations, _ = recommend(parameters, root, model, as_of, progress)
+            check(recommendations)
+            scored_at = pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).as_unit("us")
+            history = recommendations.assign(run_id=run_id, scored_at=scored_at)
+            write_recommendations(folder / "recommendations.parquet", history)
+    except Timeout:
+        raise InputError(
+            f"another scoring is writing to {root / SCORES}; wait until it is done, then run again"
+        ) from None
+    return folder
+
+
+def _moment(when: str, until: datetime, maximum_age: timedelta) -> datetime:
+    """Tell which moment is meant, times being UTC."""
+    if when == "latest":
+        return until + MICROSECOND
+    if when == "now":
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        if now - until > maximum_age:
+            raise StaleError(
+                f"the log ends on {until:%Y-%m-%d %H:%M} UTC, more than {format_duration(maximum_age)} ago: a score "
+                "for now would not know what leads did since. Bring newer files and run 'leadcast ingest', score "
+                "the end of the log with --as-of latest, or raise score.maximum_age"
+            )
+        return now
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        raise InputError(f"--as-of {when!r} is no date; write now, latest, or a date such as 2026-06-29") from None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,0 +1,164 @@
+"""What must hold of the interactions, the leads and the recommendations: suites kept as code.
+
+They are built from the schema itself. Over a whole log DuckDB computes one row of counts, a column an expectation,
+and Great Expectations judges that row; the same fields are judged row by row on a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from features.schema import INTERACTION, LEAD, RECOMMENDATION, Field
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+Severity = Literal["critical", "warning"]
+
+EARLIEST, LATEST = "1970-01-01", "2100-01-01"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition that no row may meet, counted by DuckDB over the whole table."""
+
+    name: str
+    meaning: str
+    violated: str
+    """SQL over the table's columns: true for a row that breaks the rule."""
+    severity: Severity = "critical"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure of the whole table that must not exceed a maximum."""
+
+    name: str
+    meaning: str
+    figure: str
+    """SQL that gives one number, the table being named ``log``."""
+    maximum: float = 0
+    severity: Severity = "critical"
+
+
+def field_checks(fields: Sequence[Field]) -> list[Check]:
+    """Give the checks that follow from the schema alone."""
+    checks = []
+    for field in fields:
+        column = f'"{field.name}"'
+        if not field.nullable:
+            checks.append(Check(f"{field.name}_missing", f"{field.name} is never missing", f"{column} IS NULL"))
+        if field.allowed is not None:
+            values = ", ".join(f"'{value}'" for value in field.allowed)
+            checks.append(
+                Check(f"{field.name}_unknown", f"{field.name} is one of {values}", f"{column} NOT IN ({values})")
+            )
+        if field.minimum is not None:
+            checks.append(
+                Check(f"{field.name}_low", f"{field.name} is at least {field.minimum:g}", f"{column} < {field.minimum}")
+            )
+        if field.maximum is not None:
+            checks.append(
+                Check(f"{field.name}_high", f"{field.name} is at most {field.maximum:g}", f"{column} > {field.maximum}")
+            )
+        if field.duckdb == "DOUBLE":
+            checks.append(Check(f"{field.name}_infinite", f"{field.name} is finite", f"NOT isfinite({column})"))
+        if field.duckdb == "TIMESTAMP":
+            outside = f"{column} < TIMESTAMP '{EARLIEST}' OR {column} >= TIMESTAMP '{LATEST}'"
+            checks.append(Check(f"{field.name}_range", f"{field.name} lies in {EARLIEST} to {LATEST}", outside))
+    return checks
+
+
+def interaction_checks() -> list[Check]:
+    """Give the checks of the interactions, row by row."""
+    return [
+        *field_checks(INTERACTION),
+        Check(
+            "known_early",
+            "an event is rarely known more than a year before it occurs",
+            "known_at < occurred_at - INTERVAL 365 DAY",
+            "warning",
+        ),
+    ]
+
+
+def interaction_limits(leads: str, silent_days: int) -> list[Limit]:
+    """Give the limits of the whole log; ``leads`` is the quoted path of the leads."""
+    return [
+        Limit(
+            "place_repeated",
+            "source and sequence name one row each",
+            "SELECT count(*) - count(DISTINCT (source, sequence)) FROM log",
+        ),
+        Limit(
+            "lead_unknown",
+            "every event's lead is in the table of leads",
+            f"SELECT count(*) FROM (SELECT DISTINCT lead_id FROM log) ANTI JOIN read_parquet({leads}) USING (lead_id)",
+        ),
+        Limit(
+            "silent_days",
+            f"no more than {silent_days} days in a row are without any event",
+            "SELECT coalesce(max(day - before), 1) - 1 FROM (SELECT day, lag(day) OVER (ORDER BY day) AS before "
+            "FROM (SELECT DISTINCT occurred_at::DATE AS day FROM log))",
+            silent_days,
+            "warning",
+        ),
+    ]
+
+
+def lead_checks() -> list[Check]:
+    """Give the checks of the leads."""
+    return field_checks(LEAD)
+
+
+LEAD_LIMITS = (
+    Limit("lead_repeated", "a lead has one row", "SELECT count(*) - count(DISTINCT lead_id) FROM log"),
+    Limit("no_leads", "there is at least one lead", "SELECT (count(*) = 0)::INTEGER FROM log"),
+)
+
+
+def count_expectations(checks: Sequence[Check], limits: Sequence[Limit]) -> list[Expectation]:
+    """Give the expectations on the row of counts: a column a check, or a limit."""
+    return [
+        *(_at_most(check.name, 0, check.meaning, check.severity) for check in checks),
+        *(_at_most(limit.name, limit.maximum, limit.meaning, limit.severity) for limit in limits),
+    ]
+
+
+def row_expectations(fields: Sequence[Field]) -> list[Expectation]:
+    """Give the expectations on single rows that follow from the schema; lists and ids are left to the counts."""
+    from great_expectations import expectations as gx  # noqa: PLC0415 - takes seconds
+
+    found: list[Expectation] = []
+    for field in fields:
+        shared: dict[str, Any] = {"column": field.name, "severity": "critical", "meta": {"name": field.name}}
+        if field.name.endswith("_id") or field.duckdb.endswith("[]"):
+            continue
+        if not field.nullable:
+            found.append(gx.ExpectColumnValuesToNotBeNull(**shared))
+        if field.allowed is not None:
+            found.append(gx.ExpectColumnValuesToBeInSet(value_set=list(field.allowed), **shared))
+        if field.minimum is not None or field.maximum is not None:
+            found.append(gx.ExpectColumnValuesToBeBetween(min_value=field.minimum, max_value=field.maximum, **shared))
+    return found
+
+
+def recommendation_expectations() -> list[Expectation]:
+    """Give the expectations on recommendations: those of the schema, each lead once, reasons where a lead is shown."""
+    return [
+        *row_expectations(RECOMMENDATION),
+        _at_most("lead_id_repeated", 0, "a lead is recommended once", "critical"),
+        _at_most("lead_id_missing", 0, "a recommendation names its lead", "critical"),
+        _at_most("score_differs", 1e-9, "the score is 100 times the probability", "critical"),
+        _at_most("reasons_missing", 0, "a recommendation has a reason", "warning"),
+    ]
+
+
+def _at_most(column: str, maximum: float, meaning: str, severity: Severity) -> Expectation:
+    from great_expectations import expectations as gx  # noqa: PLC0415 - takes seconds
+
+    return gx.ExpectColumnValuesToBeBetween(
+        column=column, max_value=maximum, severity=severity, notes=meaning, meta={"name": column, "meaning": meaning}
+    )

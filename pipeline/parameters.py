@@ -1,0 +1,129 @@
+"""Reading ``params.yaml``: strict, and with all violations told at once."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from features.errors import SettingsError, nearest
+from pipeline.configuration import Parameters
+from pipeline.source_configuration import Strict
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML as usual, but a key that is given twice is an error, and not silently the last one's value."""
+
+
+def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, object]:
+    loader.flatten_mapping(node)
+    mapping: dict[Hashable, object] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in mapping:
+            mark = key_node.start_mark
+            raise SettingsError(f"{mark.name}, line {mark.line + 1}: {key!r} is given twice; keep one of them")
+        mapping[key] = loader.construct_object(value_node, deep=True)
+    return mapping
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+def load_parameters(path: Path) -> Parameters:
+    """Read and check the parameters.
+
+    Raises SettingsError, which names every violation by its place in the file and the nearest valid key.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            content = yaml.load(stream, _StrictLoader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} is missing; run the command in the project's folder, or copy examples/loan-leads/params.yaml there"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read as YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold sections such as 'ingest:' and 'snapshots:'; it holds {content!r}")
+    try:
+        return Parameters.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {_place(violation['loc'])}: {_message(violation)}" for violation in _telling(error)]
+        raise SettingsError(f"{path}: settings that are wrong ({len(lines)}):\n" + "\n".join(lines)) from None
+
+
+def _telling(error: ValidationError) -> list[typing.Any]:
+    """Leave out what only follows from another violation: of the whole by its part, of a key by its mistyped name."""
+    violations = error.errors()
+    places = [violation["loc"] for violation in violations]
+    mistyped = {
+        (*violation["loc"][:-1], name)
+        for violation in violations
+        if violation["type"] == "extra_forbidden"
+        for name in difflib.get_close_matches(str(violation["loc"][-1]), _keys_at(violation["loc"][:-1]), n=1)
+    }
+    return [
+        violation
+        for violation in violations
+        if not (violation["type"] == "missing" and violation["loc"] in mistyped)
+        and not any(place[: len(violation["loc"])] == violation["loc"] != place for place in places)
+    ]
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write where a violation stands as it reads in the file, without the names of classes."""
+    return ".".join(str(step) for step in location if not (isinstance(step, str) and _is_internal(step))) or "(file)"
+
+
+def _is_internal(step: str) -> bool:
+    return step in {"Text", "List", "Literal", *(model.__name__ for model in Strict.__subclasses__())}
+
+
+def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    location, kind = violation["loc"], violation["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {nearest(str(location[-1]), _keys_at(location[:-1]))}"
+    if kind == "missing":
+        return "is missing; it has no default (a section may be empty: {})"
+    if kind == "value_error":
+        return str(violation["ctx"]["error"])
+    if kind == "tuple_type":
+        return f"must be a list, as in [{violation['input']}]"
+    message = violation["msg"]
+    return f"{message[0].lower()}{message[1:]}; got {violation['input']!r}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """List the keys that the section at ``location`` may have."""
+    candidates: list[type[BaseModel]] = [Parameters]
+    for step in location:
+        named = [model for model in candidates if model.__name__ == step]
+        fields = [
+            field.annotation
+            for model in candidates
+            for name, field in model.model_fields.items()
+            if step in (name, field.alias)
+        ]
+        if named:
+            candidates = named
+        elif fields:
+            candidates = [model for annotation in fields for model in _models_in(annotation)]
+    return sorted({field.alias or name for model in candidates for name, field in model.model_fields.items()})
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """Find the sections inside of lists, dictionaries and alternatives."""
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)

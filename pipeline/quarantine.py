@@ -1,0 +1,73 @@
+"""Rows that can't be used: where they stand and why, and when they are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from features.errors import InputError
+from pipeline.mapping import LINE_BITS
+from pipeline.sql import file_literal, literal
+
+DUPLICATE = "duplicate"
+UNKNOWN_LEAD = "unknown lead"
+MERGED = "merged into another lead"
+TWO_LEADS = "alias claimed by two leads"
+CIRCLE = "links in a circle"
+EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS})
+"""What sound logs hold, too. All other reasons mean that a row is broken."""
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """The rows of one table that were set aside for one reason, and the first of them."""
+
+    table: str
+    reason: str
+    rows: int
+    first_file: str
+    first_line: int
+
+
+def write_quarantine(
+    connection: duckdb.DuckDBPyConnection, table: str, judged: str, files: Sequence[str], target: Path
+) -> list[SetAside]:
+    """Write source, file, line and reason of each row of the relation ``judged`` (sequence, reason) that has a reason.
+
+    The row itself is not kept: it may be personal, and is found by file and line.
+    """
+    names = f"[{', '.join(map(literal, files))}]"
+    place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, CAST(sequence & {(1 << LINE_BITS) - 1} AS BIGINT) AS line"
+    connection.execute(
+        f"COPY (SELECT {literal(table)} AS source, {place}, reason FROM "
+        f"(SELECT sequence, reason FROM {judged} WHERE reason IS NOT NULL ORDER BY sequence)) "
+        f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    rows = connection.execute(
+        "SELECT reason, count(*), arg_min(file, number), arg_min(line, number) "
+        f"FROM (SELECT *, file_row_number AS number FROM read_parquet({file_literal(target)}, file_row_number = true)) "
+        "GROUP BY reason ORDER BY count(*) DESC, reason"
+    ).fetchall()
+    return [SetAside(table, *row) for row in rows]
+
+
+def broken_share(set_aside: Iterable[SetAside], rows: int) -> float:
+    """Give the share of a table's rows that is broken."""
+    return sum(part.rows for part in set_aside if part.reason not in EXPECTED) / rows if rows else 0.0
+
+
+def too_many_broken(tables: Sequence[Sequence[SetAside]], maximum: float, folder: Path) -> InputError:
+    """Make the error that says which rows of which tables are broken, and where to find them."""
+    broken = [part for parts in tables for part in parts if part.reason not in EXPECTED]
+    lines = [
+        f"  {part.table}: {part.reason}: {part.rows:,} rows, the first in {part.first_file}, line {part.first_line}"
+        for part in broken
+    ]
+    return InputError(
+        f"more rows are broken than ingest.maximum_broken ({maximum:g}) allows:\n"
+        + "\n".join(lines)
+        + f"\nmend the files or the mapping, or raise the share; all rows that were set aside are listed in {folder}"
+    )

@@ -1,0 +1,166 @@
+"""The stage ``score``: the leads that are open at a moment in, recommendations out.
+
+The stage takes the model just trained; ``pipeline.champion`` calls the same functions with the one in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.catalogue import CONTEXT, Catalogue
+from features.errors import NotEnoughDataError
+from features.schema import RECOMMENDATION
+from features.snapshots import take_snapshots_at
+from models.artefact import Model
+from models.explanation import ReasonTemplate, explain
+from models.policy import MaturityPolicy, TierPolicy, scores
+from pipeline.artefacts import (
+    INTERACTIONS,
+    LEADS,
+    MODEL,
+    RECOMMENDATIONS,
+    RECOMMENDATIONS_CSV,
+    SCORING,
+    Progress,
+    require,
+    write_json,
+    written_whole,
+)
+from pipeline.configuration import Parameters
+from pipeline.contracts import recommendation_expectations
+from pipeline.judge import Suite, judge, refuse_critical
+from pipeline.matrix import join_leads, stream_matrix
+from pipeline.snapshots import log_until, read_episodes
+from pipeline.trained import open_model
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+    """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
+    require(root / MODEL)
+    model = open_model(root / MODEL)
+    as_of = parameters.score.as_of
+    if not isinstance(as_of, datetime):
+        as_of = log_until(root) + MICROSECOND
+    recommendations, ended = recommend(parameters, root, model, as_of, progress)
+    check(recommendations)
+    write_recommendations(root / RECOMMENDATIONS, recommendations)
+    with written_whole(root / RECOMMENDATIONS_CSV) as temporary:
+        readable = recommendations.assign(reasons=["; ".join(reasons) for reasons in recommendations["reasons"]])
+        readable.to_csv(temporary, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+    write_json(
+        root / SCORING,
+        {
+            "as_of": as_of.isoformat(),
+            "leads": len(recommendations),
+            "ended_unknown": ended,
+            "expected_conversions": float(recommendations["probability"].sum()),
+            "model_version": model.version,
+            "tiers": _counts(recommendations["tier"]),
+            "maturities": _counts(recommendations["maturity"]),
+        },
+    )
+
+
+def recommend(
+    parameters: Parameters, root: Path, model: Model, as_of: datetime, progress: Progress
+) -> tuple[pd.DataFrame, int]:
+    """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
+
+    Gives the columns of RECOMMENDATION, and how many of these leads had in truth ended without our knowing.
+    """
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    episodes = read_episodes(root / INTERACTIONS, root / LEADS, parameters.episodes)
+    snapshots = take_snapshots_at(episodes, as_of)
+    if snapshots.empty:
+        raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
+    table = join_leads(snapshots, root / LEADS, catalogue)
+    templates = reason_templates(catalogue)
+    tiers = TierPolicy(parameters.policy.tiers.mql, parameters.policy.tiers.sql)
+    maturities = MaturityPolicy(parameters.policy.maturity.warm, parameters.policy.maturity.hot)
+    batches = []
+    done = 0
+    for batch in stream_matrix(root / INTERACTIONS, table, catalogue):
+        frame = batch.to_pandas()
+        probabilities = model.predict(frame)
+        batches.append(
+            pd.DataFrame(
+                {
+                    "lead_id": frame["lead_id"],
+                    "as_of": frame["as_of"],
+                    "probability": probabilities,
+                    "score": scores(probabilities),
+                    "maturity": maturities.maturities(probabilities, base_rate=model.manifest["base_rate"]),
+                    "tier": tiers.tiers(probabilities),
+                    "reasons": explain(model.contributions(frame), frame, catalogue.columns, templates),
+                    "model_version": model.version,
+                }
+            )
+        )
+        done += len(frame)
+        progress(f"scored {done:,} of {len(snapshots):,} open leads")
+    best_first = pd.concat(batches).sort_values(
+        ["probability", "lead_id"], ascending=[False, True], kind="stable", ignore_index=True
+    )
+    return best_first, int((snapshots["outcome_at"] < as_of).sum())
+
+
+def check(recommendations: pd.DataFrame) -> None:
+    """Judge the recommendations before they are written; raises ContractError. Ids stay out of what is judged."""
+    judged = recommendations.drop(columns=["lead_id", "reasons"]).assign(
+        lead_id_repeated=recommendations["lead_id"].duplicated().astype(int),
+        lead_id_missing=recommendations["lead_id"].isna().astype(int),
+        score_differs=np.abs(recommendations["score"] - 100 * recommendations["probability"]),
+        reasons_missing=[int(not reasons) for reasons in recommendations["reasons"]],
+    )
+    verdicts = judge([Suite("recommendations", judged, recommendation_expectations())])
+    refuse_critical(verdicts, "Nothing was written; this is a fault of the model or of the program: please report it.")
+
+
+def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:
+    """Say how each column reads as a reason; what may be our own effort is never quoted."""
+    templates = {
+        name: ReasonTemplate(
+            group=str((feature.filter.event_type, feature.filter.channel, feature.filter.campaign)),
+            words=None if feature.quotes_us(catalogue.vocabulary) else feature.describe,
+        )
+        for name, feature in zip(catalogue.names, catalogue.features, strict=True)
+    }
+    templates |= {
+        column: ReasonTemplate(group=column, words=partial(_attribute, name))
+        for name, column in catalogue.attribute_columns.items()
+    }
+    words = ("created {:.1f} days ago", "in this episode for {:.1f} days", "{:.0f} earlier episodes")
+    return templates | {
+        column: ReasonTemplate(group=column, words=text.format) for column, text in zip(CONTEXT, words, strict=True)
+    }
+
+
+def _attribute(name: str, value: float | str | None) -> str:
+    """Say an attribute of the lead in words."""
+    shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float | np.floating) else value
+    return f"{name} is {shown}"
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    return {str(name): int(count) for name, count in column.value_counts().items()}
+
+
+def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
+    """Write recommendations as Parquet, whole or not at all."""
+    types = {field.name: field.arrow for field in RECOMMENDATION} | {
+        "run_id": pa.string(),
+        "scored_at": pa.timestamp("us"),
+    }
+    schema = pa.schema([(name, types[name]) for name in recommendations.columns])
+    with written_whole(path) as temporary:
+        pq.write_table(pa.Table.from_pandas(recommendations, schema, preserve_index=False), temporary)

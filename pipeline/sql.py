@@ -1,0 +1,48 @@
+"""What every use of DuckDB shares: quoting, and a connection that stays within its limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+
+def identifier(name: str) -> str:
+    """Quote the name of a table or a column.
+
+    >>> identifier('the "owner"s')
+    '"the ""owner""s"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text value, where it can't be bound.
+
+    >>> literal("l'heure")
+    "'l''heure'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Quote the path of one file to read: what DuckDB would take for a glob is escaped. To write, ``literal`` does.
+
+    >>> file_literal(Path("a[1].parquet"))
+    "'a[[]1].parquet'"
+    """
+    return literal("".join(f"[{letter}]" if letter in "[*?" else letter for letter in str(path)))
+
+
+def connect(memory_limit: str, temporary: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that spills to ``temporary``, in UTC; it downloads nothing."""
+    connection = duckdb.connect(
+        config={
+            "memory_limit": memory_limit,
+            "temp_directory": str(temporary),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection

@@ -1,0 +1,239 @@
+"""MLflow: one run for each model, found again by the hash of the model; the registry of champions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from features.errors import RegistryError
+from models.artefact import Model
+from pipeline.artefacts import (
+    CATALOGUE,
+    FEATURES,
+    INGEST,
+    METRICS,
+    MODEL,
+    PICTURES,
+    PLOTS,
+    SNAPSHOT_COUNTS,
+    SNAPSHOTS,
+    TRAINING,
+    read_json,
+)
+from pipeline.configuration import Evaluate, Parameters
+from pipeline.train import fingerprint
+from pipeline.trained import open_model
+
+_NOT_OF_THE_MODEL = {"data_root", "ingest", "validate_", "policy", "score"}
+CHAMPION, CHALLENGER = "champion", "challenger"
+
+Figures = Mapping[str, Mapping[str, float | None]]
+
+
+def tracking_uri(root: Path) -> str:
+    """Give the address of the tracking store: MLFLOW_TRACKING_URI, or SQLite in the project."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+
+
+@contextmanager
+def connected(root: Path) -> Iterator[Any]:
+    """Give MLflow's client on the project's store, without its chatter and its telemetry."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    before = mlflow.get_tracking_uri()
+    uri = tracking_uri(root)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield mlflow.MlflowClient(uri)
+    finally:
+        mlflow.set_tracking_uri(before)
+        mlflow.set_registry_uri(before)
+
+
+def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
+    """Find the experiment, or make it with its artefacts in the project's ``mlruns``."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    local = tracking_uri(root).startswith("sqlite:")
+    return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
+
+
+def track(parameters: Parameters, root: Path, model: Model, figures: Figures) -> str:
+    """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
+    settings = parameters.evaluate
+    with connected(root) as client:
+        experiment = experiment_id(client, root, settings.experiment)
+        runs = client.search_runs([experiment], f"tags.model_version = '{model.version}'", max_results=1)
+        tags = {
+            "model_version": model.version,
+            "git_revision": _git_revision(root),
+            **{f"dvc_{name[4:].lower()}": value for name, value in os.environ.items() if name.startswith("DVC_EXP_")},
+        }
+        run = runs[0] if runs else client.create_run(experiment, run_name=f"model {model.version[:8]}", tags=tags)
+        run_id = run.info.run_id
+        _log_facts(client, run_id, parameters, root, model, figures, is_new=not runs)
+        version = _register(client, run_id, root, model, settings)
+        client.set_terminated(run_id)
+        champion = _alias(client, settings.model_name, CHAMPION)
+        if champion is None:
+            client.set_registered_model_alias(settings.model_name, CHAMPION, version)
+            role = "the champion, being the first"
+        elif champion == version:
+            role = "the champion"
+        else:
+            client.set_registered_model_alias(settings.model_name, CHALLENGER, version)
+            role = f"the challenger of version {champion}"
+    return f"{settings.model_name} version {version} is {role}; run {run_id}"
+
+
+def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
+    """Fetch the champion from the registry, with the id of its run.
+
+    Raises RegistryError where there is none.
+    """
+    with connected(root) as client:
+        import mlflow  # noqa: PLC0415 - takes seconds
+
+        version = _alias(client, settings.model_name, CHAMPION)
+        if version is None:
+            raise RegistryError(
+                f"no champion of {settings.model_name!r} in {tracking_uri(root)}; train and register one: make run"
+            )
+        found = client.get_model_version(settings.model_name, version)
+        try:
+            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{settings.model_name}/{version}"))
+        except (OSError, mlflow.MlflowException) as error:
+            raise RegistryError(
+                f"the files of {settings.model_name!r} version {version} can't be fetched ({error}); "
+                "where the project's folder has been moved, run: dvc repro --force evaluate"
+            ) from error
+        data = mlflow.models.Model.load(folder).flavors["python_function"]["data"]
+        return open_model(folder / data), str(found.run_id)
+
+
+def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own
+    for registered in client.search_registered_models(f"name = '{name}'"):
+        version: str | None = registered.aliases.get(alias)
+        return version
+    return None
+
+
+def _log_facts(
+    client: Any,  # noqa: ANN401 - MLflow's own
+    run_id: str,
+    parameters: Parameters,
+    root: Path,
+    model: Model,
+    figures: Figures,
+    *,
+    is_new: bool,
+) -> None:
+    from mlflow.entities import Metric, Param  # noqa: PLC0415 - takes seconds
+
+    metrics = [
+        Metric(name if part == "value" else f"{name}_{part}", value, 0, 0)
+        for name, parts in figures.items()
+        for part, value in parts.items()
+        if value is not None
+    ]
+    settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
+    params = [Param(name, str(value)) for name, value in settings.items()] if is_new else []
+    client.log_batch(run_id, metrics=metrics, params=params)
+    for name, path in (("log", INGEST), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):
+        client.set_tag(run_id, f"sha256_{name}", fingerprint(root / path))
+    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures))
+    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS):
+        client.log_artifact(run_id, str(root / path))
+    for folder in (PLOTS, PICTURES):
+        client.log_artifacts(run_id, str(root / folder), folder.name)
+
+
+def _register(client: Any, run_id: str, root: Path, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
+    """Register the run's model unless it is; gives the version."""
+    import mlflow  # noqa: PLC0415 - takes seconds
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
+
+    known = client.search_model_versions(f"name = '{settings.model_name}'")
+    for version in known:
+        if version.tags.get("model_version") == model.version:
+            return str(version.version)
+    inputs = [
+        ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
+    ]
+    packages = ("lightgbm", "numpy", "pandas")
+    with mlflow.start_run(run_id):
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="artefact",
+            data_path=str(root / MODEL),
+            code_paths=[str(Path(__file__).parent.parent / "models" / "artefact.py")],
+            signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
+        )
+    registered = mlflow.register_model(logged.model_uri, settings.model_name, tags={"model_version": model.version})
+    return str(registered.version)
+
+
+def model_card(root: Path, model: Model, figures: Figures) -> str:
+    """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
+    parts = read_json(root / SNAPSHOT_COUNTS)["parts"]
+    manifest = model.manifest
+
+    def figure(name: str) -> str:
+        value, low, high = (figures[name][part] for part in ("value", "low", "high"))
+        return "unknown" if None in (value, low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+    table = "\n".join(
+        f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
+        f"{part['to'][:10]} |"
+        for name, part in parts.items()
+    )
+    return f"""# Will this lead convert within {manifest["horizon"]}?
+
+A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
+
+| part | snapshots | leads | conversions | from | to |
+|---|---|---|---|---|---|
+{table}
+
+On the test part, which lies later than all the model has seen (95 % intervals over leads):
+ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
+calibration error {figure("calibration_error")} (a perfect model would show
+{figures["calibration_error_by_chance"]["mean"]:.3f} by chance), slope {figure("calibration_slope")}.
+
+It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
+causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
+"""
+
+
+def _git_revision(root: Path) -> str:
+    """Give the commit that is checked out, with a mark where files differ from it."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name nested settings by their place: ``train.seed``."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,77 @@
+"""The stage ``train``: trees, their stopping and their calibration, each on a later part than the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.catalogue import Catalogue
+from features.schema import CALIBRATION, EARLY_STOPPING, FIT
+from models.learner import Slice, fit
+from pipeline.artefacts import (
+    CATALOGUE,
+    FEATURES,
+    MODEL,
+    SNAPSHOT_COUNTS,
+    TRAINING,
+    Progress,
+    read_json,
+    require,
+    write_json,
+)
+from pipeline.configuration import Parameters
+
+_ROUNDS_A_LINE = 100
+
+
+def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+    """Fit, stop and calibrate; write the model's three files and the training log."""
+    require(root / FEATURES)
+    catalogue = Catalogue.from_json(read_json(root / CATALOGUE))
+    counts = read_json(root / SNAPSHOT_COUNTS)
+    settings = parameters.train
+
+    def tell(done: int, most: int) -> None:
+        if done % _ROUNDS_A_LINE == 0:
+            progress(f"grown {done:,} trees of at most {most:,}")
+
+    model, log = fit(
+        fitting=read_slice(root / FEATURES, FIT),
+        early_stopping=read_slice(root / FEATURES, EARLY_STOPPING),
+        calibration=read_slice(root / FEATURES, CALIBRATION),
+        columns=catalogue.columns,
+        categorical=catalogue.categories,
+        parameters=settings.parameters,
+        calibration_method=settings.calibration,
+        minimum_conversions=settings.minimum_conversions,
+        manifest={
+            "catalogue": catalogue.to_json(),
+            "horizon": counts["horizon"],
+            "trained_from": counts["parts"][FIT]["from"],
+            "trained_until": counts["parts"][CALIBRATION]["to"],
+            "matrix_sha256": fingerprint(root / FEATURES),
+            "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
+        },
+        seed=settings.seed,
+        progress=tell,
+    )
+    model.save(root / MODEL)
+    write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
+
+
+def read_slice(matrix: Path, part: str) -> Slice:
+    """Read the rows of one part of the matrix."""
+    table = pq.read_table(matrix, filters=pc.field("part") == part)
+    frame = table.drop_columns(["lead_id", "as_of", "part", "label"]).to_pandas()
+    return Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

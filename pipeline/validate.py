@@ -1,0 +1,99 @@
+"""The stage ``validate``: Great Expectations over the interactions and the leads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from features.schema import INTERACTION
+from pipeline.artefacts import DATA_DOCS, INTERACTIONS, LEADS, VALIDATION, Progress, require, write_json
+from pipeline.configuration import Parameters
+from pipeline.contracts import (
+    LEAD_LIMITS,
+    Check,
+    Limit,
+    count_expectations,
+    interaction_checks,
+    interaction_limits,
+    lead_checks,
+    row_expectations,
+)
+from pipeline.judge import Suite, Verdict, judge, refuse_critical
+
+_LINE = "sequence & ((1::BIGINT << 40) - 1) AS line"
+"""A sequence holds the number of the file above bit 40, and the line below."""
+
+
+def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+    """Judge the log, write ``validation.json`` and the data docs; raises ContractError on a critical failure."""
+    settings = parameters.validate_
+    interactions, leads = root / INTERACTIONS, root / LEADS
+    require(interactions, leads)
+    with duckdb.connect() as connection:
+        log, people = f"read_parquet({_literal(interactions)})", f"read_parquet({_literal(leads)})"
+        progress("counting what breaks a rule")
+        log_checks = interaction_checks()
+        log_limits = interaction_limits(_literal(leads), settings.maximum_silent_days)
+        log_counts = _count(connection, log, log_checks, log_limits)
+        lead_counts = _count(connection, people, lead_checks(), LEAD_LIMITS)
+        sample = _sample(connection, interactions, settings.sample_rows)
+        progress(f"judging the counts, and {len(sample):,} sampled rows one by one")
+        verdicts = judge(
+            [
+                Suite("interactions", log_counts, count_expectations(log_checks, log_limits)),
+                Suite("leads", lead_counts, count_expectations(lead_checks(), LEAD_LIMITS)),
+                Suite("interactions (sampled rows)", sample, row_expectations(INTERACTION)),
+            ],
+            root / DATA_DOCS,
+        )
+        verdicts = [_with_examples(connection, log, verdict, log_checks) for verdict in verdicts]
+    write_json(
+        root / VALIDATION,
+        {"sampled_rows": len(sample), "expectations": [verdict.to_json() for verdict in verdicts]},
+    )
+    for verdict in verdicts:
+        if not verdict.success and verdict.severity == "warning":
+            progress(f"warning: {verdict}")
+    refuse_critical(verdicts, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, table: str, checks: Sequence[Check], limits: Sequence[Limit]
+) -> pd.DataFrame:
+    """Give one row: how many rows break each check, and the figure of each limit."""
+    counts = ", ".join(f'count(*) FILTER (WHERE {check.violated})::DOUBLE AS "{check.name}"' for check in checks)
+    figures = "".join(f', (({limit.figure})::DOUBLE) AS "{limit.name}"' for limit in limits)
+    frame: pd.DataFrame = connection.execute(f"WITH log AS (FROM {table}) SELECT {counts}{figures} FROM log").df()
+    return frame
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int) -> pd.DataFrame:
+    """Give every n-th row, without the ids of people: rows are named by source and line."""
+    columns = ", ".join(f'"{field.name}"' for field in INTERACTION if not field.name.endswith("_id"))
+    frame: pd.DataFrame = connection.execute(
+        f"SELECT {columns}, {_LINE} FROM read_parquet($path, file_row_number = true) "
+        "WHERE file_row_number % greatest((SELECT count(*) FROM read_parquet($path)) // $rows, 1) = 0 LIMIT $rows",
+        {"path": str(interactions), "rows": rows},
+    ).df()
+    return frame
+
+
+def _with_examples(
+    connection: duckdb.DuckDBPyConnection, log: str, verdict: Verdict, checks: Sequence[Check]
+) -> Verdict:
+    """Name some rows that break a rule of the interactions."""
+    broken = [check.violated for check in checks if check.name == verdict.name]
+    if verdict.success or verdict.suite != "interactions" or not broken:
+        return verdict
+    rows = connection.execute(
+        f"SELECT source, {_LINE} FROM {log} WHERE {broken[0]} ORDER BY source, sequence LIMIT 5"
+    ).fetchall()
+    return dataclasses.replace(verdict, examples=tuple(f"{source}:{line}" for source, line in rows))
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

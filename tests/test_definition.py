@@ -1,0 +1,101 @@
+"""``dvc.yaml``, ``params.yaml``, the command line and the configuration classes say the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_layout import ROOT, imported
+
+from pipeline.cli import STAGES
+from pipeline.configuration import Parameters
+from pipeline.parameters import load_parameters
+
+DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+SECTIONS = {field.alias or name for name, field in Parameters.model_fields.items()}
+EXAMPLES = sorted((ROOT / "examples").glob("*/params.yaml"))
+
+
+def code_of(stage: str) -> set[str]:
+    """Follow the imports of a stage: files of pipeline one by one, features and models as a whole."""
+    found: set[str] = set()
+    waiting = [f"pipeline.{stage}"]
+    while waiting:
+        module = waiting.pop()
+        path = ROOT / (module.replace(".", "/") + ".py")
+        if not path.is_file():
+            continue
+        name = str(path.relative_to(ROOT)) if module.startswith("pipeline.") else module.split(".")[0]
+        if name in found:
+            continue
+        found.add(name)
+        for other in imported(path):
+            if other.split(".")[0] in {"features", "models"}:
+                found.add(other.split(".")[0])
+            elif other.startswith("pipeline."):
+                waiting.append(other)
+    return found
+
+
+def data_of(stage: str) -> set[str]:
+    return {dep for dep in DEFINITION["stages"][stage]["deps"] if dep.startswith(("data/", "reports/", "$"))}
+
+
+def outputs_of(stage: str) -> set[str]:
+    keys = ("outs", "metrics", "plots")
+    entries = [entry for key in keys for entry in DEFINITION["stages"][stage].get(key, ())]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+def test_the_stages_are_the_commands_in_the_same_order() -> None:
+    assert list(DEFINITION["stages"]) == list(STAGES)
+    for name, stage in DEFINITION["stages"].items():
+        assert stage["cmd"] == f"${{leadcast}} {name}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_code_that_a_stage_depends_on_is_what_it_imports(stage: str) -> None:
+    deps = set(DEFINITION["stages"][stage]["deps"])
+    assert deps - data_of(stage) == code_of(stage)
+    assert all((ROOT / dep).exists() for dep in deps - data_of(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_parameters_that_a_stage_depends_on_are_those_it_reads(stage: str) -> None:
+    declared = set(DEFINITION["stages"][stage]["params"])
+    assert declared <= SECTIONS
+    read = {
+        section
+        for path in {f"pipeline/{stage}.py"} | {name for name in code_of(stage) if name.endswith(".py")}
+        if path not in {"pipeline/configuration.py", "pipeline/tracking.py"}
+        for section in SECTIONS
+        if f"parameters.{section}" in (ROOT / path).read_text(encoding="utf-8").replace("validate_", "validate")
+    }
+    own = (ROOT / f"pipeline/{stage}.py").read_text(encoding="utf-8").replace("validate_", "validate")
+    assert {section for section in SECTIONS if f"parameters.{section}" in own} <= declared
+    if stage != "evaluate":  # it tracks the settings of all that made the model
+        assert declared <= read
+
+
+def test_what_a_stage_reads_is_what_an_earlier_one_writes() -> None:
+    written = {"${data_root}"}
+    for stage in STAGES:
+        assert data_of(stage) <= written, stage
+        assert not outputs_of(stage) & written, "written twice"
+        written |= outputs_of(stage)
+
+
+def test_outputs_are_the_places_that_the_code_knows() -> None:
+    text = (ROOT / "pipeline/artefacts.py").read_text(encoding="utf-8")
+    for stage in STAGES:
+        for output in outputs_of(stage):
+            folder = str(Path(output).parent)
+            assert f'"{output}"' in text or f'"{folder}"' in text, output
+
+
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *EXAMPLES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_settings_that_we_ship_are_valid_and_name_every_section(path: Path) -> None:
+    load_parameters(path)
+    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == SECTIONS

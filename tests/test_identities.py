@@ -1,0 +1,78 @@
+"""Uniting ids: chains, merges, and links that contradict each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from pipeline.identities import Link, untangle
+from pipeline.quarantine import CIRCLE, TWO_LEADS, UNKNOWN_LEAD
+
+KNOWN = {"A", "B"}
+
+
+def _day(day: int) -> datetime:
+    return datetime(2026, 3, day)
+
+
+def _untangle(text: str) -> tuple[dict[str, tuple[str, int]], dict[int, str]]:
+    """Read links written as ``alias > target day``, one a line; lines are numbered from 1."""
+    links = []
+    for number, line in enumerate(text.strip().splitlines(), start=1):
+        alias, _, target, day = line.split()
+        links.append(Link(number, alias, target, _day(int(day))))
+    result = untangle(links, KNOWN.__contains__)
+    return {alias: (lead, since.day) for alias, (lead, since) in result.aliases.items()}, result.set_aside
+
+
+def test_a_chain_counts_from_its_latest_link() -> None:
+    assert _untangle("""
+        cookie > contact 5
+        contact > A 9
+        other > contact 12
+    """) == ({"cookie": ("A", 9), "contact": ("A", 9), "other": ("A", 12)}, {})
+
+
+def test_two_ways_to_the_same_lead_are_no_contradiction_and_the_earlier_counts() -> None:
+    assert _untangle("""
+        cookie > contact 5
+        contact > A 9
+        cookie > A 7
+    """) == ({"cookie": ("A", 7), "contact": ("A", 9)}, {})
+
+
+def test_an_alias_of_two_leads_loses_all_its_links_and_those_that_pass_through_it() -> None:
+    assert _untangle("""
+        shared > A 1
+        shared > B 2
+        cookie > shared 3
+        sound > B 4
+    """) == ({"sound": ("B", 4)}, {1: TWO_LEADS, 2: TWO_LEADS, 3: TWO_LEADS})
+
+
+def test_a_link_to_an_unknown_lead_does_not_contradict_one_to_a_lead() -> None:
+    assert _untangle("""
+        cookie > nobody 1
+        cookie > A 2
+    """) == ({"cookie": ("A", 2)}, {1: UNKNOWN_LEAD})
+
+
+def test_links_in_a_circle_and_into_it_are_set_aside_but_not_those_out_of_it() -> None:
+    assert _untangle("""
+        x > y 1
+        y > z 1
+        z > x 1
+        into > x 2
+        z > A 3
+    """) == ({"z": ("A", 3)}, {1: CIRCLE, 2: CIRCLE, 3: CIRCLE, 4: CIRCLE})
+
+
+@pytest.mark.parametrize("length", [1, 5_000])
+def test_a_chain_may_be_long(length: int) -> None:
+    names = [*(f"c{number}" for number in range(length)), "A"]
+    links = [Link(n, alias, names[n + 1], _day(1)) for n, alias in enumerate(names[:-1])]
+    result = untangle(reversed(links), KNOWN.__contains__)
+    assert set(result.aliases.values()) == {("A", _day(1))}
+    assert len(result.aliases) == length
+    assert not result.set_aside
