@@ -188,9 +188,11 @@ class Feature:
     def describe(self, value: float | None) -> str:
         """Say the value in words, as a reason for a recommendation; None and NaN are missing."""
         kind = self.filter.event_type
-        what = "other events" if kind is OTHER else f"'{kind}'" if kind is not None else "events"
+        is_one = self.measure in {"days_since_first", "days_since_last"} or (self.measure == "count" and value == 1)
+        plural = "" if is_one else "s"
+        what = f"other event{plural}" if kind is OTHER else f"'{kind}'" if kind is not None else f"event{plural}"
         if self.filter.channel is not None:
-            what += " by other channels" if self.filter.channel is OTHER else f" by {self.filter.channel}"
+            what += " via other channels" if self.filter.channel is OTHER else f" via {self.filter.channel}"
         if self.filter.campaign is not None:
             what += f" of campaign {self.filter.campaign}"
         when = "so far" if self.window is None else f"in the last {in_words(self.window)}"
@@ -202,13 +204,17 @@ class Feature:
             case "sum":
                 return f"{what} worth {value:.2f} {when}"
             case "active_days":
-                return f"active on {value:.0f} days {when} ({what})"
+                return (
+                    f"active on {value:.0f} days {when} ({what})"
+                    if value != 1
+                    else f"active on one day {when} ({what})"
+                )
             case "days_since_first":
                 return f"first {what} {value:.1f} days ago"
             case "days_since_last":
                 return f"last {what} {value:.1f} days ago"
             case _:
-                return f"recent {what}: {value:.1f} by weight, halved every {in_words(self.half_life or DAY)}"
+                return f"{value:.1f} recent {what}, older ones counting less"
 
     def to_json(self) -> dict[str, Any]:
         """Give the declaration as JSON; ``from_json`` reads it back."""

@@ -104,8 +104,10 @@ def _print_log(console: Console, ingested: dict[str, Any], validated: dict[str, 
         for reason, count in source["set_aside"].items():
             reasons[reason] = reasons.get(reason, 0) + count
     if reasons:
-        listed = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-        console.print("  set aside: " + ", ".join(f"{reason} {count:,}" for reason, count in listed))
+        table = _table("  set aside because", "rows")
+        for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+            table.add_row(f"  {reason}", f"{count:,}")
+        console.print(table)
     failed = [verdict for verdict in validated["expectations"] if not verdict["success"]]
     console.print(
         f"  {len(validated['expectations'])} expectations, {len(failed)} warnings"
@@ -170,4 +172,11 @@ def _print_recommendations(console: Console, parameters: Parameters, scoring: di
         f"  {scoring['leads']:,} leads scored ({maturities}); "
         f"{scoring['expected_conversions']:,.0f} are expected to convert"
     )
+    if scoring["older_than_learned"]:
+        console.print(
+            f"  {scoring['older_than_learned']:,} are older than any lead the model learned from, so theirs is\n"
+            "  a guess: a calendar among snapshots.policies would teach it"
+        )
+    if scoring["ended_unknown"]:
+        console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")
     console.print()

@@ -6,6 +6,7 @@ The stage takes the model just trained; ``pipeline.champion`` calls the same fun
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -51,7 +52,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
         as_of = log_until(root) + MICROSECOND
-    recommendations, ended = recommend(parameters, root, model, as_of, progress)
+    recommendations, doubts = recommend(parameters, root, model, as_of, progress)
     check(recommendations)
     write_recommendations(root / RECOMMENDATIONS, recommendations)
     with written_whole(root / RECOMMENDATIONS_CSV) as temporary:
@@ -62,7 +63,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         {
             "as_of": as_of.isoformat(),
             "leads": len(recommendations),
-            "ended_unknown": ended,
+            **asdict(doubts),
             "expected_conversions": float(recommendations["probability"].sum()),
             "model_version": model.version,
             "tiers": _counts(recommendations["tier"]),
@@ -71,12 +72,22 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Doubts:
+    """Leads among those scored whose probability says less than it seems to."""
+
+    ended_unknown: int
+    """Whose episode had in truth ended, without our knowing."""
+    older_than_learned: int
+    """Whose episode is older than any that the model was fitted to."""
+
+
 def recommend(
     parameters: Parameters, root: Path, model: Model, as_of: datetime, progress: Progress
-) -> tuple[pd.DataFrame, int]:
+) -> tuple[pd.DataFrame, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, and how many of these leads had in truth ended without our knowing.
+    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     episodes = read_episodes(root / INTERACTIONS, root / LEADS, parameters.episodes)
@@ -88,7 +99,7 @@ def recommend(
     tiers = TierPolicy(parameters.policy.tiers.mql, parameters.policy.tiers.sql)
     maturities = MaturityPolicy(parameters.policy.maturity.warm, parameters.policy.maturity.hot)
     batches = []
-    done = 0
+    done = older = 0
     for batch in stream_matrix(root / INTERACTIONS, table, catalogue):
         frame = batch.to_pandas()
         probabilities = model.predict(frame)
@@ -107,11 +118,15 @@ def recommend(
             )
         )
         done += len(frame)
+        older += int((frame["episode_age_days"] > model.manifest["oldest_episode_days"]).sum())
         progress(f"scored {done:,} of {len(snapshots):,} open leads")
     best_first = pd.concat(batches).sort_values(
         ["probability", "lead_id"], ascending=[False, True], kind="stable", ignore_index=True
     )
-    return best_first, int((snapshots["outcome_at"] < as_of).sum())
+    ended = int((snapshots["outcome_at"] < as_of).sum())
+    if older:
+        progress(f"warning: {older:,} leads are older than any the model learned from; add a calendar policy")
+    return best_first, Doubts(ended_unknown=ended, older_than_learned=older)
 
 
 def check(recommendations: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,15 +51,18 @@ def connected(root: Path) -> Iterator[Any]:
     import mlflow  # noqa: PLC0415 - takes seconds
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    before = mlflow.get_tracking_uri()
     uri = tracking_uri(root)
+    # MLflow keeps what it is told in the environment, where the next project would find it.
+    tracking_before, registry_before = (os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY"))
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield mlflow.MlflowClient(uri)
     finally:
-        mlflow.set_tracking_uri(before)
-        mlflow.set_registry_uri(before)
+        mlflow.set_tracking_uri(tracking_before)
+        mlflow.set_registry_uri(registry_before)
+        if registry_before is None:
+            os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
 
 
 def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
@@ -174,7 +178,8 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
         ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
     ]
     packages = ("lightgbm", "numpy", "pandas")
-    with mlflow.start_run(run_id):
+    with mlflow.start_run(run_id), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "An input example was not provided", UserWarning)  # leads are no examples
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module="artefact",
@@ -183,7 +188,16 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
             signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
         )
-    registered = mlflow.register_model(logged.model_uri, settings.model_name, tags={"model_version": model.version})
+    if not client.search_registered_models(f"name = '{settings.model_name}'"):
+        client.create_registered_model(settings.model_name)
+    registered = client.create_model_version(
+        settings.model_name,
+        logged.model_uri,
+        run_id,
+        tags={"model_version": model.version},
+        description=f"Does a lead convert within {model.manifest['horizon']}?",
+        model_id=logged.model_id,
+    )
     return str(registered.version)
 
 

@@ -40,8 +40,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         if done % _ROUNDS_A_LINE == 0:
             progress(f"grown {done:,} trees of at most {most:,}")
 
+    fitting = read_slice(root / FEATURES, FIT)
     model, log = fit(
-        fitting=read_slice(root / FEATURES, FIT),
+        fitting=fitting,
         early_stopping=read_slice(root / FEATURES, EARLY_STOPPING),
         calibration=read_slice(root / FEATURES, CALIBRATION),
         columns=catalogue.columns,
@@ -52,6 +53,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         manifest={
             "catalogue": catalogue.to_json(),
             "horizon": counts["horizon"],
+            "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
             "trained_from": counts["parts"][FIT]["from"],
             "trained_until": counts["parts"][CALIBRATION]["to"],
             "matrix_sha256": fingerprint(root / FEATURES),

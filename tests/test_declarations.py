@@ -169,3 +169,25 @@ def test_declared_features_join_once() -> None:
 def test_a_catalogue_survives_json() -> None:
     catalogue = grow(attributes={"country": "category"})
     assert Catalogue.from_json(json.loads(json.dumps(catalogue.to_json()))) == catalogue
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "words"),
+    [
+        (Feature("count", Filter("pricing_view"), 7 * DAY), 3.0, "3 'pricing_view' in the last 7 days"),
+        (Feature("count"), 1.0, "1 event so far"),
+        (Feature("count", window=DAY), 0.0, "0 events in the last day"),
+        (Feature("sum", Filter(channel="seo"), 36 * HOUR), 12.5, "events via seo worth 12.50 in the last 36 hours"),
+        (Feature("active_days"), 1.0, "active on one day so far (events)"),
+        (Feature("active_days", window=7 * DAY), 4.0, "active on 4 days in the last 7 days (events)"),
+        (Feature("days_since_last", Filter("form")), 2.04, "last 'form' 2.0 days ago"),
+        (Feature("days_since_first", Filter(OTHER, OTHER)), None, "no other event via other channels yet"),
+        (
+            Feature("decayed_count", Filter("click", campaign="spring"), half_life=DAY),
+            2.84,
+            "2.8 recent 'click' of campaign spring, older ones counting less",
+        ),
+    ],
+)
+def test_a_value_reads_as_a_reason(feature: Feature, value: float | None, words: str) -> None:
+    assert feature.describe(value) == words
