@@ -92,8 +92,9 @@ def _verdict(suite: str, result: Any) -> Verdict:  # noqa: ANN401 - Great Expect
     if result.exception_info.get("raised_exception", False):
         raise RuntimeError(f"{suite}.{name} could not be judged: {result.exception_info['exception_message']}")
     found = result.result
-    rows = found.get("unexpected_index_list") or []
-    examples = tuple(f"{row['source']}:{row['line']}" for row in rows[:_EXAMPLES] if "line" in row)
+    # Rows of a frame that doesn't say where they came from are mere positions: these tell nobody anything.
+    rows = [row for row in found.get("unexpected_index_list") or [] if isinstance(row, dict) and "line" in row]
+    examples = tuple(f"{row['source']}:{row['line']}" for row in rows[:_EXAMPLES])
     # A row of counts holds its figure itself; elsewhere the figure is the number of rows that broke the rule.
     count = found["unexpected_count"]
     if found["element_count"] == 1 and count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import logging
 import os
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import RegistryError
+from features.schema import PARTS
 from models.artefact import Model
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
-    INGEST,
+    INTERACTIONS,
     METRICS,
     MODEL,
     PICTURES,
@@ -129,8 +131,8 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
 
 def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own
     for registered in client.search_registered_models(f"name = '{name}'"):
-        version: str | None = registered.aliases.get(alias)
-        return version
+        version = registered.aliases.get(alias)
+        return None if version is None else str(version)  # a number in some stores, a text in others
     return None
 
 
@@ -144,7 +146,7 @@ def _log_facts(
     *,
     is_new: bool,
 ) -> None:
-    from mlflow.entities import Metric, Param  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param  # noqa: PLC0415 - takes seconds
 
     metrics = [
         Metric(name if part == "value" else f"{name}_{part}", value, 0, 0)
@@ -155,8 +157,12 @@ def _log_facts(
     settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
     params = [Param(name, str(value)) for name, value in settings.items()] if is_new else []
     client.log_batch(run_id, metrics=metrics, params=params)
-    for name, path in (("log", INGEST), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):
-        client.set_tag(run_id, f"sha256_{name}", fingerprint(root / path))
+    for name, path in (("log", INTERACTIONS), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):
+        digest = fingerprint(root / path)
+        client.set_tag(run_id, f"sha256_{name}", digest)
+        if is_new:
+            dataset = Dataset(name, digest[:32], "local", json.dumps({"uri": str(path)}))
+            client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures))
     for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS):
         client.log_artifact(run_id, str(root / path))
@@ -179,7 +185,7 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
     ]
     packages = ("lightgbm", "numpy", "pandas")
     with mlflow.start_run(run_id), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "An input example was not provided", UserWarning)  # leads are no examples
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)  # leads are no examples
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module="artefact",
@@ -213,7 +219,7 @@ def model_card(root: Path, model: Model, figures: Figures) -> str:
     table = "\n".join(
         f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
         f"{part['to'][:10]} |"
-        for name, part in parts.items()
+        for name, part in ((name, parts[name]) for name in PARTS if name in parts)
     )
     return f"""# Will this lead convert within {manifest["horizon"]}?
 

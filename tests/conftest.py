@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
 from engines import on_kernel, on_reference
+from world import Project, new_project
 
 import features.engine
 from features.kernel import walk
 
+os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
+
 Engine = Callable[..., list[list[float]]]
+
+THIRD_PARTY_WARNINGS = (
+    "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
+    "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",  # used by MLflow
+    "ignore:.*Any type hint is inferred as AnyType:UserWarning",  # of MLflow's own types, as it is imported
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass what others' packages warn of while they are imported; every other warning is an error."""
+    for line in THIRD_PARTY_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture(params=["reference", "kernel", "kernel uncompiled"])
@@ -21,3 +38,9 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
     if request.param == "kernel uncompiled":
         monkeypatch.setattr(features.engine, "walk", walk.py_func)
     return on_kernel
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Run all stages on a small world, once. It is shared: a test that writes makes its own copy."""
+    return new_project(tmp_path_factory.mktemp("world"))

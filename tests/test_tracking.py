@@ -1,0 +1,302 @@
+"""One run and one version for each model in MLflow, and the history of what the champion scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from world import Project
+
+from features.errors import InputError, RegistryError, StaleError
+from features.schema import RECOMMENDATION
+from models.artefact import Model
+
+NAME = "lead-conversion"
+
+
+@dataclass(frozen=True)
+class Store:
+    """What MLflow holds of a project."""
+
+    client: Any
+
+    def runs(self) -> list[Any]:
+        """List the runs of all experiments."""
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        return list(self.client.search_runs(experiments))
+
+    def versions(self) -> list[Any]:
+        """List the registered versions of the model, the first one first."""
+        return sorted(self.client.search_model_versions(f"name = '{NAME}'"), key=lambda version: int(version.version))
+
+    def aliases(self) -> dict[str, str]:
+        """Tell which version has which alias."""
+        return dict(self.client.get_registered_model(NAME).aliases)
+
+
+@pytest.fixture
+def store(tracked: Project) -> Iterator[Store]:
+    from pipeline.tracking import connected  # noqa: PLC0415 - heavy
+
+    with connected(tracked.root) as client:
+        yield Store(client)
+
+
+@pytest.fixture(scope="module")
+def tracked(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Copy the world into a repository of git's, and evaluate its model into a store of MLflow's own."""
+    project = world.copy_to(tmp_path_factory.mktemp("tracked") / "project", leave_out=("raw", "reports"))
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["add", "params.yaml"], ["commit", "--quiet", "--message", "Settings"]):
+        subprocess.run([*git, *command], cwd=project.root, check=True)
+    project.run("evaluate")
+    return project
+
+
+@pytest.fixture(scope="module")
+def challenged(tracked: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Train another model and evaluate it twice into the same store, as an experiment of DVC's; then the first."""
+    folder = tmp_path_factory.mktemp("challenged")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_EXP_NAME", "bold-idea")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
+        other = tracked.copy_to(folder / "project").with_settings({"train.seed": 8})
+        other.run("train", "evaluate", "evaluate")
+        tracked.run("evaluate")
+    return other
+
+
+def model_of(project: Project) -> Model:
+    return Model.load(project.root / "data/model")
+
+
+def run_of(store: Store, project: Project) -> Any:  # noqa: ANN401 - MLflow's own
+    (run,) = (run for run in store.runs() if run.data.tags["model_version"] == model_of(project).version)
+    return run
+
+
+def test_a_model_has_one_run_and_one_version_however_often_it_is_evaluated(
+    tracked: Project, challenged: Project, store: Store
+) -> None:
+    expected = {model_of(tracked).version, model_of(challenged).version}
+    assert len(expected) == 2
+    assert sorted(run.data.tags["model_version"] for run in store.runs()) == sorted(expected)
+    assert sorted(version.tags["model_version"] for version in store.versions()) == sorted(expected)
+    assert {version.run_id for version in store.versions()} == {run.info.run_id for run in store.runs()}
+    assert {run.info.status for run in store.runs()} == {"FINISHED"}
+
+
+def test_the_first_model_stays_the_champion_and_another_is_its_challenger(
+    tracked: Project, challenged: Project, store: Store
+) -> None:
+    first, second = store.versions()
+    assert first.tags["model_version"] == model_of(tracked).version
+    assert second.tags["model_version"] == model_of(challenged).version
+    assert store.aliases() == {"champion": first.version, "challenger": second.version}
+    roles = [line.partition(" is ")[2].partition(";")[0] for line in tracked.told if line.startswith(NAME)]
+    assert roles == ["the champion, being the first", "the champion"]
+    roles = [line.partition(" is ")[2].partition(";")[0] for line in challenged.told if line.startswith(NAME)]
+    assert roles == [f"the challenger of version {first.version}"] * 2
+
+
+def test_the_address_in_the_environment_is_where_runs_go(challenged: Project) -> None:
+    # The fixture has evaluated with MLFLOW_TRACKING_URI; that its runs got there is tested above.
+    assert not (challenged.root / "mlflow.db").exists()
+    assert (challenged.root / "reports/metrics.json").exists()
+
+
+def test_tracking_leaves_no_address_behind_for_the_next_project(
+    tracked: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow  # noqa: PLC0415 - heavy
+
+    from pipeline.tracking import connected, tracking_uri  # noqa: PLC0415 - heavy
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with connected(tracked.root):
+        assert mlflow.get_tracking_uri() == f"sqlite:///{tracked.root}/mlflow.db"
+    assert tracking_uri(Path("/elsewhere")) == "sqlite:////elsewhere/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////shared.db")
+    assert tracking_uri(Path("/elsewhere")) == "sqlite:////shared.db"
+
+
+def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Store) -> None:
+    figures = json.loads((tracked.root / "reports/metrics.json").read_text())
+    metrics = run_of(store, tracked).data.metrics
+    assert {"roc_auc", "average_precision", "log_loss", "brier", "lift_at_10"} <= set(figures)
+    for name in ("roc_auc", "average_precision", "log_loss", "brier", "lift_at_10", "base_rate"):
+        for metric, part in ((name, "value"), (f"{name}_low", "low"), (f"{name}_high", "high")):
+            assert metrics[metric] == figures[name][part]
+        assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
+    assert metrics["test_rows"] == figures["test"]["rows"] > 1000
+
+
+def test_the_parameters_are_those_that_made_the_model(tracked: Project, challenged: Project, store: Store) -> None:
+    parameters, others = (run_of(store, project).data.params for project in (tracked, challenged))
+    assert {place for place in parameters if parameters[place] != others[place]} == {"train.seed"}
+    assert (parameters["train.seed"], others["train.seed"]) == ("7", "8")
+    assert parameters["snapshots.horizon"] in {"P30D", "30d"}
+    assert parameters["train.parameters.num_leaves"] == "8"
+    assert not [place for place in parameters if place.split(".")[0] in {"ingest", "policy", "score", "data_root"}]
+
+
+def test_the_tags_tell_the_model_the_data_and_the_code(tracked: Project, challenged: Project, store: Store) -> None:
+    tags = run_of(store, tracked).data.tags
+    for name, path in (
+        ("log", "interactions.parquet"),
+        ("snapshots", "snapshots.parquet"),
+        ("matrix", "features.parquet"),
+    ):
+        content = (tracked.root / "data" / path).read_bytes()
+        assert tags[f"sha256_{name}"] == hashlib.sha256(content).hexdigest()
+    assert {given.dataset.name for given in run_of(store, tracked).inputs.dataset_inputs} == {
+        "log",
+        "snapshots",
+        "matrix",
+    }
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tracked.root, check=True, capture_output=True, text=True)
+    assert tags["git_revision"] == head.stdout.strip()
+    assert "dvc_exp_name" not in tags
+    # The challenger's settings were changed and not committed.
+    others = run_of(store, challenged).data.tags
+    assert others["git_revision"] == f"{tags['git_revision']}-dirty"
+    assert others["dvc_exp_name"] == "bold-idea"
+
+
+def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Store) -> None:
+    run = run_of(store, tracked)
+    card = run.data.tags["mlflow.note.content"]
+    assert card.startswith("# Will this lead convert within 30d?")
+    parts = json.loads((tracked.root / "data/snapshots.json").read_text())["parts"]
+    rows = re.findall(r"^\| (\w+) \| [\d,]+ \|", card, re.MULTILINE)
+    assert rows == ["fit", "early_stopping", "calibration", "gap", "test"]
+    for name, part in parts.items():
+        assert f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} |" in card
+    assert f"ROC AUC {run.data.metrics['roc_auc']:.3f} (" in card
+    assert model_of(tracked).version in card
+
+
+def test_the_run_holds_plots_pictures_and_the_catalogue(tracked: Project, store: Store) -> None:
+    run_id = run_of(store, tracked).info.run_id
+    names = ("calibration", "gains", "precision_recall", "importance")
+    held = {file.path for folder in (None, "plots", "pictures") for file in store.client.list_artifacts(run_id, folder)}
+    assert {f"plots/{name}.csv" for name in names} | {f"pictures/{name}.png" for name in names} <= held
+    assert {"catalogue.json", "metrics.json", "training.json", "snapshots.json"} <= held
+    picture = Path(store.client.download_artifacts(run_id, "pictures/gains.png"))
+    assert picture.read_bytes() == (tracked.root / "reports/pictures/gains.png").read_bytes()
+
+
+def test_the_logged_model_predicts_on_a_plain_frame_what_the_artefact_predicts(tracked: Project, store: Store) -> None:
+    import mlflow  # noqa: PLC0415 - heavy
+
+    model = model_of(tracked)
+    rows = pq.read_table(tracked.root / "data/features.parquet").to_pandas().sample(200, random_state=1)
+    plain = pd.DataFrame(
+        {
+            name: rows[name].astype(object).where(rows[name].notna(), None)
+            if name in model.categories
+            else rows[name].astype("float64")
+            for name in reversed(model.columns)  # by name, not by position
+        }
+    )
+    assert store.aliases()["champion"]
+    loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    np.testing.assert_array_equal(loaded.predict(plain), model.predict(rows))
+
+
+def champion_scores(project: Project, when: str, *, backfill: bool = False) -> Path:
+    from pipeline import champion  # noqa: PLC0415 - heavy
+
+    return champion.run(project.parameters, project.root, project.told.append, when, backfill=backfill)
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    assert [path.name for path in folder.iterdir()] == ["recommendations.parquet"]
+    return pq.read_table(folder / "recommendations.parquet", partitioning=None).to_pandas()
+
+
+def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
+    tracked: Project, challenged: Project, world: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
+    scores = read_scores(champion_scores(challenged, "latest"))
+    assert list(scores.columns) == [*(field.name for field in RECOMMENDATION), "run_id", "scored_at"]
+    stage = pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
+    pd.testing.assert_frame_equal(scores[stage.columns], stage)
+    assert set(scores["run_id"]) == {run_of(store, tracked).info.run_id}
+    assert len(set(scores["scored_at"])) == 1
+    assert scores["scored_at"].dtype == "datetime64[us]"
+
+
+def test_a_second_scoring_of_the_same_moment_replaces_the_first(tracked: Project) -> None:
+    when = "2026-06-22T08:00:00+02:00"
+    folder = champion_scores(tracked, when)
+    assert folder.parts[-2:] == ("as_of=2026-06-22T06-00-00.000000", f"model={model_of(tracked).version[:16]}")
+    first = read_scores(folder)
+    assert set(first["as_of"]) == {datetime(2026, 6, 22, 6)}
+    before = set((tracked.root / "data/scores").iterdir())
+    assert champion_scores(tracked, when) == folder
+    assert set((tracked.root / "data/scores").iterdir()) == before
+    second = read_scores(folder)
+    pd.testing.assert_frame_equal(first.drop(columns="scored_at"), second.drop(columns="scored_at"))
+    assert second["scored_at"].iloc[0] > first["scored_at"].iloc[0]
+
+
+def test_a_moment_that_the_champion_has_learned_from_asks_for_a_backfill(tracked: Project) -> None:
+    trained_until = datetime.fromisoformat(model_of(tracked).manifest["trained_until"])
+    when = (trained_until - timedelta(days=100)).isoformat()
+    with pytest.raises(StaleError, match="has learned: it knows how some of these leads ended.*add --backfill"):
+        champion_scores(tracked, when)
+    assert len(read_scores(champion_scores(tracked, when, backfill=True))) > 50
+
+
+def test_now_is_refused_where_the_log_is_old(tracked: Project, tmp_path: Path) -> None:
+    old = tracked.copy_to(tmp_path / "project", leave_out=("scores",))
+    ingested = json.loads((old.root / "data/ingest.json").read_text())
+    for source in ingested["sources"].values():
+        source["observed_until"] = "2020-02-29T12:00:00"
+    (old.root / "data/ingest.json").write_text(json.dumps(ingested))
+    with pytest.raises(StaleError, match="the log ends on 2020-02-29 12:00 UTC, more than 2d ago.*leadcast ingest"):
+        champion_scores(old, "now")
+    assert not (old.root / "data/scores").exists()
+
+
+def test_what_is_no_moment_is_refused(tracked: Project) -> None:
+    with pytest.raises(InputError, match="--as-of 'yesterday' is no date; write now, latest, or a date"):
+        champion_scores(tracked, "yesterday")
+
+
+def test_a_scoring_waits_for_no_other(tracked: Project) -> None:
+    lock = tracked.root / "data/scores/.lock"
+    lock.parent.mkdir(exist_ok=True)
+    hold = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another scoring is writing to .*scores; wait until it is done"):
+            champion_scores(tracked, "2026-06-15")
+        other.stdin.write("\n")
+        other.stdin.flush()
+    assert len(read_scores(champion_scores(tracked, "2026-06-15"))) > 50
+
+
+def test_a_missing_champion_says_what_next(tracked: Project, tmp_path: Path) -> None:
+    empty = tracked.copy_to(tmp_path / "project")
+    nobody = Project(tracked.root, empty.with_settings({"evaluate.model_name": "nobody"}).parameters)
+    with pytest.raises(RegistryError, match="no champion of 'nobody' in sqlite:.*; train and register one: make run"):
+        champion_scores(nobody, "latest")
