@@ -90,19 +90,16 @@ def _table(*headers: str) -> Table:
 
 def _print_log(console: Console, ingested: dict[str, Any], validated: dict[str, Any]) -> None:
     console.print("[bold]The log[/bold]")
-    table = _table("  source", "rows in", "used", "set aside", "observed until")
-    for name, source in sorted(ingested["sources"].items()):
-        aside = sum(source["set_aside"].values())
-        table.add_row(
-            f"  {name}",
-            *(f"{count:,}" for count in (source["rows"], source["used"], aside)),
-            (source["observed_until"] or "no event")[:16],
-        )
-    console.print(table)
+    table = _table("  table", "rows in", "used", "set aside", "observed until")
     reasons: dict[str, int] = {}
-    for source in ingested["sources"].values():
-        for reason, count in source["set_aside"].items():
+    others = {name: ingested[name] for name in ("leads", "identities") if ingested[name]}
+    for name, part in [*sorted(ingested["sources"].items()), *others.items()]:
+        counts = (part["rows"], part["used"], sum(part["set_aside"].values()))
+        until = "" if name in others else (part["observed_until"] or "no event")[:16]
+        table.add_row(f"  {name}", *(f"{count:,}" for count in counts), until)
+        for reason, count in part["set_aside"].items():
             reasons[reason] = reasons.get(reason, 0) + count
+    console.print(table)
     if reasons:
         table = _table("  set aside because", "rows")
         for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
