@@ -34,7 +34,7 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
     folder = root / SCORES / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    (root / SCORES).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / SCORES / ".lock", timeout=0):
             recommendations, _ = recommend(parameters, root, model, as_of, progress)

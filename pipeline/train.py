@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.catalogue import Catalogue
+from features.duration import parse_duration
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT
 from models.learner import Slice, fit
 from pipeline.artefacts import (
@@ -55,7 +58,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             "horizon": counts["horizon"],
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
             "trained_from": counts["parts"][FIT]["from"],
-            "trained_until": counts["parts"][CALIBRATION]["to"],
+            "trained_until": labels_until(counts).isoformat(),
             "matrix_sha256": fingerprint(root / FEATURES),
             "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
         },
@@ -64,6 +67,12 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     )
     model.save(root / MODEL)
     write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
+
+
+def labels_until(counts: dict[str, Any]) -> datetime:
+    """Tell up to when the labels of the last training part look: what happened before it is no news to the model."""
+    last = datetime.fromisoformat(counts["parts"][CALIBRATION]["to"])
+    return last + parse_duration(counts["horizon"]) + timedelta(hours=counts["outcome_delay_hours"])
 
 
 def read_slice(matrix: Path, part: str) -> Slice:

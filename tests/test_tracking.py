@@ -188,13 +188,13 @@ def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Stor
     assert model_of(tracked).version in card
 
 
-def test_the_run_holds_plots_pictures_and_the_catalogue(tracked: Project, store: Store) -> None:
+def test_the_run_holds_plots_pictures_and_the_catalogue(tracked: Project, store: Store, tmp_path: Path) -> None:
     run_id = run_of(store, tracked).info.run_id
     names = ("calibration", "gains", "precision_recall", "importance")
     held = {file.path for folder in (None, "plots", "pictures") for file in store.client.list_artifacts(run_id, folder)}
     assert {f"plots/{name}.csv" for name in names} | {f"pictures/{name}.png" for name in names} <= held
     assert {"catalogue.json", "metrics.json", "training.json", "snapshots.json"} <= held
-    picture = Path(store.client.download_artifacts(run_id, "pictures/gains.png"))
+    picture = Path(store.client.download_artifacts(run_id, "pictures/gains.png", str(tmp_path)))
     assert picture.read_bytes() == (tracked.root / "reports/pictures/gains.png").read_bytes()
 
 
