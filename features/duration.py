@@ -10,6 +10,7 @@ _PATTERN = re.compile(r"(\d+)([mhdw])")
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+LONGEST = 36_525 * DAY
 
 
 def parse_duration(text: object) -> timedelta:
@@ -26,9 +27,12 @@ def parse_duration(text: object) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no length of time; write a whole number and a unit, as in '6h', '30d', '2w'")
     try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is longer than any time that can be counted; write fewer days") from error
+        length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        length = timedelta.max
+    if length > LONGEST:
+        raise ValueError(f"{text!r} is longer than a hundred years; write less")
+    return length
 
 
 def format_duration(length: timedelta) -> str:

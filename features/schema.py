@@ -48,6 +48,7 @@ INTERACTION: tuple[Field, ...] = (
 LEAD: tuple[Field, ...] = (
     Field("lead_id", pa.string(), "VARCHAR"),
     Field("created_at", _TIME, "TIMESTAMP"),
+    Field("known_at", _TIME, "TIMESTAMP"),
     Field("account_id", pa.string(), "VARCHAR", nullable=True),
     Field("time_zone", pa.string(), "VARCHAR", nullable=True),
 )
@@ -65,7 +66,7 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field("reasons", pa.list_(pa.string()), "VARCHAR[]"),
     Field("model_version", pa.string(), "VARCHAR"),
 )
-"""One row for each open lead, best first within a tier by probability. Sorted by probability, then lead_id."""
+"""One row for each open lead. Sorted by probability, the highest first, then by lead_id."""
 
 FIT, EARLY_STOPPING, CALIBRATION, GAP, TEST = "fit", "early_stopping", "calibration", "gap", "test"
 PARTS = (FIT, EARLY_STOPPING, CALIBRATION, GAP, TEST)

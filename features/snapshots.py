@@ -19,28 +19,26 @@ their labels looks into May, and those of April are the gap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.duration import format_duration, microseconds
 from features.errors import NotEnoughDataError
 from features.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, LOST, TEST
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
 OUTCOMES = (None, CONVERTED, LOST)
 """What an outcome's code means; events that reopen have the code 3."""
-REOPEN = 3
+CONVERSION, LOSS, REOPEN = 1, 2, 3
 NEVER = np.iinfo(np.int64).max
 """The time of what has not happened."""
+ANY = -NEVER
+"""Stands for whichever start the episode has."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -77,139 +75,248 @@ class Split:
     test: float
 
 
-def find_episodes(leads: pd.DataFrame, events: pd.DataFrame, reopen_after: timedelta) -> pd.DataFrame:
-    """Cut the life of each lead into episodes.
+@dataclass(frozen=True)
+class History:
+    """The outcomes of all leads, and their acts that may reopen; times in microseconds since 1970, UTC."""
 
-    ``leads``: lead_id, created_at. ``events``: lead_id, occurred_at, known_at, code (1 conversion, 2 loss, 3 an act
-    that may reopen), in the dataset's order. Gives one row an episode: lead_id, episode (1, 2, ...), started_at,
-    start_known_at, outcome (None, converted, lost), outcome_at, outcome_known_at; missing times are NaT.
+    lead_ids: NDArray[np.object_]
+    created_at: NDArray[np.int64]
+    lead_known_at: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    """Where the events of each lead begin, shape (leads + 1,); they are in the dataset's order."""
+    occurred_at: NDArray[np.int64]
+    known_at: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    """1 conversion, 2 loss, 3 an act that may reopen."""
+    pause: int
+    """How long after a loss an act reopens, in microseconds."""
+
+    @classmethod
+    def of(cls, leads: pd.DataFrame, events: pd.DataFrame, reopen_after: timedelta) -> History:
+        """Join leads (lead_id, created_at, known_at) and events (lead_id, occurred_at, known_at, code)."""
+        position = pd.Index(leads["lead_id"]).get_indexer(pd.Index(events["lead_id"]))
+        events, position = events[position >= 0], position[position >= 0]
+        order = np.argsort(position, kind="stable")
+        return cls(
+            lead_ids=leads["lead_id"].to_numpy(object),
+            created_at=_as_integers(leads["created_at"]),
+            lead_known_at=_as_integers(leads["known_at"]),
+            starts=np.searchsorted(position[order], np.arange(len(leads) + 1)).astype(np.int64),
+            occurred_at=_as_integers(events["occurred_at"])[order],
+            known_at=_as_integers(events["known_at"])[order],
+            codes=events["code"].to_numpy(np.int64)[order],
+            pause=microseconds(reopen_after),
+        )
+
+    @property
+    def lead_of_event(self) -> NDArray[np.intp]:
+        """The position of each event's lead."""
+        return np.repeat(np.arange(len(self.lead_ids)), np.diff(self.starts))
+
+
+def find_episodes(history: History) -> pd.DataFrame:
+    """Cut the life of each lead into episodes, as all is known today.
+
+    Gives one row an episode: lead_id, episode (1, 2, ...), started_at, outcome (None, converted, lost), outcome_at.
+    A conversion after a loss overrules it, as long as nothing has reopened; a loss before the start ends nothing.
     """
-    position = pd.Index(leads["lead_id"]).get_indexer(pd.Index(events["lead_id"]))
-    events = events[position >= 0]
-    position = position[position >= 0]
-    order = np.argsort(position, kind="stable")
-    starts = np.searchsorted(position[order], np.arange(len(leads) + 1))
-    lead, number, times, code = _walk(
-        starts.astype(np.int64),
-        _as_integers(leads["created_at"]),
-        _as_integers(events["occurred_at"])[order],
-        _as_integers(events["known_at"])[order],
-        events["code"].to_numpy(np.int64)[order],
-        microseconds(reopen_after),
+    lead, number, started, code, at = _cut(
+        history.starts, history.created_at, history.occurred_at, history.codes, history.pause
     )
-    frame = pd.DataFrame({"lead_id": leads["lead_id"].to_numpy()[lead], "episode": number})
-    for column, name in enumerate(("started_at", "start_known_at", "outcome_at", "outcome_known_at")):
-        frame[name] = _as_times(times[:, column])
-    frame["outcome"] = pd.array(np.array(OUTCOMES, dtype=object)[code], dtype="str")
-    return frame
+    return pd.DataFrame(
+        {
+            "lead_id": pd.array(history.lead_ids[lead], dtype="str"),
+            "episode": number,
+            "started_at": _as_times(started),
+            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code], dtype="str"),
+            "outcome_at": _as_times(at),
+        }
+    )
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
-def _walk(
+def _step(
+    code: int, at: int, pause: int, is_open: bool, number: int, started: int, ended_code: int, ended_at: int
+) -> tuple[bool, int, int, int, int]:
+    """Take one event into the state of a lead: the one place that says what ends and what opens an episode."""
+    if code == REOPEN:
+        if not is_open and ended_code == LOSS and at >= ended_at + pause:
+            return True, number + 1, at, 0, NEVER
+    elif is_open:
+        if code == CONVERSION or at >= started:
+            return False, number, started, code, at
+    elif code == CONVERSION and ended_code == LOSS:
+        return False, number, started, code, at
+    return is_open, number, started, ended_code, ended_at
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
+def _cut(
+    starts: NDArray[np.int64],
+    created: NDArray[np.int64],
+    occurred: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    pause: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give lead, number, start, code and time of the outcome of every episode."""
+    size = len(created) + len(codes)
+    leads, numbers, begun = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    outcomes, ends = np.empty(size, np.int64), np.empty(size, np.int64)
+    row = 0
+    for lead in range(len(created)):
+        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        for event in range(starts[lead], starts[lead + 1]):
+            before = (number, started, ended_code, ended_at)
+            is_open, number, started, ended_code, ended_at = _step(
+                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            )
+            if number > before[0]:
+                leads[row], numbers[row], begun[row], outcomes[row], ends[row] = lead, *before
+                row += 1
+        leads[row], numbers[row], begun[row], outcomes[row], ends[row] = lead, number, started, ended_code, ended_at
+        row += 1
+    return leads[:row], numbers[:row], begun[:row], outcomes[:row], ends[:row]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
+def _look(
+    lead_of: NDArray[np.int64],
+    as_of: NDArray[np.int64],
     starts: NDArray[np.int64],
     created: NDArray[np.int64],
     occurred: NDArray[np.int64],
     known: NDArray[np.int64],
     codes: NDArray[np.int64],
     pause: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    size = len(created) + len(codes)
-    lead = np.empty(size, np.int64)
-    number = np.empty(size, np.int64)
-    times = np.empty((size, 4), np.int64)
-    outcome = np.empty(size, np.int64)
-    row = 0
-    for position in range(len(created)):
-        is_open, episode, last_code, last_at = True, 1, 0, 0
-        started, start_known = created[position], created[position]
-        for event in range(starts[position], starts[position + 1]):
-            code = codes[event]
-            if is_open and code != REOPEN:
-                lead[row], number[row], outcome[row] = position, episode, code
-                times[row, 0], times[row, 1], times[row, 2], times[row, 3] = (
-                    started,
-                    start_known,
-                    occurred[event],
-                    known[event],
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
+
+    Where the episode that was thought open does not exist in truth, the outcome is the last end before the moment.
+    """
+    size = len(as_of)
+    opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
+    outcomes, ends = np.zeros(size, np.int64), np.full(size, NEVER)
+    for row in range(size):
+        lead, now = lead_of[row], as_of[row]
+        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        for event in range(starts[lead], starts[lead + 1]):
+            if known[event] < now and (codes[event] != REOPEN or occurred[event] < now):
+                is_open, number, started, ended_code, ended_at = _step(
+                    codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
                 )
-                row += 1
-                is_open, last_code, last_at = False, code, occurred[event]
-            elif not is_open and code == REOPEN and last_code == 2 and occurred[event] >= last_at + pause:  # noqa: PLR2004 - lost
-                is_open, episode, started, start_known = True, episode + 1, occurred[event], known[event]
-        if is_open:
-            lead[row], number[row], outcome[row] = position, episode, 0
-            times[row, 0], times[row, 1], times[row, 2], times[row, 3] = started, start_known, NEVER, NEVER
-            row += 1
-    return lead[:row], number[:row], times[:row], outcome[:row]
+        opened[row], numbers[row], begun[row] = is_open, number, started
+        if not is_open:
+            continue
+        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        exists = started == begun[row]
+        for event in range(starts[lead], starts[lead + 1]):
+            is_open, number, started, ended_code, ended_at = _step(
+                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            )
+            if started == begun[row]:
+                exists = True
+                outcomes[row], ends[row] = ended_code, ended_at
+            elif not exists and ended_code != 0 and ended_at < now:
+                outcomes[row], ends[row] = ended_code, ended_at
+    return opened, numbers, begun, outcomes, ends
 
 
 def take_snapshots(
-    episodes: pd.DataFrame, triggers: pd.DataFrame, policies: Sequence[Policy], until: datetime, start: datetime | None
+    history: History, triggers: pd.DataFrame, policies: Sequence[Policy], until: datetime, start: datetime | None
 ) -> pd.DataFrame:
     """List every (lead, as_of) that the policies ask for while an episode is known to be open, up to ``until``.
 
-    ``triggers``: lead_id, known_at, event_type of the events that EventPolicy names. Gives the episodes' columns
-    with as_of and trigger, one row for each lead and as_of, sorted by both.
+    ``triggers``: lead_id, known_at, event_type of the events that EventPolicy names. Gives lead_id, as_of, episode,
+    started_at (both as known at as_of), outcome, outcome_at (as they truly came) and trigger, one row for each lead
+    and as_of, sorted by both.
     """
-    parts = [_moments(episodes, triggers, policy, until) for policy in policies]
-    chosen = np.concatenate([part[0] for part in parts])
-    as_of = np.concatenate([part[1] for part in parts])
-    trigger = np.concatenate([part[2] for part in parts])
+    found = [_candidates(history, triggers, policy, until) for policy in policies]
+    lead, as_of, started, trigger = (np.concatenate(column) for column in zip(*found, strict=True))
     begin = -NEVER if start is None else _as_integer(start)
-    keep = _is_open(episodes, chosen, as_of) & (as_of <= _as_integer(until)) & (as_of >= begin)
-    frame = episodes.take(chosen[keep]).reset_index(drop=True)
-    frame.insert(1, "as_of", _as_times(as_of[keep]))
-    frame["trigger"] = trigger[keep]
-    return _one_each(frame)
+    wanted = (as_of <= _as_integer(until)) & (as_of >= begin)
+    return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
 
 
-def take_snapshots_at(episodes: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+def take_snapshots_at(history: History, as_of: datetime) -> pd.DataFrame:
     """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does."""
-    moment = np.full(len(episodes), _as_integer(as_of))
-    frame = episodes[_is_open(episodes, np.arange(len(episodes)), moment)].reset_index(drop=True)
-    frame.insert(1, "as_of", _as_times(moment[: len(frame)]))
-    return _one_each(frame)
+    lead = np.arange(len(history.lead_ids))
+    at = np.full(len(lead), _as_integer(as_of))
+    return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object))
 
 
-def _one_each(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep one row for each lead and as_of: of the latest episode, and of the policy that is named first."""
-    frame = frame.sort_values(["lead_id", "as_of", "episode"], ascending=[True, True, False], kind="stable")
-    return frame.drop_duplicates(["lead_id", "as_of"]).reset_index(drop=True)
+def _take(
+    history: History,
+    lead: NDArray[np.intp],
+    as_of: NDArray[np.int64],
+    started: NDArray[np.int64],
+    trigger: NDArray[np.object_],
+) -> pd.DataFrame:
+    """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
+    is_open, number, begun, code, at = _look(
+        lead.astype(np.int64),
+        as_of,
+        history.starts,
+        history.created_at,
+        history.occurred_at,
+        history.known_at,
+        history.codes,
+        history.pause,
+    )
+    keep = is_open & (begun < as_of) & (history.lead_known_at[lead] < as_of) & ((started == ANY) | (started == begun))
+    frame = pd.DataFrame(
+        {
+            "lead_id": pd.array(history.lead_ids[lead[keep]], dtype="str"),
+            "as_of": _as_times(as_of[keep]),
+            "episode": number[keep],
+            "started_at": _as_times(begun[keep]),
+            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code[keep]], dtype="str"),
+            "outcome_at": _as_times(at[keep]),
+            "trigger": pd.array(trigger[keep], dtype="str"),
+        }
+    )
+    frame = frame.drop_duplicates(["lead_id", "as_of"])  # of the policy that is named first
+    return frame.sort_values(["lead_id", "as_of"], kind="stable", ignore_index=True)
 
 
-def _is_open(episodes: pd.DataFrame, chosen: NDArray[np.intp], as_of: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell whether the start of the episode is known at as_of, and no end of it."""
-    start_known = _as_integers(episodes["start_known_at"])[chosen]
-    end_known = _as_integers(episodes["outcome_known_at"])[chosen]
-    return (start_known < as_of) & ~(end_known < as_of)
+_Candidates = tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64], NDArray[np.object_]]
 
 
-def _moments(
-    episodes: pd.DataFrame, triggers: pd.DataFrame, policy: Policy, until: datetime
-) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.object_]]:
-    """Give the row of the episode, the as_of and the trigger of each candidate."""
-    started = _as_integers(episodes["started_at"])
-    rows = np.arange(len(episodes))
+def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until: datetime) -> _Candidates:
+    """Give lead, as_of, the start that an age counts from (or ANY) and the trigger, whether or not the lead is open."""
+    leads = np.arange(len(history.lead_ids))
     if isinstance(policy, AgePolicy):
+        reopening = history.codes == REOPEN
+        lead = np.concatenate([leads, history.lead_of_event[reopening]])
+        started = np.concatenate([history.created_at, history.occurred_at[reopening]])
         ages = [microseconds(age) for age in policy.ages]
-        names = [format_duration(age) for age in policy.ages]
-        return (
-            np.tile(rows, len(ages)),
-            np.concatenate([started + age for age in ages]),
-            np.repeat(np.array(names, dtype=object), len(rows)),
-        )
+        names = np.array([format_duration(age) for age in policy.ages], dtype=object)
+        as_of = np.concatenate([started + age for age in ages])
+        return np.tile(lead, len(ages)), as_of, np.tile(started, len(ages)), np.repeat(names, len(lead))
     if isinstance(policy, CalendarPolicy):
-        calendar = _calendar(policy.every, episodes["started_at"].min(), until)
-        first = np.searchsorted(calendar, _as_integers(episodes["start_known_at"]), side="right")
-        last = np.searchsorted(calendar, _as_integers(episodes["outcome_known_at"]), side="right")
+        if not len(leads):
+            return leads, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, object)
+        calendar = _calendar(policy.every, pd.Timestamp(history.created_at.min(), unit="us"), until)
+        first = np.searchsorted(calendar, history.created_at, side="right")
+        last = np.searchsorted(calendar, _last_open(history), side="right")
         counts = np.maximum(last - first, 0)
-        chosen = np.repeat(rows, counts)
-        within = np.arange(len(chosen)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return chosen, calendar[first[chosen] + within], np.full(len(chosen), policy.every, dtype=object)
-    wanted = triggers.loc[triggers["event_type"] == policy.event_type, ["lead_id", "known_at"]].drop_duplicates()
-    joined = wanted.merge(episodes[["lead_id"]].assign(row=rows), on="lead_id")
-    as_of = _as_integers(joined["known_at"]) + 1
-    return joined["row"].to_numpy(np.intp), as_of, np.full(len(joined), policy.event_type, dtype=object)
+        lead = np.repeat(leads, counts)
+        within = np.arange(len(lead)) - np.repeat(np.cumsum(counts) - counts, counts)
+        names = np.full(len(lead), policy.every, dtype=object)
+        return lead, calendar[first[lead] + within], np.full(len(lead), ANY), names
+    wanted = triggers[triggers["event_type"] == policy.event_type]
+    lead = pd.Index(history.lead_ids).get_indexer(pd.Index(wanted["lead_id"]))
+    as_of = _as_integers(wanted["known_at"])[lead >= 0] + 1
+    lead = lead[lead >= 0]
+    return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event_type, dtype=object)
+
+
+def _last_open(history: History) -> NDArray[np.int64]:
+    """Give the moment after which each lead is never open again, NEVER where it still is."""
+    lead, _, _, code, _ = _cut(history.starts, history.created_at, history.occurred_at, history.codes, history.pause)
+    last = np.full(len(history.lead_ids), -NEVER)
+    np.maximum.at(last, history.lead_of_event, history.known_at)
+    last[lead[code == 0]] = NEVER
+    return last
 
 
 def _calendar(every: str, first: pd.Timestamp, until: datetime) -> NDArray[np.int64]:

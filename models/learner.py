@@ -75,7 +75,7 @@ REFUSED = {
     "force_row_wise": _FIXED,
     "force_col_wise": _FIXED,
     "seed": f"{_FIXED}; the seed is a setting of its own",
-    "num_threads": "it doesn't belong to the model; the number of threads is a setting of its own",
+    "num_threads": "it doesn't belong to the model, which is the same for any number of threads",
 }
 
 
@@ -191,6 +191,11 @@ def checked_parameters(parameters: Mapping[str, Parameter], *, rows: int) -> dic
         else f"{name} is no parameter of the learner, {nearest(name, TUNABLE)}"
         for name in parameters
         if name not in TUNABLE
+    ]
+    problems += [
+        f"{name} must be a positive number, but is {parameters[name]!r}"
+        for name in ("num_iterations", "early_stopping_round")
+        if not (isinstance(value := parameters.get(name, 1), int) and value > 0)
     ]
     if problems:
         raise SettingsError("the learner's parameters are wrong: " + "; ".join(problems) + ".")

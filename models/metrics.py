@@ -124,9 +124,9 @@ class _Ranking:
         """All figures of these blocks, NaN where one doesn't exist; `start` is near their line of recalibration."""
         rows, conversions = float(blocks.contacted[-1]), float(blocks.converted[-1])
         base_rate = conversions / rows
-        log_likelihood = np.dot(blocks.conversions, self.log_odds) + np.dot(blocks.rows, self.log_miss)
+        log_likelihood = _dot(blocks.conversions, self.log_odds) + _dot(blocks.rows, self.log_miss)
         misses = blocks.rows - blocks.conversions
-        squares = np.dot(blocks.conversions, (1.0 - self.probability) ** 2) + np.dot(misses, self.probability**2)
+        squares = _dot(blocks.conversions, (1.0 - self.probability) ** 2) + _dot(misses, self.probability**2)
         precision = blocks.captured([share / 100.0 for share in SHARES]) / [rows * share / 100.0 for share in SHARES]
         return {
             "base_rate": base_rate,
@@ -226,18 +226,23 @@ def calibration_error_by_chance(
     return ByChance(mean=float(errors.mean()), quantile_95=float(np.quantile(errors, 0.95)))
 
 
+def _dot(left: FloatArray, right: FloatArray) -> np.float64:
+    # np.dot hands over to BLAS, whose order of summation, and so the last bit, goes by the number of threads.
+    return np.float64((left * right).sum())
+
+
 def _roc_auc(blocks: Blocks) -> float:
     misses = blocks.rows - blocks.conversions
     misses_below = np.sum(misses) - (blocks.contacted - blocks.converted)
     pairs = float(misses.sum() * blocks.converted[-1])
-    return float(np.dot(blocks.conversions, misses_below + misses / 2.0)) / pairs if pairs else np.nan
+    return float(_dot(blocks.conversions, misses_below + misses / 2.0)) / pairs if pairs else np.nan
 
 
 def _average_precision(blocks: Blocks) -> float:
     if not blocks.converted[-1]:
         return np.nan
     contacted = np.maximum(blocks.contacted, 1e-300)  # nothing may have been drawn at the top
-    return float(np.dot(blocks.conversions, blocks.converted / contacted) / blocks.converted[-1])
+    return float(_dot(blocks.conversions, blocks.converted / contacted) / blocks.converted[-1])
 
 
 def _calibration_error(blocks: Blocks) -> float:
@@ -263,11 +268,11 @@ def _recalibrate(blocks: Blocks, log_odds: FloatArray, *, start: _Line | None) -
         excess = blocks.conversions - expected
         spread = expected * (1.0 - probability)
         leaning = spread * log_odds
-        zeroth, first, second = spread.sum(), leaning.sum(), np.dot(leaning, log_odds)
+        zeroth, first, second = spread.sum(), leaning.sum(), _dot(leaning, log_odds)
         determinant = zeroth * second - first**2
         if not determinant > SMALLEST_DETERMINANT * zeroth * second:
             return nothing
-        by_intercept, by_slope = excess.sum(), np.dot(excess, log_odds)
+        by_intercept, by_slope = excess.sum(), _dot(excess, log_odds)
         step = (second * by_intercept - first * by_slope) / determinant
         turn = (zeroth * by_slope - first * by_intercept) / determinant
         line = _Line(float(line.intercept + step), float(line.slope + turn))
@@ -284,7 +289,7 @@ def _calibration_intercept(blocks: Blocks, log_odds: FloatArray) -> float:
     shift, probability = 0.0, blocks.probability
     for _ in range(NEWTON_STEPS):
         expected = blocks.rows * probability
-        spread = expected.sum() - np.dot(expected, probability)
+        spread = expected.sum() - _dot(expected, probability)
         # A longer step would leave the region where Newton's straight line says anything about the curve.
         step = float(np.clip((conversions - expected.sum()) / max(spread, SMALLEST_PROBABILITY), -2.0, 2.0))
         shift += step

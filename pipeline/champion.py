@@ -9,11 +9,11 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from features.duration import format_duration
-from features.errors import InputError, StaleError
+from features.errors import InputError, SettingsError, StaleError
 from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
 from pipeline.configuration import Parameters
-from pipeline.score import MICROSECOND, check, recommend, write_recommendations
-from pipeline.snapshots import log_until
+from pipeline.score import MICROSECOND, check, recommend, refuse_future, write_recommendations
+from pipeline.snapshots import log_until, sources_until
 from pipeline.tracking import load_champion
 
 
@@ -24,9 +24,14 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     ``when`` lies in the time that the champion has learned from and no backfill was asked for.
     """
     require(root / INTERACTIONS, root / LEADS)
-    as_of = _moment(when, log_until(root), parameters.score.maximum_age)
+    as_of = _moment(when, root, parameters.score.maximum_age)
     progress("fetching the champion")
     model, run_id = load_champion(root, parameters.evaluate)
+    if model.manifest["episodes"] != parameters.episodes.model_dump(mode="json"):
+        raise SettingsError(
+            "episodes in params.yaml are not those that the champion was trained with, so it would be asked another "
+            "question; train a model with them (dvc repro) and make it the champion, or put the former ones back"
+        )
     trained_until = datetime.fromisoformat(model.manifest["trained_until"])
     if as_of <= trained_until and not backfill:
         raise StaleError(
@@ -49,21 +54,25 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     return folder
 
 
-def _moment(when: str, until: datetime, maximum_age: timedelta) -> datetime:
+def _moment(when: str, root: Path, maximum_age: timedelta) -> datetime:
     """Tell which moment is meant, times being UTC."""
     if when == "latest":
-        return until + MICROSECOND
+        return log_until(root) + MICROSECOND
     if when == "now":
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        if now - until > maximum_age:
+        old = {name: until for name, until in sources_until(root).items() if now - until > maximum_age}
+        if old:
+            listed = ", ".join(f"{name} on {until:%Y-%m-%d %H:%M} UTC" for name, until in sorted(old.items()))
             raise StaleError(
-                f"the log ends on {until:%Y-%m-%d %H:%M} UTC, more than {format_duration(maximum_age)} ago: a score "
-                "for now would not know what leads did since. Bring newer files and run 'leadcast ingest', score "
-                "the end of the log with --as-of latest, or raise score.maximum_age"
+                f"the log ends more than {format_duration(maximum_age)} ago ({listed}): a score for now would not know "
+                "what leads did since. Bring newer files and run 'leadcast ingest', score the end of the log with "
+                "--as-of latest, or raise score.maximum_age"
             )
         return now
     try:
         moment = datetime.fromisoformat(when)
     except ValueError:
         raise InputError(f"--as-of {when!r} is no date; write now, latest, or a date such as 2026-06-29") from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    refuse_future(moment, root, maximum_age)
+    return moment

@@ -37,6 +37,8 @@ STAGES = {
     "score": "Recommend: every open lead with probability, tier and reasons.",
     "report": "Write the summary of everything to reports/summary.txt.",
 }
+_READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
+"""Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
 
@@ -53,9 +55,16 @@ def _reporting(name: str) -> Iterator[None]:
     except OSError as error:
         _console.print(f"[bold red]{name} failed[/bold red]", end=" ")
         where = f" ({error.filename})" if error.filename else ""
-        _console.print(
-            f"{error.strerror or error}{where}; nothing half-written is left. Mend it, then run again", markup=False
-        )
+        message = f"{error.strerror or error}{where}; nothing half-written is left. Mend it, then run again"
+        _console.print(message, markup=False)
+        raise typer.Exit(InputError.exit_code) from None
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in _READERS:
+            raise
+        _console.print(f"[bold red]{name} failed[/bold red]", end=" ")
+        told = str(error).splitlines()[0]
+        message = f"a file in data/ can't be read ({told}); make it anew: dvc repro --force"
+        _console.print(message, markup=False)
         raise typer.Exit(InputError.exit_code) from None
     _progress(name, f"done in {time.monotonic() - started:.1f} s")
 

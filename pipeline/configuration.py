@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -18,8 +19,13 @@ from pydantic import (
 
 from features.declarations import ACTORS, Feature, Filter
 from features.duration import DAY, HOUR
+from features.errors import SettingsError
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
+from models.learner import checked_parameters
 from pipeline.source_configuration import Duration, Ingest, Moment, Name, Strict, by_key, read_moment
+
+RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
+"""What MLflow takes as a name without quoting."""
 
 
 class Validate(Strict):
@@ -115,7 +121,7 @@ class Snapshots(Strict):
     horizon: Duration
     """The label: converts in [as_of, as_of + horizon)."""
     outcome_delay: Duration | None = None
-    """How long after it occurred an outcome is known at the latest; by default as the sources of the outcomes show."""
+    """How long after it occurred an outcome is known at the latest; by default the 99th percentile of the log's own."""
     start: Moment | None = None
     """No snapshot before it."""
     split: SplitSettings = SplitSettings()
@@ -172,6 +178,20 @@ class Features(Strict):
     declared: tuple[DeclaredFeature, ...] = ()
     """Features of your own, each {measure, event_type, channel, campaign, window, half_life}."""
 
+    @field_validator("actors")
+    @classmethod
+    def _each_once(cls, actors: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(actors)) < len(actors):
+            raise ValueError("an actor is named twice; name each once, as in [lead, us]")
+        return actors
+
+    @field_validator("declared")
+    @classmethod
+    def _distinct(cls, declared: tuple[DeclaredFeature, ...]) -> tuple[DeclaredFeature, ...]:
+        if len(set(declared)) < len(declared):
+            raise ValueError("the same feature is declared twice; keep one of them")
+        return declared
+
     @field_validator("windows")
     @classmethod
     def _whole_hours(cls, windows: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
@@ -190,12 +210,21 @@ class Features(Strict):
 class Train(Strict):
     """LightGBM and the calibration of its probabilities."""
 
-    seed: int = 7
+    seed: NonNegativeInt = 7
     calibration: Literal["auto", "sigmoid", "isotonic"] = "auto"
     minimum_conversions: PositiveInt = 20
     """In each of fit, early stopping and calibration; as many must not convert."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _of_the_learner(cls, parameters: dict[str, int | float | str | bool]) -> dict[str, int | float | str | bool]:
+        try:
+            checked_parameters(parameters, rows=1)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return parameters
 
 
 class Evaluate(Strict):
@@ -203,9 +232,9 @@ class Evaluate(Strict):
 
     replicates: PositiveInt = 500
     """Bootstrap draws over leads behind each interval."""
-    experiment: Name = "leadcast"
+    experiment: RegistryName = "leadcast"
     """The MLflow experiment."""
-    model_name: Name = "lead-conversion"
+    model_name: RegistryName = "lead-conversion"
     """The name in the MLflow registry."""
 
 

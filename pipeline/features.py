@@ -24,6 +24,7 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Parameters
 from pipeline.matrix import join_leads, stream_matrix
+from pipeline.snapshots import read_event_types, require_event_types
 
 _ROW_GROUP = 65_536
 
@@ -59,6 +60,10 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
 def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, until: pd.Timestamp) -> Catalogue:
     """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part."""
     settings = parameters.features
+    seen = read_event_types(interactions)
+    require_event_types(seen, "features.exclude_types", settings.exclude_types)
+    named = [feature.event_type for feature in settings.declared if feature.event_type is not None]
+    require_event_types(seen, "features.declared", named)
     with duckdb.connect() as connection:
         known = "FROM read_parquet(?) WHERE known_at < ?"
         values = [str(interactions), until]

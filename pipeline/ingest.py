@@ -17,7 +17,6 @@ from typing import Any
 
 import duckdb
 
-from features.duration import microseconds
 from features.errors import InputError, LeadcastError
 from features.schema import INTERACTION, LEAD, SORT_ORDER
 from pipeline import mapping
@@ -27,7 +26,7 @@ from pipeline.ingest_summary import IngestSummary, LeadsSummary, SourceSummary, 
 from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
 from pipeline.raw_files import fingerprint
 from pipeline.readers import copy_rows, open_table
-from pipeline.source_configuration import Ingest, KnownColumn, KnownDelay, Leads, Source, Table
+from pipeline.source_configuration import Ingest, Leads, Source, Table
 from pipeline.sql import connect, file_literal, identifier, literal
 from pipeline.verdicts import Job, Map, judge
 
@@ -182,14 +181,15 @@ def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], fo
     """Write the leads of the table or, without one, every id of the log, created with its first event."""
     if "leads" in jobs:
         attributes = _attributes(jobs["leads"])
-        names = [field.name for field in LEAD] + [
+        names = ["created_at AS known_at" if field.name == "known_at" else field.name for field in LEAD] + [
             f"attribute_{number} AS {identifier(name)}" for number, name in enumerate(attributes)
         ]
         query = f"SELECT {', '.join(names)} FROM lead"
     else:
         log = f"read_parquet({file_literal(folder / INTERACTIONS.name)})"
         query = (
-            "SELECT lead_id, min(occurred_at) AS created_at, NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone "
+            "SELECT lead_id, min(occurred_at) AS created_at, greatest(min(occurred_at), min(known_at)) AS known_at, "
+            "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone "
             f"FROM {log} GROUP BY lead_id"
         )
     connection.execute(f"COPY ({query} ORDER BY lead_id) TO {literal(str(folder / LEADS.name))} {_OUTPUT}")
@@ -228,7 +228,6 @@ def _summarise(
             observed_until=source.observed_until or last_known,
             first_occurred_at=first,
             last_occurred_at=last,
-            delay_of_known_at=_delay(connection, jobs[name], source),
         )
     lead_rows, lead_count = _row(
         connection,
@@ -283,21 +282,6 @@ def _count_unreadable(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[s
         "unknown_time_zone": unknown,
         "unreadable_attributes": dict(zip(attributes, unreadable, strict=True)),
     }
-
-
-def _delay(connection: duckdb.DuckDBPyConnection, job: Job, source: Source) -> int:
-    """How late events become known, in microseconds."""
-    if isinstance(source.known_at, KnownDelay):
-        return microseconds(source.known_at.delay)
-    if not isinstance(source.known_at, KnownColumn):
-        return 0
-    return int(
-        _row(
-            connection,
-            "SELECT coalesce(quantile_disc(epoch_us(known_at) - epoch_us(occurred_at), 0.99), 0) "
-            f"FROM {job.mapped} WHERE reason IS NULL",
-        )[0]
-    )
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

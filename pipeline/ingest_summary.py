@@ -20,14 +20,12 @@ class TableSummary:
 
 @dataclass(frozen=True)
 class SourceSummary(TableSummary):
-    """A source, too: until when it was observed, the times of the events used (UTC), and how late they are known."""
+    """A source, too: until when it was observed, and the times of the events used (UTC)."""
 
     observed_until: datetime | None
     """As stated, or when the last event became known; none where no row could be read."""
     first_occurred_at: datetime | None
     last_occurred_at: datetime | None
-    delay_of_known_at: int
-    """Microseconds; for a column the 99th percentile of known_at - occurred_at."""
 
 
 @dataclass(frozen=True)

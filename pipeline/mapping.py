@@ -280,7 +280,7 @@ def _read_text(text: str, table: Table) -> str:
             return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
         return _from_local(parsed, table.time_zone)
     # The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
-    # session's zone, which is the table's (see in_zone_of). Only what starts with a digit is a time: not 'epoch'.
+    # session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
     tidy = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
     zoned = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({tidy} AS TIMESTAMPTZ))"
     return _clip(f"epoch_us({zoned})", f"{text} >= '0' AND {text} < ':'")

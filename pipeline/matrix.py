@@ -15,6 +15,8 @@ from features.engine import EVENT_COLUMNS, SNAPSHOT_COLUMNS, compute_matrix
 
 BATCH = 1 << 18
 """Events that are read at once."""
+ROWS = 50_000
+"""Snapshots whose features are computed at once."""
 
 
 def join_leads(snapshots: pd.DataFrame, leads: Path, catalogue: Catalogue) -> pa.Table:
@@ -32,12 +34,22 @@ def stream_matrix(interactions: Path, snapshots: pa.Table, catalogue: Catalogue)
     for events in _whole_leads(interactions):
         last = events["lead_id"][-1].as_py()
         end = bisect.bisect_right(range(len(snapshots)), last, lo=first, key=lambda row: _lead(snapshots, row))
-        if end > first:
-            yield compute_matrix(events, snapshots.slice(first, end - first), catalogue)
+        for piece in _pieces(snapshots.slice(first, end - first)):
+            yield compute_matrix(events, piece, catalogue)
         first = end
-    if first < len(snapshots):
-        empty = pq.read_schema(interactions).empty_table().select(EVENT_COLUMNS)
-        yield compute_matrix(empty, snapshots.slice(first), catalogue)
+    empty = pq.read_schema(interactions).empty_table().select(EVENT_COLUMNS)
+    for piece in _pieces(snapshots.slice(first)):
+        yield compute_matrix(empty, piece, catalogue)
+
+
+def _pieces(snapshots: pa.Table) -> Iterator[pa.Table]:
+    """Cut the snapshots into pieces of about ROWS, between leads: memory is bounded however many there are."""
+    first = 0
+    while first < len(snapshots):
+        last = _lead(snapshots, min(first + ROWS, len(snapshots)) - 1)
+        end = bisect.bisect_right(range(len(snapshots)), last, lo=first, key=lambda row: _lead(snapshots, row))
+        yield snapshots.slice(first, end - first)
+        first = end
 
 
 def _lead(snapshots: pa.Table, row: int) -> str:

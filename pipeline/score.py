@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalogue import CONTEXT, Catalogue
-from features.errors import NotEnoughDataError
+from features.duration import format_duration
+from features.errors import NotEnoughDataError, StaleError
 from features.schema import RECOMMENDATION
 from features.snapshots import take_snapshots_at
 from models.artefact import Model
@@ -39,7 +40,7 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import recommendation_expectations
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import join_leads, stream_matrix
-from pipeline.snapshots import log_until, read_episodes
+from pipeline.snapshots import log_until, read_history
 from pipeline.trained import open_model
 
 MICROSECOND = timedelta(microseconds=1)
@@ -52,6 +53,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
         as_of = log_until(root) + MICROSECOND
+    refuse_future(as_of, root, parameters.score.maximum_age)
     recommendations, doubts = recommend(parameters, root, model, as_of, progress)
     check(recommendations)
     write_recommendations(root / RECOMMENDATIONS, recommendations)
@@ -72,6 +74,16 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     )
 
 
+def refuse_future(as_of: datetime, root: Path, maximum_age: timedelta) -> None:
+    """Raise StaleError where the log ends long before the moment that is to be scored."""
+    until = log_until(root)
+    if as_of > until + maximum_age:
+        raise StaleError(
+            f"{as_of:%Y-%m-%d %H:%M} lies more than {format_duration(maximum_age)} after the end of the log, "
+            f"{until:%Y-%m-%d %H:%M} UTC; name an earlier moment, bring newer files, or raise score.maximum_age"
+        )
+
+
 @dataclass(frozen=True)
 class Doubts:
     """Leads among those scored whose probability says less than it seems to."""
@@ -90,8 +102,8 @@ def recommend(
     Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
-    episodes = read_episodes(root / INTERACTIONS, root / LEADS, parameters.episodes)
-    snapshots = take_snapshots_at(episodes, as_of)
+    history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
+    snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
     table = join_leads(snapshots, root / LEADS, catalogue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,17 @@ import pyarrow.parquet as pq
 from features.duration import format_duration, microseconds
 from features.errors import NotEnoughDataError, nearest
 from features.schema import CONVERTED, LOST, PARTS
-from features.snapshots import EventPolicy, assign_labels, assign_parts, find_episodes, take_snapshots
+from features.snapshots import (
+    CONVERSION,
+    LOSS,
+    REOPEN,
+    EventPolicy,
+    History,
+    assign_labels,
+    assign_parts,
+    find_episodes,
+    take_snapshots,
+)
 from pipeline.artefacts import (
     INGEST,
     INTERACTIONS,
@@ -50,12 +61,13 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     require(interactions, leads)
     observation = observe(parameters, root)
     progress("finding episodes")
-    episodes = read_episodes(interactions, leads, parameters.episodes)
+    history = read_history(interactions, leads, parameters.episodes)
+    episodes = find_episodes(history)
     policies = [policy.policy() for policy in settings.policies]
     wanted = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     triggers = read_events(interactions, "lead_id, known_at, event_type", wanted)
     progress(f"taking snapshots of {len(episodes):,} episodes")
-    taken = take_snapshots(episodes, triggers, policies, observation.log_until, settings.start)
+    taken = take_snapshots(history, triggers, policies, observation.log_until, settings.start)
     if taken.empty:
         raise NotEnoughDataError(
             "snapshots: the policies ask for no moment at which a lead is open; "
@@ -72,44 +84,78 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
 def observe(parameters: Parameters, root: Path) -> Observation:
     """Tell how far the sources reach, and which of them bring the outcomes.
 
-    Raises NotEnoughDataError where a type of conversion never occurs: it names the nearest type that does.
+    Raises NotEnoughDataError where a type that the settings name never occurs: it names the nearest type that does.
     """
     sources = read_json(root / INGEST)["sources"]
     seen = read_event_types(root / INTERACTIONS)
-    absent = [name for name in parameters.episodes.conversion if name not in set(seen["event_type"])]
-    if absent:
-        known = seen.groupby("event_type")["events"].sum()
-        top = ", ".join(f"{name} ({count:,})" for name, count in known.nlargest(8).items())
-        raise NotEnoughDataError(
-            f"episodes.conversion: no event of type {absent[0]!r} in the log; {nearest(absent[0], known.index)}; "
-            f"the most frequent are {top}"
-        )
+    for place in ("conversion", "lost", "reopen_on"):
+        require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
+    policies = [policy.policy() for policy in parameters.snapshots.policies]
+    triggers = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
+    require_event_types(seen, "snapshots.policies", triggers)
     outcomes = [*parameters.episodes.conversion, *parameters.episodes.lost]
     bringing = sorted(set(seen.loc[seen["event_type"].isin(outcomes), "source"]))
     delay = parameters.snapshots.outcome_delay
     if delay is None:
-        delay = timedelta(microseconds=max(sources[name]["delay_of_known_at"] for name in bringing))
+        delay = _delay_of_outcomes(root / INTERACTIONS, outcomes)
     until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in bringing)
     return Observation(log_until(root), until, max(delay, timedelta(0)))
 
 
+_DELAYS = """
+SELECT max(delay) FROM (
+    SELECT quantile_disc(date_diff('microsecond', occurred_at, known_at), 0.99) AS delay
+    FROM read_parquet(?) WHERE list_contains(?, event_type) GROUP BY event_type
+)
+"""
+
+
+def _delay_of_outcomes(interactions: Path, event_types: list[str]) -> timedelta:
+    """Tell how long after it occurred an outcome is known: the 99th percentile of the type that takes longest.
+
+    Not of the source: where one in a hundred rows is an outcome, the others' delays would hide it.
+    """
+    with duckdb.connect() as connection:
+        row = connection.execute(_DELAYS, [str(interactions), event_types]).fetchone()
+    return timedelta(microseconds=row[0] if row else 0)
+
+
+def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) -> None:
+    """Raise NotEnoughDataError where a type that the settings name never occurs; it names the nearest that does."""
+    counts = seen.groupby("event_type")["events"].sum()
+    absent = [name for name in names if name not in counts.index]
+    if absent:
+        top = ", ".join(f"{name} ({count:,})" for name, count in counts.nlargest(8).items())
+        raise NotEnoughDataError(
+            f"{place}: no event of type {absent[0]!r} in the log; {nearest(absent[0], counts.index)}; "
+            f"the most frequent are {top}"
+        )
+
+
 def log_until(root: Path) -> datetime:
     """Tell when the last event of any source became known."""
-    sources = read_json(root / INGEST)["sources"].values()
-    return max(datetime.fromisoformat(source["observed_until"]) for source in sources if source["observed_until"])
+    return max(sources_until(root).values())
 
 
-def read_episodes(interactions: Path, leads: Path, settings: Episodes) -> pd.DataFrame:
-    """Read what ends or reopens an episode, and cut the life of each lead."""
-    codes = dict.fromkeys(settings.conversion, 1) | dict.fromkeys(settings.lost, 2)
+def sources_until(root: Path) -> dict[str, datetime]:
+    """Tell up to when each source was observed (UTC); one without a usable row is left out."""
+    sources = read_json(root / INGEST)["sources"].items()
+    return {
+        name: datetime.fromisoformat(source["observed_until"]) for name, source in sources if source["observed_until"]
+    }
+
+
+def read_history(interactions: Path, leads: Path, settings: Episodes) -> History:
+    """Read what ends or reopens an episode of each lead."""
+    codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
     events = read_events(
         interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
     )
-    events["code"] = events["event_type"].map(codes).fillna(3).astype("int64")
+    events["code"] = events["event_type"].map(codes).fillna(REOPEN).astype("int64")
     # Only an act of the lead itself opens a new episode.
-    events = events[(events["code"] != 3) | (events["actor"] == "lead")]  # noqa: PLR2004 - an act that may reopen
-    frame = pq.read_table(leads, columns=["lead_id", "created_at"]).to_pandas()
-    return find_episodes(frame, events, settings.reopen_after)
+    events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
+    frame = pq.read_table(leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
+    return History.of(frame, events, settings.reopen_after)
 
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:

@@ -175,6 +175,9 @@ class LeadColumns(Strict):
     time_zone: Name | None = None
 
 
+_RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
+
+
 class Leads(Table):
     """The table of leads, one row each."""
 
@@ -194,7 +197,7 @@ class Leads(Table):
     @field_validator("attributes")
     @classmethod
     def _no_reserved(cls, attributes: dict[str, str]) -> dict[str, str]:
-        reserved = {"lead_id", "created_at", "account_id", "time_zone"} & set(attributes)
+        reserved = _RESERVED & {name.casefold() for name in attributes}
         if reserved:
             raise ValueError(
                 f"{sorted(reserved)} are fields of every lead and can't be attributes; map them under columns"

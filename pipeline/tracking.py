@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ from pipeline.configuration import Evaluate, Parameters
 from pipeline.train import fingerprint
 from pipeline.trained import open_model
 
-_NOT_OF_THE_MODEL = {"data_root", "ingest", "validate_", "policy", "score"}
+_NOT_OF_THE_MODEL = {"data_root", "ingest", "validate_", "evaluate", "policy", "score"}
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 Figures = Mapping[str, Mapping[str, float | None]]
@@ -56,15 +57,25 @@ def connected(root: Path) -> Iterator[Any]:
     uri = tracking_uri(root)
     # MLflow keeps what it is told in the environment, where the next project would find it.
     tracking_before, registry_before = (os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY"))
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
         yield mlflow.MlflowClient(uri)
+    except mlflow.MlflowException as error:
+        told = str(error).splitlines()[0].replace(uri, _without_secrets(uri))
+        raise RegistryError(
+            f"MLflow at {_without_secrets(uri)} refuses: {told[:300]}; check that it runs, and MLFLOW_TRACKING_URI"
+        ) from None
     finally:
         mlflow.set_tracking_uri(tracking_before)
         mlflow.set_registry_uri(registry_before)
         if registry_before is None:
             os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
+
+
+def _without_secrets(uri: str) -> str:
+    """Leave out the user and the password that an address may hold."""
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
@@ -115,7 +126,8 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
             raise RegistryError(
-                f"no champion of {settings.model_name!r} in {tracking_uri(root)}; train and register one: make run"
+                f"no champion of {settings.model_name!r} in {_without_secrets(tracking_uri(root))}; "
+                "train and register one: make run"
             )
         found = client.get_model_version(settings.model_name, version)
         try:
@@ -155,7 +167,9 @@ def _log_facts(
         if value is not None
     ]
     settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
+    settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
     params = [Param(name, str(value)) for name, value in settings.items()] if is_new else []
+    client.set_tag(run_id, "bootstrap_replicates", parameters.evaluate.replicates)
     client.log_batch(run_id, metrics=metrics, params=params)
     for name, path in (("log", INTERACTIONS), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):
         digest = fingerprint(root / path)

@@ -56,6 +56,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         manifest={
             "catalogue": catalogue.to_json(),
             "horizon": counts["horizon"],
+            "episodes": parameters.episodes.model_dump(mode="json"),
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
             "trained_from": counts["parts"][FIT]["from"],
             "trained_until": labels_until(counts).isoformat(),

@@ -78,7 +78,7 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job]) -> None:
 def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers: bool) -> None:
     """Unite aliases with their leads, and judge duplicates and, unless ``strangers`` are welcome, unknown leads."""
     whole_row = [f"CASE WHEN event_id IS NULL THEN {column} END" for column in _WHOLE_ROW]
-    _find_duplicates(connection, job, ["event_id", *whole_row])
+    _find_duplicates(connection, job, ["event_id", *whole_row], first="known_at, sequence")
     unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
     connection.execute(
         f"CREATE TEMP VIEW {job.judged} AS SELECT mapped.* REPLACE ("
@@ -92,8 +92,8 @@ def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers:
     )
 
 
-def _find_duplicates(connection: duckdb.DuckDBPyConnection, job: Job, key: list[str]) -> None:
-    """List the sequences of all usable rows that repeat the key of an earlier one.
+def _find_duplicates(connection: duckdb.DuckDBPyConnection, job: Job, key: list[str], first: str = "sequence") -> None:
+    """List the sequences of all usable rows that repeat the key of another one, which comes ``first``.
 
     Hashes find the few candidates cheaply; only these are compared in full.
     """
@@ -102,7 +102,7 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, job: Job, key: list[
     connection.execute(
         f"CREATE TEMP TABLE {_duplicates(job)} AS SELECT sequence {usable} AND hash({keys}) IN "
         f"(SELECT hash({keys}) {usable} GROUP BY ALL HAVING count(*) > 1) "
-        f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY sequence) > 1"
+        f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {first}) > 1"
     )
 
 

@@ -139,7 +139,7 @@ def test_old_data_and_a_missing_champion_have_exit_codes_of_their_own(
     (project.root / "data/ingest.json").write_text(json.dumps(ingested))
     code, text = failure(project.root, monkeypatch, "score", "--as-of", "now")
     assert code == 7
-    assert "the log ends on 2020-02-29 12:00 UTC" in text
+    assert "on 2020-02-29 12:00 UTC" in text
     code, text = failure(project.root, monkeypatch, "score", "--as-of", "latest")
     assert code == 8
     assert "no champion of 'lead-conversion'" in text

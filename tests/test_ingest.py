@@ -115,8 +115,8 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
     schema = pq.read_schema(tmp_path / "data/leads.parquet")
     assert [(field.name, field.type) for field in schema] == [(field.name, field.arrow) for field in LEAD]
     assert _leads(tmp_path) == [
-        ("B", _moment("2026-01-01"), None, None),
-        ("a", _moment("2026-01-02 09:30"), None, None),
+        ("B", _moment("2026-01-01"), _moment("2026-01-01 06:00"), None, None),
+        ("a", _moment("2026-01-02 09:30"), _moment("2026-01-02 15:30"), None, None),
     ]
     assert (summary.interactions, summary.lead_count) == (3, 2)
     written = json.loads((tmp_path / "data/ingest.json").read_text())
@@ -128,7 +128,6 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
-        "delay_of_known_at": 6 * 3600 * 1_000_000,
         "fingerprint": hashlib.sha256((tmp_path / "raw/log.csv").read_bytes()).hexdigest(),
     }
 
@@ -308,15 +307,6 @@ def test_duplicates_go_by_event_id_or_else_by_the_whole_row(tmp_path: Path) -> N
 def test_the_time_at_which_it_was_known_tells_rows_apart(tmp_path: Path) -> None:
     _write(tmp_path, log_csv="lead,at,known,what\nA,2026-01-01,2026-01-01,visit\nA,2026-01-01,2026-01-02,visit\n")
     assert _run(tmp_path, {"log": _source(known_at={"column": "known"})}).interactions == 2
-
-
-def test_the_delay_of_a_column_is_its_99th_percentile(tmp_path: Path) -> None:
-    # 100 events, known after 1 to 100 seconds: 99 of them within 99 seconds.
-    rows = [f"A{n},2026-01-01,2026-01-01T00:{n // 60:02}:{n % 60:02}Z,visit" for n in range(1, 101)]
-    _write(tmp_path, log_csv="lead,at,known,what\n" + "\n".join(rows[::-1]) + "\n")
-    summary = _run(tmp_path, {"log": _source(known_at={"column": "known"}, observed_until="2026-02-01")})
-    assert summary.sources["log"].delay_of_known_at == 99_000_000
-    assert summary.sources["log"].observed_until == _moment("2026-02-01")
 
 
 def test_events_of_unknown_leads_are_set_aside_and_leads_without_events_stay(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_features_that_say_nothing_leave_the_base_rate() -> None:
         ("is_unbalance", "probabilities no longer mean what they say"),
         ("neg_bagging_fraction", "probabilities no longer mean what they say"),
         ("objective", "learned by the log loss"),
-        ("num_threads", "a setting of its own"),
+        ("num_threads", "the same for any number of threads"),
     ],
 )
 def test_parameters_that_break_probabilities_or_repetition_are_refused_with_the_reason(name: str, reason: str) -> None:

@@ -16,6 +16,7 @@ from features.snapshots import (
     AgePolicy,
     CalendarPolicy,
     EventPolicy,
+    History,
     Policy,
     Split,
     assign_labels,
@@ -34,7 +35,9 @@ NO_EVENTS = pd.DataFrame({"lead_id": [], "known_at": pd.to_datetime([]), "event_
 def leads(text: str) -> pd.DataFrame:
     rows = [line.split(maxsplit=1) for line in text.strip().splitlines()]
     frame = pd.DataFrame(rows, columns=["lead_id", "created_at"], index=range(100, 100 + len(rows)))
-    return frame.assign(created_at=pd.to_datetime(frame["created_at"]).astype("datetime64[us]"))
+    return frame.assign(created_at=lambda table: pd.to_datetime(table["created_at"]).astype("datetime64[us]")).assign(
+        known_at=lambda table: table["created_at"]
+    )
 
 
 def events(text: str) -> pd.DataFrame:
@@ -65,15 +68,15 @@ def table(frame: pd.DataFrame, *columns: str) -> str:
 
 
 def test_the_worked_example_of_the_docstring() -> None:
-    episodes = find_episodes(
+    history = History.of(
         leads("A 2026-03-02 09:00"),
         events("A | 2026-03-20 | lost\nA | 2026-05-25 10:00 | form\nA | 2026-06-10 | won"),
         30 * DAY,
     )
-    assert table(episodes, "episode", "started_at", "outcome", "outcome_at") == (
+    assert table(find_episodes(history), "episode", "started_at", "outcome", "outcome_at") == (
         "1 | 03-02 09:00 | lost | 03-20 00:00\n2 | 05-25 10:00 | converted | 06-10 00:00"
     )
-    snapshots = take_snapshots(episodes, NO_EVENTS, [AgePolicy((7 * DAY,)), CalendarPolicy("monthly")], END, None)
+    snapshots = take_snapshots(history, NO_EVENTS, [AgePolicy((7 * DAY,)), CalendarPolicy("monthly")], END, None)
     labelled = assign_labels(snapshots, 30 * DAY, timedelta(0), END)
     assert table(labelled, "as_of", "trigger", "episode", "outcome", "label", "unlabelled") == (
         "03-09 09:00 | 7d | 1 | lost | False | -\n"
@@ -84,8 +87,8 @@ def test_the_worked_example_of_the_docstring() -> None:
 
 
 def test_episodes_end_with_an_outcome_and_reopen_only_after_a_loss_and_the_pause() -> None:
-    episodes = find_episodes(
-        leads("A 2026-01-01\nB 2026-01-01\nC 2026-01-01\nD 2026-01-01\nE 2026-02-01"),
+    history = History.of(
+        leads("A 2026-01-01\nB 2026-01-01\nC 2026-01-01\nD 2026-01-01\nE 2026-02-01\nF 2026-02-01"),
         events(
             """
             A | 2026-01-05 | form
@@ -100,31 +103,53 @@ def test_episodes_end_with_an_outcome_and_reopen_only_after_a_loss_and_the_pause
             D | 2026-01-11 | won
             D | 2026-02-10 | form
             E | 2026-01-15 | won
+            F | 2026-01-15 | lost
             X | 2026-01-15 | won
             """
         ),
         30 * DAY,
     )
-    assert table(
-        episodes, "lead_id", "episode", "started_at", "start_known_at", "outcome", "outcome_at", "outcome_known_at"
-    ) == (
-        "A | 1 | 01-01 00:00 | 01-01 00:00 | lost | 01-10 00:00 | 01-10 00:00\n"
-        "A | 2 | 02-09 00:00 | 02-20 00:00 | lost | 03-01 00:00 | 03-05 00:00\n"
-        "B | 1 | 01-01 00:00 | 01-01 00:00 | converted | 01-10 00:00 | 01-10 00:00\n"
-        "C | 1 | 01-01 00:00 | 01-01 00:00 | - | - | -\n"
-        "D | 1 | 01-01 00:00 | 01-01 00:00 | lost | 01-10 00:00 | 01-10 00:00\n"
-        "D | 2 | 02-10 00:00 | 02-10 00:00 | - | - | -\n"
-        # converted before its creation: an episode that never was open
-        "E | 1 | 02-01 00:00 | 02-01 00:00 | converted | 01-15 00:00 | 01-15 00:00"
+    assert table(find_episodes(history), "lead_id", "episode", "started_at", "outcome", "outcome_at") == (
+        "A | 1 | 01-01 00:00 | lost | 01-10 00:00\n"
+        # a conversion after a loss overrules it
+        "A | 2 | 02-09 00:00 | converted | 03-02 00:00\n"
+        "B | 1 | 01-01 00:00 | converted | 01-10 00:00\n"
+        "C | 1 | 01-01 00:00 | - | -\n"
+        "D | 1 | 01-01 00:00 | converted | 01-11 00:00\n"
+        # converted before its creation: a customer already, and never open; a loss before it ends nothing
+        "E | 1 | 02-01 00:00 | converted | 01-15 00:00\n"
+        "F | 1 | 02-01 00:00 | - | -"
     )
-    assert take_snapshots_at(episodes[episodes["lead_id"] == "E"], datetime(2026, 2, 2)).empty
+    assert take_snapshots_at(history, datetime(2026, 2, 2))["lead_id"].tolist() == ["C", "F"]
+
+
+def test_what_was_not_known_yet_neither_ends_nor_opens_an_episode() -> None:
+    """A loss of January is learned in March; the form of February that came after it reopens only then."""
+    history = History.of(
+        leads("A 2026-01-01"), events("A | 2026-01-10 | lost | 2026-03-15\nA | 2026-02-20 | form"), 30 * DAY
+    )
+    looks = pd.concat([take_snapshots_at(history, datetime(2026, *day)) for day in ((1, 5), (2, 25), (3, 16))])
+    assert table(looks, "as_of", "episode", "started_at", "outcome", "outcome_at") == (
+        "01-05 00:00 | 1 | 01-01 00:00 | lost | 01-10 00:00\n"
+        "02-25 00:00 | 1 | 01-01 00:00 | lost | 01-10 00:00\n"
+        "03-16 00:00 | 2 | 02-20 00:00 | - | -"
+    )
+    labelled = assign_labels(looks, 30 * DAY, timedelta(0), datetime(2026, 6, 1))
+    assert table(labelled, "label", "unlabelled") == "False | -\n- | ended\nFalse | -"
+
+
+def test_a_lead_that_was_heard_of_late_is_not_open_before() -> None:
+    late = leads("A 2026-01-01").assign(known_at=pd.Timestamp("2026-01-20"))
+    history = History.of(late, events("A | 2026-02-01 | won"), 30 * DAY)
+    policy = [CalendarPolicy("daily")]
+    assert take_snapshots(history, NO_EVENTS, policy, END, None)["as_of"].min() == pd.Timestamp("2026-01-21")
 
 
 def test_a_lead_is_open_from_after_its_start_until_its_end_is_known() -> None:
-    episodes = find_episodes(leads("A 2026-03-01"), events("A | 2026-03-10 | won | 2026-03-12"), 30 * DAY)
+    history = History.of(leads("A 2026-03-01"), events("A | 2026-03-10 | won | 2026-03-12"), 30 * DAY)
 
     def is_open(moment: datetime) -> bool:
-        return len(take_snapshots_at(episodes, moment)) == 1
+        return len(take_snapshots_at(history, moment)) == 1
 
     microsecond = timedelta(microseconds=1)
     assert not is_open(datetime(2026, 3, 1))
@@ -134,7 +159,7 @@ def test_a_lead_is_open_from_after_its_start_until_its_end_is_known() -> None:
 
 
 def test_policies_mix_and_a_moment_asked_for_twice_counts_once() -> None:
-    episodes = find_episodes(leads("A 2026-03-02 00:00\nB 2026-03-04 10:00"), events("B | 2026-03-10 | lost"), 30 * DAY)
+    history = History.of(leads("A 2026-03-02 00:00\nB 2026-03-04 10:00"), events("B | 2026-03-10 | lost"), 30 * DAY)
     triggers = pd.DataFrame(
         {
             "lead_id": ["A", "A", "B", "B", "X"],
@@ -145,7 +170,7 @@ def test_policies_mix_and_a_moment_asked_for_twice_counts_once() -> None:
         }
     )
     policies: list[Policy] = [CalendarPolicy("monday"), AgePolicy((7 * DAY, timedelta(hours=1))), EventPolicy("quote")]
-    snapshots = take_snapshots(episodes, triggers, policies, datetime(2026, 3, 16), None)
+    snapshots = take_snapshots(history, triggers, policies, datetime(2026, 3, 16), None)
     assert table(snapshots, "lead_id", "as_of", "trigger") == (
         "A | 03-02 01:00 | 1h\n"
         "A | 03-03 10:00 | quote\n"
@@ -155,7 +180,7 @@ def test_policies_mix_and_a_moment_asked_for_twice_counts_once() -> None:
         "B | 03-09 00:00 | monday"
     )
     assert snapshots["as_of"].iloc[1] == pd.Timestamp("2026-03-03 10:00:00.000001")
-    later = take_snapshots(episodes, triggers, policies, datetime(2026, 3, 16), datetime(2026, 3, 9))
+    later = take_snapshots(history, triggers, policies, datetime(2026, 3, 16), datetime(2026, 3, 9))
     assert later["as_of"].min() == pd.Timestamp("2026-03-09")
 
 
@@ -247,23 +272,47 @@ def test_a_log_shorter_than_the_horizon_says_what_to_do() -> None:
 
 
 drawn_events = st.lists(
-    st.tuples(st.sampled_from("AB"), st.integers(0, 20), st.sampled_from(sorted(CODES)), st.integers(0, 3)), max_size=12
+    st.tuples(st.sampled_from("AB"), st.integers(0, 20), st.sampled_from(sorted(CODES)), st.integers(-2, 12)),
+    max_size=12,
+).map(
+    lambda drawn: events(
+        "\n".join(
+            f"{lead} | {START + day * DAY} | {kind} | {START + (day + late) * DAY}" for lead, day, kind, late in drawn
+        )
+    )
 )
+DRAWN_LEADS = leads("A 2026-01-01\nB 2026-01-03")
+
+
+@given(drawn_events, st.integers(0, 5), st.integers(1, 35))
+@settings(deadline=None, max_examples=300)
+def test_a_lead_looks_as_it_did_when_only_that_was_known(drawn: pd.DataFrame, pause: int, day: int) -> None:
+    as_of = START + day * DAY + timedelta(hours=1)
+    columns = ["lead_id", "as_of", "episode", "started_at"]
+    known = drawn[(drawn["known_at"] < as_of)]
+    now = take_snapshots_at(History.of(DRAWN_LEADS, drawn, pause * DAY), as_of)
+    then = take_snapshots_at(History.of(DRAWN_LEADS, known, pause * DAY), as_of)
+    assert now[columns].equals(then[columns])
 
 
 @given(drawn_events, st.integers(0, 5))
 @settings(deadline=None, max_examples=60)
-def test_the_compiled_walk_over_episodes_equals_the_uncompiled(
-    drawn: list[tuple[str, int, str, int]], pause: int
+def test_a_calendar_finds_every_open_moment_and_the_compiled_walks_equal_the_uncompiled(
+    drawn: pd.DataFrame, pause: int
 ) -> None:
-    lines = "\n".join(
-        f"{lead} | {START + day * DAY} | {kind} | {START + (day + late) * DAY}" for lead, day, kind, late in drawn
-    )
-    known = leads("A 2026-01-01\nB 2026-01-03")
-    compiled = find_episodes(known, events(lines), pause * DAY)
+    history = History.of(DRAWN_LEADS, drawn, pause * DAY)
+    policies = [CalendarPolicy("daily")]
+    until = START + 40 * DAY
+    compiled = find_episodes(history)
+    found = take_snapshots(history, NO_EVENTS, policies, until, None)
+    each = pd.concat([take_snapshots_at(history, START + day * DAY) for day in range(41)])
+    each = each.sort_values(["lead_id", "as_of"], ignore_index=True)
+    assert found.drop(columns="trigger").equals(each.drop(columns="trigger"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_walk", module._walk.py_func)  # noqa: SLF001 - the same function, uncompiled
-        assert compiled.equals(find_episodes(known, events(lines), pause * DAY))
+        for name in ("_step", "_cut", "_look"):
+            patch.setattr(module, name, getattr(module, name).py_func)
+        assert compiled.equals(find_episodes(history))
+        assert found.equals(take_snapshots(history, NO_EVENTS, policies, until, None))
     # an episode begins where the last one was lost, after the pause; a conversion is the end of all
     for _, own in compiled.groupby("lead_id"):
         assert own["episode"].tolist() == list(range(1, len(own) + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.errors import InputError, RegistryError, StaleError
+from features.errors import InputError, RegistryError, SettingsError, StaleError
 from features.schema import RECOMMENDATION
 from models.artefact import Model
+from pipeline.tracking import connected
 
 NAME = "lead-conversion"
 
@@ -268,7 +270,7 @@ def test_now_is_refused_where_the_log_is_old(tracked: Project, tmp_path: Path) -
     for source in ingested["sources"].values():
         source["observed_until"] = "2020-02-29T12:00:00"
     (old.root / "data/ingest.json").write_text(json.dumps(ingested))
-    with pytest.raises(StaleError, match="the log ends on 2020-02-29 12:00 UTC, more than 2d ago.*leadcast ingest"):
+    with pytest.raises(StaleError, match="the log ends more than 2d ago .crm on 2020-02-29 12:00 UTC.*leadcast ingest"):
         champion_scores(old, "now")
     assert not (old.root / "data/scores").exists()
 
@@ -300,3 +302,38 @@ def test_a_missing_champion_says_what_next(tracked: Project, tmp_path: Path) -> 
     nobody = Project(tracked.root, empty.with_settings({"evaluate.model_name": "nobody"}).parameters)
     with pytest.raises(RegistryError, match="no champion of 'nobody' in sqlite:.*; train and register one: make run"):
         champion_scores(nobody, "latest")
+
+
+def test_a_store_that_does_not_answer_is_a_message_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://me:secret@127.0.0.1/x")
+    with pytest.raises(RegistryError, match="check that it runs, and MLFLOW_TRACKING_URI") as error:  # noqa: SIM117
+        with connected(tmp_path) as client:
+            client.search_experiments()
+    assert "secret" not in str(error.value)
+
+
+def test_one_source_that_is_old_is_enough_to_refuse_now(tracked: Project, tmp_path: Path) -> None:
+    old = tracked.copy_to(tmp_path / "project", leave_out=("scores",))
+    ingested = json.loads((old.root / "data/ingest.json").read_text())
+    fresh = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    for name, source in ingested["sources"].items():
+        source["observed_until"] = "2020-02-29T12:00:00" if name == "web" else fresh
+    (old.root / "data/ingest.json").write_text(json.dumps(ingested))
+    with pytest.raises(StaleError, match="web on 2020-02-29 12:00 UTC") as error:
+        champion_scores(old, "now")
+    assert "crm" not in str(error.value)
+
+
+def test_a_moment_long_after_the_end_of_the_log_is_refused(tracked: Project) -> None:
+    with pytest.raises(StaleError, match="2035-01-01 00:00 lies more than 2d after the end of the log"):
+        champion_scores(tracked, "2035-01-01")
+
+
+def test_the_champion_is_not_asked_another_question_than_it_learned(tracked: Project) -> None:
+    other = tracked.parameters.model_copy(
+        update={"episodes": tracked.parameters.episodes.model_copy(update={"lost": ()})}
+    )
+    with pytest.raises(SettingsError, match="episodes in params.yaml are not those that the champion was trained with"):
+        champion_scores(dataclasses.replace(tracked, parameters=other), "latest")
