@@ -137,7 +137,7 @@ def recommend(
     )
     ended = int((snapshots["outcome_at"] < as_of).sum())
     if older:
-        progress(f"warning: {older:,} leads are older than any the model learned from; add a calendar policy")
+        progress(f"warning: {older:,} leads are older than any the model learned from")
     return best_first, Doubts(ended_unknown=ended, older_than_learned=older)
 
 
