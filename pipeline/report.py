@@ -171,7 +171,7 @@ def _print_recommendations(console: Console, parameters: Parameters, scoring: di
     )
     if scoring["older_than_learned"]:
         console.print(
-            f"  {scoring['older_than_learned']:,} are older than any lead the model learned from, so theirs is a guess;\n"
+            f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
             "  a longer log, or a calendar among snapshots.policies, would teach it"
         )
     if scoring["ended_unknown"]:
