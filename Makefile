@@ -25,6 +25,7 @@ setup: .venv/ready # make the virtual environment from the lock
 
 run: setup # take raw files to recommendations; the built-in sample where there are none
 ifdef PARAMS
+	@test -f "$(PARAMS)" || { echo "there is no file $(PARAMS); name one, as in PARAMS=examples/loan-leads/params.yaml"; exit 4; }
 	@sed $(if $(LEADS),-e 's|^data_root:.*|data_root: $(LEADS)|') -e '' $(PARAMS) > .params.new
 	@cmp -s .params.new params.yaml || git diff --quiet HEAD -- params.yaml || { rm .params.new; \
 		echo "params.yaml has changes that are not committed, and would be overwritten by $(PARAMS)."; \
