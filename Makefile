@@ -55,4 +55,5 @@ lock: # resolve the dependencies anew (needs uv on the path)
 
 clean: # remove all outputs, but not raw files nor the history of scores
 	rm -rf data/interactions.parquet data/leads.parquet data/quarantine data/*.json data/features.parquet \
-		data/snapshots.parquet data/model data/recommendations.* reports .mypy_cache .pytest_cache .ruff_cache
+		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/p* reports/summary.txt \
+		.mypy_cache .pytest_cache .ruff_cache

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from features.catalogue import Catalogue
 from features.engine import EVENT_COLUMNS, SNAPSHOT_COLUMNS, compute_matrix
+from features.errors import InputError
 
 BATCH = 1 << 18
 """Events that are read at once."""
@@ -22,6 +23,12 @@ ROWS = 50_000
 def join_leads(snapshots: pd.DataFrame, leads: Path, catalogue: Catalogue) -> pa.Table:
     """Give the snapshots the creation and the attributes of their leads: what ``compute_matrix`` takes."""
     attributes = [name for name, _ in catalogue.attributes]
+    absent = sorted(set(attributes) - set(pq.read_schema(leads).names))
+    if absent:
+        raise InputError(
+            f"the model reads the attributes {', '.join(absent)}, which the leads of this log lack; add them to "
+            "ingest.leads.attributes, or use a model of this log (evaluate.model_name names the registry's)"
+        )
     frame = pq.read_table(leads, columns=["lead_id", "created_at", *attributes]).to_pandas()
     columns = [name for name in SNAPSHOT_COLUMNS if name != "created_at"]
     joined = snapshots[columns].merge(frame, on="lead_id", how="left", validate="many_to_one")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from features.catalogue import Catalogue
 from features.declarations import Feature, Filter, Vocabulary
 from features.engine import compute_matrix
+from features.errors import InputError
 from features.reference import Interaction
 from pipeline import matrix
 from pipeline.matrix import join_leads, stream_matrix
@@ -159,3 +160,10 @@ def test_snapshots_get_the_creation_and_the_attributes_of_their_own_lead(tmp_pat
         ("C", EPOCH + 2 * DAY, None, 3.0),
     ]
     assert "notes" not in rows[0]
+
+
+def test_a_log_that_lacks_an_attribute_of_the_model_is_a_message(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"lead_id": ["a"], "created_at": [0]}), tmp_path / "leads.parquet")
+    catalogue = Catalogue(Vocabulary(), (), (("country", "category"),))
+    with pytest.raises(InputError, match="the model reads the attributes country, which the leads of this log lack"):
+        join_leads(pd.DataFrame(), tmp_path / "leads.parquet", catalogue)

@@ -47,7 +47,7 @@ def event(number: int, **changes: object) -> Row:
 
 
 def lead(name: str, **changes: object) -> Row:
-    return {"lead_id": name, "created_at": START, "account_id": None, "time_zone": None} | changes
+    return {"lead_id": name, "created_at": START, "known_at": START, "account_id": None, "time_zone": None} | changes
 
 
 LEADS = [lead(f"SECRET-{number}") for number in range(3)]
@@ -82,6 +82,8 @@ BROKEN_LEADS: dict[str, list[Row]] = {
     "lead_id_missing": [lead("x", lead_id=None)],
     "created_at_missing": [lead("SECRET-3", created_at=None)],
     "created_at_range": [lead("SECRET-4", created_at=datetime(2100, 1, 1))],
+    "known_at_missing": [lead("SECRET-5", known_at=None)],
+    "known_at_range": [lead("SECRET-6", known_at=datetime(2100, 1, 1))],
     "lead_repeated": [LEADS[0]],
 }
 
@@ -179,6 +181,8 @@ def test_a_broken_rule_is_counted_and_its_row_is_named(broken: Outcome, name: st
         ("leads", "lead_id_missing", 1),
         ("leads", "created_at_missing", 1),
         ("leads", "created_at_range", 1),
+        ("leads", "known_at_missing", 1),
+        ("leads", "known_at_range", 1),
         ("leads", "lead_repeated", 2),
     ],
 )
