@@ -30,6 +30,7 @@ SMALLEST_PROBABILITY = 1e-15
 NEWTON_STEPS = 50
 # What is left to go after a step is about its square: a millionth here, far below the width of any interval.
 NEWTON_TOLERANCE = 1e-3
+LONGEST_STEP = 0.5
 # Relative to its largest value: below it slope and intercept can't be told apart.
 SMALLEST_DETERMINANT = 1e-10
 
@@ -259,7 +260,7 @@ def _recalibrate(blocks: Blocks, log_odds: FloatArray, *, start: _Line | None) -
     rows, conversions = float(blocks.contacted[-1]), float(blocks.converted[-1])
     if conversions in (0.0, rows):
         return nothing
-    # From a level line Newton's method is safe; from the whole slice's answer a replicate's is two steps away.
+    # A full step can overshoot, and the next one more so: steps are cut. A replicate is two steps from the whole.
     level = _Line(float(np.log(conversions / (rows - conversions))), 0.0)
     line = level if start is None or np.isnan(start.slope) else start
     for _ in range(NEWTON_STEPS):
@@ -275,8 +276,10 @@ def _recalibrate(blocks: Blocks, log_odds: FloatArray, *, start: _Line | None) -
         by_intercept, by_slope = excess.sum(), _dot(excess, log_odds)
         step = (second * by_intercept - first * by_slope) / determinant
         turn = (zeroth * by_slope - first * by_intercept) / determinant
-        line = _Line(float(line.intercept + step), float(line.slope + turn))
-        if max(abs(step), abs(turn)) < NEWTON_TOLERANCE:
+        length = float(max(abs(step), abs(turn)))
+        cut = min(1.0, LONGEST_STEP / length) if length else 1.0
+        line = _Line(float(line.intercept + cut * step), float(line.slope + cut * turn))
+        if length < NEWTON_TOLERANCE:
             return line
     return nothing
 

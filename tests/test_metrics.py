@@ -248,3 +248,16 @@ def test_bins_hold_equal_numbers_where_nothing_ties() -> None:
 def test_rows_that_tie_share_a_bin() -> None:
     blocks = Blocks.of(np.zeros(10), np.array([0.1] * 5 + [0.9] * 5))
     np.testing.assert_array_equal(blocks.bins(), [7, 2])
+
+
+def test_a_slope_is_found_where_full_newton_steps_run_away() -> None:
+    """Nearly all rows sit far below the base rate, and a few far above: from a level line a full step overshoots."""
+    log_odds = np.concatenate([np.full(20_000, -7.0), np.full(300, 0.5), np.full(300, 4.0)])
+    truth = 1.0 / (1.0 + np.exp(-(0.3 + 1.2 * log_odds)))
+    labels = np.concatenate(
+        [np.arange(len(part)) < round(float(part.sum())) for part in np.split(truth, [20_000, 20_300])]
+    ).astype(float)
+    probabilities = 1.0 / (1.0 + np.exp(-log_odds))
+    figures = evaluate(labels, probabilities, np.arange(len(labels)), replicates=20, seed=1)
+    assert figures["calibration_slope"].value == pytest.approx(1.2, abs=0.05)
+    assert figures["calibration_slope"].low < 1.2 < figures["calibration_slope"].high
