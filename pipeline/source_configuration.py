@@ -5,11 +5,12 @@ Every class is strict (an unknown key is an error that names the nearest valid o
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from features.duration import parse_duration
@@ -49,8 +51,20 @@ def _zone(name: str) -> str:
     return name
 
 
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
 Zone = Annotated[str, AfterValidator(_zone)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
 
 
 class Strict(BaseModel):
@@ -127,31 +141,114 @@ Actor = Annotated[
 ]
 
 
-class Table(Strict):
-    """One table of the raw data: files that share a header."""
+TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
 
-    path: Name
-    """A file below data_root, or a glob over several; the ending tells the format: .csv, .tsv, .jsonl, .ndjson,
-    .parquet, also .gz, .bz2, .zst."""
+_PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
+
+
+class Table(Strict):
+    """Where the rows of one table come from (``path``, ``database`` and ``query``, or ``query``), and how to read them.
+
+    Rows of a query have no order of their own: they are sorted by all their columns, so that a run can be repeated.
+    """
+
+    path: Name | None = None
+    """A file below data_root, or a glob over several; the ending tells the format: .csv, .tsv, .txt, .jsonl, .ndjson,
+    .json, .parquet, all but the last also .gz, .bz2, .zst."""
+    database: Name | None = None
+    """A database to put the query to: $NAME, an environment variable that holds its URL, as in
+    postgresql+psycopg://user:password@host/name; or a URL without a password, as in sqlite:///crm.sqlite, which lies
+    below data_root."""
+    query: Name | None = None
+    """SQL: in the database's own dialect, or without a database in DuckDB's, over ingest.tables and other sources
+    by their names."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """What separates the columns of a CSV; told from the header where it is not given."""
+    """What separates the columns of a delimited file; told from the header where it is not given."""
+    encoding: Encoding | None = None
+    """How a file writes its letters, as in cp1252; UTF-8 where it is not given, or UTF-16 where the file says so."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the decimals of a number that is text."""
+    thousands: Literal["", ".", ",", "'"] = ""
+    """What groups the digits of a number that is text; spaces always may."""
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
-    time_format: Name | None = None
-    """How times are written: strptime, epoch_seconds, epoch_milliseconds, epoch_microseconds; by default ISO 8601."""
+    time_format: TimeFormats = ("iso",)
+    """How times are written that are text or numbers: iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, or
+    strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.path is None and self.query is None:
+            raise ValueError("says not where its rows come from; give it a path, or a query")
+        if self.path is not None and (self.query is not None or self.database is not None):
+            raise ValueError("has a path and a query or database; keep one: rows come from files or from a query")
+        if self.database is not None and _PASSWORD.match(self.database):
+            raise ValueError(
+                "the URL in database holds a password, and settings are shared; "
+                "put the URL into an environment variable and name it: database: $CRM_DATABASE"
+            )
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same sign; leave thousands out, or name another")
+        return self
 
 
-class InteractionColumns(Strict):
-    """Which column of the source holds which field of an interaction."""
+class TrafficColumns(Strict):
+    """Which columns say where an interaction came from; ``ingest.channels`` makes a channel of them."""
+
+    traffic_source: Column | None = None
+    """As in utm_source: google, newsletter."""
+    traffic_medium: Column | None = None
+    """As in utm_medium: organic, cpc, email."""
+    click_id: Column | None = None
+    """Columns named after click ids (gclid, fbclid), or the page's address that holds them."""
+    referrer: Column | None = None
+    """The address of the page, or its host, that the visit came from."""
+
+    def traffic(self) -> dict[str, Column]:
+        """Give the columns that are mapped, by field."""
+        fields = {name: getattr(self, name) for name in TrafficColumns.model_fields}
+        return {name: column for name, column in fields.items() if column is not None}
+
+
+class InteractionColumns(TrafficColumns):
+    """Which column of the source holds which field of an interaction.
+
+    A row is one event (``occurred_at``, ``event_type``), or several: one for each column of ``events`` that holds a
+    time, or for each column of ``counts`` that holds more than 0.
+    """
 
     lead_id: Column
-    occurred_at: Name
-    event_type: Column
+    occurred_at: Name | None = None
+    event_type: Column | None = None
+    events: dict[Name, Name] = {}
+    """Columns that hold times, each with the event type that happened then, as in won_date: won."""
+    counts: dict[Name, Name] = {}
+    """Columns that hold counts of a day (``occurred_at``), each with the event type that is counted."""
     channel: Column | None = None
     campaign: Column | None = None
     value: Name | None = None
+    currency: Column | None = None
+    """Of value, as in EUR; values are converted to ingest.currency."""
     quantity: Name | None = None
     event_id: Column | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        if self.events:
+            excess = [name for name in ("occurred_at", "event_type", "counts") if getattr(self, name)]
+            if excess:
+                raise ValueError(f"events says what happened and when, and so does {excess[0]}; keep one of them")
+        elif self.occurred_at is None:
+            raise ValueError("occurred_at is missing: the column that says when it happened (or events, for several)")
+        elif bool(self.event_type) == bool(self.counts):
+            raise ValueError("needs event_type (a column, or {constant: visit}) or counts, and not both")
+        if self.counts and self.quantity:
+            raise ValueError("counts holds the quantities; leave quantity out")
+        if self.channel and self.traffic():
+            raise ValueError(f"channel and {next(iter(self.traffic()))} both say where it came from; keep one of them")
+        if self.currency and not self.value:
+            raise ValueError("currency without a value; map value, too")
+        return self
 
 
 class Source(Table):
@@ -175,6 +272,7 @@ class LeadColumns(Strict):
     time_zone: Name | None = None
 
 
+_OWN_TABLES = {"leads", "identities", "spend", "rates"}
 _RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
 
 
@@ -219,25 +317,99 @@ class Identities(Table):
     columns: IdentityColumns
 
 
+class ChannelRule(Strict):
+    """A channel, and what an interaction must have to be of it: all that is stated, each by one of its texts.
+
+    Texts are compared without regard to case; ``*`` stands for any letters. ``""`` is a missing one.
+    """
+
+    channel: Name
+    traffic_source: tuple[str, ...] = ()
+    traffic_medium: tuple[str, ...] = ()
+    click_id: tuple[Name, ...] = ()
+    """Names of click ids that are there, as in gclid."""
+    referrer: tuple[str, ...] = ()
+    """Hosts: google.* is also www.google.com."""
+
+    @model_validator(mode="after")
+    def _states_something(self) -> Self:
+        if not (self.traffic_source or self.traffic_medium or self.click_id or self.referrer):
+            raise ValueError(f"the rule of channel {self.channel!r} states nothing; name a traffic_source, medium ...")
+        return self
+
+
+class SpendColumns(TrafficColumns):
+    """Which column of the table holds which field of what was spent."""
+
+    day: Name
+    channel: Column | None = None
+    campaign: Column | None = None
+    cost: Name
+    currency: Column | None = None
+    """Of cost, as in EUR; costs are converted to ingest.currency."""
+    clicks: Name | None = None
+
+
+class Spend(Table):
+    """What was spent on advertising, by day, channel and campaign."""
+
+    columns: SpendColumns
+
+
+class RateColumns(Strict):
+    """Which column of the table holds which field of an exchange rate."""
+
+    day: Name
+    currency: Column
+    rate: Name
+    """What one unit of the currency is worth in ingest.currency."""
+
+
+class Rates(Table):
+    """Exchange rates; a day takes the last one before or on it."""
+
+    columns: RateColumns
+
+
 class Ingest(Strict):
     """Raw files in, one sorted log of interactions out."""
 
+    tables: dict[Name, Table] = {}
+    """Tables that queries read by their names, and that are nothing else."""
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     leads: Leads | None = None
     """Without it every id of the log is a lead, created with its first event; with identities, every id they name."""
     identities: Identities | None = None
+    channels: tuple[ChannelRule, ...] | None = None
+    """What makes a channel of traffic source, medium, click id and referrer; the first rule that fits counts. Without
+    it, the rules of docs/channels.md do."""
+    spend: Spend | None = None
+    """What was spent, for the cost of a lead by channel."""
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    """What all values and costs are turned into, as in EUR; needed where a source names currencies."""
+    rates: Rates | None = None
+    """Exchange rates, needed where there is more than one currency."""
     memory_limit: Annotated[str, Field(pattern=r"^\d+(MB|GB)$")] = "2GB"
     """What DuckDB may use; beyond it, it spills to disk."""
     maximum_broken: Share = 0.05
     """Share of a source's rows that may be broken; above it the run fails. Duplicates and unknown leads don't count."""
 
-    @field_validator("sources")
+    @field_validator("sources", "tables")
     @classmethod
-    def _fit_for_a_file(cls, sources: dict[str, Source]) -> dict[str, Source]:
-        wrong = [name for name in sources if not re.fullmatch(r"[\w-]+", name) or name in {"leads", "identities"}]
+    def _fit_for_a_file(cls, tables: dict[str, Table]) -> dict[str, Table]:
+        wrong = [name for name in tables if not re.fullmatch(r"[\w-]+", name) or name in _OWN_TABLES]
         if wrong:
             raise ValueError(
-                f"{wrong} can't name a source, since a quarantine file is named after it; "
-                "use letters, digits, _ and -, and neither leads nor identities"
+                f"{wrong} can't name a table, since a quarantine file is named after it; "
+                f"use letters, digits, _ and -, and none of {', '.join(sorted(_OWN_TABLES))}"
             )
-        return sources
+        return tables
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        twice = sorted(set(self.sources) & set(self.tables))
+        if twice:
+            raise ValueError(f"{twice} is among sources and tables; queries read a source by its name, too: drop one")
+        if self.rates and not self.currency:
+            raise ValueError("rates without currency; name what they turn values into, as in currency: EUR")
+        return self
