@@ -48,6 +48,9 @@ class Episodes(Strict):
     """Acts of the lead itself that open a new episode after a loss."""
     reopen_after: Duration = 30 * DAY
     """How long after the loss such an act must come."""
+    milestones: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Steps on the way that people decided, each with the event types that mean it was reached, in the order of the
+    funnel: {accepted by sales: [accepted], opportunity: [opportunity_created]}."""
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

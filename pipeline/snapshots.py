@@ -78,7 +78,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split.split())
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
-    write_json(root / SNAPSHOT_COUNTS, _counts(episodes, parted, observation, settings.horizon))
+    counts = _counts(episodes, parted, observation, settings.horizon)
+    funnel = read_funnel(interactions, episodes, parameters.episodes)
+    write_json(root / SNAPSHOT_COUNTS, counts | {"funnel": funnel})
 
 
 def observe(parameters: Parameters, root: Path) -> Observation:
@@ -90,6 +92,8 @@ def observe(parameters: Parameters, root: Path) -> Observation:
     seen = read_event_types(root / INTERACTIONS)
     for place in ("conversion", "lost", "reopen_on"):
         require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
+    for milestone, names in parameters.episodes.milestones.items():
+        require_event_types(seen, f"episodes.milestones.{milestone}", names)
     policies = [policy.policy() for policy in parameters.snapshots.policies]
     triggers = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     require_event_types(seen, "snapshots.policies", triggers)
@@ -180,11 +184,37 @@ def read_event_types(interactions: Path) -> pd.DataFrame:
     return frame
 
 
+def read_funnel(interactions: Path, episodes: pd.DataFrame, settings: Episodes) -> list[dict[str, str | int]]:
+    """Count the leads that reached each stage, over the whole log, in the order of the funnel.
+
+    Gives ``{stage, leads}`` for each stage. Every milestone is counted on its own: a lead may have an opportunity
+    that nobody accepted.
+    """
+    milestones = settings.milestones
+    reached = ["actor = 'lead'", *("list_contains(?, event_type)" for _ in milestones)]
+    columns = ", ".join(f"count(DISTINCT lead_id) FILTER (WHERE {condition})" for condition in reached)
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            f"SELECT {columns} FROM read_parquet(?)", [*map(list, milestones.values()), str(interactions)]
+        ).fetchone()
+    stages = ["created", "with an act of their own", *milestones, CONVERTED]
+    converted = episodes.loc[episodes["outcome"] == CONVERTED, "lead_id"]
+    leads = [episodes["lead_id"].nunique(), *(row or ()), converted.nunique()]
+    return [{"stage": stage, "leads": count} for stage, count in zip(stages, leads, strict=True)]
+
+
 def _counts(
     episodes: pd.DataFrame, snapshots: pd.DataFrame, observation: Observation, horizon: timedelta
 ) -> dict[str, Any]:
     parts = snapshots.groupby("part")
+    last = episodes.sort_values(["lead_id", "episode"]).drop_duplicates("lead_id", keep="last")["outcome"]
     return {
+        "leads": {
+            "all": len(last),
+            "open": int(last.isna().sum()),
+            CONVERTED: int((last == CONVERTED).sum()),
+            LOST: int((last == LOST).sum()),
+        },
         "episodes": {
             "all": len(episodes),
             "open": int(episodes["outcome"].isna().sum()),

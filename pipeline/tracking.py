@@ -34,7 +34,10 @@ from pipeline.configuration import Evaluate, Parameters
 from pipeline.train import fingerprint
 from pipeline.trained import open_model
 
-_NOT_OF_THE_MODEL = {"data_root", "ingest", "validate_", "evaluate", "policy", "score"}
+_NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
+    **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score"), True),
+    "episodes": {"milestones"},
+}
 CHAMPION, CHALLENGER = "champion", "challenger"
 
 Figures = Mapping[str, Mapping[str, float | None]]
