@@ -7,43 +7,68 @@ from collections.abc import Iterable
 
 
 class LeadcastError(Exception):
-    """A failure that the user can mend; the command line prints its message, never a trace."""
+    """A failure that the user can mend; the command line prints its message, never a trace.
+
+    The first line of each failure's docstring says when it happens, the rest what to do: docs/commands.md quotes both.
+    """
 
     exit_code = 1
 
 
 class SettingsError(LeadcastError):
-    """The parameters are wrong: all violations at once, each with where it stands."""
+    """The settings are wrong: all violations are told at once, each with where it stands.
+
+    Correct params.yaml at the places that the message names, by docs/parameters.md; then run the command again.
+    """
 
     exit_code = 3
 
 
 class InputError(LeadcastError):
-    """An input is missing, unreadable, or too much of it is broken."""
+    """An input is missing, unreadable, or too much of it is broken.
+
+    Bring the file, or mend the mapping under ingest; look up the lines that the message names. What an earlier stage
+    should have written comes with dvc repro.
+    """
 
     exit_code = 4
 
 
 class ContractError(LeadcastError):
-    """Data broke a fatal expectation."""
+    """Data broke a fatal expectation.
+
+    Open reports/data-docs/index.html, which says what was expected and what was found, and mend the mapping or the
+    data; then run dvc repro.
+    """
 
     exit_code = 5
 
 
 class NotEnoughDataError(LeadcastError):
-    """The log is too short or holds too few outcomes to learn from."""
+    """The log is too short or holds too few outcomes to learn from.
+
+    Check that episodes.conversion names what really is a conversion. Then bring a longer log, shorten
+    snapshots.horizon, or look at each lead more often (snapshots.policies).
+    """
 
     exit_code = 6
 
 
 class StaleError(LeadcastError):
-    """The data is too old, or from a time, for which a score would mislead."""
+    """The data is too old, or from a time, for which a score would mislead.
+
+    Bring newer files and run leadcast ingest; or name the moment with --as-of, and add --backfill where the model has
+    learned from that time.
+    """
 
     exit_code = 7
 
 
 class RegistryError(LeadcastError):
-    """The model registry lacks the model that was asked for."""
+    """The model registry lacks the model that was asked for, or can't be reached.
+
+    Check evaluate.model_name and MLFLOW_TRACKING_URI; dvc repro registers a model, and leadcast ui shows those there are.
+    """
 
     exit_code = 8
 

@@ -64,6 +64,7 @@ class Ages(Strict):
     """Snapshots at ages after the episode's start."""
 
     ages: Annotated[tuple[Duration, ...], Field(min_length=1)]
+    """How long after the start, as in [1d, 3d, 7d]."""
 
     def policy(self) -> Policy:
         """Give the policy in the features' own terms."""
@@ -74,6 +75,7 @@ class Calendar(Strict):
     """Snapshots of every open lead at fixed moments, midnight UTC."""
 
     calendar: Literal["daily", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "monthly"]
+    """Every day, every week on the day that is named, or on the first of every month."""
 
     def policy(self) -> Policy:
         """Give the policy in the features' own terms."""
@@ -84,6 +86,7 @@ class Event(Strict):
     """Snapshots one microsecond after an event of this type became known."""
 
     event: Name
+    """The event type."""
 
     def policy(self) -> Policy:
         """Give the policy in the features' own terms."""
@@ -121,6 +124,7 @@ class Snapshots(Strict):
     """When we look at a lead, and how far into its future."""
 
     policies: Annotated[tuple[PolicySettings, ...], Field(min_length=1)]
+    """The moments at which we look at a lead: the sum of what the policies ask for."""
     horizon: Duration
     """The label: converts in [as_of, as_of + horizon)."""
     outcome_delay: Duration | None = None
@@ -128,6 +132,7 @@ class Snapshots(Strict):
     start: Moment | None = None
     """No snapshot before it."""
     split: SplitSettings = SplitSettings()
+    """How the snapshots are divided, in time order."""
 
     @field_validator("horizon")
     @classmethod
@@ -141,11 +146,17 @@ class DeclaredFeature(Strict):
     """A feature of the user's own, beside those of the catalogue."""
 
     measure: str
+    """What is computed; the measures are listed below."""
     event_type: Name | None = None
+    """Only events of this type; of all types where it is not given."""
     channel: Name | None = None
+    """Only events of this channel."""
     campaign: Name | None = None
+    """Only events of this campaign."""
     window: Duration | None = None
+    """Only events this long before the snapshot, in multiples of an hour; all earlier ones where it is not given."""
     half_life: Duration | None = None
+    """Of decayed_count, and of it alone: after how long an event counts half."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -170,6 +181,7 @@ class Features(Strict):
     actors: Annotated[tuple[Literal["lead", "us", "system"], ...], Field(min_length=1)] = ("lead",)
     """Whose events count. A model that learns from what we did learns our habits."""
     windows: Annotated[tuple[Duration, ...], Field(min_length=1)] = (DAY, 7 * DAY, 30 * DAY, 90 * DAY)
+    """How far back counts, sums and active days look; each is computed over the whole past, too."""
     half_life: Duration = 14 * DAY
     """Of the decayed counts."""
     minimum_leads: PositiveInt = 20
@@ -214,7 +226,9 @@ class Train(Strict):
     """LightGBM and the calibration of its probabilities."""
 
     seed: NonNegativeInt = 7
+    """Equal seeds and equal data give an equal model, to the byte."""
     calibration: Literal["auto", "sigmoid", "isotonic"] = "auto"
+    """How raw scores become probabilities: auto takes isotonic where it is clearly better than sigmoid."""
     minimum_conversions: PositiveInt = 20
     """In each of fit, early stopping and calibration; as many must not convert."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
@@ -245,21 +259,27 @@ class Tiers(Strict):
     """From which probability on a lead is recommended to whom."""
 
     mql: Annotated[float, Field(gt=0, lt=1)]
+    """From this probability on marketing takes the lead."""
     sql: Annotated[float, Field(gt=0, lt=1)]
+    """From this probability on sales takes the lead."""
 
 
 class Maturity(Strict):
     """From which multiple of the base rate on a lead is warm, or hot."""
 
     warm: PositiveFloat = 1.0
+    """From this multiple on a lead is warm; below it, cold."""
     hot: PositiveFloat = 3.0
+    """From this multiple on a lead is hot."""
 
 
 class DecisionPolicy(Strict):
     """What a probability is turned into."""
 
     tiers: Tiers
+    """Who works on the lead next."""
     maturity: Maturity = Maturity()
+    """How far the lead is."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -292,11 +312,20 @@ class Parameters(Strict):
     data_root: Name
     """The folder that all source paths start from."""
     ingest: Ingest
+    """What is read, and how it is turned into one log."""
     validate_: Annotated[Validate, Field(alias="validate")]
+    """What Great Expectations checks."""
     episodes: Episodes
+    """What counts as a conversion, and as a loss."""
     snapshots: Snapshots
+    """When we look at a lead, and how far ahead."""
     features: Features
+    """What is computed of each lead."""
     train: Train
+    """How the model learns."""
     evaluate: Evaluate
+    """How it is measured, and where that is kept."""
     policy: DecisionPolicy
+    """What is recommended."""
     score: Score
+    """When the leads are scored."""

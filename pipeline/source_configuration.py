@@ -77,6 +77,7 @@ class Constant(Strict):
     """The same text for every row of the source."""
 
     constant: Name
+    """The text."""
 
 
 def by_key(*sections: type[Strict], otherwise: str) -> Callable[[object], str]:
@@ -110,12 +111,14 @@ class KnownColumn(Strict):
     """The source says in a column when each event became known to us."""
 
     column: Name
+    """The column that holds the time."""
 
 
 class KnownDelay(Strict):
     """Every event becomes known a fixed time after it occurred."""
 
     delay: Duration
+    """How long after it occurred an event is known, as in 6h or 1d."""
 
 
 Known = Annotated[
@@ -130,9 +133,13 @@ class ActorByType(Strict):
     """Who acted, by event type; every type that is not listed is the default's."""
 
     default: Literal["lead", "us", "system"]
+    """Who acted in all event types that are not listed."""
     lead: tuple[Name, ...] = ()
+    """Event types that are acts of the lead itself."""
     us: tuple[Name, ...] = ()
+    """Event types that are our own work, as in call_made."""
     system: tuple[Name, ...] = ()
+    """Event types that nobody did, as in an automatic change of state."""
 
 
 Actor = Annotated[
@@ -218,19 +225,27 @@ class InteractionColumns(TrafficColumns):
     """
 
     lead_id: Column
+    """Who: the id of the lead, or one of its aliases."""
     occurred_at: Name | None = None
+    """When it happened."""
     event_type: Column | None = None
+    """What happened, as in email_open; several columns are joined."""
     events: dict[Name, Name] = {}
     """Columns that hold times, each with the event type that happened then, as in won_date: won."""
     counts: dict[Name, Name] = {}
     """Columns that hold counts of a day (``occurred_at``), each with the event type that is counted."""
     channel: Column | None = None
+    """Where it came from, as in email; or map traffic_source and its like instead."""
     campaign: Column | None = None
+    """The campaign it belongs to."""
     value: Name | None = None
+    """A number that says what it was worth, as in the value of a cart."""
     currency: Column | None = None
     """Of value, as in EUR; values are converted to ingest.currency."""
     quantity: Name | None = None
+    """How many such events the row stands for, where it is more than one."""
     event_id: Column | None = None
+    """What makes two rows of the source the same event: the second one is set aside as a duplicate."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
@@ -255,6 +270,7 @@ class Source(Table):
     """One source of interactions; an outcomes table is a source like any other."""
 
     columns: InteractionColumns
+    """Which column holds what."""
     known_at: Known
     """When an event became known to us: {column: ...}, {delay: 6h}, or as_it_occurred."""
     actor: Actor
@@ -267,9 +283,13 @@ class LeadColumns(Strict):
     """Which column of the leads table holds which field of a lead."""
 
     lead_id: Column
+    """The id of the lead, as the sources or the identities name it."""
     created_at: Name
+    """When it became a lead; its first episode starts here."""
     account_id: Column | None = None
+    """The company or household that the lead belongs to."""
     time_zone: Name | None = None
+    """The lead's own zone, as in Europe/Amsterdam, for its local days and hours."""
 
 
 _OWN_TABLES = {"leads", "identities", "spend", "rates"}
@@ -280,6 +300,7 @@ class Leads(Table):
     """The table of leads, one row each."""
 
     columns: LeadColumns
+    """Which column holds what."""
     attributes: dict[Name, Literal["number", "category"]] = {}
     """Columns that never change after creation. One that is overwritten in place (a CRM's stage) leaks the outcome."""
 
@@ -307,14 +328,18 @@ class IdentityColumns(Strict):
     """Which column of the identities table holds which field."""
 
     alias_id: Column
+    """The other id: a cookie, a contact, a merged duplicate."""
     lead_id: Column
+    """The lead that it belongs to."""
     linked_at: Name
+    """When that became known; the alias's events are known from then on."""
 
 
 class Identities(Table):
     """The table that unites the ids of one lead: cookies, contacts, merged duplicates."""
 
     columns: IdentityColumns
+    """Which column holds what."""
 
 
 class ChannelRule(Strict):
@@ -324,8 +349,11 @@ class ChannelRule(Strict):
     """
 
     channel: Name
+    """The name of the channel, as in SEO."""
     traffic_source: tuple[str, ...] = ()
+    """Sources, as in google."""
     traffic_medium: tuple[str, ...] = ()
+    """Media, as in cpc."""
     click_id: tuple[Name, ...] = ()
     """Names of click ids that are there, as in gclid."""
     referrer: tuple[str, ...] = ()
@@ -342,25 +370,33 @@ class SpendColumns(TrafficColumns):
     """Which column of the table holds which field of what was spent."""
 
     day: Name
+    """The day the money was spent."""
     channel: Column | None = None
+    """Where it was spent, as in SEA; or map traffic_source and its like instead."""
     campaign: Column | None = None
+    """What it was spent on."""
     cost: Name
+    """How much was spent."""
     currency: Column | None = None
     """Of cost, as in EUR; costs are converted to ingest.currency."""
     clicks: Name | None = None
+    """How many clicks it brought."""
 
 
 class Spend(Table):
     """What was spent on advertising, by day, channel and campaign."""
 
     columns: SpendColumns
+    """Which column holds what."""
 
 
 class RateColumns(Strict):
     """Which column of the table holds which field of an exchange rate."""
 
     day: Name
+    """The day from which on the rate holds."""
     currency: Column
+    """The currency that is converted, as in USD."""
     rate: Name
     """What one unit of the currency is worth in ingest.currency."""
 
@@ -369,6 +405,7 @@ class Rates(Table):
     """Exchange rates; a day takes the last one before or on it."""
 
     columns: RateColumns
+    """Which column holds what."""
 
 
 class Ingest(Strict):
@@ -377,9 +414,11 @@ class Ingest(Strict):
     tables: dict[Name, Table] = {}
     """Tables that queries read by their names, and that are nothing else."""
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    """The sources of interactions, each with a name of letters, digits, _ and -."""
     leads: Leads | None = None
     """Without it every id of the log is a lead, created with its first event; with identities, every id they name."""
     identities: Identities | None = None
+    """The ids that belong to one lead; without it every id is a lead of its own."""
     channels: tuple[ChannelRule, ...] | None = None
     """What makes a channel of traffic source, medium, click id and referrer; the first rule that fits counts. Without
     it, the rules of docs/channels.md do."""
