@@ -26,7 +26,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_RECORD_LINES = 1000
 """A note may hold many lines; a quote that is still open after these was never meant to be closed."""
 
-NOT_UTF_8 = "not UTF-8"
 BROKEN_QUOTES = "broken quotes or line end"
 TOO_LONG = "line too long"
 
@@ -39,20 +38,23 @@ class Header:
     names: tuple[str, ...]
 
 
-def read_header(lines: LineReader, wanted: Sequence[str], delimiter: str | None) -> Header:
-    """Read the first line, with the given delimiter or the one that finds most of the wanted columns.
+def read_header(lines: LineReader, wanted: Sequence[str] | None, delimiter: str | None) -> Header:
+    """Read the first line, with the given delimiter or the one that finds most of the wanted columns (all: the most).
 
-    Raises InputError where the file is empty, no UTF-8, or the header is no header.
+    Raises InputError where the file is empty, can't be decoded, or the header is no header.
     """
-    line = lines.read_line().removeprefix(_BYTE_ORDER_MARK).removesuffix(b"\r")
+    line = lines.read_line().removesuffix(b"\r")
     if not line.strip():
         raise InputError(f"{lines.name}: the first line is empty; it must name the columns")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{lines.name} is not UTF-8; export it again, or convert it with iconv") from None
+        raise InputError(f"{lines.name} is {lines.undecodable}; set encoding, as in encoding: cp1252") from None
+    if "\0" in text:
+        raise InputError(f"{lines.name} looks like UTF-16 without a mark; set encoding: utf-16-le (or utf-16-be)")
     headers = [Header(choice, _split(text, choice)) for choice in ([delimiter] if delimiter else _DELIMITERS)]
-    best = max(headers, key=lambda header: len(set(wanted) & set(header.names)))
+    found = [header.names if wanted is None else set(wanted) & set(header.names) for header in headers]
+    best = max(zip(headers, found, strict=True), key=lambda pair: len(pair[1]))[0]
     if not best.names:
         raise InputError(f"{lines.name}: the first line can't be read as a header; check its quotes and line ends")
     named = [name for name in best.names if name]
@@ -84,7 +86,7 @@ def read_rows(lines: LineReader, header: Header, wanted: Sequence[str]) -> Itera
         if plain is not None:
             yield plain
             continue
-        rows = _StrictRows(lines.name, block, header)
+        rows = _StrictRows(lines, block, header)
         yield rows.parse(positions)
         lines.put_back(rows.unread)
 
@@ -148,10 +150,11 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
 class _StrictRows:
     """The rows of one block, by Python's strict parser."""
 
-    def __init__(self, name: str, block: Block, header: Header) -> None:
+    def __init__(self, lines: LineReader, block: Block, header: Header) -> None:
         self.unread = b""
         """Lines at the end that begin a record which the next block may close."""
-        self._name = name
+        self._name = lines.name
+        self._undecodable = lines.undecodable
         self._block = block
         self._header = header
         # Bytes that aren't UTF-8 become lone surrogates, which can't come from UTF-8.
@@ -224,7 +227,7 @@ class _StrictRows:
     def _judge(self, row: list[str] | None, taken: int, offset: int) -> str | None:
         width = len(self._header.names)
         if row is not None and len(row) == width:
-            return NOT_UTF_8 if self._suspect and not is_text("".join(row)) else None
+            return self._undecodable if self._suspect and not is_text("".join(row)) else None
         if (
             offset == len(self._lines) - 1
             and not self._block.data.endswith(b"\n")

@@ -8,45 +8,53 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from features.errors import InputError
-from pipeline.delimited import NOT_UTF_8, TOO_LONG, is_text, make_batch
+from pipeline import nested
+from pipeline.delimited import TOO_LONG, is_text, make_batch
+from pipeline.nested import pointer
 from pipeline.raw_files import LineReader, OversizedLine
 from pipeline.sql import literal
 
 NOT_AN_OBJECT = "not a JSON object"
 
 
-def find_keys(lines: LineReader, wanted: Sequence[str]) -> set[str]:
+def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> set[str]:
     """Collect the keys of the objects, until all wanted ones have been seen; nested ones as ``user.id``.
 
-    Raises InputError where the file is empty, or is one array and not lines.
+    Without ``wanted`` all lines are read, for the keys of the objects themselves. Raises InputError where the file is
+    empty, or is one array and not lines.
     """
     keys: set[str] = set()
-    while (block := lines.read()) is not None and not keys.issuperset(wanted):
+    undecodable = False
+    entries = any("[" in name for name in wanted or ())
+    while (block := lines.read()) is not None and (wanted is None or not keys.issuperset(wanted)):
         if isinstance(block, OversizedLine):
             continue
         if block.first_line == 1 and block.data.lstrip()[:1] == b"[":
             raise InputError(f"{lines.name} is one JSON array; write one object a line, as with: jq -c '.[]'")
         for line in block.data.split(b"\n"):
-            keys |= _keys_of(_parse(line))
+            value = parse(line)
+            if wanted is None:
+                keys.update(value if isinstance(value, dict) else ())
+                continue
+            if isinstance(value, dict):
+                keys.update(nested.paths_of(value, entries=entries))
+            elif value is None and not undecodable:
+                undecodable = not is_text(line.decode("utf-8", "surrogateescape"))
             if keys.issuperset(wanted):
                 break
     if block is None and not keys:
-        raise InputError(f"{lines.name} holds no JSON object; write one object a line")
+        advice = "set encoding, as in encoding: cp1252" if undecodable else "write one object a line"
+        what = f"is {lines.undecodable}" if undecodable else "holds no JSON object"
+        raise InputError(f"{lines.name} {what}; {advice}")
     return keys
 
 
-def _parse(line: bytes) -> object:
+def parse(line: bytes | str) -> object:
+    """Read JSON; None where it is none."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
-
-
-def _keys_of(value: object, prefix: str = "") -> set[str]:
-    if not isinstance(value, dict) or prefix.count(".") > 5:  # noqa: PLR2004 - nobody maps what lies deeper
-        return set()
-    own = {f"{prefix}{key}" for key in value}
-    return own.union(*(_keys_of(inner, f"{prefix}{key}.") for key, inner in value.items()))
 
 
 def read_objects(lines: LineReader) -> Iterator[pa.RecordBatch]:
@@ -59,23 +67,29 @@ def read_objects(lines: LineReader) -> Iterator[pa.RecordBatch]:
             yield make_batch([block.line], [TOO_LONG], [[None]])
             continue
         *_, end = block.data.split(b"\n")
-        if end.strip() and _parse(end) is None:
+        if end.strip() and parse(end) is None:
             raise InputError(f"{lines.name} ends in the middle of its last line; copy or export it again")
         texts = block.data.decode("utf-8", "surrogateescape").split("\n")
         suspect = not is_text("".join(texts))
         rows = [(block.first_line + offset, text) for offset, text in enumerate(texts) if text and not text.isspace()]
-        reasons = [NOT_UTF_8 if suspect and not is_text(text) else None for _, text in rows]
+        reasons = [lines.undecodable if suspect and not is_text(text) else None for _, text in rows]
         values = [None if reason else text for (_, text), reason in zip(rows, reasons, strict=True)]
         yield make_batch([line for line, _ in rows], reasons, [values])
 
 
 def relation(stream: str, wanted: Sequence[str]) -> str:
-    """Write the SQL that takes the wanted values out of the objects, as texts r0, r1 ..."""
-    pointers = [pointer for name in wanted for pointer in _pointers(name)]
-    columns = "".join(
-        f", coalesce(taken[{2 * position + 1}], taken[{2 * position + 2}]) AS r{position}"
-        for position in range(len(wanted))
-    )
+    """Write the SQL that takes the wanted values out of the objects, as texts r0, r1 ...
+
+    All that a value needs is taken out at once, for an object is parsed anew each time: what lies at the key as it
+    stands, and what lies at the end of the way into nested objects, as far as it leads through objects alone.
+    """
+    ways = [_way(name) for name in wanted]
+    pointers = [place for name, (keys, _) in zip(wanted, ways, strict=True) for place in (pointer([name]), keys)]
+    columns = ""
+    for number, (_, steps) in enumerate(ways):
+        at_end = f"taken[{2 * number + 2}]"
+        value = nested.value_at(at_end, steps) if steps else at_end
+        columns += f", coalesce(taken[{2 * number + 1}], {value}) AS r{number}"
     return (
         f"SELECT line, coalesce(reason, CASE WHEN taken IS NULL THEN '{NOT_AN_OBJECT}' END) AS reason{columns} FROM ("
         "SELECT line, reason, CASE WHEN reason IS NULL AND json_valid(r0) THEN CASE WHEN json_type(r0) = 'OBJECT' "
@@ -83,7 +97,10 @@ def relation(stream: str, wanted: Sequence[str]) -> str:
     )
 
 
-def _pointers(name: str) -> tuple[str, str]:
-    """Give the JSON pointers of a key as it stands and, where it has dots, as a way into nested objects."""
-    escaped = name.replace("~", "~0").replace("/", "~1")
-    return f"/{escaped}", "/" + escaped.replace(".", "/")
+def _way(name: str) -> tuple[str, tuple[nested.Step, ...]]:
+    """Give the pointer into nested objects, and the steps beyond it, which begin with an entry."""
+    if "[" not in name:
+        return pointer(name.split(".")), ()
+    steps = nested.split_path(name)
+    first = next((number for number, step in enumerate(steps) if step.entry), len(steps))
+    return pointer([step.key for step in steps[:first]]), steps[first:]

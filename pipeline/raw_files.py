@@ -1,7 +1,8 @@
-"""The files of a table: found by a pattern, told apart by their endings, decompressed, cut into lines."""
+"""The files of a table: found by a pattern, told apart by their endings, decompressed, decoded, cut into lines."""
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -29,16 +30,17 @@ _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _BLOCK_BYTES = 4 << 20
 LONGEST_RECORD_BYTES = 64 << 20
 """A record may hold a large text, but what is longer is no record: it is set aside unread."""
+NOT_UTF_8 = "not UTF-8"
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One file of a table; ``name`` is its path below data_root."""
+    """One file of a table; ``name`` is its path below data_root, or says which query's result it is."""
 
     name: str
     path: Path
     format: Format
-    compression: str | None
+    compression: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,32 +64,40 @@ def find_files(label: str, pattern: str, data_root: Path) -> tuple[RawFile, ...]
 
     Raises InputError where there is none, naming the nearest file that exists, or where an ending is unknown.
     """
-    if not data_root.is_dir():
-        raise InputError(f"{label}: the folder {data_root} is not there; check data_root in the parameters")
     if (data_root / pattern).is_file():
         names = [pattern]
     else:
         found = glob.glob(pattern, root_dir=data_root, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
         names = sorted(Path(name).as_posix() for name in found if (data_root / name).is_file())
     if not names:
-        present = [path.relative_to(data_root).as_posix() for path in data_root.rglob("*") if path.is_file()][:1000]
-        raise InputError(
-            f"{label}: no file matches {pattern!r} in {data_root}; "
-            f"{nearest(pattern, present) if present else 'the folder is empty'}"
-        )
+        raise InputError(f"{label}: no file matches {pattern!r} in {data_root}; {advise_file(pattern, data_root)}")
     return tuple(_describe(label, name, data_root) for name in names)
 
 
-def _describe(label: str, name: str, data_root: Path) -> RawFile:
+def advise_file(name: str, data_root: Path) -> str:
+    """Give advice for a file that is not there: the nearest one, or that the folder itself is missing or empty."""
+    if not data_root.is_dir():
+        return "the folder itself is not there: check data_root in the parameters"
+    present = [path.relative_to(data_root).as_posix() for path in data_root.rglob("*") if path.is_file()][:1000]
+    return nearest(name, present) if present else "the folder is empty"
+
+
+def readable_endings(name: str) -> tuple[Format, str | None] | None:
+    """Tell the format and the compression of a file by the endings of its name; None where they are none of ours."""
     endings = [suffix.lower() for suffix in Path(name).suffixes]
     compression = _COMPRESSIONS.get(endings[-1]) if endings else None
-    ending = "".join(endings[-2:-1] if compression else endings[-1:])
-    if ending not in _FORMATS or (compression and _FORMATS[ending] == "parquet"):
+    chosen = _FORMATS.get("".join(endings[-2:-1] if compression else endings[-1:]))
+    return (chosen, compression) if chosen and not (compression and chosen == "parquet") else None
+
+
+def _describe(label: str, name: str, data_root: Path) -> RawFile:
+    endings = readable_endings(name)
+    if endings is None:
         raise InputError(
             f"{label}: {name} ends in none of {', '.join(_FORMATS)} (the first six also with "
             f"{', '.join(_COMPRESSIONS)}); export it as one of these"
         )
-    return RawFile(name, data_root / name, _FORMATS[ending], compression)
+    return RawFile(name, data_root / name, *endings)
 
 
 def fingerprint(files: Sequence[RawFile]) -> str:
@@ -101,25 +111,45 @@ def fingerprint(files: Sequence[RawFile]) -> str:
 
 
 @contextmanager
-def open_lines(file: RawFile) -> Iterator[LineReader]:
-    """Open a text file for reading by lines, decompressed on the way."""
+def open_lines(file: RawFile, encoding: str | None = None) -> Iterator[LineReader]:
+    """Open a text file for reading by lines, decompressed and turned into UTF-8 on the way.
+
+    Without an encoding it is UTF-8, or UTF-16 where the file starts with UTF-16's mark.
+    """
     with file.path.open("rb") as raw:
         if file.compression is None:
-            yield LineReader(file.name, raw)
+            yield LineReader(file.name, raw, encoding)
         else:
             with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), file.compression) as stream:
-                yield LineReader(file.name, stream)
+                yield LineReader(file.name, stream, encoding)
 
 
 class LineReader:
-    """A file as blocks of whole physical lines; only a line feed ends a line."""
+    """A file as blocks of whole physical lines in UTF-8; only a line feed ends a line."""
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
+    def __init__(self, name: str, stream: IO[bytes], encoding: str | None = None) -> None:
         self.name = name
         self._stream = stream
+        self._encoding = encoding
+        self._transcoder: Transcoder | None = None
+        self._begun = False
         self._pending = b""
         self._next_line = 1
         self._oversized = False
+
+    @property
+    def undecodable(self) -> str:
+        """The reason why a line can't be used that holds bytes which are no letters."""
+        return f"not {self._transcoder.encoding}" if self._transcoder else NOT_UTF_8
+
+    def read_bytes(self, size: int) -> bytes:
+        """Read as many bytes as they stand in the file, past all lines, or fewer; none at its end."""
+        try:
+            chunk: bytes = self._stream.read(size)
+        except (OSError, EOFError) as error:
+            what = "ends in the middle" if "runcated" in str(error) else f"is damaged ({error})"
+            raise InputError(f"{self.name} {what}; copy or export it again") from None
+        return chunk
 
     def read_line(self) -> bytes:
         """Read one line without its line feed; empty at the end of the file or where the line is too long."""
@@ -171,9 +201,64 @@ class LineReader:
                 return
 
     def _read_chunk(self) -> bytes:
+        """Read some bytes of UTF-8; none at the end of the file."""
+        if not self._begun:
+            return self._begin()
+        chunk = self.read_bytes(_BLOCK_BYTES)
+        return chunk if self._transcoder is None else self._transcode(self._transcoder, chunk)
+
+    def _begin(self) -> bytes:
+        """Read the first bytes, drop the mark of their order, and settle the encoding."""
+        self._begun = True
+        chunk = self.read_bytes(max(_BLOCK_BYTES, len(codecs.BOM_UTF8)))
+        encoding = self._encoding
+        if encoding is None and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
+        if encoding in (None, "utf-8", "utf-8-sig"):
+            return chunk.removeprefix(codecs.BOM_UTF8) or (chunk and self._read_chunk())
+        self._transcoder = Transcoder(self.name, encoding)
+        return self._transcode(self._transcoder, chunk)
+
+    def _transcode(self, transcoder: Transcoder, chunk: bytes) -> bytes:
+        text = transcoder.feed(chunk)
+        while chunk and not text:  # the bytes so far are half a letter
+            chunk = self.read_bytes(_BLOCK_BYTES)
+            text = transcoder.feed(chunk)
+        return text
+
+
+class Transcoder:
+    """Bytes of any encoding, chunk by chunk, as UTF-8.
+
+    Bytes that are no letter become 0xFF, which UTF-8 never holds, so that their line is set aside. In UTF-16 and
+    UTF-32 nothing after them can be trusted: there they end the run.
+    """
+
+    def __init__(self, name: str, encoding: str) -> None:
+        self.encoding = encoding
+        self._name = name
+        self._wide = encoding.startswith(("utf-16", "utf-32"))
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict" if self._wide else _MARKED)
+        self._begun = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Turn the next bytes into UTF-8; none are the end."""
         try:
-            chunk: bytes = self._stream.read(_BLOCK_BYTES)
-        except (OSError, EOFError) as error:
-            what = "ends in the middle" if "runcated" in str(error) else f"is damaged ({error})"
-            raise InputError(f"{self.name} {what}; copy or export it again") from None
-        return chunk
+            text = self._decoder.decode(chunk, final=not chunk)
+        except UnicodeError as error:
+            if "truncated" in str(error) or "end of data" in str(error):
+                raise InputError(f"{self._name} ends in the middle of a letter; copy or export it again") from None
+            raise InputError(f"{self._name} is not {self.encoding}; set another encoding, or export it again") from None
+        if text and not self._begun:
+            self._begun, text = True, text.removeprefix("\ufeff")
+        return text.encode("utf-8", "surrogateescape")
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "\udcff", error.end
+
+
+_MARKED = "leadcast.marked"
+codecs.register_error(_MARKED, _mark)

@@ -53,6 +53,7 @@ def _zone(name: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
+        "".encode(name)  # Python knows encodings of other things than letters, too
         return codecs.lookup(name).name
     except LookupError:
         raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None

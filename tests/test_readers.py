@@ -71,7 +71,7 @@ def test_a_broken_row_costs_itself_alone(body: str, expected: Rows) -> None:
 
 
 def test_a_row_that_is_not_utf_8_is_set_aside() -> None:
-    assert _read_csv(b"a,b\n1,\xff\n3,\xc3\xa9\n") == [(2, delimited.NOT_UTF_8, None, None), (3, None, "3", "é")]
+    assert _read_csv(b"a,b\n1,\xff\n3,\xc3\xa9\n") == [(2, raw_files.NOT_UTF_8, None, None), (3, None, "3", "é")]
 
 
 def test_a_quote_that_never_closes_swallows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,9 @@ def test_the_fast_parser_agrees_with_the_strict_one(body: str) -> None:
         (b"a,b\n1,2\n3", "ends in the middle of line 3"),
         (b'a,b\n1,2\n3,"x', "ends in the middle of line 3"),
         (b"a,b,a\n1,2,3\n", "names 'a' twice"),
-        ("a,b\n1,2\n".encode("utf-16"), "not UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "looks like UTF-16 without a mark; set encoding: utf-16-le"),
+        ("a,é\n1,2\n".encode("cp1252"), "not UTF-8; set encoding, as in encoding: cp1252"),
+        ("a,b\n1,2\n".encode("utf-16")[:-1], "ends in the middle of a letter"),
         (b'"a,b\n1,2\n', "can't be read as a header"),
     ],
 )
@@ -274,7 +276,7 @@ def test_json_that_is_no_lines_of_objects_is_refused(content: bytes, message: st
 
 def test_a_json_line_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b'{"a": 1}\n{"a": "\xff"}\n')
-    assert _read(tmp_path, ["a"], "x.jsonl") == [(1, None, "1"), (2, delimited.NOT_UTF_8, None)]
+    assert _read(tmp_path, ["a"], "x.jsonl") == [(1, None, "1"), (2, raw_files.NOT_UTF_8, None)]
 
 
 def test_parquet_keeps_its_types_and_counts_rows_from_one(tmp_path: Path) -> None:
@@ -307,3 +309,93 @@ def test_reading_stops_at_the_end(tmp_path: Path) -> None:
         block = lines.read()
         assert block == raw_files.Block(2, b"1\n", last=True)
         assert lines.read() is None
+
+
+TEXTS = 'lead,what,cost\n1,"Café; 5 €",2\n\n2,déjà,3\n'
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.bz2", ".csv.zst"])
+@pytest.mark.parametrize(
+    ("written", "stated"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", None),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "UTF-16BE"),
+        ("utf-32", "utf-32"),
+        ("cp1252", "windows-1252"),
+        ("iso8859-15", "latin9"),
+    ],
+)
+@pytest.mark.parametrize("block", [3, 4 << 20])
+def test_every_encoding_gives_the_same_rows(
+    ending: str, written: str, stated: str | None, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_files, "_BLOCK_BYTES", block)
+    (tmp_path / f"x{ending}").write_bytes(_compress(TEXTS.encode(written), ending))
+    settings = {} if stated is None else {"encoding": stated}
+    rows = _read(tmp_path, ["lead", "what", "cost"], f"x{ending}", **settings)
+    assert rows == [(2, None, "1", "Café; 5 €", "2"), (4, None, "2", "déjà", "3")]
+
+
+def test_utf_16_of_either_order_tells_its_order_by_its_mark(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"\xfe\xff" + "a\né\n".encode("utf-16-be"))
+    assert _read(tmp_path, ["a"], "x.csv") == [(2, None, "é")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_letters_cut_anywhere_are_read_whole(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_files, "_BLOCK_BYTES", size)
+    lines = LineReader("x.csv", io.BytesIO("a\n😀é\n".encode("utf-16")))
+    assert [lines.read_line(), lines.read_line(), lines.read_line()] == [b"a", "😀é".encode(), b""]
+
+
+def test_a_byte_that_is_no_letter_costs_its_row_alone(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"a,b\n1,\x81\n2,\x80\n3,\xe9\n")
+    assert _read(tmp_path, ["a", "b"], "x.csv", encoding="cp1252") == [
+        (2, "not cp1252", None, None),
+        (3, None, "2", "€"),
+        (4, None, "3", "é"),
+    ]
+
+
+def test_two_bytes_that_are_no_letters_never_make_one_together(tmp_path: Path) -> None:
+    # Undefined in ISO 8859-8, and as UTF-8 they would be an inverted exclamation mark.
+    (tmp_path / "x.csv").write_bytes(b"a,b\n1,\xc2\xa1\n2,3\n")
+    assert _read(tmp_path, ["a", "b"], "x.csv", encoding="iso8859-8") == [
+        (2, "not iso8859-8", None, None),
+        (3, None, "2", "3"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+def test_broken_utf_16_stops_the_run(name: str, tmp_path: Path) -> None:
+    text = '{"a": 1}\n' if "json" in name else "a\n1\n"
+    (tmp_path / name).write_bytes((text * 3).encode("utf-16") + b"\x00\xd8" + text.encode("utf-16-le"))
+    with pytest.raises(InputError, match=rf"{name} is not utf-16"):
+        _read(tmp_path, ["a"], name)
+
+
+def test_objects_are_read_in_any_encoding(tmp_path: Path) -> None:
+    content = '{"ort": "Köln"}\n{"ort": "5 €"}\n'
+    (tmp_path / "1.jsonl").write_bytes(content.encode("cp1252") + b'{"ort": "\x81"}\n')
+    (tmp_path / "2.jsonl.gz").write_bytes(gzip.compress(content.encode("utf-16")))
+    (tmp_path / "3.jsonl").write_bytes(content.encode("utf-8-sig"))
+    sound = [(1, None, "Köln"), (2, None, "5 €")]
+    assert _read(tmp_path, ["ort"], "1.jsonl", encoding="cp1252") == [*sound, (3, "not cp1252", None)]
+    assert _read(tmp_path, ["ort"], "2.jsonl.gz") == sound
+    assert _read(tmp_path, ["ort"], "3.jsonl") == sound
+    (tmp_path / "4.jsonl").write_bytes('{"ort": "Köln"}\n'.encode("cp1252"))
+    with pytest.raises(InputError, match=r"4\.jsonl is not UTF-8; set encoding"):
+        _read(tmp_path, ["ort"], "4.jsonl")
+
+
+@given(st.text(max_size=30), st.sampled_from(["utf-16", "utf-16-be", "utf-32", "gb18030", "utf-7"]), st.integers(1, 9))
+def test_what_was_encoded_comes_out_as_utf_8(text: str, encoding: str, size: int) -> None:
+    transcoder = raw_files.Transcoder("x", encoding)
+    content = f"a{text}".encode(encoding)
+    chunks = [content[start : start + size] for start in range(0, len(content), size)]
+    assert b"".join(map(transcoder.feed, [*chunks, b""])).decode() == f"a{text}"
