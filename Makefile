@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run test lint ui lock clean
+.PHONY: help setup run test lint docs ui lock clean
 
 help:
 	@grep -E '^[a-z]+:.*#' Makefile | sed -E 's/:[^#]*# /\t/' | expand -t 12
@@ -46,6 +46,9 @@ lint: setup
 	@ruff check --quiet .
 	@mypy
 
+docs: setup # write the pages of docs/ that are generated from the code
+	@python -m pipeline.documentation
+
 ui: setup # open MLflow on the runs
 	@leadcast ui
 
@@ -55,5 +58,5 @@ lock: # resolve the dependencies anew (needs uv on the path)
 
 clean: # remove all outputs, but not raw files nor the history of scores
 	rm -rf data/interactions.parquet data/leads.parquet data/quarantine data/*.json data/features.parquet \
-		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/p* reports/summary.txt \
+		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/p* reports/summary.txt reports/index.html \
 		.mypy_cache .pytest_cache .ruff_cache

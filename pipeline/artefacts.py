@@ -34,6 +34,8 @@ PLOTS = Path("reports/plots")
 PICTURES = Path("reports/pictures")
 DATA_DOCS = Path("reports/data-docs")
 SUMMARY = Path("reports/summary.txt")
+PAGE = Path("reports/index.html")
+LEADS_PAGE = Path("reports/private/leads.html")
 
 
 @contextmanager

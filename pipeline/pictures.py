@@ -12,6 +12,7 @@ from pipeline.artefacts import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 INK, ACCENT, QUIET = "#1f2933", "#0f6fb8", "#9aa5b1"
 
@@ -51,6 +52,7 @@ def _calibration(axes: Axes, frame: pd.DataFrame) -> None:
         title="Calibration: promised and kept", xlabel="predicted probability", ylabel="share that converted",
         xlim=(0, top), ylim=(0, top),
     )  # fmt: skip
+    _in_percent(axes.xaxis, axes.yaxis)
     axes.legend(frameon=False, loc="upper left")
 
 
@@ -61,6 +63,7 @@ def _gains(axes: Axes, frame: pd.DataFrame) -> None:
         title="Gains: who is called first", xlabel="share of leads contacted", ylabel="share of conversions reached",
         xlim=(0, 1), ylim=(0, 1.01),
     )  # fmt: skip
+    _in_percent(axes.xaxis, axes.yaxis)
     axes.legend(frameon=False, loc="lower right")
 
 
@@ -70,13 +73,22 @@ def _precision_recall(axes: Axes, frame: pd.DataFrame) -> None:
         title="Precision and recall", xlabel="share of conversions reached", ylabel="share of contacts that convert",
         xlim=(0, 1), ylim=(0, None),
     )  # fmt: skip
+    _in_percent(axes.xaxis, axes.yaxis)
 
 
 def _importance(axes: Axes, frame: pd.DataFrame) -> None:
     top = frame.head(20).iloc[::-1]
     axes.barh(top["feature"], top["share"], color=ACCENT)
     axes.set(title="Which features the trees use", xlabel="share of all gain")
+    _in_percent(axes.xaxis)
     axes.tick_params(axis="y", labelsize=8)
+
+
+def _in_percent(*scales: Axis) -> None:
+    from matplotlib.ticker import PercentFormatter  # noqa: PLC0415 - matplotlib takes half a second
+
+    for scale in scales:
+        scale.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
 
 
 _PAINTERS: dict[str, tuple[Callable[[Axes, pd.DataFrame], None], tuple[float, float]]] = {

@@ -58,7 +58,10 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     check(recommendations)
     write_recommendations(root / RECOMMENDATIONS, recommendations)
     with written_whole(root / RECOMMENDATIONS_CSV) as temporary:
-        readable = recommendations.assign(reasons=["; ".join(reasons) for reasons in recommendations["reasons"]])
+        readable = recommendations.assign(
+            lead_id=[_as_cell(lead) for lead in recommendations["lead_id"]],
+            reasons=[_as_cell("; ".join(reasons)) for reasons in recommendations["reasons"]],
+        )
         readable.to_csv(temporary, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
     write_json(
         root / SCORING,
@@ -180,6 +183,11 @@ def _attribute(name: str, value: float | str | None) -> str:
 
 def _counts(column: pd.Series) -> dict[str, int]:
     return {str(name): int(count) for name, count in column.value_counts().items()}
+
+
+def _as_cell(text: str) -> str:
+    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:

@@ -31,6 +31,8 @@ def code_of(stage: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
+        if "jinja2" in set(imported(path)):
+            found.add("pipeline/templates")
         for other in imported(path):
             if other.split(".")[0] in {"features", "models"}:
                 found.add(other.split(".")[0])

@@ -1,0 +1,41 @@
+"""The private page: the leads that are worth somebody's time, best first, each with its reasons."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.artefacts import RECOMMENDATIONS_CSV
+from pipeline.configuration import Parameters
+from pipeline.rendering import TEMPLATES, duration_in_words, render
+from pipeline.results import Results
+
+MOST_LEADS = 500
+"""Rows that a page still shows at once; all leads are in the CSV file."""
+RECOMMENDED = ("SQL", "MQL")
+
+
+def leads_page(parameters: Parameters, results: Results, recommendations: pd.DataFrame) -> str:
+    """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
+    worked = recommendations[recommendations["tier"].isin(RECOMMENDED)]
+    shown = worked.head(MOST_LEADS)
+    return render(
+        "leads.html.jinja",
+        leads=[
+            {
+                "id": lead.lead_id,
+                "tier": lead.tier,
+                "maturity": lead.maturity,
+                "probability": lead.probability,
+                "reasons": [tuple(reason.split(": ", 1)) for reason in lead.reasons],
+            }
+            for lead in shown.itertuples()
+        ],
+        tiers=[(tier, int((shown["tier"] == tier).sum())) for tier in RECOMMENDED],
+        mql=parameters.policy.tiers.mql,
+        left_out=len(worked) - len(shown),
+        waiting=len(recommendations) - len(worked),
+        horizon=duration_in_words(results.snapshots["horizon"]),
+        as_of=results.scoring["as_of"],
+        all_leads=RECOMMENDATIONS_CSV,
+        script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
+    )
