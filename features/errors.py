@@ -67,7 +67,7 @@ class StaleError(LeadcastError):
 class RegistryError(LeadcastError):
     """The model registry lacks the model that was asked for, or can't be reached.
 
-    Check evaluate.model_name and MLFLOW_TRACKING_URI; dvc repro registers a model, and leadcast ui shows those there are.
+    Check evaluate.model_name and MLFLOW_TRACKING_URI; dvc repro registers a model, leadcast ui shows those there are.
     """
 
     exit_code = 8

@@ -1,0 +1,14 @@
+"""Which pages are generated, and what makes each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.documentation.commands import commands_page
+from pipeline.documentation.settings import settings_page
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/commands.md": commands_page,
+    "docs/parameters.md": settings_page,
+}
+"""A page's place, and the function that gives its text."""

@@ -1,0 +1,163 @@
+"""The generated pages say what the code does, and their examples are settings that the loader takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+import typer
+import typer.main
+import yaml
+from pydantic import Field
+from test_layout import ROOT
+
+from features.declarations import MEASURES
+from features.duration import DAY
+from features.errors import LeadcastError
+from pipeline.cli import app
+from pipeline.configuration import Parameters
+from pipeline.documentation.__main__ import main
+from pipeline.documentation.commands import commands_page
+from pipeline.documentation.examples import EXAMPLE
+from pipeline.documentation.markdown import anchor, paragraphs, table
+from pipeline.documentation.pages import PAGES
+from pipeline.documentation.settings import Section, find_sections, settings_page
+from pipeline.documentation.words import as_written, in_words
+from pipeline.parameters import load_parameters
+from pipeline.source_configuration import Column, Duration, Name, Strict
+
+SECTIONS = find_sections()
+WHOLE: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+PAGE = settings_page()
+BLOCKS = dict(re.findall(r"^##+ (.*?)\n(?:(?!^##).)*?^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL))
+"""The example of each section of the page, by its heading."""
+
+
+def configuration_classes(of: type[Strict] = Strict) -> Iterator[type[Strict]]:
+    for model in of.__subclasses__():
+        if model.__module__ in {"pipeline.configuration", "pipeline.source_configuration"}:
+            yield model
+        yield from configuration_classes(model)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_it_would_be_generated_now(name: str) -> None:
+    path = ROOT / name
+    assert path.exists(), f"{name} is not there; run: make docs"
+    assert path.read_text(encoding="utf-8") == PAGES[name](), f"{name} is not what the code says; run: make docs"
+
+
+def test_the_pages_are_written_below_the_folder_that_is_named(tmp_path: Path) -> None:
+    main(tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == set(PAGES)
+    assert (tmp_path / "docs/parameters.md").read_text(encoding="utf-8") == PAGE
+
+
+@pytest.mark.parametrize("model", list(configuration_classes()), ids=lambda model: model.__name__)
+def test_every_class_and_every_setting_says_what_it_means(model: type[Strict]) -> None:
+    assert paragraphs(model.__doc__), f"{model.__name__} has no docstring"
+    lacking = [name for name, field in model.model_fields.items() if not field.description]
+    assert not lacking, f"write a docstring below {lacking} of {model.__name__}; docs/parameters.md quotes it"
+
+
+def test_every_class_of_settings_that_may_stand_in_the_file_has_a_section() -> None:
+    described = {section.model for section in SECTIONS}
+    bases = {base for model in described for base in model.__mro__}
+    assert {model.__name__ for model in configuration_classes()} - {model.__name__ for model in bases} == {"Constant"}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.heading)
+def test_the_example_of_a_section_shows_each_of_its_settings(section: Section) -> None:
+    model = section.model
+    places = [other.place.removesuffix(".NAME") for other in SECTIONS]
+    absent = []
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        examples = BLOCKS[section.heading] if name in model.__annotations__ else "".join(BLOCKS.values())
+        has_its_own_section = f"{section.place}.{key}".lstrip(".") in places
+        if not has_its_own_section and not re.search(rf"\b{key}:", examples):
+            absent.append(key)
+    assert not absent, f"put {absent} of {section.heading} into docs/parameters.yaml, then run: make docs"
+
+
+def contained(part: object, whole: object) -> bool:
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and contained(part[key], whole[key]) for key in part)
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(contained(one, other) for other in whole) for one in part)
+    return part == whole
+
+
+@pytest.mark.parametrize("heading", BLOCKS)
+def test_an_example_is_a_part_of_settings_that_the_loader_takes(heading: str) -> None:
+    assert contained(yaml.safe_load(BLOCKS[heading]), WHOLE)
+    assert isinstance(load_parameters(EXAMPLE), Parameters)
+
+
+def test_every_setting_has_its_line_with_its_default() -> None:
+    assert "| `maximum_broken` | number from 0 to 1 | `0.05` | Share of a source's rows that may be broken" in PAGE
+    assert "| `horizon` | length of time, as in `30d` | **required** | The label" in PAGE
+    assert "| `validate` | [`validate`](#validate) | **required** |" in PAGE
+    names = [field.alias or name for section in SECTIONS for name, field in section.model.model_fields.items()]
+    assert all(f"| `{name}` | " in PAGE for name in names)
+
+
+def test_every_measure_and_its_meaning_is_listed() -> None:
+    for measure in MEASURES.values():
+        assert f"| `{measure.name}` | {measure.meaning} |" in PAGE
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
+    texts = {other: page() for other, page in PAGES.items()}
+    for target in re.findall(r"\]\(([^)]+)\)", texts[name]):
+        file, _, place = target.partition("#")
+        path = (Path(name).parent / file).as_posix() if file else name
+        assert (ROOT / path).exists(), target
+        if place:
+            headings = re.findall(r"^#+ (.*)$", texts[path], flags=re.MULTILINE)
+            assert place in {anchor(heading) for heading in headings}, target
+
+
+def test_the_page_of_commands_names_every_command_option_and_exit_code() -> None:
+    page = commands_page()
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined] # it is a group
+    for name, command in commands.items():
+        assert f"## `leadcast {name}`" in page
+        for parameter in command.params:
+            assert all(f"`{option}`" in page for option in parameter.opts)
+    failures: list[type[LeadcastError]] = [LeadcastError, *LeadcastError.__subclasses__()]
+    codes = {"0", "2", "130"} | {str(failure.exit_code) for failure in failures}
+    rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \|$", page.partition("## Exit codes")[2], flags=re.MULTILINE)
+    assert {code for code, _, _ in rows} == codes
+    assert all(meaning and advice for _, meaning, advice in rows)
+
+
+def test_what_may_be_written_is_said_in_plain_words() -> None:
+    expected = {
+        Duration: "length of time, as in `30d`",
+        Duration | None: "length of time, as in `30d`",
+        tuple[Name, ...]: "list of texts",
+        dict[Name, tuple[Name, ...]]: "pairs of text and list of texts",
+        Annotated[int, Field(gt=0)]: "whole number above 0",
+        Annotated[float, Field(ge=0, le=1)]: "number from 0 to 1",
+        Literal["lead", "us"]: "one of `lead`, `us`",
+    }
+    for annotation, words in expected.items():
+        assert in_words(annotation, lambda model: model.__name__) == words
+    assert in_words(Column, lambda model: model.__name__) == "column"
+    with pytest.raises(TypeError, match="there are no words for"):
+        in_words(complex, lambda model: model.__name__)
+
+
+def test_a_value_is_written_as_in_the_file() -> None:
+    values: list[object] = [None, 7 * DAY, ("lead", "us"), True, "", "2GB", {}, 0.05]
+    written = ["none", "`7d`", "`[lead, us]`", "`true`", '`""`', "`2GB`", "`{}`", "`0.05`"]
+    assert [as_written(value) for value in values] == written
+
+
+def test_a_bar_in_a_cell_does_not_end_it() -> None:
+    assert table(["a", "b"], [["x | y", "z"]]).splitlines()[-1] == r"| x \| y | z |"
