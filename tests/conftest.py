@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from engines import on_kernel, on_reference
+from postgresql import Server, running_server
 from world import Project, new_project
 
 import features.engine
@@ -44,3 +45,10 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
 def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Run all stages on a small world, once. It is shared: a test that writes makes its own copy."""
     return new_project(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """Run a PostgreSQL server, once."""
+    with running_server() as server:
+        yield server
