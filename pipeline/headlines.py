@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.rendering import day, duration_in_words, percent, whole
@@ -26,8 +27,26 @@ def headlines(results: Results) -> list[Headline]:
     return [_expected(results, horizon), _best_tenth(results, horizon), _ranking(results), _promise(results)]
 
 
-def _interval(low: float | None, high: float | None, style: str) -> str:
-    return "" if low is None or high is None else f" ({style.format(low)} to {style.format(high)})"
+def _with_interval(estimate: Mapping[str, float], write: Callable[[float], str]) -> str:
+    low, high = estimate["low"], estimate["high"]
+    return "" if low is None or high is None else f" ({write(low)} to {write(high)})"
+
+
+def _times(lift: float) -> str:
+    return f"{lift:.1f}"
+
+
+def _reached(lift: float) -> str:
+    """Write the share of all conversions that the best tenth holds, given how much more often its leads convert."""
+    return percent(min(0.1 * lift, 1.0), like=1.0)
+
+
+def _in_hundred(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:.2f}"
 
 
 def _expected(results: Results, horizon: str) -> Headline:
@@ -45,14 +64,12 @@ def _best_tenth(results: Results, horizon: str) -> Headline:
     lift, tenth, base = (results.metrics[name] for name in ("lift_at_10", "precision_at_10", "base_rate"))
     if lift["value"] is None or tenth["value"] is None or base["value"] is None:
         return Headline("The best tenth", "unknown", _UNKNOWN)
-    reached = [None if lift[part] is None else min(0.1 * lift[part], 1.0) for part in ("value", "low", "high")]
     return Headline(
         "The best tenth",
-        f"{lift['value']:.1f} times",
-        f"Leads in the best 10 % convert this much more often than leads do on average"
-        f"{_interval(lift['low'], lift['high'], '{:.1f}')}: {percent(tenth['value'])} of them within {horizon}, "
-        f"against {percent(base['value'])}. Who calls only them reaches {reached[0]:.0%} of all conversions"
-        f"{_interval(reached[1], reached[2], '{:.0%}')}.",
+        f"{_times(lift['value'])} times",
+        f"Leads in the best 10 % convert this much more often than leads do on average{_with_interval(lift, _times)}: "
+        f"{percent(tenth['value'])} of them within {horizon}, against {percent(base['value'])}. "
+        f"Who calls only them reaches {_reached(lift['value'])} of all conversions{_with_interval(lift, _reached)}.",
     )
 
 
@@ -60,33 +77,31 @@ def _ranking(results: Results) -> Headline:
     auc = results.metrics["roc_auc"]
     if auc["value"] is None:
         return Headline("Who comes first", "unknown", _UNKNOWN)
-    low, high = (None if auc[part] is None else 100 * auc[part] for part in ("low", "high"))
     return Headline(
         "Who comes first",
-        f"{100 * auc['value']:.0f} in 100",
+        f"{_in_hundred(auc['value'])} in 100",
         "Take one lead that will convert and one that will not: so often the model puts the right one first"
-        f"{_interval(low, high, '{:.0f}')}. A coin would be right 50 times.",
+        f"{_with_interval(auc, _in_hundred)}. A coin would be right 50 times.",
     )
 
 
 def _promise(results: Results) -> Headline:
-    error, base = results.metrics["calibration_error"], results.metrics["base_rate"]["value"]
-    if error["value"] is None or base is None:
+    error = results.metrics["calibration_error"]
+    if error["value"] is None:
         return Headline("Promised and kept", "unknown", _UNKNOWN)
-    points = [None if error[part] is None else 100 * error[part] for part in ("value", "low", "high")]
     chance = results.metrics["calibration_error_by_chance"]["quantile_95"]
     if chance is None:
         verdict = ""
     elif error["value"] <= chance:
-        verdict = f" Chance alone explains up to {100 * chance:.2f}: the probabilities can be taken at their word."
+        verdict = f" Chance alone explains up to {_points(chance)}: the probabilities can be taken at their word."
     else:
         verdict = (
-            f" Chance alone explains only up to {100 * chance:.2f}: "
+            f" Chance alone explains only up to {_points(chance)}: "
             "look at the calibration below before you count on the probabilities."
         )
     return Headline(
         "Promised and kept",
-        f"{points[0]:.2f} points",
+        f"{_points(error['value'])} points",
         "So far, in percentage points, the probabilities lie from what then happened, on average"
-        f"{_interval(points[1], points[2], '{:.2f}')}.{verdict}",
+        f"{_with_interval(error, _points)}.{verdict}",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def page(parameters: Parameters, results: Results, recommendations: pd.DataFrame
         tiers=_tiers(parameters, recommendations),
         maturities=_maturities(parameters),
         crossed=_crossed(recommendations),
-        distribution=_distribution(recommendations),
+        distribution=distribution(recommendations),
         funnel=snapshots["funnel"],
         ends={"converted": CONVERTED, "lost": LOST, "still open": "open"},
         parts=[(name, _PURPOSES[name], snapshots["parts"][name]) for name in PARTS if name in snapshots["parts"]],
@@ -102,15 +103,20 @@ def _crossed(recommendations: pd.DataFrame) -> dict[str, dict[str, int]]:
     }
 
 
-def _distribution(recommendations: pd.DataFrame) -> list[dict[str, object]]:
+@dataclass(frozen=True)
+class Bin:
+    """How many open leads have a probability in a range; ``width`` is their share of the largest bin."""
+
+    label: str
+    leads: int
+    width: float
+
+
+def distribution(recommendations: pd.DataFrame) -> list[Bin]:
     """Count the open leads by probability; bins above the last lead are left out."""
     counts = np.histogram(recommendations["probability"], bins=_EDGES)[0]
     last = int(np.flatnonzero(counts)[-1])
     return [
-        {
-            "bin": f"{100 * low:g} to {100 * high:g} %",
-            "leads": int(count),
-            "width": float(count / counts.max()),
-        }
+        Bin(f"{100 * low:g} to {100 * high:g} %", int(count), float(count / counts.max()))
         for low, high, count in zip(_EDGES[: last + 1], _EDGES[1:], counts, strict=False)
     ]

@@ -5,6 +5,7 @@ The stage takes the model just trained; ``pipeline.champion`` calls the same fun
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -62,7 +63,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             lead_id=[_as_cell(lead) for lead in recommendations["lead_id"]],
             reasons=[_as_cell("; ".join(reasons)) for reasons in recommendations["reasons"]],
         )
-        readable.to_csv(temporary, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+        # All text in quotes: by itself pandas leaves out those around a carriage return, which ends a row elsewhere.
+        quoting = csv.QUOTE_NONNUMERIC
+        readable.to_csv(temporary, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ", quoting=quoting)
     write_json(
         root / SCORING,
         {

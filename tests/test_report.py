@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import re
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hostile import rename_leads
+from hypothesis import given
+from hypothesis import strategies as st
 from world import Project
 
-from features.errors import NotEnoughDataError
+from features.errors import InputError, NotEnoughDataError
 from pipeline.artefacts import read_json
 from pipeline.configuration import Episodes
+from pipeline.headlines import headlines
+from pipeline.leads_page import MOST_LEADS, leads_page
+from pipeline.page import PICTURE_NAMES, distribution, page
+from pipeline.rendering import cut, day, duration_in_words, percent, whole
+from pipeline.results import Results
 from pipeline.snapshots import read_funnel
+from pipeline.summary import summary
 
 ACTS = """
 A page_view lead
@@ -82,3 +95,248 @@ def test_a_milestone_that_never_occurs_is_named_with_the_nearest(world: Project,
     project = project.with_settings({"episodes.milestones": {"met": ["meetin"]}})
     with pytest.raises(NotEnoughDataError, match="episodes.milestones.met: no event of type 'meetin' in the log"):
         project.run("snapshots")
+
+
+@pytest.fixture(scope="module")
+def results(world: Project) -> Results:
+    return Results.read(world.root)
+
+
+@pytest.fixture(scope="module")
+def recommendations(world: Project) -> pd.DataFrame:
+    return pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
+
+
+PICTURES = dict.fromkeys(PICTURE_NAMES, b"a picture")
+
+
+def words(html: str) -> str:
+    """Leave the words that a reader sees, a space between them."""
+    html = re.sub(r"(?s)<(style|script)>.*?</\1>|<[^>]+>", " ", html)
+    return re.sub(r"\s+", " ", html)
+
+
+def shown(world: Project, results: Results, recommendations: pd.DataFrame) -> tuple[str, str]:
+    """Give the summary, and the words of the page."""
+    return summary(world.parameters, results), words(page(world.parameters, results, recommendations, PICTURES))
+
+
+def test_the_page_says_what_the_stages_counted(world: Project, results: Results, recommendations: pd.DataFrame) -> None:
+    _, told = shown(world, results, recommendations)
+    for table in results.tables():
+        counts = (table.rows, table.used, table.set_aside)
+        assert f" {table.name} {' '.join(f'{count:,}' for count in counts)} " in told.replace("  ", " ")
+        assert table.rows == table.used + table.set_aside
+    assert sum(table.set_aside for table in results.tables()) == sum(part.rows for part in results.set_aside()) > 100
+    for part in results.set_aside():
+        assert f" {part.reason} {part.rows:,} {', '.join(part.tables)} " in told
+    for stage in results.snapshots["funnel"]:
+        assert f" {stage['stage']} {stage['leads']:,} " in told
+    test = results.snapshots["parts"]["test"]
+    assert f" test {test['rows']:,} {test['conversions']:,} {test['leads']:,} {test['from'][:10]} " in told
+    assert " snapshots that convert " in told
+    for figure in results.figures():
+        assert f" {figure.label} {figure.value} {figure.interval} " in told
+
+
+def test_tiers_are_counted_and_their_expectations_added(world: Project, results: Results) -> None:
+    recommendations = pd.DataFrame(
+        [
+            ("SQL", "hot", 0.5),
+            ("SQL", "hot", 0.25),
+            ("MQL", "hot", 0.075),
+            ("MQL", "warm", 0.05),
+            ("IQL", "cold", 0.02),
+        ],
+        columns=["tier", "maturity", "probability"],
+    )
+    told = words(page(world.parameters, results, recommendations, PICTURES))
+    assert " SQL 2 10 % 0.8 84 % sales calls today MQL 2 3 % 0.1 14 % marketing keeps at it IQL 1 0 % 0.0 2 % " in told
+    assert " open leads hot warm cold SQL 2 0 0 MQL 1 1 0 IQL 0 0 1 " in told
+    assert " 2 to 3 % 1 3 to 5 % 0 5 to 7.5 % 1 7.5 to 10 % 1 " in told
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_every_open_lead_falls_into_one_bin_of_the_distribution(probabilities: list[float]) -> None:
+    bins = distribution(pd.DataFrame({"probability": probabilities}))
+    assert sum(row.leads for row in bins) == len(probabilities)
+    assert max(row.width for row in bins) == 1.0
+    assert bins[-1].leads > 0
+
+
+METRICS: dict[str, Any] = {
+    "base_rate": {"value": 0.0272, "low": 0.0236, "high": 0.0309},
+    "lift_at_10": {"value": 3.849, "low": 3.40, "high": 12.0},
+    "precision_at_10": {"value": 0.1046, "low": 0.0867, "high": 0.1245},
+    "roc_auc": {"value": 0.796, "low": 0.775, "high": 0.817},
+    "calibration_error": {"value": 0.0045, "low": 0.0032, "high": 0.0077},
+    "calibration_error_by_chance": {"mean": 0.003, "quantile_95": 0.0056},
+}
+
+
+def test_the_headlines_say_the_figures_in_words(results: Results) -> None:
+    scoring = {"leads": 2350, "expected_conversions": 65.3, "as_of": "2026-06-30T23:58:57", "tiers": {"SQL": 119}}
+    told = headlines(dataclasses.replace(results, metrics=METRICS, scoring=scoring))
+    assert [headline.figure for headline in told] == ["65", "3.8 times", "80 in 100", "0.45 points"]
+    meanings = [headline.meaning.replace("\N{NO-BREAK SPACE}", " ") for headline in told]
+    assert (
+        "Of 2,350 leads open on 30 June 2026, so many are expected to convert within 30 days. 119 leads" in meanings[0]
+    )
+    assert "(3.4 to 12.0): 10 % of them within 30 days, against 2.7 %." in meanings[1]
+    assert "reaches 38 % of all conversions (34 % to 100 %)." in meanings[1]
+    assert "puts the right one first (78 to 82)." in meanings[2]
+    assert "on average (0.32 to 0.77). Chance alone explains up to 0.56: the probabilities can be" in meanings[3]
+    worse = METRICS | {"calibration_error": {"value": 0.0057, "low": None, "high": None}}
+    told = headlines(dataclasses.replace(results, metrics=worse, scoring=scoring))
+    assert "on average. Chance alone explains only up to 0.56: look at the calibration" in told[3].meaning
+
+
+def test_what_could_not_be_measured_is_unknown_and_the_rest_is_shown(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    nothing = {name: dict.fromkeys(parts) for name, parts in results.metrics.items() if name != "test"}
+    parts = {"fit": results.snapshots["parts"]["fit"]}
+    poor = dataclasses.replace(
+        results,
+        metrics=nothing | {"test": results.metrics["test"]},
+        snapshots=results.snapshots | {"parts": parts, "unlabelled": {}},
+    )
+    text, told = shown(world, poor, recommendations)
+    assert [figure.value for figure in poor.figures()] == ["unknown"] * 7
+    assert [headline.figure for headline in headlines(poor)][1:] == ["unknown"] * 3
+    assert " ROC AUC unknown " in told
+    assert "  ROC AUC " in text
+    assert "nan" not in text.lower().split()
+    assert "None" not in told
+
+
+def test_warnings_of_the_log_and_broken_expectations_are_told_whole(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    long = "crm: 31 % of the rows are duplicates; check event_id under ingest.sources.crm.columns, " + "x" * 60 + " end"
+    verdicts = [
+        {"suite": "leads", "meaning": "created_at is <plausible>", "count": 12345.0, "success": False},
+        {"suite": "leads", "meaning": "lead_id is unique", "count": 0.0, "success": True},
+    ]
+    odd = dataclasses.replace(
+        results,
+        ingested=results.ingested | {"warnings": [long]},
+        validated={"expectations": verdicts},
+        scoring=results.scoring | {"older_than_learned": 0, "ended_unknown": 3},
+    )
+    text, told = shown(world, odd, recommendations)
+    assert "  2 expectations, 2 warnings\n    crm: 31 % of the rows" in text
+    assert long in re.sub(r"\s+", " ", text)
+    assert "    leads: created_at is <plausible>, found 12,345\n" in text
+    assert max(map(len, text.splitlines())) <= 96
+    assert " 3 warnings " in told
+    assert long in told
+    assert "leads: created_at is &lt;plausible&gt;, found 12,345" in told
+    assert "3 of the leads that were scored had in truth ended" in told
+    assert "2 expectations were put to the data, and 1 of them are met" in told
+
+
+def test_names_are_shown_as_they_are_and_not_as_markup(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    source = {"rows": 2, "used": 1, "set_aside": {"[red]:smile: <i>": 1}, "observed_until": None}
+    odd = dataclasses.replace(results, ingested=results.ingested | {"sources": {"[bold]web": source}})
+    text, told = shown(world, odd, recommendations)
+    assert "  [bold]web " in text
+    assert "  [red]:smile: <i> " in text
+    assert " no event" in text
+    assert "[red]:smile: &lt;i&gt; 1 [bold]web" in told
+
+
+def test_milestones_stand_in_the_funnel_of_the_page(with_milestones: Project) -> None:
+    told = words((with_milestones.root / "reports/index.html").read_text(encoding="utf-8"))
+    assert " case &lt;opened&gt; " in told
+    assert " [bold]meeting " in told
+    assert "episodes.milestones" not in told, "a hint for those who have none"
+
+
+def test_the_pages_are_written_the_same_again(with_milestones: Project) -> None:
+    paths = [with_milestones.root / f"reports/{name}" for name in ("summary.txt", "index.html", "private/leads.html")]
+    before = [path.read_bytes() for path in paths]
+    with_milestones.run("report")
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_report_without_what_came_before_says_what_to_run(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "gains.png"))
+    with pytest.raises(InputError, match="reports/pictures/gains.png not there; run the stages before this one"):
+        project.run("report")
+
+
+def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:
+    count = MOST_LEADS + 30
+    recommendations = pd.DataFrame(
+        {
+            "lead_id": [f"lead {number}" for number in range(count + 7)],
+            "tier": ["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7,
+            "maturity": "warm",
+            "probability": 0.2,
+            "reasons": [["raises: 3 calls: long ones", "lowers: no <visit>"]] * (count + 7),
+        }
+    )
+    told = words(leads_page(world.parameters, results, recommendations))
+    assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
+    assert f" SQL (20) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
+    assert f" lead {MOST_LEADS - 1} MQL " in told
+    assert f" lead {MOST_LEADS} " not in told
+    assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
+
+
+def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
+    recommendations = pd.DataFrame(
+        {
+            "lead_id": ["a lead"],
+            "tier": ["IQL"],
+            "maturity": ["cold"],
+            "probability": [0.001],
+            "reasons": [["raises: x"]],
+        }
+    )
+    html = leads_page(world.parameters, results, recommendations)
+    assert "a lead" not in words(html).replace("a lead's", "")
+    assert "No lead reaches 3 %" in words(html)
+    assert "<script" not in html
+
+
+def test_a_spreadsheet_runs_no_lead(world: Project, recommendations: pd.DataFrame, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    renamed = rename_leads(project, list(recommendations["lead_id"].head(12)))
+    project.run("score")
+    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    assert set(renamed.values()) <= set(scored["lead_id"]), "the Parquet file keeps the names"
+    with (project.root / "data/recommendations.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    cells = [row["lead_id"] for row in rows]
+    defused = [f"'{name}" if name[0] in "=+-@\t\r" else name for name in scored["lead_id"]]
+    assert cells == defused
+    assert sum(cell.startswith("'") for cell in cells) == 6
+    assert not [cell for row in rows for cell in row.values() if cell[0] in "=+-@\t\r"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (percent(0.5), "50 %"),
+        (percent(0.09949), "9.9 %"),
+        (percent(0.0996), "10 %"),
+        (percent(0.0272), "2.7 %"),
+        (percent(0.0045), "0.45 %"),
+        (percent(0.0), "0 %"),
+        (percent(0.024, like=0.5), "2 %"),
+        (cut(0.07), "7 %"),
+        (cut(0.125), "12.5 %"),
+        (whole(12345.6), "12,346"),
+        (day("2026-06-30T23:58:57.034504"), "30 June 2026"),
+        (duration_in_words("30d"), "30 days"),
+        (duration_in_words("24h"), "1 day"),
+        (duration_in_words("36h"), "36 hours"),
+        (duration_in_words("90m"), "90 minutes"),
+    ],
+)
+def test_numbers_and_times_are_written_as_people_read_them(written: str, expected: str) -> None:
+    assert written.replace("\N{NO-BREAK SPACE}", " ") == expected

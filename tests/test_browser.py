@@ -1,0 +1,187 @@
+"""The pages in a real browser, at the width of a desk and of a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from browser import Browser, running_browser
+from hostile import rename_leads
+from world import Project
+
+PAGES = ("index.html", "private/leads.html")
+DESK, PHONE = 1280, 390
+
+
+@pytest.fixture(scope="module")
+def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Make a report of leads, and of milestones, whose names would run."""
+    project = world.copy_to(tmp_path_factory.mktemp("browser") / "project", leave_out=("raw",))
+    project = project.with_settings(
+        {"episodes.milestones": {"<img src=x onerror=document.title='ran'>" + "long" * 40: ["meeting"]}}
+    )
+    recommended = pq.read_table(project.root / "data/recommendations.parquet", columns=["lead_id"])
+    rename_leads(project, recommended["lead_id"].to_pylist())
+    project.run("snapshots", "score", "report")
+    return project
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with running_browser(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture(
+    params=[(page, width) for page in PAGES for width in (DESK, PHONE)], ids=lambda case: "-".join(map(str, case))
+)
+def opened(request: pytest.FixtureRequest, browser: Browser, project: Project) -> tuple[Browser, Path]:
+    """Open each page at each width."""
+    page, width = request.param
+    path = project.root / "reports" / page
+    browser.open(path, width=width)
+    return browser, path
+
+
+def test_a_page_asks_the_network_for_nothing_and_has_no_complaints(opened: tuple[Browser, Path]) -> None:
+    browser, path = opened
+    assert [url for url in browser.requested if not url.startswith("data:")] == [path.resolve().as_uri()]
+    assert browser.complaints == []
+
+
+def test_a_page_is_no_wider_than_its_window(opened: tuple[Browser, Path]) -> None:
+    browser, _ = opened
+    root = "document.documentElement"
+    assert browser.evaluate(f"[{root}.scrollWidth <= innerWidth, {root}.scrollHeight > 800]") == [True, True]
+    outside = browser.evaluate(
+        "Array.from(document.querySelectorAll('body *'))"
+        ".filter((element) => !element.closest('.scroll') && element.getBoundingClientRect().right > innerWidth)"
+        ".map((element) => element.outerHTML.slice(0, 80))"
+    )
+    assert outside == []
+
+
+def test_what_is_written_can_be_read(opened: tuple[Browser, Path]) -> None:
+    """Contrast of at least 4.5 (WCAG 2.2, level AA), and no text below 12 pixels."""
+    browser, _ = opened
+    measured: list[dict[str, Any]] = browser.evaluate("""(() => {
+        const light = (colour) => {
+            const [red, green, blue] = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+                .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        };
+        const behind = (element) => {
+            const colour = getComputedStyle(element).backgroundColor;
+            return colour === "rgba(0, 0, 0, 0)" ? behind(element.parentElement) : colour;
+        };
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const measured = [];
+        while (texts.nextNode()) {
+            const element = texts.currentNode.parentElement;
+            if (!texts.currentNode.data.trim() || !element.checkVisibility() || element.matches("script")) continue;
+            const style = getComputedStyle(element);
+            const [low, high] = [light(style.color), light(behind(element))].sort((one, other) => one - other);
+            const contrast = (high + 0.05) / (low + 0.05);
+            measured.push({text: texts.currentNode.data.slice(0, 40), contrast, size: parseFloat(style.fontSize)});
+        }
+        return measured;
+    })()""")
+    assert len(measured) > 100
+    assert [text for text in measured if text["contrast"] < 4.5 or text["size"] < 12] == []
+
+
+def test_a_page_can_be_heard(opened: tuple[Browser, Path]) -> None:
+    """What a screen reader needs: a language, one heading above all, no level left out, named pictures and cells."""
+    browser, _ = opened
+    assert browser.evaluate("document.documentElement.lang") == "en"
+    assert "width=device-width" in browser.evaluate("document.querySelector('meta[name=viewport]').content")
+    levels = browser.evaluate("Array.from(document.querySelectorAll('h1,h2,h3,h4'), (heading) => +heading.tagName[1])")
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
+    assert browser.evaluate("document.querySelectorAll('th:not([scope])').length") == 0
+    assert browser.evaluate("Array.from(document.images).every((image) => image.alt.length > 20)")
+    assert browser.evaluate("Array.from(document.querySelectorAll('.scroll')).every((part) => part.ariaLabel)")
+    assert browser.evaluate("Array.from(document.querySelectorAll('input')).every((input) => input.labels.length)")
+
+
+def test_links_lead_to_what_is_there(opened: tuple[Browser, Path]) -> None:
+    browser, path = opened
+    links = browser.evaluate("Array.from(document.querySelectorAll('[href]'), (link) => link.getAttribute('href'))")
+    for link in links:
+        if link.startswith("#"):
+            assert browser.evaluate(f"document.querySelectorAll('{link}').length") == 1, link
+        elif link != "data:,":
+            assert ":" not in link, "only files of the project"
+            assert (path.parent / link).exists(), link
+    assert len(links) >= 2
+
+
+def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Project) -> None:
+    browser, path = opened
+    assert browser.evaluate("document.title") in ("Does a lead convert within 30 days?", "Recommended leads")
+    assert browser.evaluate("document.querySelectorAll('img[src=x], tbody script').length") == 0
+    shown = browser.evaluate("Array.from(document.querySelectorAll('tbody th'), (cell) => cell.textContent)")
+    if path.name == "index.html":
+        assert [name for name in shown if name.startswith("<img src=x onerror=document.title='ran'>")]
+        return
+    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    # A page of text has one kind of line end.
+    expected = [name.replace("\r", "\n") for name in scored.loc[scored["tier"] != "IQL", "lead_id"]]
+    assert shown == expected
+    assert "<script>document.title='ran'</script>" in shown
+
+
+def test_a_page_runs_no_script_but_its_own(opened: tuple[Browser, Path]) -> None:
+    browser, _ = opened
+    browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    assert browser.evaluate("window.ran") is None
+    assert "Content Security Policy" in "".join(browser.complaints)
+
+
+def test_the_pictures_of_the_page_are_there(browser: Browser, project: Project) -> None:
+    browser.open(project.root / "reports/index.html", width=PHONE)
+    widths = browser.evaluate("Array.from(document.images, (image) => image.naturalWidth)")
+    assert len(widths) == 4
+    assert min(widths) > 400
+
+
+def test_the_page_names_no_lead(browser: Browser, project: Project) -> None:
+    browser.open(project.root / "reports/index.html", width=DESK)
+    text = browser.evaluate("document.documentElement.outerHTML")
+    leads = pq.read_table(project.root / "data/leads.parquet", columns=["lead_id"])["lead_id"].to_pylist()
+    assert len(leads) > 1000
+    assert [lead for lead in leads if lead in text] == []
+
+
+def rows_shown(browser: Browser) -> list[str]:
+    """Give the tiers of the rows that are to be seen."""
+    rows: list[str] = browser.evaluate(
+        "Array.from(document.querySelectorAll('tbody tr')).filter((row) => row.checkVisibility())"
+        ".map((row) => row.dataset.tier)"
+    )
+    return rows
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project, width: int) -> None:
+    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    counts = scored["tier"].value_counts()
+    browser.open(project.root / "reports/private/leads.html", width=width)
+    assert len(rows_shown(browser)) == counts["SQL"] + counts["MQL"]
+    browser.evaluate("document.querySelector('input[value=SQL]').click()")
+    assert rows_shown(browser) == ["SQL"] * counts["SQL"]
+    browser.evaluate("document.querySelector('input[value=\"\"]').click()")
+    worked = scored[scored["tier"] != "IQL"]
+    texts = [f"{lead.lead_id} {' '.join(lead.reasons)}".lower() for lead in worked.itertuples()]
+    found = sum("pricing_view" in text and "lowers" in text for text in texts)
+    assert 0 < found < len(texts)
+    browser.evaluate("document.getElementById('search').focus()")
+    browser.call("Input.insertText", text="Pricing_View lowers")
+    assert len(rows_shown(browser)) == found
+    assert browser.evaluate("document.getElementById('told').textContent") == f"{found} of {len(texts)} shown"
+    browser.call("Input.insertText", text=" no such words")
+    assert rows_shown(browser) == []
