@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from features.schema import CONVERTED, LOST
 from models.metrics import Blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from models.artefact import Model
@@ -89,6 +92,46 @@ def importance(model: Model) -> pd.DataFrame:
     gain = np.asarray(model.booster.feature_importance("gain"), dtype=np.float64)
     table = pd.DataFrame({"feature": model.columns, "gain": gain, "share": gain / (gain.sum() or 1.0)})
     return table.sort_values(["gain", "feature"], ascending=[False, True], ignore_index=True)
+
+
+def conversion_curve(days: ArrayLike, ends: Sequence[str | None]) -> pd.DataFrame:
+    """Say what share has converted by when, counting also those that have been watched only for a while.
+
+    `days` from the start to the end of each, or to when it was last seen, and `ends`, both of length n: "converted",
+    "lost", or missing where it is still open. Columns: `days` (0, then each at which something ended), `watched`
+    (how many were still open just before, and seen so long), `converted` and `lost` (shares, by Aalen & Johansen 1978).
+
+    Of four, one converts on day 2, one is last seen open on day 3, one is lost on day 5, one converts on day 6. After
+    day 2 three quarters are open; two of them are watched until day 5, so each stands for 3/8:
+
+    >>> print(conversion_curve([2, 3, 5, 6], ["converted", None, "lost", "converted"]).to_string(index=False))
+     days  watched  converted  lost
+      0.0        4      0.000 0.000
+      2.0        4      0.250 0.000
+      5.0        2      0.250 0.375
+      6.0        1      0.625 0.375
+
+    Raises `ValueError` where a length is missing or negative.
+    """
+    length, end = np.asarray(days, dtype=np.float64), pd.Series(np.asarray(ends, dtype=object))
+    if length.shape != end.shape or not (length >= 0.0).all():
+        raise ValueError(f"days {length.shape} and ends {end.shape} must be of one shape (n,), and no day below 0")
+    moments, position = np.unique(length, return_inverse=True)
+    converted, lost = (np.bincount(position[end == name], minlength=len(moments)) for name in (CONVERTED, LOST))
+    watched = len(length) - np.searchsorted(np.sort(length), moments)
+    open_before = (
+        np.concatenate([[1.0], np.cumprod(1.0 - (converted + lost) / watched)[:-1]]) if len(length) else watched
+    )
+    table = pd.DataFrame(
+        {
+            "days": moments,
+            "watched": watched,
+            "converted": np.cumsum(open_before * converted / watched),
+            "lost": np.cumsum(open_before * lost / watched),
+        }
+    )
+    start = pd.DataFrame({"days": [0.0], "watched": [len(length)], "converted": [0.0], "lost": [0.0]})
+    return pd.concat([start, table[converted + lost > 0]], ignore_index=True)
 
 
 def wilson_interval(

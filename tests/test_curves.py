@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
-from models.curves import calibration_curve, gains_curve, importance, precision_recall_curve, wilson_interval
+import models.curves
+from models.curves import (
+    calibration_curve,
+    conversion_curve,
+    gains_curve,
+    importance,
+    precision_recall_curve,
+    wilson_interval,
+)
 from models.learner import fit
 
 
@@ -87,3 +97,33 @@ def test_importance_ranks_what_the_labels_follow_above_noise() -> None:
     assert table["gain"].is_monotonic_decreasing
     assert table["share"].sum() == pytest.approx(1.0)
     assert table["gain"].iloc[-1] == 0.0
+
+
+def test_the_conversion_curve_counts_those_that_were_watched_only_for_a_while() -> None:
+    # Two convert and one is lost of five; one is last seen open on day 1, one on day 4.
+    curve = conversion_curve([3, 1, 2, 4, 3], ["converted", None, "lost", None, "converted"])
+    assert curve["days"].tolist() == [0, 2, 3]
+    assert curve["watched"].tolist() == [5, 4, 3]
+    # Day 2: one of four is lost. Day 3: two of the three that are left, who stand for three quarters, convert.
+    assert curve["lost"].tolist() == pytest.approx([0, 1 / 4, 1 / 4])
+    assert curve["converted"].tolist() == pytest.approx([0, 0, 3 / 4 * 2 / 3])
+
+
+def test_where_all_are_watched_to_their_end_the_conversion_curve_is_the_plain_share() -> None:
+    generator = np.random.default_rng(3)
+    days = generator.integers(0, 20, 400)
+    ends = np.where(generator.random(400) < 0.3, "converted", "lost")
+    curve = conversion_curve(days, ends.tolist())
+    for row in curve[curve["days"] > 0].itertuples():
+        assert row.converted == pytest.approx(((days <= row.days) & (ends == "converted")).mean())
+        assert row.lost == pytest.approx(((days <= row.days) & (ends == "lost")).mean())
+
+
+def test_a_conversion_curve_of_nobody_is_flat_and_a_negative_length_is_refused() -> None:
+    assert conversion_curve([], []).to_dict("list") == {"days": [0], "watched": [0], "converted": [0], "lost": [0]}
+    with pytest.raises(ValueError, match="no day below 0"):
+        conversion_curve([-1.0], [None])
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(models.curves).failed == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -19,6 +21,7 @@ from features.duration import DAY
 from features.errors import LeadcastError
 from pipeline.cli import app
 from pipeline.configuration import Parameters
+from pipeline.documentation import markdown, words
 from pipeline.documentation.__main__ import main
 from pipeline.documentation.commands import commands_page
 from pipeline.documentation.examples import EXAMPLE
@@ -161,3 +164,8 @@ def test_a_value_is_written_as_in_the_file() -> None:
 
 def test_a_bar_in_a_cell_does_not_end_it() -> None:
     assert table(["a", "b"], [["x | y", "z"]]).splitlines()[-1] == r"| x \| y | z |"
+
+
+@pytest.mark.parametrize("module", [markdown, words])
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0

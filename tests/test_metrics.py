@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from features.errors import NotEnoughDataError
-from models.metrics import Blocks, calibration_error_by_chance, evaluate
+from models.metrics import Blocks, calibration_error_by_chance, compare, evaluate
 
 Floats = NDArray[np.float64]
 
@@ -261,3 +261,36 @@ def test_a_slope_is_found_where_full_newton_steps_run_away() -> None:
     figures = evaluate(labels, probabilities, np.arange(len(labels)), replicates=20, seed=1)
     assert figures["calibration_slope"].value == pytest.approx(1.2, abs=0.05)
     assert figures["calibration_slope"].low < 1.2 < figures["calibration_slope"].high
+
+
+def test_a_difference_is_that_of_the_figures_and_nothing_where_nothing_differs() -> None:
+    labels, probabilities = calibrated_world(2_000, seed=5)
+    leads = np.arange(2_000) // 4
+    other = np.random.default_rng(6).permutation(probabilities)
+    differences = compare(labels, probabilities, other, leads, replicates=20, seed=1)
+    better, worse = (evaluate(labels, scores, leads, replicates=20, seed=1) for scores in (probabilities, other))
+    assert set(differences) == set(better) - {"base_rate"}
+    for name, difference in differences.items():
+        assert difference.value == pytest.approx(better[name].value - worse[name].value, abs=1e-12), name
+    assert differences["roc_auc"].low > 0
+    for name, difference in compare(labels, probabilities, probabilities, leads, replicates=20, seed=1).items():
+        assert (difference.low, difference.value, difference.high) == (0, 0, 0), name
+
+
+def test_models_that_are_nearly_one_are_told_apart_where_their_own_intervals_overlap() -> None:
+    labels, probabilities = calibrated_world(4_000, seed=8)
+    leads = np.arange(4_000)
+    log_odds = np.log(probabilities / (1 - probabilities)) + np.random.default_rng(9).normal(0, 0.5, 4_000)
+    noisy = 1 / (1 + np.exp(-log_odds))
+    difference = compare(labels, probabilities, noisy, leads, replicates=200, seed=2)["roc_auc"]
+    sharp, blurred = (
+        evaluate(labels, scores, leads, replicates=200, seed=2)["roc_auc"] for scores in (probabilities, noisy)
+    )
+    assert difference.low > 0
+    assert blurred.high > sharp.low
+    assert difference.high - difference.low < 0.7 * (sharp.high - sharp.low)
+
+
+def test_a_comparison_where_nothing_converts_says_what_helps() -> None:
+    with pytest.raises(NotEnoughDataError, match="A longer test slice"):
+        compare(np.zeros(3), np.full(3, 0.1), np.full(3, 0.2), np.arange(3), seed=0)
