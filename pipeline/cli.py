@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from features.errors import InputError, LeadcastError
+from features.errors import InputError, LeadcastError, SettingsError, nearest
 
 app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
@@ -35,7 +36,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "score": "Recommend: every open lead with probability, tier and reasons.",
-    "report": "Write the summary of everything to reports/summary.txt.",
+    "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
 }
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
 """Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
@@ -153,6 +154,160 @@ def sample(
             progress=lambda done, of: _progress("sample", f"simulated {done:,} of {of:,} leads"),
         )
         _progress("sample", f"wrote {counts.interactions:,} interactions of {counts.leads:,} leads to {directory}")
+
+
+_DATA_PANEL = "Your own data"
+
+
+@app.command(
+    help="Look at your exports (or a database), propose what is what, and write params.yaml with a comment on each line."
+    "\n\nNothing in the folder is changed. What can't be found out is asked for, or said by an option.",
+    epilog="Examples: leadcast init exports | leadcast init exports --yes --conversion won --lost lost | "
+    "leadcast init exports --database '$CRM_DATABASE'",
+    rich_help_panel=_DATA_PANEL,
+)
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds your exports.")],
+    database: Annotated[
+        str | None, typer.Option(help="Also its tables: $NAME of a variable that holds its URL.", show_default=False)
+    ] = None,
+    leads: Annotated[str | None, typer.Option(help="The table of leads.", show_default=False)] = None,
+    lead_id: Annotated[str | None, typer.Option(help="The column that names the lead.", show_default=False)] = None,
+    conversion: Annotated[
+        list[str] | None,
+        typer.Option(help="An event type that means a conversion; may be repeated.", show_default=False),
+    ] = None,
+    lost: Annotated[
+        list[str] | None, typer.Option(help="An event type that means a loss; may be repeated.", show_default=False)
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="The column that says who converted, where no time does.", show_default=False)
+    ] = None,
+    horizon: Annotated[str | None, typer.Option(help="How far ahead to look, as in 30d.", show_default=False)] = None,
+    date_order: Annotated[
+        str | None, typer.Option(help="What comes first in dates such as 03/04/2026: day or month.", show_default=False)
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column of the leads that never changes after creation; may be repeated.", show_default=False
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A table or file to leave out; may be repeated.", show_default=False)
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where the settings go.")] = Path("params.yaml"),
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite settings that are not committed.")] = False,
+) -> None:
+    """Propose settings for a folder of exports."""
+    with _reporting("init"):
+        if date_order not in {None, "day", "month"}:
+            raise typer.BadParameter(f"{date_order!r} is neither day nor month", param_hint="--date-order")
+        from features.duration import parse_duration  # noqa: PLC0415 - only here
+
+        try:
+            ahead = parse_duration(horizon) if horizon else None
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--horizon") from None
+        if not force:
+            _refuse_to_overwrite(output)
+        from pipeline.discovery.initialise import Options, initialise  # noqa: PLC0415 - heavy
+
+        options = Options(
+            database, leads, lead_id, tuple(conversion or ()), tuple(lost or ()), outcome, ahead, date_order,
+            tuple(attribute or ()), tuple(without or ()),
+        )  # fmt: skip
+        ask = _ask if sys.stdin.isatty() and not yes else None
+        found = initialise(folder, options, ask, lambda text: _progress("init", text), output.parent)
+        output.write_text(found.settings, encoding="utf-8")
+        for line in found.told:
+            _progress("", line)
+        _print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.maturity)
+        _progress("init", f"wrote {output}: read it, then leadcast doctor, and dvc repro (or leadcast run)")
+
+
+def _ask(question: str, choices: Sequence[str], proposed: str) -> str:
+    """Put a question on the terminal."""
+    _console.print(f"  {', '.join(choices[:40])}", markup=False)
+    answer: str = typer.prompt(f"  {question}", default=proposed or None, err=True)
+    return answer
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Raise SettingsError where settings would be lost: those that stand in a file, and in no commit."""
+    if not path.exists():
+        return
+    known = subprocess.run(
+        ["git", "diff", "--quiet", "HEAD", "--", path.name], cwd=path.resolve().parent, capture_output=True, check=False
+    )
+    tracked = subprocess.run(
+        ["git", "ls-files", "--error-unmatch", path.name], cwd=path.resolve().parent, capture_output=True, check=False
+    )
+    if known.returncode or tracked.returncode:
+        raise SettingsError(
+            f"{path} is there, is not committed as it stands, and would be overwritten; commit it, name another --output, "
+            "or say --force"
+        )
+
+
+@app.command(
+    help="Say what is missing or odd in environment, settings and data, each with its remedy, and which horizons can be trained.",
+    epilog="Example: leadcast doctor",
+    rich_help_panel=_DATA_PANEL,
+)
+def doctor() -> None:
+    """Examine the project."""
+    with _reporting("doctor"):
+        from pipeline.doctor import examine  # noqa: PLC0415 - heavy
+        from pipeline.maturity import longest_trainable, table_of  # noqa: PLC0415 - heavy
+
+        examination = examine(Path())
+        signs = {"good": "[green]good [/green]", "odd": "[yellow]odd  [/yellow]", "wrong": "[red]wrong[/red]"}
+        for finding in examination.findings:
+            _console.print(f"{signs[finding.state]} {finding.area:<12}", end="")
+            _console.print(
+                finding.what + (f"\n      {'':<12}-> {finding.remedy}" if finding.remedy else ""), markup=False
+            )
+        if examination.maturity:
+            _print_table(
+                ("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), table_of(examination.maturity)
+            )
+            longest = longest_trainable(examination.maturity)
+            if longest is not None:
+                from features.duration import format_duration  # noqa: PLC0415 - only here
+
+                _progress("doctor", f"the longest horizon that can be trained is {format_duration(longest)}")
+    if examination.exit_code:
+        raise typer.Exit(examination.exit_code)
+
+
+def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - takes time to import
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="right" if 0 < position < len(headers) - 1 else "left")
+    for row in rows:
+        table.add_row(*row)
+    _console.print(table)
+
+
+@app.command(
+    help="Run all stages in this process, without DVC: the same results, but nothing is skipped or cached.",
+    epilog="Examples: leadcast run | leadcast run --start train",
+    rich_help_panel=_STAGE_PANEL,
+)
+def run(
+    start: Annotated[str, typer.Option(help="The stage to begin with; those before it must have run.")] = "ingest",
+) -> None:
+    """Run the stages one after the other."""
+    if start not in STAGES:
+        raise typer.BadParameter(f"{start!r} is no stage; {nearest(start, STAGES)}", param_hint="--start")
+    for name in list(STAGES)[list(STAGES).index(start) :]:
+        _run_stage(name)
+    _console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
 
 
 @app.command(

@@ -87,7 +87,7 @@ class Results:
     def _other_tables(self) -> list[tuple[str, dict[str, Any]]]:
         """List the tables that are no source of events."""
         tables = dict(self.ingested.get("tables") or {})
-        tables |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend")}
+        tables |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates")}
         return [(name, part) for name, part in tables.items() if part]
 
     def warnings(self) -> list[str]:

@@ -65,6 +65,16 @@ def test_a_page_is_no_wider_than_its_window(opened: tuple[Browser, Path]) -> Non
     assert outside == []
 
 
+def test_nothing_is_cut_off_on_paper(opened: tuple[Browser, Path]) -> None:
+    browser, path = opened
+    try:
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        browser.open(path, width=700)  # of A4, without the margins
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
 def test_what_is_written_can_be_read(opened: tuple[Browser, Path]) -> None:
     """Contrast of at least 4.5 (WCAG 2.2, level AA), and no text below 12 pixels."""
     browser, _ = opened
@@ -164,6 +174,16 @@ def rows_shown(browser: Browser) -> list[str]:
         ".map((row) => row.dataset.tier)"
     )
     return rows
+
+
+def test_without_a_browser_a_person_goes_on_and_ci_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="install chromium"), running_browser(tmp_path):
+        pass
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="install chromium"), running_browser(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
