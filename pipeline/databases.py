@@ -120,7 +120,7 @@ def _find_url(label: str, database: str) -> URL:
             f"{label}: {where} holds no URL of a database; write it as in postgresql://user:password@host/name, "
             "with % and two hexadecimal digits for signs such as @ or / in the password"
         ) from None
-    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgres", "postgresql"} else url
+    return url.set(drivername="postgresql+psycopg") if url.drivername.startswith("postgres") else url
 
 
 def _make_engine(label: str, url: URL, data_root: Path) -> sa.Engine:
@@ -138,8 +138,7 @@ def _make_engine(label: str, url: URL, data_root: Path) -> sa.Engine:
             engine = sa.create_engine(
                 url.difference_update_query(["options", "connect_timeout"]), connect_args=arguments, poolclass=NullPool
             )
-            if engine.driver == "psycopg":
-                sa.event.listen(engine, "connect", _take_as_text)
+            sa.event.listen(engine, "connect", _take_as_text)
             return engine.execution_options(postgresql_readonly=True)
         return sa.create_engine(url, poolclass=NullPool)
     except ModuleNotFoundError as error:
