@@ -56,6 +56,15 @@ LEAD: tuple[Field, ...] = (
 
 SORT_ORDER = ("lead_id", "occurred_at", "source", "sequence")
 
+SPENDING: tuple[Field, ...] = (
+    Field("day", pa.date32(), "DATE"),
+    Field("channel", pa.string(), "VARCHAR", nullable=True),
+    Field("campaign", pa.string(), "VARCHAR", nullable=True),
+    Field("cost", pa.float64(), "DOUBLE"),
+    Field("clicks", pa.int64(), "BIGINT", nullable=True, minimum=0),
+)
+"""What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
+
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", pa.string(), "VARCHAR"),
     Field("as_of", _TIME, "TIMESTAMP"),

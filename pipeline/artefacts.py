@@ -16,6 +16,7 @@ Progress = Callable[[str], None]
 
 INTERACTIONS = Path("data/interactions.parquet")
 LEADS = Path("data/leads.parquet")
+SPEND = Path("data/spend.parquet")
 QUARANTINE = Path("data/quarantine")
 INGEST = Path("data/ingest.json")
 VALIDATION = Path("data/validation.json")

@@ -13,23 +13,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from features.errors import InputError, LeadcastError
-from features.schema import INTERACTION, LEAD, SORT_ORDER
+from features.schema import INTERACTION, LEAD, SORT_ORDER, SPENDING
 from pipeline import mapping
-from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, Progress, write_json
+from pipeline.accounts import summarise
+from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, write_json
 from pipeline.configuration import Parameters
-from pipeline.ingest_summary import IngestSummary, LeadsSummary, SourceSummary, TableSummary
+from pipeline.ingest_summary import IngestSummary
+from pipeline.moments import advise_format
 from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
-from pipeline.raw_files import fingerprint
-from pipeline.readers import copy_rows, open_table
-from pipeline.source_configuration import Ingest, Leads, Source, Table
-from pipeline.sql import connect, file_literal, identifier, literal
-from pipeline.verdicts import Job, Map, judge
+from pipeline.queries import Origins
+from pipeline.readers import RawTable, copy_rows
+from pipeline.source_configuration import Ingest, Leads, Source
+from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
+from pipeline.verdicts import Job, judge
 
+_TIMES = 10_000
+"""How many times of a file are looked at to find their format."""
 _TEMPORARY = Path("data/.tmp/ingest")
 _OUTPUT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
@@ -43,11 +46,13 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
     settings = parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
     with _fresh_folder(root / _TEMPORARY) as folder:
-        jobs = _open_jobs(settings, root / parameters.data_root, folder)
         with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
+            origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
+            jobs = _open_jobs(settings, origins, folder)
             for job in jobs.values():
                 _map_files(connection, job, now, progress)
-            judge(connection, jobs)
+            judge(connection, jobs, settings.currency)
+            jobs |= origins.read
             set_aside = {
                 name: write_quarantine(
                     connection,
@@ -55,6 +60,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
                     job.judged,
                     [opened.file.name for opened in job.raw.files],
                     folder / QUARANTINE.name / f"{name}.parquet",
+                    job.width,
                 )
                 for name, job in jobs.items()
             }
@@ -62,12 +68,15 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
             progress("sorting and writing the log")
             _write_log(connection, jobs, folder / INTERACTIONS.name)
             _write_leads(connection, jobs, folder)
-            summary = _summarise(connection, settings, jobs, set_aside, folder)
+            _write_spend(connection, jobs.get("spend"), folder / SPEND.name)
+            summary = summarise(connection, settings, jobs, set_aside, folder)
         write_json(folder / INGEST.name, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)
-        for path in (QUARANTINE, INTERACTIONS, LEADS, INGEST):
+        for path in (QUARANTINE, INTERACTIONS, LEADS, SPEND, INGEST):
             _publish(folder / path.name, root / path)
+    for warning in summary.warnings:
+        progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")
     return summary
 
@@ -99,33 +108,31 @@ def _publish(new: Path, old: Path) -> None:
     new.replace(old)
 
 
-def _open_jobs(settings: Ingest, data_root: Path, folder: Path) -> dict[str, Job]:
-    """Find the files of all tables and check their columns; the failures of all tables are told at once."""
-    tables: list[tuple[str, str, Table, list[str], Map]] = [
-        (name, f"ingest.sources.{name}", source, mapping.source_columns(source), partial(mapping.map_source, source))
-        for name, source in settings.sources.items()
-    ]
-    if settings.leads:
-        wanted, table_map = mapping.lead_columns(settings.leads), partial(mapping.map_leads, settings.leads)
-        tables.append(("leads", "ingest.leads", settings.leads, wanted, table_map))
-    if settings.identities:
-        wanted, map_links = (
-            mapping.identity_columns(settings.identities),
-            partial(mapping.map_identities, settings.identities),
+def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Job]:
+    """Find the rows of all tables and check their columns; the failures of all tables are told at once.
+
+    Files come first: they show in a moment what is wrong, but databases and queries may take their time.
+    """
+    plans = mapping.plans(settings)
+    opened: dict[str, RawTable] = {}
+    for from_files in (True, False):
+        failures: list[str] = []
+        if not from_files:
+            origins.prepare()
+        for plan in plans:
+            if bool(plan.settings.path) is from_files:
+                try:
+                    opened[plan.name] = origins.open(plan.name, plan.settings, plan.wanted)
+                except InputError as error:
+                    failures.append(str(error))
+        if failures:
+            raise InputError("\n".join(failures))
+    return {
+        plan.name: Job(
+            plan.name, plan.settings, opened[plan.name], plan.map, folder / f"mapped-{plan.name}", plan.times
         )
-        tables.append(("identities", "ingest.identities", settings.identities, wanted, map_links))
-    jobs: dict[str, Job] = {}
-    failures: list[str] = []
-    for name, label, table, wanted, map_table in tables:
-        try:
-            raw = open_table(label, table, wanted, data_root)
-        except InputError as error:
-            failures.append(str(error))
-        else:
-            jobs[name] = Job(name, table, raw, map_table, folder / f"mapped-{name}")
-    if failures:
-        raise InputError("\n".join(failures))
-    return jobs
+        for plan in plans
+    }
 
 
 def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, progress: Progress) -> None:
@@ -139,7 +146,7 @@ def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, p
         copy_rows(connection, job.raw, opened, partial(mapped.query, file_number=number), target)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
-    rows, unusable = _row(connection, f"SELECT count(*), count(reason) FROM {job.mapped}")
+    rows, unusable = fetch_row(connection, f"SELECT count(*), count(reason) FROM {job.mapped}")
     progress(f"{job.name}: {rows:,} rows read, {unusable:,} of them unusable")
 
 
@@ -154,11 +161,35 @@ def _refuse_broken(
     refused = [
         set_aside[name]
         for name, job in jobs.items()
-        if broken_share(set_aside[name], _row(connection, f"SELECT count(*) FROM {job.mapped}")[0]) > maximum
+        if broken_share(set_aside[name], fetch_row(connection, f"SELECT count(*) FROM {job.mapped}")[0]) > maximum
     ]
     if refused:
         _publish(folder / QUARANTINE.name, root / QUARANTINE)
-        raise too_many_broken(refused, maximum, QUARANTINE)
+        raise too_many_broken(refused, maximum, QUARANTINE, _advise_formats(connection, jobs, refused, folder))
+
+
+def _advise_formats(
+    connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], refused: list[list[SetAside]], folder: Path
+) -> list[str]:
+    """Say which formats would read the times that could not be read; looks into the files once more."""
+    advice: list[str] = []
+    for part in (part for parts in refused for part in parts):
+        job = jobs[part.table]
+        for field, column in job.times.items():
+            if part.reason not in (f"unreadable {field}", f"{field} before 1970"):
+                continue
+            values: set[str] = set()
+            for opened in job.raw.files:
+                raw = f"trim(CAST({job.raw.columns(opened)[column].sql} AS VARCHAR))"
+                found = folder / "times.parquet"
+                query = f"SELECT DISTINCT {raw} AS text FROM ({{}}) WHERE reason IS NULL AND {raw} <> '' LIMIT {_TIMES}"
+                copy_rows(connection, job.raw, opened, query.format, found)
+                rows = connection.execute(f"SELECT text FROM read_parquet({file_literal(found)})").fetchall()
+                values.update(text for (text,) in rows)
+            told = advise_format(column, values, job.settings.time_format)
+            if told:
+                advice.append(f"  {part.table}: {told}")
+    return list(dict.fromkeys(advice))
 
 
 def _write_log(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], target: Path) -> None:
@@ -195,94 +226,13 @@ def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], fo
     connection.execute(f"COPY ({query} ORDER BY lead_id) TO {literal(str(folder / LEADS.name))} {_OUTPUT}")
 
 
+def _write_spend(connection: duckdb.DuckDBPyConnection, job: Job | None, target: Path) -> None:
+    """Write what was spent; without such a table, one that is empty."""
+    columns = ", ".join(f"CAST({field.name} AS {field.duckdb}) AS {field.name}" for field in SPENDING)
+    nothing = ", ".join(f"NULL AS {field.name}" for field in SPENDING)
+    rows = f"FROM {job.judged} WHERE reason IS NULL" if job else f"FROM (SELECT {nothing}) WHERE false"
+    connection.execute(f"COPY (SELECT {columns} {rows} ORDER BY ALL) TO {literal(str(target))} {_OUTPUT}")
+
+
 def _attributes(job: Job) -> list[str]:
     return list(job.settings.attributes) if isinstance(job.settings, Leads) else []
-
-
-def _summarise(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Ingest,
-    jobs: dict[str, Job],
-    set_aside: dict[str, list[SetAside]],
-    folder: Path,
-) -> IngestSummary:
-    log = f"read_parquet({file_literal(folder / INTERACTIONS.name)})"
-    used = {
-        name: (count, first, last)
-        for name, count, first, last in connection.execute(
-            f"SELECT source, count(*), min(occurred_at), max(occurred_at) FROM {log} GROUP BY source"
-        ).fetchall()
-    }
-    if not used:
-        reasons = sorted(f"{part.rows:,} {part.reason}" for parts in set_aside.values() for part in parts)
-        raise InputError(
-            "ingest: no row could be used, so the log is empty; "
-            f"check the mapping and the ids of the leads ({', '.join(reasons) or 'the files hold no rows'})"
-        )
-    sources = {}
-    for name, source in settings.sources.items():
-        count, first, last = used.get(name, (0, None, None))
-        last_known = _row(connection, f"SELECT max(known_at) FROM {jobs[name].mapped} WHERE reason IS NULL")[0]
-        sources[name] = SourceSummary(
-            **_count(connection, jobs[name], count, set_aside[name]),
-            observed_until=source.observed_until or last_known,
-            first_occurred_at=first,
-            last_occurred_at=last,
-        )
-    lead_rows, lead_count = _row(
-        connection,
-        f"SELECT (SELECT count(*) FROM lead), count(*) FROM read_parquet({file_literal(folder / LEADS.name)})",
-    )
-    leads, links = jobs.get("leads"), jobs.get("identities")
-    return IngestSummary(
-        interactions=sum(source.used for source in sources.values()),
-        lead_count=lead_count,
-        sources=sources,
-        leads=LeadsSummary(
-            **_count(connection, leads, lead_rows, set_aside["leads"]), **_count_unreadable(connection, leads)
-        )
-        if leads
-        else None,
-        identities=TableSummary(
-            **_count(
-                connection,
-                links,
-                _row(connection, f"SELECT count(*) FROM {links.judged} WHERE reason IS NULL")[0],
-                set_aside["identities"],
-            )
-        )
-        if links
-        else None,
-    )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, job: Job, used: int, set_aside: list[SetAside]) -> dict[str, Any]:
-    """Count the rows of a table; raises LeadcastError where one has been lost or doubled."""
-    rows = _row(connection, f"SELECT count(*) FROM {job.mapped}")[0]
-    counts = {part.reason: part.rows for part in set_aside}
-    if rows != used + sum(counts.values()):
-        raise LeadcastError(
-            f"{job.name}: {rows} rows were read, but {used} are used and {sum(counts.values())} set aside; "
-            "this is a mistake in leadcast itself: please report it"
-        )
-    digest = fingerprint([opened.file for opened in job.raw.files])
-    return {"rows": rows, "used": used, "set_aside": counts, "fingerprint": digest}
-
-
-def _count_unreadable(connection: duckdb.DuckDBPyConnection, job: Job) -> dict[str, Any]:
-    attributes = _attributes(job)
-    counts = "".join(f", count(*) FILTER (unreadable_{number})" for number in range(len(attributes)))
-    without, unknown, *unreadable = _row(
-        connection,
-        "SELECT count(*) FILTER (without_zone), count(*) FILTER (time_zone IS NULL AND NOT without_zone)"
-        f"{counts} FROM lead",
-    )
-    return {
-        "without_time_zone": without,
-        "unknown_time_zone": unknown,
-        "unreadable_attributes": dict(zip(attributes, unreadable, strict=True)),
-    }
-
-
-def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    return connection.execute(query).fetchone() or ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 
@@ -19,9 +19,22 @@ class TableSummary:
 
 
 @dataclass(frozen=True)
+class UnmappedChannels:
+    """The rows used that no rule of a channel fits, and the most frequent sources and mediums of them."""
+
+    rows: int
+    share: float
+    frequent: list[list[str | int]]
+
+
+@dataclass(frozen=True)
 class SourceSummary(TableSummary):
     """A source, too: until when it was observed, and the times of the events used (UTC)."""
 
+    lines: int
+    """Rows of the files: fewer than ``rows`` where one row may be several events."""
+    unmapped_channels: UnmappedChannels | None
+    """Where the channel is made of where the traffic came from."""
     observed_until: datetime | None
     """As stated, or when the last event became known; none where no row could be read."""
     first_occurred_at: datetime | None
@@ -38,18 +51,39 @@ class LeadsSummary(TableSummary):
 
 
 @dataclass(frozen=True)
+class SpendSummary(TableSummary):
+    """What was spent, too: the sum of its costs (in ingest.currency, where it is named), and its days."""
+
+    total_cost: float
+    days: int
+    first_day: date | None
+    last_day: date | None
+    unmapped_channels: UnmappedChannels | None
+
+
+@dataclass(frozen=True)
 class IngestSummary:
     """What was read and what came out."""
 
     interactions: int
     lead_count: int
     sources: dict[str, SourceSummary]
+    tables: dict[str, TableSummary]
+    """What queries have read, and is not itself in the log."""
     leads: LeadsSummary | None
     identities: TableSummary | None
+    spend: SpendSummary | None
+    rates: TableSummary | None
+    warnings: list[str]
+    """What is odd, and what to do about it; without ids."""
 
-    def tables(self) -> list[TableSummary]:
+    def all_tables(self) -> list[TableSummary]:
         """List the tables that were read."""
-        return [*self.sources.values(), *(table for table in (self.leads, self.identities) if table)]
+        return [
+            *self.sources.values(),
+            *self.tables.values(),
+            *(table for table in (self.leads, self.identities, self.spend, self.rates) if table),
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Give the summary as JSON holds it; times in ISO 8601."""
@@ -57,7 +91,10 @@ class IngestSummary:
         for source in content["sources"].values():
             for key in ("observed_until", "first_occurred_at", "last_occurred_at"):
                 source[key] = source[key].isoformat() if source[key] else None
-        tables = self.tables()
+        tables = self.all_tables()
+        if self.spend:
+            for key in ("first_day", "last_day"):
+                content["spend"][key] = content["spend"][key].isoformat() if content["spend"][key] else None
         content["totals"] = {
             "rows": sum(table.rows for table in tables),
             "used": sum(table.used for table in tables),

@@ -1,28 +1,25 @@
-"""From raw columns to the schema, as SQL: what each field is made of and when a row can't be used.
-
-Times. A text with an offset (or a zone's name) obeys it, one without is a local time of the table's time zone, a date
-alone is its midnight. On the day that summer time ends, the hour that occurs twice is taken as the second one (winter
-time); on the day that it begins, a time in the hour that doesn't exist is moved forward by an hour:
-
-    Europe/Amsterdam    2025-10-26 02:30  ->  01:30 UTC     2025-03-30 02:30  ->  01:30 UTC (03:30 there)
-"""
+"""From raw columns to the schema, as SQL: what each field is made of and when a row can't be used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import duckdb
+from functools import partial
 
 from features.duration import microseconds
-from features.errors import InputError, SettingsError
-from pipeline.readers import RawColumn
+from pipeline import channels, money
+from pipeline.mapped_table import MappedTable, Problem, problem
+from pipeline.moments import moment, moment_problems, timestamp
+from pipeline.numbers import number
+from pipeline.quarantine import NO_EVENT
 from pipeline.source_configuration import (
     ActorByType,
     Column,
-    Constant,
     Identities,
+    Ingest,
+    InteractionColumns,
     KnownColumn,
     KnownDelay,
     Leads,
@@ -30,72 +27,72 @@ from pipeline.source_configuration import (
     Table,
 )
 from pipeline.sql import literal
+from pipeline.texts import LARGEST_WHOLE, Columns, names, text
 
 SLACK = timedelta(days=1)
 """How far clocks may differ before a time lies in the future."""
-LINE_BITS = 40
-"""A row's sequence is the number of its file times 2 ** LINE_BITS, plus its line."""
 
-_EPOCHS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
-_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The years 1 to 9999 in microseconds since 1970: other times can't be read."""
-_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
-_LARGEST_WHOLE = 2**53
-"""Beyond it a DOUBLE skips whole numbers."""
-
-Columns = Mapping[str, RawColumn]
+Map = Callable[[Columns, datetime], MappedTable]
 
 
 @dataclass(frozen=True)
-class MappedTable:
-    """What to compute of each raw row, when it can't be used, and what to keep.
+class Plan:
+    """One table to read: its name, where its settings stand, the raw columns it needs, and how to map them."""
 
-    ``expressions`` are over the raw columns; ``problems`` (condition, reason; the first that holds counts) and
-    ``fields`` are over the expressions' names.
-    """
-
-    expressions: dict[str, str]
-    problems: tuple[tuple[str, str], ...]
-    fields: dict[str, str]
-
-    def query(self, relation: str, file_number: int) -> str:
-        """Write the SQL: sequence, reason (null where the row can be used), then the fields."""
-        expressions = "".join(f", {sql} AS {name}" for name, sql in self.expressions.items())
-        cases = " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in self.problems)
-        fields = "".join(f", {sql} AS {name}" for name, sql in self.fields.items())
-        return (
-            f"SELECT {file_number << LINE_BITS} + line AS sequence, "
-            f"CASE WHEN raw_reason IS NOT NULL THEN raw_reason {cases} END AS reason{fields} "
-            f"FROM (SELECT line, reason AS raw_reason{expressions} FROM ({relation}))"
-        )
+    name: str
+    label: str
+    settings: Table
+    wanted: list[str]
+    map: Map
+    times: dict[str, str]
+    """The raw columns that hold times, by field."""
 
 
-def source_columns(source: Source) -> list[str]:
-    """List the raw columns that a source needs."""
+def plans(settings: Ingest) -> list[Plan]:
+    """Plan the tables that become part of the log, or of what is beside it; raises SettingsError."""
+    found = [_plan_source(name, source, settings) for name, source in settings.sources.items()]
+    if settings.leads:
+        leads, own = settings.leads, settings.leads.columns
+        wanted = _wanted(own.lead_id, own.created_at, own.account_id, own.time_zone) + list(leads.attributes)
+        times = {"created_at": own.created_at}
+        found.append(Plan("leads", "ingest.leads", leads, wanted, partial(map_leads, leads), times))
+    if settings.identities:
+        links, ids = settings.identities, settings.identities.columns
+        wanted, times = _wanted(ids.alias_id, ids.lead_id, ids.linked_at), {"linked_at": ids.linked_at}
+        found.append(Plan("identities", "ingest.identities", links, wanted, partial(map_identities, links), times))
+    if settings.spend:
+        spend, costs = settings.spend, settings.spend.columns
+        wanted = _wanted(
+            costs.day, costs.channel, costs.campaign, costs.cost, costs.currency, costs.clicks,
+            *costs.traffic().values(),
+        )  # fmt: skip
+        map_spend = partial(money.map_spend, spend, settings.channels)
+        found.append(Plan("spend", "ingest.spend", spend, wanted, map_spend, {"day": costs.day}))
+    if settings.rates:
+        rates, given = settings.rates, settings.rates.columns
+        wanted = _wanted(given.day, given.currency, given.rate)
+        found.append(Plan("rates", "ingest.rates", rates, wanted, partial(money.map_rates, rates), {"day": given.day}))
+    return found
+
+
+def _plan_source(name: str, source: Source, settings: Ingest) -> Plan:
     columns = source.columns
-    known = [source.known_at.column] if isinstance(source.known_at, KnownColumn) else []
-    fields: list[Column | None] = [
-        columns.lead_id, columns.occurred_at, columns.event_type, columns.channel, columns.campaign,
-        columns.value, columns.quantity, columns.event_id,
-    ]  # fmt: skip
-    return [name for field in fields for name in _names(field)] + known
+    times = {"occurred_at": columns.occurred_at} if columns.occurred_at else {}
+    times |= {column: column for column in columns.events}
+    if isinstance(source.known_at, KnownColumn):
+        times["known_at"] = source.known_at.column
+    wanted = _wanted(
+        columns.lead_id, columns.event_type, columns.channel, columns.campaign, columns.value, columns.currency,
+        columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(), *times.values(),
+    )  # fmt: skip
+    return Plan(name, f"ingest.sources.{name}", source, wanted, partial(map_source, source, settings.channels), times)
 
 
-def lead_columns(leads: Leads) -> list[str]:
-    """List the raw columns that the leads table needs."""
-    columns = leads.columns
-    fields: list[Column | None] = [columns.lead_id, columns.created_at, columns.account_id, columns.time_zone]
-    return [name for field in fields for name in _names(field)] + list(leads.attributes)
+def _wanted(*columns: Column | None) -> list[str]:
+    return [name for column in columns for name in names(column)]
 
 
-def identity_columns(identities: Identities) -> list[str]:
-    """List the raw columns that the identities table needs."""
-    columns = identities.columns
-    fields: list[Column | None] = [columns.alias_id, columns.lead_id, columns.linked_at]
-    return [name for field in fields for name in _names(field)]
-
-
-def map_source(source: Source, raw: Columns, now: datetime) -> MappedTable:
+def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetime) -> MappedTable:
     """Map a source onto the interactions, but for source, local_day and local_hour.
 
     A time is in the future after ``now`` (UTC) and a day; a stated delay is added to that, for what has just occurred
@@ -104,37 +101,36 @@ def map_source(source: Source, raw: Columns, now: datetime) -> MappedTable:
     columns = source.columns
     limit = now + SLACK
     known_at = "occurred_at"
+    shape = _shape(columns, raw, source)
     expressions = {
-        "lead_id": _text(columns.lead_id, raw),
-        "event_type": _text(columns.event_type, raw),
-        "channel": _text(columns.channel, raw),
-        "campaign": _text(columns.campaign, raw),
-        "event_id": _text(columns.event_id, raw),
-        **_moment("occurred_at", columns.occurred_at, raw, source),
-        **_number("value", columns.value, raw),
-        **_number("quantity", columns.quantity, raw),
+        "lead_id": text(columns.lead_id, raw),
+        "campaign": text(columns.campaign, raw),
+        "event_id": text(columns.event_id, raw),
+        **channels.expressions(columns, columns.channel, raw),
+        **number("value", columns.value, raw, source, money.constant(columns.currency)),
+        **money.expressions(columns.currency, raw),
+        **shape.expressions,
     }
-    known_problems: list[tuple[str, str]] = []
+    known_problems: list[Problem] = []
     if isinstance(source.known_at, KnownColumn):
         known_at = "known_at"
-        expressions |= _moment("known_at", source.known_at.column, raw, source)
-        known_problems = _moment_problems("known_at")
+        expressions |= moment("known_at", source.known_at.column, raw, source)
+        known_problems = moment_problems("known_at")
     elif isinstance(source.known_at, KnownDelay):
         known_at = f"occurred_at + to_microseconds({microseconds(source.known_at.delay)})"
         limit += source.known_at.delay
     problems = (
-        ("lead_id IS NULL", "missing lead_id"),
-        *_moment_problems("occurred_at"),
-        ("occurred_at >= TIMESTAMP '2100-01-01'", "occurred_at after 2100"),
+        problem("lead_id IS NULL", "missing lead_id"),
+        *shape.problems,
         *known_problems,
-        (f"{known_at} > {_timestamp(limit)}", "known_at in the future"),
-        ("event_type IS NULL", "missing event_type"),
-        ("value_given AND value IS NULL", "unreadable value"),
-        ("NOT isfinite(value)", "value is not finite"),
-        ("quantity_given AND quantity IS NULL", "unreadable quantity"),
-        (f"NOT isfinite(quantity) OR abs(quantity) > {_LARGEST_WHOLE}", "quantity is not finite"),
-        ("quantity <> trunc(quantity)", "quantity is not a whole number"),
-        ("quantity < 1", "quantity below 1"),
+        problem(f"{known_at} > {timestamp(limit)}", "known_at in the future"),
+        problem("event_type IS NULL", "missing event_type"),
+        problem("value_given AND value IS NULL", "unreadable value"),
+        problem("NOT isfinite(value)", "value is not finite"),
+        *money.problems(columns.currency, "value"),
+        problem(f"NOT isfinite(quantity) OR abs(quantity) > {LARGEST_WHOLE}", "quantity is not finite"),
+        problem("quantity <> trunc(quantity)", "quantity is not a whole number"),
+        problem("quantity < 1", "quantity below 1"),
     )
     fields = {
         "lead_id": "lead_id",
@@ -142,13 +138,100 @@ def map_source(source: Source, raw: Columns, now: datetime) -> MappedTable:
         "known_at": known_at,
         "event_type": "event_type",
         "actor": _actor(source.actor),
-        "channel": "channel",
         "campaign": "campaign",
         "value": "value",
         "quantity": "CASE WHEN quantity IS NULL THEN 1 ELSE TRY_CAST(quantity AS BIGINT) END",
         "event_id": "event_id",
+        **channels.fields(columns, rules),
+        **money.fields(columns.currency),
     }
-    return MappedTable(expressions, problems, fields)
+    return MappedTable(expressions, problems, fields, shape.entries, width_of(columns), shape.parts)
+
+
+def width_of(columns: InteractionColumns) -> int:
+    """Give the number of entries that one row may become."""
+    return max(len(columns.events), len(columns.counts), 1)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """When and what happened: once a row, or once for each entry."""
+
+    expressions: dict[str, str]
+    problems: tuple[Problem, ...]
+    entries: str | None = None
+    parts: tuple[str, ...] = ()
+
+
+_AFTER_2100 = "occurred_at >= TIMESTAMP '2100-01-01'"
+
+
+def _shape(columns: InteractionColumns, raw: Columns, source: Source) -> _Shape:
+    if columns.events:
+        return _shape_of_events(columns, raw, source)
+    assert columns.occurred_at  # the settings ask for it  # noqa: S101 - narrows the type
+    occurred = moment("occurred_at", columns.occurred_at, raw, source)
+    problems = (*moment_problems("occurred_at"), problem(_AFTER_2100, "occurred_at after 2100"))
+    if columns.counts:
+        return _shape_of_counts(columns, raw, source, occurred, problems)
+    quantity = number("quantity", columns.quantity, raw, source)
+    return _Shape(
+        {**occurred, **quantity, "event_type": text(columns.event_type, raw)},
+        (*problems, problem("quantity_given AND quantity IS NULL", "unreadable quantity")),
+    )
+
+
+def _shape_of_events(columns: InteractionColumns, raw: Columns, source: Source) -> _Shape:
+    """Make an entry of each column that holds a time; a row without one is an entry that says so."""
+    entries = [
+        {"position": str(position), "column_name": literal(column), "event_type": literal(event_type)}
+        | moment("occurred_at", column, raw, source)
+        for position, (column, event_type) in enumerate(columns.events.items())
+    ]
+    problems = (
+        problem("NOT occurred_at_given", NO_EVENT),
+        ("occurred_at IS NULL", "'unreadable ' || column_name"),
+        ("occurred_at < TIMESTAMP '1970-01-01'", "column_name || ' before 1970'"),
+        (_AFTER_2100, "column_name || ' after 2100'"),
+    )
+    listed, parts = _list(entries, "entry.occurred_at_given")
+    return _Shape(number("quantity", columns.quantity, raw, source), problems, listed, parts)
+
+
+def _shape_of_counts(
+    columns: InteractionColumns,
+    raw: Columns,
+    source: Source,
+    occurred: dict[str, str],
+    problems: tuple[Problem, ...],
+) -> _Shape:
+    """Make an entry of each column that counts something, or can't be read."""
+    entries = [
+        {"position": str(position), "column_name": literal(column), "event_type": literal(event_type)}
+        | number("quantity", column, raw, source)
+        for position, (column, event_type) in enumerate(columns.counts.items())
+    ]
+    counted = (
+        *problems,
+        problem("NOT quantity_given", NO_EVENT),
+        ("quantity IS NULL", "'unreadable ' || column_name"),
+        ("quantity < 0", "column_name || ' below 0'"),
+    )
+    listed, parts = _list(entries, "entry.quantity_given AND entry.quantity IS DISTINCT FROM 0")
+    return _Shape(occurred, counted, listed, parts)
+
+
+def _list(entries: Sequence[dict[str, str]], holds: str) -> tuple[str, tuple[str, ...]]:
+    """Write the list of the entries that hold something, or else one that holds nothing; and its members' names."""
+    structs = ", ".join("{" + ", ".join(f"'{name}': {sql}" for name, sql in entry.items()) + "}" for entry in entries)
+    members = tuple(entries[0])
+    given = f"{'occurred_at' if 'occurred_at' in members else 'quantity'}_given"
+    nothing = ", ".join(
+        f"'{name}': {'0' if name == 'position' else 'false' if name == given else 'NULL'}" for name in members
+    )
+    found = f"list_filter([{structs}], lambda entry: {holds})"
+    listed = f"CASE WHEN len({found}) = 0 THEN [{{{nothing}}}] ELSE {found} END"
+    return listed, members[1:]
 
 
 def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
@@ -158,26 +241,26 @@ def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
     """
     columns = leads.columns
     expressions = {
-        "lead_id": _text(columns.lead_id, raw),
-        "account_id": _text(columns.account_id, raw),
-        "time_zone": _text(columns.time_zone, raw),
-        **_moment("created_at", columns.created_at, raw, leads),
+        "lead_id": text(columns.lead_id, raw),
+        "account_id": text(columns.account_id, raw),
+        "time_zone": text(columns.time_zone, raw),
+        **moment("created_at", columns.created_at, raw, leads),
     }
     fields = {name: name for name in ("lead_id", "created_at", "account_id", "time_zone")}
-    for number, (name, kind) in enumerate(leads.attributes.items()):
-        attribute = f"attribute_{number}"
+    for position, (name, kind) in enumerate(leads.attributes.items()):
+        attribute = f"attribute_{position}"
         if kind == "number":
-            expressions |= _number(attribute, name, raw)
+            expressions |= number(attribute, name, raw, leads)
             fields[attribute] = f"CASE WHEN isfinite({attribute}) THEN {attribute} END"
-            fields[f"unreadable_{number}"] = f"{attribute}_given AND NOT coalesce(isfinite({attribute}), false)"
+            fields[f"unreadable_{position}"] = f"{attribute}_given AND NOT coalesce(isfinite({attribute}), false)"
         else:
             fields[attribute] = attribute
-            fields[f"unreadable_{number}"] = "false"
-            expressions[attribute] = _text(name, raw)
+            fields[f"unreadable_{position}"] = "false"
+            expressions[attribute] = text(name, raw)
     problems = (
-        ("lead_id IS NULL", "missing lead_id"),
-        *_moment_problems("created_at"),
-        (f"created_at > {_timestamp(now + SLACK)}", "created_at in the future"),
+        problem("lead_id IS NULL", "missing lead_id"),
+        *moment_problems("created_at"),
+        problem(f"created_at > {timestamp(now + SLACK)}", "created_at in the future"),
     )
     return MappedTable(expressions, problems, fields)
 
@@ -186,143 +269,29 @@ def map_identities(identities: Identities, raw: Columns, now: datetime) -> Mappe
     """Map the identities table: alias_id, lead_id, linked_at."""
     columns = identities.columns
     expressions = {
-        "alias_id": _text(columns.alias_id, raw),
-        "lead_id": _text(columns.lead_id, raw),
-        **_moment("linked_at", columns.linked_at, raw, identities),
+        "alias_id": text(columns.alias_id, raw),
+        "lead_id": text(columns.lead_id, raw),
+        **moment("linked_at", columns.linked_at, raw, identities),
     }
     problems = (
-        ("alias_id IS NULL", "missing alias_id"),
-        ("lead_id IS NULL", "missing lead_id"),
-        *_moment_problems("linked_at"),
-        (f"linked_at > {_timestamp(now + SLACK)}", "linked_at in the future"),
-        ("alias_id = lead_id", "links to itself"),
+        problem("alias_id IS NULL", "missing alias_id"),
+        problem("lead_id IS NULL", "missing lead_id"),
+        *moment_problems("linked_at"),
+        problem(f"linked_at > {timestamp(now + SLACK)}", "linked_at in the future"),
+        problem("alias_id = lead_id", "links to itself"),
     )
     return MappedTable(expressions, problems, {name: name for name in ("alias_id", "lead_id", "linked_at")})
-
-
-def _names(column: Column | None) -> list[str]:
-    if column is None or isinstance(column, Constant):
-        return []
-    return column if isinstance(column, list) else [column]
-
-
-def _text(column: Column | None, raw: Columns) -> str:
-    """Texts are taken as given, but an empty one is missing; several are joined, skipping missing ones."""
-    if column is None:
-        return "NULL::VARCHAR"
-    if isinstance(column, Constant):
-        return literal(column.constant)
-    parts = [_as_text(raw[name]) for name in _names(column)]
-    return parts[0] if len(parts) == 1 else f"nullif(concat_ws(' ', {', '.join(parts)}), '')"
-
-
-def _as_text(column: RawColumn) -> str:
-    """Whole numbers are written without a fraction, however they are stored: pandas turns ids into 17.0."""
-    sql = column.sql
-    if column.type == "VARCHAR":
-        return f"nullif({sql}, '')"
-    if column.type == "BLOB":
-        return f"nullif(TRY(decode({sql})), '')"
-    if column.type in ("FLOAT", "DOUBLE"):
-        whole = f"{sql} = trunc({sql}) AND abs({sql}) <= {_LARGEST_WHOLE}"
-        as_number = f"CASE WHEN {whole} THEN CAST(CAST({sql} AS BIGINT) AS VARCHAR) ELSE CAST({sql} AS VARCHAR) END"
-        return f"CASE WHEN NOT isnan({sql}) THEN {as_number} END"
-    if column.type.startswith("DECIMAL"):
-        whole = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)"
-        return f"CASE WHEN {sql} = trunc({sql}) THEN {whole} ELSE CAST({sql} AS VARCHAR) END"
-    return f"CAST({sql} AS VARCHAR)"
-
-
-def _number(name: str, column: str | None, raw: Columns) -> dict[str, str]:
-    """Give a DOUBLE that is null where it can't be read, and whether there was anything to read."""
-    if column is None:
-        return {name: "NULL::DOUBLE", f"{name}_given": "false"}
-    text = f"trim({_as_text(raw[column])})" if raw[column].type in ("VARCHAR", "BLOB") else raw[column].sql
-    return {name: f"TRY_CAST({text} AS DOUBLE)", f"{name}_given": f"coalesce(CAST({text} AS VARCHAR), '') <> ''"}
-
-
-def _moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]:
-    """Give a TIMESTAMP in UTC that is null where it can't be read, and whether there was anything to read."""
-    kind, sql = raw[column].type, raw[column].sql
-    if kind in ("VARCHAR", "BLOB"):
-        text = f"trim({_as_text(raw[column])})"
-        moment, given = _read_text(text, table), f"coalesce({text}, '') <> ''"
-    elif kind in _WHOLE or kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
-        if table.time_format not in _EPOCHS:
-            raise InputError(
-                f"{table.path}: the column {column!r} holds numbers ({kind}); "
-                f"state as time_format what they count: {', '.join(_EPOCHS)}"
-            )
-        moment, given = _read_epoch(sql, table.time_format), f"{sql} IS NOT NULL"
-    elif kind == "TIMESTAMP WITH TIME ZONE":
-        moment, given = _clip(f"epoch_us({sql})", f"isfinite({sql})"), f"{sql} IS NOT NULL"
-    elif kind.startswith("TIMESTAMP") or kind == "DATE":
-        moment, given = _from_local(f"CAST({sql} AS TIMESTAMP)", table.time_zone), f"{sql} IS NOT NULL"
-    else:
-        raise InputError(f"{table.path}: the column {column!r} holds {kind} and no times; map another one")
-    return {name: moment, f"{name}_given": given}
-
-
-def _moment_problems(name: str) -> list[tuple[str, str]]:
-    return [
-        (f"NOT {name}_given", f"missing {name}"),
-        (f"{name} IS NULL", f"unreadable {name}"),
-        (f"{name} < TIMESTAMP '1970-01-01'", f"{name} before 1970"),
-    ]
-
-
-def _read_text(text: str, table: Table) -> str:
-    if table.time_format in _EPOCHS:
-        return _read_epoch(text, table.time_format)
-    if table.time_format is not None:
-        parsed = f"try_strptime({text}, {literal(table.time_format)})"
-        if _parses_offset(table):
-            return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
-        return _from_local(parsed, table.time_zone)
-    # The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
-    # session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
-    tidy = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
-    zoned = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({tidy} AS TIMESTAMPTZ))"
-    return _clip(f"epoch_us({zoned})", f"{text} >= '0' AND {text} < ':'")
-
-
-def _read_epoch(number: str, time_format: str) -> str:
-    exact = f"TRY_CAST({number} AS DECIMAL(38, 6))"
-    return _clip(f"TRY_CAST(trunc({exact} * {_EPOCHS[time_format]}) AS BIGINT)", "true")
-
-
-def _from_local(timestamp: str, zone: str) -> str:
-    if zone == "UTC":
-        return _clip(f"epoch_us({timestamp})", f"isfinite({timestamp})")
-    return _clip(f"epoch_us(timezone({literal(zone)}, {timestamp}))", f"isfinite({timestamp})")
-
-
-def _clip(epoch: str, readable: str) -> str:
-    """Turn microseconds since 1970 into a TIMESTAMP; null outside of the years 1 to 9999."""
-    return f"TRY(CASE WHEN {readable} AND {epoch} BETWEEN {_FIRST} AND {_LAST} THEN make_timestamp({epoch}) END)"
-
-
-def _parses_offset(table: Table) -> bool:
-    """Ask DuckDB whether the format holds an offset; raises SettingsError where it is no format at all."""
-    try:
-        with duckdb.connect() as connection:
-            row = connection.execute("SELECT typeof(try_strptime(NULL, ?))", [table.time_format]).fetchone()
-    except duckdb.Error as error:
-        raise SettingsError(
-            f"time_format of {table.path}: {str(error).splitlines()[0]}; write it as in '%d/%m/%Y %H:%M:%S'"
-        ) from None
-    return row is not None and row[0] == "TIMESTAMP WITH TIME ZONE"
 
 
 def _actor(actor: str | ActorByType) -> str:
     if not isinstance(actor, ActorByType):
         return literal(actor)
     listed: list[tuple[str, Sequence[str]]] = [("lead", actor.lead), ("us", actor.us), ("system", actor.system)]
-    cases = " ".join(
-        f"WHEN event_type IN ({', '.join(map(literal, types))}) THEN '{name}'" for name, types in listed if types
-    )
+    cases = " ".join(f"WHEN {_is_listed(types)} THEN '{name}'" for name, types in listed if types)
     return f"CASE {cases} ELSE '{actor.default}' END" if cases else literal(actor.default)
 
 
-def _timestamp(moment: datetime) -> str:
-    return f"TIMESTAMP {literal(moment.isoformat(sep=' '))}"
+def _is_listed(types: Sequence[str]) -> str:
+    """Say whether the event type is one of the texts, or fits one that is a glob."""
+    globs = "".join(f" OR event_type GLOB {literal(name)}" for name in types if re.search(r"[*?\[]", name))
+    return f"(event_type IN ({', '.join(map(literal, types))}){globs})"

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError
-from pipeline.mapping import LINE_BITS
+from pipeline.mapped_table import LINE_BITS
 from pipeline.sql import file_literal, literal
 
 DUPLICATE = "duplicate"
@@ -17,7 +17,8 @@ UNKNOWN_LEAD = "unknown lead"
 MERGED = "merged into another lead"
 TWO_LEADS = "alias claimed by two leads"
 CIRCLE = "links in a circle"
-EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS})
+NO_EVENT = "no event in the row"
+EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT})
 """What sound logs hold, too. All other reasons mean that a row is broken."""
 
 
@@ -33,14 +34,21 @@ class SetAside:
 
 
 def write_quarantine(
-    connection: duckdb.DuckDBPyConnection, table: str, judged: str, files: Sequence[str], target: Path
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    judged: str,
+    files: Sequence[str],
+    target: Path,
+    width: int = 1,
 ) -> list[SetAside]:
     """Write source, file, line and reason of each row of the relation ``judged`` (sequence, reason) that has a reason.
 
-    The row itself is not kept: it may be personal, and is found by file and line.
+    ``width`` is the number of entries that a line may become. The row itself is not kept: it may be personal, and is
+    found by file and line.
     """
     names = f"[{', '.join(map(literal, files))}]"
-    place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, CAST(sequence & {(1 << LINE_BITS) - 1} AS BIGINT) AS line"
+    line = f"CAST((sequence & {(1 << LINE_BITS) - 1}) // {width} AS BIGINT)"
+    place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, {line} AS line"
     connection.execute(
         f"COPY (SELECT {literal(table)} AS source, {place}, reason FROM "
         f"(SELECT sequence, reason FROM {judged} WHERE reason IS NOT NULL ORDER BY sequence)) "
@@ -59,8 +67,10 @@ def broken_share(set_aside: Iterable[SetAside], rows: int) -> float:
     return sum(part.rows for part in set_aside if part.reason not in EXPECTED) / rows if rows else 0.0
 
 
-def too_many_broken(tables: Sequence[Sequence[SetAside]], maximum: float, folder: Path) -> InputError:
-    """Make the error that says which rows of which tables are broken, and where to find them."""
+def too_many_broken(
+    tables: Sequence[Sequence[SetAside]], maximum: float, folder: Path, advice: Sequence[str] = ()
+) -> InputError:
+    """Make the error that says which rows of which tables are broken, where to find them and what to set."""
     broken = [part for parts in tables for part in parts if part.reason not in EXPECTED]
     lines = [
         f"  {part.table}: {part.reason}: {part.rows:,} rows, the first in {part.first_file}, line {part.first_line}"
@@ -68,6 +78,6 @@ def too_many_broken(tables: Sequence[Sequence[SetAside]], maximum: float, folder
     ]
     return InputError(
         f"more rows are broken than ingest.maximum_broken ({maximum:g}) allows:\n"
-        + "\n".join(lines)
+        + "\n".join([*lines, *advice])
         + f"\nmend the files or the mapping, or raise the share; all rows that were set aside are listed in {folder}"
     )

@@ -218,6 +218,14 @@ class TrafficColumns(Strict):
         return {name: column for name, column in fields.items() if column is not None}
 
 
+def _check_channel(columns: InteractionColumns | SpendColumns) -> None:
+    """Check what all that comes over a channel shares: one word for it, and currencies that are codes."""
+    if columns.channel and columns.traffic():
+        raise ValueError(f"channel and {next(iter(columns.traffic()))} both say where it came from; keep one of them")
+    if isinstance(columns.currency, Constant) and not re.fullmatch("[A-Z]{3}", columns.currency.constant):
+        raise ValueError(f"currency {columns.currency.constant!r} is no code; write it in three capitals, as in EUR")
+
+
 class InteractionColumns(TrafficColumns):
     """Which column of the source holds which field of an interaction.
 
@@ -260,10 +268,9 @@ class InteractionColumns(TrafficColumns):
             raise ValueError("needs event_type (a column, or {constant: visit}) or counts, and not both")
         if self.counts and self.quantity:
             raise ValueError("counts holds the quantities; leave quantity out")
-        if self.channel and self.traffic():
-            raise ValueError(f"channel and {next(iter(self.traffic()))} both say where it came from; keep one of them")
         if self.currency and not self.value:
             raise ValueError("currency without a value; map value, too")
+        _check_channel(self)
         return self
 
 
@@ -293,7 +300,7 @@ class LeadColumns(Strict):
     """The lead's own zone, as in Europe/Amsterdam, for its local days and hours."""
 
 
-_OWN_TABLES = {"leads", "identities", "spend", "rates"}
+OWN_TABLES = {"leads", "identities", "spend", "rates"}
 _RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
 
 
@@ -368,7 +375,7 @@ class ChannelRule(Strict):
 
 
 class SpendColumns(TrafficColumns):
-    """Which column of the table holds which field of what was spent."""
+    """Which column of the table holds which field of what was spent; its channel, or what makes one."""
 
     day: Name
     """The day the money was spent."""
@@ -382,6 +389,11 @@ class SpendColumns(TrafficColumns):
     """Of cost, as in EUR; costs are converted to ingest.currency."""
     clicks: Name | None = None
     """How many clicks it brought."""
+
+    @model_validator(mode="after")
+    def _one_channel(self) -> Self:
+        _check_channel(self)
+        return self
 
 
 class Spend(Table):
@@ -437,11 +449,11 @@ class Ingest(Strict):
     @field_validator("sources", "tables")
     @classmethod
     def _fit_for_a_file(cls, tables: dict[str, Table]) -> dict[str, Table]:
-        wrong = [name for name in tables if not re.fullmatch(r"[\w-]+", name) or name in _OWN_TABLES]
+        wrong = [name for name in tables if not re.fullmatch(r"[\w-]+", name) or name in OWN_TABLES]
         if wrong:
             raise ValueError(
                 f"{wrong} can't name a table, since a quarantine file is named after it; "
-                f"use letters, digits, _ and -, and none of {', '.join(sorted(_OWN_TABLES))}"
+                f"use letters, digits, _ and -, and none of {', '.join(sorted(OWN_TABLES))}"
             )
         return tables
 
@@ -452,4 +464,17 @@ class Ingest(Strict):
             raise ValueError(f"{twice} is among sources and tables; queries read a source by its name, too: drop one")
         if self.rates and not self.currency:
             raise ValueError("rates without currency; name what they turn values into, as in currency: EUR")
+        amounts: dict[str, InteractionColumns | SpendColumns] = {
+            f"sources.{name}": source.columns for name, source in self.sources.items() if source.columns.value
+        }
+        amounts |= {"spend": self.spend.columns} if self.spend else {}
+        named = ", ".join(table for table, columns in amounts.items() if columns.currency)
+        unnamed = ", ".join(table for table, columns in amounts.items() if not columns.currency)
+        if named and not self.currency:
+            raise ValueError(f"{named}: amounts name a currency; say which one they are turned into: currency: EUR")
+        if named and unnamed:
+            raise ValueError(
+                f"{unnamed}: the currency of the amounts is missing, and {named} names one; "
+                "add it under columns, as in currency: {constant: EUR}"
+            )
         return self

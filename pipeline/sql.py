@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -46,3 +47,9 @@ def connect(memory_limit: str, temporary: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Give the only row of a query; all is fetched, so that the connection is free again."""
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from pipeline import identities, mapping
+from pipeline import identities, money
+from pipeline.mapping import Map, width_of
 from pipeline.quarantine import DUPLICATE, MERGED, UNKNOWN_LEAD
 from pipeline.readers import RawTable
-from pipeline.source_configuration import Source, Table
+from pipeline.source_configuration import Source, Spend, Table
 from pipeline.sql import file_literal, identifier, literal
 
 _WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "value", "quantity")
-
-Map = Callable[[mapping.Columns, datetime], mapping.MappedTable]
+_UTC_DAY = "CAST(occurred_at AS DATE)"
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,13 @@ class Job:
     raw: RawTable
     map: Map
     folder: Path
+    times: dict[str, str] = field(default_factory=dict)
+    """The raw columns that hold times, by the name in reasons."""
+
+    @property
+    def width(self) -> int:
+        """The number of entries that one of its rows may become."""
+        return width_of(self.settings.columns) if isinstance(self.settings, Source) else 1
 
     @property
     def mapped(self) -> str:
@@ -41,8 +46,11 @@ class Job:
         return identifier(f"judged {self.name}")
 
 
-def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job]) -> None:
-    """Judge what shows only across rows; makes the views ``judged ...``, and the tables ``alias`` and ``lead``."""
+def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency: str | None) -> None:
+    """Judge what shows only across rows; makes the views ``judged ...`` and the tables ``alias``, ``lead``, ``rate``.
+
+    Amounts are turned into ``currency``; raises InputError where one can't be.
+    """
     leads, links = jobs.get("leads"), jobs.get("identities")
     if leads:
         _find_duplicates(connection, leads, ["lead_id"])
@@ -70,18 +78,48 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job]) -> None:
         )
     else:
         connection.execute("CREATE TEMP TABLE lead AS SELECT DISTINCT lead_id, NULL::VARCHAR AS time_zone FROM alias")
+    _judge_rates(connection, jobs.get("rates"))
+    converted: dict[str, str] = {}
     for job in jobs.values():
         if isinstance(job.settings, Source):
-            _judge_source(connection, job, strangers=not leads and not links)
+            query, amount, day = _judge_source(connection, job, strangers=not leads and not links), "value", _UTC_DAY
+        elif isinstance(job.settings, Spend):
+            query, amount, day = f"SELECT * FROM {job.mapped}", "cost", "day"
+        else:
+            continue
+        own = job.settings.columns.currency
+        if currency and own and money.constant(own) != currency:
+            query = money.in_our_currency(f"({query})", amount, day, currency)
+            converted[job.name] = job.judged
+        connection.execute(f"CREATE TEMP VIEW {job.judged} AS {query}")
+    money.refuse_without_rate(connection, currency or "", converted)
 
 
-def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers: bool) -> None:
-    """Unite aliases with their leads, and judge duplicates and, unless ``strangers`` are welcome, unknown leads."""
-    whole_row = [f"CASE WHEN event_id IS NULL THEN {column} END" for column in _WHOLE_ROW]
-    _find_duplicates(connection, job, ["event_id", *whole_row], first="known_at, sequence")
-    unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
+def _judge_rates(connection: duckdb.DuckDBPyConnection, job: Job | None) -> None:
+    if not job:
+        money.collect_rates(connection, None)
+        return
+    _find_duplicates(connection, job, ["day", "currency", "rate"])
     connection.execute(
-        f"CREATE TEMP VIEW {job.judged} AS SELECT mapped.* REPLACE ("
+        f"CREATE TEMP VIEW {job.judged} AS SELECT * REPLACE (coalesce(reason, "
+        f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' END) AS reason) FROM {job.mapped}"
+    )
+    money.collect_rates(connection, f"{job.judged} WHERE reason IS NULL")
+
+
+def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers: bool) -> str:
+    """Unite aliases with their leads, and judge duplicates and, unless ``strangers`` are welcome, unknown leads.
+
+    Gives the query. The events of one row share its id.
+    """
+    currency = isinstance(job.settings, Source) and job.settings.columns.currency
+    columns = (*_WHOLE_ROW, "currency") if currency else _WHOLE_ROW
+    whole_row = [f"CASE WHEN event_id IS NULL THEN {column} END" for column in columns]
+    own_id = ["event_id"] if job.width == 1 else ["event_id", "event_type"]
+    _find_duplicates(connection, job, [*own_id, *whole_row], first="known_at, sequence")
+    unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
+    return (
+        "SELECT mapped.* REPLACE ("
         "coalesce(alias.lead_id, mapped.lead_id) AS lead_id, "
         "greatest(mapped.known_at, alias.linked_at) AS known_at, "
         f"coalesce(reason, CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) AS reason"

@@ -125,6 +125,8 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "rows": 3,
         "used": 3,
         "set_aside": {},
+        "lines": 3,
+        "unmapped_channels": None,
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
@@ -461,7 +463,7 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
         summary = _run(tmp_path, sources)
         digests.append(_digest(tmp_path / "data"))
     assert digests[0] == digests[1] == digests[2]
-    assert len(digests[0]) == 4
+    assert len(digests[0]) == 5
     assert summary.interactions > 190_000
     assert pq.ParquetFile(tmp_path / "data/interactions.parquet").num_row_groups > 1
 

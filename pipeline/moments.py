@@ -1,0 +1,289 @@
+"""Times as the world writes them, in SQL; and which formats a column of times could be written in.
+
+A text with an offset (or a zone's name) obeys it, one without is a local time of the table's time zone, a date alone
+is its midnight. On the day that summer time ends, the hour that occurs twice is taken as the second one (winter time);
+on the day that it begins, a time in the hour that doesn't exist is moved forward by an hour:
+
+    Europe/Amsterdam    2025-10-26 02:30  ->  01:30 UTC     2025-03-30 02:30  ->  01:30 UTC (03:30 there)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+
+from features.errors import InputError, SettingsError
+from pipeline.mapped_table import Problem, problem
+from pipeline.source_configuration import Table
+from pipeline.sql import literal
+from pipeline.texts import Columns, is_text, trimmed
+
+EPOCHS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
+"""How many microseconds each of these formats counts."""
+
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999 in microseconds since 1970: other times can't be read."""
+_NUMBERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT",
+    "DOUBLE",
+}  # fmt: skip
+
+
+def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]:
+    """Give a TIMESTAMP in UTC that is null where it can't be read, and whether there was anything to read."""
+    kind, sql = raw[column].type, raw[column].sql
+    if is_text(raw[column]):
+        text = trimmed(raw[column])
+        return {
+            name: read_text(text, table.time_format, table.time_zone),
+            f"{name}_given": f"coalesce({text}, '') <> ''",
+        }
+    if kind in _NUMBERS or kind.startswith("DECIMAL"):
+        # Numbers may be compact dates, too: 20260304.
+        written = [part for part in table.time_format if part != "iso"]
+        if not written:
+            raise InputError(
+                f"{_place(table)}: the column {column!r} holds numbers ({kind}); state as time_format what they are: "
+                f"{', '.join(EPOCHS)}, or '%Y%m%d' where 20260304 is a day"
+            )
+        read = [
+            _read_epoch(sql, part) if part in EPOCHS
+            else _read_format(f"CAST(TRY_CAST({sql} AS BIGINT) AS VARCHAR)", part, table.time_zone)
+            for part in written
+        ]  # fmt: skip
+        found = read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        found = _clip(f"epoch_us({sql})", f"isfinite({sql})")
+    elif kind.startswith("TIMESTAMP") or kind == "DATE":
+        found = _from_local(f"CAST({sql} AS TIMESTAMP)", table.time_zone)
+    else:
+        raise InputError(f"{_place(table)}: the column {column!r} holds {kind} and no times; map another one")
+    return {name: found, f"{name}_given": f"{sql} IS NOT NULL"}
+
+
+def moment_problems(name: str) -> list[Problem]:
+    """List what may be wrong with a time that has to be there."""
+    return [
+        problem(f"NOT {name}_given", f"missing {name}"),
+        problem(f"{name} IS NULL", f"unreadable {name}"),
+        problem(f"{name} < TIMESTAMP '1970-01-01'", f"{name} before 1970"),
+    ]
+
+
+def day_of(name: str, zone: str) -> str:
+    """Give the calendar day of a moment in a time zone: where a day was written, that day."""
+    return f"CAST({name} AS DATE)" if zone == "UTC" else f"CAST({_to_local(name, zone)} AS DATE)"
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as SQL."""
+    return f"TIMESTAMP {literal(moment.isoformat(sep=' '))}"
+
+
+def read_text(text: str, formats: tuple[str, ...], zone: str) -> str:
+    """Read a text by the first format that fits; the session's zone must be ``zone``."""
+    read = [_read_format(text, time_format, zone) for time_format in formats]
+    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
+def _read_format(text: str, time_format: str, zone: str) -> str:
+    if time_format in EPOCHS:
+        return _read_epoch(text, time_format)
+    if time_format != "iso":
+        parsed = f"try_strptime({text}, {literal(time_format)})"
+        if _parses_offset(time_format):
+            return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+        return _from_local(parsed, zone)
+    # The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
+    # session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
+    tidy = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
+    zoned = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({tidy} AS TIMESTAMPTZ))"
+    return _clip(f"epoch_us({zoned})", f"{text} >= '0' AND {text} < ':'")
+
+
+def _read_epoch(number: str, time_format: str) -> str:
+    exact = f"TRY_CAST({number} AS DECIMAL(38, 6))"
+    return _clip(f"TRY_CAST(trunc({exact} * {EPOCHS[time_format]}) AS BIGINT)", "true")
+
+
+def _from_local(local: str, zone: str) -> str:
+    if zone == "UTC":
+        return _clip(f"epoch_us({local})", f"isfinite({local})")
+    return _clip(f"epoch_us(timezone({literal(zone)}, {local}))", f"isfinite({local})")
+
+
+def _to_local(name: str, zone: str) -> str:
+    return f"timezone({literal(zone)}, timezone('UTC', {name}))"
+
+
+def _clip(epoch: str, readable: str) -> str:
+    """Turn microseconds since 1970 into a TIMESTAMP; null outside of the years 1 to 9999."""
+    return f"TRY(CASE WHEN {readable} AND {epoch} BETWEEN {_FIRST} AND {_LAST} THEN make_timestamp({epoch}) END)"
+
+
+@cache
+def _parses_offset(time_format: str) -> bool:
+    """Ask DuckDB whether a format holds an offset; raises SettingsError where it is no format at all."""
+    try:
+        with duckdb.connect() as connection:
+            row = connection.execute("SELECT typeof(try_strptime(NULL, ?))", [time_format]).fetchone()
+    except duckdb.Error as error:
+        raise SettingsError(
+            f"time_format {time_format!r}: {str(error).splitlines()[0]}; write it as in '%d/%m/%Y %H:%M:%S', or iso, "
+            f"{', '.join(EPOCHS)}"
+        ) from None
+    return row is not None and row[0] == "TIMESTAMP WITH TIME ZONE"
+
+
+def _place(table: Table) -> str:
+    return table.path or "the query"
+
+
+_CLOCKS = (
+    "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p",
+    ", %I:%M:%S %p", " %H:%M %z", " %H:%M:%S %z", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f", "T%H:%M:%S%z",
+)  # fmt: skip
+# The short year comes first: the long one would take 26 for the year 26.
+_DATES = {
+    "day first": (
+        "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y",
+        "%d-%b-%y", "%d %b %y", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%B-%Y", "%d %B %Y", "%a, %d %b %Y",
+    ),
+    "month first": (
+        "%m/%d/%y", "%m.%d.%y", "%m-%d-%y", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+    ),
+    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d"),
+}  # fmt: skip
+_FAMILIES = {
+    "day first": tuple(date + clock for date in _DATES["day first"] for clock in _CLOCKS),
+    "year first": (*(date + clock for date in _DATES["year first"] for clock in _CLOCKS), "%Y%m%d%H%M%S", "iso"),
+    "month first": tuple(date + clock for date in _DATES["month first"] for clock in _CLOCKS),
+    **{epoch: (epoch,) for epoch in EPOCHS},
+}
+_EARLIEST_EPOCH = "TIMESTAMP '1990-01-01'"
+"""A number that would be an earlier time is an amount or an id, or counts something else."""
+_CODES = {
+    "d": "[0-9]{1,2}", "m": "[0-9]{1,2}", "y": "[0-9]{2}", "Y": "[0-9]{4}", "b": "[a-z]{3}", "B": "[a-z]{3,}",
+    "a": "[a-z]{3}", "H": "[0-9]{1,2}", "I": "[0-9]{1,2}", "M": "[0-9]{2}", "S": "[0-9]{2}", "f": "[0-9]{1,9}",
+    "p": "[ap]m", "z": "[-+][0-9]{2}:?[0-9]{2}",
+}  # fmt: skip
+"""What strptime's codes look like: only formats that may fit are tried."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Formats of one order of day, month and year that a column could be written in, and what they read of it."""
+
+    formats: tuple[str, ...]
+    share: float
+    """Of the distinct texts."""
+
+    def __str__(self) -> str:
+        """Write the formats as the settings hold them."""
+        quoted = [repr(name) for name in self.formats]
+        return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def shape(text: str) -> str:
+    """Give the form of a text without what it says.
+
+    >>> shape("3-Apr-2026 at 10")
+    '9-aaa-9999 aa 99'
+    """
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
+
+
+def fitting_formats(values: Iterable[str]) -> list[Fit]:
+    """Find the formats that a column of times could be written in, the best first.
+
+    A column may mix days with and without a time, and signs between them, but not the order of day, month and year:
+    there is one fit for each order that reads anything. Where the first two read the same share, the column does not
+    tell which it is (see ``ambiguous``).
+    """
+    texts = sorted({text for value in values if (text := value.strip(" \t\u00a0\u202f"))})
+    if not texts:
+        return []
+    shapes = {shape(text): text for text in texts}.values()
+    every = [time_format for formats in _FAMILIES.values() for time_format in formats]
+    possible = [name for name in every if any(_looks_like(name).fullmatch(text) for text in shapes)]
+    read_by = _read_by(texts, possible)
+    fits = [_fit(formats, read_by, len(texts)) for formats in _FAMILIES.values()]
+    return sorted((fit for fit in fits if fit.formats), key=lambda fit: -fit.share)
+
+
+def ambiguous(fits: Sequence[Fit]) -> list[Fit]:
+    """List the fits among which the column doesn't tell; none where the first is better than all others."""
+    alike = [fit for fit in fits if fit.share == fits[0].share]
+    return alike if len(alike) > 1 else []
+
+
+def advise_format(column: str, values: Iterable[str], tried: tuple[str, ...]) -> str | None:
+    """Say what to set as time_format of a column, or none where ``tried`` is the best there is.
+
+    Only a text that is a time is shown as it is: another one may be a name.
+    """
+    texts = sorted(set(values))
+    fits = fitting_formats(texts)
+    if not fits:
+        example = f" of the form {shape(texts[0])[:40]!r}" if texts else ""
+        return (
+            f"texts{example} in {column!r} fit no format of times that is known here; map a column of times, or state "
+            "time_format in strptime's codes"
+        )
+    alike = ambiguous(fits) or fits[:1]
+    if any(set(fit.formats) <= set(tried) for fit in alike):
+        return None
+    example = min(read for time_format in alike[0].formats for read in _read_by(texts, [time_format])[time_format])
+    if len(alike) > 1:
+        return (
+            f"times such as {example} in {column!r} fit {' and '.join(str(fit) for fit in alike)} alike; "
+            f"name one: time_format: {alike[0]}"
+        )
+    part = "" if fits[0].share == 1 else f" ({fits[0].share:.0%} of them)"
+    return f"times such as {example} in {column!r} fit {fits[0]}{part}; set time_format: {fits[0]}"
+
+
+@cache
+def _looks_like(time_format: str) -> re.Pattern[str]:
+    if time_format in EPOCHS:
+        return re.compile(r"[0-9]{9,}([.][0-9]+)?")
+    if time_format == "iso":
+        return re.compile("[0-9]{4}[-/].*")
+    parts = re.split("%(.)", time_format)
+    looks = [_CODES[part] if odd else re.escape(part) for position, part in enumerate(parts) for odd in [position % 2]]
+    return re.compile("".join(looks), re.IGNORECASE)
+
+
+def _fit(formats: Sequence[str], read_by: dict[str, set[str]], texts: int) -> Fit:
+    """Take, of one order, the formats that read the most until none reads more; in the order they must be tried."""
+    chosen: set[str] = set()
+    read: set[str] = set()
+    while True:
+        best = max(formats, key=lambda name: len(read_by.get(name, set()) - read))
+        if not read_by.get(best, set()) - read:
+            break
+        chosen.add(best)
+        read |= read_by[best]
+    return Fit(tuple(name for name in formats if name in chosen), len(read) / texts)
+
+
+def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]]:
+    """Find which texts each format reads as a time from 1970 to 2100."""
+    if not formats:
+        return {}
+    conditions = []
+    for time_format in formats:
+        read = _read_format("text", time_format, "UTC")
+        earliest = _EARLIEST_EPOCH if time_format in EPOCHS else "TIMESTAMP '1970-01-01'"
+        conditions.append(f"list(text) FILTER ({read} >= {earliest} AND {read} < TIMESTAMP '2100-01-01')")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
+        row = connection.execute(f"SELECT {', '.join(conditions)} FROM texts").fetchone() or ()
+    return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
