@@ -6,7 +6,7 @@ the wanted columns. Nothing is judged here but whether it can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,8 +98,7 @@ def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
 def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
     """Open a Parquet file that holds a query's rows: reason, then r0, r1 ..., which are the columns ``names``."""
     columns, types = _describe(f"read_parquet({file_literal(path)})")
-    fields = {shown: field for shown, column in zip(names, columns[1:], strict=True)
-              for shown, field in _fields(shown, identifier(column), types[column])}  # fmt: skip
+    fields = _fields((shown, identifier(held), types[held]) for shown, held in zip(names, columns[1:], strict=True))
     return OpenFile(RawFile(name, path, "parquet"), tuple(names), fields=fields, reason="reason")
 
 
@@ -191,8 +190,7 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
             columns, types = _describe(_parquet(file))
         except duckdb.Error as error:
             raise _unreadable(file, error) from None
-        fields = dict(each for name in columns for each in _fields(name, identifier(name), types[name]))
-        return OpenFile(file, columns, fields=fields)
+        return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
     with open_lines(file, table.encoding) as lines:
         if file.format == "json_lines":
             return OpenFile(file, tuple(sorted(json_lines.find_keys(lines, wanted))), encoding=table.encoding)
@@ -206,15 +204,19 @@ def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
         return tuple(described.columns), dict(zip(described.columns, described.types, strict=True))
 
 
-def _fields(name: str, sql: str, kind: Any) -> Iterator[tuple[str, RawColumn]]:  # noqa: ANN401 - DuckDB's, untyped
-    """List a Parquet column and, where it is a STRUCT, the members of it, as SQL over the file."""
-    if str(kind) == "JSON":
-        yield name, RawColumn(f"json_extract_string({sql}, '$')", "VARCHAR")
-        return
-    yield name, RawColumn(sql, str(kind))
-    if kind.id == "struct":
-        for member, inner in kind.children:
-            yield from _fields(f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
+def _fields(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
+    """Give Parquet columns and, where they are STRUCTs, their members, as SQL over the file; columns come first."""
+    fields: dict[str, RawColumn] = {}
+    members: list[tuple[str, str, Any]] = []
+    for name, sql, kind in columns:
+        is_json = str(kind) == "JSON"
+        fields[name] = RawColumn(f"json_extract_string({sql}, '$')") if is_json else RawColumn(sql, str(kind))
+        if kind.id == "struct":
+            members += [
+                (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
+                for member, inner in kind.children
+            ]
+    return {**_fields(members), **fields} if members else fields
 
 
 def copy_rows(
