@@ -29,10 +29,17 @@ _PURPOSES = {
 _EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 
-def page(parameters: Parameters, results: Results, recommendations: pd.DataFrame, pictures: Mapping[str, bytes]) -> str:
+def page(
+    parameters: Parameters,
+    results: Results,
+    recommendations: pd.DataFrame,
+    spending: pd.DataFrame,
+    pictures: Mapping[str, bytes],
+) -> str:
     """Put all figures and PNG ``pictures`` into one page that needs no network.
 
-    Of the recommendations it takes tier, maturity and probability, and shows only their counts and sums.
+    Of the recommendations it takes tier, maturity and probability, of the spending channel, cost and clicks; it shows
+    only their counts and sums.
     """
     snapshots = results.snapshots
     return render(
@@ -46,6 +53,8 @@ def page(parameters: Parameters, results: Results, recommendations: pd.DataFrame
         crossed=_crossed(recommendations),
         distribution=distribution(recommendations),
         funnel=snapshots["funnel"],
+        spending=_by_channel(spending),
+        currency=parameters.ingest.currency,
         ends={"converted": CONVERTED, "lost": LOST, "still open": "open"},
         parts=[(name, _PURPOSES[name], snapshots["parts"][name]) for name in PARTS if name in snapshots["parts"]],
         pictures={name: b64encode(content).decode() for name, content in pictures.items()},
@@ -101,6 +110,22 @@ def _crossed(recommendations: pd.DataFrame) -> dict[str, dict[str, int]]:
         tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in reversed(MATURITIES)}
         for tier in reversed(TIERS)
     }
+
+
+def _by_channel(spending: pd.DataFrame) -> list[dict[str, object]]:
+    """Add up what was spent by channel, the dearest first; clicks are None where none are counted."""
+    named = spending.assign(channel=spending["channel"].astype(object).fillna("no channel"))
+    sums = named.groupby("channel")[["cost", "clicks"]].sum(min_count=1).reset_index()
+    sums = sums.sort_values(["cost", "channel"], ascending=[False, True])
+    return [
+        {
+            "channel": row.channel,
+            "cost": float(row.cost),
+            "width": max(float(row.cost), 0.0) / max(float(sums["cost"].max()), 1e-300),
+            "clicks": None if pd.isna(row.clicks) else int(row.clicks),
+        }
+        for row in sums.itertuples()
+    ]
 
 
 @dataclass(frozen=True)

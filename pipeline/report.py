@@ -11,6 +11,7 @@ from pipeline.artefacts import (
     PAGE,
     PICTURES,
     RECOMMENDATIONS,
+    SPEND,
     SUMMARY,
     Progress,
     require,
@@ -27,7 +28,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Write the summary and the page, which hold no leads, and the private page of leads."""
     results = Results.read(root)
     pictures = {name: root / PICTURES / f"{name}.png" for name in PICTURE_NAMES}
-    require(root / RECOMMENDATIONS, *pictures.values())
+    require(root / RECOMMENDATIONS, root / SPEND, *pictures.values())
     recommendations = pq.read_table(root / RECOMMENDATIONS).to_pandas()
     progress("writing the summary and the pages")
     texts = {
@@ -36,6 +37,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             parameters,
             results,
             recommendations.drop(columns=["lead_id", "reasons"]),
+            pq.read_table(root / SPEND, columns=["channel", "cost", "clicks"]).to_pandas(),
             {name: path.read_bytes() for name, path in pictures.items()},
         ),
         LEADS_PAGE: leads_page(parameters, results, recommendations),

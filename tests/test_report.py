@@ -108,6 +108,7 @@ def recommendations(world: Project) -> pd.DataFrame:
 
 
 PICTURES = dict.fromkeys(PICTURE_NAMES, b"a picture")
+NOTHING_SPENT = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
 
 
 def words(html: str) -> str:
@@ -118,7 +119,9 @@ def words(html: str) -> str:
 
 def shown(world: Project, results: Results, recommendations: pd.DataFrame) -> tuple[str, str]:
     """Give the summary, and the words of the page."""
-    return summary(world.parameters, results), words(page(world.parameters, results, recommendations, PICTURES))
+    return summary(world.parameters, results), words(
+        page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES)
+    )
 
 
 def test_the_page_says_what_the_stages_counted(world: Project, results: Results, recommendations: pd.DataFrame) -> None:
@@ -150,10 +153,35 @@ def test_tiers_are_counted_and_their_expectations_added(world: Project, results:
         ],
         columns=["tier", "maturity", "probability"],
     )
-    told = words(page(world.parameters, results, recommendations, PICTURES))
+    told = words(page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES))
     assert " SQL 2 10 % 0.8 84 % sales calls today MQL 2 3 % 0.1 14 % marketing keeps at it IQL 1 0 % 0.0 2 % " in told
     assert " open leads hot warm cold SQL 2 0 0 MQL 1 1 0 IQL 0 0 1 " in told
     assert " 2 to 3 % 1 3 to 5 % 0 5 to 7.5 % 1 7.5 to 10 % 1 " in told
+
+
+def test_what_was_spent_is_added_up_by_channel_the_dearest_first(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    spending = pd.DataFrame(
+        [("email", 100.0, None), ("SEA", 1500.4, 30), ("SEA", 500.0, None), (None, 12.0, 0)],
+        columns=["channel", "cost", "clicks"],
+    )
+    spent = {"rows": 4, "used": 4, "set_aside": {}, "first_day": "2026-01-01", "last_day": "2026-06-30"}
+    told = dataclasses.replace(results, ingested=results.ingested | {"spend": spent})
+    html = words(page(world.parameters, told, recommendations, spending, PICTURES))
+    assert " By channel, from 1 January 2026 to 30 June 2026. " in html
+    assert " SEA 2,000 30 email 100 no channel 12 0 all 2,112 " in html
+    assert " spend 4 4 0 " in html
+    assert "What was spent" not in words(page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES))
+
+
+def test_a_row_that_holds_several_events_is_told_apart(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    wide = {"rows": 30, "lines": 10, "used": 30, "set_aside": {}, "observed_until": "2026-06-30T00:00:00"}
+    told = dataclasses.replace(results, ingested=results.ingested | {"sources": {"deals": wide}})
+    _, html = shown(world, told, recommendations)
+    assert "A row of deals may hold several events, each of which counts as a row: its 10 rows hold 30." in html
 
 
 @given(st.lists(st.floats(0, 1), min_size=1))
