@@ -7,7 +7,6 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,70 +15,25 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_logs import (
+    LEADS,
+    LINKS,
+    SOUND,
+    moment_of,
+    read_leads,
+    read_log,
+    read_quarantine,
+    run_ingest,
+    source_of,
+    write_raw,
+)
 
-from features.errors import InputError, SettingsError
+from features.errors import InputError
 from features.schema import INTERACTION, LEAD
-from pipeline import ingest
-from pipeline.configuration import Parameters
-from pipeline.ingest_summary import IngestSummary
-
-COLUMNS = {"lead_id": "lead", "occurred_at": "at", "event_type": "what"}
-LEADS = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}
-LINKS = {"path": "links.csv", "columns": {"alias_id": "alias", "lead_id": "lead", "linked_at": "at"}}
-SOUND = "lead,at,what\nA,2026-01-01,visit\n"
-
-
-def _source(path: str = "log.csv", columns: dict[str, Any] | None = None, **changes: object) -> dict[str, Any]:
-    columns = COLUMNS | (columns or {})
-    return {"path": path, "columns": columns, "known_at": "as_it_occurred", "actor": "lead"} | changes
-
-
-def _parameters(sources: dict[str, Any], **ingest_settings: object) -> Parameters:
-    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "score")}
-    return Parameters.model_validate({
-        "data_root": "raw",
-        "ingest": {"sources": sources, "maximum_broken": 1.0} | ingest_settings,
-        "episodes": {"conversion": ["won"]},
-        "snapshots": {"policies": [{"ages": ["1d"]}], "horizon": "30d"},
-        "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
-    } | empty)  # fmt: skip
-
-
-def _write(root: Path, **files: str) -> None:
-    (root / "raw").mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (root / "raw" / name.replace("_", ".")).write_text(text, encoding="utf-8")
-
-
-def _run(root: Path, sources: dict[str, Any] | None = None, **ingest_settings: object) -> IngestSummary:
-    return ingest.run(_parameters(sources or {"log": _source()}, **ingest_settings), root, lambda _: None)
-
-
-def _log(root: Path, columns: str) -> list[tuple[Any, ...]]:
-    return _query(root, f"SELECT {columns} FROM '{root}/data/interactions.parquet'")
-
-
-def _leads(root: Path, columns: str = "*") -> list[tuple[Any, ...]]:
-    return _query(root, f"SELECT {columns} FROM '{root}/data/leads.parquet'")
-
-
-def _set_aside(root: Path, table: str = "log") -> list[tuple[Any, ...]]:
-    return _query(root, f"SELECT file, line, reason FROM '{root}/data/quarantine/{table}.parquet'")
-
-
-def _query(root: Path, query: str) -> list[tuple[Any, ...]]:
-    assert root.exists()
-    with duckdb.connect() as connection:
-        rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
-    return rows
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path,
         log_csv="lead,at,what,ch,amount,n,id\n"
         "B,2026-01-02T10:00:00Z,visit,web,,,e1\n"
@@ -88,7 +42,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
     )
     columns = {"channel": "ch", "value": "amount", "quantity": "n", "event_id": "id", "campaign": {"constant": "none"}}
     actor = {"default": "system", "us": ["call"], "lead": ["visit"]}
-    summary = _run(tmp_path, {"log": _source(columns=columns, actor=actor, known_at={"delay": "6h"})})
+    summary = run_ingest(tmp_path, {"log": source_of(columns=columns, actor=actor, known_at={"delay": "6h"})})
     table = pq.read_table(tmp_path / "data/interactions.parquet")
     assert [(field.name, field.type) for field in table.schema] == [(field.name, field.arrow) for field in INTERACTION]
     first, second, third = table.to_pylist()
@@ -96,8 +50,8 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
     assert [first["lead_id"], second["lead_id"], third["lead_id"]] == ["B", "B", "a"]
     assert third == {
         "lead_id": "a",
-        "occurred_at": _moment("2026-01-02 09:30"),
-        "known_at": _moment("2026-01-02 15:30"),
+        "occurred_at": moment_of("2026-01-02 09:30"),
+        "known_at": moment_of("2026-01-02 15:30"),
         "event_type": "call",
         "actor": "us",
         "channel": None,
@@ -107,16 +61,16 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "event_id": None,
         "source": "log",
         "sequence": 3,
-        "local_day": _moment("2026-01-02").date(),
+        "local_day": moment_of("2026-01-02").date(),
         "local_hour": 9,
     }
-    assert (first["occurred_at"], first["quantity"], first["value"]) == (_moment("2026-01-01"), 1, 0.0)
+    assert (first["occurred_at"], first["quantity"], first["value"]) == (moment_of("2026-01-01"), 1, 0.0)
     assert (second["actor"], second["sequence"], second["value"]) == ("lead", 2, None)
     schema = pq.read_schema(tmp_path / "data/leads.parquet")
     assert [(field.name, field.type) for field in schema] == [(field.name, field.arrow) for field in LEAD]
-    assert _leads(tmp_path) == [
-        ("B", _moment("2026-01-01"), _moment("2026-01-01 06:00"), None, None),
-        ("a", _moment("2026-01-02 09:30"), _moment("2026-01-02 15:30"), None, None),
+    assert read_leads(tmp_path) == [
+        ("B", moment_of("2026-01-01"), moment_of("2026-01-01 06:00"), None, None),
+        ("a", moment_of("2026-01-02 09:30"), moment_of("2026-01-02 15:30"), None, None),
     ]
     assert (summary.interactions, summary.lead_count) == (3, 2)
     written = json.loads((tmp_path / "data/ingest.json").read_text())
@@ -163,74 +117,27 @@ BROKEN = (
 
 def test_rows_that_can_t_be_used_are_set_aside_with_line_and_reason(tmp_path: Path) -> None:
     rows = "".join(f"{row}\n" for row, _ in BROKEN)
-    _write(tmp_path, log_csv=f"lead,at,known,what,v,n\nA,2026-01-01,2026-01-01,visit,1,1\n{rows}")
-    source = _source(columns={"value": "v", "quantity": "n"}, known_at={"column": "known"})
-    summary = _run(tmp_path, {"log": source})
-    assert _set_aside(tmp_path) == [("log.csv", line, reason) for line, (_, reason) in enumerate(BROKEN, start=3)]
+    write_raw(tmp_path, log_csv=f"lead,at,known,what,v,n\nA,2026-01-01,2026-01-01,visit,1,1\n{rows}")
+    source = source_of(columns={"value": "v", "quantity": "n"}, known_at={"column": "known"})
+    summary = run_ingest(tmp_path, {"log": source})
+    assert read_quarantine(tmp_path) == [("log.csv", line, reason) for line, (_, reason) in enumerate(BROKEN, start=3)]
     assert summary.sources["log"].set_aside["unreadable occurred_at"] == 5
     assert (summary.sources["log"].rows, summary.interactions) == (24, 1)
 
 
 def test_a_planned_event_may_lie_in_the_future_once_it_is_known(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv="lead,at,known,what\nA,2099-12-31,2026-01-01,meeting\n")
-    _run(tmp_path, {"log": _source(known_at={"column": "known"})})
-    assert _log(tmp_path, "occurred_at, known_at") == [(_moment("2099-12-31"), _moment("2026-01-01"))]
+    write_raw(tmp_path, log_csv="lead,at,known,what\nA,2099-12-31,2026-01-01,meeting\n")
+    run_ingest(tmp_path, {"log": source_of(known_at={"column": "known"})})
+    assert read_log(tmp_path, "occurred_at, known_at") == [(moment_of("2099-12-31"), moment_of("2026-01-01"))]
 
 
 def test_what_has_just_occurred_is_used_though_it_counts_as_known_only_later(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    _write(
+    write_raw(
         tmp_path, log_csv=f"lead,at,what\nA,{now.isoformat()},visit\nA,{(now + timedelta(days=3)).isoformat()},visit\n"
     )
-    _run(tmp_path, {"log": _source(known_at={"delay": "7d"})})
-    assert _set_aside(tmp_path) == [("log.csv", 3, "known_at in the future")]
-
-
-LOCAL_TIMES = (
-    ("2025-03-30 01:59:59", "2025-03-30 00:59:59"),
-    ("2025-03-30 02:30:00", "2025-03-30 01:30:00"),  # there is no such time: it is 03:30
-    ("2025-03-30 03:00:00", "2025-03-30 01:00:00"),
-    ("2025-10-26 01:59:59", "2025-10-25 23:59:59"),
-    ("2025-10-26 02:30:00", "2025-10-26 01:30:00"),  # it comes twice: the second is taken
-    ("2025-10-26T02:30:00+02:00", "2025-10-26 00:30:00"),  # the first, as it says
-    ("2025-10-26 03:00:00", "2025-10-26 02:00:00"),
-    ("2025-07-01", "2025-06-30 22:00:00"),
-    ("2025-07-01T00:00:00Z", "2025-07-01 00:00:00"),
-    ("2025-07-01 00:00:00 +0530", "2025-06-30 18:30:00"),
-    ("2025-07-01 00:00:00.123456 UTC", "2025-07-01 00:00:00.123456"),
-    (" 2025-07-01 10:00 ", "2025-07-01 08:00:00"),
-)
-
-
-def test_times_without_an_offset_are_local_to_their_table(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv="lead,at,what\n" + "".join(f"A,{text},visit\n" for text, _ in LOCAL_TIMES))
-    _run(tmp_path, {"log": _source(columns={"event_id": "at"}, time_zone="Europe/Amsterdam")})
-    assert sorted(_log(tmp_path, "sequence - 2, occurred_at")) == [
-        (number, _moment(utc)) for number, (_, utc) in enumerate(LOCAL_TIMES)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("time_format", "text", "utc"),
-    [
-        ("%d/%m/%Y %H:%M", "26/10/2025 02:30", "2025-10-26 01:30"),
-        ("%d/%m/%Y %H:%M %z", "26/10/2025 02:30 +0200", "2025-10-26 00:30"),
-        ("epoch_seconds", "1767225600.123456", "2026-01-01 00:00:00.123456"),
-        ("epoch_milliseconds", "1767225600123", "2026-01-01 00:00:00.123"),
-        ("epoch_microseconds", "1767225600123456", "2026-01-01 00:00:00.123456"),
-    ],
-)
-def test_times_are_read_by_their_format(time_format: str, text: str, utc: str, tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=f"lead,at,what\nA,{text},visit\nA,2026-01-01,visit\n")
-    _run(tmp_path, {"log": _source(time_zone="Europe/Amsterdam", time_format=time_format)})
-    assert _log(tmp_path, "occurred_at") == [(_moment(utc),)]
-    assert _set_aside(tmp_path) == [("log.csv", 3, "unreadable occurred_at")]
-
-
-def test_a_format_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=SOUND)
-    with pytest.raises(SettingsError, match="time_format"):
-        _run(tmp_path, {"log": _source(time_format="%Q")})
+    run_ingest(tmp_path, {"log": source_of(known_at={"delay": "7d"})})
+    assert read_quarantine(tmp_path) == [("log.csv", 3, "known_at in the future")]
 
 
 def test_parquet_types_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -243,43 +150,34 @@ def test_parquet_types_are_taken_as_they_are(tmp_path: Path) -> None:
             f"SELECT 'nan'::DOUBLE, NULL, NULL, NULL, NULL, NULL, NULL) TO '{tmp_path}/raw/log.parquet'"
         )
     columns = {"value": "v", "quantity": "n", "event_id": "id"}
-    _run(
+    run_ingest(
         tmp_path,
-        {"log": _source("log.parquet", columns=columns, time_zone="Europe/Paris", known_at={"column": "known"})},
+        {"log": source_of("log.parquet", columns=columns, time_zone="Europe/Paris", known_at={"column": "known"})},
     )
-    assert _log(tmp_path, "lead_id, occurred_at, known_at, event_type, value, quantity, event_id") == [
-        ("17", _moment("2025-07-01 08:00"), _moment("2025-07-01 10:00"), "5", 2.5, 2, "x")
+    assert read_log(tmp_path, "lead_id, occurred_at, known_at, event_type, value, quantity, event_id") == [
+        ("17", moment_of("2025-07-01 08:00"), moment_of("2025-07-01 10:00"), "5", 2.5, 2, "x")
     ]
-    assert _set_aside(tmp_path) == [("log.parquet", 2, "missing lead_id")]
-
-
-def test_numbers_are_no_times_unless_it_is_said_what_they_count(tmp_path: Path) -> None:
-    (tmp_path / "raw").mkdir()
-    duckdb.sql(f"COPY (SELECT 1 AS lead, 1767225600 AS at, 'visit' AS what) TO '{tmp_path}/raw/log.parquet'")
-    with pytest.raises(InputError, match="epoch_seconds"):
-        _run(tmp_path, {"log": _source("log.parquet")})
-    _run(tmp_path, {"log": _source("log.parquet", time_format="epoch_seconds")})
-    assert _log(tmp_path, "lead_id, occurred_at") == [("1", _moment("2026-01-01"))]
+    assert read_quarantine(tmp_path) == [("log.parquet", 2, "missing lead_id")]
 
 
 def test_several_columns_are_joined_skipping_missing_parts(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path, log_csv="lead,at,activity,lifecycle\nA,2026-01-01,sent,start\nA,2026-01-02,sent,\nA,2026-01-03,,\n"
     )
-    _run(tmp_path, {"log": _source(columns={"event_type": ["activity", "lifecycle"]})})
-    assert _log(tmp_path, "event_type") == [("sent start",), ("sent",)]
-    assert _set_aside(tmp_path) == [("log.csv", 4, "missing event_type")]
+    run_ingest(tmp_path, {"log": source_of(columns={"event_type": ["activity", "lifecycle"]})})
+    assert read_log(tmp_path, "event_type") == [("sent start",), ("sent",)]
+    assert read_quarantine(tmp_path) == [("log.csv", 4, "missing event_type")]
 
 
 def test_ties_are_broken_by_source_then_file_then_line(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path,
         b1_csv="lead,at,what\nA,2026-01-01,1\nA,2026-01-01,2\n",
         b2_csv="lead,at,what\nA,2026-01-01,3\n",
         a_csv="lead,at,what\nA,2026-01-01,0\n",
     )
-    _run(tmp_path, {"b": _source("b*.csv"), "a": _source("a.csv")})
-    assert _log(tmp_path, "source, event_type, sequence") == [
+    run_ingest(tmp_path, {"b": source_of("b*.csv"), "a": source_of("a.csv")})
+    assert read_log(tmp_path, "source, event_type, sequence") == [
         ("a", "0", 2),
         ("b", "1", 2),
         ("b", "2", 3),
@@ -297,35 +195,35 @@ def test_duplicates_go_by_event_id_or_else_by_the_whole_row(tmp_path: Path) -> N
         "B,2026-01-01,visit,",
         "A,2026-01-01T00:00:00Z,visit,",  # written otherwise, the same in all
     ]
-    _write(
+    write_raw(
         tmp_path, log_csv="lead,at,what,id\n" + "\n".join(rows) + "\n", other_csv="lead,at,what,id\n" + rows[0] + "\n"
     )
-    source = _source(columns={"event_id": "id"})
-    _run(tmp_path, {"log": source, "other": source | {"path": "other.csv"}})
-    assert _set_aside(tmp_path) == [("log.csv", line, "duplicate") for line in (3, 5, 8)]
-    assert _set_aside(tmp_path, "other") == []
+    source = source_of(columns={"event_id": "id"})
+    run_ingest(tmp_path, {"log": source, "other": source | {"path": "other.csv"}})
+    assert read_quarantine(tmp_path) == [("log.csv", line, "duplicate") for line in (3, 5, 8)]
+    assert read_quarantine(tmp_path, "other") == []
 
 
 def test_the_time_at_which_it_was_known_tells_rows_apart(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv="lead,at,known,what\nA,2026-01-01,2026-01-01,visit\nA,2026-01-01,2026-01-02,visit\n")
-    assert _run(tmp_path, {"log": _source(known_at={"column": "known"})}).interactions == 2
+    write_raw(tmp_path, log_csv="lead,at,known,what\nA,2026-01-01,2026-01-01,visit\nA,2026-01-01,2026-01-02,visit\n")
+    assert run_ingest(tmp_path, {"log": source_of(known_at={"column": "known"})}).interactions == 2
 
 
 def test_events_of_unknown_leads_are_set_aside_and_leads_without_events_stay(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path,
         log_csv="lead,at,what\nA,2026-01-02,visit\nghost,2026-01-02,visit\nC,2026-01-03,visit\n",
         leads_csv="lead,created,size,land\n"
         "B,2026-01-01,12,NL\nA,2026-01-01,many,\nA,2026-01-05,7,BE\n,2026-01-01,1,NL\nC,soon,1,NL\nD,2099-01-01,1,NL\n",
     )
-    summary = _run(tmp_path, leads=LEADS | {"attributes": {"land": "category", "size": "number"}})
-    assert _leads(tmp_path, "lead_id, created_at, land, size") == [
-        ("A", _moment("2026-01-01"), None, None),
-        ("B", _moment("2026-01-01"), "NL", 12.0),
+    summary = run_ingest(tmp_path, leads=LEADS | {"attributes": {"land": "category", "size": "number"}})
+    assert read_leads(tmp_path, "lead_id, created_at, land, size") == [
+        ("A", moment_of("2026-01-01"), None, None),
+        ("B", moment_of("2026-01-01"), "NL", 12.0),
     ]
     assert pq.read_schema(tmp_path / "data/leads.parquet").names[-2:] == ["land", "size"]
-    assert _set_aside(tmp_path) == [("log.csv", 3, "unknown lead"), ("log.csv", 4, "unknown lead")]
-    assert _set_aside(tmp_path, "leads") == [
+    assert read_quarantine(tmp_path) == [("log.csv", 3, "unknown lead"), ("log.csv", 4, "unknown lead")]
+    assert read_quarantine(tmp_path, "leads") == [
         ("leads.csv", 4, "duplicate"),
         ("leads.csv", 5, "missing lead_id"),
         ("leads.csv", 6, "unreadable created_at"),
@@ -339,21 +237,21 @@ def test_events_of_unknown_leads_are_set_aside_and_leads_without_events_stay(tmp
 def test_days_and_hours_are_those_of_the_lead(tmp_path: Path) -> None:
     leads = "A,2026-01-01,Asia/Tokyo\nB,2026-01-01,America/New_York\nC,2026-01-01,\nD,2026-01-01,Mars/Base\n"
     events = "".join(f"{lead},2026-07-01T20:30:00Z,visit\n" for lead in "DCBA")
-    _write(tmp_path, log_csv="lead,at,what\n" + events, leads_csv="lead,created,zone\n" + leads)
-    summary = _run(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})  # type: ignore[operator] # a dictionary
-    assert _log(tmp_path, "lead_id, local_day::VARCHAR, local_hour") == [
+    write_raw(tmp_path, log_csv="lead,at,what\n" + events, leads_csv="lead,created,zone\n" + leads)
+    summary = run_ingest(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})  # type: ignore[operator] # a dictionary
+    assert read_log(tmp_path, "lead_id, local_day::VARCHAR, local_hour") == [
         ("A", "2026-07-02", 5),
         ("B", "2026-07-01", 16),
         ("C", "2026-07-01", 20),
         ("D", "2026-07-01", 20),
     ]
-    assert _leads(tmp_path, "time_zone") == [("Asia/Tokyo",), ("America/New_York",), (None,), (None,)]
+    assert read_leads(tmp_path, "time_zone") == [("Asia/Tokyo",), ("America/New_York",), (None,), (None,)]
     assert summary.leads is not None
     assert (summary.leads.without_time_zone, summary.leads.unknown_time_zone) == (1, 1)
 
 
 def test_cookies_and_merged_leads_are_united_and_known_from_the_link_on(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path,
         log_csv="lead,at,what\n"
         "cookie,2026-03-01,visit\n"  # before the link: known with it
@@ -372,74 +270,76 @@ def test_cookies_and_merged_leads_are_united_and_known_from_the_link_on(tmp_path
         "ghost,nobody,2026-03-01\n"
         "B,B,2026-03-01\n",
     )
-    summary = _run(tmp_path, leads=LEADS, identities=LINKS)
-    assert _log(tmp_path, "lead_id, occurred_at, known_at") == [
-        ("A", _moment("2026-03-01"), _moment("2026-04-01")),
-        ("A", _moment("2026-03-02"), _moment("2026-04-01")),
-        ("A", _moment("2026-03-03"), _moment("2026-03-03")),
-        ("A", _moment("2026-05-01"), _moment("2026-05-01")),
+    summary = run_ingest(tmp_path, leads=LEADS, identities=LINKS)
+    assert read_log(tmp_path, "lead_id, occurred_at, known_at") == [
+        ("A", moment_of("2026-03-01"), moment_of("2026-04-01")),
+        ("A", moment_of("2026-03-02"), moment_of("2026-04-01")),
+        ("A", moment_of("2026-03-03"), moment_of("2026-03-03")),
+        ("A", moment_of("2026-05-01"), moment_of("2026-05-01")),
     ]
-    assert [row[:2] for row in _leads(tmp_path)] == [("A", _moment("2026-02-01")), ("B", _moment("2026-02-01"))]
-    assert _set_aside(tmp_path, "leads") == [("leads.csv", 3, "merged into another lead")]
-    assert [row[1:] for row in _set_aside(tmp_path, "identities")] == [
+    assert [row[:2] for row in read_leads(tmp_path)] == [("A", moment_of("2026-02-01")), ("B", moment_of("2026-02-01"))]
+    assert read_quarantine(tmp_path, "leads") == [("leads.csv", 3, "merged into another lead")]
+    assert [row[1:] for row in read_quarantine(tmp_path, "identities")] == [
         (4, "duplicate"),
         (5, "alias claimed by two leads"),
         (6, "alias claimed by two leads"),
         (7, "unknown lead"),
         (8, "links to itself"),
     ]
-    assert _set_aside(tmp_path) == [("log.csv", 6, "unknown lead"), ("log.csv", 7, "unknown lead")]
-    assert summary.sources["log"].observed_until == _moment("2026-05-01")
+    assert read_quarantine(tmp_path) == [("log.csv", 6, "unknown lead"), ("log.csv", 7, "unknown lead")]
+    assert summary.sources["log"].observed_until == moment_of("2026-05-01")
     assert summary.identities is not None
     assert summary.identities.used == 2
 
 
 def test_without_a_leads_table_the_identities_say_who_is_a_lead(tmp_path: Path) -> None:
-    _write(
+    write_raw(
         tmp_path,
         log_csv="lead,at,what\ncookie,2026-03-01,visit\nanonymous,2026-03-01,visit\nA,2026-03-02,call\n",
         links_csv="alias,lead,at\ncookie,A,2026-03-05\n",
     )
-    _run(tmp_path, identities=LINKS)
-    assert _leads(tmp_path, "lead_id, created_at") == [("A", _moment("2026-03-01"))]
-    assert _set_aside(tmp_path) == [("log.csv", 3, "unknown lead")]
+    run_ingest(tmp_path, identities=LINKS)
+    assert read_leads(tmp_path, "lead_id, created_at") == [("A", moment_of("2026-03-01"))]
+    assert read_quarantine(tmp_path) == [("log.csv", 3, "unknown lead")]
 
 
 def test_too_many_broken_rows_fail_the_run_and_leave_the_quarantine(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=SOUND)
-    _run(tmp_path)
+    write_raw(tmp_path, log_csv=SOUND)
+    run_ingest(tmp_path)
     before = (tmp_path / "data/interactions.parquet").read_bytes()
     good = "".join(f"A,2026-01-01T00:00:{n:02},visit\n" for n in range(9))
-    _write(tmp_path, log_csv=f"lead,at,what\n{good}A,never,visit\nA,2026-01-01,visit\n")
+    write_raw(tmp_path, log_csv=f"lead,at,what\n{good}A,never,visit\nA,2026-01-01,visit\n")
     with pytest.raises(
         InputError, match=r"(?s)unreadable occurred_at: 1 rows, the first in log\.csv, line 11.*data/quar"
     ):
-        _run(tmp_path, maximum_broken=0.09)
+        run_ingest(tmp_path, maximum_broken=0.09)
     # The last row is a duplicate, which is nothing unusual.
-    assert _set_aside(tmp_path) == [("log.csv", 11, "unreadable occurred_at"), ("log.csv", 12, "duplicate")]
+    assert read_quarantine(tmp_path) == [("log.csv", 11, "unreadable occurred_at"), ("log.csv", 12, "duplicate")]
     assert (tmp_path / "data/interactions.parquet").read_bytes() == before
-    assert _run(tmp_path, maximum_broken=0.1).interactions == 9
+    assert run_ingest(tmp_path, maximum_broken=0.1).interactions == 9
 
 
 def test_a_log_of_which_nothing_can_be_used_is_refused(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=SOUND, leads_csv="lead,created\nB,2026-01-01\n")
+    write_raw(tmp_path, log_csv=SOUND, leads_csv="lead,created\nB,2026-01-01\n")
     with pytest.raises(InputError, match="1 unknown lead"):
-        _run(tmp_path, leads=LEADS)
+        run_ingest(tmp_path, leads=LEADS)
     assert not (tmp_path / "data/.tmp/ingest").exists()
 
 
 def test_the_mistakes_of_all_tables_are_told_at_once(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=SOUND)
+    write_raw(tmp_path, log_csv=SOUND)
     with pytest.raises(InputError, match=r"(?s)sources\.log: log\.csv has no column 'kind'.*leads: no file matches"):
-        _run(tmp_path, {"log": _source(columns={"event_type": "kind"})}, leads=LEADS)
+        run_ingest(tmp_path, {"log": source_of(columns={"event_type": "kind"})}, leads=LEADS)
 
 
 def test_odd_names_of_columns_and_folders_are_no_harm(tmp_path: Path) -> None:
     root = tmp_path / "it's [a] *folder*?"
-    _write(root, log_csv='"le""ad",line,reason\n"O\'Neill\n2",2026-01-01,=cmd()\n', leads_csv="")
+    write_raw(root, log_csv='"le""ad",line,reason\n"O\'Neill\n2",2026-01-01,=cmd()\n', leads_csv="")
     (root / "raw/leads.csv").write_text('lead,created,a\'b,"select"\n"O\'Neill\n2",2026-01-01,x,1\n')
     columns = {"lead_id": 'le"ad', "occurred_at": "line", "event_type": "reason"}
-    _run(root, {"log": _source(columns=columns)}, leads=LEADS | {"attributes": {"a'b": "category", "select": "number"}})
+    run_ingest(
+        root, {"log": source_of(columns=columns)}, leads=LEADS | {"attributes": {"a'b": "category", "select": "number"}}
+    )
     table = pq.read_table(root / "data/interactions.parquet", columns=["lead_id", "event_type"])
     assert table.to_pylist() == [{"lead_id": "O'Neill\n2", "event_type": "=cmd()"}]
     assert pq.read_table(root / "data/leads.parquet", columns=["a'b", "select"]).to_pylist() == [
@@ -457,10 +357,10 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
     })  # fmt: skip
     (tmp_path / "raw").mkdir()
     pq.write_table(table, tmp_path / "raw/log.parquet", row_group_size=20_000)
-    sources = {"log": _source("log.parquet", time_format="epoch_seconds")}
+    sources = {"log": source_of("log.parquet", time_format="epoch_seconds")}
     digests = []
     for _ in range(3):
-        summary = _run(tmp_path, sources)
+        summary = run_ingest(tmp_path, sources)
         digests.append(_digest(tmp_path / "data"))
     assert digests[0] == digests[1] == digests[2]
     assert len(digests[0]) == 5
@@ -477,13 +377,13 @@ def _digest(folder: Path) -> dict[str, str]:
 
 
 def test_a_run_killed_in_the_middle_leaves_no_trace_in_the_next(tmp_path: Path) -> None:
-    _write(tmp_path, log_csv=SOUND)
-    _run(tmp_path)
+    write_raw(tmp_path, log_csv=SOUND)
+    run_ingest(tmp_path)
     clean = _digest(tmp_path / "data")
     leftover = tmp_path / "data/.tmp/ingest/mapped-log"
     leftover.mkdir(parents=True)
     (leftover / "000009.parquet").write_bytes(b"half a fi")
-    _run(tmp_path)
+    run_ingest(tmp_path)
     assert _digest(tmp_path / "data") == clean
 
 
@@ -507,7 +407,7 @@ def test_whatever_a_file_holds_no_row_is_lost_or_doubled(
     (root / "raw").mkdir()
     (root / "raw/log.csv").write_bytes((SOUND + body + line_end).encode())
     try:
-        source = _run(root).sources["log"]
+        source = run_ingest(root).sources["log"]
     except InputError as error:
         assert "ends in the middle" in str(error)
         assert not line_end.endswith("\n")
