@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from raw_logs import SOUND, moment_of, read_log, read_quarantine, run_ingest, source_of, write_raw
 
 from features.errors import InputError, SettingsError
+from pipeline.moments import ambiguous, fitting_formats
 
 LOCAL_TIMES = (
     ("2025-03-30 01:59:59", "2025-03-30 00:59:59"),
@@ -64,3 +68,95 @@ def test_numbers_are_no_times_unless_it_is_said_what_they_count(tmp_path: Path) 
         run_ingest(tmp_path, {"log": source_of("log.parquet")})
     run_ingest(tmp_path, {"log": source_of("log.parquet", time_format="epoch_seconds")})
     assert read_log(tmp_path, "lead_id, occurred_at") == [("1", moment_of("2026-01-01"))]
+
+
+def test_the_first_format_that_fits_counts(tmp_path: Path) -> None:
+    write_raw(
+        tmp_path, log_csv="lead,at,what\nA,03/04/2026,visit\nA,03/04/2026 10:30,visit\nA,2026-04-05,visit\nA,x,visit\n"
+    )
+    run_ingest(tmp_path, {"log": source_of(time_format=["%d/%m/%Y", "%d/%m/%Y %H:%M", "iso"])})
+    assert read_log(tmp_path, "occurred_at") == [
+        (moment_of("2026-04-03"),), (moment_of("2026-04-03 10:30"),), (moment_of("2026-04-05"),),
+    ]  # fmt: skip
+    assert read_quarantine(tmp_path) == [("log.csv", 5, "unreadable occurred_at")]
+
+
+def test_compact_days_may_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    duckdb.sql(f"COPY (SELECT 1 AS lead, 20260304 AS at, 'visit' AS what) TO '{tmp_path}/raw/log.parquet'")
+    run_ingest(tmp_path, {"log": source_of("log.parquet", time_format="%Y%m%d")})
+    assert read_log(tmp_path, "occurred_at") == [(moment_of("2026-03-04"),)]
+
+
+FITTING = (
+    (["03/04/2026", "25/12/2026"], ("%d/%m/%Y",)),
+    (["03/04/2026", "12/25/2026"], ("%m/%d/%Y",)),
+    (["03.04.2026 10:00", "25.12.2026"], ("%d.%m.%Y", "%d.%m.%Y %H:%M")),
+    (["3/4/26 1:05 PM", "3/25/26 1:05 AM"], ("%m/%d/%y %I:%M %p",)),
+    (["25-12-26 10:00:01.5"], ("%d-%m-%y %H:%M:%S.%f", "%y-%m-%d %H:%M:%S.%f")),
+    (["03-Apr-2026", "1-May-2026"], ("%d-%b-%Y",)),
+    (["20260304", "20261231"], ("%Y%m%d",)),
+    (["20260304101112"], ("%Y%m%d%H%M%S",)),
+    (["2026-03-04T10:00:00Z", "2026-03-04", "2026/03/04 10:00"], ("iso",)),
+    (["1767225600", "1767225601.5"], ("epoch_seconds",)),
+    (["1767225600123"], ("epoch_milliseconds",)),
+    (["1767225600123456"], ("epoch_microseconds",)),
+    (["25/12/2026 10:00:00 +01:00"], ("%d/%m/%Y %H:%M:%S %z",)),
+)
+
+
+@pytest.mark.parametrize(("texts", "formats"), FITTING, ids=lambda part: str(part[0]))
+def test_the_formats_of_a_column_are_told_from_its_texts(texts: list[str], formats: tuple[str, ...]) -> None:
+    fits = fitting_formats([*texts, "", " "])
+    alike = ambiguous(fits)
+    if len(alike) > 1:  # 25-12-26 may be a year, too
+        assert tuple(fit.formats[0] for fit in alike) == formats
+    else:
+        assert (fits[0].formats, fits[0].share) == (formats, 1.0)
+
+
+def test_days_that_fit_both_orders_do_not_tell_which() -> None:
+    fits = fitting_formats(["03/04/2026", "12/11/2026 10:00"])
+    assert [fit.formats for fit in ambiguous(fits)] == [
+        ("%d/%m/%Y", "%d/%m/%Y %H:%M"), ("%m/%d/%Y", "%m/%d/%Y %H:%M"),
+    ]  # fmt: skip
+    assert not ambiguous(fitting_formats(["03/04/2026", "13/11/2026"]))
+
+
+def test_what_is_no_time_fits_nothing() -> None:
+    assert fitting_formats(["Ann", "12:30", "45292", "", "99/99/2026"]) == []
+    assert fitting_formats([]) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.datetimes(min_value=moment_of("1971-01-01"), max_value=moment_of("2099-12-31")), min_size=1, max_size=5)
+)
+def test_what_a_format_wrote_is_read_by_a_fit(moments: list[datetime]) -> None:
+    texts = [f"{moment:%d/%m/}{moment.year}{moment: %H:%M:%S}" for moment in moments]
+    fits = [fit for fit in fitting_formats(texts) if fit.share == 1.0]
+    assert ("%d/%m/%Y %H:%M:%S",) in [fit.formats for fit in fits]
+    assert (len(fits) > 1) == all(moment.day <= 12 for moment in moments)
+
+
+def test_times_that_can_t_be_read_say_which_format_would(tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv="lead,at,what\nA,25/04/2026,visit\nA,03/04/2026,visit\n")
+    with pytest.raises(
+        InputError, match=r"times such as 03/04/2026 in 'at' fit '%d/%m/%Y'; set time_format: '%d/%m/%Y'"
+    ):
+        run_ingest(tmp_path, maximum_broken=0.05)
+
+
+def test_times_that_fit_two_orders_stop_the_run_until_one_is_named(tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv="lead,at,what\nA,05/04/2026,visit\nA,03/04/2026,visit\n")
+    with pytest.raises(InputError, match=r"fit '%d/%m/%Y' and '%m/%d/%Y' alike; name one: time_format: '%d/%m/%Y'"):
+        run_ingest(tmp_path, maximum_broken=0.05)
+    assert run_ingest(tmp_path, {"log": source_of(time_format="%m/%d/%Y")}, maximum_broken=0.05).interactions == 2
+    assert read_log(tmp_path, "occurred_at")[0] == (moment_of("2026-03-04"),)
+
+
+def test_texts_that_are_no_times_are_not_shown(tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv="lead,at,what\nA,Ann Smith,visit\n")
+    with pytest.raises(InputError, match="of the form 'aaa aaaaa'") as caught:
+        run_ingest(tmp_path, maximum_broken=0.05)
+    assert "Ann" not in str(caught.value)
