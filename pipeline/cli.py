@@ -160,7 +160,7 @@ _DATA_PANEL = "Your own data"
 
 
 @app.command(
-    help="Look at your exports (or a database), propose what is what, and write params.yaml with a comment on each line."
+    help="Look at your exports (or a database), propose what is what, and write params.yaml, each line with its reason."
     "\n\nNothing in the folder is changed. What can't be found out is asked for, or said by an option.",
     epilog="Examples: leadcast init exports | leadcast init exports --yes --conversion won --lost lost | "
     "leadcast init exports --database '$CRM_DATABASE'",
@@ -247,13 +247,14 @@ def _refuse_to_overwrite(path: Path) -> None:
     )
     if known.returncode or tracked.returncode:
         raise SettingsError(
-            f"{path} is there, is not committed as it stands, and would be overwritten; commit it, name another --output, "
-            "or say --force"
+            f"{path} is there, is not committed as it stands, and would be overwritten; "
+            "commit it, name another --output, or say --force"
         )
 
 
 @app.command(
-    help="Say what is missing or odd in environment, settings and data, each with its remedy, and which horizons can be trained.",
+    help="Say what is missing or odd in environment, settings and data, each with its remedy."
+    "\n\nWhere there is a log, it tabulates how much there is to learn from, and names the longest horizon.",
     epilog="Example: leadcast doctor",
     rich_help_panel=_DATA_PANEL,
 )

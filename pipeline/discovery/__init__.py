@@ -1,0 +1,1 @@
+"""What ``leadcast init`` finds in a folder of exports, and the settings that it proposes."""

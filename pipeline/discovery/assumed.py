@@ -1,0 +1,131 @@
+"""What a table leaves unsaid: when its leads were created or converted. Assumed in the open, as SQL to change.
+
+A table that only says *that* a lead converted is read as of each lead's creation: a conversion is taken to come a day
+after it, and a lead that has not converted a horizon after its creation is taken as lost. Younger ones are still open.
+Where no column says when a lead was created, the order of its rows stands for time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from features.duration import DAY, microseconds
+from pipeline.discovery.events import LINKED, Proposed, reading, time_sql
+from pipeline.discovery.links import is_key
+from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import LOST, NO, WON, YES, has, plain, rank, singular
+from pipeline.sql import identifier, literal
+
+ASSUMED = "assumed_created_at"
+_BEGINNING = datetime(2020, 1, 1)
+_CALENDAR = 730 * DAY
+_OUTCOME = (
+    r"convert(?:ed|ion)?|won|is won|customer|is customer|purchased?|bought|sold|sale|target|label|y|outcome|success|"
+    r"subscribed|deposit|enrolled|response|churn|status|stage|lead status|result"
+)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A column that says whether a lead converted: the texts that mean yes, and no; others are still open."""
+
+    column: str
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+
+
+def find_flag(profile: Profile, named: str | None) -> Flag | None:
+    """Find the column that says who converted, or take the one that the user names."""
+    columns = [profile.columns[named]] if named is not None and named in profile.columns else []
+    if named is None:
+        columns = [
+            column for column in (*profile.of_kind("flag"), *profile.of_kind("category")) if has(column.name, _OUTCOME)
+        ]
+        columns.sort(
+            key=lambda column: (rank(column.name, WON) == 0, column.kind != "flag", has(column.name, "status|stage"))
+        )
+    for column in columns:
+        flag = _read_flag(column)
+        if flag:
+            return flag
+    return None
+
+
+def _read_flag(column: Column) -> Flag | None:
+    yes = tuple(text for text in column.examples if plain(text) in YES or text in YES or rank(text, WON) >= 80)  # noqa: PLR2004 - the sure words
+    no = tuple(
+        text for text in column.examples if plain(text) in NO or text in NO or (rank(text, LOST) and text not in yes)
+    )
+    if yes and not no and column.kind == "flag":
+        no = tuple(text for text in column.examples if text not in yes)
+    return Flag(column.name, yes, no) if yes and no else None
+
+
+def assumed_creation(profile: Profile) -> tuple[dict[str, Any], str, str]:
+    """Let the order of rows stand for time: the settings of leads, the column, and what to tell the user."""
+    counted = next(
+        (c for c in profile.of_kind("identifier") if c.number_format == "plain" and is_key(c, profile)), None
+    )
+    order = f"TRY_CAST({identifier(counted.name)} AS DOUBLE)" if counted else ""
+    by = f"{counted.name}, from low to high," if counted else "the rows, from first to last,"
+    query = (
+        f"SELECT *,\n  TIMESTAMP '{_BEGINNING}' + to_microseconds(\n    {_step(profile)} * row_number() OVER "
+        f"({f'ORDER BY {order}' if order else ''})\n  ) AS {ASSUMED}\nFROM {profile.table.relation}"
+    )
+    said = (
+        f"no column of {profile.name} says when a lead was created: the order of {by} stands for time. "
+        "Bring the date of creation, or see that newer leads come last"
+    )
+    return {"query": query, **reading(profile, list(profile.columns), from_query=True)}, ASSUMED, said
+
+
+def _step(profile: Profile) -> int:
+    """Spread the rows over the calendar, in whole minutes."""
+    minute = 60_000_000
+    return max(minute, microseconds(_CALENDAR) // max(profile.rows, 1) // minute * minute)
+
+
+def assumed_outcomes(
+    tables: Tables, profile: Profile, lead: LeadTable, flag: Flag, horizon: timedelta
+) -> tuple[Proposed, str]:
+    """Propose the source of outcomes of which only the result is known, and what to tell the user."""
+    if lead.created_at is None:
+        settings, created, _ = assumed_creation(profile)
+        relation, at = f"({settings['query']})", identifier(created)
+        end = _BEGINNING + timedelta(microseconds=_step(profile) * profile.rows)
+    else:
+        at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
+        relation = profile.table.relation
+        row = tables.ask(f"SELECT CAST(max({at}) AS TIMESTAMP) FROM {relation}")[0]
+        end = row[0] if isinstance(row[0], datetime) else _BEGINNING
+    what = singular(profile.name).replace(" ", "_")
+    yes, no = (", ".join(map(literal, texts)) for texts in (flag.yes, flag.no))
+    result = f"CAST({identifier(flag.column)} AS VARCHAR)"
+    days = horizon // DAY
+    query = (
+        f"SELECT {identifier(lead.key)} AS {LINKED},\n"
+        f"  {at}\n    + CASE WHEN {result} IN ({yes}) THEN INTERVAL 1 DAY ELSE INTERVAL {days} DAY END AS occurred_at,\n"
+        f"  CASE WHEN {result} IN ({yes}) THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
+        f"FROM {relation}\n"
+        f"WHERE {result} IN ({yes}, {no}) AND occurred_at <= TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"
+    )
+    settings = {
+        "query": query,
+        "known_at": "as_it_occurred",
+        "actor": "system",
+        "observed_until": f"{end:%Y-%m-%dT%H:%M:%S}",
+        "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type"},
+    }
+    comments = {
+        "query": "assumed: a conversion comes a day after creation, a loss when the horizon is over",
+        "observed_until": "the end of the table: younger leads are still open",
+    }
+    said = (
+        f"{profile.name} says by {flag.column} that a lead converted, but not when: a conversion is taken to come a "
+        f"day after creation, and who has not converted after {days} days is taken as lost. Where you know when, map it"
+    )
+    return Proposed(f"{what}_outcomes", profile.name, settings, comments, [profile.name]), said

@@ -1,0 +1,355 @@
+"""``leadcast init``: from a folder of exports to settings that run, each line with its reason.
+
+The mapping is proposed from the tables alone; then the log is ingested, for a try, into a temporary folder, and what
+only a log can tell is told by it: which events are conversions and losses, which columns know the outcome, how far
+ahead the model can look.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from features.duration import format_duration
+from features.errors import InputError, nearest
+from pipeline import ingest
+from pipeline.artefacts import INTERACTIONS, Progress
+from pipeline.configuration import Parameters
+from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.moments import settle_orders
+from pipeline.discovery.outcomes import (
+    EventType,
+    Outcomes,
+    find_outcomes,
+    find_own_work,
+    read_event_types,
+    said_in_short,
+)
+from pipeline.discovery.profile import profiles
+from pipeline.discovery.proposal import Proposal, propose
+from pipeline.discovery.sizing import Size, find_size
+from pipeline.discovery.tables import Tables, opened
+from pipeline.discovery.words import plain
+from pipeline.discovery.writing import write_settings
+from pipeline.ingest_summary import IngestSummary
+from pipeline.maturity import longest_trainable, table_of
+from pipeline.sql import literal
+
+Ask = Callable[[str, Sequence[str], str], str]
+"""Puts a question with its choices and the proposed answer to the user, and gives the answer."""
+
+_OURS_TOO = 0.5
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user has said beforehand; what is None, or empty, is found out."""
+
+    database: str | None = None
+    leads: str | None = None
+    lead_id: str | None = None
+    conversion: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    outcome: str | None = None
+    horizon: timedelta | None = None
+    date_order: str | None = None
+    attributes: tuple[str, ...] = ()
+    """Columns that the user vouches for: they never change after creation."""
+    leave_out: tuple[str, ...] = ()
+    """Tables or files that are not to be used."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What ``init`` gives: the text of the settings, and what to tell the user, line by line."""
+
+    settings: str
+    told: list[str]
+    maturity: list[tuple[str, str, str, str, str]]
+
+
+def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progress, here: Path) -> Found:
+    """Look at the exports in ``folder`` and propose settings for a project in ``here``.
+
+    Raises InputError where something can't be found out and has to be said, with the option that says it.
+    """
+    with opened(folder, options.database, options.leave_out, progress) as tables:
+        progress("looking at the columns")
+        known = settle_orders(profiles(tables), options.date_order, ask)
+        proposal = propose(
+            tables,
+            known,
+            leads=options.leads,
+            lead_id=options.lead_id,
+            outcome=options.outcome,
+            horizon=options.horizon,
+        )
+        if not proposal.ingest["sources"]:
+            raise InputError(
+                f"{folder} holds leads, but nothing that happened to them: no events, no dates and no column that says "
+                "who converted; name one: --outcome COLUMN, or add a table of events"
+            )
+        content = _content(folder, here, proposal, options)
+        with TemporaryDirectory(prefix="leadcast-") as temporary:
+            root = Path(temporary)
+            trial = _for_trial(content, folder)
+            progress("reading everything for a try")
+            summary = ingest.run(Parameters.model_validate(trial), root, lambda _: None)
+            with duckdb.connect() as connection:
+                types = read_event_types(connection, root / INTERACTIONS)
+                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
+                ours = _settle_actors(content, types, proposal)
+                if options.conversion or options.lost:
+                    _require_types(types, [*options.conversion, *options.lost])
+                attributes = _judge_attributes(tables, connection, root, proposal, outcomes, options)
+            content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
+            content["episodes"] = _episodes(outcomes)
+            trial = _for_trial(content, folder)
+            progress("measuring how long leads take")
+            size = find_size(
+                trial,
+                root,
+                options.horizon or proposal.assumed_horizon,
+                assumed=proposal.assumed_horizon is not None,
+            )
+    comments = (
+        _size(content, size, ours, said=options.horizon is not None or proposal.assumed_horizon is not None)
+        | proposal.comments
+        | _comments(outcomes, attributes, types)
+    )
+    settings = write_settings(content, comments, _head(folder, summary))
+    return Found(settings, _told(tables, proposal, outcomes, types, attributes, size, summary), table_of(size.rows))
+
+
+def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> dict[str, Any]:
+    root = os.path.relpath(folder, here)
+    ingest_settings = proposal.ingest
+    if options.database:
+        for table in (*ingest_settings.get("tables", {}).values(), *ingest_settings["sources"].values()):
+            if table.get("database"):
+                table["database"] = options.database
+    return {
+        "data_root": str(folder.resolve()) if root.startswith("..") else root,
+        "ingest": ingest_settings,
+        "validate": {},
+        "episodes": {"conversion": ["?"]},
+        "snapshots": {"horizon": "30d", "policies": [{"ages": ["1d"]}]},
+        "features": {},
+        "train": {},
+        "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
+        "policy": {"tiers": {"mql": 0.1, "sql": 0.2}},
+        "score": {},
+    }
+
+
+def _for_trial(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Give the settings for a try: rows are set aside however many they are, for that is told, too."""
+    return {
+        **content,
+        "data_root": str(folder.resolve()),
+        "ingest": {**content["ingest"], "maximum_broken": 1.0},
+    }
+
+
+def _choose_outcomes(
+    connection: duckdb.DuckDBPyConnection, log: Path, types: Sequence[EventType], options: Options, ask: Ask | None
+) -> Outcomes:
+    _require_types(types, [*options.conversion, *options.lost])
+    found = find_outcomes(connection, log, types, options.conversion, options.lost)
+    if ask is not None and not options.conversion:
+        names = [kind.name for kind in types]
+        answer = ask("Which event means that a lead has converted?", names, ", ".join(found.conversion))
+        said = tuple(part.strip() for part in answer.split(",") if part.strip())
+        _require_types(types, said)
+        found = find_outcomes(connection, log, types, said, options.lost)
+    if not found.conversion:
+        top = sorted(types, key=lambda kind: -kind.events)[:12]
+        raise InputError(
+            "no event type is called a conversion; name the ones that mean it: --conversion TYPE. The log has "
+            + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in top)
+            + " ...; or a column that says who converted: --outcome COLUMN"
+        )
+    if ask is not None and not options.lost:
+        names = [kind.name for kind in types if kind.name not in found.conversion]
+        answer = ask("Which events mean that a lead is lost? (none: -)", names, ", ".join(found.lost) or "-")
+        lost = tuple(part.strip() for part in answer.split(",") if part.strip() not in {"", "-"})
+        _require_types(types, lost)
+        found = replace(found, lost=lost)
+    return found
+
+
+def _require_types(types: Sequence[EventType], names: Sequence[str]) -> None:
+    known = [kind.name for kind in types]
+    absent = [name for name in names if name not in known]
+    if absent:
+        raise InputError(f"no event of type {absent[0]!r} in the log; {nearest(absent[0], known)}")
+
+
+def _settle_actors(content: dict[str, Any], types: Sequence[EventType], proposal: Proposal) -> float:
+    """Tell our own work by its life: what is scheduled or started is done by people. Gives its share of all events."""
+    ours = {kind.name for kind in types if kind.actor == "us"}
+    for name, source in content["ingest"]["sources"].items():
+        work = find_own_work(types, name)
+        if work and source["actor"] == "lead":
+            source["actor"] = {"default": "lead", "us": said_in_short(work, types, name)}
+            proposal.comments[f"ingest.sources.{name}.actor"] = "what is scheduled or started is work of our own people"
+            ours |= set(work)
+    return sum(kind.events for kind in types if kind.name in ours) / max(sum(kind.events for kind in types), 1)
+
+
+def _judge_attributes(
+    tables: Tables,
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    proposal: Proposal,
+    outcomes: Outcomes,
+    options: Options,
+) -> list[Attribute]:
+    """Refuse the columns that know the outcome, but for those that the user vouches for."""
+    known = [one.name for one in proposal.attributes]
+    absent = [name for name in options.attributes if name not in known]
+    if absent:
+        raise InputError(f"--attribute {absent[0]}: the leads have no such column; {nearest(absent[0], known)}")
+    open_ones = [replace(one, refused=None) if one.name in options.attributes else one for one in proposal.attributes]
+    wanted = [one for one in open_ones if not one.refused]
+    if not wanted or not proposal.lead_rows:
+        return open_ones
+    converted = {
+        str(row[0])
+        for row in connection.execute(
+            f"SELECT DISTINCT lead_id FROM read_parquet({literal(str(root / INTERACTIONS))}) "
+            "WHERE list_contains(?, event_type)",
+            [list(outcomes.conversion)],
+        ).fetchall()
+    }
+    frame = tables.connection.execute(proposal.lead_rows).df()
+    labels = [str(lead) in converted for lead in frame["lead_id"]]
+    judged = judge_by_outcome(open_ones, {one.name: frame[one.name] for one in wanted}, labels)
+    return [replace(one, refused=None) if one.name in options.attributes else one for one in judged]
+
+
+def _attribute_settings(attributes: Sequence[Attribute], content: Mapping[str, Any]) -> dict[str, Any]:
+    if "leads" not in content["ingest"]:
+        return {}
+    return {"attributes": {one.name: one.kind for one in attributes if not one.refused}}
+
+
+def _episodes(outcomes: Outcomes) -> dict[str, Any]:
+    settings: dict[str, Any] = {"conversion": list(outcomes.conversion)}
+    if outcomes.lost:
+        settings["lost"] = list(outcomes.lost)
+    if outcomes.milestones:
+        settings["milestones"] = {name: list(types) for name, types in outcomes.milestones.items()}
+    if outcomes.reopen_on:
+        settings |= {"reopen_on": list(outcomes.reopen_on), "reopen_after": "30d"}
+    return settings
+
+
+def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> dict[str, str]:
+    """Write what was measured into the settings; gives the comments on it."""
+    content["snapshots"] = {"horizon": format_duration(size.horizon), "policies": size.policies}
+    if size.split:
+        content["snapshots"]["split"] = size.split
+    mostly_ours = ours > _OURS_TOO
+    content["features"] = {
+        "actors": ["lead", "us", "system"] if mostly_ours else ["lead"],
+        "windows": [format_duration(window) for window in size.windows],
+        "half_life": format_duration(size.half_life),
+    }
+    base = size.base_rate
+    odds = base / (1 - base) * 2.5 if base < 1 else 1.0
+    mql, sql = (float(f"{share:.2g}") for share in (base, odds / (1 + odds)))
+    content["policy"] = {
+        "tiers": {"mql": max(mql, 0.001), "sql": max(sql, 0.002)},
+        "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql if mql else 2.0, 1.1):.2g}")},
+    }
+    if size.stale:
+        content["score"] = {"as_of": size.last_created}
+    why = "as was said" if said else f"four in five conversions come within {size.late_days:.0f} days"
+    return {
+        "snapshots.horizon": f"does it convert within this time? {why}",
+        "snapshots.policies": f"when a lead is looked at; half of them convert within {size.median_days:.0f} days",
+        "snapshots.split": "a short log: most of it to fit",
+        "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
+        if mostly_ours
+        else "whose events count; what we did follows from whom we believed in",
+        "policy.tiers": f"{base:.1%} convert; set these by what a call costs and a conversion is worth",
+        "policy.maturity": "multiples of the share that converts",
+        "score.as_of": "the last day on which leads came in",
+    }
+
+
+def _comments(outcomes: Outcomes, attributes: Sequence[Attribute], types: Sequence[EventType]) -> dict[str, str]:
+    counts = {kind.name: kind for kind in types}
+    comments = {}
+    for key, names in (("conversion", outcomes.conversion), ("lost", outcomes.lost)):
+        listed = ", ".join(f"{counts[name].leads:,} leads ({counts[name].share:.1%})" for name in names)
+        comments[f"episodes.{key}"] = listed
+    for one in attributes:
+        if one.auc is not None and not one.refused:
+            comments[f"ingest.leads.attributes.{one.name}"] = f"alone it has an AUC of {one.auc:.2f}"
+    refused = [f"{one.name} ({one.refused.split(':')[0]})" for one in attributes if one.refused]
+    if refused:
+        comments["ingest.leads.attributes"] = "only what never changes after creation; left out: " + ", ".join(refused)
+    return comments
+
+
+def _head(folder: Path, summary: IngestSummary) -> str:
+    return (
+        f"Settings for the exports in {folder.name}, proposed by leadcast init: {summary.interactions:,} interactions "
+        f"of {summary.lead_count:,} leads.\n"
+        "Read each line before you trust a figure. docs/parameters.md lists all settings; leadcast doctor checks these."
+    )
+
+
+def _told(
+    tables: Tables,
+    proposal: Proposal,
+    outcomes: Outcomes,
+    types: Sequence[EventType],
+    attributes: Sequence[Attribute],
+    size: Size,
+    summary: IngestSummary,
+) -> list[str]:
+    """Say what was found, and what to look at."""
+    roles = proposal.roles
+    lead = roles.lead_table
+    lines = []
+    if lead is not None:
+        lines.append(f"leads: {lead.table}, named by {lead.key}, created at {lead.created_at or 'nothing: see below'}")
+    elif roles.lead_column is not None:
+        lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}")
+    for name, source in summary.sources.items():
+        aside = sum(source.set_aside.values())
+        reasons = ", ".join(
+            f"{count:,} {reason}" for reason, count in sorted(source.set_aside.items(), key=lambda i: -i[1])[:3]
+        )
+        lines.append(f"{name}: {source.used:,} interactions" + (f", {aside:,} set aside ({reasons})" if aside else ""))
+    counts = {kind.name: kind for kind in types}
+    lines.append("conversion: " + ", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.conversion))
+    others = [kind for kind in outcomes.candidates if kind.name not in outcomes.conversion][:5]
+    if others:
+        lines.append("could be, too: " + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in others))
+    lines.append(
+        "lost: " + (", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.lost) or "nothing says it")
+    )
+    used = [one.name for one in attributes if not one.refused]
+    lines.append(f"attributes: {', '.join(used) or 'none'}")
+    lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
+    lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
+    lines += [f"note: {note}" for note in proposal.notes]
+    longest = longest_trainable(size.rows)
+    if longest is None:
+        lines.append("note: there is too little to train a model yet; the table says what is missing")
+    else:
+        chosen = format_duration(size.horizon)
+        lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
+    return lines

@@ -1,0 +1,128 @@
+"""How tables hang together: which column holds the key of which other table, and the way from a table to the leads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import has, plain, singular
+from pipeline.sql import identifier
+
+_SAMPLE = 20_000
+_KEY_SHARE = 0.97
+_FOUND_SHARE = 0.5
+_LONGEST_WAY = 3
+
+
+@dataclass(frozen=True)
+class Link:
+    """The values of ``table``.``column`` are found in ``target``.``key``, where hardly one occurs twice."""
+
+    table: str
+    column: str
+    target: str
+    key: str
+    share: float
+    """Of the distinct values of the column that are found."""
+
+
+Way = tuple[Link, ...]
+"""Links from a table to another one; empty where both are the same."""
+
+
+def is_key(column: Column, profile: Profile) -> bool:
+    """Tell whether a column names the rows of its table; a few rows may be there twice."""
+    return (
+        column.kind == "identifier"
+        and column.filled > 0
+        and column.distinct >= _KEY_SHARE * column.filled * profile.rows
+    )
+
+
+def find_key(profile: Profile) -> Column | None:
+    """Find the column that names the rows of a table: ``id``, ``lead_id`` in ``leads``, or the first that could."""
+    keys = [column for column in profile.columns.values() if is_key(column, profile) and column.filled > 0.99]  # noqa: PLR2004 - dirt
+    own = singular(profile.name)
+    return max(
+        keys,
+        key=lambda column: (
+            plain(column.name) in {"id", f"{own} id", own},
+            has(column.name, f"{own.split()[-1]} (id|number|no|key)"),
+            not has(column.name, "name|mail|email|phone|session|event|message"),
+            -list(profile.columns).index(column.name),
+        ),
+        default=None,
+    )
+
+
+def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
+    """Find all links between tables, by names and by values.
+
+    Small whole numbers are in every table's ids: they need a name that says so, other texts prove it by themselves.
+    """
+    links = []
+    for target in profiles.values():
+        for key in target.columns.values():
+            if not is_key(key, target):
+                continue
+            for source in profiles.values():
+                if source is not target:
+                    links += [
+                        Link(source.name, column.name, target.name, key.name, share)
+                        for column in source.of_kind("identifier", "number", "category", "text")
+                        if _may_link(column, source, key, target)
+                        and (share := _share_found(tables, source, column, target, key)) >= _FOUND_SHARE
+                    ]
+    return links
+
+
+def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> bool:
+    name, other, owner = plain(column.name), plain(key.name), singular(target.name)
+    same = name == other and name not in {"id", "name", "key"}
+    called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
+        column.name, r"\w*id|key|no|number|ref|uuid"
+    )
+    if same or called:
+        return True
+    counting = all(text.isdigit() and len(text) <= 9 for text in (*column.examples[:3], *key.examples[:3]))  # noqa: PLR2004 - a count
+    if counting or column.kind != "identifier":
+        return False
+    # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
+    return not is_key(column, source) or has(column.name, r"\w*id|\w*uuid|key|ref")
+
+
+def _share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
+    from_column, to_column = (f"CAST({identifier(name)} AS VARCHAR)" for name in (column.name, key.name))
+    row = tables.ask(
+        f"WITH own AS (SELECT DISTINCT {from_column} AS value FROM {source.table.relation} "
+        f"WHERE {from_column} <> '' ORDER BY hash(value) LIMIT {_SAMPLE}) "
+        f"SELECT count(*), count(*) FILTER (value IN (SELECT {to_column} FROM {target.table.relation})) FROM own"
+    )[0]
+    asked, found = int(str(row[0])), int(str(row[1]))
+    return found / asked if asked else 0.0
+
+
+def ways(links: Sequence[Link], table: str, target: str, key: str) -> list[Way]:
+    """List the ways from a table to the rows of ``target``, the shortest first, each ending in the target.
+
+    A table may hold several ids that lead there (a contact's, a lead's own); each first column gives one way.
+    """
+    found: dict[str, Way] = {}
+    waiting: deque[Way] = deque((link,) for link in _from(links, table))
+    while waiting:
+        way = waiting.popleft()
+        last = way[-1]
+        if last.target == target:
+            if way[0].column not in found or (last.key == key and len(way) == len(found[way[0].column])):
+                found[way[0].column] = way
+        elif len(way) < _LONGEST_WAY:
+            seen = {table, *(link.target for link in way)}
+            waiting.extend((*way, link) for link in _from(links, last.target) if link.target not in seen)
+    return sorted(found.values(), key=lambda way: (len(way), -way[0].share))
+
+
+def _from(links: Sequence[Link], table: str) -> list[Link]:
+    return sorted((link for link in links if link.table == table), key=lambda link: -link.share)

@@ -1,0 +1,202 @@
+"""What the columns of a table hold: times, numbers, categories, identifiers or free text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.discovery.tables import FoundTable, Tables
+from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called_id, rank
+from pipeline.moments import Fit, ambiguous, fitting_formats
+from pipeline.sql import identifier
+
+Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
+
+_SAMPLE = 100_000
+_EXAMPLES = 3_000
+_MOST_CATEGORIES = 500
+_LONG_TEXT = 80
+_MOSTLY = 0.9
+_PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
+_COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
+_GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
+_MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
+_TIMELIKE = r"\d.*[-/.:].*\d|\d{8}|\d{10}|\d{13,14}|\d{16}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and what was found out about it; shares are of all rows, but for ``time_share``: of those filled."""
+
+    name: str
+    kind: Kind
+    filled: float
+    distinct: int
+    examples: tuple[str, ...]
+    """Its most frequent values, or some of them."""
+    fits: tuple[Fit, ...] = ()
+    """The ways to read it as times; more than one where they can't be told apart."""
+    number_format: Literal["plain", "comma", "grouped"] | None = None
+    unique: bool = False
+    """Whether no filled value occurs twice."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of its times."""
+        return self.fits[0].formats if self.fits else ()
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether day and month can't be told apart."""
+        return len(self.fits) > 1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A table and its columns."""
+
+    table: FoundTable
+    columns: Mapping[str, Column]
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def rows(self) -> int:
+        """How many rows were looked at."""
+        return self.table.rows
+
+    def of_kind(self, *kinds: Kind) -> list[Column]:
+        """List the columns of some kinds, in the order of the table."""
+        return [column for column in self.columns.values() if column.kind in kinds]
+
+
+def profile(tables: Tables, table: FoundTable) -> Profile:
+    """Look at all columns of a table."""
+    if not table.rows:
+        columns = {name: Column(name, "empty", 0.0, 0, ()) for name in table.columns}
+        return Profile(table, columns)
+    counts = _counts(tables, table)
+    return Profile(
+        table,
+        {
+            name: _column(tables, table, name, kind, count)
+            for name, kind, count in zip(table.columns, table.types, counts, strict=True)
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    filled: int
+    distinct: int
+    longest: int
+    plain: int
+    comma: int
+    grouped: int
+    timelike: int
+
+
+def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
+    """Count of every column, in one pass, what is filled, distinct, and looks like a number or a time."""
+    aggregates = []
+    for name in table.columns:
+        text = f"nullif(trim(CAST({identifier(name)} AS VARCHAR)), '')"
+        amount = f"regexp_replace({text}, '{_MONEY}', '')"
+        aggregates += [
+            f"count({text})",
+            f"count(DISTINCT {text})",
+            f"coalesce(max(length({text})), 0)",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_PLAIN}'))",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_COMMA.replace(chr(39), chr(39) * 2)}'))",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_GROUPED.replace(chr(39), chr(39) * 2)}'))",
+            f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
+        ]
+    width = len(_Counts.__dataclass_fields__)
+    values: list[int] = []
+    for start in range(0, len(aggregates), 20 * width):
+        row = tables.ask(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")[0]
+        values += [int(str(value)) for value in row]
+    return [_Counts(*values[start : start + width]) for start in range(0, len(values), width)]
+
+
+def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, counts: _Counts) -> Column:
+    filled = counts.filled / table.rows
+    examples = _examples(tables, table, name)
+    unique = counts.filled > 1 and counts.distinct == counts.filled
+    if not counts.filled:
+        return Column(name, "empty", 0.0, 0, ())
+    if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
+        return Column(name, "time", filled, counts.distinct, examples, (Fit(("iso",), 1.0),), unique=unique)
+    fits = _times(tables, table, name, counts, duckdb_type)
+    if fits:
+        return Column(name, "time", filled, counts.distinct, examples, fits, unique=unique)
+    number = _number_format(counts)
+    kind: Kind
+    if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two
+        kind = "flag"
+    elif _is_identifier(name, counts, number):
+        kind = "identifier"
+    elif number and not (counts.distinct <= 1):
+        kind = "number"
+    elif counts.distinct <= min(_MOST_CATEGORIES, max(20, counts.filled // 4)) and counts.longest <= 2 * _LONG_TEXT:
+        kind = "category"
+    elif unique and counts.longest <= _LONG_TEXT and not has(name, PERSONAL) and " " not in "".join(examples):
+        kind = "identifier"
+    else:
+        kind = "text"
+    return Column(name, kind, filled, counts.distinct, examples, number_format=number, unique=unique)
+
+
+def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
+    """Go by the name, where there are many; a lone number may be a count."""
+    if has(name, PERSONAL) and not has(name, "id|uuid|guid"):
+        return False
+    return is_called_id(name) and counts.distinct > (50 if number else 20) and counts.longest <= _LONG_TEXT
+
+
+def _number_format(counts: _Counts) -> Literal["plain", "comma", "grouped"] | None:
+    for name, matching in (
+        ("plain", counts.plain),
+        ("comma", counts.comma),
+        ("grouped", counts.grouped + counts.plain),
+    ):
+        if matching >= 0.95 * counts.filled:
+            return name  # type: ignore[return-value] # one of the three above
+    return None
+
+
+def _times(tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str) -> tuple[Fit, ...]:
+    """Find how the texts read as times; numbers must also be called a time."""
+    if counts.timelike < 0.9 * counts.filled or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+        return ()
+    column = identifier(name)
+    rows = tables.ask(
+        f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
+        f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
+    )
+    texts = [str(row[0]).strip() for row in rows]
+    called = (
+        rank(name, OCCURRED) or rank(name, CREATED) or has(name, r"\w*date|\w*time|\w*timestamp|at|on|since|until|day")
+    )
+    if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
+        return ()
+    fits = fitting_formats(texts)
+    return tuple(ambiguous(fits) or fits[:1]) if fits and fits[0].share >= _MOSTLY else ()
+
+
+def _examples(tables: Tables, table: FoundTable, name: str) -> tuple[str, ...]:
+    column = f"CAST({identifier(name)} AS VARCHAR)"
+    rows = tables.ask(
+        f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} LIMIT {_SAMPLE}) "
+        "WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT 12"
+    )
+    return tuple(str(row[0])[:_LONG_TEXT] for row in rows)
+
+
+def profiles(tables: Tables, wanted: Sequence[str] | None = None) -> dict[str, Profile]:
+    """Look at all tables."""
+    return {name: profile(tables, table) for name, table in tables.found.items() if wanted is None or name in wanted}

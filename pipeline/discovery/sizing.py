@@ -1,0 +1,116 @@
+"""When to look at leads and how far ahead: chosen from how long the leads of the log took, and what can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.duration import DAY, HOUR, format_duration
+from features.errors import NotEnoughDataError
+from features.schema import CONVERTED
+from features.snapshots import find_episodes
+from pipeline.artefacts import INTERACTIONS, LEADS
+from pipeline.configuration import Parameters
+from pipeline.maturity import LADDER, Maturity, tabulate
+from pipeline.snapshots import observe, read_history
+
+_AGES = tuple(hours * HOUR for hours in (1, 6, 24, 48, 72, 120, 168, 336, 720))
+_LONG_LOG = 182 * DAY
+_MOST_LOOKS = 3_000_000
+_SHORT_LOG_SPLIT = {"early_stopping": 0.1, "calibration": 0.15, "test": 0.3}
+
+
+@dataclass(frozen=True)
+class Size:
+    """The proposed settings of snapshots and features, with what they were chosen by."""
+
+    horizon: timedelta
+    policies: list[dict[str, Any]]
+    split: dict[str, float]
+    windows: list[timedelta]
+    half_life: timedelta
+    median_days: float
+    """Days from the start of an episode to its conversion: half take longer."""
+    late_days: float
+    """A fifth take longer."""
+    base_rate: float
+    """Share of the mature snapshots that convert within the horizon."""
+    last_created: str
+    """The day of the last lead's creation."""
+    stale: bool
+    """Whether leads stopped coming a horizon before the log ends."""
+    rows: list[Maturity]
+
+
+def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None, *, assumed: bool) -> Size:
+    """Choose when to look at leads, and the horizon unless it is given; the log must be ingested below ``root``.
+
+    ``content`` is the settings as a file holds them; where conversions are ``assumed``, leads are looked at when they
+    are new. Raises NotEnoughDataError where no lead converts.
+    """
+    parameters = Parameters.model_validate(content)
+    history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
+    episodes = find_episodes(history)
+    converted = episodes[episodes["outcome"] == CONVERTED]
+    if converted.empty:
+        raise NotEnoughDataError(
+            f"no lead has converted ({', '.join(parameters.episodes.conversion)}) after its creation; "
+            "name the event types that mean it: --conversion TYPE"
+        )
+    days = (converted["outcome_at"] - converted["started_at"]).dt.total_seconds() / 86400
+    median, late = float(np.quantile(days, 0.5)), float(np.quantile(days, 0.8))
+    observation = observe(parameters, root)
+    until = observation.outcomes_until
+    span = until - episodes["started_at"].min().to_pydatetime()
+    last = episodes["started_at"].max().to_pydatetime()
+    ages = [age for age in _AGES if age <= max(timedelta(days=median) / 2, DAY)] or [HOUR]
+    ages = [age for age in ages if age >= DAY] or ages
+    ages = [HOUR] if assumed else ages
+    policies: list[dict[str, Any]] = [{"ages": [format_duration(age) for age in ages]}]
+    ends = episodes["outcome_at"].fillna(until)
+    open_days = float(((ends - episodes["started_at"]).dt.total_seconds() / 86400).clip(lower=0).sum())
+    if span >= _LONG_LOG and median > 1 and not assumed:
+        policies.insert(0, {"calendar": "monday" if open_days / 7 < _MOST_LOOKS else "monthly"})
+    wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), LADDER[-1])
+    chosen, split, rows = _trainable(content, root, policies, wanted, fixed=horizon is not None)
+    row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
+    longest = span if "calendar" in policies[0] else ages[-1]
+    windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < longest] or [HOUR]
+    return Size(
+        horizon=chosen,
+        policies=policies,
+        split=split,
+        windows=windows,
+        half_life=14 * DAY if "calendar" in policies[0] else max(HOUR, (ages[-1] / 3) // HOUR * HOUR),
+        median_days=median,
+        late_days=late,
+        base_rate=row.conversions / row.mature if row.mature else 0.0,
+        last_created=last.date().isoformat(),
+        stale=last < observation.log_until - chosen and not assumed,
+        rows=rows,
+    )
+
+
+def _trainable(
+    content: Mapping[str, Any], root: Path, policies: list[dict[str, Any]], wanted: timedelta, *, fixed: bool
+) -> tuple[timedelta, dict[str, float], list[Maturity]]:
+    """Take the horizon that is wanted or the nearest that can be trained, with other shares where the log is short."""
+    fallback: tuple[timedelta, dict[str, float], list[Maturity]] | None = None
+    for split in ({}, _SHORT_LOG_SPLIT):
+        snapshots = {"policies": policies, "horizon": format_duration(wanted), "split": split}
+        rows = tabulate(Parameters.model_validate({**content, "snapshots": snapshots}), root)
+        able = [row.horizon for row in rows if row.milestone == rows[-1].milestone and row.problem is None]
+        fallback = fallback or (wanted, split, rows)
+        if wanted in able:
+            return wanted, split, rows
+        if able and not fixed:
+            shorter = [horizon for horizon in able if horizon < wanted]
+            nearest = max(shorter) if shorter else min(able)
+            fallback = (nearest, split, rows) if fallback[0] == wanted else fallback
+    assert fallback is not None  # noqa: S101 - set in the first round
+    return fallback

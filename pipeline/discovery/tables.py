@@ -1,0 +1,216 @@
+"""The tables of a folder or a database: found, opened the way they are written, and ready for questions in SQL."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow.parquet as pq
+
+from features.errors import InputError
+from pipeline.artefacts import Progress
+from pipeline.databases import database_tables, fetch
+from pipeline.discovery.words import plain
+from pipeline.raw_files import RawFile, find_files, open_lines, readable_endings
+from pipeline.readers import RawTable, copy_rows, open_table, table_columns
+from pipeline.source_configuration import OWN_TABLES, Table
+from pipeline.sql import connect, file_literal, identifier
+
+MOST_ROWS = 2_000_000
+"""Rows of a table that are looked at."""
+_DELIMITERS = (",", ";", "\t", "|")
+_LOOKED_AT_BYTES = 64 << 20
+_UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """A table as the settings would name it: ``settings`` say how to read it, ``columns`` what it holds."""
+
+    name: str
+    settings: Table
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    """DuckDB's; all text but for Parquet."""
+    rows: int
+    cut: bool = False
+    """Whether it has more rows than were looked at."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def relation(self) -> str:
+        """The table as SQL, as the queries of the settings name it."""
+        return identifier(in_settings(self.name))
+
+
+def in_settings(name: str) -> str:
+    """Name a table as ``ingest.tables`` may: some names are the settings' own."""
+    return f"{name}_table" if name in OWN_TABLES else name
+
+
+@dataclass
+class Tables:
+    """All tables that were found, in one DuckDB connection, and the files that were not read, each with the reason."""
+
+    connection: duckdb.DuckDBPyConnection
+    found: dict[str, FoundTable] = field(default_factory=dict)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+
+    def ask(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+        """Put a query to the tables."""
+        rows: list[tuple[object, ...]] = self.connection.execute(query, list(parameters)).fetchall()
+        return rows
+
+
+@contextmanager
+def opened(folder: Path, database: str | None, leave_out: Sequence[str], progress: Progress) -> Iterator[Tables]:
+    """Open all tables of a folder, and of a database where one is named.
+
+    Raises InputError where there is nothing to read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"the folder {folder} is not there; name the one that holds your exports")
+    with TemporaryDirectory(prefix="leadcast-") as temporary:
+        scratch = Path(temporary)
+        with connect("2GB", scratch / "spill") as connection:
+            tables = Tables(connection)
+            wanted = _tables_of_files(folder, tables.unread)
+            if database:
+                wanted |= {name: Table(database=database, query=f"SELECT * FROM {quoted}")
+                           for name, quoted in database_tables(database, folder)}  # fmt: skip
+            for name, settings in wanted.items():
+                if name in leave_out or settings.path in leave_out:
+                    continue
+                try:
+                    tables.found[name] = _open(connection, name, settings, folder, scratch / name)
+                except InputError as error:
+                    tables.unread.append((settings.path or name, str(error)))
+                else:
+                    progress(f"{name}: {tables.found[name].rows:,} rows, {len(tables.found[name].columns)} columns")
+            if not tables.found:
+                reasons = "".join(f"\n  {name}: {reason}" for name, reason in tables.unread)
+                raise InputError(
+                    f"no table in {folder} that can be read; put CSV, JSON lines or Parquet there{reasons}"
+                )
+            yield tables
+
+
+def _tables_of_files(folder: Path, unread: list[tuple[str, str]]) -> dict[str, Table]:
+    """Find the files, and join those that are parts of one table: equal columns, names that differ in digits."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or any(part.startswith((".", "_")) for part in Path(name).parts):
+            continue
+        if not readable_endings(name):
+            unread.append((name, "not a CSV, JSON lines or Parquet file"))
+            continue
+        try:
+            settings = _dialect(find_files(name, name, folder)[0])
+            columns = table_columns(name, settings, folder)
+        except InputError as error:
+            unread.append((name, str(error)))
+            continue
+        groups.setdefault((re.sub(r"\d+", "*", name), columns), []).append(name)
+    tables: dict[str, Table] = {}
+    for (pattern, _), names in groups.items():
+        glob = re.sub(r"(\*[-_.]?)+\*", "*", pattern) if len(names) > 1 else names[0]
+        settings = _dialect(find_files(glob, names[0], folder)[0]).model_copy(update={"path": glob})
+        tables[_table_name(glob, tables)] = settings
+    return tables
+
+
+def _table_name(path: str, taken: dict[str, Table]) -> str:
+    """Name a table after its file: letters, digits and underscores, distinct."""
+    stem = Path(path).name.split(".")[0].replace("*", "")
+    name = plain(stem).replace(" ", "_") or "table"
+    count = sum(other == name or re.fullmatch(rf"{name}_\d+", other) is not None for other in taken)
+    return f"{name}_{count + 1}" if count else name
+
+
+def _dialect(file: RawFile) -> Table:
+    """Tell how a file is written: its letters and, of a CSV, what separates the columns."""
+    settings = Table(path=file.name)
+    if file.format == "parquet":
+        return settings
+    encoding = _encoding(file)
+    if file.format == "delimited":
+        delimiter = _delimiter(file, encoding)
+        return Table(path=file.name, encoding=encoding, delimiter=delimiter)
+    return Table(path=file.name, encoding=encoding)
+
+
+def _encoding(file: RawFile) -> str | None:
+    """UTF-8, or UTF-16 that says so, needs no word; other files are taken for what Western Windows programs write."""
+    with open_lines(file) as lines:
+        head = lines.read_bytes(_LOOKED_AT_BYTES)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return None
+    if b"\x00" in head[:1000]:
+        return "utf-16-le" if head[1:2] == b"\x00" else "utf-16-be"
+    try:
+        # What is cut in the middle of a letter is no mistake.
+        head.decode("utf-8") if len(head) < _LOOKED_AT_BYTES else head[: head.rfind(b"\n") + 1].decode("utf-8")
+    except UnicodeDecodeError:
+        return "iso8859-1" if _UNDEFINED_IN_CP1252.search(head) else "cp1252"
+    return None
+
+
+def _delimiter(file: RawFile, encoding: str | None) -> str:
+    """Take what cuts the first lines into equally many columns, and into the most."""
+    with open_lines(file, encoding) as lines:
+        block = [lines.read_line().decode("utf-8", "replace") for _ in range(50)]
+    sample = [line.removeprefix("\ufeff").removesuffix("\r") for line in block if line.strip()]
+    best, most = ",", (0.0, 0)
+    for delimiter in _DELIMITERS:
+        widths = [len(row) for row in csv.reader(sample, delimiter=delimiter)]
+        agreeing = sum(width == widths[0] for width in widths) / len(widths) if widths else 0
+        if widths and widths[0] > 1 and (round(agreeing, 1), widths[0]) > most:
+            best, most = delimiter, (round(agreeing, 1), widths[0])
+    return best
+
+
+def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, folder: Path, scratch: Path) -> FoundTable:
+    """Copy the rows of a table that can be read, as text or in Parquet's own types, and make a view of its columns."""
+    scratch.mkdir()
+    if settings.path is None:
+        raw = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
+    else:
+        raw = open_table(name, settings, table_columns(name, settings, folder), folder)
+    files = []
+    rows = 0
+    for number, file in enumerate(raw.files):
+        target = scratch / f"{number}.parquet"
+        copy_rows(connection, raw, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {MOST_ROWS}", target)
+        files.append(file_literal(target))
+        rows += pq.read_metadata(target).num_rows
+        if rows >= MOST_ROWS:
+            break
+    return _view(connection, name, settings, raw, files)
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, name: str, settings: Table, raw: RawTable, files: Sequence[str]
+) -> FoundTable:
+    relation = f"read_parquet([{', '.join(files)}])"
+    columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(raw.wanted))
+    view = identifier(in_settings(name))
+    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
+    described = connection.execute(f"DESCRIBE {view}").fetchall()
+    ((total, unreadable),) = connection.execute(f"SELECT count(*), count(reason) FROM {relation}").fetchall()
+    notes = (f"{unreadable:,} rows can't be read",) if unreadable else ()
+    return FoundTable(
+        name=name,
+        settings=settings,
+        columns=tuple(row[0] for row in described),
+        types=tuple(row[1] for row in described),
+        rows=total - unreadable,
+        cut=total >= MOST_ROWS,
+        notes=notes,
+    )

@@ -1,0 +1,172 @@
+"""The words by which columns, tables and event types are recognised: English, and what CRMs of other tongues say.
+
+Names are compared as plain words: ``CreatedAt``, ``created_at`` and ``Created at`` are all ``created at``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+
+def plain(name: str) -> str:
+    """Write a name as lower-case words.
+
+    >>> plain("case:ConceptName"), plain("créé_le"), plain("UTMSource"), plain("HSLeadID2")
+    ('case concept name', 'cree le', 'utm source', 'hs lead id2')
+    """
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", letters)
+    return " ".join(re.findall(r"[a-z0-9]+", parted.lower()))
+
+
+def rank(name: str, table: Mapping[str, int]) -> int:
+    """Give the rank of the first pattern that is found among the words of a name; 0 where none is."""
+    words = plain(name)
+    return next((rank for pattern, rank in table.items() if re.search(rf"\b(?:{pattern})\b", words)), 0)
+
+
+def has(name: str, pattern: str) -> bool:
+    """Tell whether one of the words, or sequences of words, of ``pattern`` (a regular expression) is in a name."""
+    return re.search(rf"\b(?:{pattern})\b", plain(name)) is not None
+
+
+def singular(name: str) -> str:
+    """Give a table's name in the singular, well enough for English.
+
+    >>> [singular(name) for name in ("leads", "activities", "touches", "sf_opportunities_2026", "address")]
+    ['lead', 'activity', 'touch', 'sf opportunity', 'address']
+    """
+    words = re.sub(r"( \d+)+$", "", plain(name))
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss"), ("s", "")):
+        if words.endswith(ending):
+            return words.removesuffix(ending) + instead
+    return words
+
+
+def longest_first(names: Iterable[str]) -> list[str]:
+    """Sort names by length, the longest first, so that a special one is tried before a general one."""
+    return sorted(names, key=lambda name: (-len(name), name))
+
+
+LEAD = {
+    "lead": 100,
+    "prospect|interessent": 90,
+    "applicant|application|antrag|demande": 80,
+    "case": 75,
+    "contact|kontakt": 60,
+    "cart|basket|panier|warenkorb": 50,
+    "customer|client|kunde|cliente|klant": 45,
+    "visitor|user pseudo|user|person|member|subscriber|patient|student": 40,
+    "deal|opportunity": 35,
+    "account|company|organi[sz]ation|entreprise|firma": 30,
+    "entity|object|record|who|subject": 25,
+    "cookie|session|device": 15,
+}
+"""What a lead may be called, the likeliest first."""
+
+IDENTIFIER = r"id|ids|key|uuid|guid|identifier|nr|no|number|numero|nummer|code|ref|reference"
+_NO_IDS = r"paid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said"
+
+
+def is_called_id(name: str) -> bool:
+    """Tell whether a name says that it is an identifier.
+
+    >>> [is_called_id(name) for name in ("visitorid", "Lead Number", "case:concept:name", "Paid", "Lead Source")]
+    [True, True, True, False, False]
+    """
+    words = plain(name)
+    last = words.split()[-1] if words else ""
+    if re.fullmatch(_NO_IDS, last):
+        return False
+    ends = re.fullmatch(rf"{IDENTIFIER}|\w+(?:id|uuid|guid|key)", last) is not None
+    return ends or words == "case concept name" or any(re.fullmatch(rf"(?:.* )?(?:{word})", words) for word in LEAD)
+
+
+OCCURRED = {
+    "occurred|happened|event (?:time|timestamp|date|at)|time timestamp|occurrence": 100,
+    "timestamp|ts|datetime|date time|date heure": 90,
+    "(?:activity|session|touch|touched|visit|hit|call|order|action|start|started|sent) ?(?:time|date|at|on)?": 75,
+    "when|time|at|quand": 70,
+    "date|day|datum|fecha|jour|heure|zeit": 65,
+    "created|create|cree|creation|erstellt|added": 60,
+}
+CREATED = {
+    "created|create|creation|cree|creee|erstellt|creado|aangemaakt": 100,
+    "registered|registration|signup|signed up|inscription|subscribed": 80,
+    "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
+    "date|timestamp|time|day|datum|fecha": 40,
+}
+KNOWN = (
+    r"(?:received|ingested|loaded|synced|inserted|recorded|known|processed|extracted|delivered) ?(?:at|on|time|date)?"
+)
+EVENT_TYPE = {
+    "event type|event name|activity type|action type|touch type|interaction type|task subtype": 100,
+    "concept name|event|activity|action|evenement|aktivitat|actividad": 90,
+    "type|kind|name": 70,
+    "subject|step|status|stage|etape|statut": 50,
+}
+LIFECYCLE = r"lifecycle|lifecycle transition|transition"
+CHANNEL = r"channel|canal|kanal|channel grouping"
+TRAFFIC = {
+    "traffic_source": r"utm source|traffic source(?: source)?|session source|ga source|source name",
+    "traffic_medium": r"utm medium|medium|traffic medium|traffic source medium|session medium",
+    "referrer": r"referr?er|page referr?er|http referr?er",
+}
+CLICK_ID = r"gclid|gbraid|wbraid|msclkid|fbclid|ttclid|li fat id"
+CAMPAIGN = r"utm campaign|campaign|campagne|kampagne|campana|campaign name"
+VALUE = {
+    "amount|montant|betrag|importe|bedrag": 100,
+    "cart value|deal value|order value|value|valeur|wert": 95,
+    "revenue|price|total|prix|preis|turnover": 80,
+}
+CURRENCY = r"currency|currency iso code|devise|wahrung|moneda|valuta"
+QUANTITY = r"quantity|count|events|hits|qty|nombre|anzahl"
+ACCOUNT = r"account|company|organi[sz]ation|entreprise|firma"
+TIME_ZONE = r"time zone|timezone|tz|fuseau"
+STAGE = r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state"
+KIND = r"entity|entity type|object|object type|record type|subject type|who type"
+
+WON = {
+    "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano": 100,
+    "purchase|purchased|bought|order placed|order paid|order completed|checkout completed|transaction|achat|kauf": 95,
+    "activated|contract signed|signed|subscribed|became customer|customer|vente|signe": 90,
+    "converted|conversion|converti|konvertiert": 85,
+    "paid|payment|invoice paid|deposit": 80,
+    "enrolled|granted|issued": 60,
+    "approved|accepted|registered": 50,
+}
+"""What a conversion may be called, the likeliest first."""
+LOST = {
+    "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida": 100,
+    "declined|denied|rejected|refused|refus|abgelehnt": 90,
+    "cancel|cancelled|canceled|annule|storniert": 85,
+    "disqualified|unqualified|junk|dead|not interested|no interest|churned|expired|withdrawn|abandoned": 80,
+}
+MILESTONES = {
+    "accepted by sales": r"sales accepted|accepted by sales|sal|sales qualified|sql|qualified|converted|conversion",
+    "opportunity": r"opportunity|opportunity created|deal created|quote|quote sent|proposal|offer|demo|devis",
+}
+OURS = (
+    r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|assigned|"
+    r"case opened|note|follow up|dial|voicemail|reminder|appel|tache|relance"
+)
+"""What we do, not the lead."""
+THEIRS = (
+    r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended"
+)
+
+OVERWRITTEN = (
+    r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last|latest|notable|"
+    r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|days (?:open|to|since)|"
+    r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
+)
+"""Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
+PERSONAL = (
+    r"e ?mail|mail|phone|telephone|mobile|fax|first name|last name|full name|name|nom|prenom|vorname|nachname|surname|"
+    r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
+    r"message|text|body|subject"
+)
+YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
+NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")

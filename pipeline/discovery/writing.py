@@ -1,0 +1,125 @@
+"""The settings as a file that people read: every line says what it sets and why it is so."""
+
+from __future__ import annotations
+
+import textwrap
+import types
+import typing
+from collections.abc import Mapping
+
+import yaml
+from pydantic import BaseModel
+
+from pipeline.configuration import Parameters
+
+_WIDTH = 118
+_COMMENT_COLUMN = 40
+
+
+def write_settings(content: Mapping[str, object], comments: Mapping[str, str], head: str) -> str:
+    """Write settings as YAML with a comment on each line: the one given for its place (``ingest.sources.web``), or what
+    the setting means.
+    """  # noqa: D205 - one sentence
+    lines = [f"# {line}".rstrip() for line in head.splitlines()]
+    for key, value in content.items():
+        lines += (
+            ["", *_lines(key, value, (key,), comments)]
+            if isinstance(value, dict)
+            else _lines(key, value, (key,), comments)
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _lines(key: str, value: object, place: tuple[str, ...], comments: Mapping[str, str], indent: str = "") -> list[str]:
+    name = f"{indent}{_scalar(key)}:"
+    comment = comments.get(".".join(place)) or _meaning(place)
+    if isinstance(value, Mapping) and value:
+        inner = [
+            line
+            for name_, part in value.items()
+            for line in _lines(str(name_), part, (*place, str(name_)), comments, indent + "  ")
+        ]
+        flow = f"{name} {_flow(value)}"
+        if len(place) > 2 and len(flow) <= 70 and not any(isinstance(part, Mapping | list) for part in value.values()):  # noqa: PLR2004 - sections stay open
+            return _commented(flow, comment)
+        return [*_commented(name, comment), *inner]
+    if isinstance(value, str) and "\n" in value:
+        return [*_commented(f"{name} |-", comment), *(f"{indent}  {line}" for line in value.splitlines())]
+    if isinstance(value, list) and (len(_flow(value)) > 70 or any(isinstance(part, Mapping) for part in value)):  # noqa: PLR2004 - a line
+        return [*_commented(name, comment), *(f"{indent}  - {_flow(part)}" for part in value)]
+    return _commented(f"{name} {_flow(value)}", comment)
+
+
+def _commented(line: str, comment: str | None) -> list[str]:
+    """Write a comment beside its line or, where it is long, above it."""
+    if not comment:
+        return [line]
+    beside = f"{line:<{_COMMENT_COLUMN}} # {comment}"
+    if len(beside) <= _WIDTH:
+        return [beside]
+    indent = line[: len(line) - len(line.lstrip())]
+    return [*(f"{indent}# {part}" for part in textwrap.wrap(comment, _WIDTH - len(indent) - 2)), line]
+
+
+def _flow(value: object) -> str:
+    """Write a value on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_scalar(str(key))}: {_flow(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(part) for part in value) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
+def _meaning(place: tuple[str, ...]) -> str | None:
+    """Give the first sentence of what the configuration classes say about a setting."""
+    models: list[type[BaseModel]] = [Parameters]
+    text: str | None = None
+    for step in place:
+        fields = [
+            field
+            for model in models
+            for name, field in model.model_fields.items()
+            if step in (field.alias or name, name)
+        ]
+        if not fields:
+            continue  # a name that the user gives: of a source, a column, a milestone
+        text = next((field.description for field in fields if field.description), None)
+        inner = [model for field in fields for model in _models_in(field.annotation)]
+        text = text or next((model.__doc__ for model in inner if model.__doc__), None)
+        models = inner
+    if text is None or not any(
+        place[-1] in (f.alias or n, n) for m in _all_models() for n, f in m.model_fields.items()
+    ):
+        return None
+    sentence = " ".join(text.split())
+    for end in (". ", ": ", "; ", ", as in "):
+        if len(sentence) > 90:  # noqa: PLR2004 - a comment beside a line
+            sentence = sentence.split(end)[0]
+    return sentence.rstrip(".")
+
+
+def _all_models() -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = [Parameters]
+    for model in found:
+        found += [
+            other
+            for field in model.model_fields.values()
+            for other in _models_in(field.annotation)
+            if other not in found
+        ]
+    return found
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
+        return [annotation]
+    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]
