@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import socket
 import sqlite3
 import stat
 import sys
@@ -155,6 +156,21 @@ def test_no_more_rows_are_held_than_a_chunk(tmp_path: Path, monkeypatch: pytest.
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
     assert len(_fetch(tmp_path, "sqlite:///crm.sqlite", endless, most_rows=1050)) == 1050
     assert sizes == [100] * 10 + [50]
+
+
+def test_rows_of_postgresql_stay_with_the_server_until_they_are_read(
+    crm: psycopg.Connection[tuple[object, ...]], tmp_path: Path
+) -> None:
+    with crm:
+        query = "SELECT count(*), current_setting('transaction_read_only') FROM pg_cursors"
+        assert _fetch(tmp_path, "$CRM", query) == [(None, "1", "on")]
+
+
+def test_a_server_that_never_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "_TIMEOUT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("CRM", f"postgresql://scott:hunter2@127.0.0.1:{silent.getsockname()[1]}/x")
+        _tells_no_secret(tmp_path, "SELECT 1", "no server answers there within 2 seconds", ("scott", "hunter2"))
 
 
 def test_a_database_that_is_not_there_names_the_nearest_file_and_makes_none(tmp_path: Path) -> None:

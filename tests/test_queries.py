@@ -291,6 +291,15 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     assert json.loads(runs[0]["ingest.json"])["interactions"] == 10_000
 
 
+def test_a_query_runs_in_a_folder_that_is_named_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "raw")
+    monkeypatch.chdir(tmp_path)
+    settings = {"tables": _tables(*CRM), "sources": {"events": _source(JOIN)}}
+    assert ingest.run(_parameters(settings), Path(), lambda _: None).interactions == 3
+
+
 def test_a_source_may_be_read_by_the_query_of_another(tmp_path: Path) -> None:
     _write(tmp_path / "raw", {"log.csv": "lead,day,what\nA,2026-01-01,visit\nA,2026-01-05,visit\nB,2026-01-02\n"})
     first = "SELECT lead, min(day) AS day, 'first visit' AS what FROM log GROUP BY lead"
