@@ -131,7 +131,8 @@ def test_the_page_of_commands_names_every_command_option_and_exit_code() -> None
     for name, command in commands.items():
         assert f"## `leadcast {name}`" in page
         for parameter in command.params:
-            assert all(f"`{option}`" in page for option in parameter.opts)
+            names = parameter.opts if parameter.param_type_name == "option" else [parameter.name.upper()]
+            assert all(re.search(rf"^\| .*`\[?{name}\]?(\.\.\.)?`", page, flags=re.MULTILINE) for name in names), names
     failures: list[type[LeadcastError]] = [LeadcastError, *LeadcastError.__subclasses__()]
     codes = {"0", "2", "130"} | {str(failure.exit_code) for failure in failures}
     rows = re.findall(r"^\| (\d+) \| (.+) \| (.+) \|$", page.partition("## Exit codes")[2], flags=re.MULTILINE)
@@ -149,8 +150,8 @@ def test_what_may_be_written_is_said_in_plain_words() -> None:
         Annotated[float, Field(ge=0, le=1)]: "number from 0 to 1",
         Literal["lead", "us"]: "one of `lead`, `us`",
     }
-    for annotation, words in expected.items():
-        assert in_words(annotation, lambda model: model.__name__) == words
+    for annotation, said in expected.items():
+        assert in_words(annotation, lambda model: model.__name__) == said
     assert in_words(Column, lambda model: model.__name__) == "column"
     with pytest.raises(TypeError, match="there are no words for"):
         in_words(complex, lambda model: model.__name__)

@@ -18,7 +18,7 @@ from pipeline.documentation.words import as_written, in_words
 _INTRODUCTION = """\
 # Commands
 
-Every command is called in the project's folder, with the environment active (`. .venv/bin/activate`), and reads
+Every command is called in the project's folder, with the environment active (`. .venv/bin/activate`); most read
 [params.yaml](parameters.md). It tells on the standard error stream what it does, and ends with an
 [exit code](#exit-codes) that a scheduler can act on. `leadcast COMMAND --help` says the same as this page.
 """
@@ -94,8 +94,8 @@ def _settings_and_data(stage: dict[str, Any]) -> str:
 
 
 def _usage(argument: Any) -> str:  # noqa: ANN401 - typer's classes are its own
-    name = (argument.metavar or argument.name).upper()
-    return name if argument.required else f"[{name}]"
+    name = argument.name.upper()
+    return (name if argument.required else f"[{name}]") + ("..." if argument.nargs == -1 else "")
 
 
 def _option(parameter: Any) -> list[str]:  # noqa: ANN401 - typer's classes are its own

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.documentation.channels import channels_page
 from pipeline.documentation.commands import commands_page
 from pipeline.documentation.settings import settings_page
 
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/channels.md": channels_page,
     "docs/commands.md": commands_page,
     "docs/parameters.md": settings_page,
 }
