@@ -60,7 +60,8 @@ def _print_log(console: Console, results: Results) -> None:
             table.add_row(f"  {part.reason}", f"{part.rows:,}")
         console.print(table)
     warnings = results.warnings()
-    console.print(f"  {len(results.validated['expectations'])} expectations, {len(warnings)} warnings")
+    told = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
+    console.print(f"  {len(results.validated['expectations'])} expectations, {told}")
     for warning in warnings:
         console.print(textwrap.fill(warning, _WIDTH, initial_indent="    ", subsequent_indent="      "))
     console.print()
