@@ -10,6 +10,7 @@ import duckdb
 
 from features.errors import InputError
 from pipeline.mapped_table import LINE_BITS
+from pipeline.raw_files import NOT_UTF_8
 from pipeline.sql import file_literal, literal
 
 DUPLICATE = "duplicate"
@@ -74,6 +75,7 @@ def too_many_broken(
     broken = [part for parts in tables for part in parts if part.reason not in EXPECTED]
     lines = [
         f"  {part.table}: {part.reason}: {part.rows:,} rows, the first in {part.first_file}, line {part.first_line}"
+        + ("; set encoding, as in encoding: cp1252" if part.reason == NOT_UTF_8 else "")
         for part in broken
     ]
     return InputError(

@@ -37,6 +37,13 @@ _PARQUET = "(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 122880)"
 _WIDE_TYPES = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "VARCHAR"}
 """Parquet would round these."""
 
+_CLOCK = frozenset({
+    "current_date", "current_localtime", "current_localtimestamp", "current_time", "current_timestamp",
+    "get_current_time", "get_current_timestamp", "localtime", "localtimestamp", "now", "today", "transaction_timestamp",
+    "uuidv7",
+})  # fmt: skip
+"""What no two runs give alike. Random numbers are: they have a seed."""
+
 
 @dataclass
 class Origins:
@@ -196,6 +203,12 @@ def tables_read(label: str, query: str, known: Collection[str]) -> list[str]:
     tree = json.loads(serialised)
     if tree.get("error", True):
         raise InputError(f"{label}: the query can't be understood: {tree.get('error_message')}; mend the query")
+    moments = sorted(set(_clock_in(tree["statements"])))
+    if moments:
+        raise InputError(
+            f"{label}: the query asks the clock ({', '.join(moments)}), so no two runs would agree; "
+            "write the time out, as in TIMESTAMP '2026-01-31 00:00:00'"
+        )
     folded: dict[str, list[str]] = {}
     for name in known:
         folded.setdefault(name.casefold(), []).append(name)
@@ -226,6 +239,19 @@ def _names_in(tree: Any, own: frozenset[str]) -> Iterator[str]:  # noqa: ANN401 
         for key, branch in tree.items():
             if key != "cte_map":
                 yield from _names_in(branch, own)
+
+
+def _clock_in(tree: Any) -> Iterator[str]:  # noqa: ANN401 - DuckDB's tree of a statement
+    """List the ways in which a statement asks for the time."""
+    if isinstance(tree, list):
+        for branch in tree:
+            yield from _clock_in(branch)
+    elif isinstance(tree, dict):
+        name = tree.get("function_name") or next(iter(tree.get("column_names", [])), "")
+        if name.casefold() in _CLOCK or (name.casefold() == "age" and len(tree.get("arguments", [])) == 1):
+            yield name
+        for branch in tree.values():
+            yield from _clock_in(branch)
 
 
 def _in_order(inputs: Mapping[str, list[str]], label: Callable[[str], str]) -> list[str]:

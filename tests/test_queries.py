@@ -156,6 +156,12 @@ def test_equal_rows_of_a_query_stay_and_its_order_is_settled(tmp_path: Path) -> 
         ("INSTALL httpfs", "must be one SELECT"),
         ("SET threads = 4", "must be one SELECT"),
         ("WITH gone AS (DELETE FROM contacts RETURNING *) SELECT * FROM gone", "can't be answered"),
+        ("SELECT now() AS a", r"asks the clock \(now\)"),
+        (
+            "SELECT * FROM contacts WHERE Today() > '2026-01-01' OR current_date > '2026'",
+            r"clock \(current_date, today\)",
+        ),
+        ("SELECT age(TIMESTAMP '2026-01-01') AS a", r"asks the clock \(age\)"),
         (" -- nothing", "must be one SELECT"),
         ("SELEC 1", "Parser Error: syntax error"),
         ("SELECT compny FROM contacts", 'Binder Error: .*"compny" not found'),
@@ -213,6 +219,7 @@ def test_a_column_that_a_query_lacks_is_named_with_the_nearest(tmp_path: Path) -
         ("SELECT (SELECT max(n) FROM c) FROM range(3)", ["c"]),
         ("FROM a PIVOT (sum(x) FOR y IN ('z'))", ["a"]),
         ("VALUES (1)", []),
+        ("SELECT age(x, y), a.now FROM a", ["a"]),
     ],
 )
 def test_the_tables_that_a_query_reads_are_those_it_does_not_define(query: str, expected: list[str]) -> None:
@@ -311,3 +318,17 @@ def test_a_source_may_be_read_by_the_query_of_another(tmp_path: Path) -> None:
     assert summary.sources["log"].set_aside == {"2 columns instead of 3": 1}
     events = duckdb.sql(f"SELECT lead_id, event_type FROM '{tmp_path}/data/interactions.parquet'").fetchall()
     assert events == [("A", "first visit"), ("A", "visit"), ("A", "visit")]
+
+
+def test_letters_that_can_not_be_read_are_set_aside_and_the_remedy_is_named(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    text = "lead,day,what\nA,2026-01-01,café\nB,2026-01-02,5 €\nC,2026-01-03,"
+    (tmp_path / "raw/log.csv").write_bytes(text.encode("cp1252") + b"\x81\n")
+    log = {"path": "log.csv", "columns": EVENTS, "known_at": "as_it_occurred", "actor": "lead"}
+    with pytest.raises(InputError, match=r"log: not UTF-8: 3 rows, .*line 2; set encoding, as in encoding: cp1252"):
+        ingest.run(_parameters({"sources": {"log": log}}), tmp_path, lambda _: None)
+    settings = {"sources": {"log": log | {"encoding": "cp1252"}}, "maximum_broken": 0.5}
+    summary = ingest.run(_parameters(settings), tmp_path, lambda _: None)
+    assert summary.sources["log"].set_aside == {"not cp1252": 1}
+    events = duckdb.sql(f"SELECT lead_id, event_type FROM '{tmp_path}/data/interactions.parquet'").fetchall()
+    assert events == [("A", "café"), ("B", "5 €")]
