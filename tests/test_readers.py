@@ -24,7 +24,7 @@ from pipeline.sql import file_literal
 Rows = list[tuple[object, ...]]
 
 
-def _read(folder: Path, wanted: list[str], path: str, **settings: str) -> Rows:
+def read_rows(folder: Path, wanted: list[str], path: str, **settings: str) -> Rows:
     """Read a table to rows of (line, reason, values ...)."""
     table = open_table("ingest.sources.x", Table.model_validate({"path": path, **settings}), wanted, folder)
     rows: Rows = []
@@ -153,14 +153,14 @@ def test_the_delimiter_is_the_one_that_finds_the_columns(delimiter: str, tmp_pat
     lines = [["lead, ref", "when;at", "what"], ["1", "2", "3"]]
     with (tmp_path / "x.txt").open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream, delimiter=delimiter).writerows(lines)
-    assert _read(tmp_path, ["what", "lead, ref"], "x.txt") == [(2, None, "3", "1")]
+    assert read_rows(tmp_path, ["what", "lead, ref"], "x.txt") == [(2, None, "3", "1")]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.bz2", ".csv.zst"])
 def test_compressed_files_are_read(ending: str, tmp_path: Path) -> None:
     content = b"a,b\n" + b"1,2\n" * 50_000
-    (tmp_path / f"x{ending}").write_bytes(_compress(content, ending))
-    rows = _read(tmp_path, ["b"], f"x{ending}")
+    (tmp_path / f"x{ending}").write_bytes(compress(content, ending))
+    rows = read_rows(tmp_path, ["b"], f"x{ending}")
     assert len(rows) == 50_000
     assert rows[-1] == (50_001, None, "2")
 
@@ -168,13 +168,13 @@ def test_compressed_files_are_read(ending: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".csv.gz", ".csv.bz2", ".csv.zst", ".jsonl.gz"])
 def test_a_compressed_file_cut_short_stops_the_run(ending: str, tmp_path: Path) -> None:
     line = b'{"a": 1, "b": 2}\n' if "json" in ending else b"a,b\n"
-    content = _compress(line + b"".join(line.replace(b"b", b"%d" % n) for n in range(30_000)), ending)
+    content = compress(line + b"".join(line.replace(b"b", b"%d" % n) for n in range(30_000)), ending)
     (tmp_path / f"x{ending}").write_bytes(content[: -len(content) // 3])
     with pytest.raises(InputError, match="ends in the middle"):
-        _read(tmp_path, ["a"], f"x{ending}")
+        read_rows(tmp_path, ["a"], f"x{ending}")
 
 
-def _compress(content: bytes, ending: str) -> bytes:
+def compress(content: bytes, ending: str) -> bytes:
     if ending.endswith("gz"):
         return gzip.compress(content)
     if ending.endswith("bz2"):
@@ -202,22 +202,22 @@ def test_globs_are_read_in_the_order_of_their_paths(tmp_path: Path) -> None:
     for name in ("2026-10.csv", "2026-09.csv", "b[1].csv"):
         (tmp_path / name).write_text(f"a\n{name}\n")
     assert [file.name for file in find_files("x", "2026-*.csv", tmp_path)] == ["2026-09.csv", "2026-10.csv"]
-    assert _read(tmp_path, ["a"], "2026-*.csv") == [(2, None, "2026-09.csv"), (2, None, "2026-10.csv")]
-    assert _read(tmp_path, ["a"], "b[1].csv") == [(2, None, "b[1].csv")]
+    assert read_rows(tmp_path, ["a"], "2026-*.csv") == [(2, None, "2026-09.csv"), (2, None, "2026-10.csv")]
+    assert read_rows(tmp_path, ["a"], "b[1].csv") == [(2, None, "b[1].csv")]
 
 
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text("a\n1\n")
     with pytest.raises(InputError, match=r"no file matches 'event\.csv'.*did you mean 'events\.csv'"):
-        _read(tmp_path, ["a"], "event.csv")
+        read_rows(tmp_path, ["a"], "event.csv")
     with pytest.raises(InputError, match="data_root"):
-        _read(tmp_path / "nowhere", ["a"], "event.csv")
+        read_rows(tmp_path / "nowhere", ["a"], "event.csv")
 
 
 def test_a_file_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "events.xlsx").write_text("a\n1\n")
     with pytest.raises(InputError, match=r"events\.xlsx ends in none of"):
-        _read(tmp_path, ["a"], "events.xlsx")
+        read_rows(tmp_path, ["a"], "events.xlsx")
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "x.parquet"])
@@ -231,14 +231,14 @@ def test_all_missing_columns_are_named_with_the_nearest(name: str, tmp_path: Pat
     with pytest.raises(
         InputError, match=r"'leadid' \(did you mean 'lead_id'\?\), 'chanel' \(did you mean 'channel'\?\)"
     ):
-        _read(tmp_path, ["leadid", "chanel"], name)
+        read_rows(tmp_path, ["leadid", "chanel"], name)
 
 
 def test_files_of_one_table_must_share_their_columns(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a,b\n1,2\n")
     (tmp_path / "2.csv").write_text("b,a,c\n1,2,3\n")
     with pytest.raises(InputError, match=r"2\.csv and 1\.csv differ in the columns 'c'"):
-        _read(tmp_path, ["a"], "*.csv")
+        read_rows(tmp_path, ["a"], "*.csv")
 
 
 def test_json_values_are_taken_from_keys_and_nested_keys(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_json_values_are_taken_from_keys_and_nested_keys(tmp_path: Path) -> None
         '{"x": {"y": true}}',
     ]
     (tmp_path / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    assert _read(tmp_path, ["id", "user.a/b~c", "x.y"], "x.jsonl") == [
+    assert read_rows(tmp_path, ["id", "user.a/b~c", "x.y"], "x.jsonl") == [
         (1, None, "7", "ü", None),
         (2, None, 'say "hi"', None, "1.5"),
         (4, json_lines.NOT_AN_OBJECT, None, None, None),
@@ -271,12 +271,12 @@ def test_json_values_are_taken_from_keys_and_nested_keys(tmp_path: Path) -> None
 def test_json_that_is_no_lines_of_objects_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        _read(tmp_path, ["a"], "x.json")
+        read_rows(tmp_path, ["a"], "x.json")
 
 
 def test_a_json_line_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b'{"a": 1}\n{"a": "\xff"}\n')
-    assert _read(tmp_path, ["a"], "x.jsonl") == [(1, None, "1"), (2, raw_files.NOT_UTF_8, None)]
+    assert read_rows(tmp_path, ["a"], "x.jsonl") == [(1, None, "1"), (2, raw_files.NOT_UTF_8, None)]
 
 
 def test_parquet_keeps_its_types_and_counts_rows_from_one(tmp_path: Path) -> None:
@@ -284,14 +284,14 @@ def test_parquet_keeps_its_types_and_counts_rows_from_one(tmp_path: Path) -> Non
         "COPY (SELECT * FROM (VALUES (1.5, DATE '2026-01-02'), (2.5, NULL)) t(v, \"the day\")) "
         f"TO '{tmp_path}/x.parquet'"
     )
-    rows = _read(tmp_path, ["the day", "v"], "x.parquet")
+    rows = read_rows(tmp_path, ["the day", "v"], "x.parquet")
     assert [(row[0], str(row[2]), float(str(row[3]))) for row in rows] == [(1, "2026-01-02", 1.5), (2, "None", 2.5)]
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing of the kind")
     with pytest.raises(InputError, match=r"x\.parquet can't be read"):
-        _read(tmp_path, ["a"], "x.parquet")
+        read_rows(tmp_path, ["a"], "x.parquet")
 
 
 def test_damage_in_the_middle_of_compressed_data_is_refused(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_damage_in_the_middle_of_compressed_data_is_refused(tmp_path: Path) -> N
     content[len(content) // 2 : len(content) // 2 + 40] = b"\x00" * 40
     (tmp_path / "x.csv.gz").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.csv\.gz (is damaged|ends in the middle)"):
-        _read(tmp_path, ["a"], "x.csv.gz")
+        read_rows(tmp_path, ["a"], "x.csv.gz")
 
 
 def test_reading_stops_at_the_end(tmp_path: Path) -> None:
@@ -309,93 +309,3 @@ def test_reading_stops_at_the_end(tmp_path: Path) -> None:
         block = lines.read()
         assert block == raw_files.Block(2, b"1\n", last=True)
         assert lines.read() is None
-
-
-TEXTS = 'lead,what,cost\n1,"Café; 5 €",2\n\n2,déjà,3\n'
-
-
-@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.bz2", ".csv.zst"])
-@pytest.mark.parametrize(
-    ("written", "stated"),
-    [
-        ("utf-8", None),
-        ("utf-8-sig", None),
-        ("utf-8-sig", "utf-8"),
-        ("utf-16", None),
-        ("utf-16", "utf-16"),
-        ("utf-16-le", "utf-16-le"),
-        ("utf-16-be", "UTF-16BE"),
-        ("utf-32", "utf-32"),
-        ("cp1252", "windows-1252"),
-        ("iso8859-15", "latin9"),
-    ],
-)
-@pytest.mark.parametrize("block", [3, 4 << 20])
-def test_every_encoding_gives_the_same_rows(
-    ending: str, written: str, stated: str | None, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(raw_files, "_BLOCK_BYTES", block)
-    (tmp_path / f"x{ending}").write_bytes(_compress(TEXTS.encode(written), ending))
-    settings = {} if stated is None else {"encoding": stated}
-    rows = _read(tmp_path, ["lead", "what", "cost"], f"x{ending}", **settings)
-    assert rows == [(2, None, "1", "Café; 5 €", "2"), (4, None, "2", "déjà", "3")]
-
-
-def test_utf_16_of_either_order_tells_its_order_by_its_mark(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_bytes(b"\xfe\xff" + "a\né\n".encode("utf-16-be"))
-    assert _read(tmp_path, ["a"], "x.csv") == [(2, None, "é")]
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7])
-def test_letters_cut_anywhere_are_read_whole(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_files, "_BLOCK_BYTES", size)
-    lines = LineReader("x.csv", io.BytesIO("a\n😀é\n".encode("utf-16")))
-    assert [lines.read_line(), lines.read_line(), lines.read_line()] == [b"a", "😀é".encode(), b""]
-
-
-def test_a_byte_that_is_no_letter_costs_its_row_alone(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_bytes(b"a,b\n1,\x81\n2,\x80\n3,\xe9\n")
-    assert _read(tmp_path, ["a", "b"], "x.csv", encoding="cp1252") == [
-        (2, "not cp1252", None, None),
-        (3, None, "2", "€"),
-        (4, None, "3", "é"),
-    ]
-
-
-def test_two_bytes_that_are_no_letters_never_make_one_together(tmp_path: Path) -> None:
-    # Undefined in ISO 8859-8, and as UTF-8 they would be an inverted exclamation mark.
-    (tmp_path / "x.csv").write_bytes(b"a,b\n1,\xc2\xa1\n2,3\n")
-    assert _read(tmp_path, ["a", "b"], "x.csv", encoding="iso8859-8") == [
-        (2, "not iso8859-8", None, None),
-        (3, None, "2", "3"),
-    ]
-
-
-@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
-def test_broken_utf_16_stops_the_run(name: str, tmp_path: Path) -> None:
-    text = '{"a": 1}\n' if "json" in name else "a\n1\n"
-    (tmp_path / name).write_bytes((text * 3).encode("utf-16") + b"\x00\xd8" + text.encode("utf-16-le"))
-    with pytest.raises(InputError, match=rf"{name} is not utf-16"):
-        _read(tmp_path, ["a"], name)
-
-
-def test_objects_are_read_in_any_encoding(tmp_path: Path) -> None:
-    content = '{"ort": "Köln"}\n{"ort": "5 €"}\n'
-    (tmp_path / "1.jsonl").write_bytes(content.encode("cp1252") + b'{"ort": "\x81"}\n')
-    (tmp_path / "2.jsonl.gz").write_bytes(gzip.compress(content.encode("utf-16")))
-    (tmp_path / "3.jsonl").write_bytes(content.encode("utf-8-sig"))
-    sound = [(1, None, "Köln"), (2, None, "5 €")]
-    assert _read(tmp_path, ["ort"], "1.jsonl", encoding="cp1252") == [*sound, (3, "not cp1252", None)]
-    assert _read(tmp_path, ["ort"], "2.jsonl.gz") == sound
-    assert _read(tmp_path, ["ort"], "3.jsonl") == sound
-    (tmp_path / "4.jsonl").write_bytes('{"ort": "Köln"}\n'.encode("cp1252"))
-    with pytest.raises(InputError, match=r"4\.jsonl is not UTF-8; set encoding"):
-        _read(tmp_path, ["ort"], "4.jsonl")
-
-
-@given(st.text(max_size=30), st.sampled_from(["utf-16", "utf-16-be", "utf-32", "gb18030", "utf-7"]), st.integers(1, 9))
-def test_what_was_encoded_comes_out_as_utf_8(text: str, encoding: str, size: int) -> None:
-    transcoder = raw_files.Transcoder("x", encoding)
-    content = f"a{text}".encode(encoding)
-    chunks = [content[start : start + size] for start in range(0, len(content), size)]
-    assert b"".join(map(transcoder.feed, [*chunks, b""])).decode() == f"a{text}"
