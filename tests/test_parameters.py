@@ -70,7 +70,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("ingest.sources.web.columns.lead_id", {"const": "x"}, "lead_id.const: unknown key; did you mean 'constant'?"),
         ("ingest.sources.web.time_zone", "Europe/Amsterdm", "did you mean 'Europe/Amsterdam'?"),
         ("ingest.sources", {}, "ingest.sources: dictionary should have at least 1 item"),
-        ("ingest.sources", {"leads": GOOD["ingest"]["sources"]["web"]}, "['leads'] can't name a source"),
+        ("ingest.sources", {"leads": GOOD["ingest"]["sources"]["web"]}, "['leads'] can't name a table"),
         ("ingest.sources", {"../x": GOOD["ingest"]["sources"]["web"]}, "use letters, digits, _ and -"),
         ("ingest.leads.attributes", {"Land": "category", "land": "category"}, "differ only in case; keep one"),
         ("ingest.leads.attributes", {"account_id": "category"}, "can't be attributes; map them under columns"),

@@ -1,0 +1,95 @@
+"""What is odd in the raw files is said, with what to do; what is not is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raw_logs import LEADS, parameters_of, run_ingest, source_of, write_raw
+
+from pipeline import ingest
+
+HOURLY = "".join(f"A,2026-01-01T{n:02}:10:00,visit\n" for n in range(10))
+HEAD = "lead,at,what\n"
+
+
+def warnings_of(root: Path, log: str, source: dict[str, Any] | None = None, **settings: Any) -> list[str]:  # noqa: ANN401
+    write_raw(root, log_csv=HEAD + log)
+    return run_ingest(root, {"log": source or source_of()}, **settings).warnings
+
+
+def test_a_sound_log_has_no_warnings(tmp_path: Path) -> None:
+    write_raw(tmp_path, leads_csv="lead,created\nA,2026-01-01\n")
+    assert warnings_of(tmp_path, HOURLY, leads=LEADS) == []
+
+
+def test_warnings_are_written_and_told(tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv=HEAD + "A,2026-01-01,visit\n")
+    told: list[str] = []
+    summary = ingest.run(parameters_of({"log": source_of()}), tmp_path, told.append)
+    (warning,) = summary.warnings
+    assert f"warning: {warning}" in told
+    assert summary.as_json()["warnings"] == [warning]
+
+
+def test_a_source_without_rows(tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv=HEAD + HOURLY, other_csv=HEAD)
+    warnings = run_ingest(tmp_path, {"log": source_of(), "other": source_of("other.csv")}).warnings
+    assert [warning[:30] for warning in warnings] == ["other: its files hold no rows;"]
+
+
+@pytest.mark.parametrize(("more", "expected"), [(2, False), (3, True)])
+def test_duplicates_above_a_fifth(more: int, expected: bool, tmp_path: Path) -> None:
+    warnings = warnings_of(tmp_path, HOURLY + "A,2026-01-01T00:10:00,visit\n" * more)
+    assert any(f"{more} of {10 + more} rows" in warning and "duplicates" in warning for warning in warnings) is expected
+
+
+@pytest.mark.parametrize(("more", "expected"), [(2, False), (3, True)])
+def test_unknown_leads_above_a_fifth(more: int, expected: bool, tmp_path: Path) -> None:
+    write_raw(tmp_path, leads_csv="lead,created\nA,2026-01-01\n")
+    strangers = "".join(f"ghost{n},2026-01-01T00:10:00,visit\n" for n in range(more))
+    warnings = warnings_of(tmp_path, HOURLY + strangers, leads=LEADS)
+    assert any("that the table of leads does not hold" in warning for warning in warnings) is expected
+    assert "ghost" not in " ".join(warnings)
+
+
+@pytest.mark.parametrize(
+    ("known_at", "expected"),
+    [("as_it_occurred", True), ({"delay": "6h"}, True), ({"delay": "1d"}, False), ({"column": "at"}, False)],
+)
+def test_days_without_an_hour_that_count_as_known_at_once(known_at: object, expected: bool, tmp_path: Path) -> None:
+    days = "".join(f"A,2026-01-{n:02},visit\n" for n in range(1, 10))
+    source = source_of(known_at=known_at, time_zone="America/New_York")
+    assert any("its times have no hour" in warning for warning in warnings_of(tmp_path, days, source)) is expected
+    assert not any("no hour" in warning for warning in warnings_of(tmp_path, days + HOURLY, source))
+
+
+def test_actors_of_types_that_never_occur(tmp_path: Path) -> None:
+    source = source_of(actor={"default": "system", "lead": ["vist", "vis*"], "us": ["W_*"]})
+    assert warnings_of(tmp_path, HOURLY, source) == [
+        "log: actor.lead lists 'vist', which never occurs; did you mean 'visit'?",
+        "log: actor.us lists 'W_*', which never occurs; known are: visit",
+    ]
+
+
+def test_an_attribute_that_is_no_number_in_most_rows(tmp_path: Path) -> None:
+    write_raw(tmp_path, leads_csv="lead,created,size,age\nA,2026-01-01,big,1\nB,2026-01-01,small,x\nC,2026-01-01,3,4\n")
+    (warning,) = warnings_of(tmp_path, HOURLY, leads=LEADS | {"attributes": {"size": "number", "age": "number"}})
+    assert warning.startswith("leads: 2 of 3 values of 'size' are no numbers")
+
+
+def test_leads_created_in_another_age_or_all_at_once(tmp_path: Path) -> None:
+    rows = "".join(f"L{n},2025-06-01T12:00:00.{n},x\n" for n in range(12))
+    rows += "".join(f"M{n},198{n}-01-01,x\n" for n in range(8))
+    write_raw(tmp_path, leads_csv="lead,created,x\nA,2026-01-01,x\n" + rows)
+    old, import_, *rest = warnings_of(tmp_path, HOURLY, leads=LEADS)
+    assert old.startswith("leads: 8 were created before 1990")
+    assert import_.startswith("leads: 12 of 21 rows (57%) were created in the same second")
+    assert not rest
+
+
+def test_events_before_the_creation_of_their_lead(tmp_path: Path) -> None:
+    write_raw(tmp_path, leads_csv="lead,created\nA,2026-01-01T05:00:00\n")
+    (warning,) = warnings_of(tmp_path, HOURLY, leads=LEADS)
+    assert warning.startswith("events before the creation of their lead: 5 of log;")
