@@ -40,6 +40,7 @@ STAGES = {
 }
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
 """Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
+_TABLE_WIDTH = 160
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
 
@@ -289,10 +290,11 @@ def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for position, header in enumerate(headers):
-        table.add_column(header, justify="right" if 0 < position < len(headers) - 1 else "left")
+        table.add_column(header, justify="right" if 0 < position < len(headers) - 1 else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    _console.print(table)
+    # As wide as it is: a terminal folds a line that is too long, and a file takes it.
+    Console(stderr=True, highlight=False, width=_TABLE_WIDTH).print(table)
 
 
 @app.command(

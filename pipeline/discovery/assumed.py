@@ -108,7 +108,8 @@ def assumed_outcomes(
     days = horizon // DAY
     query = (
         f"SELECT {identifier(lead.key)} AS {LINKED},\n"
-        f"  {at}\n    + CASE WHEN {result} IN ({yes}) THEN INTERVAL 1 DAY ELSE INTERVAL {days} DAY END AS occurred_at,\n"
+        f"  {at}\n    + CASE WHEN {result} IN ({yes}) THEN INTERVAL 1 DAY "
+        f"ELSE INTERVAL {days} DAY END AS occurred_at,\n"
         f"  CASE WHEN {result} IN ({yes}) THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
         f"FROM {relation}\n"
         f"WHERE {result} IN ({yes}, {no}) AND occurred_at <= TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"

@@ -22,6 +22,8 @@ from pipeline.snapshots import observe, read_history
 _AGES = tuple(hours * HOUR for hours in (1, 6, 24, 48, 72, 120, 168, 336, 720))
 _LONG_LOG = 182 * DAY
 _MOST_LOOKS = 3_000_000
+_SHORT = 6
+"""Horizons that a log must hold not to be short: the gap takes one, the horizon after the test part another."""
 _SHORT_LOG_SPLIT = {"early_stopping": 0.1, "calibration": 0.15, "test": 0.3}
 
 
@@ -77,7 +79,8 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
     if span >= _LONG_LOG and median > 1 and not assumed:
         policies.insert(0, {"calendar": "monday" if open_days / 7 < _MOST_LOOKS else "monthly"})
     wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), LADDER[-1])
-    chosen, split, rows = _trainable(content, root, policies, wanted, fixed=horizon is not None)
+    short = span < _SHORT * wanted
+    chosen, split, rows = _trainable(content, root, policies, wanted, short=short, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
     longest = span if "calendar" in policies[0] else ages[-1]
     windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < longest] or [HOUR]
@@ -86,7 +89,7 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
         policies=policies,
         split=split,
         windows=windows,
-        half_life=14 * DAY if "calendar" in policies[0] else max(HOUR, (ages[-1] / 3) // HOUR * HOUR),
+        half_life=14 * DAY if "calendar" in policies[0] else _third(ages[-1]),
         median_days=median,
         late_days=late,
         base_rate=row.conversions / row.mature if row.mature else 0.0,
@@ -97,11 +100,17 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
 
 
 def _trainable(
-    content: Mapping[str, Any], root: Path, policies: list[dict[str, Any]], wanted: timedelta, *, fixed: bool
+    content: Mapping[str, Any],
+    root: Path,
+    policies: list[dict[str, Any]],
+    wanted: timedelta,
+    *,
+    short: bool,
+    fixed: bool,
 ) -> tuple[timedelta, dict[str, float], list[Maturity]]:
     """Take the horizon that is wanted or the nearest that can be trained, with other shares where the log is short."""
     fallback: tuple[timedelta, dict[str, float], list[Maturity]] | None = None
-    for split in ({}, _SHORT_LOG_SPLIT):
+    for split in (_SHORT_LOG_SPLIT,) if short else ({}, _SHORT_LOG_SPLIT):
         snapshots = {"policies": policies, "horizon": format_duration(wanted), "split": split}
         rows = tabulate(Parameters.model_validate({**content, "snapshots": snapshots}), root)
         able = [row.horizon for row in rows if row.milestone == rows[-1].milestone and row.problem is None]
@@ -114,3 +123,9 @@ def _trainable(
             fallback = (nearest, split, rows) if fallback[0] == wanted else fallback
     assert fallback is not None  # noqa: S101 - set in the first round
     return fallback
+
+
+def _third(age: timedelta) -> timedelta:
+    """Give a third of an age, in whole days or else in whole hours."""
+    third = age / 3
+    return third // DAY * DAY if third >= DAY else max(HOUR, third // HOUR * HOUR)

@@ -159,7 +159,8 @@ THEIRS = (
 
 OVERWRITTEN = (
     r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last|latest|notable|"
-    r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|days (?:open|to|since)|"
+    r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|"
+    r"days (?:open|to|since)|"
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
