@@ -170,3 +170,15 @@ def test_a_bar_in_a_cell_does_not_end_it() -> None:
 @pytest.mark.parametrize("module", [markdown, words])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+def test_what_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:features|models|pipeline|tests|docs)/[\w/-]+\.\w+)`", text))
+    paths |= set(re.findall(r"\]\(([^)#]+)", text))
+    assert len(paths) > 20
+    assert not [path for path in paths if "NAME" not in path and not (ROOT / path).exists()]
+    code = "".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("tests/*.py"), *ROOT.glob("p*/*.py")])
+    code += "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("features/*.py"))
+    named = set(re.findall(r"`(test_\w+|_\w+|MEASURES|STAGES|written_whole|write_json)`", text))
+    assert not [name for name in named if not re.search(rf"\b{name}\b( =|:|\()", code)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -31,5 +32,15 @@ def test_a_notebook_runs(path: Path, world: Project, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LEADCAST_ROOT", str(world.root))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
-    assert len(shown) >= 5
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 4
+    assert not [output for output in outputs if output.get("name") == "stderr" and "Warning" in output.get("text", "")]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_every_picture_has_a_title_and_a_text_before_it_that_says_how_to_read_it(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    for before, cell in pairwise(cells):
+        if cell.cell_type == "code" and "plt.show()" in cell.source:
+            assert before.cell_type == "markdown", cell.source
+            assert "title" in cell.source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def example_of(model: type[Strict], small: Collection[str]) -> str:
 
     Where that is long, only the settings in ``small`` of the first place are shown.
     """
-    content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    found = [(path, part) for path, part in _instances(load_parameters(EXAMPLE), ()) if type(part) is model]
+    content, parts = _read()
+    found = [(path, part) for path, part in parts if type(part) is model]
     shown: set[str] = set()
     cut: dict[str, Any] = {}
     for path, part in found:
@@ -39,6 +40,13 @@ def example_of(model: type[Strict], small: Collection[str]) -> str:
     cut = {}
     _insert(cut, path, {name: value for name, value in _at(content, path).items() if name in small})
     return _dump(cut)
+
+
+@cache
+def _read() -> tuple[dict[str, Any], list[tuple[Steps, Strict]]]:
+    """Give the file as YAML, and all its sections as the loader reads them, each with its place."""
+    content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    return content, list(_instances(load_parameters(EXAMPLE), ()))
 
 
 def _at(content: Any, path: Steps) -> Any:  # noqa: ANN401 - whatever YAML holds
