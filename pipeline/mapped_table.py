@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipeline.sql import literal
 
@@ -32,7 +32,7 @@ class MappedTable:
     fields: dict[str, str]
     entries: str | None = None
     width: int = 1
-    parts: tuple[str, ...] = field(default=())
+    parts: tuple[str, ...] = ()
     """The members of an entry, but for its position."""
 
     def query(self, relation: str, file_number: int) -> str:
