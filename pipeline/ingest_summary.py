@@ -77,13 +77,10 @@ class IngestSummary:
     warnings: list[str]
     """What is odd, and what to do about it; without ids."""
 
-    def all_tables(self) -> list[TableSummary]:
-        """List the tables that were read."""
-        return [
-            *self.sources.values(),
-            *self.tables.values(),
-            *(table for table in (self.leads, self.identities, self.spend, self.rates) if table),
-        ]
+    def all_tables(self) -> dict[str, TableSummary]:
+        """Give all tables that were read by their names."""
+        own = {"leads": self.leads, "identities": self.identities, "spend": self.spend, "rates": self.rates}
+        return {**self.sources, **self.tables, **{name: table for name, table in own.items() if table}}
 
     def as_json(self) -> dict[str, Any]:
         """Give the summary as JSON holds it; times in ISO 8601."""
@@ -91,7 +88,7 @@ class IngestSummary:
         for source in content["sources"].values():
             for key in ("observed_until", "first_occurred_at", "last_occurred_at"):
                 source[key] = source[key].isoformat() if source[key] else None
-        tables = self.all_tables()
+        tables = self.all_tables().values()
         if self.spend:
             for key in ("first_day", "last_day"):
                 content["spend"][key] = content["spend"][key].isoformat() if content["spend"][key] else None

@@ -15,7 +15,7 @@ from features.duration import DAY, microseconds
 from pipeline.discovery.events import LINKED, Proposed, reading, time_sql
 from pipeline.discovery.links import is_key
 from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.roles import ROW, LeadTable
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import LOST, NO, WON, YES, has, plain, rank, singular
 from pipeline.sql import identifier, literal
@@ -25,7 +25,7 @@ _BEGINNING = datetime(2020, 1, 1)
 _CALENDAR = 730 * DAY
 _OUTCOME = (
     r"convert(?:ed|ion)?|won|is won|customer|is customer|purchased?|bought|sold|sale|target|label|y|outcome|success|"
-    r"subscribed|deposit|enrolled|response|churn|status|stage|lead status|result"
+    r"converti|gagne|vendu|client|abonne|konvertiert|gewonnen|verkauft|kunde|ganado|vendido|subscribed|deposit|enrolled|response|churn|status|stage|lead status|result"
 )
 
 
@@ -65,8 +65,9 @@ def _read_flag(column: Column) -> Flag | None:
     return Flag(column.name, yes, no) if yes and no else None
 
 
-def assumed_creation(profile: Profile) -> tuple[dict[str, Any], str, str]:
+def assumed_creation(profile: Profile, lead: LeadTable) -> tuple[dict[str, Any], str, str]:
     """Let the order of rows stand for time: the settings of leads, the column, and what to tell the user."""
+    numbered = f",\n  row_number() OVER () AS {ROW}" if lead.key == ROW else ""
     counted = next(
         (c for c in profile.of_kind("identifier") if c.number_format == "plain" and is_key(c, profile)), None
     )
@@ -74,13 +75,18 @@ def assumed_creation(profile: Profile) -> tuple[dict[str, Any], str, str]:
     by = f"{counted.name}, from low to high," if counted else "the rows, from first to last,"
     query = (
         f"SELECT *,\n  TIMESTAMP '{_BEGINNING}' + to_microseconds(\n    {_step(profile)} * row_number() OVER "
-        f"({f'ORDER BY {order}' if order else ''})\n  ) AS {ASSUMED}\nFROM {profile.table.relation}"
+        f"({f'ORDER BY {order}' if order else ''})\n  ) AS {ASSUMED}{numbered}\nFROM {profile.table.relation}"
     )
     said = (
         f"no column of {profile.name} says when a lead was created: the order of {by} stands for time. "
         "Bring the date of creation, or see that newer leads come last"
     )
     return {"query": query, **reading(profile, list(profile.columns), from_query=True)}, ASSUMED, said
+
+
+def numbered_rows(profile: Profile) -> str:
+    """Write the SQL that gives the rows of a table without a key their numbers."""
+    return f"(SELECT *, row_number() OVER () AS {ROW} FROM {profile.table.relation})"
 
 
 def _step(profile: Profile) -> int:
@@ -94,12 +100,12 @@ def assumed_outcomes(
 ) -> tuple[Proposed, str]:
     """Propose the source of outcomes of which only the result is known, and what to tell the user."""
     if lead.created_at is None:
-        settings, created, _ = assumed_creation(profile)
+        settings, created, _ = assumed_creation(profile, lead)
         relation, at = f"({settings['query']})", identifier(created)
         end = _BEGINNING + timedelta(microseconds=_step(profile) * profile.rows)
     else:
         at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
-        relation = profile.table.relation
+        relation = numbered_rows(profile) if lead.key == ROW else profile.table.relation
         row = tables.ask(f"SELECT CAST(max({at}) AS TIMESTAMP) FROM {relation}")[0]
         end = row[0] if isinstance(row[0], datetime) else _BEGINNING
     what = singular(profile.name).replace(" ", "_")

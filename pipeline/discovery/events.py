@@ -17,6 +17,7 @@ from pipeline.discovery.words import (
     CREATED,
     CURRENCY,
     EVENT_TYPE,
+    EVENT_WORDS,
     KNOWN,
     LEAD,
     LIFECYCLE,
@@ -44,7 +45,7 @@ _DAY_LENGTH = len("2026-01-31")
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 _OVERWRITTEN = (
-    r"modified|updated|update|last|latest|birth|due|next|maj|modification|expected|forecast|planned|scheduled"
+    r"modified|updated|update|last|latest|recent|birth|due|next|maj|modification|expected|forecast|planned|scheduled"
 )
 _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
@@ -90,9 +91,13 @@ def event_source(
     occurred = occurred_column(profile)
     assert occurred is not None  # noqa: S101 - only tables with times hold events
     direct = lead_column or next((way[0].column for way in found if _is_direct(way, lead)), None)
-    types = type_columns(profile, apart_from=[direct or "", occurred.name])
+    # A column of times that is called by what happened then (won_date) says it better than any type.
+    happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
+    types = [] if happened else type_columns(profile, apart_from=[direct or "", occurred.name])
     event_type: Any = types if len(types) > 1 else types[0] if types else {"constant": underscored(profile.name)}
-    is_record = not types and rank(underscored(profile.name), LEAD) > 0
+    if happened:
+        event_type = {"constant": happened}
+    is_record = not types and not happened and rank(underscored(profile.name), LEAD) > 0
     if is_record:  # of a contact or an account only its coming to be is an event
         event_type = {"constant": f"{underscored(profile.name)}_created"}
     columns = {"occurred_at": occurred.name, "event_type": event_type, **where_from(profile, [*types, *constants])}
@@ -126,6 +131,10 @@ def event_source(
         name, reads = profile.name, []
     settings |= {"known_at": known, "actor": "system" if is_record else actor(profile, types), "columns": columns}
     return Proposed(name, profile.name, settings, comments, reads)
+
+
+def _is_called_by_its_event(name: str) -> bool:
+    return bool(rank(name, WON) or rank(name, LOST))
 
 
 def underscored(table: str) -> str:
@@ -211,11 +220,20 @@ def type_columns(profile: Profile, *, apart_from: Sequence[str]) -> list[str]:
     )
     if field_column and value_column:
         return [field_column.name, value_column.name]
-    best = max(columns, key=lambda column: (rank(column.name, EVENT_TYPE), column.filled), default=None)
-    if best is None or not rank(best.name, EVENT_TYPE):
+    kinds = [column for column in columns if _says_what_happened(column.name, profile.name)]
+    best = max(kinds, key=lambda column: (rank(column.name, EVENT_TYPE), column.filled), default=None)
+    if best is None:
         return []
     cycle = next((column.name for column in columns if has(column.name, LIFECYCLE) and column.name != best.name), None)
     return [best.name, *([cycle] if cycle else [])]
+
+
+def _says_what_happened(name: str, table: str) -> bool:
+    """Tell an event's type from the type of another thing: ``type`` and ``touch_type``, not ``device_type``."""
+    if not rank(name, EVENT_TYPE):
+        return False
+    others = set(plain(name).split()) - set(singular(table).split()) - EVENT_WORDS
+    return not others
 
 
 def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
@@ -399,12 +417,17 @@ def created_source(
     return Proposed(f"{what}_creations", profile.name, settings, {"known_at": why}, tables_read(profile, found))
 
 
-def dates_source(profile: Profile, lead: LeadTable) -> Proposed | None:
-    """Propose the source of events that lie wide in the table of leads: each column of times is an event type."""
+def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:
+    """Propose the source of events that lie wide in the table of leads: each column of times is an event type.
+
+    Where another source ``ends`` the episodes, by the stage, the time of closing has been used.
+    """
     times = [
         column
         for column in profile.of_kind("time")
-        if column.name != lead.created_at and not has(column.name, _OVERWRITTEN) and column.filled > 0
+        if column.name != lead.created_at
+        and not has(column.name, _OVERWRITTEN + (f"|{_CLOSED}" if ends else ""))
+        and column.filled > 0
     ]
     if lead.created_at is None or not times:
         return None

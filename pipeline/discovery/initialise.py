@@ -7,6 +7,7 @@ ahead the model can look.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ import duckdb
 from features.duration import format_duration
 from features.errors import InputError, nearest
 from pipeline import ingest
-from pipeline.artefacts import INTERACTIONS, Progress
+from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.discovery.moments import settle_orders
@@ -41,12 +42,15 @@ from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import longest_trainable, table_of
+from pipeline.quarantine import EXPECTED
+from pipeline.source_configuration import Ingest
 from pipeline.sql import literal
 
 Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""
 
 _OURS_TOO = 0.5
+DEFAULT_BROKEN: float = Ingest.model_fields["maximum_broken"].default
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             progress("reading everything for a try")
             summary = ingest.run(Parameters.model_validate(trial), root, lambda _: None)
             with duckdb.connect() as connection:
-                types = read_event_types(connection, root / INTERACTIONS)
+                types = read_event_types(connection, root / INTERACTIONS, root / LEADS)
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
                 ours = _settle_actors(content, types, proposal)
                 if options.conversion or options.lost:
@@ -113,6 +117,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
+            _allow_broken(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
@@ -191,6 +196,23 @@ def _require_types(types: Sequence[EventType], names: Sequence[str]) -> None:
     absent = [name for name in names if name not in known]
     if absent:
         raise InputError(f"no event of type {absent[0]!r} in the log; {nearest(absent[0], known)}")
+
+
+def _allow_broken(settings: dict[str, Any], summary: IngestSummary, proposal: Proposal) -> None:
+    """Allow the share of broken rows that there is, where the run would otherwise stop; and say so."""
+    worst = 0.0
+    for name, table in summary.all_tables().items():
+        broken = {reason: count for reason, count in table.set_aside.items() if reason not in EXPECTED}
+        share = sum(broken.values()) / table.rows if table.rows else 0.0
+        if share > DEFAULT_BROKEN:
+            listed = ", ".join(f"{count:,} {reason}" for reason, count in broken.items())
+            proposal.notes.append(
+                f"{share:.0%} of the rows of {name} can't be used ({listed}); mend the export if you can"
+            )
+            worst = max(worst, share)
+    if worst:
+        settings["maximum_broken"] = min(1.0, math.ceil(worst * 100 + 1) / 100)
+        proposal.comments["ingest.maximum_broken"] = "more rows can't be used than the usual 5 %: see the notes of init"
 
 
 def _settle_actors(content: dict[str, Any], types: Sequence[EventType], proposal: Proposal) -> float:

@@ -85,7 +85,10 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
         column.name, r"\w*id|key|no|number|ref|uuid"
     )
-    if same or called:
+    # The other way round: a lead that was converted names the opportunity that it became.
+    own = singular(source.name).split()[-1]
+    back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
+    if same or called or back:
         return True
     counting = all(text.isdigit() and len(text) <= 9 for text in (*column.examples[:3], *key.examples[:3]))  # noqa: PLR2004 - a count
     if counting or column.kind != "identifier":

@@ -61,14 +61,14 @@ WITH log AS (
     FROM log GROUP BY lead_id, event_type
 )
 SELECT event_type, min(source), min(actor), CAST(sum(events) AS BIGINT), count(*),
-    count(*) / (SELECT count(DISTINCT lead_id) FROM first), avg(after)
+    count(*) / (SELECT count(*) FROM read_parquet($leads)), avg(after)
 FROM first GROUP BY event_type ORDER BY event_type
 """
 
 
-def read_event_types(connection: duckdb.DuckDBPyConnection, log: Path) -> list[EventType]:
+def read_event_types(connection: duckdb.DuckDBPyConnection, log: Path, leads: Path) -> list[EventType]:
     """Count the event types of an ingested log."""
-    return [EventType(*row) for row in connection.execute(_TYPES, {"log": str(log)}).fetchall()]
+    return [EventType(*row) for row in connection.execute(_TYPES, {"log": str(log), "leads": str(leads)}).fetchall()]
 
 
 def find_outcomes(

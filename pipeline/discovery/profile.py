@@ -18,6 +18,7 @@ _EXAMPLES = 3_000
 _MOST_CATEGORIES = 500
 _LONG_TEXT = 80
 _MOSTLY = 0.9
+_FEW = 20
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
@@ -138,7 +139,7 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     kind: Kind
     if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two
         kind = "flag"
-    elif _is_identifier(name, counts, number):
+    elif _is_identifier(name, counts, number) or ("@" in "".join(examples[:3]) and counts.distinct > _FEW):
         kind = "identifier"
     elif number and not (counts.distinct <= 1):
         kind = "number"

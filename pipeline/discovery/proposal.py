@@ -9,7 +9,7 @@ from typing import Any
 
 from features.duration import DAY
 from features.errors import InputError, nearest
-from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag
+from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
 from pipeline.discovery.events import (
     LINKED,
@@ -23,7 +23,7 @@ from pipeline.discovery.events import (
 )
 from pipeline.discovery.links import find_links
 from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import LeadColumn, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import ACCOUNT, CAMPAIGN, CHANNEL, CURRENCY, TIME_ZONE, WON, has, rank
 from pipeline.sql import identifier, literal
@@ -118,18 +118,22 @@ def _with_lead_table(
             f"{nearest(outcome, profile.columns)}"
         )
     if outcome is None:
-        dates = dates_source(profile, lead)
         ending = stage_source(profile, [], lead)
+        dates = dates_source(profile, lead, ends=ending is not None)
         proposed = [*proposed, *([dates] if dates else []), *([ending] if ending else [])]
     known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
     created = lead.created_at
     notes: list[str] = []
     lead_settings: dict[str, Any]
     if created is None:
-        lead_settings, created, said = assumed_creation(profile)
+        lead_settings, created, said = assumed_creation(profile, lead)
         notes.append(said)
     else:
-        lead_settings = reading(profile, [created, *profile.columns])
+        keyless = lead.key == ROW
+        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless)
+        if keyless:
+            lead_settings = {"query": f"SELECT * FROM {numbered_rows(profile)}", **lead_settings}
+            notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
     assumed = None
     if flag is not None and not known_ends:
         assumed = horizon or 30 * DAY
@@ -152,7 +156,7 @@ def _with_lead_table(
     ingest["leads"] = {**lead_settings, "columns": columns, "attributes": {}}
     if "query" in lead_settings:
         _add_tables(ingest, profiles, [lead.table])
-    count = profile.columns[lead.key].distinct
+    count = profile.columns[lead.key].distinct if lead.key != ROW else profile.rows
     comments["ingest.leads"] = f"{lead.table}: {profile.rows:,} rows, {count:,} leads"
     comments["ingest.leads.columns.created_at"] = "when the lead came to be; its age counts from here"
     return Proposal(
@@ -160,7 +164,8 @@ def _with_lead_table(
         comments,
         roles,
         attributes,
-        f"SELECT {identifier(lead.key)} AS lead_id, * FROM {profile.table.relation}",
+        f"SELECT {identifier(lead.key)} AS lead_id, * FROM "
+        f"{numbered_rows(profile) if lead.key == ROW else profile.table.relation}",
         notes,
         assumed_horizon=assumed,
     )

@@ -12,6 +12,9 @@ from pipeline.discovery.words import CREATED, KIND, LEAD, OCCURRED, has, is_call
 
 _NARROW = 5
 _MOST_KINDS = 20
+_MOSTLY = 0.8
+ROW = "row_number"
+"""Names the leads of a table without a key: the place of each among the rows."""
 _FEWEST_EVENTS = 1.15
 """Events a lead, on average: where an id has fewer, it rather names the events."""
 
@@ -163,9 +166,17 @@ def _lead_table(
         if referring or (len(profiles) == 1 and not _is_log(profile, called)):
             candidates.append((weight, name, key.name))
     if not candidates:
-        return None
+        return _keyless(profiles)
     _, name, key_name = max(candidates, key=lambda one: (one[0], one[1]))
     return LeadTable(name, key_name, _created(profiles[name]))
+
+
+def _keyless(profiles: Mapping[str, Profile]) -> LeadTable | None:
+    """Take a lone table whose rows nothing names for leads, each named by its place, unless it holds events."""
+    if len(profiles) > 1:
+        return None
+    (profile,) = profiles.values()
+    return None if _repeated_ids(profile) else LeadTable(profile.name, ROW, _created(profile))
 
 
 def _is_log(profile: Profile, called: int) -> bool:
@@ -175,7 +186,7 @@ def _is_log(profile: Profile, called: int) -> bool:
 
 def _created(profile: Profile) -> str | None:
     """Find when a lead was created: a time that is always there, by its name or as the earliest."""
-    times = [column for column in profile.of_kind("time") if column.filled > 0.95 and not has(column.name, _LATE)]  # noqa: PLR2004 - dirt
+    times = [column for column in profile.of_kind("time") if column.filled > _MOSTLY and not has(column.name, _LATE)]
     best = max(times, key=lambda column: (rank(column.name, CREATED), column.filled), default=None)
     return best.name if best else None
 

@@ -9,16 +9,20 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+_NO_IDS = r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid"
+_ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
+
 
 def plain(name: str) -> str:
     """Write a name as lower-case words.
 
-    >>> plain("case:ConceptName"), plain("créé_le"), plain("UTMSource"), plain("HSLeadID2")
-    ('case concept name', 'cree le', 'utm source', 'hs lead id2')
+    >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid")]
+    ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", letters)
-    return " ".join(re.findall(r"[a-z0-9]+", parted.lower()))
+    words = re.findall(r"[a-z0-9]+", parted.lower())
+    return " ".join(word if re.fullmatch(_NO_IDS, word) else re.sub(_ID_ENDING, r"\1 \2", word) for word in words)
 
 
 def rank(name: str, table: Mapping[str, int]) -> int:
@@ -63,11 +67,11 @@ LEAD = {
     "account|company|organi[sz]ation|entreprise|firma": 30,
     "entity|object|record|who|subject": 25,
     "cookie|session|device": 15,
+    "e ?mail|mail": 10,
 }
 """What a lead may be called, the likeliest first."""
 
 IDENTIFIER = r"id|ids|key|uuid|guid|identifier|nr|no|number|numero|nummer|code|ref|reference"
-_NO_IDS = r"paid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said"
 
 
 def is_called_id(name: str) -> bool:
@@ -77,10 +81,7 @@ def is_called_id(name: str) -> bool:
     [True, True, True, False, False]
     """
     words = plain(name)
-    last = words.split()[-1] if words else ""
-    if re.fullmatch(_NO_IDS, last):
-        return False
-    ends = re.fullmatch(rf"{IDENTIFIER}|\w+(?:id|uuid|guid|key)", last) is not None
+    ends = re.fullmatch(IDENTIFIER, words.split()[-1] if words else "") is not None
     return ends or words == "case concept name" or any(re.fullmatch(rf"(?:.* )?(?:{word})", words) for word in LEAD)
 
 
@@ -107,6 +108,12 @@ EVENT_TYPE = {
     "type|kind|name": 70,
     "subject|step|status|stage|etape|statut": 50,
 }
+EVENT_WORDS = {
+    "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "type", "kind", "name", "concept",
+    "subject", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "lead", "contact",
+    "customer", "user", "page", "crm", "hs", "engagement",
+}  # fmt: skip
+"""The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
 CHANNEL = r"channel|canal|kanal|channel grouping"
 TRAFFIC = {
@@ -160,7 +167,7 @@ THEIRS = (
 OVERWRITTEN = (
     r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last|latest|notable|"
     r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|"
-    r"days (?:open|to|since)|"
+    r"days (?:open|to|since)|duration|talk time|variant|"
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
