@@ -73,8 +73,12 @@ class RegistryError(LeadcastError):
     exit_code = 8
 
 
+_MOST_LISTED = 40
+"""Names that a person still reads through."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Advice for a mistyped name: the nearest known one, or the list of all.
+    """Advice for a mistyped name: the nearest known one, or the list of all; of very many, the first.
 
     >>> nearest("chanel", ["channel", "value"])
     "did you mean 'channel'?"
@@ -85,4 +89,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     matches = difflib.get_close_matches(name, choices, n=1)
     if matches:
         return f"did you mean {matches[0]!r}?"
-    return f"known are: {', '.join(sorted(choices))}"
+    listed = ", ".join(sorted(choices)[:_MOST_LISTED])
+    rest = len(choices) - _MOST_LISTED
+    return f"known are: {listed}" + (f" and {rest} more" if rest > 0 else "")

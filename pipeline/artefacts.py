@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from features.errors import InputError
 
 Progress = Callable[[str], None]
 """Takes one line that says what is being done."""
 
+LOCK = Path("data/.tmp/lock")
 INTERACTIONS = Path("data/interactions.parquet")
 LEADS = Path("data/leads.parquet")
 SPEND = Path("data/spend.parquet")
@@ -41,14 +44,50 @@ LEADS_PAGE = Path("reports/private/leads.html")
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place when all has gone well."""
+    """Give a temporary path beside ``path``, of a file or a folder, that takes its place when all has gone well.
+
+    Its name is always the same, so that what a killed run has left goes with the next.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
+    _remove(temporary)
     try:
         yield temporary
-        temporary.replace(path)
+        publish(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def publish(new: Path, old: Path) -> None:
+    """Put a file or a folder in the place of the former one; a folder is gone before its successor comes."""
+    if old.is_dir():
+        shutil.rmtree(old)
+    new.replace(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole(root: Path) -> Iterator[None]:
+    """Hold the project's outputs, so that no two stages write them at once; a process that dies lets go.
+
+    Raises InputError where another process holds them.
+    """
+    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / LOCK, timeout=0):
+            try:
+                yield
+            finally:
+                (root / LOCK).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(
+            f"another leadcast is at work in this folder (it holds {LOCK}); wait until it is done, then run again"
+        ) from None
 
 
 def write_json(path: Path, content: object) -> None:

@@ -82,7 +82,10 @@ def _run_stage(name: str) -> None:
 
         parameters = load_parameters(Path("params.yaml"))
         stage = importlib.import_module(f"pipeline.{name}")
-        stage.run(parameters, Path(), lambda text: _progress(name, text))
+        from pipeline.artefacts import sole  # noqa: PLC0415 - only here
+
+        with sole(Path()):
+            stage.run(parameters, Path(), lambda text: _progress(name, text))
 
 
 def _add_stage(name: str, meaning: str) -> None:

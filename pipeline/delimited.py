@@ -44,6 +44,8 @@ def read_header(lines: LineReader, wanted: Sequence[str] | None, delimiter: str 
     Raises InputError where the file is empty, can't be decoded, or the header is no header.
     """
     line = lines.read_line().removesuffix(b"\r")
+    if lines.is_empty:
+        raise InputError(f"{lines.name} is empty; export it again, or take it away")
     if not line.strip():
         raise InputError(f"{lines.name}: the first line is empty; it must name the columns")
     try:

@@ -47,7 +47,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         asdict(calibration_error_by_chance(probabilities, test.leads, replicates=replicates, seed=seed))
     )
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
-    write_json(root / METRICS, figures)
+    (root / METRICS).unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots = {
         "calibration": curves.calibration_curve(test.labels, probabilities),
         "gains": curves.gains_curve(test.labels, probabilities),
@@ -57,6 +57,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     for name, frame in plots.items():
         _write_csv(root / PLOTS / f"{name}.csv", frame)
     draw(plots, root / PICTURES)
+    write_json(root / METRICS, figures)
     progress("tracking the model in MLflow")
     progress(track(parameters, root, model, figures))
 

@@ -35,6 +35,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     require(interactions, leads, snapshots)
     taken = pq.read_table(snapshots).to_pandas()
     catalogue = grow_catalogue(parameters, interactions, leads, taken.loc[taken["part"] == FIT, "as_of"].max())
+    (root / FEATURES).unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     write_json(root / CATALOGUE, catalogue.to_json())
     wanted = taken[taken["part"].isin([FIT, EARLY_STOPPING, CALIBRATION, TEST])].reset_index(drop=True)
     progress(f"computing {len(catalogue.columns)} features of {len(wanted):,} snapshots")

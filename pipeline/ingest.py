@@ -20,7 +20,7 @@ from features.errors import InputError, LeadcastError
 from features.schema import INTERACTION, LEAD, SORT_ORDER, SPENDING
 from pipeline import mapping
 from pipeline.accounts import summarise
-from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, write_json
+from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, publish, write_json
 from pipeline.configuration import Parameters
 from pipeline.ingest_summary import IngestSummary
 from pipeline.moments import advise_format
@@ -74,7 +74,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)
         for path in (QUARANTINE, INTERACTIONS, LEADS, SPEND, INGEST):
-            _publish(folder / path.name, root / path)
+            publish(folder / path.name, root / path)
     for warning in summary.warnings:
         progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")
@@ -100,12 +100,6 @@ def _spilling_to_disk() -> Iterator[None]:
         raise LeadcastError(
             f"ingest: {str(error).splitlines()[0]}; free space on the disk, or raise ingest.memory_limit"
         ) from None
-
-
-def _publish(new: Path, old: Path) -> None:
-    if old.is_dir():
-        shutil.rmtree(old)
-    new.replace(old)
 
 
 def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Job]:
@@ -164,7 +158,7 @@ def _refuse_broken(
         if broken_share(set_aside[name], fetch_row(connection, f"SELECT count(*) FROM {job.mapped}")[0]) > maximum
     ]
     if refused:
-        _publish(folder / QUARANTINE.name, root / QUARANTINE)
+        publish(folder / QUARANTINE.name, root / QUARANTINE)
         raise too_many_broken(refused, maximum, QUARANTINE, _advise_formats(connection, jobs, refused, folder))
 
 

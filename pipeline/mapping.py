@@ -32,6 +32,9 @@ from pipeline.texts import LARGEST_WHOLE, Columns, names, text
 SLACK = timedelta(days=1)
 """How far clocks may differ before a time lies in the future."""
 
+DAMAGED = "NUL bytes"
+"""What a crash leaves in a file: a name that holds them is not the name it was."""
+
 Map = Callable[[Columns, datetime], MappedTable]
 
 
@@ -121,14 +124,17 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         limit += source.known_at.delay
     problems = (
         problem("lead_id IS NULL", "missing lead_id"),
+        problem(_damaged("lead_id"), DAMAGED),
         *shape.problems,
         *known_problems,
         problem(f"{known_at} > {timestamp(limit)}", "known_at in the future"),
         problem("event_type IS NULL", "missing event_type"),
+        problem(_damaged("event_type"), DAMAGED),
         problem("value_given AND value IS NULL", "unreadable value"),
         problem("NOT isfinite(value)", "value is not finite"),
         *money.problems(columns.currency, "value"),
-        problem(f"NOT isfinite(quantity) OR abs(quantity) > {LARGEST_WHOLE}", "quantity is not finite"),
+        problem("NOT isfinite(quantity)", "quantity is not finite"),
+        problem(f"abs(quantity) >= {LARGEST_WHOLE}", "quantity is too large"),
         problem("quantity <> trunc(quantity)", "quantity is not a whole number"),
         problem("quantity < 1", "quantity below 1"),
     )
@@ -259,6 +265,7 @@ def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
             expressions[attribute] = text(name, raw)
     problems = (
         problem("lead_id IS NULL", "missing lead_id"),
+        problem(_damaged("lead_id"), DAMAGED),
         *moment_problems("created_at"),
         problem(f"created_at > {timestamp(now + SLACK)}", "created_at in the future"),
     )
@@ -276,11 +283,16 @@ def map_identities(identities: Identities, raw: Columns, now: datetime) -> Mappe
     problems = (
         problem("alias_id IS NULL", "missing alias_id"),
         problem("lead_id IS NULL", "missing lead_id"),
+        problem(f"{_damaged('alias_id')} OR {_damaged('lead_id')}", DAMAGED),
         *moment_problems("linked_at"),
         problem(f"linked_at > {timestamp(now + SLACK)}", "linked_at in the future"),
         problem("alias_id = lead_id", "links to itself"),
     )
     return MappedTable(expressions, problems, {name: name for name in ("alias_id", "lead_id", "linked_at")})
+
+
+def _damaged(field: str) -> str:
+    return f"contains({field}, chr(0))"
 
 
 def _actor(actor: str | ActorByType) -> str:

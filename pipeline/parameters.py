@@ -15,6 +15,8 @@ from features.errors import SettingsError, nearest
 from pipeline.configuration import Parameters
 from pipeline.source_configuration import Strict
 
+_LONGEST_VALUE = 200
+
 
 class _StrictLoader(yaml.SafeLoader):
     """YAML as usual, but a key that is given twice is an error, and not silently the last one's value."""
@@ -25,8 +27,10 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Ha
     mapping: dict[Hashable, object] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        mark = key_node.start_mark
+        if not isinstance(key, Hashable):
+            raise SettingsError(f"{mark.name}, line {mark.line + 1}: a list or a section is no name of a setting")
         if key in mapping:
-            mark = key_node.start_mark
             raise SettingsError(f"{mark.name}, line {mark.line + 1}: {key!r} is given twice; keep one of them")
         mapping[key] = loader.construct_object(value_node, deep=True)
     return mapping
@@ -47,10 +51,20 @@ def load_parameters(path: Path) -> Parameters:
         raise SettingsError(
             f"{path} is missing; run the command in the project's folder, or copy examples/loan-leads/params.yaml there"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}; settings must be a file of your own") from None
+    except yaml.YAMLError as error:
         raise SettingsError(f"{path} can't be read as YAML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is nested too deeply to be settings; write it by docs/parameters.md") from None
     if not isinstance(content, dict):
-        raise SettingsError(f"{path} must hold sections such as 'ingest:' and 'snapshots:'; it holds {content!r}")
+        held = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise SettingsError(
+            f"{path} {held}, and no sections such as 'ingest:' and 'snapshots:'; write it with leadcast init, or by "
+            "docs/parameters.md"
+        )
     try:
         return Parameters.model_validate(content)
     except ValidationError as error:
@@ -95,8 +109,17 @@ def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dic
         return str(violation["ctx"]["error"])
     if kind == "tuple_type":
         return f"must be a list, as in [{violation['input']}]"
+    if kind == "model_type":
+        held = "empty" if violation["input"] is None else f"{_shorten(violation['input'])}, and no section"
+        return f"is {held}; indent its settings below it, or write {{}} for its defaults"
     message = violation["msg"]
-    return f"{message[0].lower()}{message[1:]}; got {violation['input']!r}"
+    return f"{message[0].lower()}{message[1:]}; got {_shorten(violation['input'])}"
+
+
+def _shorten(value: object) -> str:
+    """Show a value, but not all of a long one."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import glob
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +69,12 @@ def find_files(label: str, pattern: str, data_root: Path) -> tuple[RawFile, ...]
         names = [pattern]
     else:
         found = glob.glob(pattern, root_dir=data_root, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
-        names = sorted(Path(name).as_posix() for name in found if (data_root / name).is_file())
+        # A file that is reached in several ways, as through a link to its own folder, is read once.
+        longest_first = sorted(found, key=lambda name: (len(name), name), reverse=True)
+        shortest = {os.path.realpath(data_root / name): Path(name) for name in longest_first}
+        names = sorted(name.as_posix() for name in shortest.values() if (data_root / name).is_file())
+    if not names and (data_root / pattern).is_dir():
+        raise InputError(f"{label}: {data_root / pattern} is a folder; name its files, as in {pattern}/*.csv")
     if not names:
         raise InputError(f"{label}: no file matches {pattern!r} in {data_root}; {advise_file(pattern, data_root)}")
     return tuple(_describe(label, name, data_root) for name in names)
@@ -136,6 +142,7 @@ class LineReader:
         self._pending = b""
         self._next_line = 1
         self._oversized = False
+        self.is_empty = False
 
     @property
     def undecodable(self) -> str:
@@ -211,6 +218,7 @@ class LineReader:
         """Read the first bytes, drop the mark of their order, and settle the encoding."""
         self._begun = True
         chunk = self.read_bytes(max(_BLOCK_BYTES, len(codecs.BOM_UTF8)))
+        self.is_empty = not chunk
         encoding = self._encoding
         if encoding is None and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"

@@ -57,6 +57,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     refuse_future(as_of, root, parameters.score.maximum_age)
     recommendations, doubts = recommend(parameters, root, model, as_of, progress)
     check(recommendations)
+    (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(root / RECOMMENDATIONS, recommendations)
     with written_whole(root / RECOMMENDATIONS_CSV) as temporary:
         readable = recommendations.assign(

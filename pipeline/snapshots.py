@@ -76,6 +76,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         )
     labelled = assign_labels(taken, settings.horizon, observation.outcome_delay, observation.outcomes_until)
     parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split.split())
+    (root / SNAPSHOT_COUNTS).unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
     counts = _counts(episodes, parted, observation, settings.horizon)

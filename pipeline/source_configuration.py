@@ -27,7 +27,6 @@ from pydantic import (
 )
 
 from features.duration import parse_duration
-from features.errors import nearest
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,7 +46,9 @@ def read_moment(text: object) -> datetime:
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; {nearest(name, available_timezones())[:200]}")
+        known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        advice = f"did you mean {known[0]!r}?" if known else "name a place, as in Europe/Paris, or UTC"
+        raise ValueError(f"{name!r} is no time zone; {advice}")
     return name
 
 

@@ -53,6 +53,9 @@ def connected(root: Path) -> Iterator[Any]:
     """Give MLflow's client on the project's store, without its chatter and its telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow's own patience is seven tries of two minutes each: a server that is not there is told within one minute.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow  # noqa: PLC0415 - takes seconds
 
@@ -103,7 +106,9 @@ def track(parameters: Parameters, root: Path, model: Model, figures: Figures) ->
         }
         run = runs[0] if runs else client.create_run(experiment, run_name=f"model {model.version[:8]}", tags=tags)
         run_id = run.info.run_id
-        _log_facts(client, run_id, parameters, root, model, figures, is_new=not runs)
+        # What a killed run has begun is made complete.
+        is_new = run.info.status != "FINISHED"
+        _log_facts(client, run, parameters, root, model, figures, is_new=is_new)
         version = _register(client, run_id, root, model, settings)
         client.set_terminated(run_id)
         champion = _alias(client, settings.model_name, CHAMPION)
@@ -153,7 +158,7 @@ def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - 
 
 def _log_facts(
     client: Any,  # noqa: ANN401 - MLflow's own
-    run_id: str,
+    run: Any,  # noqa: ANN401 - MLflow's own
     parameters: Parameters,
     root: Path,
     model: Model,
@@ -171,7 +176,9 @@ def _log_facts(
     ]
     settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
     settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
-    params = [Param(name, str(value)) for name, value in settings.items()] if is_new else []
+    missing = settings.keys() - run.data.params.keys() if is_new else set()
+    params = [Param(name, str(settings[name])) for name in sorted(missing)]
+    run_id = run.info.run_id
     client.set_tag(run_id, "bootstrap_replicates", parameters.evaluate.replicates)
     client.log_batch(run_id, metrics=metrics, params=params)
     for name, path in (("log", INTERACTIONS), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):

@@ -26,6 +26,7 @@ from pipeline.artefacts import (
     read_json,
     require,
     write_json,
+    written_whole,
 )
 from pipeline.configuration import Parameters
 
@@ -66,7 +67,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         seed=settings.seed,
         progress=tell,
     )
-    model.save(root / MODEL)
+    (root / TRAINING).unlink(missing_ok=True)  # it says that the model is whole
+    with written_whole(root / MODEL) as temporary:
+        model.save(temporary)
     write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
 
 

@@ -108,7 +108,7 @@ BROKEN = (
     ("A,2026-01-01,2026-01-01,visit,-inf,1", "value is not finite"),
     ("A,2026-01-01,2026-01-01,visit,1,some", "unreadable quantity"),
     ("A,2026-01-01,2026-01-01,visit,1,nan", "quantity is not finite"),
-    ("A,2026-01-01,2026-01-01,visit,1,1e30", "quantity is not finite"),
+    ("A,2026-01-01,2026-01-01,visit,1,1e30", "quantity is too large"),
     ("A,2026-01-01,2026-01-01,visit,1,1.5", "quantity is not a whole number"),
     ("A,2026-01-01,2026-01-01,visit,1,0", "quantity below 1"),
     ("A,2026-01-01,2026-01-01,visit,1", "5 columns instead of 6"),

@@ -133,7 +133,8 @@ def test_the_fast_parser_agrees_with_the_strict_one(body: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "first line is empty"),
+        (b"", "x.csv is empty; export it again"),
+        (b"\n1,2\n", "first line is empty"),
         (b"a,b\n1,2\n3", "ends in the middle of line 3"),
         (b'a,b\n1,2\n3,"x', "ends in the middle of line 3"),
         (b"a,b,a\n1,2,3\n", "names 'a' twice"),

@@ -75,7 +75,8 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
     Raises InputError where there is nothing to read.
     """
     if not folder.is_dir():
-        raise InputError(f"the folder {folder} is not there; name the one that holds your exports")
+        what = "is a file" if folder.exists() else "is not there"
+        raise InputError(f"the folder {folder} {what}; name the one that holds your exports")
     with TemporaryDirectory(prefix="leadcast-") as temporary:
         scratch = Path(temporary)
         with connect("2GB", scratch / "spill") as connection:
