@@ -59,7 +59,7 @@ class Examination:
 
     def fail(self, area: Literal["environment", "settings", "data"], error: LeadcastError) -> None:
         """Note what a run would fail of; the first one decides the exit code."""
-        what, _, remedy = str(error).rpartition("; ")
+        what, _, remedy = str(error).rpartition("; ") if "\n" not in str(error) else ("", "", str(error))
         self.add(area, "wrong", what or remedy, remedy if what else "")
         self.exit_code = self.exit_code or error.exit_code
 

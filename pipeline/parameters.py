@@ -15,7 +15,8 @@ from features.errors import SettingsError, nearest
 from pipeline.configuration import Parameters
 from pipeline.source_configuration import Strict
 
-_LONGEST_VALUE = 200
+_MOST_SHOWN = 200
+"""Letters at either end of a long value that tell it apart."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -106,20 +107,19 @@ def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dic
     if kind == "missing":
         return "is missing; it has no default (a section may be empty: {})"
     if kind == "value_error":
-        return str(violation["ctx"]["error"])
+        return _shorten(str(violation["ctx"]["error"]))
     if kind == "tuple_type":
         return f"must be a list, as in [{violation['input']}]"
     if kind == "model_type":
-        held = "empty" if violation["input"] is None else f"{_shorten(violation['input'])}, and no section"
+        held = "empty" if violation["input"] is None else f"{_shorten(repr(violation['input']))}, and no section"
         return f"is {held}; indent its settings below it, or write {{}} for its defaults"
     message = violation["msg"]
-    return f"{message[0].lower()}{message[1:]}; got {_shorten(violation['input'])}"
+    return f"{message[0].lower()}{message[1:]}; got {_shorten(repr(violation['input']))}"
 
 
-def _shorten(value: object) -> str:
-    """Show a value, but not all of a long one."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+def _shorten(text: str) -> str:
+    """Leave out the middle of a text that holds a long value."""
+    return text if len(text) <= 2 * _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... {text[-_MOST_SHOWN:]}"
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
