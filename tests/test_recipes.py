@@ -170,9 +170,9 @@ EXPECTED = {
         write_table,
         [
             # Four leads over two years (2020 has a day more): one each 182.5 days. The last one is still open.
-            ("660200", "2021-01-30 00:00:00", "2021-01-30 00:00:00", "lost", "system", None, None),
-            ("660300", "2021-07-02 12:00:00", "2021-07-02 12:00:00", "converted", "system", None, None),
-            ("9900", "2020-07-02 12:00:00", "2020-07-02 12:00:00", "converted", "system", None, None),
+            ("660200", "2021-01-30 00:00:00", "2021-01-30 00:00:00", "lead_lost", "system", None, None),
+            ("660300", "2021-07-02 12:00:00", "2021-07-02 12:00:00", "lead_converted", "system", None, None),
+            ("9900", "2020-07-02 12:00:00", "2020-07-02 12:00:00", "lead_converted", "system", None, None),
         ],
         {},
         [
@@ -190,7 +190,8 @@ def ask(project: Project, select: str, file: str, order: str) -> list[Row]:
     path = str(project.root / "data" / file)
     with duckdb.connect() as connection:
         query = f"SELECT {select} FROM read_parquet(?) ORDER BY {order}"
-        return connection.execute(query, [path]).fetchall()
+        rows: list[Row] = connection.execute(query, [path]).fetchall()
+    return rows
 
 
 INTERACTION = (
