@@ -50,16 +50,38 @@ def write_wide_table(folder: Path, leads: int = 4000, seed: int = 1) -> None:
         )
         rows.append(
             (
-                f"{rng.integers(16**12):012x}", 660_000 - number * 3, origin, source, rng.choice(["No", "No", "Yes"]), "No",
+                f"{rng.integers(16**12):012x}",
+                660_000 - number * 3,
+                origin,
+                source,
+                rng.choice(["No", "No", "Yes"]),
+                "No",
                 converted,
-                round(rng.gamma(2, 2)), minutes, rng.choice(["Email Opened", "SMS Sent", "Page Visited"]),
-                rng.choice(["India", "", "United States"]), occupation, tag, rng.choice(["Mumbai", "Select", "Thane & Outskirts"]),
+                round(rng.gamma(2, 2)),
+                minutes,
+                rng.choice(["Email Opened", "SMS Sent", "Page Visited"]),
+                rng.choice(["India", "", "United States"]),
+                occupation,
+                tag,
+                rng.choice(["Mumbai", "Select", "Thane & Outskirts"]),
             )
-        )  # fmt: skip
+        )
     header = (
-        "Prospect ID", "Lead Number", "Lead Origin", "Lead Source", "Do Not Email", "Do Not Call", "Converted", "TotalVisits",
-        "Total Time Spent on Website", "Last Activity", "Country", "What is your current occupation", "Tags", "City",
-    )  # fmt: skip
+        "Prospect ID",
+        "Lead Number",
+        "Lead Origin",
+        "Lead Source",
+        "Do Not Email",
+        "Do Not Call",
+        "Converted",
+        "TotalVisits",
+        "Total Time Spent on Website",
+        "Last Activity",
+        "Country",
+        "What is your current occupation",
+        "Tags",
+        "City",
+    )
     write_table(folder / "Leads.csv", header, rows)
 
 
@@ -110,17 +132,38 @@ def write_entity_log(folder: Path, cases: int = 2500, seed: int = 2) -> None:
             rows.append(
                 [
                     (at + timedelta(days=float(days))).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "+00:00",
-                    activity, f"User_{rng.integers(40)}", lifecycle, origin, f"{activity[:1]}_{events}", name, offer,
-                    goal, amount, "approved" if wins else "closed", selected, score,
+                    activity,
+                    f"User_{rng.integers(40)}",
+                    lifecycle,
+                    origin,
+                    f"{activity[:1]}_{events}",
+                    name,
+                    offer,
+                    goal,
+                    amount,
+                    "approved" if wins else "closed",
+                    selected,
+                    score,
                     int(rng.integers(5, 50)) * 500 if offer else "",
                 ]
-            )  # fmt: skip
+            )
     rows.sort(key=lambda row: str(row[0]))
     header = (
-        "time:timestamp", "concept:name", "org:resource", "lifecycle:transition", "EventOrigin", "EventID",
+        "time:timestamp",
+        "concept:name",
+        "org:resource",
+        "lifecycle:transition",
+        "EventOrigin",
+        "EventID",
         "case:concept:name",
-        "OfferID", "case:LoanGoal", "case:RequestedAmount", "case:FinalStatus", "Selected", "CreditScore", "OfferedAmount",
-    )  # fmt: skip
+        "OfferID",
+        "case:LoanGoal",
+        "case:RequestedAmount",
+        "case:FinalStatus",
+        "Selected",
+        "CreditScore",
+        "OfferedAmount",
+    )
     write_table(folder / "event_log.csv", header, rows)
 
 
@@ -144,11 +187,18 @@ def write_crm_dump(folder: Path, leads: int = 3000, seed: int = 3) -> None:
         converted = created + timedelta(days=days * 0.4)
         tables["leads"].append(
             (
-                number, stamp, source, rng.choice(["US", "DE", "FR", "GB"]), rng.choice(["Retail", "Software", "Health", ""]),
-                int(rng.lognormal(4, 1)), status, int(rng.integers(1, 9)), f"jane{number}@example.org",
+                number,
+                stamp,
+                source,
+                rng.choice(["US", "DE", "FR", "GB"]),
+                rng.choice(["Retail", "Software", "Health", ""]),
+                int(rng.lognormal(4, 1)),
+                status,
+                int(rng.integers(1, 9)),
+                f"jane{number}@example.org",
                 converted.strftime("%Y-%m-%d %H:%M:%S") if qualified else "",
             )
-        )  # fmt: skip
+        )
         if has_contact:
             tables["contacts"].append(
                 (
@@ -163,9 +213,16 @@ def write_crm_dump(folder: Path, leads: int = 3000, seed: int = 3) -> None:
             at = created + timedelta(days=float(rng.random()) * min(days, 30))
             kind = rng.choice(["page_view", "pricing_view", "form_submit"], p=[0.7, 0.2, 0.1])
             tables["sessions"].append(
-                (f"s-{rng.integers(16**10):010x}", number, at.strftime("%Y-%m-%dT%H:%M:%SZ"), int(rng.integers(1, 20)), "google" if rng.random() < 0.5 else "",
-                 "organic" if rng.random() < 0.5 else "", kind)
-            )  # fmt: skip
+                (
+                    f"s-{rng.integers(16**10):010x}",
+                    number,
+                    at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    int(rng.integers(1, 20)),
+                    "google" if rng.random() < 0.5 else "",
+                    "organic" if rng.random() < 0.5 else "",
+                    kind,
+                )
+            )
         for _ in range(int(rng.poisson(2))):
             at = created + timedelta(days=float(rng.random()) * 20)
             tables["touches"].append(
@@ -192,9 +249,15 @@ def write_crm_dump(folder: Path, leads: int = 3000, seed: int = 3) -> None:
             closed = created + timedelta(days=days)
             stage = "Closed Won" if wins else rng.choice(["Closed Lost", "Negotiation"], p=[0.8, 0.2])
             tables["opportunities"].append(
-                (f"006{number:06d}", contact, converted.strftime("%Y-%m-%d %H:%M:%S"), stage, int(rng.integers(1, 90)) * 100,
-                 closed.strftime("%Y-%m-%d"))
-            )  # fmt: skip
+                (
+                    f"006{number:06d}",
+                    contact,
+                    converted.strftime("%Y-%m-%d %H:%M:%S"),
+                    stage,
+                    int(rng.integers(1, 90)) * 100,
+                    closed.strftime("%Y-%m-%d"),
+                )
+            )
     headers = {
         "leads": (
             "id",

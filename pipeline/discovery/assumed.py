@@ -25,7 +25,8 @@ _BEGINNING = datetime(2020, 1, 1)
 _CALENDAR = 730 * DAY
 _OUTCOME = (
     r"convert(?:ed|ion)?|won|is won|customer|is customer|purchased?|bought|sold|sale|target|label|y|outcome|success|"
-    r"converti|gagne|vendu|client|abonne|konvertiert|gewonnen|verkauft|kunde|ganado|vendido|subscribed|deposit|enrolled|response|churn|status|stage|lead status|result"
+    r"converti|gagne|vendu|client|abonne|konvertiert|gewonnen|verkauft|kunde|ganado|vendido|subscribed|deposit|"
+    r"enrolled|response|churn|status|stage|lead status|result"
 )
 
 
@@ -107,18 +108,19 @@ def assumed_outcomes(
         at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
         relation = numbered_rows(profile) if lead.key == ROW else profile.table.relation
         row = tables.ask(f"SELECT CAST(max({at}) AS TIMESTAMP) FROM {relation}")[0]
-        end = row[0] if isinstance(row[0], datetime) else _BEGINNING
+        end = (row[0] if isinstance(row[0], datetime) else _BEGINNING) + timedelta(seconds=1)
     what = singular(profile.name).replace(" ", "_")
     yes, no = (", ".join(map(literal, texts)) for texts in (flag.yes, flag.no))
     result = f"CAST({identifier(flag.column)} AS VARCHAR)"
     days = horizon // DAY
+    last = f"TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"
     query = (
         f"SELECT {identifier(lead.key)} AS {LINKED},\n"
-        f"  {at}\n    + CASE WHEN {result} IN ({yes}) THEN INTERVAL 1 DAY "
-        f"ELSE INTERVAL {days} DAY END AS occurred_at,\n"
+        f"  CASE WHEN {result} IN ({yes})\n    THEN least({at} + INTERVAL 1 DAY, {last})\n"
+        f"    ELSE {at} + INTERVAL {days} DAY\n  END AS occurred_at,\n"
         f"  CASE WHEN {result} IN ({yes}) THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
         f"FROM {relation}\n"
-        f"WHERE {result} IN ({yes}, {no}) AND occurred_at <= TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"
+        f"WHERE {result} IN ({yes}, {no}) AND occurred_at <= {last}"
     )
     settings = {
         "query": query,

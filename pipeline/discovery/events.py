@@ -129,7 +129,11 @@ def event_source(
         if key is not None and key.name != direct:
             columns["event_id"] = key.name
         name, reads = profile.name, []
-    settings |= {"known_at": known, "actor": "system" if is_record else actor(profile, types), "columns": columns}
+    settings |= {
+        "known_at": known,
+        "actor": "system" if is_record or happened else actor(profile, types),
+        "columns": columns,
+    }
     return Proposed(name, profile.name, settings, comments, reads)
 
 

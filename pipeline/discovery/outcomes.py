@@ -80,7 +80,11 @@ def find_outcomes(
 ) -> Outcomes:
     """Propose what ends an episode; ``conversion`` and ``lost`` are what the user has said."""
     candidates = sorted(
-        (kind for kind in types if rank(kind.name, WON) and 0 < kind.share <= _MOST_LEADS),
+        (
+            kind
+            for kind in types
+            if (sure := rank(kind.name, WON)) and kind.share <= (1.0 if sure >= _SURE else _MOST_LEADS)
+        ),
         key=lambda kind: (-_likeness(kind), kind.name),
     )
     won = tuple(conversion) or _conversions(connection, log, candidates)

@@ -159,10 +159,10 @@ def _lead_table(
         key = profile.columns.get(lead_id) if lead_id else find_key(profile)
         if name == spend or key is None or not is_key(key, profile):
             continue
-        referring = {link.table for link in links if link.target == name}
+        referring = {link.table for link in links if (link.target, link.key) == (name, key.name)}
         referred = {link.target for link in links if link.table == name}
         called = rank(singular(name), LEAD) or rank(key.name, LEAD) // 2
-        weight = called + 15 * len(referring) - 5 * len(referred)
+        weight = 2 * called + 15 * len(referring) - 5 * len(referred)
         if referring or (len(profiles) == 1 and not _is_log(profile, called)):
             candidates.append((weight, name, key.name))
     if not candidates:
