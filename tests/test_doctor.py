@@ -188,14 +188,14 @@ def test_run_gives_the_same_bytes_as_the_stages_one_by_one(
     assert code == 0
     assert "The recommendations, as of" in text
     assert "ingest" not in text.partition("snapshots finding episodes")[0]
-    for path in (
+    for output in (
         "data/features.parquet",
         "data/recommendations.parquet",
         "data/model/booster.txt",
         "reports/metrics.json",
     ):
-        ours, theirs = (hashlib.sha256((root / path).read_bytes()).hexdigest() for root in (project.root, world.root))
-        assert ours == theirs, path
+        ours, theirs = (hashlib.sha256((root / output).read_bytes()).hexdigest() for root in (project.root, world.root))
+        assert ours == theirs, output
 
 
 def test_a_stage_that_does_not_exist_is_answered_with_the_nearest(
