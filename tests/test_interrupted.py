@@ -1,0 +1,156 @@
+"""Stages that are killed, run out of room, or meet one another: nothing half-written, and the same bytes once they run."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_cli import call, call_executable
+from world import Project
+
+from pipeline.cli import STAGES
+from pipeline.parameters import load_parameters
+
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "ingest": (
+        "data/interactions.parquet", "data/leads.parquet", "data/spend.parquet", "data/quarantine", "data/ingest.json"
+    ),
+    "validate": ("data/validation.json",),
+    "snapshots": ("data/snapshots.parquet", "data/snapshots.json"),
+    "features": ("data/features.parquet", "data/catalogue.json"),
+    "train": ("data/model", "data/training.json"),
+    "evaluate": ("reports/metrics.json", "reports/plots", "reports/pictures"),
+    "score": ("data/recommendations.parquet", "data/recommendations.csv", "data/scoring.json"),
+    "report": ("reports/summary.txt", "reports/index.html", "reports/private"),
+}  # fmt: skip
+MOMENTS: dict[str, list[tuple[str, int]]] = {
+    "ingest": [("word", 2), ("os.rename data", 2), ("os.rename data", 4)],
+    "validate": [("os.rename data", 1)],
+    "snapshots": [("word", 1), ("os.rename data", 1), ("os.rename data", 2)],
+    "features": [("word", 1), ("os.rename data", 1), ("os.rename data", 2)],
+    "train": [("os.rename data", 1), ("os.rename data", 2)],
+    "evaluate": [("os.rename reports", 2), ("os.rename reports", 6), ("open mlruns", 3)],
+    "score": [("word", 1), ("os.rename data", 2), ("os.rename data", 3)],
+    "report": [("word", 1), ("os.rename reports", 2)],
+}
+"""When each stage dies: as it says its n-th word, or as it renames or opens its n-th file below a folder."""
+
+
+def written(root: Path, *stages: str) -> dict[str, bytes]:
+    """Read all that stages have written, whatever it is called."""
+    places = [root / name for stage in stages for name in OUTPUTS[stage]]
+    files = [path for place in places for path in [place, *place.rglob("*")] if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def half_written(root: Path) -> list[Path]:
+    """List what a stage began to write, and did not finish."""
+    return [path for path in root.rglob("*") if ".tmp" in str(path.relative_to(root)) and path.is_file()]
+
+
+def run_and_die(root: Path, stage: str, moment: str, number: int) -> None:
+    """Run a stage in this process, which is killed at a moment of MOMENTS."""
+    seen = 0
+
+    def come_to(what: str) -> None:
+        nonlocal seen
+        seen += what == moment
+        if what == moment and seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def listen(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in {"os.rename", "open"}:
+            target = str(arguments[1 if event == "os.rename" else 0])
+            if target.startswith(str(root)):
+                come_to(f"{event} {Path(target).relative_to(root).parts[0]}")
+
+    parameters = load_parameters(root / "params.yaml")
+    sys.addaudithook(listen)
+    importlib.import_module(f"pipeline.{stage}").run(parameters, root, lambda _: come_to("word"))
+
+
+def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
+    """Call a stage in this process, none of whose files may grow beyond a page, as where the disk is full."""
+    os.chdir(root)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    try:
+        answer.send(call(stage))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the test tells
+        answer.send((-1, repr(error)))
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["test_interrupted", *(f"pipeline.{stage}" for stage in STAGES)])
+"""A process that has loaded everything and begun nothing, of which each process here is a copy."""
+
+
+def in_a_process(function: Callable[..., None], *arguments: object) -> int | None:
+    """Run a function in a process of its own; gives its exit code."""
+    process = FORKS.Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+@pytest.fixture(scope="module")
+def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Copy the small world. Every test leaves it as it was: that is what they are about."""
+    return world.copy_to(tmp_path_factory.mktemp("interrupted") / "project")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_was_killed_writes_the_same_bytes_when_it_runs_again(project: Project, stage: str) -> None:
+    undisturbed = written(project.root, *STAGES)
+    for moment, number in MOMENTS[stage]:
+        assert in_a_process(run_and_die, project.root, stage, moment, number) == -signal.SIGKILL, moment
+    project.run(stage)
+    assert written(project.root, *STAGES) == undisturbed
+    assert half_written(project.root) == []
+
+
+def test_a_model_whose_tracking_was_killed_has_one_run_that_is_whole(project: Project) -> None:
+    from pipeline.tracking import connected  # noqa: PLC0415 - takes seconds
+
+    with connected(project.root) as client:
+        experiment = client.get_experiment_by_name("leadcast")
+        (run,) = client.search_runs([experiment.experiment_id])
+        (version,) = client.search_model_versions("name = 'lead-conversion'")
+    assert run.info.status == "FINISHED"
+    assert {"train.seed", "snapshots.horizon"} <= run.data.params.keys()
+    assert len(run.inputs.dataset_inputs) == 3
+    assert version.run_id == run.info.run_id
+
+
+@pytest.mark.parametrize("stage", ["snapshots", "features", "train", "score"])
+def test_where_files_were_killed_between_no_later_stage_takes_them_for_whole(project: Project, stage: str) -> None:
+    undisturbed = written(project.root, *STAGES)
+    later = {"snapshots": "train", "features": "train", "train": "report", "score": "report"}[stage]
+    last_file = [number for moment, number in MOMENTS[stage] if moment.startswith("os.rename")][-1]
+    assert in_a_process(run_and_die, project.root, stage, f"os.rename {'data'}", last_file) == -signal.SIGKILL
+    code, _, message = call_executable(project.root, later)
+    assert code == 4
+    assert "not there; run the stages before this one: dvc repro" in message
+    project.run(stage)
+    assert written(project.root, *STAGES) == undisturbed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_without_room_says_so_and_runs_once_there_is(project: Project, stage: str) -> None:
+    undisturbed = written(project.root, *STAGES)
+    receiver, sender = FORKS.Pipe(duplex=False)
+    assert in_a_process(run_in_little_room, project.root, stage, sender) == 0
+    code, text = receiver.recv()
+    assert code in {1, 4, 8}, text
+    assert f"{stage} failed " in text
+    assert half_written(project.root) == []
+    project.run(stage)
+    assert written(project.root, *STAGES) == undisturbed
