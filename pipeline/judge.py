@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from features.errors import ContractError
+from features.errors import ContractError, LeadcastError
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -82,8 +85,29 @@ def judge(suites: Sequence[Suite], docs: Path | None = None) -> list[Verdict]:
         )
         verdicts += [_verdict(suite.name, result) for result in outcome.results]
     if docs is not None:
-        context.build_data_docs()
+        with _failing_aloud(docs):
+            context.build_data_docs()
     return verdicts
+
+
+@contextmanager
+def _failing_aloud(docs: Path) -> Iterator[None]:
+    """Raise LeadcastError where pages are missing: Great Expectations itself logs a trace and goes on."""
+    failures: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: failures.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("great_expectations")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(handler)
+    if failures:
+        told = re.search(r"follows:\s*(.*?)\W*Traceback", failures[0], re.DOTALL)
+        what = told[1] if told else failures[0].splitlines()[0]
+        raise LeadcastError(f"{docs} can't be written whole: {what}; free space on the disk, then run again")
 
 
 def _verdict(suite: str, result: Any) -> Verdict:  # noqa: ANN401 - Great Expectations' own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,11 @@ EVENTS = (
 )
 """Four events, of leads A and B."""
 PEOPLE = "lead,created\nA,2026-01-01\nB,2026-01-01\n"
+
+
+LEADCAST = str(Path(sys.executable).parent / "leadcast")
+AS_SOMEBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+"""Starts a program without root's right to read and write whatever it likes."""
 
 
 class Outcome(NamedTuple):

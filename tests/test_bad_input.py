@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from raw_logs import LEADS, LINKS, source_of
-from small_project import EVENTS, PEOPLE, SmallProject
+from small_project import AS_SOMEBODY, EVENTS, LEADCAST, PEOPLE, SmallProject
+from test_cli import WIDE
 
 SOUND = [("A", "visit"), ("A", "won"), ("B", "visit"), ("B", "visit")]
 """The log of EVENTS."""
@@ -88,15 +87,10 @@ def test_a_folder_where_a_file_should_be_is_called_one(project: SmallProject) ->
 
 def test_a_file_that_may_not_be_read_is_named(project: SmallProject) -> None:
     (project.raw / "log.csv").chmod(0)
-    leadcast = [str(Path(sys.executable).parent / "leadcast"), "ingest"]
-    as_somebody = []
-    if os.geteuid() == 0:  # who may read everything, but for this one right
-        as_somebody = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
-        if shutil.which("setpriv") is None:
-            pytest.skip("without setpriv root reads everything")
+    as_somebody = AS_SOMEBODY if os.geteuid() == 0 else []
     ran = subprocess.run(
-        [*as_somebody, *leadcast], cwd=project.root, capture_output=True, text=True, check=False,
-        env=os.environ | {"NO_COLOR": "1", "TERM": "dumb"},
+        [*as_somebody, LEADCAST, "ingest"], cwd=project.root, env=os.environ | WIDE, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     assert ran.returncode == 4, ran.stderr
     assert "Permission denied (raw/log.csv)" in ran.stderr

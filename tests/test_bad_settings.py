@@ -53,9 +53,9 @@ CHANGES: dict[str, tuple[dict[str, str], list[str]]] = {
         ["snapshots.horizn: unknown key; did you mean 'horizon'?", "knwon_at: unknown key; did you mean 'known_at'?"],
     ),
     "a length without a unit": ({"horizon: 30d": "horizon: 30"}, ["snapshots.horizon: 30 is no length of time; write"]),
-    "a section without content": ({"train: {}": "train:"}, ["train: is empty; indent its settings below it, or write {}"]),
-    "a number for a section": ({"train: {}": "train: 7"}, ["train: is 7, and no section; indent its settings below it"]),
-    "a section that is missing": ({"train: {}\n": ""}, ["train: is missing; it has no default (a section may be empty"]),
+    "a section without content": ({"train: {}": "train:"}, ["train: is empty; indent its settings below it"]),
+    "a number for a section": ({"train: {}": "train: 7"}, ["train: is 7, and no section; indent its settings"]),
+    "a section that is missing": ({"train: {}\n": ""}, ["train: is missing; it has no default"]),
     "an empty path": ({"data_root: raw": "data_root: ''"}, ["data_root: string should have at least 1 character"]),
     "a long value": ({"horizon: 30d": f"horizon: [{'x, ' * 9999}x]"}, ["snapshots.horizon:", " ..."]),
 }  # fmt: skip
