@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pipeline.source_configuration import ChannelRule, Column, Constant, TrafficColumns
+from pipeline.setting_types import Column, Constant
+from pipeline.source_configuration import ChannelRule, TrafficColumns
 from pipeline.sql import literal
 from pipeline.texts import Columns, as_text, names, text
 

@@ -22,7 +22,8 @@ from features.duration import DAY, HOUR
 from features.errors import SettingsError
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from models.learner import checked_parameters
-from pipeline.source_configuration import Duration, Ingest, Moment, Name, Strict, by_key, read_moment
+from pipeline.setting_types import Duration, Moment, Name, Strict, by_key, read_moment
+from pipeline.source_configuration import Ingest
 
 RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
 """What MLflow takes as a name without quoting."""

@@ -17,6 +17,8 @@ from pipeline.sql import fetch_row, literal
 MANY = 0.2
 """The share of a table's rows from which on unknown leads, duplicates and unmapped channels are too many."""
 HALF = 0.5
+EARLY = 0.05
+"""The share of a source's events from which on those before their lead's creation are no mere visits of cookies."""
 _FEW = 20
 """Fewer leads may well be created in the same second."""
 _QUARTER_OF_AN_HOUR = 900_000_000
@@ -82,8 +84,8 @@ def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | N
             "they were first heard of"
         )
     early = connection.execute(
-        f"SELECT source, count(*) FROM {log} JOIN lead USING (lead_id) WHERE occurred_at < created_at "
-        "GROUP BY source ORDER BY source"
+        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN lead USING (lead_id) "
+        f"GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
     ).fetchall()
     if early:
         counts = ", ".join(f"{rows:,} of {source}" for source, rows in early)

@@ -14,9 +14,9 @@ from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
 from pipeline.quarantine import NO_EVENT
+from pipeline.setting_types import Column
 from pipeline.source_configuration import (
     ActorByType,
-    Column,
     Identities,
     Ingest,
     InteractionColumns,

@@ -16,7 +16,8 @@ from pipeline import channels
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import day_of, moment, moment_problems, timestamp
 from pipeline.numbers import number
-from pipeline.source_configuration import Column, Constant, Rates, Spend
+from pipeline.setting_types import Column, Constant
+from pipeline.source_configuration import Rates, Spend
 from pipeline.sql import literal
 from pipeline.texts import LARGEST_WHOLE, Columns, text
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from features.errors import SettingsError, nearest
 from pipeline.configuration import Parameters
-from pipeline.source_configuration import Strict
+from pipeline.setting_types import Strict
 
 _MOST_SHOWN = 200
 """Letters at either end of a long value that tell it apart."""

@@ -1,112 +1,28 @@
-"""The settings of what is read: tables, sources, leads, identities; and what all settings share.
+"""The settings of what is read: tables, sources, leads, identities.
 
 Every class is strict (an unknown key is an error that names the nearest valid one) and frozen.
 """
 
 from __future__ import annotations
 
-import codecs
-import difflib
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from pipeline.setting_types import (
+    Column,
+    Constant,
+    Duration,
+    Encoding,
+    Moment,
+    Name,
+    Share,
+    Strict,
+    TimeFormats,
+    Zone,
+    by_key,
 )
-
-from features.duration import parse_duration
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
-Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1)]
-
-
-def read_moment(text: object) -> datetime:
-    """Read a quoted date or time; without an offset it is UTC."""
-    if not isinstance(text, str):
-        raise ValueError(f"{text} must be a quoted date, as in '2026-06-29'")  # noqa: TRY004 - pydantic reports ValueErrors
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no date; write it as '2026-06-29' or '2026-06-29T08:00:00'") from error
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
-        advice = f"did you mean {known[0]!r}?" if known else "name a place, as in Europe/Paris, or UTC"
-        raise ValueError(f"{name!r} is no time zone; {advice}")
-    return name
-
-
-def _encoding(name: str) -> str:
-    try:
-        "".encode(name)  # Python knows encodings of other things than letters, too
-        return codecs.lookup(name).name
-    except LookupError:
-        raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
-Zone = Annotated[str, AfterValidator(_zone)]
-Encoding = Annotated[str, AfterValidator(_encoding)]
-
-
-class Strict(BaseModel):
-    """A section of the parameters: no unknown keys, no changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Constant(Strict):
-    """The same text for every row of the source."""
-
-    constant: Name
-    """The text."""
-
-
-def by_key(*sections: type[Strict], otherwise: str) -> Callable[[object], str]:
-    """Choose among alternatives by what was written, so that a mistake is told of the one that was meant.
-
-    A mapping is the section that has the key most like one of its own; anything else is ``otherwise``.
-    """
-
-    def likeness(section: type[Strict], value: dict[object, object]) -> float:
-        pairs = [(str(key), name) for key in value for name in section.model_fields]
-        return max((difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0.0)
-
-    def choose(value: object) -> str:
-        if isinstance(value, Strict):
-            return type(value).__name__
-        if isinstance(value, dict):
-            return max(sections, key=lambda section: likeness(section, value)).__name__
-        return "List" if otherwise == "Text" and isinstance(value, list) else otherwise
-
-    return choose
-
-
-Column = Annotated[
-    Annotated[Name, Tag("Text")] | Annotated[list[Name], Tag("List")] | Annotated[Constant, Tag("Constant")],
-    Discriminator(by_key(Constant, otherwise="Text")),
-]
-"""A column's name, several columns whose texts are joined by a space, or a constant."""
 
 
 class KnownColumn(Strict):
@@ -149,8 +65,6 @@ Actor = Annotated[
     Discriminator(by_key(ActorByType, otherwise="Literal")),
 ]
 
-
-TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
 
 _PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 
@@ -240,9 +154,9 @@ class InteractionColumns(TrafficColumns):
     """When it happened."""
     event_type: Column | None = None
     """What happened, as in email_open; several columns are joined."""
-    events: dict[Name, Name] = {}
+    events: dict[Name, Name] = Field(default_factory=dict)
     """Columns that hold times, each with the event type that happened then, as in won_date: won."""
-    counts: dict[Name, Name] = {}
+    counts: dict[Name, Name] = Field(default_factory=dict)
     """Columns that hold counts of a day (``occurred_at``), each with the event type that is counted."""
     channel: Column | None = None
     """Where it came from, as in email; or map traffic_source and its like instead."""
@@ -310,7 +224,7 @@ class Leads(Table):
 
     columns: LeadColumns
     """Which column holds what."""
-    attributes: dict[Name, Literal["number", "category"]] = {}
+    attributes: dict[Name, Literal["number", "category"]] = Field(default_factory=dict)
     """Columns that never change after creation. One that is overwritten in place (a CRM's stage) leaks the outcome."""
 
     @field_validator("attributes")
@@ -425,7 +339,7 @@ class Rates(Table):
 class Ingest(Strict):
     """Raw files in, one sorted log of interactions out."""
 
-    tables: dict[Name, Table] = {}
+    tables: dict[Name, Table] = Field(default_factory=dict)
     """Tables that queries read by their names, and that are nothing else."""
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     """The sources of interactions, each with a name of letters, digits, _ and -."""

@@ -25,7 +25,7 @@ def summary(parameters: Parameters, results: Results) -> str:
     _print_recommendations(console, parameters, results)
     console.print("Where to look next")
     for place, what in (
-        (PAGE, "all of this in a browser: the funnel, the pictures, how to read them"),
+        (PAGE, "all of this in a browser: funnel, figures, pictures"),
         (LEADS_PAGE, "the recommended leads with their reasons; not to be shared"),
         (RECOMMENDATIONS_CSV, "every open lead, best first, with its reasons"),
         (PICTURES, "calibration, gains, precision and recall, importance"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.readers import RawColumn
-from pipeline.source_configuration import Column, Constant
+from pipeline.setting_types import Column, Constant
 from pipeline.sql import literal
 
 LARGEST_WHOLE = 2**53

@@ -30,7 +30,7 @@ from pipeline.documentation.pages import PAGES
 from pipeline.documentation.settings import Section, find_sections, settings_page
 from pipeline.documentation.words import as_written, in_words
 from pipeline.parameters import load_parameters
-from pipeline.source_configuration import Column, Duration, Name, Strict
+from pipeline.setting_types import Column, Duration, Name, Strict
 
 SECTIONS = find_sections()
 WHOLE: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ BLOCKS = dict(re.findall(r"^##+ (.*?)\n(?:(?!^##).)*?^```yaml\n(.*?)^```", PAGE,
 
 def configuration_classes(of: type[Strict] = Strict) -> Iterator[type[Strict]]:
     for model in of.__subclasses__():
-        if model.__module__ in {"pipeline.configuration", "pipeline.source_configuration"}:
+        if model.__module__ in {"pipeline.configuration", "pipeline.setting_types", "pipeline.source_configuration"}:
             yield model
         yield from configuration_classes(model)
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from pipeline.parameters import load_parameters
-from pipeline.source_configuration import Strict
+from pipeline.setting_types import Strict
 
 EXAMPLE = Path(__file__).parents[2] / "docs/parameters.yaml"
 _LONGEST = 40

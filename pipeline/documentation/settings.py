@@ -17,7 +17,7 @@ from pipeline.configuration import DeclaredFeature, Parameters, Train
 from pipeline.documentation.examples import example_of
 from pipeline.documentation.markdown import NOTICE, link, paragraphs, table
 from pipeline.documentation.words import as_written, in_words
-from pipeline.source_configuration import Column, Constant, Strict
+from pipeline.setting_types import Column, Constant, Strict
 
 _INTRODUCTION = """\
 # Settings

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from features.duration import format_duration
-from pipeline.source_configuration import Column, Duration, Encoding, Moment, Name, Zone
+from pipeline.setting_types import Column, Duration, Encoding, Moment, Name, Zone
 
 _KINDS: tuple[tuple[object, str, str], ...] = (
     (Column, "column", "columns"),

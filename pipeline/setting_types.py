@@ -1,0 +1,104 @@
+"""What all settings share: strict sections, and the types that are read from text."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
+
+from features.duration import parse_duration
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+def read_moment(text: object) -> datetime:
+    """Read a quoted date or time; without an offset it is UTC."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text} must be a quoted date, as in '2026-06-29'")  # noqa: TRY004 - pydantic reports ValueErrors
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no date; write it as '2026-06-29' or '2026-06-29T08:00:00'") from error
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        advice = f"did you mean {known[0]!r}?" if known else "name a place, as in Europe/Paris, or UTC"
+        raise ValueError(f"{name!r} is no time zone; {advice}")
+    return name
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # Python knows encodings of other things than letters, too
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
+Zone = Annotated[str, AfterValidator(_zone)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
+
+
+class Strict(BaseModel):
+    """A section of the parameters: no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Constant(Strict):
+    """The same text for every row of the source."""
+
+    constant: Name
+    """The text."""
+
+
+def by_key(*sections: type[Strict], otherwise: str) -> Callable[[object], str]:
+    """Choose among alternatives by what was written, so that a mistake is told of the one that was meant.
+
+    A mapping is the section that has the key most like one of its own; anything else is ``otherwise``.
+    """
+
+    def likeness(section: type[Strict], value: dict[object, object]) -> float:
+        pairs = [(str(key), name) for key in value for name in section.model_fields]
+        return max((difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0.0)
+
+    def choose(value: object) -> str:
+        if isinstance(value, Strict):
+            return type(value).__name__
+        if isinstance(value, dict):
+            return max(sections, key=lambda section: likeness(section, value)).__name__
+        return "List" if otherwise == "Text" and isinstance(value, list) else otherwise
+
+    return choose
+
+
+Column = Annotated[
+    Annotated[Name, Tag("Text")] | Annotated[list[Name], Tag("List")] | Annotated[Constant, Tag("Constant")],
+    Discriminator(by_key(Constant, otherwise="Text")),
+]
+"""A column's name, several columns whose texts are joined by a space, or a constant."""
