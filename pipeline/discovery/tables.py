@@ -6,7 +6,8 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,9 @@ MOST_ROWS = 2_000_000
 """Rows of a table that are looked at."""
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT_BYTES = 64 << 20
+_HEAD_ROWS = 5_000
+_MOST_KEYS = 40
+_TEXTS: tuple[list[tuple[str]], ...] = ([("VARCHAR",)], [])
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
@@ -39,6 +43,8 @@ class FoundTable:
     types: tuple[str, ...]
     """DuckDB's; all text but for Parquet."""
     rows: int
+    nested: frozenset[str] = frozenset()
+    """The columns that lie inside of others: settings may name them, a query may not."""
     cut: bool = False
     """Whether it has more rows than were looked at."""
     notes: tuple[str, ...] = ()
@@ -99,6 +105,8 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
                 raise InputError(
                     f"no table in {folder} that can be read; put CSV, JSON lines or Parquet there{reasons}"
                 )
+            if not any(table.rows for table in tables.found.values()):
+                raise InputError(f"the tables in {folder} hold no rows, only names of columns; export them again")
             yield tables
 
 
@@ -182,8 +190,14 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
     scratch.mkdir()
     if settings.path is None:
         raw = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
+        plain_names = raw.wanted
     else:
-        raw = open_table(name, settings, table_columns(name, settings, folder), folder)
+        plain_names = table_columns(name, settings, folder)
+        raw = open_table(name, settings, plain_names, folder)
+        wanted = flat_columns(connection, raw, scratch)
+        if wanted != raw.wanted:
+            raw = open_table(name, settings, wanted, folder)
+    nested = frozenset(raw.wanted) - frozenset(plain_names)
     files = []
     rows = 0
     for number, file in enumerate(raw.files):
@@ -193,7 +207,38 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
         rows += pq.read_metadata(target).num_rows
         if rows >= MOST_ROWS:
             break
-    return _view(connection, name, settings, raw, files)
+    return replace(_view(connection, name, settings, raw, files), nested=nested)
+
+
+def flat_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable, scratch: Path) -> tuple[str, ...]:
+    """Name what lies inside of nested columns by its path, as settings do: ``geo.country``, ``event_params[page]``."""
+    target = scratch / "head.parquet"
+    limited = partial("SELECT * FROM ({}) LIMIT {}".format)
+    copy_rows(connection, raw, raw.files[0], lambda relation: limited(relation, _HEAD_ROWS), target)
+    wanted: list[str] = []
+    for number, name in enumerate(raw.wanted):
+        wanted += _paths(connection, file_literal(target), f"r{number}", name)
+    return tuple(wanted)
+
+
+def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str, depth: int = 2) -> list[str]:
+    """List the paths to the values inside of a column of JSON or of a nested type; itself, where it is plain."""
+    nested = f"SELECT to_json({column}) AS value FROM read_parquet({file})"
+    if connection.execute(f"SELECT typeof({column}) FROM read_parquet({file}) LIMIT 1").fetchall() in _TEXTS:
+        begun = f"left({column}, 1) IN ('{{', '[')"
+        nested = f"SELECT TRY_CAST({column} AS JSON) AS value FROM read_parquet({file}) WHERE {begun}"
+    kinds = {row[0] for row in connection.execute(f"SELECT DISTINCT json_type(value) FROM ({nested})").fetchall()}
+    if "OBJECT" in kinds and depth:
+        objects = f"({nested}) WHERE json_type(value) = 'OBJECT'"
+        query = f"SELECT DISTINCT unnest(json_keys(value)) AS key FROM {objects} ORDER BY key"
+        return [f"{name}.{key}" for (key,) in connection.execute(query).fetchall()[:_MOST_KEYS]]
+    if "ARRAY" in kinds:
+        query = (
+            "SELECT key, count(*) FROM (SELECT unnest(json_extract_string(value, '$[*].key')) AS key "
+            f"FROM ({nested}) WHERE json_type(value) = 'ARRAY') WHERE key IS NOT NULL GROUP BY key ORDER BY ALL"
+        )
+        return [f"{name}[{key}]" for key, _ in connection.execute(query).fetchall()[:_MOST_KEYS]]
+    return [name]
 
 
 def _view(

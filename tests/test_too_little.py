@@ -1,0 +1,113 @@
+"""Logs that hold too little to learn from, and scores of what was never seen: through the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from hostile import NAMES, rename_leads
+from test_cli import call, failure
+from world import Project
+
+
+@pytest.fixture
+def project(world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Copy the small world, for the test to take something away."""
+    copied = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    monkeypatch.chdir(copied.root)
+    return copied
+
+
+def change(path: Path, select: str) -> None:
+    """Rewrite a Parquet file by a query over ``old``, its former self."""
+    new = path.with_suffix(".new")
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (WITH old AS (FROM read_parquet('{path}')) {select}) TO '{new}' (FORMAT parquet)")
+    new.replace(path)
+
+
+LOG = "data/interactions.parquet"
+
+
+def test_a_conversion_that_never_occurs_names_the_types_that_do(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project.root / LOG, "FROM old WHERE event_type <> 'won'")
+    code, text = failure(project.root, monkeypatch, "snapshots")
+    assert code == 6
+    assert "episodes.conversion: no event of type 'won' in the log; known are:" in text
+    assert "the most frequent are" in text
+
+
+def test_a_horizon_longer_than_the_log_says_what_to_shorten(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.with_settings({"snapshots.horizon": "900d"})
+    code, text = failure(project.root, monkeypatch, "snapshots")
+    assert code == 6
+    assert "since the log ends before the horizon of 900d is over; shorten snapshots.horizon, or bring a longer" in text
+
+
+def test_outcomes_before_the_creation_of_every_lead_leave_nothing_to_look_at(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project.root / "data/leads.parquet", "SELECT * REPLACE (TIMESTAMP '2026-06-30 23:00' AS created_at, "
+           "TIMESTAMP '2026-06-30 23:00' AS known_at) FROM old")  # fmt: skip
+    code, text = failure(project.root, monkeypatch, "snapshots")
+    assert code == 6
+    assert "check snapshots.policies and snapshots.start against the times of the log, which ends on 2026-06-30" in text
+
+
+@pytest.mark.parametrize(
+    ("label", "counts"),
+    [("false", r"fit: [\d,]+ rows, of which 0 convert"), ("true", r"fit: ([\d,]+) rows, of which \1 convert and 0")],
+    ids=["nobody converts", "all convert"],
+)
+def test_one_class_alone_is_refused_with_the_counts_of_every_part(
+    project: Project, monkeypatch: pytest.MonkeyPatch, label: str, counts: str
+) -> None:
+    change(project.root / "data/features.parquet", f"SELECT * REPLACE (CASE WHEN part = 'fit' THEN {label} ELSE label "
+           "END AS label) FROM old")  # fmt: skip
+    code, text = failure(project.root, monkeypatch, "train")
+    assert code == 6
+    assert "too few outcomes to learn from: each slice needs at least 5 rows that convert and 5 that don't" in text
+    assert re.search(counts, text), text
+    assert text.count("<- too few") == 1
+    assert all(f"{part}:" in text for part in ("fit", "early_stopping", "calibration"))
+
+
+def test_where_all_leads_have_ended_there_is_nobody_to_score(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(project.root / LOG, "FROM old WHERE event_type = 'won'")
+    change(project.root / "data/leads.parquet", f"FROM old WHERE lead_id IN (SELECT lead_id FROM '{LOG}')")
+    code, text = failure(project.root, monkeypatch, "score")
+    assert code == 6
+    assert "no lead is open at" in text
+    assert "score another moment (score.as_of, --as-of)" in text
+
+
+def test_a_category_that_was_never_seen_is_scored_as_any_other_rare_one(project: Project) -> None:
+    before = json.loads((project.root / "data/scoring.json").read_text())["leads"]
+    scored = []
+    for name in ("Atlantis", "Avalon"):
+        change(project.root / "data/leads.parquet", f"SELECT * REPLACE ('{name}' AS country) FROM old ORDER BY lead_id")
+        assert call("score")[0] == 0
+        with duckdb.connect() as connection:
+            scored.append(
+                connection.execute(
+                    "SELECT lead_id, probability FROM 'data/recommendations.parquet' ORDER BY ALL"
+                ).fetchall()
+            )
+    assert len(scored[0]) == before
+    assert scored[0] == scored[1], "whatever it is called"
+    assert all(0 < probability < 1 for _, probability in scored[0])
+
+
+def test_names_that_would_run_in_a_spreadsheet_are_text_in_the_recommendations(project: Project) -> None:
+    with duckdb.connect() as connection:
+        rows = connection.execute("SELECT lead_id FROM 'data/recommendations.parquet'").fetchall()
+    rename_leads(project, [lead for (lead,) in rows[: len(NAMES)]])
+    assert call("score")[0] == 0
+    text = (project.root / "data/recommendations.csv").read_text(encoding="utf-8")
+    assert "'=cmd|" in text
+    assert not [cell for cell in ('"=', '"+', '"-', '"@', '"\t', '"\r') if f",{cell}" in text or f"\n{cell}" in text]
