@@ -41,7 +41,7 @@ LINKED = "linked_lead_id"
 KNOWN_SINCE = "known_since"
 NO_LEAD = "(none)"
 """Stands for the lead of an event that belongs to none: it is set aside as that of an unknown lead."""
-_DAY_LENGTH = len("2026-01-31")
+_NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 _OVERWRITTEN = (
@@ -97,10 +97,15 @@ def event_source(
     event_type: Any = types if len(types) > 1 else types[0] if types else {"constant": underscored(profile.name)}
     if happened:
         event_type = {"constant": happened}
+    ends = [c.name for c in profile.of_kind("time") if c is not occurred and _is_called_by_its_event(c.name)]
     is_record = not types and not happened and rank(underscored(profile.name), LEAD) > 0
     if is_record:  # of a contact or an account only its coming to be is an event
         event_type = {"constant": f"{underscored(profile.name)}_created"}
-    columns = {"occurred_at": occurred.name, "event_type": event_type, **where_from(profile, [*types, *constants])}
+    columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
+    if ends:  # a row tells of several moments
+        begun = happened or f"{underscored(profile.name)}_created"
+        columns = {"events": {occurred.name: begun, **{name: event_name(name) for name in ends}}}
+    columns |= where_from(profile, [*types, *constants])
     known, why = known_at(profile, occurred)
     comments = {
         "columns.occurred_at": f"{occurred.filled:.0%} filled, as in {occurred.examples[0]}",
@@ -109,7 +114,7 @@ def event_source(
     if types:
         first = profile.columns[types[0]]
         comments["columns.event_type"] = f"{first.distinct:,} kinds, as in {', '.join(first.examples[:3])}"
-    used = [occurred.name, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
+    used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
     used += [columns["value"]] if "value" in columns else []
     if lead is not None and (direct is None or len(found) > 1):
         query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred)
@@ -131,10 +136,15 @@ def event_source(
         name, reads = profile.name, []
     settings |= {
         "known_at": known,
-        "actor": "system" if is_record or happened else actor(profile, types),
+        "actor": "system" if is_record or happened or ends or _is_history(types) else actor(profile, types),
         "columns": columns,
     }
     return Proposed(name, profile.name, settings, comments, reads)
+
+
+def _is_history(types: Sequence[str]) -> bool:
+    """Tell a history of fields: what people, or the CRM, wrote into it."""
+    return len(types) > 1 and plain(types[1]) in _NEW_VALUES
 
 
 def _is_called_by_its_event(name: str) -> bool:
@@ -170,13 +180,16 @@ def join_query(
     whether the column KNOWN_SINCE says so.
     """
     joins, leads, since = [], [], []
+    starts = [way[0].column for way in found]
     for number, way in enumerate(found):
-        if _is_direct(way, lead):
+        # Where an id may also be another thing's, it is the lead's only if there is such a lead.
+        is_sure = starts.count(way[0].column) == 1
+        if _is_direct(way, lead) and is_sure:
             leads.append(f"nullif(event.{identifier(way[0].column)}, '')")
             continue
         at = f"event.{identifier(way[0].column)}"
         # Where the last link is to the lead's own key, what it starts from is the lead already.
-        for step, link in enumerate(way if way[-1].key != lead.key else way[:-1]):
+        for step, link in enumerate(way[:-1] if way[-1].key == lead.key and is_sure else way):
             alias = f"link_{number + 1}_{step + 1}"
             wanted = way[step + 1].column if step + 1 < len(way) else lead.key
             made = _made(profiles[link.target]) if profiles and occurred and link.target != lead.table else None
@@ -215,11 +228,7 @@ def type_columns(profile: Profile, *, apart_from: Sequence[str]) -> list[str]:
         (column for column in columns if plain(column.name) in {"field", "field name", "property"}), None
     )
     value_column = next(
-        (
-            column
-            for column in profile.columns.values()
-            if plain(column.name) in {"new value", "newvalue", "value", "to"}
-        ),
+        (column for column in profile.columns.values() if plain(column.name) in _NEW_VALUES),
         None,
     )
     if field_column and value_column:
@@ -288,7 +297,7 @@ def known_at(profile: Profile, occurred: Column) -> tuple[Any, str]:
     ]
     if named:
         return {"column": named[0].name}, "when it reached you, as the column says"
-    if only_days(occurred):
+    if occurred.holds_days:
         return {"delay": "1d"}, "only the day is told, so it is known when the day is over"
     return "as_it_occurred", "no column says when it reached you: is it delivered later? then {delay: 6h}"
 
@@ -318,15 +327,6 @@ def time_sql(expression: str, column: Column) -> str:
 
 def _is_local(column: Column) -> bool:
     return not any(text.endswith("Z") or "+" in text[10:] or "-" in text[10:] for text in column.examples)
-
-
-def only_days(column: Column) -> bool:
-    """Tell whether a column of times holds days without an hour."""
-    return (
-        bool(column.examples)
-        and all(len(text) <= _DAY_LENGTH or text[_DAY_LENGTH:].strip(" T0:.Z+") == "" for text in column.examples)
-        and not any(name.startswith("epoch") for name in column.formats)
-    )
 
 
 def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
@@ -364,7 +364,7 @@ def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Pro
     amount: dict[str, Any] = {key: value[key] for key in ("value", "currency") if key in value}
     extra = "".join(f", event.{identifier(name)}" for name in amount.values())
     listed = [(won, "won"), (lost, "lost")]
-    cases = " ".join(
+    cases = "".join(
         f"\n    WHEN event.{identifier(stage)} IN ({', '.join(map(literal, texts))}) THEN {literal(f'{what}_{end}')}"
         for texts, end in listed
         if texts
@@ -435,7 +435,7 @@ def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed |
     ]
     if lead.created_at is None or not times:
         return None
-    days = [only_days(column) for column in times]
+    days = [column.holds_days for column in times]
     events = {column.name: event_name(column.name) for column in times}
     settings = {
         **reading(profile, list(events)),

@@ -14,7 +14,10 @@ from pipeline.sql import identifier
 _SAMPLE = 20_000
 _KEY_SHARE = 0.97
 _FOUND_SHARE = 0.5
+_FOUND_BY_VALUE = 0.05
+"""What is no count proves itself: an id may point into several tables, and into each with a part of its rows."""
 _LONGEST_WAY = 3
+_LONGEST_COUNT = 9
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
                         Link(source.name, column.name, target.name, key.name, share)
                         for column in source.of_kind("identifier", "number", "category", "text")
                         if _may_link(column, source, key, target)
-                        and (share := _share_found(tables, source, column, target, key)) >= _FOUND_SHARE
+                        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
                     ]
     return links
 
@@ -90,11 +93,19 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
     if same or called or back:
         return True
-    counting = all(text.isdigit() and len(text) <= 9 for text in (*column.examples[:3], *key.examples[:3]))  # noqa: PLR2004 - a count
-    if counting or column.kind != "identifier":
+    if _is_counting(column, key) or column.kind != "identifier":
         return False
     # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
     return not is_key(column, source) or has(column.name, r"\w*id|\w*uuid|key|ref")
+
+
+def _least_share(column: Column) -> float:
+    return _FOUND_SHARE if _is_counting(column) or column.kind != "identifier" else _FOUND_BY_VALUE
+
+
+def _is_counting(*columns: Column) -> bool:
+    """Tell small whole numbers, which are in every table's ids."""
+    return all(text.isdigit() and len(text) <= _LONGEST_COUNT for column in columns for text in column.examples[:3])
 
 
 def _share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
@@ -113,18 +124,20 @@ def ways(links: Sequence[Link], table: str, target: str, key: str) -> list[Way]:
 
     A table may hold several ids that lead there (a contact's, a lead's own); each first column gives one way.
     """
-    found: dict[str, Way] = {}
+    found: dict[tuple[str, str], Way] = {}
     waiting: deque[Way] = deque((link,) for link in _from(links, table))
     while waiting:
         way = waiting.popleft()
         last = way[-1]
         if last.target == target:
-            if way[0].column not in found or (last.key == key and len(way) == len(found[way[0].column])):
-                found[way[0].column] = way
+            found.setdefault((way[0].column, last.key if len(way) == 1 else ""), way)
         elif len(way) < _LONGEST_WAY:
             seen = {table, *(link.target for link in way)}
             waiting.extend((*way, link) for link in _from(links, last.target) if link.target not in seen)
-    return sorted(found.values(), key=lambda way: (len(way), -way[0].share))
+    # A longer way from a column that also leads straight there says nothing new.
+    straight = {column for column, end in found if end}
+    chosen = [way for (column, end), way in found.items() if end or column not in straight]
+    return sorted(chosen, key=lambda way: (len(way), way[-1].key != key, -way[0].share))
 
 
 def _from(links: Sequence[Link], table: str) -> list[Link]:

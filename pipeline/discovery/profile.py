@@ -17,6 +17,7 @@ _SAMPLE = 100_000
 _EXAMPLES = 3_000
 _MOST_CATEGORIES = 500
 _LONG_TEXT = 80
+_DAY_LENGTH = len("2026-01-31")
 _MOSTLY = 0.9
 _FEW = 20
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
@@ -46,6 +47,13 @@ class Column:
     def formats(self) -> tuple[str, ...]:
         """The formats of its times."""
         return self.fits[0].formats if self.fits else ()
+
+    @property
+    def holds_days(self) -> bool:
+        """Whether its times are days without an hour."""
+        if self.kind != "time" or any(name.startswith("epoch") for name in self.formats):
+            return False
+        return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
 
     @property
     def is_ambiguous(self) -> bool:

@@ -201,7 +201,8 @@ def _with_lead_column(
     comments[place] = f"{profile.columns[column.column].distinct:,} leads{others}"
     occurred = occurred_column(profile)
     mapping = Proposal(ingest, comments, roles)
-    if occurred is None or not (constants or column.kind):
+    in_query = {column.column, occurred.name if occurred else column.column}
+    if occurred is None or not (constants or column.kind) or in_query & profile.table.nested:
         return mapping
     time = time_sql(identifier(occurred.name), occurred)
     first = "".join(f",\n  arg_min({identifier(name)}, {time}) AS {identifier(name)}" for name in constants)
@@ -245,7 +246,9 @@ def _constant_columns(tables: Tables, profiles: Mapping[str, Profile], lead: Lea
     columns = [
         column.name
         for column in profile.columns.values()
-        if column.name != lead.column and column.kind in ("number", "category", "flag") and column.filled > _CONSTANT
+        if column.name not in {lead.column, *profile.table.nested}
+        and column.kind in ("number", "category", "flag")
+        and column.filled > _CONSTANT
     ][:_MOST_CONSTANTS]
     if not columns:
         return []
@@ -328,12 +331,23 @@ def _settle_currency(tables: Tables, profiles: Mapping[str, Profile], mapping: P
     mapping.comments["ingest.currency"] = f"amounts come in {listed}"
     if len(counts) > 1:
         mapping.notes.append(
-            f"amounts come in {len(counts)} currencies ({listed}): name a table of exchange rates under ingest.rates, "
-            "or take the mapping of value and currency out"
+            f"amounts come in {len(counts)} currencies ({listed}), so none is used; name a table of exchange rates "
+            "under ingest.rates, and map value and currency"
         )
+        _leave_money_out(mapping)
+        return
     for part in parts:  # every amount needs a currency where one has it
         if {"value", "cost"} & part["columns"].keys() and "currency" not in part["columns"]:
             part["columns"]["currency"] = {"constant": most.upper()}
+
+
+def _leave_money_out(mapping: Proposal) -> None:
+    """Take out what would add up pounds and yen."""
+    for part in mapping.ingest["sources"].values():
+        for name in ("value", "currency"):
+            part["columns"].pop(name, None)
+    for name in ("currency", "spend"):
+        mapping.ingest.pop(name, None)
 
 
 def _count_currencies(tables: Tables, profiles: Mapping[str, Profile], named: Iterable[str]) -> dict[str, int]:

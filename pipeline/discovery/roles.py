@@ -259,6 +259,7 @@ def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Colu
             column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
             not has(column.name, _LATE),
             not has(column.name, r"received|ingested|loaded|synced|recorded|known|end|ended|finished|due"),
+            not column.holds_days,
             rank(column.name, OCCURRED),
             column.filled,
         ),

@@ -109,20 +109,20 @@ EVENT_TYPE = {
     "subject|step|status|stage|etape|statut": 50,
 }
 EVENT_WORDS = {
-    "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "type", "kind", "name", "concept",
-    "subject", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "lead", "contact",
-    "customer", "user", "page", "crm", "hs", "engagement",
+    "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
+    "concept", "subject", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
+    "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
 CHANNEL = r"channel|canal|kanal|channel grouping"
 TRAFFIC = {
-    "traffic_source": r"utm source|traffic source(?: source)?|session source|ga source|source name",
+    "traffic_source": r"utm source|traffic source source|traffic source$|session source|ga source",
     "traffic_medium": r"utm medium|medium|traffic medium|traffic source medium|session medium",
     "referrer": r"referr?er|page referr?er|http referr?er",
 }
 CLICK_ID = r"gclid|gbraid|wbraid|msclkid|fbclid|ttclid|li fat id"
-CAMPAIGN = r"utm campaign|campaign|campagne|kampagne|campana|campaign name"
+CAMPAIGN = r"utm campaign|traffic source name|campaign|campagne|kampagne|campana|campaign name"
 VALUE = {
     "amount|montant|betrag|importe|bedrag": 100,
     "cart value|deal value|order value|value|valeur|wert": 95,

@@ -14,6 +14,7 @@ from pipeline.configuration import Parameters
 
 _WIDTH = 118
 _COMMENT_COLUMN = 40
+_LONGEST_MEANING = 90
 
 
 def write_settings(content: Mapping[str, object], comments: Mapping[str, str], head: str) -> str:
@@ -76,8 +77,9 @@ def _scalar(value: object) -> str:
 
 
 def _meaning(place: tuple[str, ...]) -> str | None:
-    """Give the first sentence of what the configuration classes say about a setting."""
+    """Give the first sentence of what the configuration classes say about a setting; none for a name of the user's."""
     models: list[type[BaseModel]] = [Parameters]
+    free = False
     text: str | None = None
     for step in place:
         fields = [
@@ -86,33 +88,25 @@ def _meaning(place: tuple[str, ...]) -> str | None:
             for name, field in model.model_fields.items()
             if step in (field.alias or name, name)
         ]
-        if not fields:
-            continue  # a name that the user gives: of a source, a column, a milestone
+        if free or not fields:  # of a source, a column, a milestone
+            free, text = False, None
+            continue
         text = next((field.description for field in fields if field.description), None)
-        inner = [model for field in fields for model in _models_in(field.annotation)]
-        text = text or next((model.__doc__ for model in inner if model.__doc__), None)
-        models = inner
-    if text is None or not any(
-        place[-1] in (f.alias or n, n) for m in _all_models() for n, f in m.model_fields.items()
-    ):
+        models = [model for field in fields for model in _models_in(field.annotation)]
+        text = text or next((model.__doc__ for model in models if model.__doc__), None)
+        free = any(typing.get_origin(field.annotation) is dict or _holds_names(field.annotation) for field in fields)
+    if text is None:
         return None
     sentence = " ".join(text.split())
     for end in (". ", ": ", "; ", ", as in "):
-        if len(sentence) > 90:  # noqa: PLR2004 - a comment beside a line
+        if len(sentence) > _LONGEST_MEANING:
             sentence = sentence.split(end)[0]
     return sentence.rstrip(".")
 
 
-def _all_models() -> list[type[BaseModel]]:
-    found: list[type[BaseModel]] = [Parameters]
-    for model in found:
-        found += [
-            other
-            for field in model.model_fields.values()
-            for other in _models_in(field.annotation)
-            if other not in found
-        ]
-    return found
+def _holds_names(annotation: object) -> bool:
+    """Tell whether a setting is a mapping whose keys the user names."""
+    return any(typing.get_origin(part) is dict for part in typing.get_args(annotation))
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:
