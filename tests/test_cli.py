@@ -45,7 +45,7 @@ def call_executable(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_the_help_lists_every_command_and_every_exit_code() -> None:
     code, text = call("--help")
     assert code == 0
-    assert set(STAGES) | {"sample", "ui"} == set(COMMANDS)
+    assert set(STAGES) | {"sample", "ui", "init", "doctor", "run"} == set(COMMANDS)
     for name, meaning in STAGES.items():
         assert f" {name} {meaning.split('.')[0][:30]}" in text
     assert " sample " in text
@@ -181,5 +181,5 @@ def test_a_stage_tells_what_it_does_and_how_long_it_took(
     monkeypatch.chdir(project.root)
     code, text = call("report")
     assert code == 0
-    assert re.search(r"report writing the summary report done in \d+\.\d s", text)
+    assert re.search(r"report writing the summary and the pages report done in \d+\.\d s", text)
     assert (project.root / "reports/summary.txt").read_bytes() == (world.root / "reports/summary.txt").read_bytes()

@@ -211,3 +211,17 @@ def test_outputs_that_may_not_be_written_are_told(project: Project, tmp_path: Pa
     assert "snapshots failed Permission denied (data/.tmp)" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert written(small.root, *STAGES) == undisturbed
+
+
+def test_a_tracking_server_that_is_nowhere_is_given_up_and_told(
+    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw",))
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    code, text = call("evaluate")
+    assert code == 8
+    assert "MLflow at http://127.0.0.1:9 refuses" in text
+    assert "check that it runs, and MLFLOW_TRACKING_URI" in text
+    assert "secret" not in text
+    assert written(project.root, "evaluate") == written(world.root, "evaluate"), "figures and pictures are there"
