@@ -32,6 +32,9 @@ ifdef PARAMS
 		echo "Keep them (git commit params.yaml) or drop them (git checkout params.yaml), then run again."; exit 3; }
 	@mv .params.new params.yaml
 else
+ifdef LEADS
+	@echo "LEADS goes with PARAMS: make run PARAMS=path/to/params.yaml LEADS=$(LEADS); or: leadcast init $(LEADS)"; exit 2
+endif
 	@if grep -q '^data_root: data/raw' params.yaml && [ -z "$$(ls -A data/raw 2>/dev/null)" ]; then leadcast sample; fi
 endif
 	@dvc repro

@@ -64,7 +64,9 @@ def test_nested_objects_and_lists_of_keys_are_named_by_their_paths(tmp_path: Pat
 
 def test_an_id_that_points_into_two_tables_finds_its_lead_by_either(tmp_path: Path) -> None:
     """A task hangs on the lead and, once it is converted, on the contact that it became."""
-    leads, tasks, deals = [], [], []
+    leads: list[tuple[object, ...]] = []
+    tasks: list[tuple[object, ...]] = []
+    deals: list[tuple[object, ...]] = []
     for number in range(400):
         created = BEGINNING + timedelta(hours=5 * number)
         converted = number % 3 == 0
