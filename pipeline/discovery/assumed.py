@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.duration import DAY, microseconds
-from pipeline.discovery.events import LINKED, Proposed, reading, time_sql
+from pipeline.discovery.events import Proposed, reading
+from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import is_key
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import ROW, LeadTable

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.discovery.links import Link, Way, find_key
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, is_direct, join_query, tables_read
+from pipeline.discovery.links import Way, find_key
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable, occurred_column
-from pipeline.discovery.tables import in_settings
 from pipeline.discovery.words import (
     CAMPAIGN,
     CHANNEL,
     CLICK_ID,
-    CREATED,
     CURRENCY,
     EVENT_TYPE,
     EVENT_WORDS,
@@ -22,10 +21,8 @@ from pipeline.discovery.words import (
     LEAD,
     LIFECYCLE,
     LOST,
-    MILESTONES,
     OURS,
     QUANTITY,
-    STAGE,
     THEIRS,
     TRAFFIC,
     VALUE,
@@ -35,20 +32,13 @@ from pipeline.discovery.words import (
     rank,
     singular,
 )
-from pipeline.sql import identifier, literal
 
-LINKED = "linked_lead_id"
-KNOWN_SINCE = "known_since"
-NO_LEAD = "(none)"
-"""Stands for the lead of an event that belongs to none: it is set aside as that of an unknown lead."""
 _NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
-_OVERWRITTEN = (
+OVERWRITTEN = (
     r"modified|updated|update|last|latest|recent|birth|due|next|maj|modification|expected|forecast|planned|scheduled"
 )
-_CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
-_LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
 @dataclass
@@ -90,7 +80,7 @@ def event_source(
     """Propose the source that reads the events of a table; ``constants`` say the same in all rows of a lead."""
     occurred = occurred_column(profile)
     assert occurred is not None  # noqa: S101 - only tables with times hold events
-    direct = lead_column or next((way[0].column for way in found if _is_direct(way, lead)), None)
+    direct = lead_column or next((way[0].column for way in found if is_direct(way, lead)), None)
     # A column of times that is called by what happened then (won_date) says it better than any type.
     happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
     types = [] if happened else type_columns(profile, apart_from=[direct or "", occurred.name])
@@ -117,8 +107,9 @@ def event_source(
     used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
     used += [columns["value"]] if "value" in columns else []
     if lead is not None and (direct is None or len(found) > 1):
-        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred)
-        if linked and known == "as_it_occurred":
+        said = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
+        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=said)
+        if linked:
             known = {"column": KNOWN_SINCE}
             comments["known_at"] = "not before the row was tied to its lead"
         settings = {"query": query, **reading(profile, used, from_query=True)}
@@ -154,65 +145,6 @@ def _is_called_by_its_event(name: str) -> bool:
 def underscored(table: str) -> str:
     """Write a table's name in the singular, as the name of a source or an event type."""
     return singular(table).replace(" ", "_")
-
-
-def tables_read(profile: Profile, found: Sequence[Way]) -> list[str]:
-    """List the tables that the query over a table and its ways reads."""
-    return list(dict.fromkeys([profile.name, *(link.target for way in found for link in way)]))
-
-
-def _is_direct(way: Way, lead: LeadTable | None) -> bool:
-    return lead is not None and len(way) == 1 and way[0].target == lead.table and way[0].key == lead.key
-
-
-def join_query(
-    table: str,
-    found: Sequence[Way],
-    lead: LeadTable,
-    select: str = "event.*",
-    *,
-    profiles: Mapping[str, Profile] | None = None,
-    occurred: Column | None = None,
-) -> tuple[str, bool]:
-    """Write the SQL that gives each row of a table the lead that its ids lead to; no row is lost or doubled.
-
-    Where a table between says when its rows came to be, an event counts as known only from then on: gives, too,
-    whether the column KNOWN_SINCE says so.
-    """
-    joins, leads, since = [], [], []
-    starts = [way[0].column for way in found]
-    for number, way in enumerate(found):
-        # Where an id may also be another thing's, it is the lead's only if there is such a lead.
-        is_sure = starts.count(way[0].column) == 1
-        if _is_direct(way, lead) and is_sure:
-            leads.append(f"nullif(event.{identifier(way[0].column)}, '')")
-            continue
-        at = f"event.{identifier(way[0].column)}"
-        # Where the last link is to the lead's own key, what it starts from is the lead already.
-        for step, link in enumerate(way[:-1] if way[-1].key == lead.key and is_sure else way):
-            alias = f"link_{number + 1}_{step + 1}"
-            wanted = way[step + 1].column if step + 1 < len(way) else lead.key
-            made = _made(profiles[link.target]) if profiles and occurred and link.target != lead.table else None
-            when = f", min({time_sql(identifier(made.name), made)}) AS since" if made else ""
-            since += [f"{alias}.since"] if made else []
-            joins.append(
-                f"LEFT JOIN (\n  SELECT {identifier(link.key)} AS key, min({identifier(wanted)}) AS value{when}\n"
-                f"  FROM {identifier(in_settings(link.target))} GROUP BY 1\n) AS {alias} ON {alias}.key = {at}"
-            )
-            at = f"{alias}.value"
-        leads.append(at)
-    known = ""
-    if since and occurred:
-        moment = time_sql(f"event.{identifier(occurred.name)}", occurred)
-        known = f",\n  greatest({moment}, {', '.join(since)}) AS {KNOWN_SINCE}"
-    first = f"SELECT coalesce({', '.join(leads)}, {literal(NO_LEAD)}) AS {LINKED}{known},\n  {select}"
-    return "\n".join([first, f"FROM {identifier(in_settings(table))} AS event", *joins]), bool(known)
-
-
-def _made(profile: Profile) -> Column | None:
-    """Find the column that says when the rows of a table between came to be."""
-    times = [column for column in profile.of_kind("time") if rank(column.name, CREATED) >= 70]  # noqa: PLR2004 - the sure words
-    return max(times, key=lambda column: rank(column.name, CREATED), default=None)
 
 
 def type_columns(profile: Profile, *, apart_from: Sequence[str]) -> list[str]:
@@ -302,33 +234,6 @@ def known_at(profile: Profile, occurred: Column) -> tuple[Any, str]:
     return "as_it_occurred", "no column says when it reached you: is it delivered later? then {delay: 6h}"
 
 
-def time_sql(expression: str, column: Column) -> str:
-    """Write the SQL that reads a column of times as its formats say; what has no offset is UTC."""
-    if column.formats == ("iso",) or not column.formats:
-        return (
-            f"TRY_CAST({expression} AS TIMESTAMP)"
-            if _is_local(column)
-            else f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        )
-    epochs = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
-    named = [name for name in column.formats if name not in epochs and name != "iso"]
-    read = [
-        f"make_timestamp(TRY_CAST({expression} AS BIGINT) * {epochs[name]})"
-        for name in column.formats
-        if name in epochs
-    ]
-    if named:
-        listed = ", ".join(map(literal, named))
-        read.append(f"CAST(try_strptime({expression}, [{listed}]) AS TIMESTAMP)")
-    if "iso" in column.formats:
-        read.append(f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)")
-    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
-
-
-def _is_local(column: Column) -> bool:
-    return not any(text.endswith("Z") or "+" in text[10:] or "-" in text[10:] for text in column.examples)
-
-
 def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
     """Propose who acted, by the table's name and its types: what we do follows from whom we believed in."""
     worked = any(has(name, "owner|rep|agent|assigned|assignee|user|by|proprietaire") for name in profile.columns)
@@ -341,123 +246,6 @@ def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a wo
         return {"default": "us", "lead": theirs} if theirs and len(types) == 1 else "us"
     listed = [text for text in examples if has(text, OURS) and not has(text, THEIRS)]
     return {"default": "lead", "us": listed} if listed and len(types) == 1 else "lead"
-
-
-def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
-    """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
-
-    A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
-    """
-    ending = _endings(profile)
-    if ending is None:
-        return None
-    stage, won, lost = ending
-    times = [
-        column for column in profile.of_kind("time") if has(column.name, _CLOSED) and not has(column.name, _OVERWRITTEN)
-    ]
-    closed = max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
-    if closed is None:
-        return None
-    own = profile.name == lead.table
-    what = underscored(profile.name)
-    value = where_from(profile, [stage])
-    amount: dict[str, Any] = {key: value[key] for key in ("value", "currency") if key in value}
-    extra = "".join(f", event.{identifier(name)}" for name in amount.values())
-    listed = [(won, "won"), (lost, "lost")]
-    cases = "".join(
-        f"\n    WHEN event.{identifier(stage)} IN ({', '.join(map(literal, texts))}) THEN {literal(f'{what}_{end}')}"
-        for texts, end in listed
-        if texts
-    )
-    texts = ", ".join(map(literal, [*won, *lost]))
-    select = f"event.{identifier(closed.name)} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
-    ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
-    query = join_query(profile.name, ways_, lead, select)[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
-    columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
-    known, why = known_at(profile, closed)
-    settings = {
-        "query": query,
-        **reading(profile, [closed.name, *(name for name in amount.values())], from_query=True),
-        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
-        "actor": "system",
-        "columns": columns,
-    }
-    return Proposed(f"{what}_outcomes", profile.name, settings, {"known_at": why}, tables_read(profile, found))
-
-
-def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
-    """Find the column of stages, and which of them are won, and lost."""
-    for column in profile.of_kind("category", "flag"):
-        if not has(column.name, STAGE + r"|is won|won"):
-            continue
-        won = [text for text in column.examples if rank(text, WON) >= 80]  # noqa: PLR2004 - the sure words
-        lost = [text for text in column.examples if rank(text, LOST) and text not in won]
-        if won:
-            return column.name, won, lost
-    return None
-
-
-def created_source(
-    profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
-) -> Proposed | None:
-    """Propose the event that a deal, or another thing that is overwritten later, was created."""
-    times = [column for column in profile.of_kind("time") if not has(column.name, _OVERWRITTEN + "|" + _LATER)]
-    if not times:
-        return None
-    created = times[0]
-    what = underscored(profile.name)
-    select = f"event.{identifier(created.name)} AS occurred_at"
-    known, why = known_at(profile, created)
-    query, linked = join_query(profile.name, found, lead, select, profiles=profiles, occurred=created)
-    if linked and known == "as_it_occurred":
-        known, why = {"column": KNOWN_SINCE}, "not before the row was tied to its lead"
-    settings = {
-        "query": query,
-        **reading(profile, [created.name], from_query=True),
-        "known_at": known,
-        "actor": "us",
-        "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": {"constant": f"{what}_created"}},
-    }
-    return Proposed(f"{what}_creations", profile.name, settings, {"known_at": why}, tables_read(profile, found))
-
-
-def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:
-    """Propose the source of events that lie wide in the table of leads: each column of times is an event type.
-
-    Where another source ``ends`` the episodes, by the stage, the time of closing has been used.
-    """
-    times = [
-        column
-        for column in profile.of_kind("time")
-        if column.name != lead.created_at
-        and not has(column.name, _OVERWRITTEN + (f"|{_CLOSED}" if ends else ""))
-        and column.filled > 0
-    ]
-    if lead.created_at is None or not times:
-        return None
-    days = [column.holds_days for column in times]
-    events = {column.name: event_name(column.name) for column in times}
-    settings = {
-        **reading(profile, list(events)),
-        "known_at": {"delay": "1d"} if any(days) else "as_it_occurred",
-        "actor": _actor_of_dates(list(events.values())),
-        "columns": {"lead_id": lead.key, "events": events},
-    }
-    comments = {"known_at": "only days are told, so they are known when the day is over" if any(days) else "at once"}
-    comments |= {f"columns.events.{column.name}": f"{column.filled:.1%} of the leads have it" for column in times}
-    return Proposed(f"{underscored(profile.name)}_dates", profile.name, settings, comments)
-
-
-def _actor_of_dates(types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
-    ends = [
-        name
-        for name in types
-        if rank(name, WON) or rank(name, LOST) or any(has(name, words) for words in MILESTONES.values())
-    ]
-    us = [name for name in types if name not in ends and has(name, OURS) and not has(name, THEIRS)]
-    listed = {"system": ends, "us": us}
-    listed = {name: texts for name, texts in listed.items() if texts}
-    return {"default": "lead", **listed} if listed else "lead"
 
 
 def event_name(column: str) -> str:

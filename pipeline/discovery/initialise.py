@@ -295,7 +295,9 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
     }
     if size.stale:
         content["score"] = {"as_of": size.last_created}
-    why = "as was said" if said else f"four in five conversions come within {size.late_days:.0f} days"
+    why = (
+        "as was said" if said else f"four in five that convert do so within {size.late_days:.0f} days of their creation"
+    )
     return {
         "snapshots.horizon": f"does it convert within this time? {why}",
         "snapshots.policies": f"when a lead is looked at; half of them convert within {size.median_days:.0f} days",

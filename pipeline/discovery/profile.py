@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -142,7 +143,10 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         return Column(name, "time", filled, counts.distinct, examples, (Fit(("iso",), 1.0),), unique=unique)
     fits = _times(tables, table, name, counts, duckdb_type)
     if fits:
-        return Column(name, "time", filled, counts.distinct, examples, fits, unique=unique)
+        # What is as long as most is no dirt, however often it is there.
+        length = Counter(map(len, examples)).most_common(1)[0][0]
+        tidy = tuple(sorted(examples, key=lambda text: len(text) != length))
+        return Column(name, "time", filled, counts.distinct, tidy, fits, unique=unique)
     number = _number_format(counts)
     kind: Kind
     if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two

@@ -11,16 +11,9 @@ from features.duration import DAY
 from features.errors import InputError, nearest
 from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.events import (
-    LINKED,
-    Proposed,
-    created_source,
-    dates_source,
-    event_source,
-    reading,
-    stage_source,
-    time_sql,
-)
+from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.events import Proposed, event_source, reading
+from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column

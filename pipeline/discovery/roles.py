@@ -108,7 +108,11 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
 def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:
     """Find a narrow table that gives an id of each row to a lead, at a time."""
     for name, profile in profiles.items():
-        to_lead = [link for link in links if (link.table, link.target, link.key) == (name, lead.table, lead.key)]
+        # Merged duplicates are leads, too, so that the alias leads to some: the lead is what leads to most.
+        to_lead = sorted(
+            (link for link in links if (link.table, link.target, link.key) == (name, lead.table, lead.key)),
+            key=lambda link: -link.share,
+        )
         times = profile.of_kind("time")
         if not to_lead or len(times) != 1 or len(profile.columns) > _NARROW:
             continue

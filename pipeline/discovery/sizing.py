@@ -22,6 +22,7 @@ from pipeline.snapshots import observe, read_history
 _AGES = tuple(hours * HOUR for hours in (1, 6, 24, 48, 72, 120, 168, 336, 720))
 _LONG_LOG = 182 * DAY
 _MOST_LOOKS = 3_000_000
+_MONTH = 30 * DAY
 _SHORT = 6
 """Horizons that a log must hold not to be short: the gap takes one, the horizon after the test part another."""
 _SHORT_LOG_SPLIT = {"early_stopping": 0.1, "calibration": 0.15, "test": 0.3}
@@ -78,7 +79,9 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
     open_days = float(((ends - episodes["started_at"]).dt.total_seconds() / 86400).clip(lower=0).sum())
     if span >= _LONG_LOG and median > 1 and not assumed:
         policies.insert(0, {"calendar": "monday" if open_days / 7 < _MOST_LOOKS else "monthly"})
-    wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), LADDER[-1])
+    # What sales can act on is a month ahead; where leads are quicker, less.
+    wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), _MONTH)
+    wanted = horizon or min(wanted, _MONTH)
     short = span < _SHORT * wanted
     chosen, split, rows = _trainable(content, root, policies, wanted, short=short, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)

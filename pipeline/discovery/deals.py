@@ -1,0 +1,134 @@
+"""What is overwritten in place, and the dates that lie wide: of a deal, or a lead, its start, its steps and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.discovery.links import Link, Way
+from pipeline.discovery.profile import Profile
+from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, THEIRS, WON, has, rank
+from pipeline.sql import identifier, literal
+
+_CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
+_LATER = r"convert(?:ed|ion)|" + _CLOSED
+
+
+def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
+    """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
+
+    A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
+    """
+    ending = _endings(profile)
+    if ending is None:
+        return None
+    stage, won, lost = ending
+    times = [
+        column for column in profile.of_kind("time") if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
+    ]
+    closed = max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
+    if closed is None:
+        return None
+    own = profile.name == lead.table
+    what = underscored(profile.name)
+    value = where_from(profile, [stage])
+    amount: dict[str, Any] = {key: value[key] for key in ("value", "currency") if key in value}
+    extra = "".join(f", event.{identifier(name)}" for name in amount.values())
+    listed = [(won, "won"), (lost, "lost")]
+    cases = "".join(
+        f"\n    WHEN event.{identifier(stage)} IN ({', '.join(map(literal, texts))}) THEN {literal(f'{what}_{end}')}"
+        for texts, end in listed
+        if texts
+    )
+    texts = ", ".join(map(literal, [*won, *lost]))
+    select = f"event.{identifier(closed.name)} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
+    ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
+    query = join_query(profile.name, ways_, lead, select)[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
+    columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
+    known, why = known_at(profile, closed)
+    settings = {
+        "query": query,
+        **reading(profile, [closed.name, *(name for name in amount.values())], from_query=True),
+        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
+        "actor": "system",
+        "columns": columns,
+    }
+    return Proposed(f"{what}_outcomes", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+
+
+def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
+    """Find the column of stages, and which of them are won, and lost."""
+    for column in profile.of_kind("category", "flag"):
+        if not has(column.name, STAGE + r"|is won|won"):
+            continue
+        won = [text for text in column.examples if rank(text, WON) >= 80]  # noqa: PLR2004 - the sure words
+        lost = [text for text in column.examples if rank(text, LOST) and text not in won]
+        if won:
+            return column.name, won, lost
+    return None
+
+
+def created_source(
+    profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
+) -> Proposed | None:
+    """Propose the event that a deal, or another thing that is overwritten later, was created."""
+    times = [column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER)]
+    if not times:
+        return None
+    created = times[0]
+    what = underscored(profile.name)
+    select = f"event.{identifier(created.name)} AS occurred_at"
+    known, why = known_at(profile, created)
+    query, linked = join_query(profile.name, found, lead, select, profiles=profiles, occurred=created)
+    if linked:
+        known, why = {"column": KNOWN_SINCE}, "not before the row was tied to its lead"
+    settings = {
+        "query": query,
+        **reading(profile, [created.name], from_query=True),
+        "known_at": known,
+        "actor": "us",
+        "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": {"constant": f"{what}_created"}},
+    }
+    return Proposed(f"{what}_creations", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+
+
+def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:
+    """Propose the source of events that lie wide in the table of leads: each column of times is an event type.
+
+    Where another source ``ends`` the episodes, by the stage, the time of closing has been used.
+    """
+    times = [
+        column
+        for column in profile.of_kind("time")
+        if column.name != lead.created_at
+        and not has(column.name, OVERWRITTEN + (f"|{_CLOSED}" if ends else ""))
+        and column.filled > 0
+    ]
+    if lead.created_at is None or not times:
+        return None
+    days = [column.holds_days for column in times]
+    events = {column.name: event_name(column.name) for column in times}
+    settings = {
+        **reading(profile, list(events)),
+        "known_at": {"delay": "1d"} if any(days) else "as_it_occurred",
+        "actor": _actor_of_dates(list(events.values())),
+        "columns": {"lead_id": lead.key, "events": events},
+    }
+    comments = {"known_at": "only days are told, so they are known when the day is over" if any(days) else "at once"}
+    comments |= {f"columns.events.{column.name}": f"{column.filled:.1%} of the leads have it" for column in times}
+    return Proposed(f"{underscored(profile.name)}_dates", profile.name, settings, comments)
+
+
+def _actor_of_dates(types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
+    ends = [
+        name
+        for name in types
+        if rank(name, WON) or rank(name, LOST) or any(has(name, words) for words in MILESTONES.values())
+    ]
+    us = [name for name in types if name not in ends and has(name, OURS) and not has(name, THEIRS)]
+    listed = {"system": ends, "us": us}
+    listed = {name: texts for name, texts in listed.items() if texts}
+    return {"default": "lead", **listed} if listed else "lead"

@@ -1,0 +1,107 @@
+"""The SQL that gives each row of a table the lead that its ids lead to, and when that was known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.discovery.links import Way
+from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.tables import in_settings
+from pipeline.discovery.words import CREATED, rank
+from pipeline.sql import identifier, literal
+
+LINKED = "linked_lead_id"
+KNOWN_SINCE = "known_since"
+NO_LEAD = "(none)"
+"""Stands for the lead of an event that belongs to none: it is set aside as that of an unknown lead."""
+
+
+def tables_read(profile: Profile, found: Sequence[Way]) -> list[str]:
+    """List the tables that the query over a table and its ways reads."""
+    return list(dict.fromkeys([profile.name, *(link.target for way in found for link in way)]))
+
+
+def is_direct(way: Way, lead: LeadTable | None) -> bool:
+    """Tell whether a way is one link to the lead's own key."""
+    return lead is not None and len(way) == 1 and way[0].target == lead.table and way[0].key == lead.key
+
+
+def join_query(
+    table: str,
+    found: Sequence[Way],
+    lead: LeadTable,
+    select: str = "event.*",
+    *,
+    profiles: Mapping[str, Profile] | None = None,
+    occurred: Column | None = None,
+    known: Column | None = None,
+) -> tuple[str, bool]:
+    """Write the SQL that gives each row of a table the lead that its ids lead to; no row is lost or doubled.
+
+    Where a table between says when its rows came to be, an event counts as known only from then on: gives, too,
+    whether the column KNOWN_SINCE says so.
+    """
+    joins, leads, since = [], [], []
+    starts = [way[0].column for way in found]
+    for number, way in enumerate(found):
+        # Where an id may also be another thing's, it is the lead's only if there is such a lead.
+        is_sure = starts.count(way[0].column) == 1
+        if is_direct(way, lead) and is_sure:
+            leads.append(f"nullif(event.{identifier(way[0].column)}, '')")
+            continue
+        at = f"event.{identifier(way[0].column)}"
+        # Where the last link is to the lead's own key, what it starts from is the lead already.
+        for step, link in enumerate(way[:-1] if way[-1].key == lead.key and is_sure else way):
+            alias = f"link_{number + 1}_{step + 1}"
+            wanted = way[step + 1].column if step + 1 < len(way) else lead.key
+            made = _made(profiles[link.target]) if profiles and occurred and link.target != lead.table else None
+            when = f", min({time_sql(identifier(made.name), made)}) AS since" if made else ""
+            since += [f"{alias}.since"] if made else []
+            joins.append(
+                f"LEFT JOIN (\n  SELECT {identifier(link.key)} AS key, min({identifier(wanted)}) AS value{when}\n"
+                f"  FROM {identifier(in_settings(link.target))} GROUP BY 1\n) AS {alias} ON {alias}.key = {at}"
+            )
+            at = f"{alias}.value"
+        leads.append(at)
+    column = ""
+    if since and occurred:
+        moment = time_sql(f"event.{identifier(occurred.name)}", occurred)
+        moments = [f"{moment} + INTERVAL 1 DAY" if occurred.holds_days else moment, *since]
+        moments += [time_sql(f"event.{identifier(known.name)}", known)] if known else []
+        column = f",\n  greatest({', '.join(moments)}) AS {KNOWN_SINCE}"
+    first = f"SELECT coalesce({', '.join(leads)}, {literal(NO_LEAD)}) AS {LINKED}{column},\n  {select}"
+    return "\n".join([first, f"FROM {identifier(in_settings(table))} AS event", *joins]), bool(column)
+
+
+def _made(profile: Profile) -> Column | None:
+    """Find the column that says when the rows of a table between came to be."""
+    times = [column for column in profile.of_kind("time") if rank(column.name, CREATED) >= 70]  # noqa: PLR2004 - the sure words
+    return max(times, key=lambda column: rank(column.name, CREATED), default=None)
+
+
+def time_sql(expression: str, column: Column) -> str:
+    """Write the SQL that reads a column of times as its formats say; what has no offset is UTC."""
+    if column.formats == ("iso",) or not column.formats:
+        return (
+            f"TRY_CAST({expression} AS TIMESTAMP)"
+            if _is_local(column)
+            else f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)"
+        )
+    epochs = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
+    named = [name for name in column.formats if name not in epochs and name != "iso"]
+    read = [
+        f"make_timestamp(TRY_CAST({expression} AS BIGINT) * {epochs[name]})"
+        for name in column.formats
+        if name in epochs
+    ]
+    if named:
+        listed = ", ".join(map(literal, named))
+        read.append(f"CAST(try_strptime({expression}, [{listed}]) AS TIMESTAMP)")
+    if "iso" in column.formats:
+        read.append(f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)")
+    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
+def _is_local(column: Column) -> bool:
+    return not any(text.endswith("Z") or "+" in text[10:] or "-" in text[10:] for text in column.examples)
