@@ -42,7 +42,7 @@ endif
 
 test: setup lint # all tests, ruff and mypy
 	@coverage erase
-	@NUMBA_DISABLE_PERFORMANCE_WARNINGS=1 pytest --cov --cov-report=term
+	@NUMBA_DISABLE_PERFORMANCE_WARNINGS=1 pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term
 
 lint: setup
 	@ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }

@@ -106,7 +106,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             root = Path(temporary)
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
-            summary = ingest.run(Parameters.model_validate(trial), root, lambda _: None)
+            summary = ingest.run(Parameters.model_validate(trial), root, progress)
             with duckdb.connect() as connection:
                 types = read_event_types(connection, root / INTERACTIONS, root / LEADS)
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
