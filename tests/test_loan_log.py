@@ -45,7 +45,7 @@ def read(project: Project, path: str) -> dict[str, Any]:
 
 
 def test_every_row_is_accounted_for(loans: Project) -> None:
-    source = read(loans, "data/ingest.json")["sources"]["applications"]
+    source = read(loans, "data/ingest.json")["sources"]["interactions"]
     assert source["rows"] == 126_596 == source["used"] + sum(source["set_aside"].values())
     assert read(loans, "data/ingest.json")["leads"]["rows"] == 6_430
     assert source["used"] > 126_000

@@ -169,10 +169,11 @@ def test_what_was_spent_is_added_up_by_channel_the_dearest_first(
     spent = {"rows": 4, "used": 4, "set_aside": {}, "first_day": "2026-01-01", "last_day": "2026-06-30"}
     told = dataclasses.replace(results, ingested=results.ingested | {"spend": spent})
     html = words(page(world.parameters, told, recommendations, spending, PICTURES))
-    assert " By channel, from 1 January 2026 to 30 June 2026. " in html
+    assert " By channel, from 1 January 2026 to 30 June 2026, in EUR. " in html
     assert " SEA 2,000 30 email 100 no channel 12 0 all 2,112 " in html
     assert " spend 4 4 0 " in html
-    assert "What was spent" not in words(page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES))
+    unspent = dataclasses.replace(results, ingested=results.ingested | {"spend": None})
+    assert "What was spent" not in words(page(world.parameters, unspent, recommendations, NOTHING_SPENT, PICTURES))
 
 
 def test_a_row_that_holds_several_events_is_told_apart(
