@@ -177,6 +177,9 @@ def init(
     ] = None,
     leads: Annotated[str | None, typer.Option(help="The table of leads.", show_default=False)] = None,
     lead_id: Annotated[str | None, typer.Option(help="The column that names the lead.", show_default=False)] = None,
+    event_type: Annotated[
+        str | None, typer.Option(help="The column that says what happened.", show_default=False)
+    ] = None,
     conversion: Annotated[
         list[str] | None,
         typer.Option(help="An event type that means a conversion; may be repeated.", show_default=False),
@@ -220,8 +223,8 @@ def init(
         from pipeline.discovery.initialise import Options, initialise  # noqa: PLC0415 - heavy
 
         options = Options(
-            database, leads, lead_id, tuple(conversion or ()), tuple(lost or ()), outcome, ahead, date_order,
-            tuple(attribute or ()), tuple(without or ()),
+            database, leads, lead_id, event_type, tuple(conversion or ()), tuple(lost or ()), outcome, ahead,
+            date_order, tuple(attribute or ()), tuple(without or ()),
         )  # fmt: skip
         ask = _ask if sys.stdin.isatty() and not yes else None
         found = initialise(folder, options, ask, lambda text: _progress("init", text), output.parent)

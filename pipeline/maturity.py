@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.duration import DAY, format_duration
 from features.errors import NotEnoughDataError
-from features.schema import CALIBRATION, EARLY_STOPPING, FIT, TEST
+from features.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.snapshots import EventPolicy, assign_labels, assign_parts, take_snapshots
 from pipeline.artefacts import INTERACTIONS, LEADS
 from pipeline.configuration import Episodes, Parameters
@@ -94,7 +94,7 @@ def _too_few(parted: pd.DataFrame, minimum: int) -> str | None:
     """Say which parts hold too few that convert, or too few that don't."""
     counts = parted[parted["part"] != ""].groupby("part")["label"].agg(["sum", "size"])
     poor = []
-    for part in (FIT, EARLY_STOPPING, CALIBRATION, TEST):
+    for part in (FIT, EARLY_STOPPING, CALIBRATION):
         converting = int(counts.loc[part, "sum"])
         others = int(counts.loc[part, "size"]) - converting
         if converting < minimum:

@@ -19,6 +19,10 @@ _FIGURES = (
 )
 
 
+TOO_GOOD = 0.97
+"""A ROC AUC that no honest log of leads is known to give."""
+
+
 @dataclass(frozen=True)
 class Table:
     """What became of the rows of one table of the log."""
@@ -96,7 +100,15 @@ class Results:
         return [
             *self.ingested.get("warnings", []),
             *(f"{verdict['suite']}: {verdict['meaning']}, found {verdict['count']:,g}" for verdict in failed),
+            *self._too_good(),
         ]
+
+    def _too_good(self) -> list[str]:
+        auc = self.metrics["roc_auc"]["value"]
+        if auc is None or auc < TOO_GOOD:
+            return []
+        told = f"a ROC AUC of {auc:.3f} is too good to be true: a column or an event most likely knows the outcome"
+        return [f"{told}; look at the importance of the features, and run leadcast doctor"]
 
     def figures(self) -> list[Figure]:
         """List the figures of the test part; one that can't be said is ``unknown``."""

@@ -49,12 +49,12 @@ USELESS: dict[str, tuple[dict[str, str | bytes], str]] = {
     "a text for people": ({"README.md": "# exports\n"}, "README.md: not a CSV, JSON lines or Parquet file"),
     "an empty file": ({"log.csv": b""}, "log.csv is empty"),
     "a header alone": ({"log.csv": "lead,time,event\n"}, "hold no rows, only names of columns; export them again"),
-    "noise as CSV": ({"log.csv": RANDOM}, "no table in raw that can be read"),
+    "noise as CSV": ({"log.csv": RANDOM}, "files that can't be read: log.csv is not utf-16"),
     "noise as Parquet": ({"log.parquet": RANDOM}, "log.parquet can't be read"),
     "noise as JSON": ({"log.jsonl": RANDOM}, "log.jsonl"),
     "noise as gzip": ({"log.jsonl.gz": RANDOM}, "log.jsonl.gz is damaged"),
     "columns that are all empty": (
-        {"log.csv": "lead,time,event\n" + ",,\n" * 50}, "no events, no dates and no column that says who converted"
+        {"log.csv": "lead,time,event\n" + ",,\n" * 50}, "no column that says who converted; name one: --outcome COLUMN"
     ),
     "a header over two lines": ({"log.csv": 'lead,"the\ntime",event\n'}, "the first line can't be read as a header"),
 }  # fmt: skip

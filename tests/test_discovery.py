@@ -6,11 +6,13 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from exports import BEGINNING, write_table
 from test_init import count, propose, read
 from world import Project
 
+from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.discovery.words import is_called_id
 from pipeline.parameters import load_parameters
 
@@ -72,7 +74,7 @@ def test_an_id_that_points_into_two_tables_finds_its_lead_by_either(tmp_path: Pa
         converted = number % 3 == 0
         stamp = f"{created:%Y-%m-%dT%H:%M:%S.000+0000}"
         lead, contact, deal = f"00Q{number:09d}AAA", f"003{number:09d}AAA", f"006{number:09d}AAA"
-        kept = (contact, deal) if converted else ("", "")
+        kept = (contact, deal, f"{created + timedelta(days=3):%Y-%m-%d}") if converted else ("", "", "")
         leads.append((lead, stamp, ["Web", "Partner"][number % 2], *kept))
         for step in range(3):
             at = created + timedelta(days=2 * step, hours=1)
@@ -93,7 +95,7 @@ def test_an_id_that_points_into_two_tables_finds_its_lead_by_either(tmp_path: Pa
             )
     write_table(
         tmp_path / "raw/Lead.csv",
-        ("Id", "CreatedDate", "LeadSource", "ConvertedContactId", "ConvertedOpportunityId"),
+        ("Id", "CreatedDate", "LeadSource", "ConvertedContactId", "ConvertedOpportunityId", "ConvertedDate"),
         leads,
     )
     write_table(tmp_path / "raw/Task.csv", ("Id", "WhoId", "TaskSubtype", "ActivityDate", "CreatedDate"), tasks)
@@ -114,6 +116,146 @@ def test_an_id_that_points_into_two_tables_finds_its_lead_by_either(tmp_path: Pa
     assert (sources["task_events"]["rows"], sources["task_events"]["used"]) == (1200, 1200)
     assert count(tmp_path)["opportunity_won", "system"] == 67
     assert count(tmp_path)["opportunity_lost", "system"] == 67
+    # The id of the contact came with the conversion: what hangs on it is the lead's from the end of that day on.
+    with duckdb.connect() as connection:
+        soonest = connection.execute(
+            "SELECT min(log.known_at - lead.created_at) FROM read_parquet(?) AS log JOIN read_parquet(?) AS lead "
+            "USING (lead_id) WHERE source = 'task_events' AND CAST(right(left(lead_id, 12), 9) AS BIGINT) % 3 = 0",
+            [str(tmp_path / "data/interactions.parquet"), str(tmp_path / "data/leads.parquet")],
+        ).fetchall()
+    assert soonest[0][0] > timedelta(days=3)
+
+
+def test_ids_that_a_lead_got_at_a_time_untold_tie_nothing_to_it(tmp_path: Path) -> None:
+    """Only who converted has such an id: without a time, what it ties would know the outcome."""
+    leads, visits = [], []
+    for number in range(400):
+        created = BEGINNING + timedelta(hours=5 * number)
+        won = number % 3 == 0
+        leads.append((f"00Q{number:09d}", created, "Web", f"003{number:09d}" if won else "", "yes" if won else "no"))
+        visits.append((f"00V{number:09d}", f"00Q{number:09d}", created + timedelta(hours=1), "visit"))
+        if won:
+            visits.append((f"00W{number:09d}", f"003{number:09d}", created + timedelta(hours=2), "visit"))
+    write_table(tmp_path / "raw/leads.csv", ("id", "created_at", "origin", "converted_contact_id", "converted"), leads)
+    write_table(tmp_path / "raw/visits.csv", ("visit_id", "who_id", "visited_at", "event"), visits)
+    propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    assert count(tmp_path)["visit", "lead"] == 400
+
+
+def test_an_empty_id_ties_nothing_to_anybody(tmp_path: Path) -> None:
+    leads, deals = [], []
+    for number in range(300):
+        created = BEGINNING + timedelta(hours=9 * number)
+        contact = f"C-{number:05d}" if number % 2 else ""
+        leads.append((number + 1, created, "Web", contact, created + timedelta(days=2) if contact else ""))
+        stage = ["Closed Won", "Closed Lost"][number % 4 // 2]
+        deals.append((f"D-{number:05d}", contact, created + timedelta(days=2), stage, created + timedelta(days=9)))
+    write_table(
+        tmp_path / "raw/leads.csv", ("id", "created_at", "origin", "converted_contact_id", "converted_at"), leads
+    )
+    write_table(
+        tmp_path / "raw/opportunities.csv", ("opportunity_id", "contact_id", "created_at", "stage", "close_date"), deals
+    )
+    propose(tmp_path / "raw", tmp_path, leads="leads")
+    ingest(tmp_path)
+    outcomes = read(tmp_path, "data/ingest.json")["sources"]["opportunity_outcomes"]
+    assert (outcomes["rows"], outcomes["used"], outcomes["set_aside"]) == (300, 150, {"unknown lead": 150})
+
+
+def test_a_status_that_is_overwritten_is_no_event_at_creation(tmp_path: Path) -> None:
+    leads, mails = [], []
+    for number in range(300):
+        created = BEGINNING + timedelta(hours=9 * number)
+        leads.append((f"L{number}", created, created + timedelta(days=4) if number % 3 == 0 else ""))
+        mails.append(
+            (
+                f"M{number}",
+                f"L{number}",
+                created,
+                ["sent", "clicked", "bounced"][number % 3],
+                created + timedelta(days=1),
+            )
+        )
+    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "won_date"), leads)
+    write_table(tmp_path / "raw/emails.csv", ("email_id", "lead_id", "sent_at", "status", "opened_at"), mails)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["ingest"]["sources"]["emails"]["columns"]["events"] == {"sent_at": "email", "opened_at": "opened"}
+
+
+def test_stages_are_read_to_the_last(tmp_path: Path) -> None:
+    """Sixteen stages, of which the rarest is the one that counts."""
+    deals = []
+    for number in range(800):
+        created = BEGINNING + timedelta(hours=5 * number)
+        stage = "Closed Won" if number % 20 == 0 else "Closed Lost" if number % 4 == 1 else f"Stage {number % 14}"
+        closed = f"{created + timedelta(days=18):%Y-%m-%d}" if stage.startswith("Closed") else ""
+        deals.append((f"D{number:04d}", created, stage, closed))
+    write_table(tmp_path / "raw/deals.csv", ("deal_id", "created_at", "stage", "close_date"), deals)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["episodes"] == {"conversion": ["deal_won"], "lost": ["deal_lost"]}
+    ingest(tmp_path)
+    assert count(tmp_path) == {("deal_won", "system"): 40, ("deal_lost", "system"): 200}
+
+
+def test_what_is_not_converted_is_not_converted(tmp_path: Path) -> None:
+    rows = [
+        (
+            f"C{number:04d}",
+            BEGINNING + timedelta(hours=5 * number),
+            "Web",
+            "Converted" if number % 5 == 0 else "Not converted",
+        )
+        for number in range(600)
+    ]
+    write_table(tmp_path / "raw/customers.csv", ("customer_id", "created_at", "origin", "converted"), rows)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["episodes"] == {"conversion": ["customer_converted"], "lost": ["customer_lost"]}
+    ingest(tmp_path)
+    assert count(tmp_path)["customer_converted", "system"] == 120
+
+
+def test_an_amount_that_is_nought_unless_won_gives_itself_away() -> None:
+    rng = np.random.default_rng(3)
+    won = rng.random(4000) < 0.03
+    amount = np.where(won, rng.integers(100, 900, 4000), 0)
+    employees = rng.integers(1, 500, 4000)
+    judged = judge_by_outcome(
+        [Attribute("amount", "number", None), Attribute("employees", "number", None)],
+        {"amount": amount.tolist(), "employees": employees.tolist()},
+        won.tolist(),
+    )
+    assert [one.refused is not None for one in judged] == [True, False]
+
+
+def test_files_with_a_name_between_are_no_parts(tmp_path: Path) -> None:
+    for name, kind in (("events_1", "visit"), ("events_2", "won"), ("events_2_backup", "visit")):
+        extra = ("note",) if "backup" in name else ()
+        rows = [
+            (f"L{number}", BEGINNING + timedelta(hours=9 * number + hour + (kind == "won")), kind, *extra)
+            for number in range(200)
+            for hour in range(2)
+            if kind == "visit" or number % 3 == 0
+        ]
+        write_table(tmp_path / f"raw/{name}.csv", ("lead_id", "time", "event", *extra), rows)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert sorted(source["path"] for source in settings["ingest"]["sources"].values()) == [
+        "events_1.csv",
+        "events_2.csv",
+        "events_2_backup.csv",
+    ]
+
+
+def test_a_large_field_and_odd_event_types_are_no_harm(tmp_path: Path) -> None:
+    rows = [
+        (f"L{n}", BEGINNING + timedelta(hours=7 * n), "a\nb: #", "x" * (1_000_000 if n == 3 else 5)) for n in range(200)
+    ]
+    rows += [(f"L{n}", BEGINNING + timedelta(hours=7 * n + 50), "won", "y") for n in range(0, 200, 4)]
+    write_table(tmp_path / "raw/log.csv", ("lead_id", "time", "event", "note"), rows)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["episodes"]["conversion"] == ["won"]
+    ingest(tmp_path)
+    assert count(tmp_path)["a\nb: #", "lead"] == 200
 
 
 def test_a_table_of_deals_is_told_by_its_dates_and_not_by_a_type_of_another_thing(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_too_few_conversions_are_itemised(world: Project) -> None:
     )
     rows = tabulate(strict, world.root, [30 * DAY])
     assert rows[-1].problem is not None
-    for part in ("fit", "early_stopping", "calibration", "test"):
+    for part in ("fit", "early_stopping", "calibration"):
         assert f"{part} " in rows[-1].problem
     assert rows[-1].problem.startswith("fewer than 10000: fit ")
 

@@ -159,14 +159,14 @@ def test_a_field_that_knows_the_outcome_gives_itself_away(tmp_path: Path) -> Non
         leads.append((f"L{number}", created, "gold" if wins else "silver", rng.choice(["NL", "DE"])))
         events.append((f"L{number}", created + timedelta(hours=2), "visit"))
         events.append((f"L{number}", created + timedelta(days=5), "won" if wins else "lost"))
-    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "plan", "country"), leads)
+    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "badge", "country"), leads)
     write_table(tmp_path / "raw/events.csv", ("lead_id", "occurred_at", "event"), events)
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["ingest"]["leads"]["attributes"] == {"country": "category"}
     comment = (tmp_path / "params.yaml").read_text(encoding="utf-8").replace("\n    #", "")
-    assert "plan (knows the outcome)" in comment
-    vouched = propose(tmp_path / "raw", tmp_path / "vouched", attributes=("plan",))
-    assert "plan" in vouched["ingest"]["leads"]["attributes"]
+    assert "badge (knows the outcome)" in comment
+    vouched = propose(tmp_path / "raw", tmp_path / "vouched", attributes=("badge",))
+    assert "badge" in vouched["ingest"]["leads"]["attributes"]
 
 
 def test_one_table_without_dates_is_read_as_of_each_lead_s_creation(tmp_path: Path) -> None:
@@ -292,10 +292,17 @@ def test_dates_that_fit_both_orders_stop_until_one_is_named(tmp_path: Path) -> N
         assert settings["ingest"]["sources"]["log"]["time_format"] == expected
 
 
-def test_another_column_of_the_folder_may_tell_the_order(tmp_path: Path) -> None:
+def test_another_column_of_the_table_may_tell_the_order_but_no_other_table(tmp_path: Path) -> None:
     ambiguous(tmp_path / "raw")
     rows = [(f"L{number}", f"{number % 28 + 1:02d}/{number % 12 + 1:02d}/2024", "NL") for number in range(300)]
     write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "country"), rows)
+    with pytest.raises(InputError, match="log: every date of 'date' fits"):
+        propose(tmp_path / "raw", tmp_path)
+    lines = (tmp_path / "raw/log.csv").read_text().split("\n")
+    stamped = [
+        f"{line.strip()},{['entered_at', '25/12/2025'][number > 0]}" for number, line in enumerate(lines) if line
+    ]
+    (tmp_path / "raw/log.csv").write_text("\n".join([*stamped[:-1], stamped[-1].replace("25/12", "26/12")]) + "\n")
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["ingest"]["sources"]["log"]["time_format"] == "%d/%m/%Y"
 

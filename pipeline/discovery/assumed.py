@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from features.duration import DAY, microseconds
+from features.duration import DAY
 from pipeline.discovery.events import Proposed, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import is_key
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import ROW, LeadTable
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import LOST, NO, WON, YES, has, plain, rank, singular
+from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, singular, sounds_won
 from pipeline.sql import identifier, literal
 
 ASSUMED = "assumed_created_at"
 _BEGINNING = datetime(2020, 1, 1)
-_CALENDAR = 730 * DAY
+_MINUTES = 730 * 24 * 60
+"""The rows are spread over two years, whatever their number; in whole minutes, if there are enough."""
 _OUTCOME = (
     r"convert(?:ed|ion)?|won|is won|customer|is customer|purchased?|bought|sold|sale|target|label|y|outcome|success|"
     r"converti|gagne|vendu|client|abonne|konvertiert|gewonnen|verkauft|kunde|ganado|vendido|subscribed|deposit|"
-    r"enrolled|response|churn|status|stage|lead status|result"
+    r"enrolled|response|status|stage|lead status|result"
 )
 
 
@@ -48,7 +48,7 @@ def find_flag(profile: Profile, named: str | None) -> Flag | None:
             column for column in (*profile.of_kind("flag"), *profile.of_kind("category")) if has(column.name, _OUTCOME)
         ]
         columns.sort(
-            key=lambda column: (rank(column.name, WON) == 0, column.kind != "flag", has(column.name, "status|stage"))
+            key=lambda column: (sounds_won(column.name) == 0, column.kind != "flag", has(column.name, "status|stage"))
         )
     for column in columns:
         flag = _read_flag(column)
@@ -58,12 +58,15 @@ def find_flag(profile: Profile, named: str | None) -> Flag | None:
 
 
 def _read_flag(column: Column) -> Flag | None:
-    yes = tuple(text for text in column.examples if plain(text) in YES or text in YES or rank(text, WON) >= 80)  # noqa: PLR2004 - the sure words
-    no = tuple(
-        text for text in column.examples if plain(text) in NO or text in NO or (rank(text, LOST) and text not in yes)
+    # A denied word (not converted) is in NO before it could be taken for the word.
+    no = tuple(text for text in column.values if plain(text) in NO or text in NO or rank(text, LOST))
+    yes = tuple(
+        text
+        for text in column.values
+        if text not in no and (plain(text) in YES or text in YES or sounds_won(text) >= SURE)
     )
     if yes and not no and column.kind == "flag":
-        no = tuple(text for text in column.examples if text not in yes)
+        no = tuple(text for text in column.values if text not in yes)
     return Flag(column.name, yes, no) if yes and no else None
 
 
@@ -86,35 +89,30 @@ def assumed_creation(profile: Profile, lead: LeadTable) -> tuple[dict[str, Any],
     return {"query": query, **reading(profile, list(profile.columns), from_query=True)}, ASSUMED, said
 
 
+def _step(profile: Profile) -> str:
+    if profile.rows > _MINUTES:
+        return f"({_MINUTES * 60_000_000} // count(*) OVER ())"
+    return f"({_MINUTES} // count(*) OVER ()) * 60000000"
+
+
 def numbered_rows(profile: Profile) -> str:
     """Write the SQL that gives the rows of a table without a key their numbers."""
     return f"(SELECT *, row_number() OVER () AS {ROW} FROM {profile.table.relation})"
 
 
-def _step(profile: Profile) -> int:
-    """Spread the rows over the calendar, in whole minutes."""
-    minute = 60_000_000
-    return max(minute, microseconds(_CALENDAR) // max(profile.rows, 1) // minute * minute)
-
-
-def assumed_outcomes(
-    tables: Tables, profile: Profile, lead: LeadTable, flag: Flag, horizon: timedelta
-) -> tuple[Proposed, str]:
+def assumed_outcomes(profile: Profile, lead: LeadTable, flag: Flag, horizon: timedelta) -> tuple[Proposed, str]:
     """Propose the source of outcomes of which only the result is known, and what to tell the user."""
     if lead.created_at is None:
         settings, created, _ = assumed_creation(profile, lead)
         relation, at = f"({settings['query']})", identifier(created)
-        end = _BEGINNING + timedelta(microseconds=_step(profile) * profile.rows)
     else:
         at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
         relation = numbered_rows(profile) if lead.key == ROW else profile.table.relation
-        row = tables.ask(f"SELECT CAST(max({at}) AS TIMESTAMP) FROM {relation}")[0]
-        end = (row[0] if isinstance(row[0], datetime) else _BEGINNING) + timedelta(seconds=1)
     what = singular(profile.name).replace(" ", "_")
     yes, no = (", ".join(map(literal, texts)) for texts in (flag.yes, flag.no))
     result = f"CAST({identifier(flag.column)} AS VARCHAR)"
     days = horizon // DAY
-    last = f"TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'"
+    last = f"(SELECT max({at}) FROM {relation})"
     query = (
         f"SELECT {identifier(lead.key)} AS {LINKED},\n"
         f"  CASE WHEN {result} IN ({yes})\n    THEN least({at} + INTERVAL 1 DAY, {last})\n"
@@ -127,12 +125,10 @@ def assumed_outcomes(
         "query": query,
         "known_at": "as_it_occurred",
         "actor": "system",
-        "observed_until": f"{end:%Y-%m-%dT%H:%M:%S}",
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type"},
     }
     comments = {
         "query": "assumed: a conversion comes a day after creation, a loss when the horizon is over",
-        "observed_until": "the end of the table: younger leads are still open",
     }
     said = (
         f"{profile.name} says by {flag.column} that a lead converted, but not when: a conversion is taken to come a "

@@ -10,7 +10,7 @@ from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_rea
 from pipeline.discovery.links import Link, Way
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import LeadTable
-from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, THEIRS, WON, has, rank
+from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
 _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
@@ -64,8 +64,8 @@ def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
     for column in profile.of_kind("category", "flag"):
         if not has(column.name, STAGE + r"|is won|won"):
             continue
-        won = [text for text in column.examples if rank(text, WON) >= 80]  # noqa: PLR2004 - the sure words
-        lost = [text for text in column.examples if rank(text, LOST) and text not in won]
+        won = [text for text in column.values if sounds_won(text) >= SURE]
+        lost = [text for text in column.values if rank(text, LOST) and text not in won]
         if won:
             return column.name, won, lost
     return None
@@ -126,7 +126,7 @@ def _actor_of_dates(types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a 
     ends = [
         name
         for name in types
-        if rank(name, WON) or rank(name, LOST) or any(has(name, words) for words in MILESTONES.values())
+        if sounds_won(name) or rank(name, LOST) or any(has(name, words) for words in MILESTONES.values())
     ]
     us = [name for name in types if name not in ends and has(name, OURS) and not has(name, THEIRS)]
     listed = {"system": ends, "us": us}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.discovery.joins import KNOWN_SINCE, LINKED, is_direct, join_query, tables_read
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.discovery.links import Way, find_key
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable, occurred_column
@@ -14,6 +14,7 @@ from pipeline.discovery.words import (
     CAMPAIGN,
     CHANNEL,
     CLICK_ID,
+    CREATED,
     CURRENCY,
     EVENT_TYPE,
     EVENT_WORDS,
@@ -23,17 +24,24 @@ from pipeline.discovery.words import (
     LOST,
     OURS,
     QUANTITY,
+    STAGE,
+    SURE,
     THEIRS,
     TRAFFIC,
     VALUE,
-    WON,
     has,
     plain,
     rank,
     singular,
+    sounds_won,
 )
 
 _NEW_VALUES = {"new value", "newvalue", "value", "to"}
+_RECORD = 30
+_MOST_KINDS = 1000
+_NO_STEP = (
+    r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
+)
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 OVERWRITTEN = (
@@ -69,6 +77,35 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     return settings
 
 
+@dataclass(frozen=True)
+class _What:
+    """What the rows of a table say happened: its columns of types, the times of further moments, and the mapping."""
+
+    types: Sequence[str]
+    ends: Sequence[str]
+    columns: Mapping[str, Any]
+    nobody: bool
+    """Whether nobody acted: a record came to be, or a deal was won."""
+
+
+def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said: str | None) -> _What:
+    # A column of times that is called by what happened then (won_date) says it better than any type.
+    happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
+    types = [] if happened else type_columns(profile, occurred, apart_from=[lead_id or "", occurred.name])
+    if said in profile.columns:
+        happened, types = None, [str(said)]
+    name = underscored(profile.name)
+    is_record = not types and not happened and rank(name, LEAD) >= _RECORD
+    begun = happened or (f"{name}_created" if is_record else name)
+    event_type: Any = (types if len(types) > 1 else types[0]) if types else {"constant": begun}
+    times = [c for c in profile.of_kind("time") if c is not occurred and not has(c.name, OVERWRITTEN)]
+    ends = [c.name for c in times if _is_called_by_its_event(c.name) or (not types and _is_a_step(c.name))]
+    columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
+    if ends:  # a row tells of several moments
+        columns = {"events": {occurred.name: begun, **{end: event_name(end) for end in ends}}}
+    return _What(types, ends, columns, bool(is_record or happened))
+
+
 def event_source(
     profile: Profile,
     found: Sequence[Way],
@@ -76,26 +113,22 @@ def event_source(
     lead_column: str | None,
     profiles: Mapping[str, Profile],
     constants: Sequence[str] = (),
+    said: str | None = None,
 ) -> Proposed:
-    """Propose the source that reads the events of a table; ``constants`` say the same in all rows of a lead."""
+    """Propose the source that reads the events of a table.
+
+    ``constants`` say the same in all rows of a lead; ``said`` is the column of event types that the user names.
+    """
     occurred = occurred_column(profile)
     assert occurred is not None  # noqa: S101 - only tables with times hold events
     direct = lead_column or next((way[0].column for way in found if is_direct(way, lead)), None)
-    # A column of times that is called by what happened then (won_date) says it better than any type.
-    happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
-    types = [] if happened else type_columns(profile, apart_from=[direct or "", occurred.name])
-    event_type: Any = types if len(types) > 1 else types[0] if types else {"constant": underscored(profile.name)}
-    if happened:
-        event_type = {"constant": happened}
-    ends = [c.name for c in profile.of_kind("time") if c is not occurred and _is_called_by_its_event(c.name)]
-    is_record = not types and not happened and rank(underscored(profile.name), LEAD) > 0
-    if is_record:  # of a contact or an account only its coming to be is an event
-        event_type = {"constant": f"{underscored(profile.name)}_created"}
-    columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
-    if ends:  # a row tells of several moments
-        begun = happened or f"{underscored(profile.name)}_created"
-        columns = {"events": {occurred.name: begun, **{name: event_name(name) for name in ends}}}
+    what = _what_happened(profile, occurred, direct, said)
+    types, ends, columns = what.types, what.ends, dict(what.columns)
+    found = [way for way in found if not way or lead is None or is_told(way, lead, profiles)]
     columns |= where_from(profile, [*types, *constants])
+    if not types and any(_is_overwritten_kind(name) for name in profile.columns):
+        for name in ("value", "currency"):  # an amount that is overwritten with its status
+            columns.pop(name, None)
     known, why = known_at(profile, occurred)
     comments = {
         "columns.occurred_at": f"{occurred.filled:.0%} filled, as in {occurred.examples[0]}",
@@ -107,8 +140,8 @@ def event_source(
     used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
     used += [columns["value"]] if "value" in columns else []
     if lead is not None and (direct is None or len(found) > 1):
-        said = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
-        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=said)
+        told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
+        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=told)
         if linked:
             known = {"column": KNOWN_SINCE}
             comments["known_at"] = "not before the row was tied to its lead"
@@ -127,7 +160,7 @@ def event_source(
         name, reads = profile.name, []
     settings |= {
         "known_at": known,
-        "actor": "system" if is_record or happened or ends or _is_history(types) else actor(profile, types),
+        "actor": "system" if what.nobody or _is_history(types) else actor(profile, types),
         "columns": columns,
     }
     return Proposed(name, profile.name, settings, comments, reads)
@@ -139,7 +172,16 @@ def _is_history(types: Sequence[str]) -> bool:
 
 
 def _is_called_by_its_event(name: str) -> bool:
-    return bool(rank(name, WON) or rank(name, LOST))
+    return bool(sounds_won(name) or rank(name, LOST))
+
+
+def _is_a_step(name: str) -> bool:
+    """Tell a column of times that says what happened then: opened_at, and not received_at or end_date."""
+    return not (has(name, KNOWN + "|" + _NO_STEP) or rank(name, CREATED) >= SURE) and event_name(name) != "event"
+
+
+def _is_overwritten_kind(name: str) -> bool:
+    return has(name, STAGE) and not has(name, "event|activity|action")
 
 
 def underscored(table: str) -> str:
@@ -147,14 +189,21 @@ def underscored(table: str) -> str:
     return singular(table).replace(" ", "_")
 
 
-def type_columns(profile: Profile, *, apart_from: Sequence[str]) -> list[str]:
-    """Choose the columns that say what happened: one, an activity and its lifecycle, or a field and its new value."""
+def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str]) -> list[str]:
+    """Choose the columns that say what happened: one, an activity and its lifecycle, or a field and its new value.
+
+    A status is none where a row is a thing with a key and the time is that of its creation: it came later.
+    """
+    came_later = find_key(profile) is not None and (
+        rank(occurred.name, CREATED) >= _RECORD or has(occurred.name, "sent|opened|submitted|started|due|closed?")
+    )
     columns = [
         column
         for column in profile.columns.values()
         if column.name not in apart_from
         and column.kind in ("category", "flag", "identifier", "text")
-        and 1 < column.distinct <= 1000  # noqa: PLR2004 - kinds
+        and column.distinct <= _MOST_KINDS
+        and (column.distinct > 1 or rank(column.name, EVENT_TYPE) >= SURE)
     ]
     field_column = next(
         (column for column in columns if plain(column.name) in {"field", "field name", "property"}), None
@@ -165,7 +214,11 @@ def type_columns(profile: Profile, *, apart_from: Sequence[str]) -> list[str]:
     )
     if field_column and value_column:
         return [field_column.name, value_column.name]
-    kinds = [column for column in columns if _says_what_happened(column.name, profile.name)]
+    kinds = [
+        column
+        for column in columns
+        if _says_what_happened(column.name, profile.name) and not (came_later and _is_overwritten_kind(column.name))
+    ]
     best = max(kinds, key=lambda column: (rank(column.name, EVENT_TYPE), column.filled), default=None)
     if best is None:
         return []
@@ -240,7 +293,7 @@ def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a wo
     ours = has(profile.name, "tasks?|calls?|appels|taches") or (worked and has(profile.name, "activit(?:y|ies)|notes?"))
     if not types:
         return "us" if ours else "lead"
-    examples = profile.columns[types[0]].examples
+    examples = profile.columns[types[0]].values or profile.columns[types[0]].examples
     if ours:
         theirs = [text for text in examples if has(text, THEIRS)]
         return {"default": "us", "lead": theirs} if theirs and len(types) == 1 else "us"

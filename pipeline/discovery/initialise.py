@@ -18,9 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import yaml
+from pydantic import ValidationError
 
 from features.duration import format_duration
-from features.errors import InputError, nearest
+from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
@@ -44,12 +46,13 @@ from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import longest_trainable, table_of
 from pipeline.quarantine import EXPECTED
 from pipeline.source_configuration import Ingest
-from pipeline.sql import literal
+from pipeline.sql import identifier, literal
 
 Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""
 
 _OURS_TOO = 0.5
+_NEARLY_ALL = 0.9
 DEFAULT_BROKEN: float = Ingest.model_fields["maximum_broken"].default
 
 
@@ -60,6 +63,7 @@ class Options:
     database: str | None = None
     leads: str | None = None
     lead_id: str | None = None
+    event_type: str | None = None
     conversion: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     outcome: str | None = None
@@ -93,31 +97,35 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             known,
             leads=options.leads,
             lead_id=options.lead_id,
+            event_type=options.event_type,
             outcome=options.outcome,
             horizon=options.horizon,
         )
         if not proposal.ingest["sources"]:
+            notes = "".join(f"\n  {note}" for note in proposal.notes)
             raise InputError(
-                f"{folder} holds leads, but nothing that happened to them: no events, no dates and no column that says "
-                "who converted; name one: --outcome COLUMN, or add a table of events"
+                f"{folder} holds leads, but nothing that happened to them: no events that a column ties to a lead, no "
+                "dates of theirs and no column that says who converted; name one: --outcome COLUMN, or add a table of "
+                f"events{notes}"
             )
         content = _content(folder, here, proposal, options)
+        vouched = _vouched(proposal, options)
+        content["ingest"].get("leads", {}).update(_attribute_settings(vouched, content))
         with TemporaryDirectory(prefix="leadcast-") as temporary:
             root = Path(temporary)
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
-            summary = ingest.run(Parameters.model_validate(trial), root, progress)
+            summary = ingest.run(_checked(trial), root, progress)
             with duckdb.connect() as connection:
-                types = read_event_types(connection, root / INTERACTIONS, root / LEADS)
+                types, ours = _settle_actors(
+                    content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
+                )
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
-                ours = _settle_actors(content, types, proposal)
-                if options.conversion or options.lost:
-                    _require_types(types, [*options.conversion, *options.lost])
-                attributes = _judge_attributes(tables, connection, root, proposal, outcomes, options)
+                attributes = _judge_attributes(connection, root, vouched, outcomes, options)
             content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
-            _allow_broken(content["ingest"], summary, proposal)
+            _allow_missing(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
@@ -131,6 +139,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         | _comments(outcomes, attributes, types)
     )
     settings = write_settings(content, comments, _head(folder, summary))
+    if yaml.safe_load(settings) != content:
+        raise LeadcastError("the proposed settings can't be written as YAML; this is a mistake in leadcast: report it")
+    _checked(content)
     return Found(settings, _told(tables, proposal, outcomes, types, attributes, size, summary), table_of(size.rows))
 
 
@@ -155,6 +166,17 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
     }
 
 
+def _checked(content: Mapping[str, Any]) -> Parameters:
+    """Check what was proposed; raises LeadcastError where it makes no sense, which is our mistake."""
+    try:
+        return Parameters.model_validate(content)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise LeadcastError(
+            f"the proposed settings make no sense ({told}); this is a mistake in leadcast: report it"
+        ) from None
+
+
 def _for_trial(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Give the settings for a try: rows are set aside however many they are, for that is told, too."""
     return {
@@ -171,9 +193,7 @@ def _choose_outcomes(
     found = find_outcomes(connection, log, types, options.conversion, options.lost)
     if ask is not None and not options.conversion:
         names = [kind.name for kind in types]
-        answer = ask("Which event means that a lead has converted?", names, ", ".join(found.conversion))
-        said = tuple(part.strip() for part in answer.split(",") if part.strip())
-        _require_types(types, said)
+        said = _ask_types("Which event means that a lead has converted?", names, ", ".join(found.conversion), ask)
         found = find_outcomes(connection, log, types, said, options.lost)
     if not found.conversion:
         top = sorted(types, key=lambda kind: -kind.events)[:12]
@@ -184,11 +204,20 @@ def _choose_outcomes(
         )
     if ask is not None and not options.lost:
         names = [kind.name for kind in types if kind.name not in found.conversion]
-        answer = ask("Which events mean that a lead is lost? (none: -)", names, ", ".join(found.lost) or "-")
-        lost = tuple(part.strip() for part in answer.split(",") if part.strip() not in {"", "-"})
-        _require_types(types, lost)
+        lost = _ask_types("Which events mean that a lead is lost? (none: -)", names, ", ".join(found.lost) or "-", ask)
         found = replace(found, lost=lost)
     return found
+
+
+def _ask_types(question: str, names: Sequence[str], proposed: str, ask: Ask) -> tuple[str, ...]:
+    """Ask for event types until all of them exist."""
+    while True:
+        answer = ask(question, names, proposed)
+        said = tuple(part.strip() for part in answer.split(",") if part.strip() not in {"", "-"})
+        absent = [name for name in said if name not in names]
+        if not absent:
+            return said
+        question = f"There is no {absent[0]!r}; {nearest(absent[0], names)[:200]} Which?"
 
 
 def _require_types(types: Sequence[EventType], names: Sequence[str]) -> None:
@@ -198,63 +227,68 @@ def _require_types(types: Sequence[EventType], names: Sequence[str]) -> None:
         raise InputError(f"no event of type {absent[0]!r} in the log; {nearest(absent[0], known)}")
 
 
-def _allow_broken(settings: dict[str, Any], summary: IngestSummary, proposal: Proposal) -> None:
-    """Allow the share of broken rows that there is, where the run would otherwise stop; and say so."""
+def _allow_missing(settings: dict[str, Any], summary: IngestSummary, proposal: Proposal) -> None:
+    """Allow for the rows in which something is missing, where the run would otherwise stop; not for damaged ones."""
     worst = 0.0
     for name, table in summary.all_tables().items():
         broken = {reason: count for reason, count in table.set_aside.items() if reason not in EXPECTED}
         share = sum(broken.values()) / table.rows if table.rows else 0.0
         if share > DEFAULT_BROKEN:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in broken.items())
-            proposal.notes.append(
-                f"{share:.0%} of the rows of {name} can't be used ({listed}); mend the export if you can"
-            )
-            worst = max(worst, share)
+            proposal.notes.append(f"{share:.0%} of the rows of {name} can't be used ({listed})")
+            if all(reason.startswith("missing ") for reason in broken):
+                worst = max(worst, share)
+            else:
+                proposal.notes.append(f"a run will stop at {name}: mend it, leave it out, or raise maximum_broken")
     if worst:
         settings["maximum_broken"] = min(1.0, math.ceil(worst * 100 + 1) / 100)
-        proposal.comments["ingest.maximum_broken"] = "more rows can't be used than the usual 5 %: see the notes of init"
+        proposal.comments["ingest.maximum_broken"] = "in more rows something is missing than the usual 5 %: see init"
 
 
-def _settle_actors(content: dict[str, Any], types: Sequence[EventType], proposal: Proposal) -> float:
+def _settle_actors(
+    content: dict[str, Any], types: list[EventType], proposal: Proposal
+) -> tuple[list[EventType], float]:
     """Tell our own work by its life: what is scheduled or started is done by people. Gives its share of all events."""
-    ours = {kind.name for kind in types if kind.actor == "us"}
     for name, source in content["ingest"]["sources"].items():
+        if source["actor"] != "lead" or not isinstance(source["columns"].get("event_type"), list):
+            continue  # only a log with a column of the life cycle tells work apart
         work = find_own_work(types, name)
-        if work and source["actor"] == "lead":
+        if work:
             source["actor"] = {"default": "lead", "us": said_in_short(work, types, name)}
             proposal.comments[f"ingest.sources.{name}.actor"] = "what is scheduled or started is work of our own people"
-            ours |= set(work)
-    return sum(kind.events for kind in types if kind.name in ours) / max(sum(kind.events for kind in types), 1)
+            types = [replace(kind, actor="us") if kind.name in work else kind for kind in types]
+    ours = sum(kind.events for kind in types if kind.actor == "us")
+    return types, ours / max(sum(kind.events for kind in types), 1)
 
 
-def _judge_attributes(
-    tables: Tables,
-    connection: duckdb.DuckDBPyConnection,
-    root: Path,
-    proposal: Proposal,
-    outcomes: Outcomes,
-    options: Options,
-) -> list[Attribute]:
-    """Refuse the columns that know the outcome, but for those that the user vouches for."""
+def _vouched(proposal: Proposal, options: Options) -> list[Attribute]:
+    """List the attributes, with those open that the user vouches for."""
     known = [one.name for one in proposal.attributes]
     absent = [name for name in options.attributes if name not in known]
     if absent:
         raise InputError(f"--attribute {absent[0]}: the leads have no such column; {nearest(absent[0], known)}")
-    open_ones = [replace(one, refused=None) if one.name in options.attributes else one for one in proposal.attributes]
-    wanted = [one for one in open_ones if not one.refused]
-    if not wanted or not proposal.lead_rows:
-        return open_ones
-    converted = {
-        str(row[0])
-        for row in connection.execute(
-            f"SELECT DISTINCT lead_id FROM read_parquet({literal(str(root / INTERACTIONS))}) "
-            "WHERE list_contains(?, event_type)",
-            [list(outcomes.conversion)],
-        ).fetchall()
-    }
-    frame = tables.connection.execute(proposal.lead_rows).df()
-    labels = [str(lead) in converted for lead in frame["lead_id"]]
-    judged = judge_by_outcome(open_ones, {one.name: frame[one.name] for one in wanted}, labels)
+    return [replace(one, refused=None) if one.name in options.attributes else one for one in proposal.attributes]
+
+
+def _judge_attributes(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    attributes: Sequence[Attribute],
+    outcomes: Outcomes,
+    options: Options,
+) -> list[Attribute]:
+    """Refuse the columns that know the outcome, by the values that ingest has read, but for those vouched for."""
+    wanted = [one.name for one in attributes if not one.refused]
+    if not wanted:
+        return list(attributes)
+    log, leads = (f"read_parquet({literal(str(root / path))})" for path in (INTERACTIONS, LEADS))
+    columns = ", ".join(identifier(name) for name in wanted)
+    frame = connection.execute(
+        f"SELECT {columns}, lead_id IN (SELECT lead_id FROM {log} WHERE list_contains(?, event_type)) AS converted "
+        f"FROM {leads} ORDER BY lead_id",
+        [list(outcomes.conversion)],
+    ).df()
+    judged = judge_by_outcome(attributes, {name: frame[name] for name in wanted}, frame["converted"].tolist())
     return [replace(one, refused=None) if one.name in options.attributes else one for one in judged]
 
 
@@ -287,16 +321,19 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "half_life": format_duration(size.half_life),
     }
     base = size.base_rate
-    odds = base / (1 - base) * 2.5 if base < 1 else 1.0
-    mql, sql = (float(f"{share:.2g}") for share in (base, odds / (1 + odds)))
+    share = min(max(base, 0.001), _NEARLY_ALL)
+    odds = share / (1 - share) * 2.5
+    mql, sql = (float(f"{part:.2g}") for part in (share, odds / (1 + odds)))
     content["policy"] = {
-        "tiers": {"mql": max(mql, 0.001), "sql": max(sql, 0.002)},
-        "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql if mql else 2.0, 1.1):.2g}")},
+        "tiers": {"mql": mql, "sql": sql},
+        "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql, 1.1):.2g}")},
     }
     if size.stale:
         content["score"] = {"as_of": size.last_created}
     why = (
-        "as was said" if said else f"four in five that convert do so within {size.late_days:.0f} days of their creation"
+        "as was said or assumed"
+        if said
+        else f"four in five that convert do so within {size.late_days:.0f} days of their creation"
     )
     return {
         "snapshots.horizon": f"does it convert within this time? {why}",
@@ -365,7 +402,16 @@ def _told(
     lines.append(
         "lost: " + (", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.lost) or "nothing says it")
     )
+    if size.base_rate > _NEARLY_ALL:
+        lines.append(
+            f"note: {size.base_rate:.0%} convert, so this is hardly a conversion; name another: --conversion TYPE"
+        )
+    if roles.lead_column is not None and roles.lead_column.others:
+        lines.append(f"the lead could also be: {', '.join(roles.lead_column.others[:3])} (--lead-id)")
     used = [one.name for one in attributes if not one.refused]
+    unjudged = [one.name for one in attributes if not one.refused and one.auc is None]
+    if unjudged:
+        lines.append(f"note: too few convert to see whether these know the outcome: {', '.join(unjudged)}")
     lines.append(f"attributes: {', '.join(used) or 'none'}")
     lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
     lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]

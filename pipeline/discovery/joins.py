@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.discovery.links import Way
+from pipeline.discovery.links import Link, Way
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable
 from pipeline.discovery.tables import in_settings
-from pipeline.discovery.words import CREATED, rank
+from pipeline.discovery.words import CREATED, has, rank
 from pipeline.sql import identifier, literal
 
 LINKED = "linked_lead_id"
 KNOWN_SINCE = "known_since"
-NO_LEAD = "(none)"
-"""Stands for the lead of an event that belongs to none: it is set aside as that of an unknown lead."""
+NO_LEAD = "(none) "
+"""With the row's number, stands for the lead of an event that has none: it is set aside as that of an unknown lead."""
 
 
 def tables_read(profile: Profile, found: Sequence[Way]) -> list[str]:
@@ -55,12 +55,14 @@ def join_query(
         for step, link in enumerate(way[:-1] if way[-1].key == lead.key and is_sure else way):
             alias = f"link_{number + 1}_{step + 1}"
             wanted = way[step + 1].column if step + 1 < len(way) else lead.key
-            made = _made(profiles[link.target]) if profiles and occurred and link.target != lead.table else None
-            when = f", min({time_sql(identifier(made.name), made)}) AS since" if made else ""
+            made = _tied_at(profiles[link.target], link, lead) if profiles and occurred else None
+            over = " + INTERVAL 1 DAY" if made and made.holds_days else ""
+            when = f", min({time_sql(identifier(made.name), made)}){over} AS since" if made else ""
             since += [f"{alias}.since"] if made else []
             joins.append(
                 f"LEFT JOIN (\n  SELECT {identifier(link.key)} AS key, min({identifier(wanted)}) AS value{when}\n"
-                f"  FROM {identifier(in_settings(link.target))} GROUP BY 1\n) AS {alias} ON {alias}.key = {at}"
+                f"  FROM {identifier(in_settings(link.target))} WHERE CAST({identifier(link.key)} AS VARCHAR) <> ''\n"
+                f"  GROUP BY 1\n) AS {alias} ON {alias}.key = {at}"
             )
             at = f"{alias}.value"
         leads.append(at)
@@ -70,14 +72,28 @@ def join_query(
         moments = [f"{moment} + INTERVAL 1 DAY" if occurred.holds_days else moment, *since]
         moments += [time_sql(f"event.{identifier(known.name)}", known)] if known else []
         column = f",\n  greatest({', '.join(moments)}) AS {KNOWN_SINCE}"
-    first = f"SELECT coalesce({', '.join(leads)}, {literal(NO_LEAD)}) AS {LINKED}{column},\n  {select}"
+    nobody = f"concat({literal(NO_LEAD)}, row_number() OVER ())"
+    first = f"SELECT coalesce({', '.join(leads)}, {nobody}) AS {LINKED}{column},\n  {select}"
     return "\n".join([first, f"FROM {identifier(in_settings(table))} AS event", *joins]), bool(column)
 
 
-def _made(profile: Profile) -> Column | None:
-    """Find the column that says when the rows of a table between came to be."""
+def _tied_at(profile: Profile, link: Link, lead: LeadTable) -> Column | None:
+    """Find when a row was tied to its lead: when the row between came to be or, by an id that a lead got, converted."""
+    if link.target == lead.table:
+        return None if link.key == lead.key else converted_at(profile)
     times = [column for column in profile.of_kind("time") if rank(column.name, CREATED) >= 70]  # noqa: PLR2004 - the sure words
     return max(times, key=lambda column: rank(column.name, CREATED), default=None)
+
+
+def converted_at(profile: Profile) -> Column | None:
+    """Find when a lead was converted, which is when it got the ids of its contact and its deal."""
+    return next((column for column in profile.of_kind("time") if has(column.name, "convert(?:ed|ion)")), None)
+
+
+def is_told(way: Way, lead: LeadTable, profiles: Mapping[str, Profile]) -> bool:
+    """Tell whether it is known when a way came to be; an id that a lead got at a time untold would know the outcome."""
+    last = way[-1]
+    return last.target != lead.table or last.key == lead.key or converted_at(profiles[lead.table]) is not None
 
 
 def time_sql(expression: str, column: Column) -> str:

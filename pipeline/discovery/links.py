@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import has, plain, singular
+from pipeline.discovery.words import LEAD, POLYMORPHIC, has, plain, rank, singular
 from pipeline.sql import identifier
 
 _SAMPLE = 20_000
@@ -91,7 +91,9 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     # The other way round: a lead that was converted names the opportunity that it became.
     own = singular(source.name).split()[-1]
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
-    if same or called or back:
+    # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became.
+    either = has(column.name, POLYMORPHIC) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
+    if same or called or back or either:
         return True
     if _is_counting(column, key) or column.kind != "identifier":
         return False
@@ -100,7 +102,8 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
 
 
 def _least_share(column: Column) -> float:
-    return _FOUND_SHARE if _is_counting(column) or column.kind != "identifier" else _FOUND_BY_VALUE
+    proves = column.kind == "identifier" and (has(column.name, POLYMORPHIC) or not _is_counting(column))
+    return _FOUND_BY_VALUE if proves else _FOUND_SHARE
 
 
 def _is_counting(*columns: Column) -> bool:

@@ -14,14 +14,18 @@ Ask = Callable[[str, Sequence[str], str], str]
 def settle_orders(profiles: Mapping[str, Profile], said: str | None, ask: Ask | None) -> dict[str, Profile]:
     """Choose one way to read each column of times.
 
-    Where all dates of a column fit both orders, another column of the folder may tell, or the user.
+    Where all dates of a column fit both orders, another column of its table may tell, or the user: another table comes
+    from another system.
     Raises InputError where nobody does.
     """
-    columns = [column for profile in profiles.values() for column in profile.columns.values() if column.kind == "time"]
-    told = {order for column in columns if not column.is_ambiguous and (order := order_of(column.formats))}
-    order = said or (next(iter(told)) if len(told) == 1 else None)
     settled = {}
     for name, profile in profiles.items():
+        told = {
+            order
+            for column in profile.of_kind("time")
+            if not column.is_ambiguous and (order := order_of(column.formats))
+        }
+        order = said or (next(iter(told)) if len(told) == 1 else None)
         changed = {}
         for column in profile.columns.values():
             if column.is_ambiguous:

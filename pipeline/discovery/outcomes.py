@@ -12,9 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.discovery.words import LOST, MILESTONES, WON, has, plain, rank
+from pipeline.discovery.words import LOST, MILESTONES, SURE, has, plain, rank, sounds_won
 
-_SURE = 80
 _HALF = 0.5
 _MOST_LEADS = 0.7
 _NEARLY_ALL = 0.9
@@ -83,7 +82,7 @@ def find_outcomes(
         (
             kind
             for kind in types
-            if (sure := rank(kind.name, WON)) and kind.share <= (1.0 if sure >= _SURE else _MOST_LEADS)
+            if (sure := sounds_won(kind.name)) and kind.share <= (1.0 if sure >= SURE else _MOST_LEADS)
         ),
         key=lambda kind: (-_likeness(kind), kind.name),
     )
@@ -109,7 +108,7 @@ def find_outcomes(
 
 def _likeness(kind: EventType) -> float:
     """Weigh the name, and how little comes after: what ends an episode is followed by next to nothing."""
-    return rank(kind.name, WON) - 40 * kind.after - (20 if kind.share > _HALF else 0)
+    return sounds_won(kind.name) - 40 * kind.after - (20 if kind.share > _HALF else 0)
 
 
 def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: Sequence[EventType]) -> tuple[str, ...]:
@@ -117,7 +116,7 @@ def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: S
     chosen: list[str] = []
     for kind in candidates:
         if not chosen or (
-            rank(kind.name, WON) >= _SURE
+            sounds_won(kind.name) >= SURE
             and _share_covered(connection, log, kind.name, chosen) < _HALF
             # What most of those who convert have done, too, is a step on their way.
             and all(_share_covered(connection, log, other, [kind.name]) < _HALF for other in chosen)

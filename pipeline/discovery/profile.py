@@ -21,6 +21,7 @@ _LONG_TEXT = 80
 _DAY_LENGTH = len("2026-01-31")
 _MOSTLY = 0.9
 _FEW = 20
+_SHOWN = 12
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
@@ -43,6 +44,10 @@ class Column:
     number_format: Literal["plain", "comma", "grouped"] | None = None
     unique: bool = False
     """Whether no filled value occurs twice."""
+    values: tuple[str, ...] = ()
+    """All distinct values of a category or a flag, the most frequent first."""
+    note: str = ""
+    """What is odd: a column that is called a time, and can't be read as one."""
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -141,7 +146,7 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         return Column(name, "empty", 0.0, 0, ())
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
         return Column(name, "time", filled, counts.distinct, examples, (Fit(("iso",), 1.0),), unique=unique)
-    fits = _times(tables, table, name, counts, duckdb_type)
+    fits, note = _times(tables, table, name, counts, duckdb_type)
     if fits:
         # What is as long as most is no dirt, however often it is there.
         length = Counter(map(len, examples)).most_common(1)[0][0]
@@ -161,7 +166,10 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         kind = "identifier"
     else:
         kind = "text"
-    return Column(name, kind, filled, counts.distinct, examples, number_format=number, unique=unique)
+    values = _values(tables, table, name, _MOST_CATEGORIES) if kind in ("category", "flag") else ()
+    return Column(
+        name, kind, filled, counts.distinct, examples, number_format=number, unique=unique, values=values, note=note
+    )
 
 
 def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
@@ -182,10 +190,12 @@ def _number_format(counts: _Counts) -> Literal["plain", "comma", "grouped"] | No
     return None
 
 
-def _times(tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str) -> tuple[Fit, ...]:
-    """Find how the texts read as times; numbers must also be called a time."""
+def _times(
+    tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
+) -> tuple[tuple[Fit, ...], str]:
+    """Find how the texts read as times, and what is odd about them; numbers must also be called a time."""
     if counts.timelike < 0.9 * counts.filled or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
-        return ()
+        return (), ""
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
@@ -196,18 +206,27 @@ def _times(tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb
         rank(name, OCCURRED) or rank(name, CREATED) or has(name, r"\w*date|\w*time|\w*timestamp|at|on|since|until|day")
     )
     if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
-        return ()
+        return (), ""
     fits = fitting_formats(texts)
-    return tuple(ambiguous(fits) or fits[:1]) if fits and fits[0].share >= _MOSTLY else ()
+    if fits and fits[0].share >= _MOSTLY:
+        return tuple(ambiguous(fits) or fits[:1]), ""
+    if not called or counts.plain >= _MOSTLY * counts.filled:
+        return (), ""
+    best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
+    return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"
 
 
 def _examples(tables: Tables, table: FoundTable, name: str) -> tuple[str, ...]:
+    return tuple(text[:_LONG_TEXT] for text in _values(tables, table, name, _SHOWN, f"LIMIT {_SAMPLE}"))
+
+
+def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str = "") -> tuple[str, ...]:
     column = f"CAST({identifier(name)} AS VARCHAR)"
     rows = tables.ask(
-        f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} LIMIT {_SAMPLE}) "
-        "WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT 12"
+        f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} {limit}) "
+        f"WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT {most}"
     )
-    return tuple(str(row[0])[:_LONG_TEXT] for row in rows)
+    return tuple(str(row[0]) for row in rows)
 
 
 def profiles(tables: Tables, wanted: Sequence[str] | None = None) -> dict[str, Profile]:

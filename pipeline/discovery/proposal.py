@@ -18,7 +18,19 @@ from pipeline.discovery.links import find_links
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
 from pipeline.discovery.tables import Tables, in_settings
-from pipeline.discovery.words import ACCOUNT, CAMPAIGN, CHANNEL, CURRENCY, TIME_ZONE, WON, has, rank
+from pipeline.discovery.words import (
+    ACCOUNT,
+    CAMPAIGN,
+    CHANNEL,
+    CURRENCY,
+    LOST,
+    STAGE,
+    SURE,
+    TIME_ZONE,
+    has,
+    rank,
+    sounds_won,
+)
 from pipeline.sql import identifier, literal
 
 SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
@@ -34,8 +46,6 @@ class Proposal:
     comments: dict[str, str]
     roles: Roles
     attributes: list[Attribute] = field(default_factory=list)
-    lead_rows: str = ""
-    """SQL that gives lead_id and all columns that could be attributes, one row a lead."""
     notes: list[str] = field(default_factory=list)
     assumed_horizon: timedelta | None = None
     """Where it is assumed when leads converted: the horizon that this was made for."""
@@ -47,6 +57,7 @@ def propose(
     *,
     leads: str | None,
     lead_id: str | None,
+    event_type: str | None,
     outcome: str | None,
     horizon: timedelta | None,
 ) -> Proposal:
@@ -57,7 +68,10 @@ def propose(
     links = find_links(tables, profiles)
     roles = find_roles(profiles, links, leads, lead_id)
     constants = _constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
-    proposed = _sources(profiles, roles, constants)
+    if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
+        columns = [name for profile in profiles.values() for name in profile.columns]
+        raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
+    proposed = _sources(profiles, roles, constants, event_type)
     mapping = Proposal({}, {}, roles)
     lead = roles.lead_table
     if lead is not None:
@@ -76,10 +90,29 @@ def propose(
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
     mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items()]
+    mapping.notes += [
+        column.note for profile in profiles.values() for column in profile.columns.values() if column.note
+    ]
+    mapping.notes += _unused_columns(profiles, mapping)
     return mapping
 
 
-def _sources(profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[str]) -> list[Proposed]:
+def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[str]:
+    """Name the columns of the tables of events that nothing is made of."""
+    settings = mapping.ingest
+    said = repr([settings["sources"], settings.get("identities"), settings.get("spend"), settings.get("leads")])
+    notes = []
+    for name in (*mapping.roles.events, *([mapping.roles.lead_table.table] if mapping.roles.lead_table else [])):
+        known = {one.name for one in mapping.attributes}
+        unused = [column for column in profiles[name].columns if repr(column)[1:-1] not in said and column not in known]
+        if unused:
+            notes.append(f"of {name} nothing is made of {', '.join(unused)}")
+    return notes
+
+
+def _sources(
+    profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[str], event_type: str | None
+) -> list[Proposed]:
     """Propose a source for each table of events; of what is overwritten in place, only its start and its end."""
     lead, found = roles.lead_table, []
     column = roles.lead_column.column if roles.lead_column else None
@@ -90,7 +123,7 @@ def _sources(profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[
             begun = created_source(profile, ways, lead, profiles)
             found += [begun, ending] if begun else [ending]
         elif occurred_column(profile) is not None:
-            found.append(event_source(profile, ways, lead, column, profiles, constants))
+            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
     return found
 
 
@@ -128,17 +161,25 @@ def _with_lead_table(
             lead_settings = {"query": f"SELECT * FROM {numbered_rows(profile)}", **lead_settings}
             notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
     assumed = None
-    if flag is not None and not known_ends:
+    if flag is not None and (outcome is not None or not known_ends):
         assumed = horizon or 30 * DAY
-        source, said = assumed_outcomes(tables, profile, lead, flag, assumed)
+        source, said = assumed_outcomes(profile, lead, flag, assumed)
         proposed = [*proposed, source]
         notes.append(said)
-    taken = [
-        name
-        for source in proposed
-        for name in _names(source)
-        if source.settings.get("path") == lead_settings.get("path")
+    elif flag is not None:
+        notes.append(
+            f"{lead.table}.{flag.column} says who converted, too, but not when, and is not used; if it is what you "
+            f"mean: --outcome {flag.column!r}"
+        )
+    notes += [
+        f"{lead.table}.{column.name} says that leads are lost ({', '.join(lost[:3])}), but not when: they stay open"
+        for column in profile.of_kind("category", "flag")
+        if has(column.name, STAGE)
+        and (lost := [text for text in column.values if rank(text, LOST)])
+        and not any(column.name in source.settings.get("query", "") for source in proposed)
     ]
+    # What an outcome is made of, its amount too, is no attribute of the lead.
+    taken = [name for source in proposed if source.table == lead.table for name in _names(source)]
     attributes = judge_by_name(profile, [lead.key, created, *([flag.column] if flag else []), *_taken(profile), *taken])
     columns: dict[str, Any] = {"lead_id": lead.key, "created_at": created}
     for key, pattern in (("account_id", f"(?:{ACCOUNT}) ?(?:id|key|number)"), ("time_zone", TIME_ZONE)):
@@ -157,8 +198,6 @@ def _with_lead_table(
         comments,
         roles,
         attributes,
-        f"SELECT {identifier(lead.key)} AS lead_id, * FROM "
-        f"{numbered_rows(profile) if lead.key == ROW else profile.table.relation}",
         notes,
         assumed_horizon=assumed,
     )
@@ -171,14 +210,14 @@ def _tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
         return True
     types = columns.get("event_type")
     if isinstance(types, dict):
-        return rank(types["constant"], WON) > 0
+        return sounds_won(types["constant"]) >= SURE
     names = [types] if isinstance(types, str) else types or []
     texts = [*columns.get("events", {}).values()]
     for name in names:
         if name in profile.columns:
             rows = tables.ask(f"SELECT DISTINCT CAST({identifier(name)} AS VARCHAR) FROM {profile.table.relation}")
             texts += [str(row[0]) for row in rows]
-    return any(rank(text, WON) for text in texts)
+    return any(sounds_won(text) >= SURE for text in texts)
 
 
 def _with_lead_column(
@@ -208,13 +247,13 @@ def _with_lead_column(
         mapping.notes.append(
             f"{kind} tells several kinds of things apart: {value} is taken for the lead, the others are set aside"
         )
-    mapping.lead_rows = (
+    query = (
         f"SELECT {identifier(column.column)} AS lead_id, min({time}) AS created_at{first}\n"
         f"FROM {identifier(in_settings(column.table))} {only}GROUP BY 1"
     )
     mapping.attributes = [one for one in judge_by_name(profile, []) if one.name in constants]
     ingest["leads"] = {
-        "query": mapping.lead_rows,
+        "query": query,
         "columns": {"lead_id": "lead_id", "created_at": "created_at"},
         "attributes": {},
     }
@@ -257,10 +296,11 @@ def _collect(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> t
     ingest: dict[str, Any] = {"tables": {}, "sources": {}}
     comments: dict[str, str] = {}
     for source in proposed:
-        ingest["sources"][source.name] = source.settings
-        comments |= {f"ingest.sources.{source.name}.{place}": text for place, text in source.comments.items()}
+        name = in_settings(source.name)
+        ingest["sources"][name] = source.settings
+        comments |= {f"ingest.sources.{name}.{place}": text for place, text in source.comments.items()}
     for source in proposed:
-        _add_tables(ingest, profiles, [name for name in source.reads if name not in ingest["sources"]])
+        _add_tables(ingest, profiles, [name for name in source.reads if in_settings(name) not in ingest["sources"]])
     if not ingest["tables"]:
         del ingest["tables"]
     return ingest, comments
@@ -268,7 +308,7 @@ def _collect(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> t
 
 def _add_tables(ingest: dict[str, Any], profiles: Mapping[str, Profile], names: Sequence[str]) -> None:
     for name in names:
-        if name not in ingest.get("sources", {}):
+        if in_settings(name) not in ingest.get("sources", {}):
             ingest.setdefault("tables", {})[in_settings(name)] = profiles[name].table.settings.model_dump(
                 exclude_defaults=True, mode="json"
             )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from features.duration import DAY, HOUR, format_duration
 from features.errors import NotEnoughDataError
@@ -97,7 +98,7 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
         late_days=late,
         base_rate=row.conversions / row.mature if row.mature else 0.0,
         last_created=last.date().isoformat(),
-        stale=last < observation.log_until - chosen and not assumed,
+        stale=last < observation.log_until - chosen and not assumed and _is_anyone_open(episodes, last),
         rows=rows,
     )
 
@@ -126,6 +127,12 @@ def _trainable(
             fallback = (nearest, split, rows) if fallback[0] == wanted else fallback
     assert fallback is not None  # noqa: S101 - set in the first round
     return fallback
+
+
+def _is_anyone_open(episodes: pd.DataFrame, last: datetime) -> bool:
+    """Tell whether a lead is open at the beginning of a day, which would be the moment of the score."""
+    day = pd.Timestamp(last).normalize()
+    return bool(((episodes["started_at"] < day) & ~(episodes["outcome_at"] < day)).any())
 
 
 def _third(age: timedelta) -> timedelta:

@@ -18,7 +18,7 @@ from features.errors import InputError
 from pipeline.artefacts import Progress
 from pipeline.databases import database_tables, fetch
 from pipeline.discovery.words import plain
-from pipeline.raw_files import RawFile, find_files, open_lines, readable_endings
+from pipeline.raw_files import LONGEST_RECORD_BYTES, RawFile, find_files, open_lines, readable_endings
 from pipeline.readers import RawTable, copy_rows, open_table, table_columns
 from pipeline.source_configuration import OWN_TABLES, Table
 from pipeline.sql import connect, file_literal, identifier
@@ -87,7 +87,7 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
         scratch = Path(temporary)
         with connect("2GB", scratch / "spill") as connection:
             tables = Tables(connection)
-            wanted = _tables_of_files(folder, tables.unread)
+            wanted = _tables_of_files(folder, leave_out, tables.unread)
             if database:
                 wanted |= {name: Table(database=database, query=f"SELECT * FROM {quoted}")
                            for name, quoted in database_tables(database, folder)}  # fmt: skip
@@ -95,11 +95,13 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
                 if name in leave_out or settings.path in leave_out:
                     continue
                 try:
-                    tables.found[name] = _open(connection, name, settings, folder, scratch / name)
+                    found = _open(connection, name, settings, folder, scratch / name)
                 except InputError as error:
-                    tables.unread.append((settings.path or name, str(error)))
-                else:
-                    progress(f"{name}: {tables.found[name].rows:,} rows, {len(tables.found[name].columns)} columns")
+                    raise InputError(f"{error}\nor leave it out: --without {settings.path or name}") from None
+                tables.found[name] = found
+                only = f", of which the first {MOST_ROWS:,} are looked at" if found.cut else ""
+                notes = "".join(f"; {note}" for note in found.notes)
+                progress(f"{name}: {found.rows:,} rows{only}, {len(found.columns)} columns{notes}")
             if not tables.found:
                 reasons = "".join(f"\n  {name}: {reason}" for name, reason in tables.unread)
                 raise InputError(
@@ -110,12 +112,19 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
             yield tables
 
 
-def _tables_of_files(folder: Path, unread: list[tuple[str, str]]) -> dict[str, Table]:
-    """Find the files, and join those that are parts of one table: equal columns, names that differ in digits."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[str, str]]) -> dict[str, Table]:
+    """Find the files, and join those that are parts of one table.
+
+    Parts are written alike, have equal columns, and names that differ in digits; and no other file matches their glob.
+    Raises InputError where a file should be readable and is not: without it the rest may tell something else.
+    """
+    groups: dict[tuple[str, Table, tuple[str, ...]], list[str]] = {}
+    broken: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or any(part.startswith((".", "_")) for part in Path(name).parts):
+            continue
+        if name in leave_out or _table_name(name, {}) in leave_out:
             continue
         if not readable_endings(name):
             unread.append((name, "not a CSV, JSON lines or Parquet file"))
@@ -124,14 +133,19 @@ def _tables_of_files(folder: Path, unread: list[tuple[str, str]]) -> dict[str, T
             settings = _dialect(find_files(name, name, folder)[0])
             columns = table_columns(name, settings, folder)
         except InputError as error:
-            unread.append((name, str(error)))
+            broken.append(str(error))
             continue
-        groups.setdefault((re.sub(r"\d+", "*", name), columns), []).append(name)
+        alike = settings.model_copy(update={"path": None})
+        groups.setdefault((re.sub(r"\d+", "*", name), alike, columns), []).append(name)
+    if broken:
+        told = "".join(f"\n  {reason}" for reason in broken)
+        raise InputError(f"files that can't be read:{told}\nmend them, or leave them out: --without FILE")
     tables: dict[str, Table] = {}
-    for (pattern, _), names in groups.items():
-        glob = re.sub(r"(\*[-_.]?)+\*", "*", pattern) if len(names) > 1 else names[0]
-        settings = _dialect(find_files(glob, names[0], folder)[0]).model_copy(update={"path": glob})
-        tables[_table_name(glob, tables)] = settings
+    for (pattern, settings, _), names in groups.items():
+        glob = re.sub(r"(\*[-_.]?)+\*", "*", pattern)
+        matched = [file.name for file in find_files(glob, glob, folder)] if len(names) > 1 else []
+        for path_ in [glob] if matched == names else names:
+            tables[_table_name(path_, tables)] = settings.model_copy(update={"path": path_})
     return tables
 
 
@@ -176,9 +190,13 @@ def _delimiter(file: RawFile, encoding: str | None) -> str:
     with open_lines(file, encoding) as lines:
         block = [lines.read_line().decode("utf-8", "replace") for _ in range(50)]
     sample = [line.removeprefix("\ufeff").removesuffix("\r") for line in block if line.strip()]
+    csv.field_size_limit(LONGEST_RECORD_BYTES)
     best, most = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
-        widths = [len(row) for row in csv.reader(sample, delimiter=delimiter)]
+        try:
+            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter)]
+        except csv.Error:
+            continue
         agreeing = sum(width == widths[0] for width in widths) / len(widths) if widths else 0
         if widths and widths[0] > 1 and (round(agreeing, 1), widths[0]) > most:
             best, most = delimiter, (round(agreeing, 1), widths[0])

@@ -36,6 +36,19 @@ def has(name: str, pattern: str) -> bool:
     return re.search(rf"\b(?:{pattern})\b", plain(name)) is not None
 
 
+SURE = 80
+"""From this rank on a word means a conversion for sure."""
+
+
+def sounds_won(name: str) -> int:
+    """Give the rank of a name among those of conversions; 0 where it is denied.
+
+    >>> [sounds_won(name) for name in ("Closed Won", "Not converted", "payment_failed", "customer_lost")]
+    [100, 0, 0, 0]
+    """
+    return 0 if has(name, _DENIED) else rank(name, WON)
+
+
 def singular(name: str) -> str:
     """Give a table's name in the singular, well enough for English.
 
@@ -103,14 +116,15 @@ KNOWN = (
     r"(?:received|ingested|loaded|synced|inserted|recorded|known|processed|extracted|delivered) ?(?:at|on|time|date)?"
 )
 EVENT_TYPE = {
-    "event type|event name|activity type|action type|touch type|interaction type|task subtype": 100,
-    "concept name|event|activity|action|evenement|aktivitat|actividad": 90,
-    "type|kind|name": 70,
-    "subject|step|status|stage|etape|statut": 50,
+    "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
+    "concept name": 95,
+    "event|activity|action|evenement|aktivitat|actividad": 90,
+    "type|kind": 70,
+    "step|status|stage|etape|statut": 50,
 }
 EVENT_WORDS = {
     "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
-    "concept", "subject", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
+    "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
     "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
@@ -138,13 +152,20 @@ KIND = r"entity|entity type|object|object type|record type|subject type|who type
 WON = {
     "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano": 100,
     "purchase|purchased|bought|order placed|order paid|order completed|checkout completed|transaction|achat|kauf": 95,
-    "activated|contract signed|signed|subscribed|became customer|customer|vente|signe": 90,
+    "subscription (?:started|created|activated)": 92,
+    "activated|contract signed|signed contract|subscribed|became customer|customer|vente|contrat signe": 90,
     "converted|conversion|converti|konvertiert": 85,
     "paid|payment|invoice paid|deposit": 80,
     "enrolled|granted|issued": 60,
     "approved|accepted|registered": 50,
 }
 """What a conversion may be called, the likeliest first."""
+_DENIED = (
+    r"not|never|non|no|nicht|nie|kein\w*|pas|failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
+    r"verloren|perdid[oa]|declined|denied|rejected|cancell?(?:ed|ation)?|unsubscribed?|newsletter|page|view|viewed|support|"
+    r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un\w+"
+)
+"""What turns a word for a conversion into its opposite, or into another thing: not converted, payment failed."""
 LOST = {
     "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida": 100,
     "declined|denied|rejected|refused|refus|abgelehnt": 90,
@@ -167,7 +188,8 @@ THEIRS = (
 OVERWRITTEN = (
     r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last|latest|notable|"
     r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|"
-    r"days (?:open|to|since)|duration|talk time|variant|"
+    r"mrr|arr|ltv|is customer|customer since|plan|subscription|unworked|priority|contacted|delivered|opened|clicked|"
+    r"bounced|unsubscribed|sends|sessions?|days (?:open|to|since)|duration|talk time|variant|"
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
@@ -176,5 +198,11 @@ PERSONAL = (
     r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
     r"message|text|body|subject"
 )
+PERSONS = (
+    r"first name|last name|full name|middle name|nom|prenom|vorname|nachname|surname|e ?mail|phone|mobile|iban|ssn"
+)
+"""What is personal however few values it has."""
+POLYMORPHIC = r"who|what|related|regarding|parent|object|entity|subject|record|target"
+"""What an id may be called that points into several tables."""
 YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
 NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")

@@ -45,7 +45,7 @@ def _lines(key: str, value: object, place: tuple[str, ...], comments: Mapping[st
             return _commented(flow, comment)
         return [*_commented(name, comment), *inner]
     if isinstance(value, str) and "\n" in value:
-        return [*_commented(f"{name} |-", comment), *(f"{indent}  {line}" for line in value.splitlines())]
+        return [*_commented(f"{name} |-", comment), *(f"{indent}  {line}" for line in value.split("\n"))]
     if isinstance(value, list) and (len(_flow(value)) > 70 or any(isinstance(part, Mapping) for part in value)):  # noqa: PLR2004 - a line
         return [*_commented(name, comment), *(f"{indent}  - {_flow(part)}" for part in value)]
     return _commented(f"{name} {_flow(value)}", comment)
@@ -55,6 +55,7 @@ def _commented(line: str, comment: str | None) -> list[str]:
     """Write a comment beside its line or, where it is long, above it."""
     if not comment:
         return [line]
+    comment = " ".join("".join(sign if sign.isprintable() else " " for sign in comment).split())
     beside = f"{line:<{_COMMENT_COLUMN}} # {comment}"
     if len(beside) <= _WIDTH:
         return [beside]
