@@ -89,7 +89,10 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
             else link
             for link in links
         ]
-        best = {(link.table, link.column, link.target): link for link in sorted(links, key=lambda link: link.share)}
+        best = {
+            (link.table, link.column, link.target, link.key): link
+            for link in sorted(links, key=lambda link: link.share)
+        }
         links = list(best.values())
     events, unused = {}, {}
     for name, profile in profiles.items():
