@@ -265,7 +265,9 @@ def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Colu
         key=lambda column: (
             column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
             not has(column.name, _LATE),
-            not has(column.name, r"received|ingested|loaded|synced|recorded|known|end|ended|finished|due"),
+            not has(
+                column.name, r"received|entered|logged|ingested|loaded|synced|recorded|known|end|ended|finished|due"
+            ),
             not column.holds_days,
             rank(column.name, OCCURRED),
             column.filled,

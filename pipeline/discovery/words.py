@@ -112,7 +112,10 @@ CREATED = {
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
     "date|timestamp|time|day|datum|fecha": 40,
 }
-KNOWN = r"(?:received|entered|logged|ingested|loaded|synced|inserted|recorded|known|processed|extracted|delivered) ?(?:at|on|time|date)?"
+KNOWN = (
+    r"(?:received|entered|logged|ingested|loaded|synced|inserted|recorded|known|processed|extracted|delivered)"
+    r" ?(?:at|on|time|date)?"
+)
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
