@@ -39,11 +39,12 @@ from pipeline.discovery.outcomes import (
 from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.sizing import Size, find_size
-from pipeline.discovery.tables import Tables, opened
+from pipeline.discovery.tables import opened
+from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
 from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest_summary import IngestSummary
-from pipeline.maturity import longest_trainable, table_of
+from pipeline.maturity import table_of
 from pipeline.quarantine import EXPECTED
 from pipeline.source_configuration import Ingest
 from pipeline.sql import identifier, literal
@@ -52,7 +53,6 @@ Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""
 
 _OURS_TOO = 0.5
-_NEARLY_ALL = 0.9
 DEFAULT_BROKEN: float = Ingest.model_fields["maximum_broken"].default
 
 
@@ -136,13 +136,13 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     comments = (
         _size(content, size, ours, said=options.horizon is not None or proposal.assumed_horizon is not None)
         | proposal.comments
-        | _comments(outcomes, attributes, types)
+        | comments_on_findings(outcomes, attributes, types)
     )
-    settings = write_settings(content, comments, _head(folder, summary))
+    settings = write_settings(content, comments, head(folder, summary))
     if yaml.safe_load(settings) != content:
         raise LeadcastError("the proposed settings can't be written as YAML; this is a mistake in leadcast: report it")
     _checked(content)
-    return Found(settings, _told(tables, proposal, outcomes, types, attributes, size, summary), table_of(size.rows))
+    return Found(settings, told(tables, proposal, outcomes, types, attributes, size, summary), table_of(size.rows))
 
 
 def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> dict[str, Any]:
@@ -321,7 +321,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "half_life": format_duration(size.half_life),
     }
     base = size.base_rate
-    share = min(max(base, 0.001), _NEARLY_ALL)
+    share = min(max(base, 0.001), NEARLY_ALL)
     odds = share / (1 - share) * 2.5
     mql, sql = (float(f"{part:.2g}") for part in (share, odds / (1 + odds)))
     content["policy"] = {
@@ -346,80 +346,3 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "policy.maturity": "multiples of the share that converts",
         "score.as_of": "the last day on which leads came in",
     }
-
-
-def _comments(outcomes: Outcomes, attributes: Sequence[Attribute], types: Sequence[EventType]) -> dict[str, str]:
-    counts = {kind.name: kind for kind in types}
-    comments = {}
-    for key, names in (("conversion", outcomes.conversion), ("lost", outcomes.lost)):
-        listed = ", ".join(f"{counts[name].leads:,} leads ({counts[name].share:.1%})" for name in names)
-        comments[f"episodes.{key}"] = listed
-    for one in attributes:
-        if one.auc is not None and not one.refused:
-            comments[f"ingest.leads.attributes.{one.name}"] = f"alone it has an AUC of {one.auc:.2f}"
-    refused = [f"{one.name} ({one.refused.split(':')[0]})" for one in attributes if one.refused]
-    if refused:
-        comments["ingest.leads.attributes"] = "only what never changes after creation; left out: " + ", ".join(refused)
-    return comments
-
-
-def _head(folder: Path, summary: IngestSummary) -> str:
-    return (
-        f"Settings for the exports in {folder.name}, proposed by leadcast init: {summary.interactions:,} interactions "
-        f"of {summary.lead_count:,} leads.\n"
-        "Read each line before you trust a figure. docs/parameters.md lists all settings; leadcast doctor checks these."
-    )
-
-
-def _told(
-    tables: Tables,
-    proposal: Proposal,
-    outcomes: Outcomes,
-    types: Sequence[EventType],
-    attributes: Sequence[Attribute],
-    size: Size,
-    summary: IngestSummary,
-) -> list[str]:
-    """Say what was found, and what to look at."""
-    roles = proposal.roles
-    lead = roles.lead_table
-    lines = []
-    if lead is not None:
-        lines.append(f"leads: {lead.table}, named by {lead.key}, created at {lead.created_at or 'nothing: see below'}")
-    elif roles.lead_column is not None:
-        lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}")
-    for name, source in summary.sources.items():
-        aside = sum(source.set_aside.values())
-        reasons = ", ".join(
-            f"{count:,} {reason}" for reason, count in sorted(source.set_aside.items(), key=lambda i: -i[1])[:3]
-        )
-        lines.append(f"{name}: {source.used:,} interactions" + (f", {aside:,} set aside ({reasons})" if aside else ""))
-    counts = {kind.name: kind for kind in types}
-    lines.append("conversion: " + ", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.conversion))
-    others = [kind for kind in outcomes.candidates if kind.name not in outcomes.conversion][:5]
-    if others:
-        lines.append("could be, too: " + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in others))
-    lines.append(
-        "lost: " + (", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.lost) or "nothing says it")
-    )
-    if size.base_rate > _NEARLY_ALL:
-        lines.append(
-            f"note: {size.base_rate:.0%} convert, so this is hardly a conversion; name another: --conversion TYPE"
-        )
-    if roles.lead_column is not None and roles.lead_column.others:
-        lines.append(f"the lead could also be: {', '.join(roles.lead_column.others[:3])} (--lead-id)")
-    used = [one.name for one in attributes if not one.refused]
-    unjudged = [one.name for one in attributes if not one.refused and one.auc is None]
-    if unjudged:
-        lines.append(f"note: too few convert to see whether these know the outcome: {', '.join(unjudged)}")
-    lines.append(f"attributes: {', '.join(used) or 'none'}")
-    lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
-    lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
-    lines += [f"note: {note}" for note in proposal.notes]
-    longest = longest_trainable(size.rows)
-    if longest is None:
-        lines.append("note: there is too little to train a model yet; the table says what is missing")
-    else:
-        chosen = format_duration(size.horizon)
-        lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
-    return lines

@@ -1,0 +1,99 @@
+"""What ``init`` tells: the lines on the terminal, the head of the settings, and the comments that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.duration import format_duration
+from pipeline.discovery.attributes import Attribute
+from pipeline.discovery.outcomes import EventType, Outcomes
+from pipeline.discovery.proposal import Proposal
+from pipeline.discovery.sizing import Size
+from pipeline.discovery.tables import Tables
+from pipeline.ingest_summary import IngestSummary
+from pipeline.maturity import longest_trainable
+
+NEARLY_ALL = 0.9
+"""Where a larger share converts, it is hardly a conversion."""
+
+
+def comments_on_findings(
+    outcomes: Outcomes, attributes: Sequence[Attribute], types: Sequence[EventType]
+) -> dict[str, str]:
+    """Write the comments on episodes and attributes, by their places in the settings."""
+    counts = {kind.name: kind for kind in types}
+    comments: dict[str, str] = {}
+    for key, names in (("conversion", outcomes.conversion), ("lost", outcomes.lost)):
+        listed = ", ".join(f"{counts[name].leads:,} leads ({counts[name].share:.1%})" for name in names)
+        comments[f"episodes.{key}"] = listed
+    for one in attributes:
+        if one.auc is not None and not one.refused:
+            comments[f"ingest.leads.attributes.{one.name}"] = f"alone it has an AUC of {one.auc:.2f}"
+    refused = [f"{one.name} ({one.refused.split(':')[0]})" for one in attributes if one.refused]
+    if refused:
+        comments["ingest.leads.attributes"] = "only what never changes after creation; left out: " + ", ".join(refused)
+    return comments
+
+
+def head(folder: Path, summary: IngestSummary) -> str:
+    """Write the lines that the settings begin with."""
+    return (
+        f"Settings for the exports in {folder.name}, proposed by leadcast init: {summary.interactions:,} interactions "
+        f"of {summary.lead_count:,} leads.\n"
+        "Read each line before you trust a figure. docs/parameters.md lists all settings; leadcast doctor checks these."
+    )
+
+
+def told(
+    tables: Tables,
+    proposal: Proposal,
+    outcomes: Outcomes,
+    types: Sequence[EventType],
+    attributes: Sequence[Attribute],
+    size: Size,
+    summary: IngestSummary,
+) -> list[str]:
+    """Say what was found, and what to look at."""
+    roles = proposal.roles
+    lead = roles.lead_table
+    lines = []
+    if lead is not None:
+        lines.append(f"leads: {lead.table}, named by {lead.key}, created at {lead.created_at or 'nothing: see below'}")
+    elif roles.lead_column is not None:
+        lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}")
+    for name, source in summary.sources.items():
+        aside = sum(source.set_aside.values())
+        reasons = ", ".join(
+            f"{count:,} {reason}" for reason, count in sorted(source.set_aside.items(), key=lambda i: -i[1])[:3]
+        )
+        lines.append(f"{name}: {source.used:,} interactions" + (f", {aside:,} set aside ({reasons})" if aside else ""))
+    counts = {kind.name: kind for kind in types}
+    lines.append("conversion: " + ", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.conversion))
+    others = [kind for kind in outcomes.candidates if kind.name not in outcomes.conversion][:5]
+    if others:
+        lines.append("could be, too: " + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in others))
+    lines.append(
+        "lost: " + (", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.lost) or "nothing says it")
+    )
+    if size.base_rate > NEARLY_ALL:
+        lines.append(
+            f"note: {size.base_rate:.0%} convert, so this is hardly a conversion; name another: --conversion TYPE"
+        )
+    if roles.lead_column is not None and roles.lead_column.others:
+        lines.append(f"the lead could also be: {', '.join(roles.lead_column.others[:3])} (--lead-id)")
+    used = [one.name for one in attributes if not one.refused]
+    unjudged = [one.name for one in attributes if not one.refused and one.auc is None]
+    if unjudged:
+        lines.append(f"note: too few convert to see whether these know the outcome: {', '.join(unjudged)}")
+    lines.append(f"attributes: {', '.join(used) or 'none'}")
+    lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
+    lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
+    lines += [f"note: {note}" for note in proposal.notes]
+    longest = longest_trainable(size.rows)
+    if longest is None:
+        lines.append("note: there is too little to train a model yet; the table says what is missing")
+    else:
+        chosen = format_duration(size.horizon)
+        lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
+    return lines
