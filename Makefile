@@ -19,7 +19,7 @@ setup: .venv/ready # make the virtual environment from the lock
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is older; name another: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up .venv from requirements.lock (some minutes, once)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch .venv/ready
 
