@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from features.declarations import OTHER, Feature, Filter, Pooled, Vocabulary, derive_names, slugify
+from features.declarations import Feature, derive_names, slugify
+from features.filters import OTHER, Filter, Pooled, Vocabulary
+from features.measures import MEASURES
 
 CONTEXT = ("lead_age_days", "episode_age_days", "earlier_episodes")
 """Features of the snapshot itself: days since creation, days since the episode's start, episodes before this one."""
@@ -49,7 +51,11 @@ class Catalogue:
     @property
     def categories(self) -> tuple[str, ...]:
         """The columns that hold texts."""
-        return tuple(self.attribute_columns[name] for name, kind in self.attributes if kind == "category")
+        texts = zip(self.names, self.features, strict=True)
+        return (
+            *(self.attribute_columns[name] for name, kind in self.attributes if kind == "category"),
+            *(name for name, feature in texts if MEASURES[feature.measure].is_category),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give the catalogue as JSON; ``from_json`` reads it back."""
@@ -72,6 +78,7 @@ class Catalogue:
 def build_catalogue(
     event_types: pd.DataFrame,
     channels: pd.DataFrame,
+    campaigns: pd.DataFrame,
     *,
     actors: Sequence[str],
     windows: Sequence[timedelta],
@@ -85,12 +92,14 @@ def build_catalogue(
     """Grow the default catalogue from what was seen before the end of the fit part.
 
     ``event_types``: event_type, actor, leads (how many had such an event), valued (whether any has a value).
-    ``channels``: channel, leads. Both count all actors; only those in ``actors`` make features.
+    ``channels``: channel, leads, and ``campaigns`` likewise, of the ``actors``. Types count all actors; only those in
+    ``actors`` make features.
     """
     seen = event_types[event_types["actor"].isin(actors) & ~event_types["event_type"].isin(ignored_types)]
     vocabulary = Vocabulary(
         event_types=_frequent(seen, "event_type", minimum_leads, maximum_types),
         channels=_frequent(channels, "channel", minimum_leads, maximum_types),
+        campaigns=_frequent(campaigns, "campaign", minimum_leads, maximum_types),
         ignored_types=tuple(sorted(set(ignored_types))),
         acted_by_us=tuple(sorted(set(seen.loc[seen["actor"] == "us", "event_type"]))),
     )

@@ -5,6 +5,8 @@ A declaration that makes no sense can't be built. What it means, number by numbe
 
 >>> Feature("count", Filter(event_type="email_open"), window=timedelta(days=30)).slug
 'count__email_open__30d'
+>>> Feature("momentum", window=timedelta(days=7), baseline=timedelta(days=28), scope="account").slug
+'account__momentum__all__7d_of_28d'
 >>> Feature("count", Filter(), half_life=timedelta(days=7))
 Traceback (most recent call last):
     ...
@@ -13,120 +15,29 @@ ValueError: count takes no half_life; leave it out, or use decayed_count
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from features.duration import DAY, HOUR, format_duration, parse_duration
+from features.duration import HOUR, format_duration, parse_duration
 from features.errors import nearest
+from features.filters import ACTORS, OTHER, Filter, Pooled, Value
+from features.measures import MEASURES, TOUCHED, Part, Setting
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Scope = Literal["lead", "account"]
+"""Whose events: the lead's own, or those of the other leads of its account."""
+SCOPES: tuple[Scope, ...] = ("lead", "account")
 
-    from numpy.typing import NDArray
-
-ACTORS = ("lead", "system", "us")
-"""Who can have acted, in byte order."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One way to turn the events of a window into a number."""
-
-    name: str
-    code: int
-    """What the kernel knows it by."""
-    meaning: str
-    unit: str
-    empty: float
-    """Its value where no event matches."""
-    has_window: bool = True
-    has_half_life: bool = False
-
-
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure("count", 0, "how many events (the sum of their quantities)", "events", 0.0),
-        Measure("sum", 1, "the sum of the events' values, a missing value counting nothing", "the log's own", 0.0),
-        Measure("active_days", 2, "on how many distinct local days there was an event", "days", 0.0),
-        Measure("days_since_first", 3, "time from the first event to as_of", "days", np.nan, has_window=False),
-        Measure("days_since_last", 4, "time from the last event to as_of", "days", np.nan, has_window=False),
-        Measure(
-            "decayed_count",
-            5,
-            "how many events, each halved in weight for every half-life that has passed, by whole hours",
-            "events",
-            0.0,
-            has_half_life=True,
-        ),
-    )
-}
-
-
-class Pooled(enum.Enum):
-    """The values that are too rare for a feature of their own, and those never seen in training."""
-
-    OTHER = "other"
-
-
-OTHER = Pooled.OTHER
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The values that have features of their own; anything else is OTHER, and missing stays missing."""
-
-    event_types: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    ignored_types: tuple[str, ...] = ()
-    """Event types that no feature sees, those of the outcomes among them."""
-    acted_by_us: tuple[str, ...] = ()
-    """Event types that were our own effort in training: no reason quotes them."""
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which events count; None lets all pass."""
-
-    event_type: str | Pooled | None = None
-    channel: str | Pooled | None = None
-    campaign: str | None = None
-    actors: tuple[str, ...] = ("lead",)
-
-    def __post_init__(self) -> None:
-        unknown = [actor for actor in self.actors if actor not in ACTORS]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is no actor; {nearest(unknown[0], ACTORS)}")
-        if not self.actors or list(self.actors) != sorted(set(self.actors)):
-            raise ValueError(f"actors must be some of {ACTORS}, each once and in that order; got {self.actors}")
-
-    def matches(
-        self, event_type: str, channel: str | None, campaign: str | None, actor: str, vocabulary: Vocabulary
-    ) -> bool:
-        """Tell whether an event with these four values counts."""
-        return (
-            event_type not in vocabulary.ignored_types
-            and actor in self.actors
-            and _matches(self.event_type, event_type, vocabulary.event_types)
-            and _matches(self.channel, channel, vocabulary.channels)
-            and self.campaign in (None, campaign)
-        )
-
-
-def _matches(wanted: str | Pooled | None, value: str | None, named: tuple[str, ...]) -> bool:
-    if wanted is None:
-        return True
-    if wanted is OTHER:
-        return value is not None and value not in named
-    return value == wanted
+_FIRST_ONLY = "days_to_first"
+"""Counts from the lead's own creation, so it says nothing about other leads."""
 
 
 @dataclass(frozen=True)
@@ -140,35 +51,77 @@ class Feature:
     filter: Filter = field(default_factory=Filter)
     window: timedelta | None = None
     half_life: timedelta | None = None
+    baseline: timedelta | None = None
+    """Of momentum: the longer window, which its own is compared with."""
+    of: Part | None = None
+    """Of entropy and the touches: what the events are told by. Of share: the condition that the whole drops."""
+    position: int | None = None
+    """Of the touches: 2 is the second, or the last but one."""
+    than: Value = None
+    """Of came_after: the event type that the last event is compared with."""
+    scope: Scope = "lead"
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
             raise ValueError(f"{self.measure!r} is no measure; {nearest(self.measure, MEASURES)}")
+        if self.scope not in SCOPES:
+            raise ValueError(f"{self.scope!r} is no scope; {nearest(self.scope, SCOPES)}")
         measure = MEASURES[self.measure]
-        if self.window is not None and not measure.has_window:
-            raise ValueError(f"{self.measure} takes no window; leave it out, or count over that window")
-        if self.half_life is not None and not measure.has_half_life:
-            raise ValueError(f"{self.measure} takes no half_life; leave it out, or use decayed_count")
-        if self.half_life is None and measure.has_half_life:
-            raise ValueError(f"{self.measure} needs a half_life, as in half_life: 14d")
-        for name, length in (("window", self.window), ("half_life", self.half_life)):
+        for name in _SETTINGS:
+            given = getattr(self, name) is not None
+            if given and name not in measure.takes:
+                takers = [other.name for other in MEASURES.values() if name in other.takes]
+                advice = "count over that window" if name == "window" else f"use {' or '.join(takers)}"
+                raise ValueError(f"{self.measure} takes no {name}; leave it out, or {advice}")
+            if not given and name in measure.needs:
+                raise ValueError(f"{self.measure} needs {_EXAMPLES[name]}")
+        for name in ("window", "half_life", "baseline"):
+            length = getattr(self, name)
             if length is not None and (length < HOUR or length % HOUR):
                 raise ValueError(f"{name} must be a multiple of an hour, as in '36h'; got {length}")
+        self._refuse_nonsense()
+
+    def _refuse_nonsense(self) -> None:
+        if self.baseline is not None and self.window is not None and self.baseline <= self.window:
+            raise ValueError("momentum compares a window with a longer baseline, as in window: 7d, baseline: 28d")
+        if self.position is not None and self.position < 1:
+            raise ValueError(f"position counts from 1; got {self.position}")
+        if self.than is not None and self.than == self.filter.event_type:
+            raise ValueError(f"came_after compares two event types, and both are {self.than!r}; name another")
+        if self.scope == "account" and self.measure == _FIRST_ONLY:
+            raise ValueError(f"{self.measure} is of the lead alone; leave out scope: account")
+        known = SHARED if self.measure == "share" else TOUCHED
+        if self.of is not None and self.of not in known:
+            raise ValueError(f"{self.of!r} is nothing that {self.measure} is computed of; {nearest(self.of, known)}")
+        if self.measure == "share":
+            conditions = [part for part in SHARED if getattr(self.filter, part) is not None]
+            if not conditions or (self.of is not None and self.of not in conditions):
+                wanted = self.of or "an event_type, a channel, a campaign, hours or weekdays"
+                raise ValueError(f"share needs {wanted} to filter by: without, it is always 1")
+
+    @property
+    def whole(self) -> Filter:
+        """The events that a share is a share of."""
+        dropped = SHARED if self.of is None else (self.of,)
+        open_again: dict[str, Any] = dict.fromkeys(dropped)
+        return replace(self.filter, **open_again)
+
+    @property
+    def rival(self) -> Filter:
+        """The events that came_after compares with."""
+        return replace(self.filter, event_type=self.than)
 
     @property
     def slug(self) -> str:
         """The name, as long as no other feature shares it."""
-        parts = [self.measure]
-        if isinstance(self.filter.event_type, str):
-            parts.append(slugify(self.filter.event_type))
-        elif self.filter.event_type is OTHER:
-            parts.append("other")
-        if self.filter.channel is not None:
-            parts.append(f"channel_{'other' if self.filter.channel is OTHER else slugify(str(self.filter.channel))}")
-        if self.filter.campaign is not None:
-            parts.append(f"campaign_{slugify(self.filter.campaign)}")
-        if len(parts) == 1:
-            parts.append("all")
+        parts = ["account"] if self.scope == "account" else []
+        parts.append(self.measure)
+        if self.of is not None:
+            parts.append(self.of + (f"_{self.position}" if self.position not in {None, 1} else ""))
+        filter_parts = self._filter_slugs()
+        parts += filter_parts or ["all"]
+        if self.than is not None:
+            parts.append(f"than_{_slug_of(self.than)}")
         if self.filter.actors == ACTORS:
             parts.append("any_actor")
         elif self.filter.actors != ("lead",):
@@ -176,80 +129,92 @@ class Feature:
         if self.half_life is not None:
             parts.append(f"half_{format_duration(self.half_life)}")
         if self.window is not None:
-            parts.append(format_duration(self.window))
+            parts.append(
+                format_duration(self.window) + (f"_of_{format_duration(self.baseline)}" if self.baseline else "")
+            )
         return "__".join(parts)
 
-    def quotes_us(self, vocabulary: Vocabulary) -> bool:
-        """Tell whether its value may come from our own effort, which no reason may quote."""
-        if "us" not in self.filter.actors:
-            return False
-        return not isinstance(self.filter.event_type, str) or self.filter.event_type in vocabulary.acted_by_us
-
-    def describe(self, value: float | None) -> str:
-        """Say the value in words, as a reason for a recommendation; None and NaN are missing."""
-        kind = self.filter.event_type
-        is_one = self.measure in {"days_since_first", "days_since_last"} or (self.measure == "count" and value == 1)
-        plural = "" if is_one else "s"
-        what = f"other event{plural}" if kind is OTHER else f"'{kind}'" if kind is not None else f"event{plural}"
-        if self.filter.channel is not None:
-            what += " via other channels" if self.filter.channel is OTHER else f" via {self.filter.channel}"
-        if self.filter.campaign is not None:
-            what += f" of campaign {self.filter.campaign}"
-        when = "so far" if self.window is None else f"in the last {in_words(self.window)}"
-        if value is None or np.isnan(value):
-            return f"no {what} yet"
-        match self.measure:
-            case "count":
-                return f"{value:.0f} {what} {when}"
-            case "sum":
-                return f"{what} worth {value:.2f} {when}"
-            case "active_days":
-                return (
-                    f"active on {value:.0f} days {when} ({what})"
-                    if value != 1
-                    else f"active on one day {when} ({what})"
-                )
-            case "days_since_first":
-                return f"first {what} {value:.1f} days ago"
-            case "days_since_last":
-                return f"last {what} {value:.1f} days ago"
-            case _:
-                return f"{value:.1f} recent {what}, older ones counting less"
+    def _filter_slugs(self) -> list[str]:
+        given = self.filter
+        slugs = [] if given.event_type is None else [_slug_of(given.event_type)]
+        slugs += [f"{name}_{_slug_of(value)}" for name in ("channel", "campaign")
+                  if (value := getattr(given, name)) is not None]  # fmt: skip
+        if given.hours is not None:
+            slugs.append(f"hours_{given.hours[0]}_{given.hours[1]}")
+        if given.weekdays is not None:
+            slugs.append("_".join(given.weekdays))
+        return slugs
 
     def to_json(self) -> dict[str, Any]:
-        """Give the declaration as JSON; ``from_json`` reads it back."""
+        """Give the declaration as JSON; ``from_json`` reads it back. What came later is written where it is given."""
+        later = {
+            "baseline": self.baseline and format_duration(self.baseline),
+            "of": self.of,
+            "position": self.position,
+            "than": _to_json(self.than),
+            "scope": None if self.scope == "lead" else self.scope,
+            "hours": self.filter.hours and list(self.filter.hours),
+            "weekdays": self.filter.weekdays and list(self.filter.weekdays),
+        }
         return {
             "measure": self.measure,
             "event_type": _to_json(self.filter.event_type),
             "channel": _to_json(self.filter.channel),
-            "campaign": self.filter.campaign,
+            "campaign": _to_json(self.filter.campaign),
             "actors": list(self.filter.actors),
             "window": None if self.window is None else format_duration(self.window),
             "half_life": None if self.half_life is None else format_duration(self.half_life),
-        }
+        } | {name: value for name, value in later.items() if value is not None}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Feature:
         """Read a declaration that ``to_json`` wrote."""
+        lengths = {
+            name: None if data.get(name) is None else parse_duration(data[name])
+            for name in ("window", "half_life", "baseline")
+        }
+        hours, weekdays = data.get("hours"), data.get("weekdays")
         return cls(
             data["measure"],
             Filter(
                 event_type=_from_json(data["event_type"]),
                 channel=_from_json(data["channel"]),
-                campaign=data["campaign"],
+                campaign=_from_json(data["campaign"]),
                 actors=tuple(data["actors"]),
+                hours=None if hours is None else (hours[0], hours[1]),
+                weekdays=None if weekdays is None else tuple(weekdays),
             ),
-            None if data["window"] is None else parse_duration(data["window"]),
-            None if data["half_life"] is None else parse_duration(data["half_life"]),
+            **lengths,
+            of=data.get("of"),
+            position=data.get("position"),
+            than=_from_json(data.get("than")),
+            scope=data.get("scope", "lead"),
         )
 
 
-def _to_json(value: str | Pooled | None) -> str | dict[str, str] | None:
+SHARED: tuple[Part, ...] = (*TOUCHED, "hours", "weekdays")
+"""The conditions of a filter that a share may be of."""
+_SETTINGS: tuple[Setting, ...] = ("window", "half_life", "baseline", "of", "position", "than")
+_EXAMPLES: dict[Setting, str] = {
+    "window": "a window, as in window: 7d",
+    "half_life": "a half_life, as in half_life: 14d",
+    "baseline": "a baseline, as in baseline: 28d",
+    "of": f"of, as in of: channel ({', '.join(TOUCHED)})",
+    "position": "a position, as in position: 2",
+    "than": "than, as in than: form",
+}
+
+
+def _to_json(value: Value) -> str | dict[str, str] | None:
     return {"pooled": value.value} if isinstance(value, Pooled) else value
 
 
-def _from_json(value: str | dict[str, str] | None) -> str | Pooled | None:
+def _from_json(value: str | dict[str, str] | None) -> Value:
     return Pooled(value["pooled"]) if isinstance(value, dict) else value
+
+
+def _slug_of(value: Value) -> str:
+    return "other" if value is OTHER else slugify(str(value))
 
 
 def slugify(text: str) -> str:
@@ -260,16 +225,6 @@ def slugify(text: str) -> str:
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_") or "x"
-
-
-def in_words(length: timedelta) -> str:
-    """Say a length of time.
-
-    >>> in_words(timedelta(days=7)), in_words(timedelta(hours=1))
-    ('7 days', 'hour')
-    """
-    number, unit = (length // DAY, "day") if length % DAY == timedelta(0) else (length // HOUR, "hour")
-    return unit if number == 1 else f"{number} {unit}s"
 
 
 def derive_names(features: Sequence[Feature], reserved: Sequence[str] = ()) -> list[str]:

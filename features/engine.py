@@ -5,52 +5,49 @@ The same function makes the rows we learn from and the rows we score.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from features.catalogue import CONTEXT
-from features.declarations import MEASURES, decay_weights
+from features.catalogue import CONTEXT, Catalogue
+from features.declarations import Feature
 from features.duration import DAY, microseconds
-from features.kernel import walk
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from features.catalogue import Catalogue
-
-EVENT_COLUMNS = (
-    "lead_id",
-    "occurred_at",
-    "known_at",
-    "event_type",
-    "actor",
-    "channel",
-    "campaign",
-    "value",
-    "quantity",
-    "local_day",
-)
-"""What the engine reads of the interactions."""
+from features.filters import Vocabulary
+from features.kernel import Events, Groups, Snapshots, walk
+from features.measures import MEASURES
+from features.patterns import dictionary_of, find_patterns
+from features.plan import Plan
 
 SNAPSHOT_COLUMNS = ("lead_id", "as_of", "created_at", "started_at", "episode")
 """What the engine reads of the snapshots, beside the attributes of the catalogue."""
 
-_FOREVER = np.iinfo(np.int64).max
+Key = Literal["lead_id", "account_id"]
 _DAY = microseconds(DAY)
 
 
-def compute_matrix(events: pa.Table, snapshots: pa.Table, catalogue: Catalogue) -> pa.Table:
+@lru_cache(maxsize=16)
+def plan_of(features: tuple[Feature, ...], vocabulary: Vocabulary) -> Plan:
+    """Give the plan of declarations; it is made once."""
+    return Plan(features, vocabulary)
+
+
+def compute_matrix(
+    events: pa.Table, snapshots: pa.Table, catalogue: Catalogue, of_accounts: NDArray[np.float32] | None = None
+) -> pa.Table:
     """Compute every column of the catalogue for every snapshot, in the snapshots' order.
 
-    ``events``: EVENT_COLUMNS, sorted as the dataset is, whole leads only; events of leads without a snapshot are
-    passed over. ``snapshots``: SNAPSHOT_COLUMNS and the attributes, the rows of a lead together, leads in the order of
-    the events. Gives lead_id, as_of and the catalogue's columns: numbers as float32, categories as text.
+    ``events``: lead_id and the columns of ``plan_of(...)``, sorted as the dataset is, whole leads only; events of leads
+    without a snapshot are passed over. ``snapshots``: SNAPSHOT_COLUMNS and the attributes, the rows of a lead together.
+    ``of_accounts``: the features of the scope account, shape (features, snapshots), computed before. Gives lead_id,
+    as_of and the catalogue's columns: numbers as float32, categories as dictionaries of texts.
     """
-    values = compute_event_features(events, snapshots, catalogue)
+    own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
+    values = compute_event_features(events, snapshots, plan_of(own, catalogue.vocabulary))
     columns: dict[str, pa.ChunkedArray | pa.Array] = {name: snapshots[name] for name in ("lead_id", "as_of")}
     as_of = _integers(snapshots["as_of"])
     context = (
@@ -62,97 +59,129 @@ def compute_matrix(events: pa.Table, snapshots: pa.Table, catalogue: Catalogue) 
         columns[name] = pa.array(numbers.astype(np.float32))
     for name, kind in catalogue.attributes:
         column = snapshots[name]
-        columns[catalogue.attribute_columns[name]] = column.cast(pa.float32() if kind == "number" else pa.string())
-    narrow = np.ascontiguousarray(values.T, dtype=np.float32)
-    for name, row in zip(catalogue.names, narrow, strict=True):
-        columns[name] = pa.array(row)
+        columns[catalogue.attribute_columns[name]] = (
+            column.cast(pa.float32()) if kind == "number" else dictionary_of(column.cast(pa.string()))
+        )
+    rows = {"lead": iter(values), "account": iter(() if of_accounts is None else of_accounts)}
+    for name, feature in zip(catalogue.names, catalogue.features, strict=True):
+        columns[name] = _column(feature, next(rows[feature.scope]), catalogue.vocabulary)
     return pa.table(columns)
 
 
-def compute_event_features(events: pa.Table, snapshots: pa.Table, catalogue: Catalogue) -> NDArray[np.float64]:
-    """Compute the event features, shape (snapshots, features), in double precision."""
-    event_leads = _runs(events["lead_id"])
-    snapshot_leads = _runs(snapshots["lead_id"])
-    found = pc.index_in(snapshot_leads.values, value_set=event_leads.values)
-    position = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    bounds = np.concatenate([[0], event_leads.run_ends.to_numpy().astype(np.int64)])
-    starts = np.where(position >= 0, bounds[position], 0)
-    ends = np.where(position >= 0, bounds[position + 1], 0)
+def _column(feature: Feature, values: NDArray[np.float32], vocabulary: Vocabulary) -> pa.Array:
+    """Give a feature's column: its numbers, or the texts that its labels stand for."""
+    if not MEASURES[feature.measure].is_category or feature.of is None:
+        return pa.array(values)
+    missing = np.isnan(values)
+    codes = pa.array(np.where(missing, 0, values).astype(np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(vocabulary.labels(feature.of), pa.string()))
 
-    features = catalogue.features
-    out = np.tile(np.array([MEASURES[feature.measure].empty for feature in features]), (len(snapshots), 1))
-    pattern, feature_starts, members = _patterns(events, catalogue)
-    half_lives = sorted({feature.half_life for feature in features if feature.half_life is not None})
-    tables = [decay_weights(half_life) for half_life in half_lives]
-    weights = np.zeros((max(len(tables), 1), max((len(table) for table in tables), default=1)))
-    for row, table in enumerate(tables):
-        weights[row, : len(table)] = table
-    walk(
-        starts,
-        ends,
-        np.concatenate([[0], snapshot_leads.run_ends.to_numpy().astype(np.int64)]),
-        _integers(events["occurred_at"]),
-        _integers(events["known_at"]),
-        pattern,
-        pc.fill_null(events["value"], np.nan).to_numpy().astype(np.float64),
-        events["quantity"].to_numpy().astype(np.int64),
-        events["local_day"].cast(pa.int32()).to_numpy(),
-        _integers(snapshots["as_of"]),
-        feature_starts,
-        members,
-        np.array([MEASURES[feature.measure].code for feature in features], dtype=np.int64),
-        np.array([_window(feature.window) for feature in features], dtype=np.int64),
-        np.array(
-            [half_lives.index(feature.half_life) if feature.half_life is not None else 0 for feature in features],
-            dtype=np.int64,
-        ),
-        weights,
-        out,
-    )
+
+def compute_event_features(
+    events: pa.Table, snapshots: pa.Table, plan: Plan, key: Key = "lead_id"
+) -> NDArray[np.float32]:
+    """Compute the plan's features, shape (features, snapshots): numbers, and labels by their numbers.
+
+    ``events``: ``key``, lead_id and the plan's event_columns; ``snapshots``: ``key``, lead_id, as_of, created_at. Both
+    have the rows of a group together, events in the order of time. With ``account_id`` as the key, the events of the
+    snapshot's own lead don't count.
+    """
+    out = _filled([MEASURES[feature.measure].never for feature in plan.features], len(snapshots), np.float32)
+    between = _filled([step.never for step in plan.operands], len(snapshots), np.float64)
+    if len(events) and len(snapshots) and plan.features:
+        event_owner, snapshot_owner = _owners(events, snapshots, key)
+        pattern, patterns = find_patterns(events, plan)
+        columns = Events(
+            occurred_at=_integers(events["occurred_at"]),
+            known_at=_integers(events["known_at"]),
+            pattern=pattern,
+            value=_values(events),
+            quantity=_quantities(events),
+            local_day=_days(events),
+            owner=event_owner,
+        )
+        asked = Snapshots(_integers(snapshots["as_of"]), _integers(snapshots["created_at"]), snapshot_owner)
+        walk(
+            Events(*(_frozen(column) for column in columns)),
+            _match_groups(events[key], snapshots[key]),
+            Snapshots(*(_frozen(column) for column in asked)),
+            plan.program,
+            patterns,
+            out,
+            between,
+        )
+    for combination in plan.combinations:
+        left, right = between[combination.left], between[combination.right]
+        out[combination.feature] = combination.combine(left, right)
     return out
 
 
-def _window(window: timedelta | None) -> int:
-    return _FOREVER if window is None else microseconds(window)
+def _filled(values: Sequence[float], width: int, dtype: type[np.floating]) -> NDArray[np.floating]:
+    """Give an array of shape (values, width) with the same value all along each row."""
+    return np.broadcast_to(np.array(values, dtype=dtype).reshape(-1, 1), (len(values), width)).copy()
 
 
-def _patterns(events: pa.Table, catalogue: Catalogue) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Give each event the number of its combination of texts, and list the features each counts for."""
-    names = ("event_type", "channel", "campaign", "actor")
-    used = [
-        name
-        for name in names
-        if name != "campaign" or any(feature.filter.campaign is not None for feature in catalogue.features)
-    ]
-    encoded = [pc.dictionary_encode(events[name].combine_chunks(), null_encoding="encode") for name in used]
-    combined = np.zeros(len(events), dtype=np.int64)
-    for column in encoded:
-        combined = combined * max(len(column.dictionary), 1) + column.indices.to_numpy().astype(np.int64)
-    distinct, first, pattern = np.unique(combined, return_index=True, return_inverse=True)
-    del distinct
-    texts = [column.take(pa.array(first)).to_pylist() for column in encoded]
-    rows = [dict(zip(used, row, strict=True)) for row in zip(*texts, strict=True)]
-    by_window = sorted(range(len(catalogue.features)), key=lambda number: -_window(catalogue.features[number].window))
-    members = [
-        [
-            number
-            for number in by_window
-            if catalogue.features[number].filter.matches(
-                row["event_type"], row["channel"], row.get("campaign"), row["actor"], catalogue.vocabulary
-            )
-        ]
-        for row in rows
-    ]
-    starts = np.concatenate([[0], np.cumsum([len(member) for member in members])]).astype(np.int64)
-    flat = np.array([number for member in members for number in member], dtype=np.int64)
-    return pattern.astype(np.int64), starts, flat
+def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> Groups:
+    """Find where the events and the snapshots of each group stand; a group may have no events."""
+    ids, bounds = _runs(of_events)
+    wanted, starts = _runs(of_snapshots)
+    position = pc.fill_null(pc.index_in(wanted, value_set=ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Groups(
+        event_starts=np.where(position >= 0, bounds[position], 0),
+        event_ends=np.where(position >= 0, bounds[position + 1], 0),
+        snapshot_starts=starts,
+    )
 
 
-def _runs(column: pa.ChunkedArray) -> pa.RunEndEncodedArray:
-    return pc.run_end_encode(column.combine_chunks())
+def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Give the ids of a column in which equal ones stand together, and where each begins, with the end."""
+    encoded = dictionary_of(column)
+    indices = encoded.indices.to_numpy()
+    changes = np.flatnonzero(indices[1:] != indices[:-1]) + 1
+    bounds = np.concatenate([[0], changes, [len(indices)]])[len(indices) == 0 :]
+    return encoded.dictionary.take(pa.array(indices[bounds[:-1]])), bounds
+
+
+def _owners(events: pa.Table, snapshots: pa.Table, key: Key) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Say whose each event and each snapshot is, where that matters."""
+    if key == "lead_id":
+        return np.full(1, -1, dtype=np.int32), np.full(len(snapshots), -1, dtype=np.int32)
+    asking = dictionary_of(snapshots["lead_id"])
+    acting = dictionary_of(events["lead_id"])
+    places = pc.fill_null(pc.index_in(acting.dictionary, value_set=asking.dictionary), -1)
+    owner = places.to_numpy(zero_copy_only=False).astype(np.int32)[acting.indices.to_numpy()]
+    return owner, asking.indices.to_numpy().astype(np.int32)
+
+
+def _values(events: pa.Table) -> NDArray[np.float64]:
+    if "value" not in events.column_names:
+        return np.zeros(1)
+    values: NDArray[np.float64] = pc.fill_null(events["value"], np.nan).to_numpy()
+    return values
+
+
+def _quantities(events: pa.Table) -> NDArray[np.int64]:
+    if "quantity" not in events.column_names:
+        return np.ones(1, dtype=np.int64)
+    quantities: NDArray[np.int64] = events["quantity"].to_numpy()
+    return quantities
+
+
+def _days(events: pa.Table) -> NDArray[np.int32]:
+    if "local_day" not in events.column_names:
+        return np.zeros(1, dtype=np.int32)
+    days: NDArray[np.int32] = events["local_day"].cast(pa.int32()).to_numpy()
+    return days
 
 
 def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Give times as microseconds since 1970."""
     integers: NDArray[np.int64] = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     return integers
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Forbid writing, as to all that comes from Arrow: otherwise the kernel would be compiled for each mixture."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

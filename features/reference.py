@@ -7,16 +7,18 @@ feature means. Sums run in the order of the dataset: occurred_at, source, sequen
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from features.declarations import MEASURES, Feature, Vocabulary, decay_weights
+from features.declarations import Feature, decay_weights
 from features.duration import DAY, HOUR, microseconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from features.filters import Filter, Kind, Vocabulary, weekday_of
+from features.measures import MEASURES, SESSION_SILENCE_MINUTES
 
 _HOUR, _DAY = microseconds(HOUR), microseconds(DAY)
+_MINUTE = _HOUR // 60
+_SILENCE = SESSION_SILENCE_MINUTES * _MINUTE
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Interaction:
     value: float | None = None
     quantity: int = 1
     local_day: int = 0
+    local_hour: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """What a filter looks at."""
+        weekday = weekday_of(self.local_day)
+        return Kind(self.event_type, self.channel, self.campaign, self.actor, self.local_hour, weekday)
 
 
 def is_known(event: Interaction, as_of: int) -> bool:
@@ -44,38 +53,146 @@ def in_window(event: Interaction, as_of: int, window: int | None) -> bool:
     return event.occurred_at < as_of and (window is None or event.occurred_at >= as_of - window)
 
 
-def compute(events: Iterable[Interaction], as_of: int, feature: Feature, vocabulary: Vocabulary) -> float:
-    """Compute one feature of one lead from its events, in the dataset's order, at ``as_of`` (microseconds, UTC)."""
-    window = None if feature.window is None else microseconds(feature.window)
-    matching = [
-        event
-        for event in events
-        if is_known(event, as_of)
-        and in_window(event, as_of, window)
-        and feature.filter.matches(event.event_type, event.channel, event.campaign, event.actor, vocabulary)
+def events_of_others(
+    account: Mapping[str, Sequence[Interaction]], lead: str, known_since: Mapping[str, int]
+) -> list[Interaction]:
+    """Give what the account rolls up for one lead: the events of its other leads, by time and then by lead.
+
+    We know of an event of another lead once we know of both, the event and that lead.
+    """
+    events = [
+        replace(event, known_at=max(event.known_at, known_since[other]))
+        for other in sorted(account, key=str.encode)
+        if other != lead
+        for event in account[other]
     ]
+    return sorted(events, key=lambda event: event.occurred_at)
+
+
+def compute(
+    events: Iterable[Interaction], as_of: int, feature: Feature, vocabulary: Vocabulary, created_at: int = 0
+) -> float | str:
+    """Compute one feature of one lead, as known at ``as_of``; times are microseconds since 1970, UTC.
+
+    ``events`` are in the dataset's order: of the lead or, for a feature of the account, ``events_of_others``.
+    """
+    events = list(events)
+    window = None if feature.window is None else microseconds(feature.window)
+
+    def select(filter_: Filter, length: int | None = window) -> list[int]:
+        return [
+            place
+            for place, event in enumerate(events)
+            if is_known(event, as_of) and in_window(event, as_of, length) and filter_.matches(event.kind, vocabulary)
+        ]
+
+    places = select(feature.filter)
+    matching = [events[place] for place in places]
+    if feature.measure == "share":
+        whole = _count(events[place] for place in select(feature.whole))
+        return _count(matching) / whole if whole else math.nan
+    if feature.measure == "momentum":
+        assert feature.window is not None  # noqa: S101 - Feature can't be built without both
+        assert feature.baseline is not None  # noqa: S101
+        usual = _count(events[place] for place in select(feature.filter, microseconds(feature.baseline)))
+        return _count(matching) * (feature.baseline / feature.window) / usual if usual else math.nan
+    if feature.measure == "came_after":
+        last, last_rival = max(places, default=-1), max(select(feature.rival), default=-1)
+        return float(last > last_rival) if last != last_rival else math.nan
     if not matching:
-        return MEASURES[feature.measure].empty
+        return MEASURES[feature.measure].never
+    return _measure(matching, as_of, feature, vocabulary, created_at)
+
+
+def _measure(  # noqa: C901, PLR0911, PLR0912 - a case a measure
+    events: Sequence[Interaction], as_of: int, feature: Feature, vocabulary: Vocabulary, created_at: int
+) -> float | str:
+    """Compute a measure of the events that match, of which there is one at least."""
+    times = [event.occurred_at for event in events]
+    values = [event.value for event in events if event.value is not None and not math.isnan(event.value)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     match feature.measure:
         case "count":
-            return float(sum(event.quantity for event in matching))
+            return _count(events)
         case "sum":
-            total = 0.0
-            for event in matching:
-                total += 0.0 if event.value is None or math.isnan(event.value) else event.value
-            return total
+            return _total(values)
+        case "mean_value":
+            return _total(values) / len(values) if values else math.nan
+        case "max_value":
+            return max(values, default=math.nan)
         case "active_days":
-            return float(len({event.local_day for event in matching}))
+            return float(len({event.local_day for event in events}))
         case "days_since_first":
-            return (as_of - min(event.occurred_at for event in matching)) / _DAY
+            return (as_of - times[0]) / _DAY
         case "days_since_last":
-            return (as_of - max(event.occurred_at for event in matching)) / _DAY
+            return (as_of - times[-1]) / _DAY
+        case "days_to_first":
+            return (times[0] - created_at) / _DAY
         case "decayed_count":
             assert feature.half_life is not None  # noqa: S101 - Feature can't be built without it
             weights = decay_weights(feature.half_life)
-            total = 0.0
-            for event in matching:
-                hours = (as_of - event.occurred_at) // _HOUR
-                total += float(weights[hours]) * event.quantity if hours < len(weights) else 0.0
-            return total
+            hours = [(as_of - time) // _HOUR for time in times]
+            return _total(
+                float(weights[age]) * event.quantity
+                for age, event in zip(hours, events, strict=True)
+                if age < len(weights)
+            )
+        case "mean_gap":
+            return _total(gaps) / len(gaps) / _DAY if gaps else math.nan
+        case "gap_deviation":
+            if len(gaps) < 2:  # noqa: PLR2004 - of one gap there is no deviation
+                return math.nan
+            mean = _total(gaps) / len(gaps)
+            return math.sqrt(_total((gap - mean) * (gap - mean) for gap in gaps) / (len(gaps) - 1)) / _DAY
+        case "max_gap":
+            return max(gaps) / _DAY if gaps else math.nan
+        case "sessions":
+            return float(_sessions(gaps))
+        case "session_minutes":
+            return sum(gap for gap in gaps if gap < _SILENCE) / _MINUTE / _sessions(gaps)
+        case "session_events":
+            return _count(events) / _sessions(gaps)
+        case "entropy":
+            return _entropy(events, feature, vocabulary)
+        case "first_touch" | "last_touch":
+            labels = [label for event in events if (label := _label(event, feature, vocabulary)) is not None]
+            ordered = labels if feature.measure == "first_touch" else labels[::-1]
+            position = (feature.position or 1) - 1
+            return ordered[position] if position < len(ordered) else math.nan
     raise ValueError(f"the reference does not know the measure {feature.measure!r}; define it here first")
+
+
+def _count(events: Iterable[Interaction]) -> float:
+    return float(sum(event.quantity for event in events))
+
+
+def _total(numbers: Iterable[float]) -> float:
+    """Add up one by one, from zero and in order: ``sum`` of floats compensates, and would differ in the last bit."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
+
+
+def _sessions(gaps: Sequence[int]) -> int:
+    return 1 + sum(gap >= _SILENCE for gap in gaps)
+
+
+def _label(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> str | None:
+    """Say what the event is told by; what is not in the vocabulary is told as other."""
+    assert feature.of is not None  # noqa: S101 - Feature can't be built without it
+    value: str | None = getattr(event, feature.of)
+    return value if value is None or value in vocabulary.of(feature.of) else "other"
+
+
+def _entropy(events: Sequence[Interaction], feature: Feature, vocabulary: Vocabulary) -> float:
+    """Shannon's entropy of the labels, in bits, each event weighing its quantity."""
+    assert feature.of is not None  # noqa: S101 - Feature can't be built without it
+    counts = dict.fromkeys((*vocabulary.of(feature.of), "other"), 0)
+    for event in events:
+        label = _label(event, feature, vocabulary)
+        if label is not None:
+            counts[label] += event.quantity
+    total = sum(counts.values())
+    shares = [count / total for count in counts.values() if count]
+    return 0.0 - _total(share * math.log2(share) for share in shares) if shares else math.nan

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from features.declarations import ACTORS
+from features.filters import ACTORS
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from features.declarations import ACTORS, Feature, Filter
+from features.declarations import Feature
 from features.duration import DAY, HOUR
 from features.errors import SettingsError
+from features.filters import ACTORS, WEEKDAYS, Filter
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from models.learner import checked_parameters
-from pipeline.setting_types import Duration, Moment, Name, Strict, by_key, read_moment
+from pipeline.setting_types import Duration, Moment, Name, Size, Strict, by_key, read_moment
 from pipeline.source_configuration import Ingest
 
 RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
@@ -154,10 +155,24 @@ class DeclaredFeature(Strict):
     """Only events of this channel."""
     campaign: Name | None = None
     """Only events of this campaign."""
+    hours: tuple[int, int] | None = None
+    """Only events of these hours of the lead's day, [from, to): [9, 17], or [22, 6] for the night."""
+    weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
+    """Only events of these days of the lead's week."""
     window: Duration | None = None
     """Only events this long before the snapshot, in multiples of an hour; all earlier ones where it is not given."""
     half_life: Duration | None = None
     """Of decayed_count, and of it alone: after how long an event counts half."""
+    baseline: Duration | None = None
+    """Of momentum: the longer window that its own is compared with."""
+    of: Literal["event_type", "channel", "campaign", "hours", "weekdays"] | None = None
+    """Of entropy and the touches: what events are told by. Of share: the one condition that the whole drops."""
+    position: PositiveInt | None = None
+    """Of the touches: 2 for the second, or for the last but one."""
+    than: Name | None = None
+    """Of came_after: the event type that is compared with."""
+    scope: Literal["lead", "account"] = "lead"
+    """Whose events: the lead's own, or those of the other leads of its account."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -166,13 +181,18 @@ class DeclaredFeature(Strict):
 
     def feature(self, actors: tuple[str, ...]) -> Feature:
         """Give the declaration in the features' own terms."""
+        days = self.weekdays and tuple(day for day in WEEKDAYS if day in self.weekdays)
+        conditions = (self.event_type, self.channel, self.campaign, tuple(sorted(actors)), self.hours, days)
         return Feature(
             self.measure,
-            Filter(
-                event_type=self.event_type, channel=self.channel, campaign=self.campaign, actors=tuple(sorted(actors))
-            ),
+            Filter(*conditions),
             self.window,
             self.half_life,
+            self.baseline,
+            self.of,
+            self.position,
+            self.than,
+            self.scope,
         )
 
 
@@ -192,7 +212,9 @@ class Features(Strict):
     exclude_types: tuple[Name, ...] = ()
     """Event types that no feature may use."""
     declared: tuple[DeclaredFeature, ...] = ()
-    """Features of your own, each {measure, event_type, channel, campaign, window, half_life}."""
+    """Features of your own; docs/features.md says what can be declared, here or in features/own.py."""
+    memory_limit: Size = "1GB"
+    """How much the computation may hold at once, beside the process itself; a single lead may need more."""
 
     @field_validator("actors")
     @classmethod

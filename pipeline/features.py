@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features import own
 from features.catalogue import Catalogue, Kind, build_catalogue
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
 from pipeline.artefacts import (
@@ -23,48 +25,50 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Parameters
-from pipeline.matrix import join_leads, stream_matrix
+from pipeline.matrix import stream_matrix, write_matrix
+from pipeline.setting_types import in_bytes
 from pipeline.snapshots import read_event_types, require_event_types
+from pipeline.sql import connect, fetch_row, file_literal, literal
 
-_ROW_GROUP = 65_536
+_SPILL = Path("data/.tmp/features")
 
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Build the catalogue and compute the matrix; the gap and what has no label are left out."""
     interactions, leads, snapshots = root / INTERACTIONS, root / LEADS, root / SNAPSHOTS
     require(interactions, leads, snapshots)
-    taken = pq.read_table(snapshots).to_pandas()
-    catalogue = grow_catalogue(parameters, interactions, leads, taken.loc[taken["part"] == FIT, "as_of"].max())
+    fitted = pq.read_table(snapshots, columns=["as_of"], filters=[("part", "==", FIT)])["as_of"]
+    catalogue = grow_catalogue(parameters, interactions, leads, pc.max(fitted).as_py())
     (root / FEATURES).unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     write_json(root / CATALOGUE, catalogue.to_json())
-    wanted = taken[taken["part"].isin([FIT, EARLY_STOPPING, CALIBRATION, TEST])].reset_index(drop=True)
-    progress(f"computing {len(catalogue.columns)} features of {len(wanted):,} snapshots")
-    table = join_leads(wanted, leads, catalogue)
-    row = 0
-    with written_whole(root / FEATURES) as temporary:
-        writer: pq.ParquetWriter | None = None
-        try:
-            for batch in stream_matrix(interactions, table, catalogue):
-                part = wanted.iloc[row : row + len(batch)]
-                labelled = batch.append_column("part", pa.array(part["part"], pa.string())).append_column(
-                    "label", pa.array(part["label"].astype(bool))
-                )
-                writer = writer or pq.ParquetWriter(temporary, labelled.schema, compression="zstd")
-                writer.write_table(labelled, row_group_size=_ROW_GROUP)
-                row += len(batch)
-                progress(f"computed features of {row:,} of {len(wanted):,} snapshots")
-        finally:
-            if writer is not None:
-                writer.close()
+    parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
+    labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
+    limit = parameters.features.memory_limit
+    with connect(limit, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
+        rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
+        progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
+        batches = stream_matrix(
+            connection,
+            labelled,
+            interactions,
+            leads,
+            catalogue,
+            keep=("part", "label"),
+            memory_limit=in_bytes(limit),
+        )
+        for done in write_matrix(batches, temporary):
+            progress(f"computed features of {done:,} of {rows:,} snapshots")
 
 
-def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, until: pd.Timestamp) -> Catalogue:
+def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, until: datetime) -> Catalogue:
     """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part."""
     settings = parameters.features
     seen = read_event_types(interactions)
     require_event_types(seen, "features.exclude_types", settings.exclude_types)
-    named = [feature.event_type for feature in settings.declared if feature.event_type is not None]
-    require_event_types(seen, "features.declared", named)
+    declared = [feature.feature(settings.actors) for feature in settings.declared]
+    for place, features in (("features.declared", declared), ("features/own.py", own.FEATURES)):
+        named = (name for feature in features for name in (feature.filter.event_type, feature.than))
+        require_event_types(seen, place, [name for name in named if isinstance(name, str)])
     with duckdb.connect() as connection:
         known = "FROM read_parquet(?) WHERE known_at < ?"
         values = [str(interactions), until]
@@ -73,22 +77,26 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
             f"{known} GROUP BY ALL ORDER BY ALL",
             values,
         ).df()
-        channels = connection.execute(
-            "SELECT channel, count(DISTINCT lead_id) AS leads "
-            f"{known} AND channel IS NOT NULL AND list_contains(?, actor) GROUP BY ALL ORDER BY ALL",
-            [*values, list(settings.actors)],
-        ).df()
+        channels, campaigns = (
+            connection.execute(
+                f"SELECT {column}, count(DISTINCT lead_id) AS leads "
+                f"{known} AND {column} IS NOT NULL AND list_contains(?, actor) GROUP BY ALL ORDER BY ALL",
+                [*values, list(settings.actors)],
+            ).df()
+            for column in ("channel", "campaign")
+        )
     outcomes = (*parameters.episodes.conversion, *parameters.episodes.lost)
     return build_catalogue(
         event_types,
         channels,
+        campaigns,
         actors=settings.actors,
         windows=settings.windows,
         half_life=settings.half_life,
         minimum_leads=settings.minimum_leads,
         maximum_types=settings.maximum_types,
         ignored_types=(*outcomes, *settings.exclude_types),
-        declared=[feature.feature(settings.actors) for feature in settings.declared],
+        declared=[*own.FEATURES, *declared],
         attributes=attributes_of(leads),
     )
 

@@ -1,83 +1,151 @@
-"""From the log on disk to the matrix, in batches that never split a lead: for training and for scoring alike."""
+"""From the log on disk to the matrix, in batches that never split a lead: for training and for scoring alike.
+
+The log is read once, in the order in which it lies; the snapshots come in the same order and meet their events there.
+What is in flight at once is bounded by a limit of memory, whatever the log; all cores compute.
+"""
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
+import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
-from features.engine import EVENT_COLUMNS, SNAPSHOT_COLUMNS, compute_matrix
+from features.engine import SNAPSHOT_COLUMNS, compute_matrix, plan_of
 from features.errors import InputError
+from pipeline.account_rollups import roll_up_accounts
+from pipeline.batches import MEMORY_LIMIT, in_order, pair, size_batches, whole_groups
+from pipeline.sql import file_literal, identifier
 
-BATCH = 1 << 18
-"""Events that are read at once."""
-ROWS = 50_000
-"""Snapshots whose features are computed at once."""
+_EVENT_BYTES = 128
+"""What an event takes from its reading to its last feature: columns, their dictionaries, the kernel's own arrays."""
+_VALUE_BYTES = 12
+"""What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
+_FEWEST, _MOST = 1 << 14, 1 << 21
+ROW_GROUP = 65_536
+_TEXTS = ("lead_id", "event_type", "actor", "channel", "campaign")
 
 
-def join_leads(snapshots: pd.DataFrame, leads: Path, catalogue: Catalogue) -> pa.Table:
-    """Give the snapshots the creation and the attributes of their leads: what ``compute_matrix`` takes."""
-    attributes = [name for name, _ in catalogue.attributes]
-    absent = sorted(set(attributes) - set(pq.read_schema(leads).names))
+def stream_matrix(
+    connection: duckdb.DuckDBPyConnection,
+    snapshots: str,
+    interactions: Path,
+    leads: Path,
+    catalogue: Catalogue,
+    *,
+    keep: Sequence[str] = (),
+    memory_limit: int = MEMORY_LIMIT,
+) -> Iterator[pa.Table]:
+    """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
+
+    ``snapshots`` is SQL that gives lead_id, as_of, started_at, episode and the columns to ``keep``, which stand last in
+    the matrix. ``memory_limit`` is in bytes; one lead alone may need more, about a hundred bytes an event. The
+    connection is busy until the last batch has come.
+    """
+    _refuse_absent(leads, catalogue)
+    batch = size_batches(memory_limit, len(catalogue.columns))
+    own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
+    columns = ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
+    with roll_up_accounts(connection, snapshots, interactions, leads, catalogue, batch) as of_accounts:
+        rows = connection.sql(_snapshots_of_leads(snapshots, leads, catalogue, keep)).to_arrow_reader(batch.rows)
+        done = 0
+
+        def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
+            nonlocal done
+            chunks = whole_groups(_read_log(interactions, columns, batch.events), "lead_id")
+            for events, piece in pair(chunks, rows, "lead_id"):
+                yield events, piece, None if of_accounts is None else of_accounts[:, done : done + len(piece)]
+                done += len(piece)
+
+        def compute(events: pa.Table, piece: pa.Table, values: NDArray[np.float32] | None) -> pa.Table:
+            matrix = compute_matrix(events, piece, catalogue, values)
+            for name in keep:
+                matrix = matrix.append_column(name, piece[name])
+            return matrix
+
+        yield from in_order(compute, with_accounts(), batch.workers)
+
+
+def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
+    """Raise InputError where the leads lack what the catalogue reads of them."""
+    absent = sorted({name for name, _ in catalogue.attributes} - set(pq.read_schema(leads).names))
     if absent:
         raise InputError(
             f"the model reads the attributes {', '.join(absent)}, which the leads of this log lack; add them to "
             "ingest.leads.attributes, or use a model of this log (evaluate.model_name names the registry's)"
         )
-    frame = pq.read_table(leads, columns=["lead_id", "created_at", *attributes]).to_pandas()
-    columns = [name for name in SNAPSHOT_COLUMNS if name != "created_at"]
-    joined = snapshots[columns].merge(frame, on="lead_id", how="left", validate="many_to_one")
-    return pa.Table.from_pandas(joined, preserve_index=False)
 
 
-def stream_matrix(interactions: Path, snapshots: pa.Table, catalogue: Catalogue) -> Iterator[pa.Table]:
-    """Yield the matrix of the snapshots, which are sorted by lead_id, batch by batch and in their order."""
-    first = 0
-    for events in _whole_leads(interactions):
-        last = events["lead_id"][-1].as_py()
-        end = bisect.bisect_right(range(len(snapshots)), last, lo=first, key=lambda row: _lead(snapshots, row))
-        for piece in _pieces(snapshots.slice(first, end - first)):
-            yield compute_matrix(events, piece, catalogue)
-        first = end
-    empty = pq.read_schema(interactions).empty_table().select(EVENT_COLUMNS)
-    for piece in _pieces(snapshots.slice(first)):
-        yield compute_matrix(empty, piece, catalogue)
+def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str]) -> str:
+    """Give the snapshots the creation and the attributes of their leads, and sort them as the log is."""
+    own = [name for name in SNAPSHOT_COLUMNS if name != "created_at"]
+    columns = [f"snapshot.{identifier(name)}" for name in (*own, *keep)]
+    columns += [f"lead.{identifier(name)}" for name in ("created_at", *(name for name, _ in catalogue.attributes))]
+    return (
+        f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
+        "AS lead USING (lead_id) ORDER BY lead_id, as_of"
+    )
 
 
-def _pieces(snapshots: pa.Table) -> Iterator[pa.Table]:
-    """Cut the snapshots into pieces of about ROWS, between leads: memory is bounded however many there are."""
-    first = 0
-    while first < len(snapshots):
-        last = _lead(snapshots, min(first + ROWS, len(snapshots)) - 1)
-        end = bisect.bisect_right(range(len(snapshots)), last, lo=first, key=lambda row: _lead(snapshots, row))
-        yield snapshots.slice(first, end - first)
-        first = end
+def _read_log(interactions: Path, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+    """Read columns of the log in parts of about ``size`` events, and at last an empty one; texts as dictionaries."""
+    with pq.ParquetFile(interactions, read_dictionary=[name for name in _TEXTS if name in columns]) as file:
+        wanted = [name for name in columns if name != "quantity" or not _is_one(file.metadata)]
+        yield from _row_groups(file, wanted, size)
+        yield file.schema_arrow.empty_table().select(wanted)
 
 
-def _lead(snapshots: pa.Table, row: int) -> str:
-    lead: str = snapshots["lead_id"][row].as_py()
-    return lead
+def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+    """Read as many row groups at once as hold about ``size`` rows; of a larger one a part."""
+    group = 0
+    while group < file.num_row_groups:
+        end, rows = group, 0
+        while end < file.num_row_groups and (end == group or rows + file.metadata.row_group(end).num_rows <= size):
+            rows += file.metadata.row_group(end).num_rows
+            end += 1
+        if rows > size:
+            for batch in file.iter_batches(size, row_groups=[group], columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+        elif rows:
+            yield file.read_row_groups(range(group, end), columns=list(columns))
+        group = end
 
 
-def _whole_leads(interactions: Path) -> Iterator[pa.Table]:
-    """Read the log in batches; the last lead of a batch waits until the next, where it may go on."""
-    waiting: list[pa.RecordBatch] = []
-    with pq.ParquetFile(interactions) as file:
-        for batch in file.iter_batches(BATCH, columns=list(EVENT_COLUMNS)):
-            leads = batch.column("lead_id")
-            last = leads[-1]
-            start = bisect.bisect_left(range(len(leads)), last.as_py(), key=lambda row: leads[row].as_py())
-            if start:
-                yield pa.Table.from_batches([*waiting, batch.slice(0, start)])
-                waiting = []
-            elif waiting and waiting[-1].column("lead_id")[-1].as_py() != last.as_py():
-                yield pa.Table.from_batches(waiting)
-                waiting = []
-            waiting.append(batch.slice(start))
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+def _is_one(metadata: pq.FileMetaData) -> bool:
+    """Tell from the file's statistics whether every event counts once, so that quantities needn't be read."""
+    place = metadata.schema.names.index("quantity")
+    groups = (metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups))
+    return all(group is not None and group.has_min_max and group.min == group.max == 1 for group in groups)
+
+
+def write_matrix(batches: Iterable[pa.Table], target: Path) -> Iterator[int]:
+    """Write a matrix in row groups of one size, whatever the batches, and yield how many rows have come so far."""
+    writer: pq.ParquetWriter | None = None
+    held: list[pa.Table] = []
+    rows = 0
+    try:
+        for batch in batches:
+            writer = writer or _writer(target, batch.schema)
+            held.append(batch)
+            rows += len(batch)
+            while sum(len(part) for part in held) >= ROW_GROUP:
+                together = pa.concat_tables(held)
+                writer.write_table(together.slice(0, ROW_GROUP), row_group_size=ROW_GROUP)
+                held = [together.slice(ROW_GROUP)]
+            yield rows
+        if writer is not None and any(len(part) for part in held):
+            writer.write_table(pa.concat_tables(held), row_group_size=ROW_GROUP)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a file in which texts have dictionaries; numbers are no shorter with one, and take long to be looked up."""
+    texts = [field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)]
+    return pq.ParquetWriter(target, schema, compression="lz4", use_dictionary=texts, write_statistics=["part"])

@@ -22,6 +22,7 @@ from features.duration import format_duration
 from features.errors import NotEnoughDataError, StaleError
 from features.schema import RECOMMENDATION
 from features.snapshots import take_snapshots_at
+from features.wording import describe, quotes_us
 from models.artefact import Model
 from models.explanation import ReasonTemplate, explain
 from models.policy import MaturityPolicy, TierPolicy, scores
@@ -40,8 +41,10 @@ from pipeline.artefacts import (
 from pipeline.configuration import Parameters
 from pipeline.contracts import recommendation_expectations
 from pipeline.judge import Suite, judge, refuse_critical
-from pipeline.matrix import join_leads, stream_matrix
+from pipeline.matrix import stream_matrix
+from pipeline.setting_types import in_bytes
 from pipeline.snapshots import log_until, read_history
+from pipeline.sql import connect
 from pipeline.trained import open_model
 
 MICROSECOND = timedelta(microseconds=1)
@@ -113,13 +116,18 @@ def recommend(
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
-    table = join_leads(snapshots, root / LEADS, catalogue)
     templates = reason_templates(catalogue)
     tiers = TierPolicy(parameters.policy.tiers.mql, parameters.policy.tiers.sql)
     maturities = MaturityPolicy(parameters.policy.maturity.warm, parameters.policy.maturity.hot)
     batches = []
     done = older = 0
-    for batch in stream_matrix(root / INTERACTIONS, table, catalogue):
+    limit = parameters.features.memory_limit
+    connection = connect(limit, root / "data/.tmp/score")
+    connection.register("taken", snapshots)
+    taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
+    for batch in stream_matrix(
+        connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=in_bytes(limit)
+    ):
         frame = batch.to_pandas()
         probabilities = model.predict(frame)
         batches.append(
@@ -165,7 +173,7 @@ def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:
     templates = {
         name: ReasonTemplate(
             group=str((feature.filter.event_type, feature.filter.channel, feature.filter.campaign)),
-            words=None if feature.quotes_us(catalogue.vocabulary) else feature.describe,
+            words=None if quotes_us(feature, catalogue.vocabulary) else partial(describe, feature),
         )
         for name, feature in zip(catalogue.names, catalogue.features, strict=True)
     }

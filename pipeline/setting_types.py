@@ -25,6 +25,17 @@ from features.duration import parse_duration
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d*(MB|GB)$")]
+"""An amount of memory, as DuckDB takes it: 500MB, 2GB."""
+
+
+def in_bytes(size: str) -> int:
+    """Give an amount of memory in bytes.
+
+    >>> in_bytes("2GB")
+    2000000000
+    """
+    return int(size[:-2]) * {"MB": 10**6, "GB": 10**9}[size[-2:]]
 
 
 def read_moment(text: object) -> datetime:

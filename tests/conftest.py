@@ -6,17 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from engines import on_kernel, on_reference
+from engines import Value, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from world import Project, new_project
-
-import features.engine
-from features.kernel import walk
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
 
-Engine = Callable[..., list[list[float]]]
+Engine = Callable[..., list[list[Value]]]
 
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
@@ -37,7 +34,7 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
     if request.param == "reference":
         return on_reference
     if request.param == "kernel uncompiled":
-        monkeypatch.setattr(features.engine, "walk", walk.py_func)
+        interpret(monkeypatch)
     return on_kernel
 
 

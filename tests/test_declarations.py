@@ -10,14 +10,17 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+from declared import declarations
 from hypothesis import given
 from hypothesis import strategies as st
-from test_features import declarations
 
 from features import declarations as declarations_module
-from features import duration, errors, reference
+from features import duration, errors, filters, reference, wording
 from features.catalogue import Catalogue, build_catalogue
-from features.declarations import ACTORS, MEASURES, OTHER, Feature, Filter, Vocabulary, derive_names
+from features.declarations import Feature, derive_names
+from features.filters import ACTORS, OTHER, Filter, Vocabulary
+from features.measures import MEASURES
+from features.wording import describe, quotes_us
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
@@ -35,6 +38,22 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
         (lambda: Filter(actors=("Lead",)), "did you mean 'lead'"),
         (lambda: Filter(actors=("us", "lead")), "in that order"),
         (lambda: Filter(actors=()), "must be some of"),
+        (lambda: Filter(hours=(9, 9)), "as in [9, 17] or [22, 6]; got (9, 9)"),
+        (lambda: Filter(hours=(24, 6)), "must be [from, to) within a day"),
+        (lambda: Filter(weekdays=("sun", "mon")), "in that order"),
+        (lambda: Filter(weekdays=("Sun",)), "did you mean 'sun'"),
+        (lambda: Feature("momentum", window=DAY), "momentum needs a baseline, as in baseline: 28d"),
+        (lambda: Feature("momentum", window=DAY, baseline=DAY), "a window with a longer baseline"),
+        (lambda: Feature("count", baseline=DAY), "count takes no baseline; leave it out, or use momentum"),
+        (lambda: Feature("share"), "share needs an event_type, a channel"),
+        (lambda: Feature("share", Filter("click"), of="channel"), "share needs channel to filter by"),
+        (lambda: Feature("entropy"), "entropy needs of, as in of: channel"),
+        (lambda: Feature("entropy", of="hours"), "'hours' is nothing that entropy is computed of"),
+        (lambda: Feature("last_touch", of="channel", position=0), "position counts from 1; got 0"),
+        (lambda: Feature("came_after", Filter("form")), "came_after needs than, as in than: form"),
+        (lambda: Feature("came_after", Filter("form"), than="form"), "both are 'form'; name another"),
+        (lambda: Feature("days_to_first", scope="account"), "is of the lead alone; leave out scope: account"),
+        (lambda: Feature("count", scope="acount"), "did you mean 'account'"),  # type: ignore[arg-type] # as users do
     ],
 )
 def test_a_declaration_that_makes_no_sense_says_what_to_do(build: object, advice: str) -> None:
@@ -53,6 +72,12 @@ def test_a_declaration_that_makes_no_sense_says_what_to_do(build: object, advice
         (Feature("count", Filter("call", actors=("us",))), "count__call__by_us"),
         (Feature("days_since_last", Filter(actors=ACTORS)), "days_since_last__all__any_actor"),
         (Feature("decayed_count", half_life=14 * DAY), "decayed_count__all__half_14d"),
+        (Feature("momentum", Filter("form"), 7 * DAY, baseline=28 * DAY), "momentum__form__7d_of_28d"),
+        (Feature("share", Filter(hours=(22, 6), weekdays=("sat", "sun"))), "share__hours_22_6__sat_sun"),
+        (Feature("share", Filter("form", "seo"), of="channel"), "share__channel__form__channel_seo"),
+        (Feature("last_touch", of="event_type", position=3), "last_touch__event_type_3__all"),
+        (Feature("came_after", Filter("form"), than=OTHER), "came_after__form__than_other"),
+        (Feature("count", Filter(campaign=OTHER), scope="account"), "account__count__campaign_other"),
         (Feature("count", Filter(campaign="été 2026")), "count__campaign_ete_2026"),
     ],
 )
@@ -77,17 +102,17 @@ def test_a_declaration_survives_json(feature: Feature) -> None:
 @given(declarations(), st.floats(0, 1e6))
 def test_a_name_is_fit_for_lightgbm_and_every_value_has_words(feature: Feature, value: float) -> None:
     assert re.fullmatch(r"[a-z0-9_]+", feature.slug)
-    assert feature.describe(value)
-    assert feature.describe(float("nan")).startswith("no ")
+    assert describe(feature, value)
+    assert describe(feature, float("nan")).startswith("no ")
 
 
-def test_every_measure_has_a_code_a_meaning_and_a_unit_of_its_own() -> None:
-    assert sorted(measure.code for measure in MEASURES.values()) == list(range(len(MEASURES)))
+def test_every_measure_has_a_meaning_and_a_unit_of_its_own() -> None:
     assert len({measure.meaning for measure in MEASURES.values()}) == len(MEASURES)
     assert all(measure.unit for measure in MEASURES.values())
+    assert all(set(measure.needs) <= set(measure.takes) for measure in MEASURES.values())
 
 
-@pytest.mark.parametrize("module", [declarations_module, duration, errors, reference])
+@pytest.mark.parametrize("module", [declarations_module, duration, errors, filters, reference, wording])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -102,6 +127,7 @@ EVENT_TYPES = pd.DataFrame(
     index=[9, 9, 1, 1, 0, 0],
 )
 CHANNELS = pd.DataFrame({"channel": ["seo", "tv"], "leads": [80, 3]}, index=[5, 5])
+CAMPAIGNS = pd.DataFrame({"campaign": ["may", "june"], "leads": [30, 19]}, index=[4, 4])
 
 
 def grow(**changes: object) -> Catalogue:
@@ -113,12 +139,12 @@ def grow(**changes: object) -> Catalogue:
         "maximum_types": 60,
         "ignored_types": ("won",),
     }
-    return build_catalogue(EVENT_TYPES, CHANNELS, **(settings | changes))  # type: ignore[arg-type] # a test's shorthand
+    return build_catalogue(EVENT_TYPES, CHANNELS, CAMPAIGNS, **(settings | changes))  # type: ignore[arg-type] # a test's shorthand
 
 
 def test_the_catalogue_follows_the_vocabulary() -> None:
     catalogue = grow(attributes={"Größe": "number", "country": "category"})
-    assert catalogue.vocabulary == Vocabulary(("cart", "page"), ("seo",), ("won",), ())
+    assert catalogue.vocabulary == Vocabulary(("cart", "page"), ("seo",), ("may",), ("won",), ())
     assert catalogue.columns[:5] == (
         "lead_age_days",
         "episode_age_days",
@@ -152,7 +178,7 @@ def test_what_we_did_is_counted_only_when_asked_and_never_quoted() -> None:
     quoting = {
         name
         for name, feature in zip(catalogue.names, catalogue.features, strict=True)
-        if feature.quotes_us(catalogue.vocabulary)
+        if quotes_us(feature, catalogue.vocabulary)
     }
     assert "count__call__any_actor__1d" in quoting
     assert "count__all__any_actor__1d" in quoting
@@ -187,7 +213,38 @@ def test_a_catalogue_survives_json() -> None:
             2.84,
             "2.8 recent 'click' of campaign spring, older ones counting less",
         ),
+        (Feature("mean_gap"), 2.5, "2.5 days between events on average so far"),
+        (Feature("max_gap", Filter("form")), None, "no two 'form' yet"),
+        (Feature("gap_deviation", window=7 * DAY), 0.5, "times between events in the last 7 days vary by 0.5 days"),
+        (
+            Feature("momentum", Filter("form"), 7 * DAY, baseline=28 * DAY),
+            2.0,
+            "'form' in the last 7 days at 2.0 times the pace of the last 28 days",
+        ),
+        (Feature("share", Filter("form"), 7 * DAY), 0.25, "'form' are 25% of all in the last 7 days"),
+        (Feature("share", Filter(hours=(22, 6))), 0.5, "events between 22 and 6 o'clock are 50% of all so far"),
+        (Feature("entropy", of="channel"), 1.0, "events so far mixed by channel (1.0 bits)"),
+        (Feature("sessions", window=DAY), 1.0, "1 session in the last day (events)"),
+        (Feature("session_minutes"), 12.4, "sessions of 12 minutes on average so far (events)"),
+        (Feature("session_events"), 2.5, "2.5 events a session on average so far (events)"),
+        (Feature("mean_value", Filter("cart")), 9.5, "'cart' worth 9.50 on average so far"),
+        (Feature("max_value", Filter("cart")), None, "no value of 'cart' yet"),
+        (Feature("days_to_first", Filter("form")), -1.5, "first 'form' 1.5 days before creation"),
+        (Feature("first_touch", of="channel"), "seo", "channel of the first event so far: seo"),
+        (
+            Feature("last_touch", of="event_type", position=2),
+            "form",
+            "event type of the second-last event so far: form",
+        ),
+        (Feature("last_touch", of="campaign", window=DAY), None, "no campaign of the last event in the last day"),
+        (
+            Feature("came_after", Filter("unsubscribe"), than="form"),
+            1.0,
+            "last 'unsubscribe' came after the last 'form'",
+        ),
+        (Feature("came_after", Filter("unsubscribe"), than="form"), None, "no 'unsubscribe' and no 'form' yet"),
+        (Feature("count", Filter("form"), scope="account"), 2.0, "2 'form' of others in the account so far"),
     ],
 )
-def test_a_value_reads_as_a_reason(feature: Feature, value: float | None, words: str) -> None:
-    assert feature.describe(value) == words
+def test_a_value_reads_as_a_reason(feature: Feature, value: float | str | None, words: str) -> None:
+    assert describe(feature, value) == words

@@ -16,9 +16,9 @@ import yaml
 from pydantic import Field
 from test_layout import ROOT
 
-from features.declarations import MEASURES
 from features.duration import DAY
 from features.errors import LeadcastError
+from features.measures import MEASURES
 from pipeline.cli import app
 from pipeline.configuration import Parameters
 from pipeline.documentation import markdown, words

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import Engine
-from engines import events_table, moment, on_kernel, on_reference, parse_log, snapshots_table
+from declared import TYPES, declarations
+from engines import Value, events_table, interpret, moment, on_kernel, on_reference, parse_log, snapshots_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import features.engine
 from features.catalogue import Catalogue
-from features.declarations import ACTORS, MEASURES, OTHER, Feature, Filter, Vocabulary
+from features.declarations import Feature, Scope
 from features.engine import compute_matrix
-from features.kernel import walk
+from features.filters import ACTORS, OTHER, Filter, Vocabulary
+from features.measures import MEASURES
 from features.reference import Interaction
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), ignored_types=("won",))
+VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), campaigns=("may",), ignored_types=("won",))
 
 LOG = parse_log(
     """
@@ -38,6 +41,19 @@ LOG = parse_log(
 )
 NOON = ("ann", moment("2026-03-10 12:00"))
 LATER = ("ann", moment("2026-03-12 12:00"))
+BOB = ("bob", NOON[1])
+
+VISITS = parse_log(
+    """
+    eve  2026-02-27 10:00  click  channel=email campaign=may   value=4
+    eve  2026-03-02 09:00  click  channel=seo   campaign=june  value=8
+    eve  2026-03-02 09:20  form   channel=email value=1
+    eve  2026-03-02 09:50  rare   value=nan
+    eve  2026-03-07 23:00  click  channel=tv    quantity=2
+    eve  2026-03-08 01:00  click
+    """
+)
+EVE = ("eve", moment("2026-03-10 12:00"))
 
 
 @pytest.mark.parametrize(
@@ -78,26 +94,159 @@ LATER = ("ann", moment("2026-03-12 12:00"))
     ],
 )
 def test_a_feature_has_its_hand_computed_value(
-    engine: Engine, feature: Feature, snapshot: tuple[str, int], expected: float
+    engine: Engine, feature: Feature, snapshot: tuple[str, int], expected: Value
 ) -> None:
-    assert engine(LOG, [snapshot], [feature], VOCABULARY) == [[pytest.approx(expected, nan_ok=True)]]
+    assert _is_close(engine(LOG, [snapshot], [feature], VOCABULARY), expected)
 
 
+# Eve, at noon of 10 March, created on 1 March: a click (27 February), then three events on 2 March, twenty and thirty
+# minutes apart, then three clicks (two in one row) around midnight of 8 March, a Sunday.
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        (Feature("mean_value"), 13 / 3),  # 4, 8 and 1; a value that is not a number is missing
+        (Feature("mean_value", Filter("rare")), math.nan),
+        (Feature("max_value"), 8),
+        (Feature("max_value", Filter("form"), DAY), math.nan),
+        (Feature("days_to_first", Filter("form")), 1 + (9 + 1 / 3) / 24),
+        (Feature("days_to_first"), -1 - 14 / 24),
+        (Feature("days_to_first", Filter("call")), math.nan),
+        # gaps in hours: 71, 1/3, 1/2, 133 1/6, 2
+        (Feature("mean_gap"), 207 / 24 / 5),
+        (Feature("max_gap"), (133 + 1 / 6) / 24),
+        (Feature("max_gap", Filter("form")), math.nan),
+        (Feature("mean_gap", window=9 * DAY), 136 / 24 / 4),
+        # clicks: 71, 134 and 2 hours; their mean is 69, so (2^2 + 65^2 + 67^2) / 2 = 4,359 and its root is 66.0227
+        (Feature("gap_deviation", Filter("click")), 66.022723 / 24),
+        (Feature("gap_deviation", Filter("click"), 8 * DAY), math.nan),  # one gap deviates from nothing
+        # three events (two in one row) in seven days, eight in fourteen... seven in all: (3 / 7) / (7 / 14)
+        (Feature("momentum", window=7 * DAY, baseline=14 * DAY), 6 / 7),
+        (Feature("momentum", window=DAY, baseline=4 * DAY), 0),
+        (Feature("momentum", window=DAY, baseline=2 * DAY), math.nan),
+        (Feature("share", Filter("click")), 5 / 7),
+        (Feature("share", Filter(channel="email")), 2 / 7),
+        (Feature("share", Filter("click", "email"), of="event_type"), 1 / 2),  # of the two that came by mail
+        (Feature("share", Filter("click", "email"), of="channel"), 1 / 5),  # of the five clicks
+        (Feature("share", Filter(hours=(22, 2))), 3 / 7),  # 23:00 (twice) and 01:00
+        (Feature("share", Filter(weekdays=("mon",))), 3 / 7),
+        (Feature("share", Filter(weekdays=("sat", "sun"), hours=(0, 12)), of="hours"), 1 / 3),
+        (Feature("share", Filter("form"), DAY), math.nan),  # there was nothing at all
+        (Feature("share", Filter("form"), 4 * DAY), 0),
+        (Feature("count", Filter(hours=(9, 10))), 3),
+        # five clicks, a form and a rare one of seven
+        (Feature("entropy", of="event_type"), -(5 * math.log2(5 / 7) + 2 * math.log2(1 / 7)) / 7),
+        (Feature("entropy", of="event_type", window=4 * DAY), 0),
+        (Feature("entropy", of="channel"), -(2 * math.log2(2 / 5) + 3 * math.log2(3 / 5)) / 5),  # seo and tv are other
+        (Feature("entropy", Filter("rare"), of="channel"), math.nan),
+        # a silence of thirty minutes ends a session: 10:00 | 09:00, 09:20 | 09:50 | 23:00 | 01:00
+        (Feature("sessions"), 5),
+        (Feature("sessions", window=DAY), 0),
+        (Feature("session_minutes"), 20 / 5),
+        (Feature("session_minutes", window=DAY), math.nan),
+        (Feature("session_events"), 7 / 5),
+        (Feature("first_touch", of="channel"), "email"),
+        (Feature("first_touch", of="channel", position=2), "other"),
+        (Feature("first_touch", of="campaign"), "may"),
+        (Feature("last_touch", of="campaign"), "other"),
+        (Feature("last_touch", of="channel"), "other"),  # the last click has none, the one before came from tv
+        (Feature("last_touch", of="channel", position=2), "email"),
+        (Feature("last_touch", of="event_type"), "click"),
+        (Feature("last_touch", of="event_type", position=3), "other"),
+        (Feature("last_touch", of="event_type", position=7), math.nan),
+        (Feature("last_touch", of="event_type", window=DAY), math.nan),
+        (Feature("came_after", Filter("click"), than="form"), 1),
+        (Feature("came_after", Filter("form"), than=OTHER), 0),  # the rare one came last
+        (Feature("came_after", Filter("form"), than="call"), 1),
+        (Feature("came_after", Filter("call"), than="form"), 0),
+        (Feature("came_after", Filter("call"), than="won"), math.nan),
+    ],
+    ids=lambda value: value.slug if isinstance(value, Feature) else "",
+)
+def test_a_measure_of_visits_has_its_hand_computed_value(engine: Engine, feature: Feature, expected: Value) -> None:
+    assert _is_close(engine(VISITS, [EVE], [feature], VOCABULARY), expected)
+
+
+def _is_close(rows: list[list[Value]], expected: Value) -> bool:
+    assert [len(row) for row in rows] == [1]
+    value = rows[0][0]
+    return value == expected if isinstance(expected, str) else value == pytest.approx(expected, rel=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        # ann's others are bob, whose click of eleven o'clock is an hour old
+        (Feature("count", scope="account"), [1, 6]),
+        (Feature("days_since_last", scope="account"), [1 / 24, 1 / 24]),
+        (Feature("count", Filter("click"), DAY, scope="account"), [1, 0]),
+        (Feature("active_days", scope="account"), [1, 3]),
+        (Feature("share", Filter("form"), scope="account"), [0, 1 / 6]),
+        (Feature("last_touch", of="event_type", scope="account"), ["click", "other"]),
+    ],
+    ids=lambda value: value.slug if isinstance(value, Feature) else "",
+)
+def test_an_account_counts_what_its_other_leads_did(engine: Engine, feature: Feature, expected: list[Value]) -> None:
+    rows = engine(LOG, [NOON, BOB], [feature], VOCABULARY)
+    assert (
+        [row[0] for row in rows] == pytest.approx(expected, rel=1e-6)
+        if expected != ["click", "other"]
+        else ([row[0] for row in rows] == expected)
+    )
+
+
+def test_a_lead_alone_in_its_account_has_no_others(engine: Engine) -> None:
+    log = {"ann": LOG["ann"], "z": LOG["bob"]}
+    assert engine(log, [NOON, ("z", NOON[1])], [Feature("count", scope="account")], VOCABULARY) == [[0], [0]]
+
+
+def test_days_on_clocks_that_differ_are_told_apart(engine: Engine) -> None:
+    days = [Interaction(moment(f"2026-03-0{day} 23:00"), 0, "click", local_day=local) for day, local in
+            ((2, 9), (3, 9), (3, 8), (4, 9), (4, 10))]  # fmt: skip
+    at = ("ann", moment("2026-03-10 00:00"))
+    features = [Feature("active_days"), Feature("active_days", window=7 * DAY), Feature("active_days", window=6 * DAY)]
+    assert engine({"ann": days}, [at], features, VOCABULARY) == [[3, 3, 2]]
+
+
+EXAMPLES = {
+    "decayed_count": Feature("decayed_count", half_life=DAY),
+    "momentum": Feature("momentum", window=DAY, baseline=3 * DAY),
+    "share": Feature("share", Filter("click")),
+    "entropy": Feature("entropy", of="event_type"),
+    "first_touch": Feature("first_touch", of="channel"),
+    "last_touch": Feature("last_touch", of="channel"),
+    "came_after": Feature("came_after", Filter("click"), than="form"),
+}
+"""A declaration of each measure that can't do without settings of its own."""
+
+
+@pytest.mark.parametrize("scope", ["lead", "account"])
 @pytest.mark.parametrize("measure", MEASURES)
-def test_an_event_known_at_as_of_or_later_does_not_count(engine: Engine, measure: str) -> None:
-    half_life = DAY if MEASURES[measure].has_half_life else None
-    feature = Feature(measure, half_life=half_life)
+def test_an_event_known_at_as_of_or_later_does_not_count(engine: Engine, measure: str, scope: Scope) -> None:
+    if (measure, scope) == ("days_to_first", "account"):
+        return  # of the lead alone
+    feature = replace(EXAMPLES.get(measure) or Feature(measure), scope=scope)
     as_of = moment("2026-03-10 12:00")
-    known = Interaction(as_of - 5, as_of - 1, "click", value=1.0)
-    future = [
-        Interaction(as_of - 4, as_of, "click", value=7.0, local_day=3),
-        Interaction(as_of - 3, as_of + 1, "click", value=7.0, local_day=3),
-        Interaction(as_of, as_of - 9, "click", value=7.0, local_day=3),
-        Interaction(as_of + 1, as_of + 1, "click", value=7.0, local_day=3),
+    hour = 3_600_000_000
+
+    def event(occurred_at: int, known_at: int, event_type: str = "click", channel: str = "email") -> Interaction:
+        return Interaction(occurred_at, known_at, event_type, channel=channel, value=occurred_at / as_of, local_day=3)
+
+    known = [
+        event(as_of - 60 * hour, as_of - 50 * hour, "form"),
+        event(as_of - 9 * hour, as_of - 9 * hour),
+        event(as_of - 5 * hour, as_of - 1),
     ]
-    with_future = engine({"ann": [known, *future]}, [("ann", as_of)], [feature], VOCABULARY)
-    assert with_future == engine({"ann": [known]}, [("ann", as_of)], [feature], VOCABULARY)
-    assert with_future != engine({}, [("ann", as_of)], [feature], VOCABULARY)
+    late = [event(as_of - 200 * hour, as_of, "rare", "seo"), event(as_of - 5 * hour + hour // 6, as_of, "form", "seo")]
+    late = [replace(later, local_day=4 + place, value=7.0) for place, later in enumerate(late)]
+    future = [event(as_of, as_of - 9 * hour, "form", "seo"), event(as_of + 1, as_of + 1, "rare", "seo")]
+    owner = "ann" if scope == "lead" else "bob"
+
+    def at(events: list[Interaction]) -> list[list[Value]]:
+        log = {"ann": [], owner: sorted(events, key=lambda one: one.occurred_at)}
+        return engine(log, [("ann", as_of)], [feature], VOCABULARY)
+
+    assert _same(at([*known, *late, *future]), at(known))
+    assert not _same(at([*known, *(replace(later, known_at=as_of - 1) for later in late)]), at(known))
 
 
 def test_a_repeated_snapshot_and_one_of_a_lead_without_events_stand_side_by_side(engine: Engine) -> None:
@@ -106,15 +255,15 @@ def test_a_repeated_snapshot_and_one_of_a_lead_without_events_stand_side_by_side
 
 
 LEADS = ("", "a", "b", "ünï", "z")
-TYPES = ("click", "form", "won", "rare", "odd")
-texts = st.one_of(st.none(), st.sampled_from(("email", "seo")))
+texts = st.one_of(st.none(), st.sampled_from(("email", "seo", "may")))
 hours = st.integers(-80, 80)
 
 
 @st.composite
 def interactions(draw: st.DrawFn) -> Interaction:
-    """Draw an event around time zero: ties, late and early knowledge, missing texts and values."""
-    occurred_at = draw(hours) * 3_600_000_000 + draw(st.integers(-1, 1))
+    """Draw an event around time zero: ties, late and early knowledge, missing texts and values, clocks set back."""
+    occurred_at = draw(hours) * 3_600_000_000 + draw(st.sampled_from((0, 0, -1, 1, 1_000_000_000, 1_800_000_000)))
+    local_hour = occurred_at // 3_600_000_000 + draw(st.sampled_from((0, 0, 0, -1)))
     return Interaction(
         occurred_at,
         occurred_at + draw(st.sampled_from((0, 0, 0, 1, -1, 3_600_000_000, 86_400_000_000))),
@@ -124,7 +273,8 @@ def interactions(draw: st.DrawFn) -> Interaction:
         draw(texts),
         draw(st.one_of(st.none(), st.floats(-1e6, 1e6))),
         draw(st.integers(1, 3)),
-        local_day=occurred_at // 86_400_000_000,
+        local_day=local_hour // 24,
+        local_hour=local_hour % 24,
     )
 
 
@@ -137,55 +287,38 @@ snapshots = st.lists(
 ).map(sorted)
 
 
-@st.composite
-def declarations(draw: st.DrawFn) -> Feature:
-    measure = MEASURES[draw(st.sampled_from(sorted(MEASURES)))]
-    filter_ = Filter(
-        draw(st.one_of(st.none(), st.just(OTHER), st.sampled_from(TYPES))),
-        draw(st.one_of(st.none(), st.just(OTHER), st.sampled_from(("email", "seo")))),
-        draw(texts),
-        tuple(sorted(draw(st.sets(st.sampled_from(ACTORS), min_size=1)))),
-    )
-    length = st.integers(1, 100).map(lambda number: number * HOUR)
-    return Feature(
-        measure.name,
-        filter_,
-        draw(st.one_of(st.none(), length)) if measure.has_window else None,
-        draw(length) if measure.has_half_life else None,
-    )
-
-
 @given(logs, snapshots, st.lists(declarations(), min_size=1, max_size=8))
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_the_kernel_equals_the_reference_on_drawn_logs_and_declarations(
     log: dict[str, list[Interaction]], at: list[tuple[str, int]], features_: list[Feature]
 ) -> None:
     expected = on_reference(log, at, features_, VOCABULARY)
     assert _same(on_kernel(log, at, features_, VOCABULARY), expected)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features.engine, "walk", walk.py_func)
+        interpret(patch)
         assert _same(on_kernel(log, at, features_, VOCABULARY), expected)
 
 
-def _same(left: list[list[float]], right: list[list[float]]) -> bool:
-    """Equal to the last bit, two missing values being equal."""
-    flat = [value for row in (*left, *right) for value in row]
-    half = len(flat) // 2
+def _same(left: list[list[Value]], right: list[list[Value]]) -> bool:
+    """Equal to the last bit of what the matrix holds, two missing values being equal."""
     return len(left) == len(right) and all(
-        a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(flat[:half], flat[half:], strict=True)
+        a == b or (a != a and b != b)  # noqa: PLR0124 - only what is missing differs from itself
+        for rows in zip(left, right, strict=True)
+        for a, b in zip(*rows, strict=True)
     )
 
 
 def test_the_matrix_holds_context_attributes_and_events_in_the_catalogues_order() -> None:
-    catalogue = Catalogue(VOCABULARY, (Feature("count"),), (("country", "category"), ("size", "number")))
-    times = {"created_at": "2026-03-01 00:00", "started_at": "2026-03-08 12:00"}
+    features_ = (Feature("count"), Feature("count", scope="account"), Feature("first_touch", of="channel"))
+    catalogue = Catalogue(VOCABULARY, features_, (("country", "category"), ("size", "number")))
     snapshots_ = snapshots_table([NOON])
-    for name, value in times.items():
-        snapshots_ = snapshots_.append_column(name, pa.array([moment(value)], pa.timestamp("us")))
+    snapshots_ = snapshots_.append_column("started_at", pa.array([moment("2026-03-08 12:00")], pa.timestamp("us")))
     for name, constant in {"episode": 2, "country": "nl", "size": 12.0}.items():
         snapshots_ = snapshots_.append_column(name, pa.array([constant]))
-    matrix = compute_matrix(events_table(LOG), snapshots_, catalogue)
+    of_accounts = np.array([[7]], dtype=np.float32)
+    matrix = compute_matrix(events_table(LOG), snapshots_, catalogue, of_accounts)
     assert matrix.column_names == ["lead_id", "as_of", *catalogue.columns]
+    assert catalogue.categories == ("lead__country", "first_touch__channel__all")
     assert matrix.drop_columns("as_of").to_pylist() == [
         {
             "lead_id": "ann",
@@ -195,5 +328,7 @@ def test_the_matrix_holds_context_attributes_and_events_in_the_catalogues_order(
             "lead__country": "nl",
             "lead__size": 12.0,
             "count__all": 6.0,
+            "account__count__all": 7.0,
+            "first_touch__channel__all": "email",
         }
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from features.declarations import MEASURES
+from features.measures import MEASURES
 from models.learner import DEFAULTS, TUNABLE
 from pipeline.configuration import DeclaredFeature, Parameters, Train
 from pipeline.documentation.examples import example_of
@@ -153,8 +153,8 @@ def _measures() -> str:
             f"`{measure.name}`",
             measure.meaning,
             measure.unit,
-            "missing" if math.isnan(measure.empty) else f"{measure.empty:g}",
-            ", ".join(["window"] * measure.has_window + ["half_life"] * measure.has_half_life) or "neither",
+            "missing" if math.isnan(measure.never) else f"{measure.never:g}",
+            ", ".join(measure.takes) or "nothing",
         ]
         for measure in MEASURES.values()
     ]

@@ -1,0 +1,98 @@
+"""Batches of a sorted log: whole groups of events, their snapshots beside them, and all cores at work in order."""
+
+from __future__ import annotations
+
+import bisect
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar, TypeVarTuple
+
+import pyarrow as pa
+
+from features.engine import Key
+
+MEMORY_LIMIT = 10**9
+_EVENT_BYTES = 128
+"""What an event takes from its reading to its last feature: columns, their dictionaries, the kernel's own arrays."""
+_VALUE_BYTES = 12
+"""What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
+_FEWEST, _MOST = 1 << 14, 1 << 20
+
+
+class Batch(NamedTuple):
+    """How much is taken at once."""
+
+    events: int
+    rows: int
+    workers: int
+
+
+def size_batches(memory_limit: int, columns: int) -> Batch:
+    """Say how many events and rows fit into the limit, in bytes, with a batch for each core and two more in flight."""
+    workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+    share = memory_limit // (2 * ((workers or 1) + 2))
+    fitting = (min(max(share // each, _FEWEST), _MOST) for each in (_EVENT_BYTES, _VALUE_BYTES * columns))
+    return Batch(next(fitting), next(fitting), workers or 1)
+
+
+Parts = TypeVarTuple("Parts")
+Result = TypeVar("Result")
+
+
+def in_order(compute: Callable[[*Parts], Result], parts: Iterable[tuple[*Parts]], workers: int) -> Iterator[Result]:
+    """Compute parts side by side, at most one more than there are workers, and yield results in their order."""
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for part in parts:
+                waiting.append(pool.submit(compute, *part))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:
+    """Recut the parts of a sorted log so that no group is split: the last group of a part waits for the next."""
+    waiting: list[pa.Table] = []
+    for part in parts:
+        if not len(part):
+            break
+        start = _find(part[key], part[key][-1].as_py())
+        if start == 0 and (not waiting or waiting[-1][key][-1].as_py() == part[key][0].as_py()):
+            waiting.append(part)
+            continue
+        yield pa.concat_tables([*waiting, part.slice(0, start)])
+        waiting = [part.slice(start)]
+    if waiting:
+        yield pa.concat_tables(waiting)
+    yield part
+
+
+def pair(chunks: Iterator[pa.Table], rows: Iterable[pa.RecordBatch], key: Key) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Bring snapshots and the events of their groups together; both are sorted by group, the last chunk is empty."""
+    chunk = next(chunks)
+    for batch in rows:
+        waiting = pa.Table.from_batches([batch])
+        while len(waiting):
+            first = waiting[key][0].as_py()
+            last = chunk[key][-1].as_py() if len(chunk) else None
+            if last is not None and last < first:
+                chunk = next(chunks)
+                continue
+            here = waiting if last is None else waiting.slice(0, _find(waiting[key], last, after=True))
+            start = _find(chunk[key], first)
+            end = _find(chunk[key], here[key][-1].as_py(), after=True, start=start)
+            yield chunk.slice(start, end - start), here
+            waiting = waiting.slice(len(here))
+
+
+def _find(column: pa.ChunkedArray, group: str, *, after: bool = False, start: int = 0) -> int:
+    """Find where a group begins, or ends, in a sorted column."""
+    bisected = bisect.bisect_right if after else bisect.bisect_left
+    return bisected(range(len(column)), group, lo=start, key=lambda row: column[row].as_py())
