@@ -177,6 +177,25 @@ def test_probabilities_are_the_calibrated_raw_scores(model: Model, part: Slice) 
     np.testing.assert_array_equal(model.predict(part.frame), calibrate(model.calibrator, raw))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 2047, 2048, 2049, 4096, 4099, 9000])
+def test_lightgbm_says_the_same_of_all_rows_at_once(model: Model, part: Slice, rows: int) -> None:
+    frame = pd.concat([part.frame] * 5, ignore_index=True).iloc[-rows:]
+    matrix = encode(frame, COLUMNS, model.categories)
+    raw = model.booster.predict(matrix, raw_score=True)
+    np.testing.assert_array_equal(model.raw_score(frame), raw)
+    np.testing.assert_array_equal(model.predict(frame), calibrate(model.calibrator, np.asarray(raw)))
+    np.testing.assert_array_equal(
+        model.contributions(frame.iloc[:5]), model.booster.predict(matrix[:5], pred_contrib=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "Int64", "int16", "object"])
+def test_numbers_of_every_type_are_predicted_alike(model: Model, part: Slice, kind: str) -> None:
+    plain = part.frame.iloc[:300].assign(clicks=np.arange(300.0) % 9)
+    narrow = plain.assign(clicks=plain["clicks"].astype(kind))
+    np.testing.assert_array_equal(model.predict(narrow), model.predict(plain))
+
+
 def test_the_order_of_a_frame_and_what_else_it_holds_do_not_change_a_prediction(model: Model, part: Slice) -> None:
     shuffled = part.frame[COLUMNS[::-1]].assign(lead_id="x")
     np.testing.assert_array_equal(model.predict(shuffled), model.predict(part.frame))
