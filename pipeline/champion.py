@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from features.duration import format_duration
@@ -43,10 +43,11 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     try:
         with FileLock(root / SCORES / ".lock", timeout=0):
             recommendations, _ = recommend(parameters, root, model, as_of, progress)
-            check(recommendations)
-            scored_at = pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).as_unit("us")
-            history = recommendations.assign(run_id=run_id, scored_at=scored_at)
-            write_recommendations(folder / "recommendations.parquet", history)
+            check(recommendations, parameters.score.reasons_for)
+            scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+            for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
+                recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
+            write_recommendations(folder / "recommendations.parquet", recommendations)
     except Timeout:
         raise InputError(
             f"another scoring is writing to {root / SCORES}; wait until it is done, then run again"

@@ -35,7 +35,7 @@ STAGES = {
     "features": "Compute the feature matrix of the labelled snapshots.",
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
-    "score": "Recommend: every open lead with probability, tier and reasons.",
+    "score": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
     "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
 }
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}

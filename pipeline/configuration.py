@@ -321,12 +321,15 @@ def _latest_or_moment(text: object) -> object:
 
 
 class Score(Strict):
-    """Which moment the leads are scored at."""
+    """Which moment the leads are scored at, and whose probability is explained."""
 
     as_of: Annotated[Literal["latest"] | datetime, BeforeValidator(_latest_or_moment)] = "latest"
     """Of the score stage: latest (the end of the log) or a quoted date."""
     maximum_age: Duration = 2 * DAY
     """How old the log may be when leadcast score is asked for now."""
+    reasons_for: tuple[Literal["IQL", "MQL", "SQL"], ...] = ("MQL", "SQL")
+    """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
+    scoring it, so that it is done where somebody reads it."""
 
 
 class Parameters(Strict):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.artefacts import RECOMMENDATIONS_CSV
 from pipeline.configuration import Parameters
@@ -14,23 +15,24 @@ MOST_LEADS = 500
 RECOMMENDED = ("SQL", "MQL")
 
 
-def leads_page(parameters: Parameters, results: Results, recommendations: pd.DataFrame) -> str:
+def leads_page(parameters: Parameters, results: Results, recommendations: pa.Table) -> str:
     """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
-    worked = recommendations[recommendations["tier"].isin(RECOMMENDED)]
-    shown = worked.head(MOST_LEADS)
+    worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(RECOMMENDED)))
+    shown = worked.slice(0, MOST_LEADS).to_pylist()
     return render(
         "leads.html.jinja",
         leads=[
             {
-                "id": lead.lead_id,
-                "tier": lead.tier,
-                "maturity": lead.maturity,
-                "probability": lead.probability,
-                "reasons": [tuple(reason.split(": ", 1)) for reason in lead.reasons],
+                "id": lead["lead_id"],
+                "tier": lead["tier"],
+                "maturity": lead["maturity"],
+                "probability": lead["probability"],
+                "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
             }
-            for lead in shown.itertuples()
+            for lead in shown
         ],
-        tiers=[(tier, int((shown["tier"] == tier).sum())) for tier in RECOMMENDED],
+        tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in RECOMMENDED],
+        unexplained=[tier for tier in RECOMMENDED if tier not in parameters.score.reasons_for],
         mql=parameters.policy.tiers.mql,
         left_out=len(worked) - len(shown),
         waiting=len(recommendations) - len(worked),

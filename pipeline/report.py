@@ -29,14 +29,14 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     results = Results.read(root)
     pictures = {name: root / PICTURES / f"{name}.png" for name in PICTURE_NAMES}
     require(root / RECOMMENDATIONS, root / SPEND, *pictures.values())
-    recommendations = pq.read_table(root / RECOMMENDATIONS).to_pandas()
+    recommendations = pq.read_table(root / RECOMMENDATIONS)
     progress("writing the summary and the pages")
     texts = {
         SUMMARY: summary(parameters, results),
         PAGE: page(
             parameters,
             results,
-            recommendations.drop(columns=["lead_id", "reasons"]),
+            recommendations.drop_columns(["lead_id", "reasons"]).to_pandas(),
             pq.read_table(root / SPEND, columns=["channel", "cost", "clicks"]).to_pandas(),
             {name: path.read_bytes() for name, path in pictures.items()},
         ),

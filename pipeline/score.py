@@ -5,17 +5,20 @@ The stage takes the model just trained; ``pipeline.champion`` calls the same fun
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
+import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from features.catalogue import CONTEXT, Catalogue
 from features.duration import format_duration
@@ -39,7 +42,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Parameters
-from pipeline.contracts import recommendation_expectations
+from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
 from pipeline.setting_types import in_bytes
@@ -48,6 +51,9 @@ from pipeline.sql import connect
 from pipeline.trained import open_model
 
 MICROSECOND = timedelta(microseconds=1)
+_SPILL = Path("data/.tmp/score")
+ROWS = 65_536
+"""Recommendations that are written at once."""
 
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
@@ -59,24 +65,17 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         as_of = log_until(root) + MICROSECOND
     refuse_future(as_of, root, parameters.score.maximum_age)
     recommendations, doubts = recommend(parameters, root, model, as_of, progress)
-    check(recommendations)
+    check(recommendations, parameters.score.reasons_for)
     (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(root / RECOMMENDATIONS, recommendations)
-    with written_whole(root / RECOMMENDATIONS_CSV) as temporary:
-        readable = recommendations.assign(
-            lead_id=[_as_cell(lead) for lead in recommendations["lead_id"]],
-            reasons=[_as_cell("; ".join(reasons)) for reasons in recommendations["reasons"]],
-        )
-        # All text in quotes: by itself pandas leaves out those around a carriage return, which ends a row elsewhere.
-        quoting = csv.QUOTE_NONNUMERIC
-        readable.to_csv(temporary, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ", quoting=quoting)
+    write_csv(root / RECOMMENDATIONS_CSV, recommendations)
     write_json(
         root / SCORING,
         {
             "as_of": as_of.isoformat(),
             "leads": len(recommendations),
             **asdict(doubts),
-            "expected_conversions": float(recommendations["probability"].sum()),
+            "expected_conversions": float(recommendations["probability"].to_numpy().sum()),
             "model_version": model.version,
             "tiers": _counts(recommendations["tier"]),
             "maturities": _counts(recommendations["maturity"]),
@@ -106,65 +105,81 @@ class Doubts:
 
 def recommend(
     parameters: Parameters, root: Path, model: Model, as_of: datetime, progress: Progress
-) -> tuple[pd.DataFrame, Doubts]:
+) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt.
+    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. What it holds in memory of
+    all leads at once is the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
-    templates = reason_templates(catalogue)
-    tiers = TierPolicy(parameters.policy.tiers.mql, parameters.policy.tiers.sql)
-    maturities = MaturityPolicy(parameters.policy.maturity.warm, parameters.policy.maturity.hot)
+    limit = parameters.features.memory_limit
     batches = []
     done = older = 0
-    limit = parameters.features.memory_limit
-    connection = connect(limit, root / "data/.tmp/score")
-    connection.register("taken", snapshots)
-    taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
-    for batch in stream_matrix(
-        connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=in_bytes(limit)
-    ):
-        frame = batch.to_pandas()
-        probabilities = model.predict(frame)
-        batches.append(
-            pd.DataFrame(
-                {
-                    "lead_id": frame["lead_id"],
-                    "as_of": frame["as_of"],
-                    "probability": probabilities,
-                    "score": scores(probabilities),
-                    "maturity": maturities.maturities(probabilities, base_rate=model.manifest["base_rate"]),
-                    "tier": tiers.tiers(probabilities),
-                    "reasons": explain(model.contributions(frame), frame, catalogue.columns, templates),
-                    "model_version": model.version,
-                }
-            )
-        )
-        done += len(frame)
-        older += int((frame["episode_age_days"] > model.manifest["oldest_episode_days"]).sum())
-        progress(f"scored {done:,} of {len(snapshots):,} open leads")
-    best_first = pd.concat(batches).sort_values(
-        ["probability", "lead_id"], ascending=[False, True], kind="stable", ignore_index=True
-    )
+    with connect(limit, root / _SPILL) as connection:
+        connection.register("taken", snapshots)
+        taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
+        for batch in stream_matrix(
+            connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=in_bytes(limit)
+        ):
+            batches.append(_recommend_batch(parameters, model, catalogue, batch))
+            done += len(batch)
+            older += int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
+            progress(f"scored {done:,} of {len(snapshots):,} open leads")
+    recommendations = pa.concat_tables(batches)
+    best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int((snapshots["outcome_at"] < as_of).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
-    return best_first, Doubts(ended_unknown=ended, older_than_learned=older)
+    return recommendations.take(best_first), Doubts(ended_unknown=ended, older_than_learned=older)
 
 
-def check(recommendations: pd.DataFrame) -> None:
-    """Judge the recommendations before they are written; raises ContractError. Ids stay out of what is judged."""
-    judged = recommendations.drop(columns=["lead_id", "reasons"]).assign(
-        lead_id_repeated=recommendations["lead_id"].duplicated().astype(int),
-        lead_id_missing=recommendations["lead_id"].isna().astype(int),
-        score_differs=np.abs(recommendations["score"] - 100 * recommendations["probability"]),
-        reasons_missing=[int(not reasons) for reasons in recommendations["reasons"]],
+def _recommend_batch(parameters: Parameters, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:
+    """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
+    policy = parameters.policy
+    features = batch.select(catalogue.columns)
+    probabilities = model.predict(features.to_pandas(split_blocks=True))
+    tiers = TierPolicy(policy.tiers.mql, policy.tiers.sql).tiers(probabilities)
+    maturities = MaturityPolicy(policy.maturity.warm, policy.maturity.hot).maturities(
+        probabilities, base_rate=model.manifest["base_rate"]
     )
-    verdicts = judge([Suite("recommendations", judged, recommendation_expectations())])
+    told = np.flatnonzero(np.isin(tiers, parameters.score.reasons_for))
+    frame = features.take(pa.array(told)).to_pandas()
+    reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))
+    version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
+    return pa.table(
+        {
+            "lead_id": batch["lead_id"].cast(pa.string()),
+            "as_of": batch["as_of"],
+            "probability": probabilities,
+            "score": scores(probabilities),
+            "maturity": pa.array(maturities),
+            "tier": pa.array(tiers),
+            "reasons": _lists(reasons, told, len(batch)),
+            "model_version": version,
+        }
+    )
+
+
+def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:
+    """Give ``length`` lists of texts: those of the ``rows`` that have some, empty ones between."""
+    counts = np.zeros(length + 1, dtype=np.int32)
+    counts[rows + 1] = [len(some) for some in texts]
+    return pa.ListArray.from_arrays(
+        pa.array(counts.cumsum(dtype=np.int32)), pa.array(chain.from_iterable(texts), pa.string())
+    )
+
+
+def check(recommendations: pa.Table, reasons_for: Sequence[str]) -> None:
+    """Judge the recommendations before they are written; raises ContractError. Only counts are judged, no ids."""
+    checks = recommendation_checks(reasons_for)
+    with duckdb.connect() as connection:
+        connection.register("recommendations", recommendations)
+        counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
+    verdicts = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
     refuse_critical(verdicts, "Nothing was written; this is a fault of the model or of the program: please report it.")
 
 
@@ -193,21 +208,42 @@ def _attribute(name: str, value: float | str | None) -> str:
     return f"{name} is {shown}"
 
 
-def _counts(column: pd.Series) -> dict[str, int]:
-    return {str(name): int(count) for name, count in column.value_counts().items()}
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
 
 
-def _as_cell(text: str) -> str:
-    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def write_recommendations(path: Path, recommendations: pd.DataFrame) -> None:
+def write_recommendations(path: Path, recommendations: pa.Table) -> None:
     """Write recommendations as Parquet, whole or not at all."""
     types = {field.name: field.arrow for field in RECOMMENDATION} | {
         "run_id": pa.string(),
         "scored_at": pa.timestamp("us"),
     }
-    schema = pa.schema([(name, types[name]) for name in recommendations.columns])
+    schema = pa.schema([(name, types[name]) for name in recommendations.column_names])
+    with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for first in range(0, len(recommendations), ROWS):
+            writer.write_table(recommendations.slice(first, ROWS).cast(schema))
+
+
+def write_csv(path: Path, recommendations: pa.Table) -> None:
+    """Write recommendations for a spreadsheet, all texts in quotes, whole or not at all."""
     with written_whole(path) as temporary:
-        pq.write_table(pa.Table.from_pandas(recommendations, schema, preserve_index=False), temporary)
+        schema = _readable(recommendations.slice(0, 0)).schema
+        with pa_csv.CSVWriter(temporary, schema) as writer:
+            for first in range(0, len(recommendations), ROWS):
+                writer.write_table(_readable(recommendations.slice(first, ROWS)))
+
+
+def _readable(recommendations: pa.Table) -> pa.Table:
+    texts = {
+        "lead_id": _as_cells(recommendations["lead_id"]),
+        "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
+        "reasons": _as_cells(pc.binary_join(recommendations["reasons"], "; ")),
+        "model_version": recommendations["model_version"].cast(pa.string()),
+    }
+    return pa.table({name: texts.get(name, recommendations[name]) for name in recommendations.column_names})
+
+
+def _as_cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
+    formula = pc.match_substring_regex(texts, r"^[=+\-@\t\r]")
+    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)

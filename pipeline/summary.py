@@ -27,7 +27,7 @@ def summary(parameters: Parameters, results: Results) -> str:
     for place, what in (
         (PAGE, "all of this in a browser: funnel, figures, pictures"),
         (LEADS_PAGE, "the recommended leads with their reasons; not to be shared"),
-        (RECOMMENDATIONS_CSV, "every open lead, best first, with its reasons"),
+        (RECOMMENDATIONS_CSV, "every open lead, best first"),
         (PICTURES, "calibration, gains, precision and recall, importance"),
         (DATA_DOCS / "index.html", "what Great Expectations found"),
         (QUARANTINE, "the rows that were set aside: file, line, reason"),

@@ -15,8 +15,8 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import (
     LEAD_LIMITS,
     Check,
-    Limit,
     count_expectations,
+    count_violations,
     interaction_checks,
     interaction_limits,
     lead_checks,
@@ -38,8 +38,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
         log_limits = interaction_limits(_literal(leads), settings.maximum_silent_days)
-        log_counts = _count(connection, log, log_checks, log_limits)
-        lead_counts = _count(connection, people, lead_checks(), LEAD_LIMITS)
+        log_counts = count_violations(connection, log, log_checks, log_limits)
+        lead_counts = count_violations(connection, people, lead_checks(), LEAD_LIMITS)
         sample = _sample(connection, interactions, settings.sample_rows)
         progress(f"judging the counts, and {len(sample):,} sampled rows one by one")
         verdicts = judge(
@@ -59,16 +59,6 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         if not verdict.success and verdict.severity == "warning":
             progress(f"warning: {verdict}")
     refuse_critical(verdicts, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
-
-
-def _count(
-    connection: duckdb.DuckDBPyConnection, table: str, checks: Sequence[Check], limits: Sequence[Limit]
-) -> pd.DataFrame:
-    """Give one row: how many rows break each check, and the figure of each limit."""
-    counts = ", ".join(f'count(*) FILTER (WHERE {check.violated})::DOUBLE AS "{check.name}"' for check in checks)
-    figures = "".join(f', (({limit.figure})::DOUBLE) AS "{limit.name}"' for limit in limits)
-    frame: pd.DataFrame = connection.execute(f"WITH log AS (FROM {table}) SELECT {counts}{figures} FROM log").df()
-    return frame
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int) -> pd.DataFrame:

@@ -82,6 +82,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("snapshots.policies", [{"calender": "monday"}], "calender: unknown key; did you mean 'calendar'?"),
         ("snapshots.start", datetime(2026, 1, 1), "must be a quoted date, as in '2026-06-29'"),
         ("score.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
+        ("score.reasons_for", ["SQL", "VIP"], "score.reasons_for.1: input should be 'IQL', 'MQL' or 'SQL'"),
         ("snapshots.split", {"calibration": 0.6, "early_stopping": 0.4}, "leave nothing to fit"),
         ("features.windows", ["90m"], "multiples of an hour"),
         ("features.half_life", "30m", "must be a multiple of an hour"),

@@ -75,7 +75,9 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subpr
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
     from pipeline import score  # noqa: PLC0415 - heavy
 
-    return score.recommend(project.parameters, project.root, model, as_of, project.told.append)[0]
+    recommendations, _ = score.recommend(project.parameters, project.root, model, as_of, project.told.append)
+    frame: pd.DataFrame = recommendations.to_pandas()
+    return frame
 
 
 def query(text: str, *values: object) -> list[tuple[Any, ...]]:
@@ -146,12 +148,29 @@ def test_tiers_and_maturities_obey_their_cuts(recommendations: pd.DataFrame, wor
     assert {"IQL", "MQL"} <= set(recommendations["tier"])
 
 
-def test_a_lead_has_up_to_three_reasons_in_words(recommendations: pd.DataFrame) -> None:
-    assert set(recommendations["reasons"].map(len)) <= {1, 2, 3}
+def test_a_lead_to_work_on_has_up_to_three_reasons_in_words(recommendations: pd.DataFrame) -> None:
+    waiting = recommendations["tier"] == "IQL"
+    assert set(recommendations.loc[~waiting, "reasons"].map(len)) <= {1, 2, 3}
+    assert set(recommendations.loc[waiting, "reasons"].map(len)) == {0}
     reasons = [reason for reasons in recommendations["reasons"] for reason in reasons]
     assert all(re.fullmatch(r"(raises|lowers): \S.*", reason) for reason in reasons)
     assert len(set(reasons)) > 20
     assert all(len(set(reasons)) == len(reasons) for reasons in recommendations["reasons"])
+
+
+@pytest.mark.parametrize("tiers", [(), ("SQL",), ("IQL", "MQL", "SQL")], ids=["none", "SQL", "all"])
+def test_the_tiers_that_are_asked_for_get_the_reasons_they_always_have(
+    recommendations: pd.DataFrame, world: Project, model: Model, tiers: tuple[str, ...]
+) -> None:
+    score = world.parameters.score.model_copy(update={"reasons_for": tiers})
+    project = Project(world.root, world.parameters.model_copy(update={"score": score}))
+    asked = recommend(project, model, recommendations["as_of"].iloc[0].to_pydatetime())
+    asked["model_version"] = asked["model_version"].astype("str")
+    others = [name for name in recommendations.columns if name != "reasons"]
+    pd.testing.assert_frame_equal(asked[others], recommendations[others], check_exact=True)
+    for tier, reasons, before in zip(asked["tier"], asked["reasons"], recommendations["reasons"], strict=True):
+        assert bool(len(reasons)) == (tier in tiers)
+        assert list(reasons) == list(before) or tier not in tiers or tier == "IQL"
 
 
 def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world: Project) -> None:
@@ -163,7 +182,7 @@ def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world
         assert row["model_version"] == lead.model_version
         assert (float(row["probability"]), float(row["score"])) == (lead.probability, lead.score)
         assert datetime.fromisoformat(row["as_of"]).replace(tzinfo=None) == lead.as_of
-        assert row["reasons"].split("; ") == list(lead.reasons)
+        assert row["reasons"] == "; ".join(lead.reasons)
 
 
 def test_every_open_lead_is_scored_and_no_other(world: Project, model: Model, truth: pd.DataFrame) -> None:

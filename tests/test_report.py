@@ -308,12 +308,29 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
             "reasons": [["raises: 3 calls: long ones", "lowers: no <visit>"]] * (count + 7),
         }
     )
-    told = words(leads_page(world.parameters, results, recommendations))
+    told = words(leads_page(world.parameters, results, pa.Table.from_pandas(recommendations)))
     assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
     assert f" SQL (20) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
     assert f" lead {MOST_LEADS - 1} MQL " in told
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
+
+
+@pytest.mark.parametrize(
+    ("reasons_for", "explained", "unexplained"),
+    [(["SQL", "MQL"], True, None), (["SQL"], True, "MQL"), ([], False, "SQL and MQL")],
+)
+def test_the_page_of_leads_says_whose_reasons_were_not_computed(
+    world: Project, results: Results, reasons_for: list[str], explained: bool, unexplained: str | None
+) -> None:
+    score = world.parameters.score.model_copy(update={"reasons_for": tuple(reasons_for)})
+    parameters = world.parameters.model_copy(update={"score": score})
+    lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": []}
+    told = words(leads_page(parameters, results, pa.Table.from_pylist([lead])))
+    assert ("A reason says what moves" in told) == explained
+    assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
+        [unexplained] if unexplained else []
+    )
 
 
 def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
@@ -326,7 +343,7 @@ def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results:
             "reasons": [["raises: x"]],
         }
     )
-    html = leads_page(world.parameters, results, recommendations)
+    html = leads_page(world.parameters, results, pa.Table.from_pandas(recommendations))
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)
     assert "<script" not in html
@@ -344,7 +361,7 @@ def test_a_spreadsheet_runs_no_lead(world: Project, recommendations: pd.DataFram
     defused = [f"'{name}" if name[0] in "=+-@\t\r" else name for name in scored["lead_id"]]
     assert cells == defused
     assert sum(cell.startswith("'") for cell in cells) == 6
-    assert not [cell for row in rows for cell in row.values() if cell[0] in "=+-@\t\r"]
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in {*"=+-@\t\r"}]
 
 
 @pytest.mark.parametrize(

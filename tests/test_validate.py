@@ -270,6 +270,10 @@ def recommendation(number: int, **changes: object) -> Row:
     } | changes
 
 
+def table_of(recommendations: list[Row]) -> pa.Table:
+    return pa.Table.from_pylist(recommendations, pa.schema([(field.name, field.arrow) for field in RECOMMENDATION]))
+
+
 def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -> None:
     changes: list[Row] = [
         {"lead_id": "SECRET-0"},
@@ -280,32 +284,43 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
         {"score": 26.0},
         {"maturity": "lukewarm"},
         {"tier": "VIP"},
+        {"tier": "IQL"},
         {"model_version": None},
     ]
     rows = [recommendation(0), *(recommendation(number) | change for number, change in enumerate(changes, start=1))]
     with pytest.raises(ContractError) as error:
-        check(pd.DataFrame(rows))
+        check(table_of(rows), ["SQL", "MQL"])
     lines = [line.strip() for line in str(error.value).splitlines()]
-    assert lines[0] == "10 expectations failed:"
+    assert lines[0] == "11 expectations failed:"
     assert sorted(lines[1:-1]) == [
-        "recommendations.as_of: column values to not be null, but found 1",
-        "recommendations.lead_id_missing: a recommendation names its lead, but found 1",
-        "recommendations.lead_id_repeated: a lead is recommended once, but found 1",
-        "recommendations.maturity: column values to be in set, but found 1",
-        "recommendations.model_version: column values to not be null, but found 1",
-        "recommendations.probability: column values to be between, but found 1",
-        "recommendations.probability: column values to not be null, but found 1",
-        "recommendations.score: column values to be between, but found 1",
+        "recommendations.as_of_missing: as_of is never missing, but found 1",
+        "recommendations.lead_id_missing: lead_id is never missing, but found 1",
+        "recommendations.lead_repeated: a lead is recommended once, but found 1",
+        "recommendations.maturity_unknown: maturity is one of 'cold', 'warm', 'hot', but found 1",
+        "recommendations.model_version_missing: model_version is never missing, but found 1",
+        "recommendations.probability_high: probability is at most 1, but found 1",
+        "recommendations.probability_missing: probability is never missing, but found 1",
+        "recommendations.reasons_unasked: a recommendation of any other tier has none, but found 2",
         "recommendations.score_differs: the score is 100 times the probability, but found 1",
-        "recommendations.tier: column values to be in set, but found 1",
+        "recommendations.score_high: score is at most 100, but found 1",
+        "recommendations.tier_unknown: tier is one of 'IQL', 'MQL', 'SQL', but found 1",
     ]
     assert "SECRET" not in str(error.value)
 
 
 def test_sound_recommendations_pass_and_one_without_a_reason_only_warns() -> None:
-    rows = pd.DataFrame([recommendation(0), recommendation(1, reasons=[])])
-    assert list(rows.columns) == [field.name for field in RECOMMENDATION]
-    check(rows)
+    rows = table_of([recommendation(0), recommendation(1, reasons=[]), recommendation(2, tier="IQL", reasons=[])])
+    check(rows, ["SQL"])
+
+
+@pytest.mark.parametrize(("reasons_for", "accepted"), [(["SQL", "MQL"], True), (["MQL"], False), ([], False)])
+def test_reasons_that_nobody_asked_for_are_refused(reasons_for: list[str], accepted: bool) -> None:
+    rows = table_of([recommendation(0)])
+    if accepted:
+        check(rows, reasons_for)
+    else:
+        with pytest.raises(ContractError, match="reasons_unasked: a recommendation of any other tier has none"):
+            check(rows, reasons_for)
 
 
 def test_nothing_is_written_where_recommendations_are_refused(
@@ -316,7 +331,7 @@ def test_nothing_is_written_where_recommendations_are_refused(
     project = Project(tmp_path, world.parameters)
     shutil.copytree(world.root / "data/model", tmp_path / "data/model")
     shutil.copy(world.root / "data/ingest.json", tmp_path / "data/ingest.json")
-    wrong = pd.DataFrame([recommendation(0), recommendation(0)])
+    wrong = table_of([recommendation(0), recommendation(0)])
     monkeypatch.setattr(score, "recommend", lambda *_: (wrong, 0))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ContractError, match="a lead is recommended once, but found 1\nNothing was written"):

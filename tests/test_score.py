@@ -1,0 +1,81 @@
+"""How recommendations are written: texts in quotes, nothing that a spreadsheet would run, the same in any pieces."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.schema import RECOMMENDATION
+from pipeline import score
+
+SCHEMA = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION])
+
+
+def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
+    rows = [
+        {
+            "lead_id": lead,
+            "as_of": datetime(2026, 6, 30, 12, 0, 0, 50),
+            "probability": 0.1,
+            "score": 10.000000000000002,
+            "maturity": "hot",
+            "tier": "SQL",
+            "reasons": told,
+            "model_version": "abc",
+        }
+        for lead, told in zip(leads, reasons, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
+    reasons = [["raises: 'x'", 'lowers: a "b"'], [], ["=cmd: x"]]
+    score.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
+    assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
+        '"lead_id","as_of","probability","score","maturity","tier","reasons","model_version"',
+        '"a',
+        'b","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","raises: \'x\'; lowers: a ""b""","abc"',
+        '"\'=1+1","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","","abc"',
+        '"x""y","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","\'=cmd: x","abc"',
+    ]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_each_start_of_a_formula_is_defused_and_only_at_the_start(tmp_path: Path, start: str) -> None:
+    score.write_csv(tmp_path / "leads.csv", table([f"{start}1", f"1{start}"], [[], []]))
+    with (tmp_path / "leads.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["lead_id"] for row in csv.DictReader(stream)] == [f"'{start}1", f"1{start}"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 6, 7, 8])
+def test_pieces_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    recommendations = table(
+        [f"lead {number}" for number in range(rows)], [["raises: x"] * (n % 3) for n in range(rows)]
+    )
+    score.write_csv(tmp_path / "whole.csv", recommendations)
+    monkeypatch.setattr(score, "ROWS", 7)
+    score.write_csv(tmp_path / "pieces.csv", recommendations)
+    score.write_recommendations(tmp_path / "pieces.parquet", recommendations)
+    assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert pq.read_table(tmp_path / "pieces.parquet").equals(recommendations)
+
+
+@given(st.lists(st.tuples(st.text(), st.lists(st.text(min_size=1), max_size=3)), min_size=1, max_size=5))
+def test_what_a_reader_of_csv_finds_is_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, list[str]]]
+) -> None:
+    leads, reasons = (list(column) for column in zip(*rows, strict=True))
+    path = tmp_path_factory.mktemp("drawn") / "leads.csv"
+    score.write_csv(path, table(leads, reasons))
+    with path.open(encoding="utf-8", newline="") as stream:
+        read = list(csv.DictReader(stream))
+    for row, lead, told in zip(read, leads, reasons, strict=True):
+        for cell, text in ((row["lead_id"], lead), (row["reasons"], "; ".join(told))):
+            assert cell == (f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text)
