@@ -108,8 +108,8 @@ def recommend(
 ) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. What it holds in memory of
-    all leads at once is the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
+    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. Of all leads at once it holds
+    the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
