@@ -11,7 +11,7 @@ pass one filter are a *stream*. A group (a lead, or an account) is taken in thre
 3. a window of a snapshot is then a slice of the stream: most measures are a difference of two running totals, the
    others a loop over the slice in the dataset's order.
 
-All compiled functions are in this file: Numba's cache would miss a change in another one.
+All compiled functions are in this file, and what may change is handed over: Numba's cache misses a change elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.duration import DAY, HOUR, microseconds
-from features.measures import SESSION_SILENCE_MINUTES
 
 (
     COUNT, SUM, MEAN_VALUE, MAX_VALUE, ACTIVE_DAYS, DAYS_SINCE_FIRST, DAYS_SINCE_LAST, DAYS_TO_FIRST, DECAYED_COUNT,
@@ -41,7 +40,6 @@ FOREVER = np.iinfo(np.int64).max
 
 _HOUR, _DAY = microseconds(HOUR), microseconds(DAY)
 _MINUTE = _HOUR // 60
-_SILENCE = SESSION_SILENCE_MINUTES * _MINUTE
 _NO_DAY = np.iinfo(np.int32).min
 _NOBODY, _STALE = -1, -2
 _GATHERED = -FOREVER
@@ -93,6 +91,8 @@ class Program(NamedTuple):
     """What each stream keeps totals of, shape (streams,)."""
     weights: NDArray[np.float64]
     """Decay by age in whole hours, shape (half-lives, hours)."""
+    silence: int
+    """What ends a session, in microseconds."""
 
 
 class Patterns(NamedTuple):
@@ -155,7 +155,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
     """
     occurred_at, known_at, pattern, value_of, quantity_of, local_day, owner_of = events
     event_starts, event_ends, snapshot_starts = groups
-    steps, step_starts, needs_of, weights = program
+    steps, step_starts, needs_of, weights, silence = program
     stream_starts, streams, labels, label_counts = patterns
     largest = 0
     for group in range(len(event_starts)):
@@ -202,11 +202,11 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
                 while True:
                     if limit != _GATHERED:
                         size, in_order = _gather(
-                            order, begin, end, limit, owner, needs,
+                            order, begin, end, limit, owner, needs, silence,
                             occurred_at, known_at, quantity_of, local_day, owner_of, held,
                         )  # fmt: skip
                         gathered_for = owner if limit == FOREVER else _STALE
-                    high = _find(held, 0, size, now)
+                    high = size if size == 0 or held[TIME, size - 1] < now else _find(held, 0, size, now)
                     if limit == now or high == 0 or held[LATEST, high - 1] < now:
                         break
                     limit = now
@@ -272,6 +272,7 @@ def _gather(
     limit: int,
     owner: int,
     needs: int,
+    silence: int,
     occurred_at: NDArray[np.int64],
     known_at: NDArray[np.int64],
     quantity_of: NDArray[np.int64],
@@ -297,7 +298,7 @@ def _gather(
         latest = max(latest, known)
         if needs & NEEDS_SESSIONS and size:
             gap = time - held[TIME, size - 1]
-            if gap < _SILENCE:
+            if gap < silence:
                 active += gap
             else:
                 breaks += 1

@@ -20,7 +20,7 @@ from features.declarations import Feature, decay_weights
 from features.duration import microseconds
 from features.filters import ACTORS, HOURS_A_DAY, OTHER, Filter, Kind, Value, Vocabulary, within
 from features.kernel import FOREVER, NEEDS_DAYS, NEEDS_SESSIONS, Program
-from features.measures import MEASURES, TOUCHED
+from features.measures import MEASURES, SESSION_SILENCE_MINUTES, TOUCHED
 
 Combine = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
@@ -129,6 +129,7 @@ class Plan:
             starts=_frozen(np.searchsorted(streams, np.arange(len(self.filters) + 1)).astype(np.int64)),
             needs=_frozen(needs),
             weights=_frozen(weights),
+            silence=microseconds(timedelta(minutes=SESSION_SILENCE_MINUTES)),
         )
 
     @cached_property
