@@ -123,8 +123,8 @@ def _filled(values: Sequence[float], width: int, dtype: type[np.floating]) -> ND
 
 def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> Groups:
     """Find where the events and the snapshots of each group stand; a group may have no events."""
-    ids, bounds = _runs(of_events)
-    wanted, starts = _runs(of_snapshots)
+    ids, bounds = runs_of(of_events)
+    wanted, starts = runs_of(of_snapshots)
     position = pc.fill_null(pc.index_in(wanted, value_set=ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Groups(
         event_starts=np.where(position >= 0, bounds[position], 0),
@@ -133,7 +133,7 @@ def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> 
     )
 
 
-def _runs(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
+def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     """Give the ids of a column in which equal ones stand together, and where each begins, with the end."""
     encoded = dictionary_of(column)
     indices = encoded.indices.to_numpy()

@@ -140,6 +140,24 @@ def refine(
 
 
 @numba.njit(cache=True, nogil=True)
+def count_leads(
+    codes: NDArray[np.int64], counted: NDArray[np.bool_], starts: NDArray[np.int64], size: int
+) -> NDArray[np.int64]:
+    """Count, for each code below ``size``, the leads that have a counted event of it.
+
+    ``codes`` and ``counted``, shape (events,); ``starts``, shape (leads + 1,): where the events of each lead begin.
+    """
+    leads, last = np.zeros(size, np.int64), np.full(size, -1, np.int64)
+    for lead in range(len(starts) - 1):
+        for event in range(starts[lead], starts[lead + 1]):
+            code = codes[event]
+            if counted[event] and last[code] != lead:
+                last[code] = lead
+                leads[code] += 1
+    return leads
+
+
+@numba.njit(cache=True, nogil=True)
 def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function costs more than most steps
     events: Events,
     groups: Groups,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from features import own
 from features.catalogue import Catalogue, Kind, build_catalogue
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
+from features.vocabulary import SEEN_COLUMNS, see
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
@@ -24,8 +24,9 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
+from pipeline.batches import size_batches, whole_groups
 from pipeline.configuration import Parameters
-from pipeline.matrix import stream_matrix, write_matrix
+from pipeline.matrix import read_log, stream_matrix, write_matrix
 from pipeline.setting_types import in_bytes
 from pipeline.snapshots import read_event_types, require_event_types
 from pipeline.sql import connect, fetch_row, file_literal, literal
@@ -69,27 +70,14 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
     for place, features in (("features.declared", declared), ("features/own.py", own.FEATURES)):
         named = (name for feature in features for name in (feature.filter.event_type, feature.than))
         require_event_types(seen, place, [name for name in named if isinstance(name, str)])
-    with duckdb.connect() as connection:
-        known = "FROM read_parquet(?) WHERE known_at < ?"
-        values = [str(interactions), until]
-        event_types = connection.execute(
-            "SELECT event_type, actor, count(DISTINCT lead_id) AS leads, count(value) > 0 AS valued "
-            f"{known} GROUP BY ALL ORDER BY ALL",
-            values,
-        ).df()
-        channels, campaigns = (
-            connection.execute(
-                f"SELECT {column}, count(DISTINCT lead_id) AS leads "
-                f"{known} AND {column} IS NOT NULL AND list_contains(?, actor) GROUP BY ALL ORDER BY ALL",
-                [*values, list(settings.actors)],
-            ).df()
-            for column in ("channel", "campaign")
-        )
+    size = size_batches(in_bytes(settings.memory_limit), len(SEEN_COLUMNS)).events
+    parts = whole_groups(read_log(interactions, SEEN_COLUMNS, size), "lead_id")
+    log = see(parts, until, settings.actors)
     outcomes = (*parameters.episodes.conversion, *parameters.episodes.lost)
     return build_catalogue(
-        event_types,
-        channels,
-        campaigns,
+        log.event_type_table(),
+        log.table("channel"),
+        log.table("campaign"),
         actors=settings.actors,
         windows=settings.windows,
         half_life=settings.half_life,

@@ -28,7 +28,7 @@ _VALUE_BYTES = 12
 """What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
 _FEWEST, _MOST = 1 << 14, 1 << 21
 ROW_GROUP = 65_536
-_TEXTS = ("lead_id", "event_type", "actor", "channel", "campaign")
+_TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign"})
 
 
 def stream_matrix(
@@ -57,7 +57,7 @@ def stream_matrix(
 
         def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
             nonlocal done
-            chunks = whole_groups(_read_log(interactions, columns, batch.events), "lead_id")
+            chunks = whole_groups(read_log(interactions, columns, batch.events), "lead_id")
             for events, piece in pair(chunks, rows, "lead_id"):
                 yield events, piece, None if of_accounts is None else of_accounts[:, done : done + len(piece)]
                 done += len(piece)
@@ -92,12 +92,30 @@ def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep:
     )
 
 
-def _read_log(interactions: Path, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+def read_log(interactions: Path, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
     """Read columns of the log in parts of about ``size`` events, and at last an empty one; texts as dictionaries."""
-    with pq.ParquetFile(interactions, read_dictionary=[name for name in _TEXTS if name in columns]) as file:
+    with pq.ParquetFile(interactions, read_dictionary=_dictionaries(interactions, columns)) as file:
         wanted = [name for name in columns if name != "quantity" or not _is_one(file.metadata)]
         yield from _row_groups(file, wanted, size)
         yield file.schema_arrow.empty_table().select(wanted)
+
+
+def _dictionaries(interactions: Path, columns: Sequence[str]) -> list[str]:
+    """List the columns of texts that can be read as dictionaries, without a text being made for each event.
+
+    Where DuckDB found no dictionary worth its while it writes lengths as differences, of which Arrow makes none.
+    """
+    metadata = pq.read_metadata(interactions)
+    places = {name: place for place, name in enumerate(metadata.schema.names) if name in _TEXTS and name in columns}
+    return [
+        name
+        for name, place in places.items()
+        if not any(
+            encoding.startswith("DELTA")
+            for group in range(metadata.num_row_groups)
+            for encoding in metadata.row_group(group).column(place).encodings
+        )
+    ]
 
 
 def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
