@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run test lint docs ui lock clean
+.PHONY: help setup run test lint docs bench ui lock clean
 
 help:
 	@grep -E '^[a-z]+:.*#' Makefile | sed -E 's/:[^#]*# /\t/' | expand -t 12
@@ -51,6 +51,9 @@ lint: setup
 
 docs: setup # write the pages of docs/ that are generated from the code
 	@python -m pipeline.documentation
+
+bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large for the long ones, DOCS=yes for the page
+	@python -m benchmarks.run --size $(or $(SIZE),standard) $(if $(DOCS),--write-docs)
 
 ui: setup # open MLflow on the runs
 	@leadcast ui

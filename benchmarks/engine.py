@@ -1,0 +1,102 @@
+"""Our own side of every comparison: the project's functions, called as its stages call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.standard_task import CHANNELS, EVENT_TYPES, HALF_LIFE_DAYS, Column, columns
+from features.catalogue import Catalogue
+from features.declarations import Feature, Filter, Vocabulary
+from pipeline import ingest
+from pipeline.artefacts import INTERACTIONS
+from pipeline.configuration import Parameters
+from pipeline.matrix import stream_matrix
+
+RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
+"""Where the raw files of a benchmark's project lie."""
+
+
+def standard_catalogue() -> Catalogue:
+    """Declare the standard task."""
+    features = tuple(_declare(column) for column in columns())
+    catalogue = Catalogue(Vocabulary(event_types=tuple(sorted(EVENT_TYPES)), channels=CHANNELS), features)
+    assert catalogue.names == tuple(column.name for column in columns()), "the names of the task are the project's own"
+    return catalogue
+
+
+def stream_standard_matrix(log: Path, snapshots: Path) -> Iterator[pa.Table]:
+    """Yield the matrix of the standard task: the one place where the benchmarks call the engine."""
+    yield from stream_matrix(log, pq.read_table(snapshots), standard_catalogue())
+
+
+def compute_matrix(log: Path, snapshots: Path) -> None:
+    """Compute the matrix and drop it."""
+    for _ in stream_standard_matrix(log, snapshots):
+        pass
+
+
+def write_matrix(log: Path, snapshots: Path, target: Path) -> None:
+    """Compute the matrix and write it, as the stage ``features`` does."""
+    writer: pq.ParquetWriter | None = None
+    for batch in stream_standard_matrix(log, snapshots):
+        writer = writer or pq.ParquetWriter(target, batch.schema, compression="zstd")
+        writer.write_table(batch, row_group_size=65_536)
+    if writer is not None:
+        writer.close()
+
+
+def ingest_log(root: Path) -> None:
+    """Run the stage ``ingest`` on the raw files below ``root``."""
+    ingest.run(standard_parameters(), root, lambda _: None)
+
+
+def write_matrix_from_raw(root: Path, snapshots: Path, target: Path) -> None:
+    """Take the raw files to the matrix."""
+    ingest_log(root)
+    write_matrix(root / INTERACTIONS, snapshots, target)
+
+
+def standard_parameters() -> Parameters:
+    """Give the settings that a user with such a log would write."""
+    source = {
+        "path": RAW_LOG.name,
+        "known_at": "as_it_occurred",
+        "actor": "lead",
+        "columns": {
+            "lead_id": "lead",
+            "occurred_at": "time",
+            "event_type": "event",
+            "channel": "channel",
+            "campaign": "campaign",
+            "value": "amount",
+        },
+    }
+    leads = {"path": RAW_LEADS.name, "columns": {"lead_id": "lead", "created_at": "created"}}
+    return Parameters.model_validate(
+        {
+            "data_root": str(RAW_LOG.parent),
+            "ingest": {"sources": {"log": source}, "leads": leads},
+            "validate": {},
+            "episodes": {"conversion": ["purchase"]},
+            "snapshots": {"policies": [{"calendar": "monthly"}], "horizon": "30d"},
+            "features": {},
+            "train": {},
+            "evaluate": {},
+            "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+            "score": {},
+        }
+    )
+
+
+def _declare(column: Column) -> Feature:
+    return Feature(
+        column.measure,
+        Filter(event_type=column.event_type),
+        window=None if column.window_days is None else timedelta(days=column.window_days),
+        half_life=timedelta(days=HALF_LIFE_DAYS) if column.measure == "decayed_count" else None,
+    )

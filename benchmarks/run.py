@@ -1,0 +1,47 @@
+"""Measure the project against its peers: ``make bench``, or ``python -m benchmarks.run --size large --write-docs``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+from benchmarks import suites
+from benchmarks.measurement import ROOT
+from benchmarks.page import write_page
+from benchmarks.results import RESULTS, merge
+
+_CACHE = ROOT / ".cache" / "benchmarks"
+_SUITES = {"standard": suites.standard, "large": suites.large}
+
+
+def main() -> None:
+    """Run a suite, telling each step, and write every row as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=sorted(_SUITES), default="standard")
+    parser.add_argument("--scale", type=float, default=1.0, help="a share of the events, to try the benchmarks out")
+    parser.add_argument("--results", type=Path, default=ROOT / RESULTS, help="the file that the rows are merged into")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its picture, too")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+
+    def progress(line: str) -> None:
+        print(f"{time.perf_counter() - start:6.0f} s  {line}", flush=True)
+
+    folder = _CACHE / "logs"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        for result in _SUITES[arguments.size](folder, _CACHE, progress, arguments.scale):
+            merge(arguments.results, [result])
+            verdict = {True: "met", False: "NOT met", None: "no goal"}[result.met]
+            progress(f"= {result.name}: {result.ratio} ({verdict}; goal {result.goal})")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if arguments.write_docs:
+        write_page(arguments.results, ROOT / "docs")
+    progress(f"done: {arguments.results}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What is measured at which size; each row of the table comes from a line here.
+
+``standard`` stays under ten minutes on two cores, so six snapshots each are taken of a smaller log there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from benchmarks import duckdb_peer, engine, scoring
+from benchmarks.comparison import DifferenceError
+from benchmarks.logs import INGESTED, RAW, LogColumns
+from benchmarks.matrices import (
+    Progress,
+    StandardLog,
+    against_featuretools,
+    against_peers,
+    from_raw,
+    in_words,
+    write_standard_log,
+)
+from benchmarks.measurement import Measurement, measure
+from benchmarks.results import Result, faster, memory, within
+from pipeline.sql import file_literal, identifier
+
+ONE_SNAPSHOT: dict[str, float | None] = {"pandas": 20, "DuckDB": 20, "pandas, tuned": None, "DuckDB, tuned": None}
+SIX_SNAPSHOTS: dict[str, float | None] = {"pandas": 30, "DuckDB": 40, "pandas, tuned": None, "DuckDB, tuned": None}
+FROM_RAW: dict[str, float | None] = {"pandas": 4, "DuckDB": 4, "pandas, tuned": None, "DuckDB, tuned": None}
+_MILLION = 1_000_000
+
+
+def standard(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
+    """Measure 20 million events of 500,000 leads, and what takes long at a smaller size."""
+    log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
+    ingest = _ingest(log, progress)
+    yield _against_sort(log, ingest, progress)
+    yield from _against_floor(log, progress)
+    yield from against_peers(log, 1, ONE_SNAPSHOT, progress)
+    yield from from_raw(log, ingest, FROM_RAW, progress)
+    yield _scoring(log, int(_MILLION * scale), progress)
+    smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
+    _ingest(smaller, progress)
+    yield from against_peers(smaller, 6, SIX_SNAPSHOTS, progress)
+    small = write_standard_log(folder, int(200_000 * scale), int(5_000 * scale), progress)
+    _ingest(small, progress)
+    yield from against_featuretools(small, environments, 300, progress)
+
+
+def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
+    """Measure six snapshots each of 20 million events, how time grows up to 100 million, and the odd shapes of logs."""
+    del environments  # no peer of this size needs one
+    log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
+    _ingest(log, progress)
+    yield from against_peers(log, 6, SIX_SNAPSHOTS, progress)
+    yield from _growth(folder, int(10 * _MILLION * scale), progress)
+    bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")
+    yield _odd(bot, "half of them one lead's", log, progress)
+    once = write_standard_log(folder, int(10 * _MILLION * scale), int(10 * _MILLION * scale), progress, "once")
+    yield _odd(once, "each of another lead", log, progress)
+
+
+def _ingest(log: StandardLog, progress: Progress) -> Measurement:
+    progress(f"ingest, {log.size} events")
+    return measure(engine.ingest_log, log.root)
+
+
+def _against_sort(log: StandardLog, ours: Measurement, progress: Progress) -> Result:
+    task = f"ingest, {log.size} events"
+    progress(f"{task}: DuckDB's sort-and-write")
+    target = log.root / "sorted.parquet"
+    limit = engine.standard_parameters().ingest.memory_limit
+    theirs = measure(duckdb_peer.sort_and_write, log.raw, target, limit, repeats=2)
+    _compare_logs(log.ingested, target)
+    target.unlink()
+    return within(task, "DuckDB's sort-and-write", ours, theirs, 2)
+
+
+def _compare_logs(ingested: Path, sorted_raw: Path) -> None:
+    """Hold the events of the two logs to be the same, whatever the order of ties."""
+    with duckdb.connect() as connection:
+        sums = [
+            connection.execute(
+                f"SELECT count(*), sum(hash({_columns(names)})) FROM read_parquet({file_literal(path)})"
+            ).fetchone()
+            for path, names in ((ingested, INGESTED), (sorted_raw, RAW))
+        ]
+    if sums[0] != sums[1]:
+        raise DifferenceError(f"the ingested log is another than the sorted one: {sums[0]} against {sums[1]}")
+
+
+def _columns(names: LogColumns) -> str:
+    return ", ".join(identifier(name) for name in (names.lead, names.time, names.event, names.value))
+
+
+def _against_floor(log: StandardLog, progress: Progress) -> Iterator[Result]:
+    progress(f"full scan of {log.size} events")
+    floor = measure(duckdb_peer.scan, log.ingested, repeats=3)
+    snapshots = log.snapshots(1)
+    task = f"matrix, {log.size} events, 1 snapshot each"
+    computed = measure(engine.compute_matrix, log.ingested, snapshots, repeats=3)
+    yield within(f"{task}, without writing it", "DuckDB's full scan", computed, floor, 4)
+    written = measure(engine.write_matrix, log.ingested, snapshots, log.root / "ours.parquet", repeats=2)
+    yield within(f"{task}, with writing it", "DuckDB's full scan", written, floor, 8)
+
+
+def _scoring(log: StandardLog, rows: int, progress: Progress) -> Result:
+    task = f"probabilities of {in_words(rows)} leads"
+    progress(task)
+    folder = log.root / "model"
+    mine, bare = log.root / "ours.npy", log.root / "bare.npy"
+    measure(scoring.make_model, log.root / "ours.parquet", rows, folder)
+    ours = measure(scoring.predict, folder, mine, repeats=2)
+    theirs = measure(scoring.predict_bare, folder, bare, repeats=2)
+    if not np.array_equal(np.load(mine), np.load(bare)):
+        raise DifferenceError("the probabilities are others than LightGBM's own")
+    return within(task, "Booster.predict", ours, theirs, 1.3)
+
+
+def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
+    """Measure ten times the events, of ten times the leads: how time grows, and that memory doesn't."""
+    measured = []
+    for factor in (1, 10):
+        log = write_standard_log(folder, factor * events, factor * events // 40, progress)
+        ingest = _ingest(log, progress)
+        log.raw.unlink()
+        task = f"matrix, {log.size} events, 1 snapshot each"
+        progress(task)
+        target = log.root / "ours.parquet"
+        measured.append(measure(engine.write_matrix, log.ingested, log.snapshots(1), target, repeats=2))
+        target.unlink()
+    yield within(task, f"ourselves at {in_words(events)}", measured[1], measured[0], 11)
+    yield memory(task, measured[1], 2)
+    yield memory(f"ingest, {log.size} events", ingest, 2)
+
+
+def _odd(odd: StandardLog, shape: str, usual: StandardLog, progress: Progress) -> Result:
+    """Measure that a log of another shape works, against the usual one; that its values are right, tests show."""
+    _ingest(odd, progress)
+    task = f"matrix, {odd.size} events, {shape}, 1 snapshot each"
+    progress(task)
+    target = odd.root / "ours.parquet"
+    ours = measure(engine.write_matrix, odd.ingested, odd.snapshots(1), target)
+    theirs = measure(engine.write_matrix, usual.ingested, usual.snapshots(1), target)
+    return faster(task, f"the usual {usual.size} events", ours, theirs, None)
