@@ -49,6 +49,10 @@ class StandardLog:
         """How many events, in words."""
         return in_words(self.events)
 
+    def ours(self, each: int) -> Path:
+        """Give the place of our matrix."""
+        return self.root / f"ours-{each}.parquet"
+
     def snapshots(self, each: int) -> Path:
         """Give the table of ``each`` snapshots of every lead; written when it is first asked for."""
         path = self.root / f"snapshots-{each}.parquet"
@@ -78,57 +82,58 @@ def write_standard_log(
     return log
 
 
+def measure_ours(log: StandardLog, each: int, progress: Progress) -> Measurement:
+    """Measure the engine from the ingested log to the written matrix, which stays for the peers to be held to."""
+    progress(f"{_task(log, each)}: ours")
+    return measure(engine.write_matrix, log.ingested, log.snapshots(each), log.ours(each), repeats=3)
+
+
 def against_peers(
-    log: StandardLog, each: int, goals: dict[str, float | None], progress: Progress, *, repeats: int = 1
+    log: StandardLog, each: int, ours: Measurement, goals: dict[str, float | None], progress: Progress
 ) -> Iterator[Result]:
-    """Compare the matrix from the ingested log, to the written file, with that of each peer in ``goals``."""
-    task = f"matrix, {log.size} events, {each} snapshot{'s' if each > 1 else ''} each"
-    progress(f"{task}: ours")
-    snapshots, mine = log.snapshots(each), log.root / "ours.parquet"
-    ours = measure(engine.write_matrix, log.ingested, snapshots, mine, repeats=max(2, repeats))
+    """Compare the matrix from the ingested log with that of each peer in ``goals``."""
     for name, goal in goals.items():
-        theirs = _measured_peer(log.ingested, snapshots, mine, name, task, progress, repeats)
-        yield faster(task, name, ours, theirs, goal)
+        theirs = _measured_peer(log, log.ingested, each, name, progress)
+        yield faster(_task(log, each), name, ours, theirs, goal)
 
 
 def from_raw(
-    log: StandardLog, ingest: Measurement, goals: dict[str, float | None], progress: Progress
+    log: StandardLog, ingest: Measurement, ours: Measurement, goals: dict[str, float | None], progress: Progress
 ) -> Iterator[Result]:
-    """Compare the way from the raw file to the matrix; ``ingest`` was measured before, and has left its log."""
-    task = f"raw Parquet to matrix, {log.size} events, 1 snapshot each"
-    snapshots, mine = log.snapshots(1), log.root / "ours.parquet"
-    progress(f"{task}: ours")
-    matrix = measure(engine.write_matrix, log.ingested, snapshots, mine, repeats=2)
-    ours = Measurement(ingest.seconds + matrix.seconds, max(ingest.peak_gb, matrix.peak_gb))
+    """Compare the way from the raw file to the matrix of one snapshot each: ours is the ingest and the matrix."""
+    both = Measurement(ingest.seconds + ours.seconds, max(ingest.peak_gb, ours.peak_gb))
     for name, goal in goals.items():
-        yield faster(task, name, ours, _measured_peer(log.raw, snapshots, mine, name, task, progress, 1), goal)
+        progress("from raw Parquet")
+        theirs = _measured_peer(log, log.raw, 1, name, progress)
+        yield faster(f"{_task(log, 1)}, from raw Parquet", name, both, theirs, goal)
 
 
 def against_featuretools(log: StandardLog, environments: Path, goal: float, progress: Progress) -> Iterator[Result]:
     """Compare with featuretools in an environment of its own, or say why it can't be had."""
-    task = f"matrix, {log.size} events, 1 snapshot each"
     try:
         progress("making the environment of featuretools (once)")
         python = featuretools_python(environments / "featuretools")
     except NotAvailableError as error:
         progress(f"skipping featuretools: {error}")
-        yield skipped(task, "featuretools", str(error), goal)
+        yield skipped(_task(log, 1), "featuretools", str(error), goal)
         return
-    snapshots, mine, other = log.snapshots(1), log.root / "ours.parquet", log.root / "theirs.parquet"
-    progress(f"{task}: ours and featuretools")
-    ours = measure(engine.write_matrix, log.ingested, snapshots, mine, repeats=3)
-    theirs = measure(featuretools_peer.write_matrix, log.ingested, snapshots, other, python=python)
-    compare(mine, other)
-    yield faster(task, "featuretools", ours, theirs, goal)
+    ours = measure_ours(log, 1, progress)
+    progress(f"{_task(log, 1)}: featuretools")
+    other = log.root / "theirs.parquet"
+    theirs = measure(featuretools_peer.write_matrix, log.ingested, log.snapshots(1), other, python=python)
+    compare(log.ours(1), other)
+    yield faster(_task(log, 1), "featuretools", ours, theirs, goal)
 
 
-def _measured_peer(
-    log: Path, snapshots: Path, ours: Path, name: str, task: str, progress: Progress, repeats: int
-) -> Measurement:
+def _measured_peer(log: StandardLog, events: Path, each: int, name: str, progress: Progress) -> Measurement:
     """Measure a peer, and hold its matrix to ours before its time counts."""
-    progress(f"{task}: {name}")
-    other = ours.with_name("theirs.parquet")
-    theirs = measure(PEERS[name], log, snapshots, other, repeats=repeats)
-    compare(ours, other)
+    progress(f"{_task(log, each)}: {name}")
+    other = log.root / "theirs.parquet"
+    theirs = measure(PEERS[name], events, log.snapshots(each), other)
+    compare(log.ours(each), other)
     other.unlink()
     return theirs
+
+
+def _task(log: StandardLog, each: int) -> str:
+    return f"matrix, {log.size} events, {each} snapshot{'s' if each > 1 else ''} each"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -29,15 +29,12 @@ def main() -> None:
     def progress(line: str) -> None:
         print(f"{time.perf_counter() - start:6.0f} s  {line}", flush=True)
 
-    folder = _CACHE / "logs"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        for result in _SUITES[arguments.size](folder, _CACHE, progress, arguments.scale):
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="logs-", dir=_CACHE) as folder:
+        for result in _SUITES[arguments.size](Path(folder), _CACHE, progress, arguments.scale):
             merge(arguments.results, [result])
             verdict = {True: "met", False: "NOT met", None: "no goal"}[result.met]
             progress(f"= {result.name}: {result.ratio} ({verdict}; goal {result.goal})")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if arguments.write_docs:
         write_page(arguments.results, ROOT / "docs")
     progress(f"done: {arguments.results}")

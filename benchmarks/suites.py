@@ -21,6 +21,7 @@ from benchmarks.matrices import (
     against_peers,
     from_raw,
     in_words,
+    measure_ours,
     write_standard_log,
 )
 from benchmarks.measurement import Measurement, measure
@@ -29,7 +30,7 @@ from pipeline.sql import file_literal, identifier
 
 ONE_SNAPSHOT: dict[str, float | None] = {"pandas": 20, "DuckDB": 20, "pandas, tuned": None, "DuckDB, tuned": None}
 SIX_SNAPSHOTS: dict[str, float | None] = {"pandas": 30, "DuckDB": 40, "pandas, tuned": None, "DuckDB, tuned": None}
-FROM_RAW: dict[str, float | None] = {"pandas": 4, "DuckDB": 4, "pandas, tuned": None, "DuckDB, tuned": None}
+FROM_RAW: dict[str, float | None] = {"pandas": 4, "DuckDB": 4}
 _MILLION = 1_000_000
 
 
@@ -38,13 +39,14 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
     ingest = _ingest(log, progress)
     yield _against_sort(log, ingest, progress)
-    yield from _against_floor(log, progress)
-    yield from against_peers(log, 1, ONE_SNAPSHOT, progress)
-    yield from from_raw(log, ingest, FROM_RAW, progress)
+    ours = measure_ours(log, 1, progress)
+    yield from _against_floor(log, ours, progress)
+    yield from against_peers(log, 1, ours, ONE_SNAPSHOT, progress)
+    yield from from_raw(log, ingest, ours, FROM_RAW, progress)
     yield _scoring(log, int(_MILLION * scale), progress)
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
     _ingest(smaller, progress)
-    yield from against_peers(smaller, 6, SIX_SNAPSHOTS, progress)
+    yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
     small = write_standard_log(folder, int(200_000 * scale), int(5_000 * scale), progress)
     _ingest(small, progress)
     yield from against_featuretools(small, environments, 300, progress)
@@ -55,7 +57,7 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     del environments  # no peer of this size needs one
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
     _ingest(log, progress)
-    yield from against_peers(log, 6, SIX_SNAPSHOTS, progress)
+    yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
     bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")
     yield _odd(bot, "half of them one lead's", log, progress)
@@ -96,14 +98,12 @@ def _columns(names: LogColumns) -> str:
     return ", ".join(identifier(name) for name in (names.lead, names.time, names.event, names.value))
 
 
-def _against_floor(log: StandardLog, progress: Progress) -> Iterator[Result]:
+def _against_floor(log: StandardLog, written: Measurement, progress: Progress) -> Iterator[Result]:
     progress(f"full scan of {log.size} events")
     floor = measure(duckdb_peer.scan, log.ingested, repeats=3)
-    snapshots = log.snapshots(1)
     task = f"matrix, {log.size} events, 1 snapshot each"
-    computed = measure(engine.compute_matrix, log.ingested, snapshots, repeats=3)
+    computed = measure(engine.compute_matrix, log.ingested, log.snapshots(1), repeats=3)
     yield within(f"{task}, without writing it", "DuckDB's full scan", computed, floor, 4)
-    written = measure(engine.write_matrix, log.ingested, snapshots, log.root / "ours.parquet", repeats=2)
     yield within(f"{task}, with writing it", "DuckDB's full scan", written, floor, 8)
 
 
@@ -112,7 +112,7 @@ def _scoring(log: StandardLog, rows: int, progress: Progress) -> Result:
     progress(task)
     folder = log.root / "model"
     mine, bare = log.root / "ours.npy", log.root / "bare.npy"
-    measure(scoring.make_model, log.root / "ours.parquet", rows, folder)
+    measure(scoring.make_model, log.ours(1), rows, folder)
     ours = measure(scoring.predict, folder, mine, repeats=2)
     theirs = measure(scoring.predict_bare, folder, bare, repeats=2)
     if not np.array_equal(np.load(mine), np.load(bare)):
@@ -128,10 +128,8 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
         ingest = _ingest(log, progress)
         log.raw.unlink()
         task = f"matrix, {log.size} events, 1 snapshot each"
-        progress(task)
-        target = log.root / "ours.parquet"
-        measured.append(measure(engine.write_matrix, log.ingested, log.snapshots(1), target, repeats=2))
-        target.unlink()
+        measured.append(measure_ours(log, 1, progress))
+        log.ours(1).unlink()
     yield within(task, f"ourselves at {in_words(events)}", measured[1], measured[0], 11)
     yield memory(task, measured[1], 2)
     yield memory(f"ingest, {log.size} events", ingest, 2)
@@ -141,8 +139,5 @@ def _odd(odd: StandardLog, shape: str, usual: StandardLog, progress: Progress) -
     """Measure that a log of another shape works, against the usual one; that its values are right, tests show."""
     _ingest(odd, progress)
     task = f"matrix, {odd.size} events, {shape}, 1 snapshot each"
-    progress(task)
-    target = odd.root / "ours.parquet"
-    ours = measure(engine.write_matrix, odd.ingested, odd.snapshots(1), target)
-    theirs = measure(engine.write_matrix, usual.ingested, usual.snapshots(1), target)
+    ours, theirs = measure_ours(odd, 1, progress), measure_ours(usual, 1, progress)
     return faster(task, f"the usual {usual.size} events", ours, theirs, None)
