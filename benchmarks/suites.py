@@ -47,7 +47,7 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
     _ingest(smaller, progress)
     yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
-    small = write_standard_log(folder, int(200_000 * scale), int(5_000 * scale), progress)
+    small = write_standard_log(folder, int(500_000 * scale), int(12_500 * scale), progress)
     _ingest(small, progress)
     yield from against_featuretools(small, environments, 300, progress)
 
@@ -58,11 +58,12 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
     _ingest(log, progress)
     yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
+    usual = measure_ours(log, 1, progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
     bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")
-    yield _odd(bot, "half of them one lead's", log, progress)
+    yield _odd(bot, "half of them one lead's", log, usual, progress)
     once = write_standard_log(folder, int(10 * _MILLION * scale), int(10 * _MILLION * scale), progress, "once")
-    yield _odd(once, "each of another lead", log, progress)
+    yield _odd(once, "each of another lead", log, usual, progress)
 
 
 def _ingest(log: StandardLog, progress: Progress) -> Measurement:
@@ -135,9 +136,9 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
     yield memory(f"ingest, {log.size} events", ingest, 2)
 
 
-def _odd(odd: StandardLog, shape: str, usual: StandardLog, progress: Progress) -> Result:
+def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:
     """Measure that a log of another shape works, against the usual one; that its values are right, tests show."""
     _ingest(odd, progress)
     task = f"matrix, {odd.size} events, {shape}, 1 snapshot each"
-    ours, theirs = measure_ours(odd, 1, progress), measure_ours(usual, 1, progress)
+    ours = measure_ours(odd, 1, progress)
     return faster(task, f"the usual {usual.size} events", ours, theirs, None)
