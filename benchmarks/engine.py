@@ -7,15 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benchmarks.standard_task import CHANNELS, EVENT_TYPES, HALF_LIFE_DAYS, Column, columns
 from features.catalogue import Catalogue
-from features.declarations import Feature, Filter, Vocabulary
-from pipeline import ingest
-from pipeline.artefacts import INTERACTIONS
+from features.declarations import Feature
+from features.filters import Filter, Vocabulary
+from pipeline import ingest, matrix
+from pipeline.artefacts import INTERACTIONS, LEADS
 from pipeline.configuration import Parameters
 from pipeline.matrix import stream_matrix
+from pipeline.setting_types import in_bytes
+from pipeline.sql import connect, file_literal
 
 RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
 """Where the raw files of a benchmark's project lie."""
@@ -30,8 +32,13 @@ def standard_catalogue() -> Catalogue:
 
 
 def stream_standard_matrix(log: Path, snapshots: Path) -> Iterator[pa.Table]:
-    """Yield the matrix of the standard task: the one place where the benchmarks call the engine."""
-    yield from stream_matrix(log, pq.read_table(snapshots), standard_catalogue())
+    """Yield the matrix of the standard task, within the default limit of memory: only here the engine is called."""
+    asked = f"SELECT * FROM read_parquet({file_literal(snapshots)})"
+    limit = standard_parameters().features.memory_limit
+    with connect(limit, log.parent / "spill") as connection:
+        yield from stream_matrix(
+            connection, asked, log, log.with_name(LEADS.name), standard_catalogue(), memory_limit=in_bytes(limit)
+        )
 
 
 def compute_matrix(log: Path, snapshots: Path) -> None:
@@ -42,12 +49,8 @@ def compute_matrix(log: Path, snapshots: Path) -> None:
 
 def write_matrix(log: Path, snapshots: Path, target: Path) -> None:
     """Compute the matrix and write it, as the stage ``features`` does."""
-    writer: pq.ParquetWriter | None = None
-    for batch in stream_standard_matrix(log, snapshots):
-        writer = writer or pq.ParquetWriter(target, batch.schema, compression="zstd")
-        writer.write_table(batch, row_group_size=65_536)
-    if writer is not None:
-        writer.close()
+    for _ in matrix.write_matrix(stream_standard_matrix(log, snapshots), target):
+        pass
 
 
 def ingest_log(root: Path) -> None:
