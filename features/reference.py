@@ -109,7 +109,7 @@ def _measure(  # noqa: C901, PLR0911, PLR0912 - a case a measure
 ) -> float | str:
     """Compute a measure of the events that match, of which there is one at least."""
     times = [event.occurred_at for event in events]
-    values = [event.value for event in events if event.value is not None and not math.isnan(event.value)]
+    values = [value for event in events if (value := value_of(event)) is not None]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     match feature.measure:
         case "count":
@@ -155,11 +155,16 @@ def _measure(  # noqa: C901, PLR0911, PLR0912 - a case a measure
         case "entropy":
             return _entropy(events, feature, vocabulary)
         case "first_touch" | "last_touch":
-            labels = [label for event in events if (label := _label(event, feature, vocabulary)) is not None]
+            labels = [label for event in events if (label := label_of(event, feature, vocabulary)) is not None]
             ordered = labels if feature.measure == "first_touch" else labels[::-1]
             position = (feature.position or 1) - 1
             return ordered[position] if position < len(ordered) else math.nan
     raise ValueError(f"the reference does not know the measure {feature.measure!r}; define it here first")
+
+
+def value_of(event: Interaction) -> float | None:
+    """Give the event's value; None where it is missing, or no number."""
+    return None if event.value is None or math.isnan(event.value) else event.value
 
 
 def _count(events: Iterable[Interaction]) -> float:
@@ -178,7 +183,7 @@ def _sessions(gaps: Sequence[int]) -> int:
     return 1 + sum(gap >= _SILENCE for gap in gaps)
 
 
-def _label(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> str | None:
+def label_of(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> str | None:
     """Say what the event is told by; what is not in the vocabulary is told as other."""
     assert feature.of is not None  # noqa: S101 - Feature can't be built without it
     value: str | None = getattr(event, feature.of)
@@ -190,7 +195,7 @@ def _entropy(events: Sequence[Interaction], feature: Feature, vocabulary: Vocabu
     assert feature.of is not None  # noqa: S101 - Feature can't be built without it
     counts = dict.fromkeys((*vocabulary.of(feature.of), "other"), 0)
     for event in events:
-        label = _label(event, feature, vocabulary)
+        label = label_of(event, feature, vocabulary)
         if label is not None:
             counts[label] += event.quantity
     total = sum(counts.values())
