@@ -14,8 +14,13 @@ from features.declarations import Feature, derive_names, slugify
 from features.filters import OTHER, Filter, Pooled, Vocabulary
 from features.measures import MEASURES
 
-CONTEXT = ("lead_age_days", "episode_age_days", "earlier_episodes")
-"""Features of the snapshot itself: days since creation, days since the episode's start, episodes before this one."""
+CONTEXT_MEANINGS = {
+    "lead_age_days": "days from the lead's creation to as_of",
+    "episode_age_days": "days from the start of the lead's episode to as_of",
+    "earlier_episodes": "how many episodes the lead had before this one",
+}
+"""Features of the snapshot itself, which no event is counted for."""
+CONTEXT = tuple(CONTEXT_MEANINGS)
 
 Kind = Literal["number", "category"]
 

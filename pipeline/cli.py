@@ -40,7 +40,7 @@ STAGES = {
 }
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
 """Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
-_TABLE_WIDTH = 160
+_TABLE_WIDTH = 400
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
 
@@ -97,8 +97,47 @@ def _add_stage(name: str, meaning: str) -> None:
 
 
 for _name, _meaning in STAGES.items():
-    if _name != "score":
+    if _name not in {"features", "score"}:
         _add_stage(_name, _meaning)
+
+
+@app.command(
+    "features",
+    help=STAGES["features"]
+    + "\n\nWithout --explain it is the stage. With it, nothing is written: the value of a feature of a lead is told in "
+    "words, with the events that it was computed from: what was counted, what was not and why.",
+    epilog="Examples: leadcast features | leadcast features --explain count__quote_request__30d --lead L000042 | "
+    "leadcast features --explain days_since_last__all --lead L000042 --as-of 2026-03-01 --all",
+    rich_help_panel=_STAGE_PANEL,
+)
+def features(
+    explain: Annotated[
+        str | None, typer.Option(help="The name of a feature, as data/features.parquet has it.", show_default=False)
+    ] = None,
+    lead: Annotated[str | None, typer.Option(help="The lead_id whose value is asked for.", show_default=False)] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="latest (the end of the log, also where not given), or a date, in UTC.", show_default=False),
+    ] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="List all events, however many.")] = False,
+) -> None:
+    """Compute the matrix, or explain one of its values."""
+    if explain is None and lead is None:
+        if as_of is not None or everything:
+            raise typer.BadParameter("--as-of and --all go with --explain and --lead; name a feature and a lead")
+        _run_stage("features")
+        return
+    if explain is None or lead is None:
+        raise typer.BadParameter("--explain and --lead go together; name both, the feature and the lead")
+    with _reporting("features"):
+        from pipeline.explain import explain_value  # noqa: PLC0415 - heavy
+
+        explanation = explain_value(Path(), explain, lead, as_of or "latest", everything=everything)
+        for line in explanation.told:
+            _progress("features", line)
+        if explanation.rows:
+            _print_table(explanation.headers, explanation.rows, texts=explanation.headers)
 
 
 @app.command(
@@ -291,14 +330,17 @@ def doctor() -> None:
         raise typer.Exit(examination.exit_code)
 
 
-def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str] = ()) -> None:
+    """Print a table whose columns hold numbers, but for the first, the last and those that ``texts`` names."""
     from rich.table import Table  # noqa: PLC0415 - takes time to import
+    from rich.text import Text  # noqa: PLC0415 - likewise
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for position, header in enumerate(headers):
-        table.add_column(header, justify="right" if 0 < position < len(headers) - 1 else "left", no_wrap=True)
+    for header in headers:
+        is_text = header in {headers[0], headers[-1], *texts}
+        table.add_column(header, justify="left" if is_text else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     # As wide as it is: a terminal folds a line that is too long, and a file takes it.
     Console(stderr=True, highlight=False, width=_TABLE_WIDTH).print(table)
 
