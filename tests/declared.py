@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -34,9 +35,9 @@ def filters(draw: st.DrawFn) -> Filter:
 
 
 @st.composite
-def declarations(draw: st.DrawFn) -> Feature:
-    """Draw any declaration that makes sense."""
-    measure = MEASURES[draw(st.sampled_from(sorted(MEASURES)))]
+def declarations(draw: st.DrawFn, of: Sequence[str] | None = None) -> Feature:
+    """Draw any declaration that makes sense, of some measures or of all."""
+    measure = MEASURES[draw(st.sampled_from(of or sorted(MEASURES)))]
     filter_ = draw(filters())
     if measure.name == "share" and all(getattr(filter_, part) is None for part in SHARED):
         filter_ = Filter(draw(types), actors=filter_.actors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import re
 from collections.abc import Iterator
@@ -16,15 +17,19 @@ import yaml
 from pydantic import Field
 from test_layout import ROOT
 
+from features.catalogue import CONTEXT
 from features.duration import DAY
 from features.errors import LeadcastError
-from features.measures import MEASURES
+from features.filters import Filter
+from features.wording import describe
 from pipeline.cli import app
-from pipeline.configuration import Parameters
+from pipeline.configuration import DeclaredFeature, Parameters
 from pipeline.documentation import markdown, words
 from pipeline.documentation.__main__ import main
 from pipeline.documentation.commands import commands_page
 from pipeline.documentation.examples import EXAMPLE
+from pipeline.documentation.features import CONDITIONS, features_page
+from pipeline.documentation.features import EXAMPLES as EXAMPLES_OF_MEASURES
 from pipeline.documentation.markdown import anchor, paragraphs, table
 from pipeline.documentation.pages import PAGES
 from pipeline.documentation.settings import Section, find_sections, settings_page
@@ -108,9 +113,20 @@ def test_every_setting_has_its_line_with_its_default() -> None:
     assert all(f"| `{name}` | " in PAGE for name in names)
 
 
-def test_every_measure_and_its_meaning_is_listed() -> None:
-    for measure in MEASURES.values():
-        assert f"| `{measure.name}` | {measure.meaning} |" in PAGE
+def test_an_example_of_a_measure_is_what_its_declaration_says() -> None:
+    page = features_page()
+    for feature, value in EXAMPLES_OF_MEASURES.values():
+        written = re.search(rf"^### `{feature.measure}`\n\n```yaml\n- (.*)\n```\n\n(.*)$", page, flags=re.MULTILINE)
+        assert written is not None, feature.measure
+        assert DeclaredFeature.model_validate(yaml.safe_load(written[1])).feature(("lead",)) == feature
+        assert f"the column `{feature.slug}`; a value of" in written[2]
+        assert describe(feature, value) in written[2]
+
+
+def test_every_condition_of_a_filter_and_every_column_of_the_snapshot_has_its_line() -> None:
+    page = features_page()
+    assert list(CONDITIONS) == [field.name for field in dataclasses.fields(Filter)]
+    assert all(f"| `{name}` | " in page for name in (*CONDITIONS, *CONTEXT))
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from pipeline.documentation.channels import channels_page
 from pipeline.documentation.commands import commands_page
+from pipeline.documentation.features import features_page
 from pipeline.documentation.settings import settings_page
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/channels.md": channels_page,
     "docs/commands.md": commands_page,
+    "docs/features.md": features_page,
     "docs/parameters.md": settings_page,
 }
 """A page's place, and the function that gives its text."""

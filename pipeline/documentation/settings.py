@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from features.measures import MEASURES
 from models.learner import DEFAULTS, TUNABLE
 from pipeline.configuration import DeclaredFeature, Parameters, Train
 from pipeline.documentation.examples import example_of
@@ -148,17 +146,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _measures() -> str:
-    rows = [
-        [
-            f"`{measure.name}`",
-            measure.meaning,
-            measure.unit,
-            "missing" if math.isnan(measure.never) else f"{measure.never:g}",
-            ", ".join(measure.takes) or "nothing",
-        ]
-        for measure in MEASURES.values()
-    ]
-    return table(["measure", "what it says", "unit", "without events", "takes"], rows)
+    return "[Features](features.md#measures) lists the measures, what each takes, and an example of each."
 
 
 def _learner() -> str:
