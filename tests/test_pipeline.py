@@ -34,6 +34,7 @@ from models.artefact import Model
 from models.metrics import evaluate
 from pipeline.cli import STAGES
 from pipeline.configuration import Parameters
+from pipeline.explain import explain_value
 from pipeline.snapshots import observe
 
 MONDAY = datetime(2026, 3, 2)
@@ -183,6 +184,15 @@ def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world
         assert (float(row["probability"]), float(row["score"])) == (lead.probability, lead.score)
         assert datetime.fromisoformat(row["as_of"]).replace(tzinfo=None) == lead.as_of
         assert row["reasons"] == "; ".join(lead.reasons)
+
+
+def test_a_count_of_the_matrix_is_the_one_that_is_explained(world: Project) -> None:
+    matrix = pd.read_parquet(world.root / "data/features.parquet").sort_values(["lead_id", "as_of"])
+    names = [name for name in matrix if name.startswith("count__")][::5]
+    for row in matrix.iloc[:: len(matrix) // 8].to_dict("records"):
+        for name in names:
+            found = explain_value(world.root, name, row["lead_id"], row["as_of"].isoformat(), everything=True)
+            assert re.search(rf" is {row[name]:,.0f} events?$", found.told[0]), (found.told, row[name])
 
 
 def test_every_open_lead_is_scored_and_no_other(world: Project, model: Model, truth: pd.DataFrame) -> None:
