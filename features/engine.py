@@ -118,7 +118,10 @@ def compute_event_features(
 
 def _filled(values: Sequence[float], width: int, dtype: type[np.floating]) -> NDArray[np.floating]:
     """Give an array of shape (values, width) with the same value all along each row."""
-    return np.broadcast_to(np.array(values, dtype=dtype).reshape(-1, 1), (len(values), width)).copy()
+    array = np.empty((len(values), width), dtype=dtype)
+    for row, value in zip(array, values, strict=True):
+        row.fill(value)  # many times as fast as broadcasting
+    return array
 
 
 def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> Groups:

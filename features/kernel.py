@@ -234,9 +234,10 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
                 for step in range(step_starts[stream], step_starts[stream + 1]):
                     if steps[step, WINDOW] != window:
                         window = steps[step, WINDOW]
-                        low = _find(held, low, high, now - window)
-                    if low == high:
-                        break
+                        if held[TIME, high - 1] < now - window:
+                            break  # and so is all that asks for less
+                        if held[TIME, low] < now - window:
+                            low = _find(held, low + 1, high, now - window)
                     kind = steps[step, KIND]
                     if kind == COUNT:
                         value = float(held[QUANTITY, high] - held[QUANTITY, low])

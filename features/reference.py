@@ -7,6 +7,7 @@ feature means. Sums run in the order of the dataset: occurred_at, source, sequen
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -39,8 +40,8 @@ class Interaction:
     @property
     def kind(self) -> Kind:
         """What a filter looks at."""
-        weekday = weekday_of(self.local_day)
-        return Kind(self.event_type, self.channel, self.campaign, self.actor, self.local_hour, weekday)
+        texts = (self.event_type, self.channel, self.campaign, self.actor)
+        return Kind(*texts, self.local_hour, weekday_of(self.local_day))
 
 
 def is_known(event: Interaction, as_of: int) -> bool:
@@ -185,19 +186,15 @@ def _sessions(gaps: Sequence[int]) -> int:
 
 def label_of(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> str | None:
     """Say what the event is told by; what is not in the vocabulary is told as other."""
-    assert feature.of is not None  # noqa: S101 - Feature can't be built without it
-    value: str | None = getattr(event, feature.of)
-    return value if value is None or value in vocabulary.of(feature.of) else "other"
+    value: str | None = getattr(event, feature.of or "")
+    return value if value is None or value in vocabulary.of(feature.of or "") else "other"
 
 
 def _entropy(events: Sequence[Interaction], feature: Feature, vocabulary: Vocabulary) -> float:
     """Shannon's entropy of the labels, in bits, each event weighing its quantity."""
-    assert feature.of is not None  # noqa: S101 - Feature can't be built without it
-    counts = dict.fromkeys((*vocabulary.of(feature.of), "other"), 0)
+    counts: Counter[str] = Counter()
     for event in events:
-        label = label_of(event, feature, vocabulary)
-        if label is not None:
+        if (label := label_of(event, feature, vocabulary)) is not None:
             counts[label] += event.quantity
-    total = sum(counts.values())
-    shares = [count / total for count in counts.values() if count]
+    shares = [counts[label] / counts.total() for label in vocabulary.labels(feature.of or "") if counts[label]]
     return 0.0 - _total(share * math.log2(share) for share in shares) if shares else math.nan

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from features.duration import DAY, HOUR
-from features.filters import OTHER, Value, Vocabulary
+from features.filters import OTHER, Filter, Value, Vocabulary
 
 if TYPE_CHECKING:
     from features.declarations import Feature
@@ -30,7 +30,7 @@ def quotes_us(feature: Feature, vocabulary: Vocabulary) -> bool:
 def describe(feature: Feature, value: float | str | None) -> str:
     """Say the value of a feature in words, as a reason for a recommendation; None and NaN are missing."""
     is_one = feature.measure in _ONE or (feature.measure == "count" and value == 1)
-    what = _events(feature, plural=not is_one)
+    what = _events(feature.filter, plural=not is_one)
     when = "so far" if feature.window is None else f"in the last {in_words(feature.window)}"
     whose = " of others in the account" if feature.scope == "account" else ""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -71,7 +71,7 @@ def _number(feature: Feature, value: float, what: str, when: str) -> str:  # noq
             baseline = in_words(feature.baseline) if feature.baseline is not None else ""
             return f"{what} {when} at {value:.1f} times the pace of the last {baseline}"
         case "share":
-            return f"{what} are {value:.0%} of all {when}"
+            return f"{what} are {value:.0%} of {_whole(feature)} {when}"
         case "entropy":
             return f"{what} {when} mixed by {_noun(feature)} ({value:.1f} bits)"
         case "sessions":
@@ -115,9 +115,9 @@ def _noun(feature: Feature) -> str:
     return (feature.of or "event_type").replace("_", " ")
 
 
-def _events(feature: Feature, *, plural: bool) -> str:
-    """Say which events a feature looks at."""
-    given, ending = feature.filter, "s" if plural else ""
+def _events(given: Filter, *, plural: bool) -> str:
+    """Say which events pass a filter."""
+    ending = "s" if plural else ""
     kind = given.event_type
     what = f"event{ending}" if kind is None else f"other event{ending}" if kind is OTHER else f"'{kind}'"
     if given.channel is not None:
@@ -129,6 +129,11 @@ def _events(feature: Feature, *, plural: bool) -> str:
     if given.weekdays is not None:
         what += f" on {', '.join(day.title() for day in given.weekdays)}"
     return what
+
+
+def _whole(feature: Feature) -> str:
+    """Say what a share is a share of."""
+    return "all" if feature.of is None else f"all {_events(feature.whole, plural=True)}"
 
 
 def _named(kind: Value) -> str:

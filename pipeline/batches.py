@@ -58,20 +58,30 @@ def in_order(compute: Callable[[*Parts], Result], parts: Iterable[tuple[*Parts]]
 
 
 def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:
-    """Recut the parts of a sorted log so that no group is split: the last group of a part waits for the next."""
-    waiting: list[pa.Table] = []
+    """Recut the parts of a sorted log so that no group is split; the last chunk is as empty as the last part.
+
+    The last group of a part may go on in the next: what there is of it makes a chunk of its own, so that all others
+    are passed on without a copy.
+    """
+    split: list[pa.Table] = []
     for part in parts:
-        if not len(part):
-            break
-        start = _find(part[key], part[key][-1].as_py())
-        if start == 0 and (not waiting or waiting[-1][key][-1].as_py() == part[key][0].as_py()):
-            waiting.append(part)
-            continue
-        yield pa.concat_tables([*waiting, part.slice(0, start)])
-        waiting = [part.slice(start)]
-    if waiting:
-        yield pa.concat_tables(waiting)
-    yield part
+        rest = part
+        if split and len(rest):
+            group = split[-1][key][-1].as_py()
+            head = _find(rest[key], group, after=True) if rest[key][0].as_py() == group else 0
+            split.append(rest.slice(0, head))
+            rest = rest.slice(head)
+            if not len(rest):
+                continue
+        if split:
+            yield pa.concat_tables(split)
+            split = []
+        if len(rest):
+            last = _find(rest[key], rest[key][-1].as_py())
+            split.append(rest.slice(last))
+            rest = rest.slice(0, last)
+        if len(rest) or not len(part):
+            yield rest
 
 
 def pair(chunks: Iterator[pa.Table], rows: Iterable[pa.RecordBatch], key: Key) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -148,7 +148,7 @@ class DeclaredFeature(Strict):
     """A feature of the user's own, beside those of the catalogue."""
 
     measure: str
-    """What is computed; the measures are listed below."""
+    """What is computed; docs/features.md lists the measures."""
     event_type: Name | None = None
     """Only events of this type; of all types where it is not given."""
     channel: Name | None = None

@@ -74,6 +74,7 @@ def has_its_words(measure: str) -> bool:
 def _with_everything(measure: str) -> Any:  # noqa: ANN401 - what no measure takes as a whole can't be a Feature
     given: dict[str, object] = dict(vars(Feature("count", Filter("click"), 7 * DAY)))
     given |= {"half_life": DAY, "baseline": 28 * DAY, "of": "channel", "position": 2, "than": "form"}
+    given["whole"] = Filter("click")
     return SimpleNamespace(**given | {"measure": measure})
 
 
@@ -111,7 +112,8 @@ def test_a_code_of_the_kernel_that_two_measures_share_is_found_out(monkeypatch: 
 
 
 def test_a_kernel_that_computes_something_else_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(STEPS, "mean_gap", STEPS.pop("max_gap"))
+    monkeypatch.setitem(STEPS, "mean_gap", STEPS["max_gap"])
+    monkeypatch.delitem(STEPS, "max_gap")
     assert not has_its_kernel("mean_gap")
 
 
