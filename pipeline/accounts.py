@@ -25,6 +25,7 @@ from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
+from pipeline.survey import Survey
 from pipeline.verdicts import Job
 
 _FREQUENT = 10
@@ -33,7 +34,12 @@ Reasons = Mapping[str, list[SetAside]]
 
 
 def summarise(
-    connection: duckdb.DuckDBPyConnection, settings: Ingest, jobs: Mapping[str, Job], set_aside: Reasons, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    settings: Ingest,
+    jobs: Mapping[str, Job],
+    surveys: Mapping[str, Survey],
+    set_aside: Reasons,
+    folder: Path,
 ) -> IngestSummary:
     """Count what was read and what came out, once the log and what is beside it lie in ``folder``.
 
@@ -56,13 +62,12 @@ def summarise(
     for name, source in settings.sources.items():
         count, first, last = used.get(name, (0, None, None))
         job = jobs[name]
-        last_known = fetch_row(connection, f"SELECT max(known_at) FROM {job.mapped} WHERE reason IS NULL")[0]
         account = _count(connection, job, count, set_aside[name])
         sources[name] = SourceSummary(
             **account,
             lines=_count_lines(connection, job) if job.width > 1 else account["rows"],
             unmapped_channels=_count_unmapped(connection, job, count) if source.columns.traffic() else None,
-            observed_until=source.observed_until or last_known,
+            observed_until=source.observed_until or surveys[name].last_known_at,
             first_occurred_at=first,
             last_occurred_at=last,
         )

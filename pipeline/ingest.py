@@ -17,18 +17,20 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError, LeadcastError
-from features.schema import INTERACTION, LEAD, SORT_ORDER, SPENDING
+from features.schema import LEAD, SPENDING
 from pipeline import mapping
 from pipeline.accounts import summarise
 from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, publish, write_json
 from pipeline.configuration import Parameters
 from pipeline.ingest_summary import IngestSummary
+from pipeline.log import write_log
 from pipeline.moments import advise_format
 from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
 from pipeline.queries import Origins
-from pipeline.readers import RawTable, copy_rows
-from pipeline.source_configuration import Ingest, Leads, Source
+from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
+from pipeline.source_configuration import Ingest, Leads
 from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
+from pipeline.survey import Survey, survey
 from pipeline.verdicts import Job, judge
 
 _TIMES = 10_000
@@ -49,27 +51,27 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
             jobs = _open_jobs(settings, origins, folder)
-            for job in jobs.values():
-                _map_files(connection, job, now, progress)
-            judge(connection, jobs, settings.currency)
-            jobs |= origins.read
-            set_aside = {
-                name: write_quarantine(
-                    connection,
-                    name,
-                    job.judged,
-                    [opened.file.name for opened in job.raw.files],
-                    folder / QUARANTINE.name / f"{name}.parquet",
-                    job.width,
-                )
-                for name, job in jobs.items()
-            }
-            _refuse_broken(connection, jobs, set_aside, settings.maximum_broken, root, folder)
-            progress("sorting and writing the log")
-            _write_log(connection, jobs, folder / INTERACTIONS.name)
-            _write_leads(connection, jobs, folder)
-            _write_spend(connection, jobs.get("spend"), folder / SPEND.name)
-            summary = summarise(connection, settings, jobs, set_aside, folder)
+            with _naming_unreadable_files(connection, jobs):
+                surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
+                judge(connection, jobs, settings.currency)
+                jobs |= origins.read
+                set_aside = {
+                    name: write_quarantine(
+                        connection,
+                        name,
+                        job.judged,
+                        [opened.file.name for opened in job.raw.files],
+                        folder / QUARANTINE.name / f"{name}.parquet",
+                        job.width,
+                    )
+                    for name, job in jobs.items()
+                }
+                _refuse_broken(connection, jobs, set_aside, settings.maximum_broken, root, folder)
+                progress("sorting and writing the log")
+                write_log(connection, jobs, surveys, folder / INTERACTIONS.name)
+                _write_leads(connection, jobs, folder)
+                _write_spend(connection, jobs.get("spend"), folder / SPEND.name)
+                summary = summarise(connection, settings, jobs, surveys, set_aside, folder)
         write_json(folder / INGEST.name, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)
@@ -102,6 +104,20 @@ def _spilling_to_disk() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def _naming_unreadable_files(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job]) -> Iterator[None]:
+    """Say which file can't be read, of those that are read more than once: the statement that fails reads several."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        for job in jobs.values():
+            for opened in filter(job.reads_again, job.raw.files):
+                check_readable(connection, job.raw, opened)
+        raise
+
+
 def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Job]:
     """Find the rows of all tables and check their columns; the failures of all tables are told at once.
 
@@ -129,19 +145,36 @@ def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Jo
     }
 
 
-def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, progress: Progress) -> None:
-    """Read the files of a table and write their rows as mapped, in any order: sequence holds it."""
+def _read(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, progress: Progress) -> Survey:
+    """Map the files of a table, and look once at what its rows hold."""
+    _map_files(connection, job, now)
+    found = survey(connection, job)
+    rows = fetch_row(connection, f"SELECT count(*) FROM {job.mapped}")[0]
+    progress(f"{job.name}: {rows:,} rows read, {rows - found.rows:,} of them unusable")
+    return found
+
+
+def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime) -> None:
+    """Make the view of the mapped rows of a table, in any order: sequence holds it.
+
+    Rows are copied as they are mapped, but for those of files that are cheaper to read again than to copy.
+    """
     job.folder.mkdir()
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET TimeZone = {literal(job.settings.time_zone)}")
+    parts = []
     for number, opened in enumerate(job.raw.files):
         mapped = job.map(job.raw.columns(opened), now)
-        target = job.folder / f"{number:06}.parquet"
-        copy_rows(connection, job.raw, opened, partial(mapped.query, file_number=number), target)
+        if job.reads_again(opened):
+            parts.append(mapped.query(parquet_rows(job.raw, opened), number))
+        else:
+            target = job.folder / f"{number:06}.parquet"
+            copy_rows(connection, job.raw, opened, partial(mapped.query, file_number=number), target)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
-    rows, unusable = fetch_row(connection, f"SELECT count(*), count(reason) FROM {job.mapped}")
-    progress(f"{job.name}: {rows:,} rows read, {unusable:,} of them unusable")
+    if len(parts) < len(job.raw.files):
+        parts.append(f"FROM {job.files}")
+    connection.execute(f"CREATE TEMP VIEW {job.mapped} AS {' UNION ALL '.join(f'({part})' for part in parts)}")
 
 
 def _refuse_broken(
@@ -184,22 +217,6 @@ def _advise_formats(
             if told:
                 advice.append(f"  {part.table}: {told}")
     return list(dict.fromkeys(advice))
-
-
-def _write_log(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], target: Path) -> None:
-    made = {"local_day": "local_time", "local_hour": "hour(local_time)"}
-    columns = ", ".join(
-        f"CAST({made.get(field.name, field.name)} AS {field.duckdb}) AS {field.name}" for field in INTERACTION
-    )
-    parts = [
-        f"SELECT {columns} FROM {job.judged} WHERE reason IS NULL"
-        for job in jobs.values()
-        if isinstance(job.settings, Source)
-    ]
-    connection.execute(
-        f"COPY (SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY {', '.join(SORT_ORDER)}) "
-        f"TO {literal(str(target))} {_OUTPUT}"
-    )
 
 
 def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], folder: Path) -> None:

@@ -171,8 +171,9 @@ class Origins:
             copy_rows(self.connection, raw, opened, partial(mapped.query, file_number=number), target)
         self._read[name] = job
         if name in self.settings.tables:
-            self.connection.execute(f"CREATE TEMP VIEW {job.judged} AS SELECT sequence, reason FROM {job.mapped}")
-        count = f"SELECT count(*), count(reason) FROM {job.mapped}"
+            self.connection.execute(f"CREATE TEMP VIEW {job.mapped} AS SELECT sequence, reason FROM {job.files}")
+            self.connection.execute(f"CREATE TEMP VIEW {job.judged} AS FROM {job.mapped}")
+        count = f"SELECT count(*), count(reason) FROM {job.files}"
         [(rows, unusable)] = self.connection.execute(count).fetchall()
         self.progress(f"{name}: {rows:,} rows read for queries, {unusable:,} of them unusable")
 

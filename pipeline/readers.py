@@ -230,16 +230,27 @@ def copy_rows(
         connection.execute(f"COPY ({query(relation)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
 
 
+def parquet_rows(table: RawTable, file: OpenFile) -> str:
+    """Give the raw rows of a Parquet file as SQL that may be used more than once."""
+    found = [file.find(name) for name in table.wanted]
+    columns = "".join(f", {column.sql if column else 'NULL'} AS r{n}" for n, column in enumerate(found))
+    return (
+        f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
+        f"FROM {_parquet(file.file, row_number=True)}"
+    )
+
+
+def check_readable(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> None:
+    """Read a file to its end; raises InputError where it can't be."""
+    with _raw_rows(connection, table, file) as relation:
+        connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM ({relation})").fetchall()
+
+
 @contextmanager
 def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> Iterator[str]:
     if file.file.format == "parquet":
-        found = [file.find(name) for name in table.wanted]
-        columns = "".join(f", {column.sql if column else 'NULL'} AS r{n}" for n, column in enumerate(found))
         try:
-            yield (
-                f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
-                f"FROM {_parquet(file.file, row_number=True)}"
-            )
+            yield parquet_rows(table, file)
         except duckdb.Error as error:
             raise _unreadable(file.file, error) from None
         return

@@ -8,14 +8,19 @@ from pathlib import Path
 import duckdb
 
 from pipeline import identities, money
+from pipeline.duplicates import find_duplicates
 from pipeline.mapping import Map, width_of
 from pipeline.quarantine import DUPLICATE, MERGED, UNKNOWN_LEAD
-from pipeline.readers import RawTable
+from pipeline.readers import OpenFile, RawTable
 from pipeline.source_configuration import Source, Spend, Table
 from pipeline.sql import file_literal, identifier, literal
+from pipeline.texts import is_text
 
+_FEW = 16
+"""More files would make the statements that read them too long."""
 _WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "value", "quantity")
 _UTC_DAY = "CAST(occurred_at AS DATE)"
+_RANK = "CAST(row_number() OVER (ORDER BY lead_id) AS UINTEGER) AS rank"
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,34 @@ class Job:
         """The number of entries that one of its rows may become."""
         return width_of(self.settings.columns) if isinstance(self.settings, Source) else 1
 
+    def reads_again(self, opened: OpenFile) -> bool:
+        """Whether a file is cheaper to read and map as often as its rows are needed than to copy once.
+
+        So it is where Parquet holds times and numbers as such, and where no rules make the channel. A copy costs as
+        much as five readings of such a file.
+        """
+        if not isinstance(self.settings, Source) or opened.file.format != "parquet" or self.width > 1:
+            return False
+        columns = self.settings.columns
+        held = self.raw.columns(opened)
+        typed = [name for name in (columns.value, columns.quantity, *self.times.values()) if name]
+        plain = not any(is_text(held[name]) for name in typed)
+        return plain and not columns.traffic() and self.settings.time_zone == "UTC" and len(self.raw.files) <= _FEW
+
+    @property
+    def files(self) -> str:
+        """The relation of those of its mapped rows that were copied."""
+        return f"read_parquet({file_literal(self.folder)[:-1]}/*.parquet')"
+
     @property
     def mapped(self) -> str:
-        """The relation of its mapped rows."""
-        return f"read_parquet({file_literal(self.folder)[:-1]}/*.parquet')"
+        """The relation of its mapped rows: sequence, reason and the fields."""
+        return identifier(f"mapped {self.name}")
+
+    @property
+    def seen(self) -> str:
+        """The table of what its usable rows hold."""
+        return identifier(f"seen {self.name}")
 
     @property
     def judged(self) -> str:
@@ -49,11 +78,12 @@ class Job:
 def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency: str | None) -> None:
     """Judge what shows only across rows; makes the views ``judged ...`` and the tables ``alias``, ``lead``, ``rate``.
 
+    The leads are ranked in the order of their ids, which the log is sorted by: whole numbers sort faster than texts.
     Amounts are turned into ``currency``; raises InputError where one can't be.
     """
     leads, links = jobs.get("leads"), jobs.get("identities")
     if leads:
-        _find_duplicates(connection, leads, ["lead_id"])
+        find_duplicates(connection, leads.mapped, ["lead_id"], "sequence", _duplicates(leads))
     if links:
         known = f"SELECT lead_id FROM {leads.mapped} WHERE reason IS NULL" if leads else None
         identities.unite(connection, links.mapped, known)
@@ -71,18 +101,24 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency:
             f"FROM {leads.mapped} AS mapped"
         )
         connection.execute(
-            "CREATE TEMP TABLE lead AS SELECT judged.* EXCLUDE (sequence, reason, time_zone), zone.name AS time_zone, "
-            f"time_zone IS NULL AS without_zone FROM {leads.judged} AS judged "
+            f"CREATE TEMP TABLE lead AS SELECT judged.* EXCLUDE (sequence, reason, time_zone), {_RANK}, "
+            f"zone.name AS time_zone, time_zone IS NULL AS without_zone FROM {leads.judged} AS judged "
             "LEFT JOIN (SELECT DISTINCT name FROM pg_timezone_names()) AS zone ON zone.name = time_zone "
             "WHERE reason IS NULL"
         )
     else:
-        connection.execute("CREATE TEMP TABLE lead AS SELECT DISTINCT lead_id, NULL::VARCHAR AS time_zone FROM alias")
+        named = [job.mapped for job in jobs.values() if isinstance(job.settings, Source)]
+        ids = " UNION ALL ".join(f"SELECT lead_id FROM {mapped} WHERE reason IS NULL" for mapped in named)
+        connection.execute(
+            f"CREATE TEMP TABLE lead AS SELECT lead_id, {_RANK}, NULL::VARCHAR AS time_zone "
+            f"FROM (SELECT DISTINCT lead_id FROM ({'FROM alias' if links else ids}))"
+        )
     _judge_rates(connection, jobs.get("rates"))
     converted: dict[str, str] = {}
     for job in jobs.values():
         if isinstance(job.settings, Source):
-            query, amount, day = _judge_source(connection, job, strangers=not leads and not links), "value", _UTC_DAY
+            query = _judge_source(connection, job, links=bool(links), strangers=not leads and not links)
+            amount, day = "value", _UTC_DAY
         elif isinstance(job.settings, Spend):
             query, amount, day = f"SELECT * FROM {job.mapped}", "cost", "day"
         else:
@@ -99,7 +135,7 @@ def _judge_rates(connection: duckdb.DuckDBPyConnection, job: Job | None) -> None
     if not job:
         money.collect_rates(connection, None)
         return
-    _find_duplicates(connection, job, ["day", "currency", "rate"])
+    find_duplicates(connection, job.mapped, ["day", "currency", "rate"], "sequence", _duplicates(job))
     connection.execute(
         f"CREATE TEMP VIEW {job.judged} AS SELECT * REPLACE (coalesce(reason, "
         f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' END) AS reason) FROM {job.mapped}"
@@ -107,7 +143,7 @@ def _judge_rates(connection: duckdb.DuckDBPyConnection, job: Job | None) -> None
     money.collect_rates(connection, f"{job.judged} WHERE reason IS NULL")
 
 
-def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers: bool) -> str:
+def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, links: bool, strangers: bool) -> str:
     """Unite aliases with their leads, and judge duplicates and, unless ``strangers`` are welcome, unknown leads.
 
     Gives the query. The events of one row share its id.
@@ -116,31 +152,16 @@ def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, strangers:
     columns = (*_WHOLE_ROW, "currency") if currency else _WHOLE_ROW
     whole_row = [f"CASE WHEN event_id IS NULL THEN {column} END" for column in columns]
     own_id = ["event_id"] if job.width == 1 else ["event_id", "event_type"]
-    _find_duplicates(connection, job, [*own_id, *whole_row], first="known_at, sequence")
+    find_duplicates(connection, job.mapped, [*own_id, *whole_row], "known_at, sequence", _duplicates(job))
     unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
+    lead_id = "coalesce(alias.lead_id, mapped.lead_id)" if links else "mapped.lead_id"
+    united = f"{lead_id} AS lead_id, greatest(mapped.known_at, alias.linked_at) AS known_at, " if links else ""
     return (
-        "SELECT mapped.* REPLACE ("
-        "coalesce(alias.lead_id, mapped.lead_id) AS lead_id, "
-        "greatest(mapped.known_at, alias.linked_at) AS known_at, "
-        f"coalesce(reason, CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) AS reason"
-        f"), {literal(job.name)} AS source, CASE WHEN time_zone IS NULL THEN occurred_at "
-        "ELSE timezone(time_zone, timezone('UTC', occurred_at)) END AS local_time "
-        f"FROM {job.mapped} AS mapped LEFT JOIN alias ON alias.alias_id = mapped.lead_id "
-        "LEFT JOIN lead ON lead.lead_id = coalesce(alias.lead_id, mapped.lead_id)"
-    )
-
-
-def _find_duplicates(connection: duckdb.DuckDBPyConnection, job: Job, key: list[str], first: str = "sequence") -> None:
-    """List the sequences of all usable rows that repeat the key of another one, which comes ``first``.
-
-    Hashes find the few candidates cheaply; only these are compared in full.
-    """
-    keys = ", ".join(key)
-    usable = f"FROM {job.mapped} WHERE reason IS NULL"
-    connection.execute(
-        f"CREATE TEMP TABLE {_duplicates(job)} AS SELECT sequence {usable} AND hash({keys}) IN "
-        f"(SELECT hash({keys}) {usable} GROUP BY ALL HAVING count(*) > 1) "
-        f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {first}) > 1"
+        f"SELECT mapped.* REPLACE ({united}coalesce(reason, "
+        f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) AS reason), "
+        f"{literal(job.name)} AS source, lead.rank, lead.time_zone FROM {job.mapped} AS mapped "
+        f"{'LEFT JOIN alias ON alias.alias_id = mapped.lead_id ' if links else ''}"
+        f"LEFT JOIN lead ON lead.lead_id = {lead_id}"
     )
 
 
