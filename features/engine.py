@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from features.duration import DAY, microseconds
 from features.filters import Vocabulary
 from features.kernel import Events, Groups, Snapshots, walk
 from features.measures import MEASURES
-from features.patterns import dictionary_of, find_patterns
+from features.patterns import dictionaries_of, dictionary_of, find_patterns, frozen
 from features.plan import Plan
 
 SNAPSHOT_COLUMNS = ("lead_id", "as_of", "created_at", "started_at", "episode")
@@ -34,6 +34,16 @@ _DAY = microseconds(DAY)
 def plan_of(features: tuple[Feature, ...], vocabulary: Vocabulary) -> Plan:
     """Give the plan of declarations; it is made once."""
     return Plan(features, vocabulary)
+
+
+def prepare() -> None:
+    """Load the compiled kernel, which takes a third of a second, best while something else is waited for."""
+    times = pa.array([0], pa.timestamp("us"))
+    rows = pa.table({"lead_id": ["x"], "as_of": times, "created_at": times})
+    event = pa.table(
+        {"lead_id": ["x"], "occurred_at": times, "known_at": times, "event_type": ["x"], "actor": ["lead"]}
+    )
+    compute_event_features(event, rows, plan_of((Feature("count"), Feature("sum")), Vocabulary(("x",))))
 
 
 def compute_matrix(
@@ -102,9 +112,9 @@ def compute_event_features(
         )
         asked = Snapshots(_integers(snapshots["as_of"]), _integers(snapshots["created_at"]), snapshot_owner)
         walk(
-            Events(*(_frozen(column) for column in columns)),
+            Events(*(frozen(column) for column in columns)),
             _match_groups(events[key], snapshots[key]),
-            Snapshots(*(_frozen(column) for column in asked)),
+            Snapshots(*(frozen(column) for column in asked)),
             plan.program,
             patterns,
             out,
@@ -128,7 +138,10 @@ def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> 
     """Find where the events and the snapshots of each group stand; a group may have no events."""
     ids, bounds = runs_of(of_events)
     wanted, starts = runs_of(of_snapshots)
-    position = pc.fill_null(pc.index_in(wanted, value_set=ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if ids.equals(wanted):  # as a rule: every lead has events and snapshots
+        position = np.arange(len(ids))
+    else:
+        position = pc.fill_null(pc.index_in(wanted, value_set=ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return Groups(
         event_starts=np.where(position >= 0, bounds[position], 0),
         event_ends=np.where(position >= 0, bounds[position + 1], 0),
@@ -138,11 +151,20 @@ def _match_groups(of_events: pa.ChunkedArray, of_snapshots: pa.ChunkedArray) -> 
 
 def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     """Give the ids of a column in which equal ones stand together, and where each begins, with the end."""
-    encoded = dictionary_of(column)
-    indices = encoded.indices.to_numpy()
-    changes = np.flatnonzero(indices[1:] != indices[:-1]) + 1
-    bounds = np.concatenate([[0], changes, [len(indices)]])[len(indices) == 0 :]
-    return encoded.dictionary.take(pa.array(indices[bounds[:-1]])), bounds
+    ids: list[pa.Array] = []
+    bounds: list[NDArray[np.int64]] = []
+    last, rows = None, 0
+    for part in dictionaries_of(column):
+        indices = part.indices.to_numpy()
+        starts = np.concatenate([[0], np.flatnonzero(indices[1:] != indices[:-1]) + 1])
+        texts = part.dictionary.take(pa.array(indices[starts]))
+        goes_on = int(texts[0].as_py() == last)
+        last = texts[-1].as_py()
+        ids.append(texts[goes_on:])
+        bounds.append(starts[goes_on:] + rows)
+        rows += len(part)
+    joined = pa.concat_arrays(ids) if ids else pa.array([], pa.string())
+    return joined, np.concatenate([*bounds, [rows]]).astype(np.int64)
 
 
 def _owners(events: pa.Table, snapshots: pa.Table, key: Key) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -181,10 +203,3 @@ def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Give times as microseconds since 1970."""
     integers: NDArray[np.int64] = column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     return integers
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Forbid writing, as to all that comes from Arrow: otherwise the kernel would be compiled for each mixture."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

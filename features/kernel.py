@@ -120,13 +120,14 @@ def refine(
     classes: int,
     number_of: NDArray[np.int32],
     found: NDArray[np.int64],
+    count: int,
 ) -> int:
     """Split patterns by one more column, in place: events share one if they did before and are of one class.
 
-    ``class_of`` has the class of each index; ``number_of`` is filled with -1 and has room for each pair of a pattern
-    and a class, as has ``found``, which gets the pair behind each new pattern. Gives the number of these.
+    ``class_of`` has the class of each index; ``number_of``, which holds -1 before the first part of a column, has room
+    for each pair of a pattern and a class, as has ``found``, which gets the pair behind each new pattern. ``count`` is
+    the number of new patterns so far; gives what it is now.
     """
-    count = 0
     for event in range(len(pattern)):
         pair = pattern[event] * classes + class_of[indices[event]]
         number = number_of[pair]

@@ -5,6 +5,9 @@ Nothing is done per event in Python: texts come as dictionaries, whose entries a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,21 +18,25 @@ from features.kernel import Patterns, refine
 from features.measures import TOUCHED
 from features.plan import Plan
 
+Classified = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Indices of events, and the class of each index."""
+_ONE_TEXT = 2
+"""Classes of a dictionary of one text: its own, and that of what is missing."""
+
 
 def find_patterns(events: pa.Table, plan: Plan) -> tuple[NDArray[np.int32], Patterns]:
     """Give each event its pattern, shape (events,), and the streams and labels of each pattern."""
     pattern = np.zeros(len(events), dtype=np.int32)
     keys: list[tuple[int, ...]] = [()]
     for name, names in plan.classes.items():
-        indices, class_of = _classify(events[name], names)
-        keys = _refine(pattern, keys, indices, class_of, len(names) + 2)
+        keys = _refine(pattern, keys, _classify(events[name], names), len(names) + 2)
     if plan.hour_classes is not None:
         hours = events["local_hour"].to_numpy().astype(np.int32)
-        keys = _refine(pattern, keys, hours, plan.hour_classes, len(plan.hour_classes))
+        keys = _refine(pattern, keys, [(hours, plan.hour_classes)], len(plan.hour_classes))
     if plan.by_weekday:
         days = events["local_day"].cast(pa.int32()).to_numpy()
         weekdays = np.array([weekday_of(day) for day in range(len(WEEKDAYS))], dtype=np.int32)
-        keys = _refine(pattern, keys, days % len(WEEKDAYS), weekdays, len(WEEKDAYS))
+        keys = _refine(pattern, keys, [(days % len(WEEKDAYS), weekdays)], len(WEEKDAYS))
     kinds = [_kind(plan, key) for key in keys]
     streams = [plan.streams_of(kind) for kind in kinds]
     labels = np.full((len(TOUCHED), max(len(kinds), 1)), -1, dtype=np.int32)
@@ -46,18 +53,26 @@ def find_patterns(events: pa.Table, plan: Plan) -> tuple[NDArray[np.int32], Patt
     )
 
 
-def _classify(column: pa.ChunkedArray, names: tuple[str, ...]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Give the index of each text in a dictionary, and the class of each index.
+def _classify(column: pa.ChunkedArray, names: tuple[str, ...]) -> list[Classified]:
+    """Give, part by part, the index of each text in a dictionary, and the class of each index.
 
     A class is the place of its text in ``names``; then come all others, and what is missing.
     """
-    encoded = dictionary_of(column)
-    found = pc.fill_null(pc.index_in(encoded.dictionary, value_set=pa.array(names, pa.string())), len(names))
-    classes = np.append(found.to_numpy(zero_copy_only=False).astype(np.int32), np.int32(len(names) + 1))
-    indices = encoded.indices
-    if indices.null_count:
-        indices = pc.fill_null(indices, len(encoded.dictionary))
-    return indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), classes
+    known = pa.array(names, pa.string())
+    classified = []
+    for part in dictionaries_of(column):
+        found = pc.fill_null(pc.index_in(part.dictionary, value_set=known), len(names)).to_numpy(zero_copy_only=False)
+        indices = pc.fill_null(part.indices, len(found)) if part.indices.null_count else part.indices
+        class_of = np.append(found, len(names) + 1).astype(np.int32)
+        classified.append((indices.to_numpy().astype(np.int32, copy=False), class_of))
+    return classified
+
+
+def dictionaries_of(column: pa.ChunkedArray) -> list[pa.DictionaryArray]:
+    """Give a column of texts part by part, each with a dictionary of its own: to make one of all takes longer."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return [part for part in column.chunks if len(part)]
 
 
 def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
@@ -70,17 +85,27 @@ def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _refine(
-    pattern: NDArray[np.int32],
-    keys: list[tuple[int, ...]],
-    indices: NDArray[np.int32],
-    class_of: NDArray[np.int32],
-    classes: int,
+    pattern: NDArray[np.int32], keys: list[tuple[int, ...]], parts: Sequence[Classified], classes: int
 ) -> list[tuple[int, ...]]:
     """Split the patterns by one more column, in place, and give the classes that make up each."""
+    only = {int(class_of[0]) if len(class_of) == _ONE_TEXT and not indices.any() else -1 for indices, class_of in parts}
+    if len(only) == 1 and -1 not in only:
+        return [(*key, *only) for key in keys]
     found = np.empty(len(keys) * classes, dtype=np.int64)
     number_of = np.full(len(found), -1, dtype=np.int32)
-    count = refine(pattern, indices, class_of, classes, number_of, found)
+    count = start = 0
+    for indices, class_of in parts:
+        end = start + len(indices)
+        count = refine(pattern[start:end], frozen(indices), class_of, classes, number_of, found, count)
+        start = end
     return [(*keys[pair // classes], pair % classes) for pair in found[:count].tolist()]
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Forbid writing, as to all that comes from Arrow: otherwise the kernel would be compiled for each mixture."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _kind(plan: Plan, key: tuple[int, ...]) -> Kind:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
-from features.engine import SNAPSHOT_COLUMNS, compute_matrix, plan_of
+from features.engine import SNAPSHOT_COLUMNS, compute_matrix, plan_of, prepare
 from features.errors import InputError
 from pipeline.account_rollups import roll_up_accounts
 from pipeline.batches import MEMORY_LIMIT, in_order, pair, size_batches, whole_groups
@@ -48,6 +49,7 @@ def stream_matrix(
     connection is busy until the last batch has come.
     """
     _refuse_absent(leads, catalogue)
+    Thread(target=prepare, daemon=True).start()
     batch = size_batches(memory_limit, len(catalogue.columns))
     own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
     columns = ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
