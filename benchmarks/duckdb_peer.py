@@ -72,7 +72,7 @@ def sort_and_write(raw: Path, target: Path, memory_limit: str) -> None:
         order = f"{identifier(names.lead)}, {identifier(names.time)}"
         connection.execute(
             f"COPY (SELECT * FROM read_parquet({file_literal(raw)}) ORDER BY {order}) "
-            f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
+            f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4_raw)"
         )
 
 

@@ -13,10 +13,10 @@ from features.catalogue import Catalogue
 from features.declarations import Feature
 from features.filters import Filter, Vocabulary
 from pipeline import ingest, matrix
-from pipeline.artefacts import INTERACTIONS, LEADS
+from pipeline.artefacts import LEADS
 from pipeline.configuration import Parameters
 from pipeline.matrix import stream_matrix
-from pipeline.setting_types import in_bytes
+from pipeline.setting_types import halve
 from pipeline.sql import connect, file_literal
 
 RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
@@ -34,10 +34,10 @@ def standard_catalogue() -> Catalogue:
 def stream_standard_matrix(log: Path, snapshots: Path) -> Iterator[pa.Table]:
     """Yield the matrix of the standard task, within the default limit of memory: only here the engine is called."""
     asked = f"SELECT * FROM read_parquet({file_literal(snapshots)})"
-    limit = standard_parameters().features.memory_limit
-    with connect(limit, log.parent / "spill") as connection:
+    of_duckdb, of_batches = halve(standard_parameters().features.memory_limit)
+    with connect(of_duckdb, log.parent / "spill") as connection:
         yield from stream_matrix(
-            connection, asked, log, log.with_name(LEADS.name), standard_catalogue(), memory_limit=in_bytes(limit)
+            connection, asked, log, log.with_name(LEADS.name), standard_catalogue(), memory_limit=of_batches
         )
 
 
@@ -56,12 +56,6 @@ def write_matrix(log: Path, snapshots: Path, target: Path) -> None:
 def ingest_log(root: Path) -> None:
     """Run the stage ``ingest`` on the raw files below ``root``."""
     ingest.run(standard_parameters(), root, lambda _: None)
-
-
-def write_matrix_from_raw(root: Path, snapshots: Path, target: Path) -> None:
-    """Take the raw files to the matrix."""
-    ingest_log(root)
-    write_matrix(root / INTERACTIONS, snapshots, target)
 
 
 def standard_parameters() -> Parameters:

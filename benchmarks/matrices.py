@@ -85,7 +85,7 @@ def write_standard_log(
 def measure_ours(log: StandardLog, each: int, progress: Progress) -> Measurement:
     """Measure the engine from the ingested log to the written matrix, which stays for the peers to be held to."""
     progress(f"{_task(log, each)}: ours")
-    return measure(engine.write_matrix, log.ingested, log.snapshots(each), log.ours(each), repeats=3)
+    return measure(engine.write_matrix, log.ingested, log.snapshots(each), log.ours(each))
 
 
 def against_peers(

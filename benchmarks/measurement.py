@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+_LONG = 10
+"""Seconds, after which a measurement is not repeated."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,17 @@ class MeasuredCallError(RuntimeError):
 
 
 def measure(
-    function: Callable[..., Any], *arguments: object, repeats: int = 1, python: str = sys.executable
+    function: Callable[..., Any], *arguments: object, repeats: int = 3, python: str = sys.executable
 ) -> Measurement:
     """Call a public function of a module of ``benchmarks`` with arguments that are paths, texts or whole numbers.
 
-    Gives the shortest of ``repeats`` calls, each in a new process, and the largest of their peaks.
+    Gives the shortest of ``repeats`` calls, each in a new process, and the largest of their peaks. What takes long is
+    not repeated: chance makes less of it.
     """
-    taken = [_call(f"{function.__module__}:{function.__name__}", arguments, python) for _ in range(repeats)]
+    name = f"{function.__module__}:{function.__name__}"
+    taken = [_call(name, arguments, python)]
+    while len(taken) < repeats and sum(one.seconds for one in taken) < _LONG:
+        taken.append(_call(name, arguments, python))
     return Measurement(min(one.seconds for one in taken), max(one.peak_gb for one in taken))
 
 

@@ -22,7 +22,8 @@ The standard task: a log of 12 event types over a year, skewed over the leads (l
 tied with another. Of each snapshot 84 columns: counts per type and in total, sums of value and distinct days in 1, 7,
 30 and 90 days, recency and decayed count per type. Every program reads the same Parquet file and writes its matrix as
 Parquet. The matrices are compared value by value, whole numbers exactly and others to a millionth, before any time
-counts. Times are of processes of their own, without their imports; short ones are the best of two or three.
+counts. Times are of processes of their own, without their imports; what takes
+less than ten seconds is repeated, ours and theirs, and the shortest of up to three counts.
 
 **pandas** is a careful groupby script, **DuckDB** one hand-written query of filtered aggregates on all cores: the
 programs that the goals are about. The **tuned** ones compute the same from integer keys in NumPy, and by grouping

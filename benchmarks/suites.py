@@ -76,7 +76,7 @@ def _against_sort(log: StandardLog, ours: Measurement, progress: Progress) -> Re
     progress(f"{task}: DuckDB's sort-and-write")
     target = log.root / "sorted.parquet"
     limit = engine.standard_parameters().ingest.memory_limit
-    theirs = measure(duckdb_peer.sort_and_write, log.raw, target, limit, repeats=2)
+    theirs = measure(duckdb_peer.sort_and_write, log.raw, target, limit)
     _compare_logs(log.ingested, target)
     target.unlink()
     return within(task, "DuckDB's sort-and-write", ours, theirs, 2)
@@ -101,9 +101,9 @@ def _columns(names: LogColumns) -> str:
 
 def _against_floor(log: StandardLog, written: Measurement, progress: Progress) -> Iterator[Result]:
     progress(f"full scan of {log.size} events")
-    floor = measure(duckdb_peer.scan, log.ingested, repeats=3)
+    floor = measure(duckdb_peer.scan, log.ingested)
     task = f"matrix, {log.size} events, 1 snapshot each"
-    computed = measure(engine.compute_matrix, log.ingested, log.snapshots(1), repeats=3)
+    computed = measure(engine.compute_matrix, log.ingested, log.snapshots(1))
     yield within(f"{task}, without writing it", "DuckDB's full scan", computed, floor, 4)
     yield within(f"{task}, with writing it", "DuckDB's full scan", written, floor, 8)
 
@@ -114,8 +114,8 @@ def _scoring(log: StandardLog, rows: int, progress: Progress) -> Result:
     folder = log.root / "model"
     mine, bare = log.root / "ours.npy", log.root / "bare.npy"
     measure(scoring.make_model, log.ours(1), rows, folder)
-    ours = measure(scoring.predict, folder, mine, repeats=2)
-    theirs = measure(scoring.predict_bare, folder, bare, repeats=2)
+    ours = measure(scoring.predict, folder, mine)
+    theirs = measure(scoring.predict_bare, folder, bare)
     if not np.array_equal(np.load(mine), np.load(bare)):
         raise DifferenceError("the probabilities are others than LightGBM's own")
     return within(task, "Booster.predict", ours, theirs, 1.3)

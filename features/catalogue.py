@@ -106,7 +106,7 @@ def build_catalogue(
         channels=_frequent(channels, "channel", minimum_leads, maximum_types),
         campaigns=_frequent(campaigns, "campaign", minimum_leads, maximum_types),
         ignored_types=tuple(sorted(set(ignored_types))),
-        acted_by_us=tuple(sorted(set(seen.loc[seen["actor"] == "us", "event_type"]))),
+        acted_by_us=tuple(sorted(set(event_types.loc[event_types["actor"] == "us", "event_type"]))),
     )
     valued = set(seen.loc[seen["valued"], "event_type"])
     filters = list(_filters(vocabulary, tuple(sorted(actors))))
@@ -115,9 +115,8 @@ def build_catalogue(
         for position, filter_ in enumerate(filters)
         for feature in _measures(filter_, windows, half_life, valued, is_total=position == 0)
     ]
-    extra = [feature for feature in declared if feature not in features]
     kinds: Mapping[str, Kind] = attributes or {}
-    return Catalogue(vocabulary, tuple(features + extra), tuple(kinds.items()))
+    return Catalogue(vocabulary, tuple(dict.fromkeys((*features, *declared))), tuple(kinds.items()))
 
 
 def _frequent(counts: pd.DataFrame, column: str, minimum_leads: int, maximum: int) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from features.duration import HOUR, format_duration, parse_duration
+from features.duration import DAY, HOUR, LONGEST, format_duration, parse_duration
 from features.errors import nearest
 from features.filters import ACTORS, OTHER, Filter, Pooled, Value
 from features.measures import MEASURES, TOUCHED, Part, Setting
@@ -79,6 +79,8 @@ class Feature:
             length = getattr(self, name)
             if length is not None and (length < HOUR or length % HOUR):
                 raise ValueError(f"{name} must be a multiple of an hour, as in '36h'; got {length}")
+            if length is not None and length > _LONGEST[name]:
+                raise ValueError(f"{name} can't be longer than {_LONGEST[name].days:,} days; got {length}")
         self._refuse_nonsense()
 
     def _refuse_nonsense(self) -> None:
@@ -86,6 +88,8 @@ class Feature:
             raise ValueError("momentum compares a window with a longer baseline, as in window: 7d, baseline: 28d")
         if self.position is not None and self.position < 1:
             raise ValueError(f"position counts from 1; got {self.position}")
+        if self.measure == "came_after" and self.filter.event_type is None:
+            raise ValueError("came_after needs an event_type, the last event of which is compared with the last 'than'")
         if self.than is not None and self.than == self.filter.event_type:
             raise ValueError(f"came_after compares two event types, and both are {self.than!r}; name another")
         if self.scope == "account" and self.measure == _FIRST_ONLY:
@@ -192,6 +196,8 @@ class Feature:
         )
 
 
+_LONGEST = {"window": LONGEST, "half_life": 3_650 * DAY, "baseline": LONGEST}
+"""Of a half-life the weights of forty are kept, by the hour."""
 SHARED: tuple[Part, ...] = (*TOUCHED, "hours", "weekdays")
 """The conditions of a filter that a share may be of."""
 _SETTINGS: tuple[Setting, ...] = ("window", "half_life", "baseline", "of", "position", "than")

@@ -99,6 +99,8 @@ class Filter:
             start, end = self.hours
             if not (0 <= start < HOURS_A_DAY and 0 < end <= HOURS_A_DAY and start != end):
                 raise ValueError(f"hours must be [from, to) within a day, as in [9, 17] or [22, 6]; got {self.hours}")
+        if self.hours == (0, HOURS_A_DAY) or self.weekdays == WEEKDAYS:
+            raise ValueError("all hours, or all days, filter nothing; leave them out")
 
     def matches(self, kind: Kind, vocabulary: Vocabulary) -> bool:
         """Tell whether an event of this kind counts."""

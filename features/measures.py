@@ -119,7 +119,7 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "came_after",
-            "1 where the last event came after the last one of the type `than`, or there was none of that; 0 otherwise",
+            "1 where the last event came after the last one of the type `than`, or there was none of that; otherwise 0",
             "yes or no",
             np.nan,
             takes=("than",),

@@ -182,10 +182,10 @@ class Plan:
 
     def streams_of(self, kind: Kind) -> list[int]:
         """List the streams that take events of a kind; each kind is asked for once, however many batches have it."""
-        if kind not in self._streams_of:
-            matching = [number for number, filter_ in enumerate(self.filters) if filter_.matches(kind, self.vocabulary)]
-            self._streams_of[kind] = matching
-        return self._streams_of[kind]
+        known = self._streams_of
+        if kind not in known:
+            known[kind] = [n for n, filter_ in enumerate(self.filters) if filter_.matches(kind, self.vocabulary)]
+        return known[kind]
 
     @cached_property
     def _streams_of(self) -> dict[Kind, list[int]]:
@@ -222,7 +222,7 @@ def _quotient(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[
 
 
 def _is_later(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    later: NDArray[np.float64] = np.where(left == right, np.nan, left > right)
+    later: NDArray[np.float64] = np.where((left < 0) & (right < 0), np.nan, left > right)
     return later
 
 

@@ -99,7 +99,7 @@ def compute(
         return _count(matching) * (feature.baseline / feature.window) / usual if usual else math.nan
     if feature.measure == "came_after":
         last, last_rival = max(places, default=-1), max(select(feature.rival), default=-1)
-        return float(last > last_rival) if last != last_rival else math.nan
+        return math.nan if last == last_rival == -1 else float(last > last_rival)
     if not matching:
         return MEASURES[feature.measure].never
     return _measure(matching, as_of, feature, vocabulary, created_at)

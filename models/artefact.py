@@ -131,7 +131,7 @@ class Model:
         booster = self.booster
         asked_for = np.flatnonzero(booster.feature_importance()).tolist()  # the other columns may as well be 0
         answers = np.empty((len(frame), len(numbers) + 1) if "pred_contrib" in question else len(frame))
-        threads = os.cpu_count() or 1
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         step = min(ROWS_AT_ONCE, max(len(frame) // threads, 1))
 
         def answer(first: int) -> None:

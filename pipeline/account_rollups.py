@@ -15,13 +15,14 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
 from features.engine import compute_event_features, plan_of
 from features.errors import InputError
 from pipeline.batches import Batch, in_order, pair, whole_groups
-from pipeline.sql import fetch_row, file_literal, identifier
+from pipeline.sql import fetch_row, file_literal, identifier, literal
 
 
 @contextmanager
@@ -44,18 +45,20 @@ def roll_up_accounts(
     _refuse_without_accounts(connection, leads)
     plan = plan_of(features, catalogue.vocabulary)
     rows = fetch_row(connection, f"SELECT count(*) FROM ({snapshots})")[0]
-    with tempfile.TemporaryFile(dir=leads.parent) as file:
+    with tempfile.TemporaryDirectory(dir=leads.parent) as folder:
         shape = (len(features), max(rows, 1))
-        values: NDArray[np.float32] = np.memmap(file, np.float32, "w+", shape=shape)[:, :rows]
-        members = connection.sql(_members(snapshots, leads)).to_arrow_table()
+        values: NDArray[np.float32] = np.memmap(Path(folder) / "values", np.float32, "w+", shape=shape)[:, :rows]
+        members = Path(folder) / "members.parquet"
+        connection.execute(f"COPY ({_members(snapshots, leads)}) TO {literal(str(members))} (FORMAT parquet)")
         log = connection.sql(_log_of_accounts(interactions, leads, plan.event_columns)).to_arrow_reader(batch.events)
         chunks = whole_groups(_and_an_empty(log), "account_id")
 
         def compute(events: pa.Table, piece: pa.Table) -> None:
             values[:, piece["row"].to_numpy()] = compute_event_features(events, piece, plan, "account_id")
 
-        for _ in in_order(compute, pair(chunks, members.to_batches(batch.rows), "account_id"), batch.workers):
-            pass
+        with pq.ParquetFile(members) as asking:
+            for _ in in_order(compute, pair(chunks, asking.iter_batches(batch.rows), "account_id"), batch.workers):
+                pass
         for _ in log:  # events of accounts that come after the last snapshot's: the connection waits for them
             pass
         yield values

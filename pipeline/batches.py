@@ -16,9 +16,9 @@ from features.engine import Key
 MEMORY_LIMIT = 10**9
 _EVENT_BYTES = 128
 """What an event takes from its reading to its last feature: columns, their dictionaries, the kernel's own arrays."""
-_VALUE_BYTES = 12
+_VALUE_BYTES = 16
 """What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
-_FEWEST, _MOST = 1 << 14, 1 << 20
+_FEWEST, _MOST = 1 << 8, 1 << 20
 
 
 class Batch(NamedTuple):
@@ -31,10 +31,10 @@ class Batch(NamedTuple):
 
 def size_batches(memory_limit: int, columns: int) -> Batch:
     """Say how many events and rows fit into the limit, in bytes, with a batch for each core and two more in flight."""
-    workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
-    share = memory_limit // (2 * ((workers or 1) + 2))
-    fitting = (min(max(share // each, _FEWEST), _MOST) for each in (_EVENT_BYTES, _VALUE_BYTES * columns))
-    return Batch(next(fitting), next(fitting), workers or 1)
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = memory_limit // (workers + 2) // 2
+    events, rows = (min(max(share // each, _FEWEST), _MOST) for each in (_EVENT_BYTES, _VALUE_BYTES * columns))
+    return Batch(events, rows, workers)
 
 
 Parts = TypeVarTuple("Parts")

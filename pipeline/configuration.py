@@ -214,7 +214,7 @@ class Features(Strict):
     declared: tuple[DeclaredFeature, ...] = ()
     """Features of your own; docs/features.md says what can be declared, here or in features/own.py."""
     memory_limit: Size = "1GB"
-    """How much the computation may hold at once, beside the process itself; a single lead may need more."""
+    """How much the computation may hold at once, beside the process itself; a single lead or account may need more."""
 
     @field_validator("actors")
     @classmethod

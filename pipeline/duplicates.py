@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipeline.sql import fetch_row
 
-HASHES_AT_ONCE = 1 << 26
-"""How many hashes are compared at once: half a gibibyte of them. A longer log is gone through more than once."""
+HASHES_AT_ONCE = 1 << 25
+"""How many hashes are compared at once, a quarter of a gibibyte; a longer log is gone through more than once."""
 _BATCH = 122_880
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 
 from features import own
 from features.catalogue import Catalogue, Kind, build_catalogue
+from features.declarations import Feature
+from features.errors import NotEnoughDataError, SettingsError, nearest
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
 from features.vocabulary import SEEN_COLUMNS, see
 from pipeline.artefacts import (
@@ -27,7 +30,7 @@ from pipeline.artefacts import (
 from pipeline.batches import size_batches, whole_groups
 from pipeline.configuration import Parameters
 from pipeline.matrix import read_log, stream_matrix, write_matrix
-from pipeline.setting_types import in_bytes
+from pipeline.setting_types import halve, in_bytes
 from pipeline.snapshots import read_event_types, require_event_types
 from pipeline.sql import connect, fetch_row, file_literal, literal
 
@@ -44,8 +47,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     write_json(root / CATALOGUE, catalogue.to_json())
     parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
-    limit = parameters.features.memory_limit
-    with connect(limit, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
+    of_duckdb, of_batches = halve(parameters.features.memory_limit)
+    with connect(of_duckdb, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
         batches = stream_matrix(
@@ -55,7 +58,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             leads,
             catalogue,
             keep=("part", "label"),
-            memory_limit=in_bytes(limit),
+            memory_limit=of_batches,
         )
         for done in write_matrix(batches, temporary):
             progress(f"computed features of {done:,} of {rows:,} snapshots")
@@ -66,14 +69,30 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
     settings = parameters.features
     seen = read_event_types(interactions)
     require_event_types(seen, "features.exclude_types", settings.exclude_types)
+    outcomes = (*parameters.episodes.conversion, *parameters.episodes.lost)
+    ignored = (*outcomes, *settings.exclude_types)
     declared = [feature.feature(settings.actors) for feature in settings.declared]
-    for place, features in (("features.declared", declared), ("features/own.py", own.FEATURES)):
-        named = (name for feature in features for name in (feature.filter.event_type, feature.than))
-        require_event_types(seen, place, [name for name in named if isinstance(name, str)])
+    places = {"features.declared": declared, "features/own.py": own.FEATURES}
+    for place, features in places.items():
+        named = _names(features, "event_type") + [name for one in features if isinstance(name := one.than, str)]
+        require_event_types(seen, place, named)
+        unseen = sorted({*named} & {*ignored})
+        if unseen:
+            raise SettingsError(
+                f"{place}: no feature may see {unseen[0]!r}, which says the outcome or is among "
+                "features.exclude_types; leave the feature out"
+            )
     size = size_batches(in_bytes(settings.memory_limit), len(SEEN_COLUMNS)).events
     parts = whole_groups(read_log(interactions, SEEN_COLUMNS, size), "lead_id")
     log = see(parts, until, settings.actors)
-    outcomes = (*parameters.episodes.conversion, *parameters.episodes.lost)
+    for place, features in places.items():
+        for part, counts in (("channel", log.channels), ("campaign", log.campaigns)):
+            absent = [name for name in _names(features, part) if name not in counts]
+            if absent:
+                raise NotEnoughDataError(
+                    f"{place}: before {until:%Y-%m-%d} no event of {', '.join(settings.actors)} has the {part} "
+                    f"{absent[0]!r}; {nearest(absent[0], counts) if counts else f'none has a {part} at all'}"
+                )
     return build_catalogue(
         log.event_type_table(),
         log.table("channel"),
@@ -83,10 +102,15 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
         half_life=settings.half_life,
         minimum_leads=settings.minimum_leads,
         maximum_types=settings.maximum_types,
-        ignored_types=(*outcomes, *settings.exclude_types),
+        ignored_types=ignored,
         declared=[*own.FEATURES, *declared],
         attributes=attributes_of(leads),
     )
+
+
+def _names(features: Iterable[Feature], part: str) -> list[str]:
+    """List the texts that features name of event_type, channel or campaign."""
+    return [name for feature in features if isinstance(name := getattr(feature.filter, part), str)]
 
 
 def attributes_of(leads: Path) -> dict[str, Kind]:

@@ -23,11 +23,6 @@ from pipeline.account_rollups import roll_up_accounts
 from pipeline.batches import MEMORY_LIMIT, in_order, pair, size_batches, whole_groups
 from pipeline.sql import file_literal, identifier
 
-_EVENT_BYTES = 128
-"""What an event takes from its reading to its last feature: columns, their dictionaries, the kernel's own arrays."""
-_VALUE_BYTES = 12
-"""What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
-_FEWEST, _MOST = 1 << 14, 1 << 21
 ROW_GROUP = 65_536
 _TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign"})
 
@@ -45,8 +40,8 @@ def stream_matrix(
     """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
 
     ``snapshots`` is SQL that gives lead_id, as_of, started_at, episode and the columns to ``keep``, which stand last in
-    the matrix. ``memory_limit`` is in bytes; one lead alone may need more, about a hundred bytes an event. The
-    connection is busy until the last batch has come.
+    the matrix. ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some
+    hundred bytes an event. The connection is busy until the last batch has come.
     """
     _refuse_absent(leads, catalogue)
     Thread(target=prepare, daemon=True).start()

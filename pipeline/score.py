@@ -45,7 +45,7 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
-from pipeline.setting_types import in_bytes
+from pipeline.setting_types import halve
 from pipeline.snapshots import log_until, read_history
 from pipeline.sql import connect
 from pipeline.trained import open_model
@@ -116,14 +116,14 @@ def recommend(
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
-    limit = parameters.features.memory_limit
+    of_duckdb, of_batches = halve(parameters.features.memory_limit)
     batches = []
     done = older = 0
-    with connect(limit, root / _SPILL) as connection:
+    with connect(of_duckdb, root / _SPILL) as connection:
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
         for batch in stream_matrix(
-            connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=in_bytes(limit)
+            connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=of_batches
         ):
             batches.append(_recommend_batch(parameters, model, catalogue, batch))
             done += len(batch)

@@ -29,6 +29,16 @@ Size = Annotated[str, Field(pattern=r"^[1-9]\d*(MB|GB)$")]
 """An amount of memory, as DuckDB takes it: 500MB, 2GB."""
 
 
+def halve(size: str) -> tuple[str, int]:
+    """Divide an amount of memory between DuckDB, as it takes it, and our own batches, in bytes.
+
+    >>> halve("1GB")
+    ('500MB', 500000000)
+    """
+    half = in_bytes(size) // 2
+    return f"{max(half // 10**6, 1)}MB", half
+
+
 def in_bytes(size: str) -> int:
     """Give an amount of memory in bytes.
 

@@ -18,7 +18,7 @@ from features import declarations as declarations_module
 from features import duration, errors, filters, reference, wording
 from features.catalogue import Catalogue, build_catalogue
 from features.declarations import Feature, derive_names
-from features.filters import ACTORS, OTHER, Filter, Vocabulary
+from features.filters import ACTORS, OTHER, WEEKDAYS, Filter, Vocabulary
 from features.wording import describe, quotes_us
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -39,6 +39,11 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
         (lambda: Filter(actors=()), "must be some of"),
         (lambda: Filter(hours=(9, 9)), "as in [9, 17] or [22, 6]; got (9, 9)"),
         (lambda: Filter(hours=(24, 6)), "must be [from, to) within a day"),
+        (lambda: Filter(hours=(0, 24)), "all hours, or all days, filter nothing"),
+        (lambda: Filter(weekdays=WEEKDAYS), "all hours, or all days, filter nothing"),
+        (lambda: Feature("came_after", than="form"), "came_after needs an event_type"),
+        (lambda: Feature("count", window=40_000 * DAY), "window can't be longer than 36,525 days"),
+        (lambda: Feature("decayed_count", half_life=3_651 * DAY), "half_life can't be longer than 3,650 days"),
         (lambda: Filter(weekdays=("sun", "mon")), "in that order"),
         (lambda: Filter(weekdays=("Sun",)), "did you mean 'sun'"),
         (lambda: Feature("momentum", window=DAY), "momentum needs a baseline, as in baseline: 28d"),
@@ -137,7 +142,7 @@ def grow(**changes: object) -> Catalogue:
 
 def test_the_catalogue_follows_the_vocabulary() -> None:
     catalogue = grow(attributes={"Größe": "number", "country": "category"})
-    assert catalogue.vocabulary == Vocabulary(("cart", "page"), ("seo",), ("may",), ("won",), ())
+    assert catalogue.vocabulary == Vocabulary(("cart", "page"), ("seo",), ("may",), ("won",), ("call", "page"))
     assert catalogue.columns[:5] == (
         "lead_age_days",
         "episode_age_days",
@@ -167,6 +172,10 @@ def test_the_most_frequent_types_are_kept_and_the_rest_pooled() -> None:
 
 def test_what_we_did_is_counted_only_when_asked_and_never_quoted() -> None:
     catalogue = grow(actors=("lead", "system", "us"))
+    own = Feature("count", Filter("call", actors=("lead", "us")))
+    alone = grow(declared=(own,))
+    assert alone.vocabulary.acted_by_us == ("call", "page")
+    assert quotes_us(own, alone.vocabulary)
     assert "count__call__any_actor__1d" in catalogue.names
     quoting = {
         name
@@ -183,6 +192,7 @@ def test_declared_features_join_once() -> None:
     catalogue = grow(declared=(extra, Feature("count", Filter("page"), DAY)))
     assert catalogue.features[-1] == extra
     assert len(set(catalogue.features)) == len(catalogue.features)
+    assert grow(declared=(extra, extra)).columns == grow(declared=(extra,)).columns
 
 
 def test_a_catalogue_survives_json() -> None:

@@ -113,8 +113,9 @@ WON = "of type 'won', which no feature uses"
             ["counted", LATE, "counted as the rival: of type 'form'", "of type 'call'", WON, "of type 'rare'", NOW],
         ),
         (
-            Feature("came_after", than=OTHER),
-            ["counted", LATE, "counted", "acted by us", WON, "counted on both sides", NOW],
+            Feature("came_after", Filter("rare"), than=OTHER),
+            ["of type 'click', which has features of its own", LATE, "of type 'form', which has features of its own",
+             "acted by us", WON, "counted on both sides", NOW],
         ),
     ],
     ids=lambda value: value.slug if isinstance(value, Feature) else "",

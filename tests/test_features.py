@@ -159,6 +159,8 @@ def test_a_feature_has_its_hand_computed_value(
         (Feature("came_after", Filter("form"), than="call"), 1),
         (Feature("came_after", Filter("call"), than="form"), 0),
         (Feature("came_after", Filter("call"), than="won"), math.nan),
+        # "rare" is no type of the vocabulary, so it is one of the others, and does not come after itself
+        (Feature("came_after", Filter("rare"), than=OTHER), 0),
     ],
     ids=lambda value: value.slug if isinstance(value, Feature) else "",
 )

@@ -42,6 +42,30 @@ def test_a_conversion_that_never_occurs_names_the_types_that_do(
     assert "the most frequent are" in text
 
 
+@pytest.mark.parametrize(
+    ("declared", "code", "advice"),
+    [
+        (
+            {"event_type": "pricing_veiw"},
+            6,
+            "features.declared: no event of type 'pricing_veiw' in the log; did you mean",
+        ),
+        ({"event_type": "won"}, 3, "features.declared: no feature may see 'won', which says the outcome"),
+        ({"channel": "emial"}, 6, "no event of lead has the channel 'emial'; did you mean 'email'?"),
+        ({"campaign": "nurture1"}, 6, "no event of lead has the campaign 'nurture1'; did you mean"),
+        ({"scope": "account"}, 4, "map ingest.leads.columns.account_id, or take the feature out of features.declared"),
+    ],
+)
+def test_a_feature_that_could_only_be_constant_is_a_message(
+    project: Project, monkeypatch: pytest.MonkeyPatch, declared: dict[str, str], code: int, advice: str
+) -> None:
+    project.with_settings({"features.declared": [{"measure": "count", **declared}]})
+    found, text = failure(project.root, monkeypatch, "features")
+    assert found == code
+    assert advice in text
+    assert not list((project.root / "data").rglob("*.tmp"))
+
+
 def test_a_horizon_longer_than_the_log_says_what_to_shorten(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.with_settings({"snapshots.horizon": "900d"})
     code, text = failure(project.root, monkeypatch, "snapshots")
