@@ -35,10 +35,10 @@ def write_log(
     allowed = {field.name: _enumeration(field.allowed) for field in INTERACTION if field.allowed}
     types = _enumerate(connection, sources) | allowed | {"source": _enumeration(names)}
     zoned = tabulate_local_days(connection, list(surveys.values()))
-    made = _made(sources) | ({} if zoned else _local("occurred_at"))
+    made = _made(sources, linked="identities" in jobs) | ({} if zoned else _local("occurred_at"))
     expressions = _local(LOCAL_TIME) if zoned else {}
     columns = ", ".join(
-        f"CAST({expressions.get(field.name, field.name)} AS {types.get(field.name, field.duckdb)}) AS {field.name}"
+        f"{_cast(expressions.get(field.name, field.name), types.get(field.name, field.duckdb))} AS {field.name}"
         for field in INTERACTION
         if field.name not in made
     )
@@ -47,27 +47,43 @@ def write_log(
         for job in sources
     )
     whole = ", ".join(
-        f"CAST({made[field.name]} AS {field.duckdb}) AS {field.name}" if field.name in made else field.name
+        f"{_cast(made[field.name], types.get(field.name, field.duckdb))} AS {field.name}"
+        if field.name in made
+        else field.name
         for field in INTERACTION
     )
     # Enumerated names are in the order of their bytes. Where there is one it sorts nothing, but makes the key longer.
     order = "rank, occurred_at, source, sequence" if len(sources) > 1 else "rank, occurred_at, sequence"
-    connection.execute(f"COPY (SELECT {whole} FROM ({rows}) ORDER BY {order}) TO {literal(str(target))} {LAYOUT}")
+    # The inner query sorts; in the outer one, DuckDB would compute what is added before it sorts.
+    sorted_rows = f"SELECT * FROM ({rows}) ORDER BY {order}"
+    connection.execute(f"COPY (SELECT {whole} FROM ({sorted_rows})) TO {literal(str(target))} {LAYOUT}")
+
+
+def _cast(expression: str, kind: str) -> str:
+    """Write a cast that never fails, for no value is one that it could fail on.
+
+    DuckDB makes one that may fail row by row, and this one once for each entry of a column's dictionary.
+    """
+    return f"TRY_CAST({expression} AS {kind})"
 
 
 def _local(time: str) -> dict[str, str]:
     return {"local_day": time, "local_hour": f"hour({time})"}
 
 
-def _made(sources: Sequence[Job]) -> dict[str, str]:
-    """Give the fields that no source has, with what every row holds instead."""
-    columns = [job.settings.columns for job in sources if isinstance(job.settings, Source)]
-    made = {} if any(own.quantity or own.counts for own in columns) else {"quantity": "1"}
-    return made | {
-        name: "NULL"
-        for name in ("channel", "campaign", "value", "event_id")
-        if not any(getattr(own, name) or (name == "channel" and own.traffic()) for own in columns)
-    }
+def _made(sources: Sequence[Job], *, linked: bool) -> dict[str, str]:
+    """Give the fields that need no sorting: every row holds the same, or they repeat another one."""
+    made = {"source": literal(sources[0].name)} if len(sources) == 1 else {}
+    settings = [job.settings for job in sources if isinstance(job.settings, Source)]
+    if not linked and all(source.known_at == "as_it_occurred" for source in settings):
+        made["known_at"] = "occurred_at"
+    columns = [source.columns for source in settings]
+    if not any(own.quantity or own.counts for own in columns):
+        made["quantity"] = "1"
+    for name in ("channel", "campaign", "value", "event_id"):
+        if not any(getattr(own, name) or (name == "channel" and own.traffic()) for own in columns):
+            made[name] = "NULL"
+    return made
 
 
 def _enumeration(values: Sequence[str]) -> str:
