@@ -357,7 +357,7 @@ class Ingest(Strict):
     """What all values and costs are turned into, as in EUR; needed where a source names currencies."""
     rates: Rates | None = None
     """Exchange rates, needed where there is more than one currency."""
-    memory_limit: Size = "2GB"
+    memory_limit: Size = "1GB"
     """What DuckDB may use; beyond it, it spills to disk."""
     maximum_broken: Share = 0.05
     """Share of a source's rows that may be broken; above it the run fails. Duplicates and unknown leads don't count."""
