@@ -128,9 +128,10 @@ def compute_event_features(
 
 def _filled(values: Sequence[float], width: int, dtype: type[np.floating]) -> NDArray[np.floating]:
     """Give an array of shape (values, width) with the same value all along each row."""
-    array = np.empty((len(values), width), dtype=dtype)
+    array = np.zeros((len(values), width), dtype=dtype)  # pages that are zero anyway are not touched until the walk
     for row, value in zip(array, values, strict=True):
-        row.fill(value)  # many times as fast as broadcasting
+        if value != 0:
+            row.fill(value)
     return array
 
 

@@ -7,6 +7,7 @@ What is in flight at once is bounded by a limit of memory, whatever the log; all
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
@@ -139,25 +140,35 @@ def _is_one(metadata: pq.FileMetaData) -> bool:
 
 
 def write_matrix(batches: Iterable[pa.Table], target: Path) -> Iterator[int]:
-    """Write a matrix in row groups of one size, whatever the batches, and yield how many rows have come so far."""
-    writer: pq.ParquetWriter | None = None
-    held: list[pa.Table] = []
-    rows = 0
-    try:
-        for batch in batches:
-            writer = writer or _writer(target, batch.schema)
-            held.append(batch)
-            rows += len(batch)
-            while sum(len(part) for part in held) >= ROW_GROUP:
-                together = pa.concat_tables(held)
-                writer.write_table(together.slice(0, ROW_GROUP), row_group_size=ROW_GROUP)
-                held = [together.slice(ROW_GROUP)]
-            yield rows
-        if writer is not None and any(len(part) for part in held):
-            writer.write_table(pa.concat_tables(held), row_group_size=ROW_GROUP)
-    finally:
-        if writer is not None:
-            writer.close()
+    """Write a matrix in row groups of one size, whatever the batches, and yield how many rows have come so far.
+
+    A row group is written while the next is read and computed.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        writer: pq.ParquetWriter | None = None
+        writing: Future[None] | None = None
+        held: list[pa.Table] = []
+        rows = 0
+        try:
+            for batch in batches:
+                writer = writer or _writer(target, batch.schema)
+                held.append(batch)
+                rows += len(batch)
+                while sum(len(part) for part in held) >= ROW_GROUP:
+                    together = pa.concat_tables(held)
+                    if writing is not None:
+                        writing.result()
+                    writing = pool.submit(writer.write_table, together.slice(0, ROW_GROUP), ROW_GROUP)
+                    held = [together.slice(ROW_GROUP)]
+                yield rows
+            if writing is not None:
+                writing.result()
+            if writer is not None and any(len(part) for part in held):
+                writer.write_table(pa.concat_tables(held), ROW_GROUP)
+        finally:
+            pool.shutdown()  # nothing is written any more when the file is closed
+            if writer is not None:
+                writer.close()
 
 
 def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
