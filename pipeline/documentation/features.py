@@ -57,7 +57,8 @@ features`) computes it, and the model learns from it.
 
 `scope: lead` looks at the lead's own events. `scope: account` looks at those of the *other* leads of its account
 (`ingest.leads.columns.account_id`): an event counts once both it and its lead were known. A lead without an account has
-no others.
+no others. The time grows with an account's leads times its events: leave accounts that are none empty, such as the
+domain of a mail provider.
 
 ## Where a value comes from
 
