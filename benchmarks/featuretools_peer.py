@@ -85,7 +85,7 @@ def _decayed_count(ft: Any) -> Any:  # noqa: ANN401 - featuretools has no types
     from woodwork.column_schema import ColumnSchema  # noqa: PLC0415 - comes with featuretools
     from woodwork.logical_types import Datetime, Double  # noqa: PLC0415 - comes with featuretools
 
-    class DecayedCount(ft.primitives.AggregationPrimitive):  # type: ignore[misc]
+    class DecayedCount(ft.primitives.AggregationPrimitive):  # type: ignore[misc] # featuretools has no types
         """How many events, each halved in weight for every half-life that has passed, by whole hours."""
 
         name = "decayed_count"
