@@ -40,9 +40,13 @@ endif
 	@dvc repro
 	@echo && cat reports/summary.txt
 
+# An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run.
+test: export NUMBA_BOUNDSCHECK := 1
+test: export NUMBA_CACHE_DIR := $(CURDIR)/.pytest_cache/numba
+test: export NUMBA_DISABLE_PERFORMANCE_WARNINGS := 1
 test: setup lint # all tests, ruff and mypy
 	@coverage erase
-	@NUMBA_DISABLE_PERFORMANCE_WARNINGS=1 pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --cov --cov-report=term
+	@pytest --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --cov --cov-report=term
 
 lint: setup
 	@ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }

@@ -46,9 +46,11 @@ def write_log(
         f"SELECT rank, {columns} FROM {join_local_days(job.judged) if zoned else job.judged} WHERE reason IS NULL"
         for job in sources
     )
+    # An enumerated column would be written with the dictionary of all its values, "" for each that the row group lacks;
+    # readers who take the dictionary as it is (Arrow) drop the doubles, and give every event another text.
     whole = ", ".join(
-        f"{_cast(made[field.name], types.get(field.name, field.duckdb))} AS {field.name}"
-        if field.name in made
+        f"{_cast(made.get(field.name, field.name), field.duckdb)} AS {field.name}"
+        if field.name in made or field.name in types
         else field.name
         for field in INTERACTION
     )

@@ -20,6 +20,7 @@ from raw_logs import LEADS, read_log, read_quarantine, run_ingest, source_of, wr
 
 from features.errors import InputError
 from pipeline.duplicates import find_duplicates
+from pipeline.matrix import read_log as stored_log
 
 _START = datetime(2026, 1, 1)
 
@@ -64,6 +65,27 @@ def test_ties_keep_the_order_of_the_file_however_many_there_are(tmp_path: Path) 
     log = pq.read_table(tmp_path / "data/interactions.parquet", columns=["event_type", "sequence"])
     assert log["event_type"].to_pylist() == table["what"].to_pylist()
     assert log["sequence"].to_pylist() == list(range(1, rows + 1))
+
+
+def test_texts_that_a_part_of_the_file_lacks_do_not_shift_those_it_has(tmp_path: Path) -> None:
+    rows = 130_000  # more than one row group; the few events of the last one are of three types
+    names = [f"type {number:02}" for number in range(40)]
+    (tmp_path / "raw").mkdir()
+    pq.write_table(
+        pa.table({
+            "lead": ["A"] * 122_880 + ["B"] * (rows - 122_880),
+            "at": pa.array([_START + timedelta(seconds=second) for second in range(rows)], pa.timestamp("us")),
+            "what": [names[row % 40] for row in range(122_880)] + [names[3 + row % 3] for row in range(rows - 122_880)],
+        }),
+        tmp_path / "raw/log.parquet",
+    )  # fmt: skip
+    run_ingest(tmp_path, {"log": source_of("log.parquet")})
+    plain = pq.read_table(tmp_path / "data/interactions.parquet")
+    for table in stored_log(tmp_path / "data/interactions.parquet", ["event_type", "actor"], 1_000_000):
+        for name in table.column_names:
+            assert pa.types.is_dictionary(table[name].type)
+            table[name].validate(full=True)
+            assert table[name].cast(pa.string()).to_pylist() == plain[name].to_pylist()[: len(table)]
 
 
 def test_a_parquet_file_read_in_its_place_gives_the_log_that_a_copied_csv_file_gives(tmp_path: Path) -> None:
