@@ -73,6 +73,16 @@ class RegistryError(LeadcastError):
     exit_code = 8
 
 
+class DeliveryError(LeadcastError):
+    """The CRM can't be reached, refuses us, or takes no more today.
+
+    Run leadcast crm check, which says what is wrong, and leadcast crm status; then push again: what was written is not
+    written twice.
+    """
+
+    exit_code = 9
+
+
 _MOST_LISTED = 40
 """Names that a person still reads through."""
 

@@ -1,0 +1,1 @@
+"""What scores are written to: one module a kind of system, all behind ``pipeline.sinks.protocol``."""

@@ -1,0 +1,104 @@
+"""Calls over HTTP: counted, with a limit of time, and told apart by what is to be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from threading import Lock
+
+import httpx
+
+from features.errors import DeliveryError
+from pipeline.sinks.protocol import LaterError
+from pipeline.sinks.secrets import redact
+
+_LONGEST = 300
+"""Letters of an answer that are quoted."""
+
+
+class CallCounter:
+    """Counts calls, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.count = 0
+
+    def add(self) -> None:
+        """Count one."""
+        with self._lock:
+            self.count += 1
+
+
+def wait_of(headers: Mapping[str, str]) -> float | None:
+    """Give the seconds that Retry-After asks for, be it a number or a date; None without it."""
+    text = {name.lower(): value for name, value in headers.items()}.get("retry-after")
+    if text is None:
+        return None
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def judge(status: int, headers: Mapping[str, str], text: str) -> None:
+    """Raise LaterError for 429 and 5xx, and DeliveryError where the sink itself is refused (401, 403, 407)."""
+    told = quote(status, text)
+    if (
+        status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ):
+        raise LaterError(told, wait_of(headers))
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+        raise DeliveryError(
+            f"the system refuses our key or our rights: {told}; check the secret and what its user may do"
+        )
+
+
+def quote(status: int, text: str) -> str:
+    """Give a short quotation of an answer, without what is secret."""
+    told = " ".join(redact(text).split())
+    return f"HTTP {status}" + (f": {told[:_LONGEST]}" if told else "")
+
+
+class Caller:
+    """A client of one server, for all threads."""
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], timeout: float, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
+        self._counter = CallCounter()
+
+    @property
+    def calls(self) -> int:
+        """How many calls have been made so far."""
+        return self._counter.count
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Make a call and give its answer, which may be a refusal of what was asked.
+
+        Raises what ``judge`` does, and LaterError where no answer comes.
+        """
+        self._counter.add()
+        try:
+            response = self._client.request(method, path, json=json, headers=headers, params=params)
+        except httpx.TimeoutException:
+            raise LaterError("no answer in time") from None
+        except httpx.TransportError as error:
+            raise LaterError(f"the connection broke: {redact(str(error))}") from None
+        judge(response.status_code, response.headers, response.text)
+        return response
