@@ -6,27 +6,26 @@ import importlib
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from features.errors import InputError, LeadcastError, SettingsError, nearest
+from features.errors import InputError, SettingsError, nearest
+from pipeline import delivery_commands
+from pipeline.console import console, print_table, reporting, tell
 
 app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
     epilog="Exit codes: 0 done, 1 other failures, 2 wrong usage, 3 wrong settings, 4 input missing or broken, "
-    "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, 130 stopped by you.",
+    "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, "
+    "9 the CRM refuses, 130 stopped by you.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 STAGES = {
     "ingest": "Read the raw files into one sorted log; what can't be used goes to data/quarantine.",
@@ -38,46 +37,11 @@ STAGES = {
     "score": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
     "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
 }
-_READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
-"""Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
-_TABLE_WIDTH = 400
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
 
-@contextmanager
-def _reporting(name: str) -> Iterator[None]:
-    """Turn what a user can mend into one message and an exit code; tell how long it took."""
-    started = time.monotonic()
-    try:
-        yield
-    except LeadcastError as error:
-        _console.print(f"[bold red]{name} failed[/bold red]", end=" ")
-        _console.print(str(error), markup=False)
-        raise typer.Exit(error.exit_code) from None
-    except OSError as error:
-        _console.print(f"[bold red]{name} failed[/bold red]", end=" ")
-        where = f" ({error.filename})" if error.filename else ""
-        message = f"{error.strerror or error}{where}; nothing half-written is left. Mend it, then run again"
-        _console.print(message, markup=False)
-        raise typer.Exit(InputError.exit_code) from None
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in _READERS:
-            raise
-        _console.print(f"[bold red]{name} failed[/bold red]", end=" ")
-        told = str(error).splitlines()[0]
-        message = f"a file in data/ can't be read ({told}); make it anew: dvc repro --force"
-        _console.print(message, markup=False)
-        raise typer.Exit(InputError.exit_code) from None
-    _progress(name, f"done in {time.monotonic() - started:.1f} s")
-
-
-def _progress(name: str, text: str) -> None:
-    _console.print(f"[bold]{name:<9}[/bold] ", end="")
-    _console.print(text, markup=False)
-
-
 def _run_stage(name: str) -> None:
-    with _reporting(name):
+    with reporting(name):
         from pipeline.parameters import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(Path("params.yaml"))
@@ -85,7 +49,7 @@ def _run_stage(name: str) -> None:
         from pipeline.artefacts import sole  # noqa: PLC0415 - only here
 
         with sole(Path()):
-            stage.run(parameters, Path(), lambda text: _progress(name, text))
+            stage.run(parameters, Path(), lambda text: tell(name, text))
 
 
 def _add_stage(name: str, meaning: str) -> None:
@@ -130,14 +94,14 @@ def features(
         return
     if explain is None or lead is None:
         raise typer.BadParameter("--explain and --lead go together; name both, the feature and the lead")
-    with _reporting("features"):
+    with reporting("features"):
         from pipeline.explain import explain_value  # noqa: PLC0415 - heavy
 
         explanation = explain_value(Path(), explain, lead, as_of or "latest", everything=everything)
         for line in explanation.told:
-            _progress("features", line)
+            tell("features", line)
         if explanation.rows:
-            _print_table(explanation.headers, explanation.rows, texts=explanation.headers)
+            print_table(explanation.headers, explanation.rows, texts=explanation.headers)
 
 
 @app.command(
@@ -163,14 +127,14 @@ def score(
             raise typer.BadParameter("--backfill goes with --as-of; name the moment")
         _run_stage("score")
         return
-    with _reporting("score"):
+    with reporting("score"):
         from pipeline.parameters import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(Path("params.yaml"))
         from pipeline import champion  # noqa: PLC0415 - heavy
 
-        folder = champion.run(parameters, Path(), lambda text: _progress("score", text), as_of, backfill=backfill)
-        _progress("score", f"wrote {folder}")
+        folder = champion.run(parameters, Path(), lambda text: tell("score", text), as_of, backfill=backfill)
+        tell("score", f"wrote {folder}")
 
 
 @app.command(
@@ -183,7 +147,7 @@ def sample(
     directory: Annotated[Path, typer.Option(help="An empty or missing folder.")] = Path("data/raw"),
 ) -> None:
     """Write the sample world."""
-    with _reporting("sample"):
+    with reporting("sample"):
         if directory.exists() and any(directory.iterdir()):
             raise InputError(
                 f"{directory} holds files, and nothing is overwritten; name another --directory or empty it"
@@ -194,9 +158,9 @@ def sample(
             directory,
             leads=leads,
             seed=seed,
-            progress=lambda done, of: _progress("sample", f"simulated {done:,} of {of:,} leads"),
+            progress=lambda done, of: tell("sample", f"simulated {done:,} of {of:,} leads"),
         )
-        _progress("sample", f"wrote {counts.interactions:,} interactions of {counts.leads:,} leads to {directory}")
+        tell("sample", f"wrote {counts.interactions:,} interactions of {counts.leads:,} leads to {directory}")
 
 
 _DATA_PANEL = "Your own data"
@@ -248,7 +212,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite settings that are not committed.")] = False,
 ) -> None:
     """Propose settings for a folder of exports."""
-    with _reporting("init"):
+    with reporting("init"):
         if date_order not in {None, "day", "month"}:
             raise typer.BadParameter(f"{date_order!r} is neither day nor month", param_hint="--date-order")
         from features.duration import parse_duration  # noqa: PLC0415 - only here
@@ -266,17 +230,17 @@ def init(
             date_order, tuple(attribute or ()), tuple(without or ()),
         )  # fmt: skip
         ask = _ask if sys.stdin.isatty() and not yes else None
-        found = initialise(folder, options, ask, lambda text: _progress("init", text), output.parent)
+        found = initialise(folder, options, ask, lambda text: tell("init", text), output.parent)
         output.write_text(found.settings, encoding="utf-8")
         for line in found.told:
-            _progress("", line)
-        _print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.maturity)
-        _progress("init", f"wrote {output}: read it, then leadcast doctor, and dvc repro (or leadcast run)")
+            tell("", line)
+        print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.maturity)
+        tell("init", f"wrote {output}: read it, then leadcast doctor, and dvc repro (or leadcast run)")
 
 
 def _ask(question: str, choices: Sequence[str], proposed: str) -> str:
     """Put a question on the terminal."""
-    _console.print(f"  {', '.join(choices[:40])}", markup=False)
+    console.print(f"  {', '.join(choices[:40])}", markup=False)
     answer: str = typer.prompt(f"  {question}", default=proposed or None, err=True)
     return answer
 
@@ -306,43 +270,28 @@ def _refuse_to_overwrite(path: Path) -> None:
 )
 def doctor() -> None:
     """Examine the project."""
-    with _reporting("doctor"):
+    with reporting("doctor"):
         from pipeline.doctor import examine  # noqa: PLC0415 - heavy
         from pipeline.maturity import longest_trainable, table_of  # noqa: PLC0415 - heavy
 
         examination = examine(Path())
         signs = {"good": "[green]good [/green]", "odd": "[yellow]odd  [/yellow]", "wrong": "[red]wrong[/red]"}
         for finding in examination.findings:
-            _console.print(f"{signs[finding.state]} {finding.area:<12}", end="")
-            _console.print(
+            console.print(f"{signs[finding.state]} {finding.area:<12}", end="")
+            console.print(
                 finding.what + (f"\n      {'':<12}-> {finding.remedy}" if finding.remedy else ""), markup=False
             )
         if examination.maturity:
-            _print_table(
+            print_table(
                 ("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), table_of(examination.maturity)
             )
             longest = longest_trainable(examination.maturity)
             if longest is not None:
                 from features.duration import format_duration  # noqa: PLC0415 - only here
 
-                _progress("doctor", f"the longest horizon that can be trained is {format_duration(longest)}")
+                tell("doctor", f"the longest horizon that can be trained is {format_duration(longest)}")
     if examination.exit_code:
         raise typer.Exit(examination.exit_code)
-
-
-def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str] = ()) -> None:
-    """Print a table whose columns hold numbers, but for the first, the last and those that ``texts`` names."""
-    from rich.table import Table  # noqa: PLC0415 - takes time to import
-    from rich.text import Text  # noqa: PLC0415 - likewise
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for header in headers:
-        is_text = header in {headers[0], headers[-1], *texts}
-        table.add_column(header, justify="left" if is_text else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    # As wide as it is: a terminal folds a line that is too long, and a file takes it.
-    Console(stderr=True, highlight=False, width=_TABLE_WIDTH).print(table)
 
 
 @app.command(
@@ -358,7 +307,7 @@ def run(
         raise typer.BadParameter(f"{start!r} is no stage; {nearest(start, STAGES)}", param_hint="--start")
     for name in list(STAGES)[list(STAGES).index(start) :]:
         _run_stage(name)
-    _console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
+    console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
 
 
 @app.command(
@@ -367,7 +316,7 @@ def run(
 )
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
     """Start MLflow's interface; it runs until it is stopped."""
-    with _reporting("ui"):
+    with reporting("ui"):
         from pipeline.parameters import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(Path("params.yaml"))
@@ -376,9 +325,12 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         uri = tracking_uri(Path())
         with connected(Path()) as client:
             experiment = experiment_id(client, Path(), parameters.evaluate.experiment)
-        _progress("ui", f"open http://127.0.0.1:{port}/#/experiments/{experiment}/runs (stop with Ctrl-C)")
+        tell("ui", f"open http://127.0.0.1:{port}/#/experiments/{experiment}/runs (stop with Ctrl-C)")
         command = ["mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
+
+
+delivery_commands.add_to(app)
 
 
 def main() -> None:
@@ -386,7 +338,7 @@ def main() -> None:
     try:
         app(prog_name="leadcast")
     except KeyboardInterrupt:
-        _console.print("stopped")
+        console.print("stopped")
         sys.exit(130)
 
 

@@ -23,6 +23,7 @@ from features.errors import SettingsError
 from features.filters import ACTORS, WEEKDAYS, Filter
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from models.learner import checked_parameters
+from pipeline.push_configuration import Push
 from pipeline.setting_types import Duration, Moment, Name, Size, Strict, by_key, read_moment
 from pipeline.source_configuration import Ingest
 
@@ -333,7 +334,7 @@ class Score(Strict):
 
 
 class Parameters(Strict):
-    """All of ``params.yaml``. Every section must be there, be it empty: DVC watches each by its name."""
+    """All of ``params.yaml``. Every section of a stage must be there, be it empty: DVC watches each by its name."""
 
     data_root: Name
     """The folder that all source paths start from."""
@@ -355,3 +356,5 @@ class Parameters(Strict):
     """What is recommended."""
     score: Score
     """When the leads are scored."""
+    push: Push | None = None
+    """Where leadcast push writes scores to; it may be left out."""

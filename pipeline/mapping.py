@@ -13,7 +13,7 @@ from pipeline import channels, money
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
-from pipeline.quarantine import NO_EVENT
+from pipeline.quarantine import NO_EVENT, OWN_WRITE
 from pipeline.setting_types import Column
 from pipeline.source_configuration import (
     ActorByType,
@@ -87,6 +87,7 @@ def _plan_source(name: str, source: Source, settings: Ingest) -> Plan:
     wanted = _wanted(
         columns.lead_id, columns.event_type, columns.channel, columns.campaign, columns.value, columns.currency,
         columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(), *times.values(),
+        source.own_writes.column if source.own_writes else None,
     )  # fmt: skip
     return Plan(name, f"ingest.sources.{name}", source, wanted, partial(map_source, source, settings.channels), times)
 
@@ -122,7 +123,12 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
     elif isinstance(source.known_at, KnownDelay):
         known_at = f"occurred_at + to_microseconds({microseconds(source.known_at.delay)})"
         limit += source.known_at.delay
+    own_problems: list[Problem] = []
+    if source.own_writes:
+        expressions["own_user"] = text(source.own_writes.column, raw)
+        own_problems = [problem(f"trim(own_user) IN ({', '.join(map(literal, source.own_writes.users))})", OWN_WRITE)]
     problems = (
+        *own_problems,
         problem("lead_id IS NULL", "missing lead_id"),
         problem(_damaged("lead_id"), DAMAGED),
         *shape.problems,

@@ -18,7 +18,7 @@ Closed = dict[Name, tuple[str | float | bool, ...]]
 """Fields of the system, each with the values that say a lead is closed: {lifecyclestage: [customer]}."""
 _CUSTOMERS: Closed = {"lifecyclestage": ("customer",)}
 _CONVERTED: Closed = {"IsConverted": (True,)}
-_ACTIONS: dict[Literal["IQL", "MQL", "SQL"], str] = {"SQL": "call today", "MQL": "nurture", "IQL": "leave in peace"}
+_ACTIONS: dict[Literal["IQL", "MQL", "SQL"], str] = {"SQL": "call today", "MQL": "keep nurturing", "IQL": "wait"}
 Ours = Literal[
     "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model"
 ]
@@ -147,7 +147,7 @@ class Rest(SinkSettings):
     path: Name
     """As in /leads/{key}; {key} stands for the lead's."""
     body: dict[Name, Any] | None = None
-    """The JSON that is sent: {fields} stands for the mapped fields, {key} for the lead's; without it, the fields alone."""
+    """The JSON that is sent: {fields} stands for the fields, {key} for the lead's; without it, the fields alone."""
     headers: dict[Name, str] = Field(default_factory=dict)
     """Sent with every call; {secret} stands for what the variable holds: {Authorization: "Bearer {secret}"}."""
     secret: Variable | None = None

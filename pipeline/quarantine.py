@@ -19,7 +19,8 @@ MERGED = "merged into another lead"
 TWO_LEADS = "alias claimed by two leads"
 CIRCLE = "links in a circle"
 NO_EVENT = "no event in the row"
-EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT})
+OWN_WRITE = "written by leadcast"
+EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE})
 """What sound logs hold, too. All other reasons mean that a row is broken."""
 
 

@@ -67,6 +67,15 @@ Actor = Annotated[
 ]
 
 
+class OwnWrites(Strict):
+    """What leadcast push itself has changed in the CRM, which no lead did."""
+
+    column: Name
+    """The column that says who acted, as in user_id."""
+    users: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """The user, or users, that leadcast push logs in as."""
+
+
 _PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 
 
@@ -199,6 +208,8 @@ class Source(Table):
     """When an event became known to us: {column: ...}, {delay: 6h}, or as_it_occurred."""
     actor: Actor
     """Who acted: the lead, us (calls, mails we send), or a system."""
+    own_writes: OwnWrites | None = None
+    """How a row tells that leadcast push wrote it: it is set aside, and counted, for a score is no interaction."""
     observed_until: Moment | None = None
     """Until when the source was read; its last known event where it is not given."""
 

@@ -35,7 +35,7 @@ from pipeline.train import fingerprint
 from pipeline.trained import open_model
 
 _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
-    **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score"), True),
+    **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score", "push"), True),
     "episodes": {"milestones"},
 }
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -147,6 +147,13 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
             ) from error
         data = mlflow.models.Model.load(folder).flavors["python_function"]["data"]
         return open_model(folder / data), str(found.run_id)
+
+
+def champion_version(root: Path, settings: Evaluate) -> str | None:
+    """Give the model_version of the champion in the registry, or None where there is none."""
+    with connected(root) as client:
+        version = _alias(client, settings.model_name, CHAMPION)
+        return version and str(client.get_model_version(settings.model_name, version).tags.get("model_version"))
 
 
 def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own

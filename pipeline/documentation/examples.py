@@ -1,4 +1,4 @@
-"""Examples of settings, cut from a file that holds every one of them and that the loader takes."""
+"""Examples of settings, cut from files that hold every one of them and that the loader takes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 import yaml
 
 from pipeline.parameters import load_parameters
+from pipeline.push_configuration import Push
 from pipeline.setting_types import Strict
 
-EXAMPLE = Path(__file__).parents[2] / "docs/parameters.yaml"
+_ROOT = Path(__file__).parents[2]
+EXAMPLE = _ROOT / "docs/parameters.yaml"
+PUSH_EXAMPLES = _ROOT / "examples/push"
+"""A file for each system that takes scores, with the section ``push`` alone."""
 _LONGEST = 40
 """Lines, beyond which an example is cut down to what has no section of its own."""
 _SHORT = 60
@@ -25,28 +29,32 @@ def example_of(model: type[Strict], small: Collection[str]) -> str:
 
     Where that is long, only the settings in ``small`` of the first place are shown.
     """
-    content, parts = _read()
-    found = [(path, part) for path, part in parts if type(part) is model]
+    found = [example for example in _read() if type(example[2]) is model]
     shown: set[str] = set()
     cut: dict[str, Any] = {}
-    for path, part in found:
+    for content, path, part in found:
         if not part.model_fields_set <= shown:
             shown |= part.model_fields_set
             _insert(cut, path, _at(content, path))
     text = _dump(cut)
     if len(text.splitlines()) <= _LONGEST:
         return text
-    path, _ = found[0]
+    content, path, _ = found[0]
     cut = {}
     _insert(cut, path, {name: value for name, value in _at(content, path).items() if name in small})
     return _dump(cut)
 
 
 @cache
-def _read() -> tuple[dict[str, Any], list[tuple[Steps, Strict]]]:
-    """Give the file as YAML, and all its sections as the loader reads them, each with its place."""
+def _read() -> list[tuple[dict[str, Any], Steps, Strict]]:
+    """Give all sections as the loader reads them, each with its file as YAML and its place there."""
     content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    return content, list(_instances(load_parameters(EXAMPLE), ()))
+    examples = [(content, path, part) for path, part in _instances(load_parameters(EXAMPLE), ())]
+    for file in sorted(PUSH_EXAMPLES.glob("*.yaml")):
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        push = Push.model_validate(content["push"])
+        examples += [(content, path, part) for path, part in _instances(push, ("push",))]
+    return examples
 
 
 def _at(content: Any, path: Steps) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -20,10 +20,10 @@ from pipeline.setting_types import Column, Constant, Strict
 _INTRODUCTION = """\
 # Settings
 
-All settings stand in `params.yaml`, in the project's folder. Every section must be there; `{{}}` takes its defaults. A key
+All settings stand in `params.yaml`, in the project's folder. Every section but `push` must be there; `{{}}` takes its defaults. A key
 that is not on this page is an error, and so is a value that can't be: all mistakes are told at once, each with its
 place. NAME stands for a name that you choose. The examples are parts of [parameters.yaml](parameters.yaml), which holds
-every setting; [params.yaml](../params.yaml) has those of the sample.
+every setting but those of `push`, for which [examples/push](../examples/push) has a file for each system; [params.yaml](../params.yaml) has those of the sample.
 
 | written as | means |
 |---|---|
@@ -49,6 +49,9 @@ class Section:
         """The words of its heading."""
         if not self.place:
             return "The whole file"
+        kind = self.model.model_fields.get("kind")
+        if kind is not None:  # one of several that tell by this setting which they are
+            return f"`{self.place}` with `kind: {typing.get_args(kind.annotation)[0]}`"
         return f"`{self.place}`" + (f" with `{next(iter(self.model.model_fields))}`" if self.is_alternative else "")
 
 
@@ -57,7 +60,7 @@ def settings_page() -> str:
     sections = {section.model: section for section in find_sections()}
     constant = paragraphs(Constant.__doc__)[0].removesuffix(".")
     introduction = _INTRODUCTION.format(constant=constant[0].lower() + constant[1:])
-    parts = [NOTICE.format(source="pipeline/configuration.py and source_configuration.py"), introduction]
+    parts = [NOTICE.format(source="the configuration classes in pipeline/"), introduction]
     for section in sections.values():
         parts.append(f"{'##' if section.depth <= 1 else '###'} {section.heading}")
         if section.depth:

@@ -74,6 +74,8 @@ class Sink(Protocol):
     """What is written to, in a few words and without secrets: what is known of its leads is kept under this name."""
     batch_size: int
     """How many records ``write`` takes best at once."""
+    leads_a_call: int
+    """How many leads one call writes; 0 where nobody counts calls."""
     connections: int
     """How many batches may be under way at once."""
     reads: bool

@@ -1,0 +1,136 @@
+"""Which scores are pushed, and what speaks against them: age, model, validation; and segments that are suspended."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from features.duration import format_duration
+from features.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
+from pipeline.artefacts import LEADS, SCORES, VALIDATION, read_json
+from pipeline.configuration import Parameters
+from pipeline.contracts import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
+from pipeline.delivery.deliver import Scores
+from pipeline.push_configuration import Push
+from pipeline.sql import file_literal, identifier, literal
+
+SUSPENSIONS = Path("data/suspensions.json")
+"""Segments whose scores are not to be relied on, as a monitor writes them: [{"where": {"channel": "SEO"}, "since":
+"2026-06-30"}]. The keys of ``where`` are columns of the recommendations, or attributes of the leads."""
+
+
+def newest_scores(root: Path, champion: str | None) -> Scores:
+    """Find the newest scores of the history; where two models have scored that moment, the champion's."""
+    moments = sorted((root / SCORES).glob("as_of=*"), reverse=True)
+    for moment in moments:
+        paths = sorted(moment.glob("model=*/recommendations.parquet"))
+        if paths:
+            own = [path for path in paths if champion and champion.startswith(path.parent.name.partition("=")[2])]
+            path = (own or paths)[0]
+            with pq.ParquetFile(path) as file:
+                first = next(file.iter_batches(1, columns=["as_of", "model_version"])).to_pylist()[0]
+                return Scores(path, first["as_of"], first["model_version"], file.metadata.num_rows)
+    raise InputError(
+        f"there are no scores in {root / SCORES}; score with the champion first: leadcast score --as-of latest (or now)"
+    )
+
+
+def objections(
+    parameters: Parameters, push: Push, root: Path, scores: Scores, champion: str | None
+) -> list[LeadcastError]:
+    """Say what speaks against pushing the scores."""
+    found: list[LeadcastError] = []
+    age = datetime.now(UTC).replace(tzinfo=None) - scores.as_of
+    if age > push.maximum_age:
+        found.append(
+            StaleError(
+                f"the newest scores are of {scores.as_of:%Y-%m-%d %H:%M} UTC, more than "
+                f"{format_duration(push.maximum_age)} ago (push.maximum_age); score anew: "
+                "leadcast score --as-of now"
+            )
+        )
+    if champion is None:
+        found.append(RegistryError(f"the registry has no champion of {parameters.evaluate.model_name!r}"))
+    elif champion != scores.model:
+        found.append(
+            RegistryError(
+                f"the newest scores are by the model {scores.model[:16]}, but the champion is {champion[:16]}; "
+                "score with it: leadcast score --as-of now"
+            )
+        )
+    failed = _failed(root, scores)
+    if failed:
+        found.append(ContractError(f"validation failed: {'; '.join(failed)}; see reports/data-docs/index.html"))
+    return found
+
+
+def _failed(root: Path, scores: Scores) -> list[str]:
+    """List the critical expectations that the log, or the scores themselves, break."""
+    if not (root / VALIDATION).exists():
+        return ["the log was never validated (leadcast validate)"]
+    failed = [
+        one["meaning"]
+        for one in read_json(root / VALIDATION)["expectations"]
+        if not one["success"] and one["severity"] == "critical"
+    ]
+    # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
+    checks = [check for check in recommendation_checks(()) if not check.name.startswith("reasons")]
+    with duckdb.connect() as connection:
+        table = f"read_parquet({file_literal(scores.path)})"
+        counts = count_violations(connection, table, checks, RECOMMENDATION_LIMITS)
+    meanings = {check.name: check.meaning for check in checks}
+    meanings |= {limit.name: limit.meaning for limit in RECOMMENDATION_LIMITS}
+    return [*failed, *(meanings[name] for name, count in counts.iloc[0].items() if count)]
+
+
+def suspended(root: Path, scores: Scores) -> dict[str, str]:
+    """Give the leads whose segment is suspended, each with the date since when."""
+    path = root / SUSPENSIONS
+    if not path.exists():
+        return {}
+    own = pq.read_schema(scores.path).names
+    attributes = pq.read_schema(root / LEADS).names if (root / LEADS).exists() else []
+    cases = []
+    for where, since in _conditions(path):
+        unknown = sorted(set(where) - {*own, *attributes})
+        if unknown:
+            raise InputError(
+                f"{path} suspends by {unknown[0]!r}, which neither the recommendations nor the leads have; "
+                f"{nearest(unknown[0], {*own, *attributes})}"
+            )
+        tests = [
+            f"CAST({'scored' if name in own else 'lead'}.{identifier(name)} AS VARCHAR) = {literal(value)}"
+            for name, value in where.items()
+        ]
+        cases.append(f"WHEN {' AND '.join(tests)} THEN {literal(since)}")
+    if not cases:
+        return {}
+    leads = f"LEFT JOIN read_parquet({file_literal(root / LEADS)}) AS lead USING (lead_id)" if attributes else ""
+    since = f"CASE {' '.join(cases)} END"
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT lead_id, {since} FROM read_parquet({file_literal(scores.path)}) AS scored {leads} "
+            f"WHERE {since} IS NOT NULL"
+        ).fetchall()
+    return dict(rows)
+
+
+def _conditions(path: Path) -> list[tuple[dict[str, str], str]]:
+    """Read the segments, the one suspended first before the others."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = [
+            ({str(name): str(value) for name, value in one["where"].items()}, datetime.fromisoformat(one["since"]))
+            for one in content
+        ]
+        if not all(where for where, _ in found):
+            raise ValueError  # noqa: TRY301 - all that is wrong is told alike
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f'{path} lists no segments; write it as [{{"where": {{"channel": "SEO"}}, "since": "2026-06-30"}}]'
+        ) from None
+    return [(where, f"{since:%Y-%m-%d}") for where, since in sorted(found, key=lambda one: one[1])]

@@ -1,0 +1,293 @@
+"""The ledger: what was sent to whom, and what became of it. It is written before a call and after it.
+
+A killed process leaves a row that says ``sent``: nobody knows whether it arrived, so it is sent again. The ledger holds
+lead ids and stays on the machine; secrets never enter it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Literal, NamedTuple, Self
+
+from features.errors import InputError
+from pipeline.delivery.values import Values
+from pipeline.sinks.secrets import redact
+
+LEDGER = Path("data/push/ledger.sqlite")
+MOST_ATTEMPTS = 3
+"""After as many rejections of the same values a lead is a dead letter."""
+
+Status = Literal["sent", "written", "unchanged", "skipped", "rejected", "deferred"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, sink TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
+    state TEXT NOT NULL, as_of TEXT, model TEXT, forced TEXT, leads INTEGER NOT NULL DEFAULT 0,
+    calls INTEGER NOT NULL DEFAULT 0, counts TEXT NOT NULL DEFAULT '{}', message TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lead (
+    sink TEXT NOT NULL, key TEXT NOT NULL, held TEXT NOT NULL, target TEXT, status TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, remote_id TEXT, run TEXT NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (sink, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS write (
+    run TEXT NOT NULL, key TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, status TEXT NOT NULL, reason TEXT,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dead_letter ON lead (sink) WHERE status = 'rejected';
+"""
+
+
+class Known(NamedTuple):
+    """What the ledger knows of a lead."""
+
+    held: Values
+    """What the system holds by us, as far as it was confirmed."""
+    target: Values | None
+    """What it was last told to hold; None where that was taken back."""
+    status: Status
+    attempts: int
+    reason: str | None
+    at: datetime
+
+
+class Entry(NamedTuple):
+    """What is to be remembered of a lead after a batch."""
+
+    key: str
+    status: Status
+    held: Values
+    target: Values | None
+    attempts: int = 0
+    reason: str | None = None
+    remote_id: str | None = None
+
+
+class Write(NamedTuple):
+    """What a run overwrote of a lead."""
+
+    key: str
+    before: Values
+    after: Values
+
+
+@dataclass(frozen=True)
+class Run:
+    """A push or an undo."""
+
+    id: str
+    kind: str
+    sink: str
+    started_at: datetime
+    state: str
+    """running, done, stopped, or killed."""
+    as_of: str | None
+    model: str | None
+    forced: str | None
+    leads: int
+    calls: int
+    counts: Mapping[str, int]
+    message: str | None
+
+
+class Ledger:
+    """The file, for all threads of one process; another process that writes at the same time is kept out by a lock."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = wal")
+            self._connection.execute("PRAGMA synchronous = full")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{path} can't be read ({error}); it says what the CRM holds by us: put back a copy of it, or move it "
+                "away, and the next push compares every lead with the CRM itself"
+            ) from None
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def known(self, sink: str, keys: Sequence[str]) -> dict[str, Known]:
+        """Give what is known of the leads, by key."""
+        query = (
+            "SELECT key, held, target, status, attempts, reason, at FROM lead "
+            "WHERE sink = ? AND key IN (SELECT value FROM json_each(?))"
+        )
+        with self._lock:
+            rows = self._connection.execute(query, (sink, json.dumps(keys))).fetchall()
+        return {
+            key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at))
+            for key, held, target, status, attempts, reason, at in rows
+        }
+
+    def begin(
+        self, kind: str, sink: str, *, as_of: str | None = None, model: str | None = None, forced: str | None = None
+    ) -> str:
+        """Enter a run and give its id; runs that are still open were killed."""
+        now = _now()
+        with self._lock, self._transaction():
+            self._connection.execute("UPDATE run SET state = 'killed' WHERE state = 'running'")
+            taken = {row[0] for row in self._connection.execute("SELECT id FROM run")}
+            base = f"{now:%Y%m%dT%H%M%SZ}"
+            run = next(
+                name for name in (base, *(f"{base}-{number}" for number in range(2, 10**6))) if name not in taken
+            )
+            self._connection.execute(
+                "INSERT INTO run (id, kind, sink, started_at, state, as_of, model, forced) "
+                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?)",
+                (run, kind, sink, now.isoformat(), as_of, model, forced),
+            )
+        return run
+
+    def end(self, run: str, state: str, counts: Mapping[str, int], leads: int, calls: int, message: str | None) -> None:
+        """Close a run."""
+        with self._lock, self._transaction():
+            self._connection.execute(
+                "UPDATE run SET state = ?, ended_at = ?, counts = ?, leads = ?, calls = ?, message = ? WHERE id = ?",
+                (state, _now().isoformat(), json.dumps(counts), leads, calls, message and redact(message), run),
+            )
+
+    def intend(self, run: str, sink: str, writes: Iterable[Write], targets: Mapping[str, Values]) -> None:
+        """Enter what is about to be written, before the call."""
+        now = _now().isoformat()
+        rows = [(write, json.dumps(dict(write.before)), json.dumps(dict(write.after))) for write in writes]
+        with self._lock, self._transaction():
+            # Where a run writes a lead twice, what stood there before it is what the first found.
+            self._connection.executemany(
+                "INSERT INTO write (run, key, before, after, status) VALUES (?, ?, ?, ?, 'sent') "
+                "ON CONFLICT DO UPDATE SET after = excluded.after, status = 'sent'",
+                [(run, write.key, before, after) for write, before, after in rows],
+            )
+            self._connection.executemany(
+                "INSERT INTO lead (sink, key, held, target, status, run, at) VALUES (?, ?, '{}', ?, 'sent', ?, ?) "
+                "ON CONFLICT DO UPDATE SET target = excluded.target, status = 'sent', run = excluded.run, "
+                "at = excluded.at",
+                [(sink, write.key, json.dumps(dict(targets[write.key])), run, now) for write, _, _ in rows],
+            )
+
+    def settle(self, run: str, sink: str, entries: Iterable[Entry]) -> None:
+        """Enter what became of a batch, after the call."""
+        now, rows = _now().isoformat(), list(entries)
+        with self._lock, self._transaction():
+            self._connection.executemany(
+                "INSERT INTO lead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "held = excluded.held, target = excluded.target, status = excluded.status, "
+                "attempts = excluded.attempts, reason = excluded.reason, remote_id = excluded.remote_id, "
+                "run = excluded.run, at = excluded.at",
+                [
+                    (
+                        sink, entry.key, json.dumps(dict(entry.held)),
+                        None if entry.target is None else json.dumps(dict(entry.target)), entry.status, entry.attempts,
+                        entry.reason and redact(entry.reason), entry.remote_id, run, now,
+                    )
+                    for entry in rows
+                ],
+            )  # fmt: skip
+            self._connection.executemany(
+                "UPDATE write SET status = ?, reason = ? WHERE run = ? AND key = ?",
+                [(entry.status, entry.reason and redact(entry.reason), run, entry.key) for entry in rows],
+            )
+
+    def runs(self) -> list[Run]:
+        """List the runs, the newest first."""
+        query = (
+            "SELECT id, kind, sink, started_at, state, as_of, model, forced, leads, calls, counts, message FROM run "
+            "ORDER BY started_at DESC, id DESC"
+        )
+        with self._lock:
+            rows = self._connection.execute(query).fetchall()
+        return [
+            Run(run, kind, sink, _moment(at), state, as_of, model, forced, leads, calls, json.loads(counts), message)
+            for run, kind, sink, at, state, as_of, model, forced, leads, calls, counts, message in rows
+        ]
+
+    def calls_since(self, sink: str, moment: datetime) -> int:
+        """Count the calls of runs that began after a moment (UTC)."""
+        query = "SELECT coalesce(sum(calls), 0) FROM run WHERE sink = ? AND started_at > ?"
+        with self._lock:
+            return int(self._connection.execute(query, (sink, moment.isoformat())).fetchone()[0])
+
+    def told(self, sink: str, status: Status, most: int) -> list[tuple[str, str, int, str]]:
+        """List leads of a status: key, reason, attempts, the run it comes from."""
+        query = "SELECT key, coalesce(reason, ''), attempts, run FROM lead WHERE sink = ? AND status = ? LIMIT ?"
+        with self._lock:
+            return self._connection.execute(query, (sink, status, most)).fetchall()
+
+    def count(self, sink: str, status: Status, attempts: int = 0) -> int:
+        """Count the leads of a status with as many attempts or more."""
+        query = "SELECT count(*) FROM lead WHERE sink = ? AND status = ? AND attempts >= ?"
+        with self._lock:
+            return int(self._connection.execute(query, (sink, status, attempts)).fetchone()[0])
+
+    def revive(self, sink: str) -> int:
+        """Have the next push try again what was rejected or skipped; gives how many leads that are."""
+        with self._lock, self._transaction():
+            return self._connection.execute(
+                "UPDATE lead SET status = 'deferred', attempts = 0 "
+                "WHERE sink = ? AND status IN ('rejected', 'skipped')",
+                (sink,),
+            ).rowcount
+
+    def writes(self, run: str, size: int) -> Iterator[list[Write]]:
+        """Give what a run has overwritten, or may have, in parts."""
+        last = ""
+        while True:
+            query = (
+                "SELECT key, before, after FROM write WHERE run = ? AND key > ? AND status IN ('written', 'sent', "
+                "'deferred') ORDER BY key LIMIT ?"
+            )
+            with self._lock, closing(self._connection.execute(query, (run, last, size))) as cursor:
+                rows = cursor.fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [Write(key, json.loads(before), json.loads(after)) for key, before, after in rows]
+
+    def forget_before(self, moment: datetime) -> None:
+        """Drop what runs before a moment have overwritten: it can't be put back any more."""
+        with self._lock, self._transaction():
+            self._connection.execute(
+                "DELETE FROM write WHERE run IN (SELECT id FROM run WHERE started_at < ?)", (moment.isoformat(),)
+            )
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+
+class _Transaction:
+    """All or nothing, on disk when it ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connection.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def a_day_ago() -> datetime:
+    """Give the moment 24 hours ago, in UTC."""
+    return _now() - timedelta(days=1)

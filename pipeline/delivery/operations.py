@@ -1,0 +1,115 @@
+"""What ``leadcast push`` and ``leadcast crm`` do in a project's folder: settings, guard and lock around a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from features.errors import DeliveryError, InputError, LeadcastError, SettingsError
+from pipeline.artefacts import Progress
+from pipeline.configuration import Parameters
+from pipeline.delivery import rehearsal, status
+from pipeline.delivery import undo as undoing
+from pipeline.delivery.deliver import Options, Pushed, Scores, deliver
+from pipeline.delivery.guard import newest_scores, objections, suspended
+from pipeline.delivery.ledger import LEDGER, Ledger
+from pipeline.delivery.rehearsal import Rehearsal
+from pipeline.delivery.status import State
+from pipeline.push_configuration import Push
+from pipeline.sinks.connect import connect
+from pipeline.sinks.protocol import Sink
+from pipeline.tracking import champion_version
+
+LOCK = Path("data/push/.lock")
+
+
+def settings_of(parameters: Parameters) -> Push:
+    """Give the section ``push``; raises SettingsError where there is none."""
+    if parameters.push is None:
+        raise SettingsError(
+            "params.yaml has no section 'push:', so nobody takes the scores; begin with push: {sink: {kind: files}}, "
+            "and see docs/push.md for databases and CRMs"
+        )
+    return parameters.push
+
+
+@contextmanager
+def opened(parameters: Parameters, root: Path) -> Iterator[tuple[Push, Sink, Ledger]]:
+    """Open sink and ledger for one command that writes; raises InputError where another is at work."""
+    push = settings_of(parameters)
+    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / LOCK, timeout=0):
+            sink = connect(push, root)
+            with Ledger(root / LEDGER) as ledger:
+                yield push, sink, ledger
+    except Timeout:
+        raise InputError("another push is at work in this folder; wait until it is done, then run again") from None
+
+
+def push(parameters: Parameters, root: Path, progress: Progress, options: Options) -> Pushed:
+    """Push the newest recommendations; raises what the guard does, and DeliveryError where the system takes no more."""
+    with opened(parameters, root) as (settings, sink, ledger):
+        scores, found = _judged(parameters, settings, root)
+        if found and options.forced is None:
+            told = [*map(str, found), "to push all the same, give the reason, which is kept: --force 'why'"]
+            raise type(found[0])("; and ".join(told))
+        refuse_unready(sink)
+        return deliver(settings, sink, ledger, scores, suspended(root, scores), options, progress)
+
+
+def rehearse(parameters: Parameters, root: Path, progress: Progress, options: Options) -> tuple[list[str], Rehearsal]:
+    """Do all of a push but the writing; what the guard would refuse is told, and comes first."""
+    with opened(parameters, root) as (settings, sink, ledger):
+        scores, found = _judged(parameters, settings, root)
+        refuse_unready(sink)
+        return [*map(str, found)], rehearsal.rehearse(
+            settings, sink, ledger, scores, suspended(root, scores), options, progress
+        )
+
+
+def undo(parameters: Parameters, root: Path, progress: Progress, run: str) -> Pushed:
+    """Put back what a run overwrote, except where it has been changed since."""
+    with opened(parameters, root) as (settings, sink, ledger):
+        refuse_unready(sink)
+        return undoing.undo(settings, sink, ledger, run, progress)
+
+
+def setup(parameters: Parameters, root: Path) -> list[str]:
+    """Make the fields that are missing; says what was made."""
+    with opened(parameters, root) as (_, sink, _):
+        return sink.setup()
+
+
+def check(parameters: Parameters, root: Path) -> str:
+    """Give the name of the sink if it is ready; raises DeliveryError with all problems."""
+    sink = connect(settings_of(parameters), root)
+    refuse_unready(sink)
+    return sink.name
+
+
+def state(parameters: Parameters, root: Path, *, retry: bool) -> tuple[int, State]:
+    """Tell what was pushed; with ``retry``, what was rejected or skipped is tried again by the next push."""
+    if retry:
+        with opened(parameters, root) as (_, sink, ledger):
+            return ledger.revive(sink.name), status.state(ledger, sink.name)
+    sink = connect(settings_of(parameters), root)
+    with Ledger(root / LEDGER) as ledger:
+        return 0, status.state(ledger, sink.name)
+
+
+def _judged(parameters: Parameters, push: Push, root: Path) -> tuple[Scores, list[LeadcastError]]:
+    """Find the scores, and what speaks against pushing them."""
+    champion = champion_version(root, parameters.evaluate)
+    scores = newest_scores(root, champion)
+    return scores, objections(parameters, push, root, scores, champion)
+
+
+def refuse_unready(sink: Sink) -> None:
+    """Raise DeliveryError where the sink is not ready, with all problems."""
+    problems = sink.check()
+    if problems:
+        raise DeliveryError("\n  ".join([f"{sink.name} is not ready:", *problems]))

@@ -1,0 +1,128 @@
+"""``leadcast push --dry-run``: all of a push but the writing, and what it would have done, in figures and in rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from pipeline.artefacts import Progress
+from pipeline.batches import in_order
+from pipeline.delivery.deliver import Changes, Options, Scores
+from pipeline.delivery.ledger import Ledger, a_day_ago
+from pipeline.delivery.sending import Change, Decision, Sender, batches, plan
+from pipeline.delivery.values import same
+from pipeline.push_configuration import Push
+from pipeline.sinks.protocol import Sink, Value
+
+TO_WRITE = "to write"
+SHOWN = 5
+"""Leads that are shown in full."""
+_TEXTS = frozenset({"tier", "maturity", "action"})
+"""Fields of few values, whose movements are told."""
+
+
+@dataclass
+class Rehearsal:
+    """What a push would do."""
+
+    sink: str
+    scores: str
+    leads: Counter[str] = field(default_factory=Counter)
+    """By what would become of them; their sum is the number of leads."""
+    edited: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+    """How many leads get another value, by field."""
+    movements: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Field, from, to: of tier, maturity and action."""
+    up: int = 0
+    down: int = 0
+    """How many probabilities rise and fall, of those that there were before ..."""
+    by: float = 0.0
+    """... and by how much in all."""
+    calls: int = 0
+    """That the push would make; the rehearsal made those that read."""
+    calls_today: int = 0
+    calls_a_day: int | None = None
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """The first leads in full: key, field, from, to."""
+
+
+def rehearse(
+    push: Push,
+    sink: Sink,
+    ledger: Ledger,
+    scores: Scores,
+    suspended: Mapping[str, str],
+    options: Options,
+    progress: Progress,
+) -> Rehearsal:
+    """Do all of a push but the writing."""
+    found = Rehearsal(
+        sink.name,
+        f"{scores.leads:,} leads scored as of {scores.as_of:%Y-%m-%d %H:%M} UTC by the model {scores.model[:16]}",
+        calls_today=ledger.calls_since(sink.name, a_day_ago()),
+        calls_a_day=sink.calls_a_day,
+    )
+    changes = Changes(push, sink, ledger, scores, options.selection, suspended)
+    sender = Sender(sink, ledger, push, "")
+    names = {theirs: ours for ours, theirs in push.mapping.items()}
+
+    def look(batch: list[Change]) -> list[Decision]:
+        return plan(sink, push, batch, sender.look([change.key for change in batch]))
+
+    parts = ((batch,) for batch in batches(islice(changes, options.first), sink.batch_size))
+    for decisions in in_order(look, parts, sink.connections):
+        _count(found, decisions, names)
+        progress(f"looked at {found.leads.total():,} leads")
+    found.leads.update(changes.left)
+    found.calls = sink.calls
+    if sink.leads_a_call:
+        found.calls += math.ceil(found.leads[TO_WRITE] / sink.leads_a_call)
+    return found
+
+
+def _count(found: Rehearsal, decisions: Sequence[Decision], names: Mapping[str, str]) -> None:
+    for decision in decisions:
+        found.edited += bool(decision.edited)
+        if decision.status != "write":
+            found.leads[decision.reason or "the same in the CRM"] += 1
+            continue
+        found.leads[TO_WRITE] += 1
+        for name, value in decision.values.items():
+            before = decision.before[name]
+            if same(before, value):
+                continue
+            found.fields[name] += 1
+            if names[name] in _TEXTS:
+                found.movements[name, show(before), show(value)] += 1
+            if names[name] == "probability":
+                _move(found, before, value)
+        if len(found.rows) < SHOWN * len(decision.values) and decision.values:
+            found.rows += [
+                (decision.change.key, name, show(decision.before[name]), show(value))
+                for name, value in decision.values.items()
+            ]
+
+
+def _move(found: Rehearsal, before: Value, value: Value) -> None:
+    try:
+        change = float("" if before is None else before) - float("" if value is None else value)
+    except ValueError:
+        return  # there was none, or there is none any more
+    found.up += change < 0
+    found.down += change > 0
+    found.by -= change
+
+
+def show(value: Value) -> str:
+    """Write a value as it is read, an empty one as (empty).
+
+    >>> show(None), show(0.25), show("MQL")
+    ('(empty)', '0.25', 'MQL')
+    """
+    if value in {None, ""}:
+        return "(empty)"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,58 @@
+"""What counts as the same value, and what as a change worth a write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.sinks.protocol import Value
+
+Values = Mapping[str, Value]
+"""By the other system's field names."""
+
+_CLOSE = 1e-6
+"""Relative: what a system with single precision gives back of a number."""
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NEVER_SIGNIFICANT = frozenset({"date", "model"})
+_PROBABILITIES = {"probability": 1.0, "score": 100.0}
+
+
+def same(one: Value, other: Value) -> bool:
+    """Tell whether two values are the same to a system that may give a number back as a text, or nothing as "".
+
+    >>> same("0.1234", 0.1234), same("", None), same("MQL", "SQL")
+    (True, True, False)
+    """
+    one, other = (None if value == "" else value for value in (one, other))
+    if isinstance(one, int | float) or isinstance(other, int | float):
+        try:
+            left, right = float(one or 0.0), float(other or 0.0)
+        except ValueError:
+            return False
+        return (one is None) == (other is None) and abs(left - right) <= _CLOSE * max(abs(left), abs(right), 1e-3)
+    return one == other
+
+
+@dataclass(frozen=True)
+class Significance:
+    """What makes a lead worth a write: a tier, an action, a maturity, a kind of reason, or enough of a probability."""
+
+    mapping: Mapping[str, str]
+    """Our names, each with the system's field."""
+    probability_change: float
+
+    def differs(self, former: Values, wanted: Values) -> bool:
+        """Tell whether what a lead shall hold differs significantly from what it was last told to hold."""
+        if former.keys() != wanted.keys():
+            return True
+        return any(self._differs(name, former[field], wanted[field]) for name, field in self.mapping.items())
+
+    def _differs(self, name: str, former: Value, wanted: Value) -> bool:
+        if name in _NEVER_SIGNIFICANT:
+            return False
+        if name in _PROBABILITIES and isinstance(former, int | float) and isinstance(wanted, int | float):
+            return abs(former - wanted) >= self.probability_change * _PROBABILITIES[name] * (1 - 1e-9)
+        if name.startswith("reason") and isinstance(former, str) and isinstance(wanted, str):
+            return _NUMBER.sub("#", former) != _NUMBER.sub("#", wanted)
+        return not same(former, wanted)

@@ -1,0 +1,232 @@
+"""What counts as a change, who is taken, and what the ledger remembers: known answers, without any CRM."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pushing import Lead, write_leads, write_scores
+
+from features.errors import InputError
+from pipeline.delivery.guard import SUSPENSIONS, suspended
+from pipeline.delivery.ledger import Entry, Ledger, Write
+from pipeline.delivery.records import Selection, Wanted, select, wanted_of
+from pipeline.delivery.values import Significance, Values, same
+from pipeline.push_configuration import Push
+
+MAPPING = {"tier": "t", "probability": "p", "score": "s", "reason_1": "r", "action": "a", "date": "d", "model": "m"}
+SIGNIFICANCE = Significance(MAPPING, 0.01)
+BEFORE: Values = {
+    "t": "MQL", "p": 0.12, "s": 12.0, "r": "2 visits in 7 days", "a": "wait", "d": "2026-06-29", "m": "f00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_significant"),
+    [
+        ({}, False),
+        ({"d": "2026-06-30", "m": "b4r"}, False),
+        ({"p": 0.1299, "s": 12.99}, False),
+        ({"p": 0.13}, True),
+        ({"p": 0.11}, True),
+        ({"s": 13.0}, True),
+        ({"p": None}, True),
+        ({"t": "SQL"}, True),
+        ({"a": "call today"}, True),
+        ({"r": "14 visits in 7 days"}, False),
+        ({"r": "1,250.5 visits in 30 days"}, False),
+        ({"r": "2 forms in 7 days"}, True),
+        ({"r": None}, True),
+    ],
+)
+def test_what_is_worth_a_write(changes: dict[str, str | float | None], is_significant: bool) -> None:
+    assert SIGNIFICANCE.differs(BEFORE, {**BEFORE, **changes}) == is_significant
+
+
+def test_other_fields_are_a_significant_change() -> None:
+    assert SIGNIFICANCE.differs({name: value for name, value in BEFORE.items() if name != "a"}, BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_same"),
+    [
+        ("MQL", "MQL", True),
+        ("MQL", "mql", False),
+        ("", None, True),
+        (None, None, True),
+        (0.0, None, False),
+        ("0", 0.0, True),
+        ("0.1234", 0.1234, True),
+        (0.12340000271797180, 0.1234, True),  # what single precision makes of it
+        (0.1234, 0.1235, False),
+        ("about 1", 1.0, False),
+        (43.21, 43.22, False),
+    ],
+)
+def test_what_a_system_gives_back_is_what_it_was_given(
+    one: str | float | None, other: str | float | None, are_same: bool
+) -> None:
+    assert same(one, other) == are_same
+    assert same(other, one) == are_same
+
+
+@given(st.floats(-1e9, 1e9))
+def test_a_number_is_the_same_as_its_text(number: float) -> None:
+    assert same(repr(number), number)
+
+
+def _wanted(
+    path: Path, selection: Selection, suspended_leads: dict[str, str] | None = None, **push: object
+) -> list[Wanted]:
+    settings = Push.model_validate({"sink": {"kind": "files"}, **push})
+    return [lead for part in wanted_of(path, settings, selection, suspended_leads or {}) for lead in part]
+
+
+def test_a_lead_gets_six_fields_by_default(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("SQL", 0.123456, ("a", "b", "c"))})
+    assert _wanted(scores.path, Selection({})) == [
+        Wanted(
+            "L1",
+            {
+                "leadcast_tier": "SQL",
+                "leadcast_probability": 0.1235,
+                "leadcast_reason_1": "a",
+                "leadcast_reason_2": "b",
+                "leadcast_action": "call today",
+                "leadcast_date": "2026-06-30",
+            },
+        )
+    ]
+
+
+def test_the_mapping_is_the_list_of_what_is_written(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("IQL", 0.05, ("x" * 300,), "cold")})
+    fields = {"score": "points", "maturity": "heat", "reason_1": "why", "reason_3": "more", "model": "by"}
+    (wanted,) = _wanted(scores.path, Selection({}), fields=fields)
+    assert wanted.values == {
+        "points": 5.0, "heat": "cold", "why": "x" * 252 + "...", "more": None, "by": "0123456789abcdef",
+    }  # fmt: skip
+
+
+def test_a_suspended_lead_keeps_nothing_of_its_score(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("SQL", 0.5)})
+    fields = {
+        "tier": "t",
+        "probability": "p",
+        "score": "s",
+        "maturity": "m",
+        "reason_1": "r",
+        "action": "a",
+        "date": "d",
+    }
+    (wanted,) = _wanted(scores.path, Selection({}), {"L1": "2026-06-28"}, fields=fields)
+    assert wanted.values == {
+        "t": "suspended", "p": None, "s": None, "m": "suspended", "r": None, "d": "2026-06-28",
+        "a": "no score since 2026-06-28: decide without",
+    }  # fmt: skip
+
+
+def test_a_share_is_the_same_leads_every_day_and_grows_by_adding(tmp_path: Path) -> None:
+    leads = {f"L{number}": Lead() for number in range(4_000)}
+    scores = write_scores(tmp_path / "s.parquet", leads)
+    tenth = {lead.key for lead in _wanted(scores.path, Selection({}, 0.1))}
+    fifth = {lead.key for lead in _wanted(scores.path, Selection({}, 0.2))}
+    assert tenth < fifth
+    # Within five standard deviations of what chance gives.
+    assert abs(len(tenth) - 400) < 5 * (4_000 * 0.1 * 0.9) ** 0.5
+    assert tenth == {lead.key for lead in _wanted(scores.path, Selection({}, 0.1))}
+
+
+def test_conditions_go_by_tier_and_maturity(tmp_path: Path) -> None:
+    leads = {"a": Lead("SQL", maturity="hot"), "b": Lead("SQL", maturity="warm"), "c": Lead("MQL", maturity="hot")}
+    scores = write_scores(tmp_path / "s.parquet", leads)
+    assert [lead.key for lead in _wanted(scores.path, select(["tier=SQL", "maturity=hot"], 1.0))] == ["a"]
+    with pytest.raises(InputError, match="'stage=3' is no condition"):
+        select(["stage=3"], 1.0)
+    with pytest.raises(InputError, match="'tier=sql': there is no such tier; known are: IQL, MQL, SQL"):
+        select(["tier=sql"], 1.0)
+
+
+def test_segments_are_suspended_by_columns_of_the_scores_and_attributes_of_the_leads(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL"), "b": Lead("MQL"), "c": Lead("SQL")})
+    path = tmp_path / SUSPENSIONS
+    path.parent.mkdir(exist_ok=True)
+    assert suspended(tmp_path, scores) == {}
+    write_leads(tmp_path, {"a": "SEO", "b": "SEO", "c": None})
+    path.write_text(
+        '[{"where": {"channel": "SEO"}, "since": "2026-06-20"}, '
+        '{"where": {"tier": "SQL", "channel": "SEO"}, "since": "2026-05-01T10:00"}]'
+    )
+    assert suspended(tmp_path, scores) == {"a": "2026-05-01", "b": "2026-06-20"}
+    path.write_text('[{"where": {"chanel": "SEO"}, "since": "2026-06-20"}]')
+    with pytest.raises(InputError, match="did you mean 'channel'"):
+        suspended(tmp_path, scores)
+    for wrong in (
+        "{",
+        "[{}]",
+        '[{"where": {}, "since": "2026-06-20"}]',
+        '[{"where": {"tier": "SQL"}, "since": "June"}]',
+    ):
+        path.write_text(wrong)
+        with pytest.raises(InputError, match="lists no segments"):
+            suspended(tmp_path, scores)
+
+
+def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        run = ledger.begin("push", "a sink")
+        ledger.intend(run, "a sink", [Write("L1", {"t": None}, {"t": "SQL"})], {"L1": {"t": "SQL"}})
+    with Ledger(path) as ledger:
+        (known,) = ledger.known("a sink", ["L1"]).values()
+        assert (known.status, known.held, known.target) == ("sent", {}, {"t": "SQL"})
+        assert ledger.known("another sink", ["L1"]) == {}
+        assert [list(part) for part in ledger.writes(run, 10)] == [[Write("L1", {"t": None}, {"t": "SQL"})]]
+        other = ledger.begin("push", "a sink")
+        assert other != run
+        assert [(one.id, one.state) for one in ledger.runs()] == [(other, "running"), (run, "killed")]
+
+
+def test_what_was_rejected_is_not_put_back_by_an_undo(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        run = ledger.begin("push", "s")
+        writes = [Write(key, {"t": "x"}, {"t": "y"}) for key in "abc"]
+        ledger.intend(run, "s", writes, {key: {"t": "y"} for key in "abc"})
+        ledger.settle(
+            run, "s",
+            [
+                Entry("a", "written", {"t": "y"}, {"t": "y"}),
+                Entry("b", "rejected", {}, {"t": "y"}, 1, "no"),
+                Entry("c", "deferred", {}, {"t": "y"}),
+            ],
+        )  # fmt: skip
+        # Of what waits nobody knows whether it arrived.
+        assert [write.key for part in ledger.writes(run, 1) for write in part] == ["a", "c"]
+        assert ledger.count("s", "rejected", 1) == 1
+        assert ledger.count("s", "rejected", 2) == 0
+        assert ledger.revive("s") == 1
+        assert ledger.known("s", ["b"])["b"].attempts == 0
+        ledger.forget_before(datetime(2100, 1, 1))
+        assert list(ledger.writes(run, 10)) == []
+
+
+def test_a_ledger_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_text("not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(InputError, match=r"ledger.sqlite can't be read"):
+        Ledger(path)
+
+
+def test_calls_are_counted_over_a_day(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for calls in (3, 4):
+            ledger.end(ledger.begin("push", "s"), "done", {"written": 1}, 1, calls, None)
+        ledger.end(ledger.begin("push", "another"), "done", {}, 0, 100, None)
+        assert ledger.calls_since("s", datetime(2026, 1, 1)) == 7
+        assert ledger.calls_since("s", datetime(2100, 1, 1)) == 0
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        assert connection.execute("SELECT count(*) FROM run WHERE ended_at IS NULL").fetchone() == (0,)
