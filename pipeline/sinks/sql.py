@@ -1,0 +1,155 @@
+"""Scores written to a table of a database: SQLite, PostgreSQL, and what else SQLAlchemy reaches.
+
+A batch is one transaction. It locks its rows, leaves out those that have vanished or were closed meanwhile, and writes
+the rest, so nobody's change is lost between our looking and our writing.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.errors import DeliveryError, InputError, SettingsError
+from pipeline.database_url import find_url, make_engine
+from pipeline.push_configuration import Sql
+from pipeline.sinks.calls import CallCounter
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
+from pipeline.sinks.secrets import conceal
+from pipeline.sinks.sql_errors import RefusedError, connected
+from pipeline.sinks.sql_shape import forbidden, make_missing, missing, no_table, place_of, unfit
+from pipeline.sinks.sql_table import SqlTable
+
+_CONNECTIONS = 2
+"""More gain nothing: a batch keeps the server busy for longer than it keeps us."""
+
+
+class SqlSink:
+    """A table of a database."""
+
+    reads = True
+    batch_size = 1_000
+
+    def __init__(self, settings: Sql, mapping: Mapping[str, str], root: Path) -> None:
+        try:
+            self._url = find_url("push.sink", settings.database)
+        except InputError as error:
+            raise SettingsError(str(error)) from None
+        conceal(str(self._url.password or ""))
+        place = f"{self._url.host or ''}{f':{self._url.port}' if self._url.port else ''}/{self._url.database}"
+        lite = self._url.get_backend_name() == "sqlite"
+        self.name = f"sql {self._url.database if lite else place} {settings.table}"
+        self.connections = 1 if lite else _CONNECTIONS  # SQLite lets one write at a time
+        self.creates, self.calls_a_day = settings.create, settings.calls_a_day
+        self._settings, self._mapping, self._fields = settings, mapping, list(mapping.values())
+        self._counter = CallCounter()
+        self._engine = make_engine(
+            "push.sink", self._url, root, seconds=settings.timeout_seconds, writes=True, connections=self.connections
+        )
+        weakref.finalize(self, self._engine.dispose)
+
+    @property
+    def calls(self) -> int:
+        """How many transactions there have been so far."""
+        return self._counter.count
+
+    def read(self, keys: Sequence[str]) -> dict[str, Remote]:
+        """Give the rows of the keys; of two with the same key the first, which ``write`` then rejects."""
+        found: dict[str, Remote] = {}
+        table = self._table
+        with self._connected() as connection:
+            for key, row in table.rows(connection, keys, [*self._fields, *self._settings.closed]):
+                values = {field: table.value(field, row[field]) for field in self._fields}
+                found.setdefault(key, Remote(key, values, self._closed(row)))
+        return {key: found[key] for key in keys if key in found}
+
+    def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
+        """Write a batch as a whole, or not at all."""
+        try:
+            with self._connected() as connection:
+                outcomes = self._write(connection, batch)
+                connection.commit()
+        except RefusedError as error:
+            if len(batch) > 1:
+                raise WholeBatchError(str(error)) from None
+            outcomes = [Outcome(batch[0].key, "rejected", str(error), batch[0].remote_id)]
+        yield from outcomes
+
+    def _write(self, connection: sa.Connection, batch: Sequence[Record]) -> list[Outcome]:
+        table = self._table
+        if connection.dialect.name == "sqlite":  # a lock that is taken before anything is read never meets another
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for key, row in table.rows(connection, [record.key for record in batch], self._settings.closed, lock=True):
+            rows[key].append(row)
+        outcomes, chosen = [], defaultdict(list)
+        for record in batch:
+            found = rows[record.key]
+            outcomes.append(self._judge(record, found, takes_key=table.key(record.key) is not None))
+            if outcomes[-1].status == "written":
+                chosen[bool(found), tuple(record.values)].append(record)
+        for (there, fields), records in chosen.items():
+            (table.update if there else table.insert)(connection, fields, records)
+        return outcomes
+
+    def _judge(self, record: Record, found: Sequence[Mapping[str, Any]], *, takes_key: bool) -> Outcome:
+        """Say what becomes of a record, by the rows that have its key now."""
+        if len(found) > 1:
+            reason = f"{len(found)} rows of {self._settings.table} have this {self._settings.key_field}"
+            return Outcome(record.key, "rejected", reason, record.key)
+        if found and self._closed(found[0]):
+            return Outcome(record.key, "skipped", "closed", record.key)
+        if not found and (record.remote_id is not None or not self.creates):
+            return Outcome(record.key, "skipped", f"{self._settings.table} has no such row", record.remote_id)
+        if not found and not takes_key:
+            return Outcome(record.key, "rejected", f"no value of the column {self._settings.key_field}")
+        return Outcome(record.key, "written", remote_id=record.key)
+
+    def _closed(self, row: Mapping[str, Any]) -> bool:
+        return any(row[field] in values or str(row[field]) in values for field, values in self._settings.closed.items())
+
+    def check(self) -> list[str]:
+        """Look for the table, its key, its columns and our rights."""
+        settings, mapping = self._settings, self._mapping
+        try:
+            table = self._find()
+            if table is None:
+                return [no_table(settings)]
+            problems = list(missing(table, settings, mapping))
+            return problems or [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
+        except (DeliveryError, LaterError) as error:
+            return [str(error)]
+
+    def setup(self) -> list[str]:
+        """Make the columns that are missing; the table, too, where leads may be created."""
+        table = self._find()
+        with self._connected() as connection:
+            made = make_missing(connection, table, self._settings, self._mapping)
+            connection.commit()
+        return made
+
+    def _find(self) -> SqlTable | None:
+        with self._connected() as connection:
+            schema, name = place_of(self._settings.table)
+            there = sa.inspect(connection).has_table(name, schema)
+            return SqlTable(connection, schema, name, self._settings.key_field) if there else None
+
+    @cached_property
+    def _table(self) -> SqlTable:
+        """The table with all that the settings name; it is looked at once."""
+        table = self._find()
+        if table is None:
+            raise DeliveryError(no_table(self._settings))
+        if lacking := list(missing(table, self._settings, self._mapping)):
+            raise DeliveryError("; ".join(lacking))
+        return table
+
+    def _connected(self) -> AbstractContextManager[sa.Connection]:
+        self._counter.add()
+        return connected(self._engine, self._url, self._settings.timeout_seconds)
