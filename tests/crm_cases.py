@@ -50,7 +50,3 @@ class Crm(Protocol):
     def exhaust(self) -> None:
         """Use up the quota of the day: every call is refused from now on, in the words of such a CRM."""
         ...
-
-    def secrets_in(self, value: str) -> list[str]:
-        """Give what is secret of the value of a variable: all of it, or the password of a URL."""
-        ...

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from crm_cases import Crm
@@ -29,7 +30,7 @@ Make = Callable[[Path, Callable[[str], Any]], AbstractContextManager[Crm]]
 
 CRMS: dict[str, Make] = {
     "files": lambda folder, _: FilesCrm(folder),
-    "sqlite": lambda folder, _: SqliteCrm(folder),
+    "sqlite": lambda *_: SqliteCrm(),
     "postgresql": lambda _, fixture: PostgresqlCrm(fixture("postgresql")),
     "odoo jsonrpc": lambda *_: OdooCrm("jsonrpc"),
     "odoo json2": lambda *_: OdooCrm("json2"),
@@ -423,6 +424,36 @@ def test_wherever_it_is_killed_the_next_push_ends_right(wired: Crm, delivery: De
         assert delivery.states()[:2] == ["done", "killed"]
 
 
+def test_a_push_without_calls_that_is_killed_again_and_again_ends_right(crm: Crm, delivery: Delivery) -> None:
+    if crm.has_calls:
+        pytest.skip("is killed at each of its calls, above")
+    keys = [f"L{number}" for number in range(1_500)]
+    for key in keys:
+        crm.add(key)
+    leads = {key: Lead("SQL", round(0.2 + number / 10_000, 4)) for number, key in enumerate(keys)}
+    killed = 0
+    for attempt in range(100):
+        with delivery.start(leads) as process:
+            assert process.stdout
+            assert process.stdin
+            process.stdout.readline()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            time.sleep(0.06 * attempt)  # later each time, so that it is killed everywhere between start and end
+            process.kill()
+            if process.stdout.read() == "done\n":
+                break
+            killed += 1
+    else:
+        pytest.fail("it never came to its end")
+    assert killed > 1
+    assert ways(delivery.push(leads)) == {"unchanged": 1_500}
+    assert all(holds(crm, key, leads[key]) for key in keys)
+    with Ledger(delivery.root / LEDGER) as ledger:
+        assert {run.counts.get("edited", 0) for run in ledger.runs()} == {0}
+    assert len(crm.keys()) == 1_500
+
+
 def test_undo_of_a_run_that_was_killed_puts_back_what_it_may_have_written(
     wired: Crm, delivery: Delivery, calls_of_a_push: int
 ) -> None:
@@ -441,6 +472,11 @@ def test_undo_of_a_run_that_was_killed_puts_back_what_it_may_have_written(
     assert all(holds(wired, key, COLD) for key in KEYS)
 
 
+def secret_of(value: str) -> str:
+    """Give what is secret of a variable's value: all of it, or the password of a URL."""
+    return urlsplit(value).password or value
+
+
 def test_secrets_are_in_no_message_ledger_or_rehearsal(
     crm: Crm, delivery: Delivery, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -449,7 +485,8 @@ def test_secrets_are_in_no_message_ledger_or_rehearsal(
     crm.add("L1")
     delivery.push({"L1": HOT})
     told = [*delivery.said, str(delivery.rehearse({"L1": WARM}))]
-    wrong = {name: value[:-4] + "oops" for name, value in crm.environment.items()}
+    secrets = {secret_of(value) for value in crm.environment.values()}
+    wrong = {name: value.replace(secret_of(value), "wr0ng-Sesame") for name, value in crm.environment.items()}
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     for attempt in (lambda: delivery.push({"L1": COLD}), lambda: delivery.check()):  # noqa: PLW0108 - alike
@@ -460,9 +497,7 @@ def test_secrets_are_in_no_message_ledger_or_rehearsal(
     output = capfd.readouterr()
     ledger = b"".join(path.read_bytes() for path in (delivery.root / LEDGER).parent.glob("ledger*"))
     everything = json.dumps([*told, output.out, output.err]) + ledger.decode("latin-1")
-    for value in (*crm.environment.values(), *wrong.values()):
-        for secret in crm.secrets_in(value):
-            assert secret not in everything
+    assert not [secret for secret in (*secrets, "wr0ng-Sesame") if secret in everything]
 
 
 def test_a_secret_that_is_not_set_is_asked_for_by_name(
@@ -493,8 +528,8 @@ def test_the_rehearsal_writes_nothing_and_tells_what_a_push_would_do(crm: Crm, d
     calls = crm.calls
     pushed = delivery.push(leads)
     assert ways(pushed) == {"written": 2, "unchanged": 1, "skipped": 2}
-    assert pushed.calls == crm.calls - calls
     if crm.has_calls:
+        assert pushed.calls == crm.calls - calls
         assert found.calls >= pushed.calls
 
 

@@ -35,6 +35,7 @@ class SqlSink:
 
     reads = True
     batch_size = 1_000
+    leads_a_call = 0
 
     def __init__(self, settings: Sql, mapping: Mapping[str, str], root: Path) -> None:
         try:
