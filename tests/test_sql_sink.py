@@ -14,14 +14,17 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from crm_cases import Crm
 from crm_sql import FIELDS, PostgresqlCrm, SqliteCrm
 from postgresql import PASSWORD, Server
 
 from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Push
+from pipeline.database_url import find_url, make_engine
+from pipeline.push_configuration import Push, Sql
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 from pipeline.sinks.sql import SqlSink
+from pipeline.sinks.sql_errors import connected
 
 Database = SqliteCrm | PostgresqlCrm
 
@@ -48,7 +51,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 def _sink(database: Crm, fields: dict[str, str] | None = None, **changes: object) -> Sink:
     settings = {**database.settings, "sink": {**database.settings["sink"], **changes}}
     push = Push(**settings | ({} if fields is None else {"fields": fields}))
-    return SqlSink(push.sink, push.mapping, Path("/nowhere"))  # type: ignore[arg-type]
+    assert isinstance(push.sink, Sql)
+    return SqlSink(push.sink, push.mapping, Path("/nowhere"))
 
 
 def _owner(server: PostgresqlCrm, monkeypatch: pytest.MonkeyPatch, postgresql: Server) -> None:
@@ -121,7 +125,7 @@ def test_values_become_what_the_columns_of_postgresql_hold(server: PostgresqlCrm
         ({"r": "late"}, r"value too long for type character varying\(3\)"),
         ({"day": "soon"}, "invalid input syntax"),
         ({"p": 1234.5}, "numeric field overflow"),
-        ({"s": "a\0b"}, "NUL"),
+        ({"s": "a\0b"}, "unsupported Unicode escape sequence"),
     ]
     for values, reason in rejected:
         outcome = _write(sink, {"L1": values})["L1"]
@@ -339,6 +343,24 @@ def test_a_connection_that_breaks_is_told_and_made_anew(server: PostgresqlCrm) -
     assert [(server.lead(f"L{number}") or {})["x_probability"] for number in range(40)] == [n / 100 for n in range(40)]
 
 
+def test_a_connection_that_breaks_as_it_is_given_back_is_told(server: PostgresqlCrm) -> None:
+    url = find_url("x", "$CRM_DATABASE")
+    engine = make_engine("x", url, Path(), seconds=5, writes=True, connections=1)
+
+    def ask_and_break() -> None:
+        with connected(engine, url, 5) as connection:
+            connection.execute(sa.text("SELECT 1"))
+            server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = ?", [server.user]
+            )
+
+    with pytest.raises(LaterError, match="terminating connection"):
+        ask_and_break()
+    with connected(engine, url, 5) as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+    engine.dispose()
+
+
 def test_many_threads_share_the_connections(database: Database) -> None:
     for number in range(200):
         database.add(f"L{number}")
@@ -515,8 +537,8 @@ def test_days_and_texts_that_sqlite_keeps_as_it_likes_are_read(sqlite: SqliteCrm
 
 
 def test_a_table_of_sqlite_lies_below_the_project(sqlite: SqliteCrm) -> None:
-    push = Push(**{**sqlite.settings, "sink": {**sqlite.settings["sink"], "database": "sqlite:///crm.sqlite"}})
-    sink = SqlSink(push.sink, push.mapping, sqlite.path.parent)  # type: ignore[arg-type]
+    settings = Sql(kind="sql", database="sqlite:///crm.sqlite", table="leads")
+    sink = SqlSink(settings, {"tier": "x_tier"}, sqlite.path.parent)
     assert (sink.name, sink.check(), sink.connections) == ("sql crm.sqlite leads", [], 1)
 
 

@@ -38,34 +38,34 @@ class SqlTable:
         self.types: dict[str, TypeEngine[Any]] = {column["name"]: column["type"] for column in described}
         self.table = sa.table(name, *map(sa.column, self.types), schema=schema)
         self.key_field = key
+        self._texts = isinstance(self.types.get(key), sa.String)
         self.system = connection.dialect.name
 
     def key(self, text: str) -> int | str | None:
         """Give a key as the column has it; None where the column can't hold it."""
-        kind = self.types[self.key_field]
-        with suppress(ValueError):
-            if isinstance(kind, (sa.Integer, *NUMBERS)):
-                return int(text) if str(int(text)) == text and abs(int(text)) < _WHOLE else None
-            if isinstance(kind, sa.Uuid):
-                return text if str(UUID(text)) == text else None
+        if self._texts:
             return text if "\0" not in text else None
+        with suppress(ValueError):
+            if isinstance(self.types[self.key_field], sa.Uuid):
+                return text if str(UUID(text)) == text else None
+            return int(text) if str(int(text)) == text and abs(int(text)) < _WHOLE else None
         return None
 
     def rows(
         self, connection: sa.Connection, keys: Iterable[str], fields: Iterable[str], *, lock: bool = False
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Give the key, as a text, and the fields of all rows that have one of the keys; ``lock`` keeps others away."""
-        column = self.table.c[self.key_field]
+        column, names = self.table.c[self.key_field], list(dict.fromkeys(fields))
         wanted = [found for found in map(self.key, keys) if found is not None]
-        chosen = sa.select(column.label(None), *(self.table.c[field] for field in dict.fromkeys(fields)))
+        chosen = sa.select(column.label(None), *(self.table.c[name] for name in names))
         if self.system == "postgresql":
             chosen = chosen.where(column == sa.any_(sa.bindparam("keys", wanted, type_=sa.types.NullType())))
         else:
             chosen = chosen.where(column.in_(wanted))
         if lock:  # in one order, so that two writers wait for each other instead of blocking each other
             chosen = chosen.order_by(column).with_for_update(key_share=True)
-        for row in connection.execute(chosen):
-            yield self._text(row[0]), dict(zip(dict.fromkeys(fields), row[1:], strict=True))
+        for row in connection.execute(chosen).all():
+            yield self._text(row[0]), dict(zip(names, row[1:], strict=True))
 
     def _text(self, key: object) -> str:
         text = format(key, "f") if isinstance(key, Decimal) else str(key)
@@ -73,10 +73,13 @@ class SqlTable:
 
     def value(self, field: str, raw: object) -> Value:
         """Make our value of what a column holds; an empty text is nothing."""
+        if raw is None:
+            return None
+        if isinstance(raw, str):
+            return (_MIDNIGHT.sub("", raw) if isinstance(self.types[field], DATES) else raw) or None
         if isinstance(raw, (int, float, Decimal)) and not isinstance(raw, bool):
             return float(raw)
-        text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else "" if raw is None else str(raw)
-        return (_MIDNIGHT.sub("", text) if isinstance(self.types[field], DATES) else text) or None
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else self.value(field, str(raw))
 
 
 def _unique(inspector: sa.Inspector, schema: str | None, name: str) -> list[list[str | None]]:

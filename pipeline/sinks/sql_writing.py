@@ -1,6 +1,6 @@
-"""The statements that write: PostgreSQL takes a batch as one statement over arrays, others a row at a time.
+"""The statements that write: PostgreSQL takes a batch as one JSON text, others take a row at a time.
 
-PostgreSQL is told each type in a cast; SQLite converts by the column's affinity.
+PostgreSQL is told the types with it; SQLite converts by the column's affinity.
 """
 
 from __future__ import annotations
@@ -61,28 +61,25 @@ def _execute(connection: sa.Connection, statement: sa.Executable, given: _Given,
 
 def _give(table: SqlTable, fields: Sequence[str], records: Sequence[Record]) -> _Given:
     names = [f"given_{number}" for number in range(len(fields) + 1)]
-    columns: list[Sequence[object]] = [[table.key(record.key) for record in records]]
-    columns += [[record.values[field] for record in records] for field in fields]
-    if table.system != "postgresql":
-        bound: list[_Expression] = [sa.bindparam(name) for name in names]
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-        return _Given(bound[0], dict(zip(fields, bound[1:], strict=True)), rows)
-    arrays = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in names)
-    texts = list(sa.func.unnest(*arrays).table_valued(*names).render_derived(name="given").c)
-    kind = table.types[table.key_field]
-    return _Given(
-        key=texts[0] if isinstance(kind, sa.String) else sa.cast(texts[0], kind),
-        values={field: _cast(text, table.types[field]) for field, text in zip(fields, texts[1:], strict=True)},
-        parameters={
-            name: [None if one is None else str(one) for one in column]
-            for name, column in zip(names, columns, strict=True)
-        },
-    )
+    rows: list[dict[str, object]] = [
+        dict(zip(names, [table.key(record.key), *(record.values[field] for field in fields)], strict=True))
+        for record in records
+    ]
+    columns: Sequence[_Expression] = [sa.bindparam(name) for name in names]
+    parameters: list[dict[str, object]] | dict[str, object] = rows
+    if table.system == "postgresql":
+        key = table.types[table.key_field]
+        kinds = [sa.Text() if isinstance(key, sa.String) else key, *(_taken(table.types[field]) for field in fields)]
+        typed = [sa.column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+        rendered = sa.func.json_to_recordset(sa.bindparam("given", type_=postgresql.JSON())).table_valued(*typed)
+        columns = list(rendered.render_derived(name="given", with_types=True).c)
+        parameters = {"given": rows}
+    return _Given(columns[0], dict(zip(fields, columns[1:], strict=True)), parameters)
 
 
-def _cast(text: _Expression, kind: TypeEngine[Any]) -> _Expression:
-    """Make of a text what a column takes: a cast to varchar(3) would cut it silently, an assignment refuses it."""
+def _taken(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Say as what PostgreSQL takes a value: as varchar(3) a text would be cut, but assigned to it, it is refused."""
     if isinstance(kind, (sa.Integer, *NUMBERS)):
-        return sa.cast(text, sa.Double)
-    free = isinstance(kind, sa.types.NullType) or (isinstance(kind, sa.String) and not isinstance(kind, sa.Enum))
-    return text if free else sa.cast(text, kind)
+        return sa.Double()
+    plain = isinstance(kind, sa.types.NullType) or (isinstance(kind, sa.String) and not isinstance(kind, sa.Enum))
+    return sa.Text() if plain else kind
