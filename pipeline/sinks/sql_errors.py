@@ -21,7 +21,7 @@ _LATER = ("08", "40", "53", "55", "57")
 _LATER_IN_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_INTERRUPT")
 
 
-class RefusedError(Exception):
+class RefusedError(DeliveryError):
     """The values were refused, and nothing of the transaction is kept."""
 
 
