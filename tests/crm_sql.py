@@ -157,7 +157,7 @@ class PostgresqlCrm(_Database):
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a statement as somebody else would, and give its rows."""
-        cursor = self._connection.execute(statement.replace("?", "%s").encode(), values)
+        cursor = self._connection.execute(statement.replace("?", "%s").encode(), values or None)
         return cursor.fetchall() if cursor.description else []
 
     def _run(self, *statements: str) -> None:
