@@ -90,8 +90,8 @@ class OdooServer(CrmServer):
             ("crm.lead", "search_read"): self._search,
             ("crm.lead", "load"): self._load,
             ("crm.lead", "fields_get"): self._fields_get,
-            ("crm.stage", "search_read"): lambda domain, fields: [{"id": WON[0]}],
-            ("ir.model", "search_read"): lambda domain, fields: [{"id": 311}],
+            ("crm.stage", "search_read"): lambda **_: [{"id": WON[0]}],
+            ("ir.model", "search_read"): lambda **_: [{"id": 311}],
             ("ir.model.fields", "create"): self._create_fields,
         }
         name = "check_access_rights" if self.version < 18 else "has_access"
@@ -106,7 +106,7 @@ class OdooServer(CrmServer):
         assert (operator, context) == ("in", {"active_test": False})
         unknown = set(fields) - set(self.types)
         if unknown:
-            raise OdooError("builtins.ValueError", f"Invalid field {sorted(unknown)[0]!r} on model 'crm.lead'")
+            raise OdooError("builtins.ValueError", f"Invalid field {min(unknown)!r} on model 'crm.lead'")
         if field == "id":
             assert all(isinstance(key, int) for key in wanted), "PostgreSQL compares no integer with a text"
         rows = [row for row in self.rows.values() if row[field] in wanted]

@@ -18,9 +18,13 @@ from pipeline.sinks.calls import Caller, quote
 from pipeline.sinks.protocol import LaterError, WholeBatchError
 from pipeline.sinks.secrets import redact, secret
 
-_REFUSED = ("AccessDenied", "AccessError", "SessionExpired")
-_LATER = ("SerializationFailure", "LockNotAvailable", "DeadlockDetected", "ConcurrencyError", "TransactionRollback")
-"""What transactions that meet in PostgreSQL end in."""
+_REFUSED = ("AccessDenied", "AccessError", "SessionExpired", "NotFound")
+_LATER = (
+    "SerializationFailure", "LockNotAvailable", "DeadlockDetected", "ConcurrencyError", "TransactionRollback",
+    "OperationalError",
+)  # fmt: skip
+"""What transactions that meet in PostgreSQL end in, and a connection to it that breaks."""
+_NO_DATABASE = "does not exist"
 
 
 class OdooClient:
@@ -92,8 +96,9 @@ def _content(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever came
 def _judged(name: str, message: str) -> Exception:
     """Say by the name of Odoo's error what is to be done next."""
     told = " ".join(redact(message).split())
-    if any(word in name for word in _LATER):
+    no_database = "OperationalError" in name and _NO_DATABASE in told
+    if any(word in name for word in _LATER) and not no_database:
         return LaterError(told)
-    if any(word in name for word in _REFUSED) or "does not exist" in told:
+    if any(word in name for word in _REFUSED) or no_database:
         return DeliveryError(f"Odoo refuses: {told}; check the database, the user and its rights")
     return WholeBatchError(told)
