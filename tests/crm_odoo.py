@@ -109,7 +109,8 @@ class OdooServer(CrmServer):
             raise OdooError("builtins.ValueError", f"Invalid field {min(unknown)!r} on model 'crm.lead'")
         if field == "id":
             assert all(isinstance(key, int) for key in wanted), "PostgreSQL compares no integer with a text"
-        rows = [row for row in self.rows.values() if row[field] in wanted]
+        chosen = set(wanted)
+        rows = [row for row in self.rows.values() if row[field] in chosen]
         return [{"id": row["id"]} | {name: self._shown(name, row) for name in fields} for row in rows]
 
     def _shown(self, name: str, row: dict[str, Any]) -> Any:  # noqa: ANN401 - a value of any field
