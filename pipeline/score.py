@@ -47,6 +47,7 @@ from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
 from pipeline.setting_types import halve
 from pipeline.snapshots import log_until, read_history
+from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect
 from pipeline.trained import open_model
 
@@ -245,5 +246,5 @@ def _readable(recommendations: pa.Table) -> pa.Table:
 
 def _as_cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
-    formula = pc.match_substring_regex(texts, r"^[=+\-@\t\r]")
+    formula = pc.match_substring_regex(texts, FORMULA)
     return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)

@@ -27,6 +27,10 @@ class Crm(Protocol):
         """How many calls have come."""
         ...
 
+    def sync(self) -> None:
+        """Do what happens between two pushes: where files are brought to and fro, import and export."""
+        ...
+
     def add(self, key: str, *, closed: bool = False) -> None:
         """Make a lead, with the native fields that such a CRM has (stage, owner ...) and nothing in ours."""
         ...

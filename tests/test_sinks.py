@@ -51,7 +51,7 @@ def crm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def delivery(crm: Crm, tmp_path: Path) -> Delivery:
-    return Delivery(tmp_path, crm.settings, crm.environment)
+    return Delivery(tmp_path, crm.settings, crm.environment, before=crm.sync)
 
 
 def ours(crm: Crm, key: str) -> dict[str, Any]:

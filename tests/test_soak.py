@@ -1,4 +1,4 @@
-"""Twenty thousand leads over a wire on which a fifth of all calls goes wrong: all end right, and all calls are counted."""
+"""Twenty thousand leads over a wire on which a fifth of all calls goes wrong: all end right, each call is counted."""
 
 from __future__ import annotations
 
