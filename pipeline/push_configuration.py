@@ -135,8 +135,8 @@ class Salesforce(SinkSettings):
     """$NAME of the variable that holds a session id or an OAuth access token."""
     key_field: Name = "Id"
     """The field that holds our lead_id: Salesforce's own id, or a field marked as an external id."""
-    create: bool = False
-    """Whether a lead that Salesforce lacks is made; needs an external id."""
+    job_seconds: PositiveFloat = 600
+    """How long a bulk job may take, which writes 2,000 leads and more; then it is aborted, and its leads wait."""
     closed: Closed = _CONVERTED
     """Fields, each with the values that say a lead is closed."""
     calls_a_day: PositiveInt | None = 100_000

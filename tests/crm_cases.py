@@ -13,14 +13,17 @@ class Crm(Protocol):
     Keys are our lead ids. ``ours`` is one of our names (tier, probability ...), whatever field it is mapped to.
     """
 
-    settings: dict[str, Any]
-    """The section ``push`` of the parameters, with short limits of time."""
     environment: dict[str, str]
     """Its secrets."""
     faults: Faults
     """What goes wrong on the way; files and databases ignore it."""
     has_calls: bool
     """Whether it is reached over HTTP, so that calls are counted and faults happen."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The section ``push`` of the parameters, with short limits of time."""
+        ...
 
     @property
     def calls(self) -> int:

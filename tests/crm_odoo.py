@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Literal
 
@@ -86,7 +87,7 @@ class OdooServer(CrmServer):
         return self._call(model, called, dict(zip(order, positional, strict=True)) | named)
 
     def _call(self, model: str, method: str, named: dict[str, Any]) -> Any:  # noqa: ANN401 - as methods give it
-        known = {
+        known: dict[tuple[str, str], Callable[..., Any]] = {
             ("crm.lead", "search_read"): self._search,
             ("crm.lead", "load"): self._load,
             ("crm.lead", "fields_get"): self._fields_get,

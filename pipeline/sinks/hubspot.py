@@ -13,14 +13,15 @@ from urllib.parse import urlsplit
 from features.errors import DeliveryError, nearest
 from pipeline.push_configuration import HubSpot
 from pipeline.sinks.hubspot_client import HubSpotClient
+from pipeline.sinks.kinds import kind_of
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
 from pipeline.sinks.secrets import redact
 
 _OWN_ID = "hs_object_id"
 _UNIQUE = (_OWN_ID, "email")
 _CONTACTS = "contacts"
-_NUMBERS, _DATES = ("probability", "score"), ("date",)
 _FITTING = {"number": ("number",), "date": ("date", "string"), "string": ("string", "enumeration")}
+_TYPES = {"number": "number", "date": "date", "text": "string"}
 _INPUTS = {"number": "number", "date": "date", "string": "text"}
 
 
@@ -100,8 +101,8 @@ class HubSpotSink:
         for ours, name in self._mapping.items():
             if name not in held:
                 problems.append(f"contacts have no property {name}; leadcast crm setup makes it")
-            elif held[name]["type"] not in _FITTING[_kind(ours)]:
-                fitting = " or ".join(_FITTING[_kind(ours)])
+            elif held[name]["type"] not in _FITTING[_TYPES[kind_of(ours)]]:
+                fitting = " or ".join(_FITTING[_TYPES[kind_of(ours)]])
                 problems.append(f"the property {name} is of type {held[name]['type']}; {ours} needs {fitting}")
         return problems
 
@@ -111,7 +112,7 @@ class HubSpotSink:
         for ours, name in self._mapping.items():
             if name in held:
                 continue
-            kind, label = _kind(ours), f"Leadcast {ours.replace('_', ' ')}"
+            kind, label = _TYPES[kind_of(ours)], f"Leadcast {ours.replace('_', ' ')}"
             definition = {"name": name, "label": label, "type": kind, "fieldType": _INPUTS[kind]}
             self._call(self._client.properties.create, _CONTACTS, definition | {"groupName": "contactinformation"})
             made.append(f"property {name} of contacts")
@@ -119,10 +120,6 @@ class HubSpotSink:
 
     def _held(self) -> dict[str, dict[str, Any]]:
         return {one["name"]: one for one in self._call(self._client.properties.get_all, _CONTACTS)["results"]}
-
-
-def _kind(ours: str) -> str:
-    return "number" if ours in _NUMBERS else "date" if ours in _DATES else "string"
 
 
 def _text(value: object) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
+from pipeline.sinks.kinds import kind_of
 from pipeline.sinks.protocol import Record, Value
 
-_NUMBERS, _DATES = ("probability", "score"), ("date",)
 _FITTING = {"number": {"float", "monetary"}, "date": {"date", "datetime", "char"}, "text": {"char", "text", "html"}}
 _MADE = {"number": "float", "date": "date", "text": "char"}
 _NATIVE = "probability"
@@ -16,10 +16,6 @@ _NATIVE = "probability"
 _LARGEST_ID = 2**31 - 1
 _LEAST, _MOST = 0.01, 99.99
 """Per cent: 0 and 100 would count as lost and won, and Odoo would learn from them."""
-
-
-def _kind(ours: str) -> str:
-    return "number" if ours in _NUMBERS else "date" if ours in _DATES else "text"
 
 
 class Fields:
@@ -82,15 +78,15 @@ class Fields:
                 found.append(f"crm.lead has no field {field}, or the scoring user may not see it; {remedy}")
             elif field == _NATIVE and ours != "probability":
                 found.append(f"Odoo's own field {field} takes our probability, and not {ours}; map probability to it")
-            elif kind not in _FITTING[_kind(ours)]:
-                fitting = " or ".join(sorted(_FITTING[_kind(ours)]))
+            elif kind not in _FITTING[kind_of(ours)]:
+                fitting = " or ".join(sorted(_FITTING[kind_of(ours)]))
                 found.append(f"the field {field} is of type {kind}; {ours} needs {fitting}")
         return found
 
     def missing(self, described: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
         """Define the custom fields that are missing."""
         return [
-            {"name": field, "ttype": _MADE[_kind(ours)], "field_description": f"Leadcast {ours.replace('_', ' ')}"}
+            {"name": field, "ttype": _MADE[kind_of(ours)], "field_description": f"Leadcast {ours.replace('_', ' ')}"}
             for field, ours in self._ours.items()
             if field.startswith("x_") and field not in described
         ]
