@@ -12,6 +12,7 @@ from crm_servers import Answer
 from pushing import Delivery, Lead, ways
 
 from features.errors import DeliveryError
+from pipeline.delivery.values import Values
 from pipeline.push_configuration import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Record, Sink, WholeBatchError
@@ -35,7 +36,7 @@ def test_values_are_texts_and_an_empty_one_clears(crm: HubSpotCrm, tmp_path: Pat
     sink = sink_of(crm, tmp_path)
     (remote,) = sink.read(["L1"]).values()
     assert (remote.remote_id, remote.closed, set(remote.values.values())) == ("501", False, {None})
-    values: dict[str, str | float | None] = {"leadcast_tier": "SQL", "leadcast_probability": 0.25, "leadcast_action": None}
+    values: Values = {"leadcast_tier": "SQL", "leadcast_probability": 0.25, "leadcast_action": None}
     (outcome,) = sink.write([Record("L1", values, "501")])
     assert outcome.status == "written"
     # No idProperty and no upsert: HubSpot's own id can make no contact.
