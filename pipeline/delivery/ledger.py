@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple, Self
@@ -142,9 +143,8 @@ class Ledger:
             self._connection.execute("UPDATE run SET state = 'killed' WHERE state = 'running'")
             taken = {row[0] for row in self._connection.execute("SELECT id FROM run")}
             base = f"{now:%Y%m%dT%H%M%SZ}"
-            run = next(
-                name for name in (base, *(f"{base}-{number}" for number in range(2, 10**6))) if name not in taken
-            )
+            names = chain([base], (f"{base}-{number}" for number in count(2)))
+            run = next(name for name in names if name not in taken)
             self._connection.execute(
                 "INSERT INTO run (id, kind, sink, started_at, state, as_of, model, forced) "
                 "VALUES (?, ?, ?, ?, 'running', ?, ?, ?)",
@@ -163,7 +163,8 @@ class Ledger:
     def intend(self, run: str, sink: str, writes: Iterable[Write], targets: Mapping[str, Values]) -> None:
         """Enter what is about to be written, before the call."""
         now = _now().isoformat()
-        rows = [(write, json.dumps(dict(write.before)), json.dumps(dict(write.after))) for write in writes]
+        rows = [(write, _text(write.before), _text(write.after)) for write in writes]
+        wanted = [after if targets[write.key] == write.after else _text(targets[write.key]) for write, _, after in rows]
         with self._lock, self._transaction():
             # Where a run writes a lead twice, what stood there before it is what the first found.
             self._connection.executemany(
@@ -175,7 +176,7 @@ class Ledger:
                 "INSERT INTO lead (sink, key, held, target, status, run, at) VALUES (?, ?, '{}', ?, 'sent', ?, ?) "
                 "ON CONFLICT DO UPDATE SET target = excluded.target, status = 'sent', run = excluded.run, "
                 "at = excluded.at",
-                [(sink, write.key, json.dumps(dict(targets[write.key])), run, now) for write, _, _ in rows],
+                [(sink, write.key, target, run, now) for (write, _, _), target in zip(rows, wanted, strict=True)],
             )
 
     def settle(self, run: str, sink: str, entries: Iterable[Entry]) -> None:
@@ -189,8 +190,7 @@ class Ledger:
                 "run = excluded.run, at = excluded.at",
                 [
                     (
-                        sink, entry.key, json.dumps(dict(entry.held)),
-                        None if entry.target is None else json.dumps(dict(entry.target)), entry.status, entry.attempts,
+                        sink, entry.key, *_texts(entry.held, entry.target), entry.status, entry.attempts,
                         entry.reason and redact(entry.reason), entry.remote_id, run, now,
                     )
                     for entry in rows
@@ -278,6 +278,16 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._connection.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _text(values: Values) -> str:
+    return json.dumps(dict(values), ensure_ascii=False)
+
+
+def _texts(held: Values, target: Values | None) -> tuple[str, str | None]:
+    """Write both; mostly they are the same, and writing JSON takes time."""
+    text = _text(held)
+    return text, text if held == target else None if target is None else _text(target)
 
 
 def _now() -> datetime:

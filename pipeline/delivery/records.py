@@ -66,13 +66,19 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
 
     ``suspended`` has the leads whose score is not to be relied on, with the date since when.
     """
+    mapping = push.mapping
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS, columns=list(_COLUMNS)):
             rows = [row for row in batch.to_pylist() if selection.takes(row)]
-            yield [Wanted(row["lead_id"], _values(row, push, suspended.get(row["lead_id"]))) for row in rows]
+            yield [
+                Wanted(row["lead_id"], _values(row, mapping, push.actions, suspended.get(row["lead_id"])))
+                for row in rows
+            ]
 
 
-def _values(row: Mapping[str, Any], push: Push, suspended_since: str | None) -> dict[str, Value]:
+def _values(
+    row: Mapping[str, Any], mapping: Mapping[str, str], actions: Mapping[Any, str], suspended_since: str | None
+) -> dict[str, Value]:
     if suspended_since is not None:
         ours = _suspended(suspended_since)
     else:
@@ -83,11 +89,11 @@ def _values(row: Mapping[str, Any], push: Push, suspended_since: str | None) -> 
             "probability": round(row["probability"], 4),
             "score": round(row["score"], 2),
             "maturity": row["maturity"],
-            "action": push.actions.get(row["tier"]),
+            "action": actions.get(row["tier"]),
             "date": as_of.date().isoformat(),
             "model": row["model_version"][:16],
         } | {f"reason_{number}": _shorten(reasons[number - 1]) for number in (1, 2, 3)}
-    return {field: ours.get(name) for name, field in push.mapping.items()}
+    return {field: ours.get(name) for name, field in mapping.items()}
 
 
 def _suspended(since: str) -> dict[str, Value]:
