@@ -51,6 +51,12 @@ class Files(SinkSettings):
     closed: Closed = Field(default_factory=dict)
     """Columns of the export, each with the values that say a lead is closed."""
 
+    @model_validator(mode="after")
+    def _seen(self) -> Self:
+        if self.closed and self.export is None:
+            raise ValueError("closed names columns of the export, and there is none; give export, or drop closed")
+        return self
+
 
 class Sql(SinkSettings):
     """A table of a database: SQLite, PostgreSQL, and what else SQLAlchemy reaches."""
