@@ -97,7 +97,13 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _is_internal(step: str) -> bool:
-    return step in {"Text", "List", "Literal", *(model.__name__ for model in Strict.__subclasses__())}
+    return step in {"Text", "List", "Literal", *(model.__name__ for model in _sections(Strict))}
+
+
+def _sections(model: type[Strict]) -> Iterator[type[Strict]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _sections(below)
 
 
 def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dictionary

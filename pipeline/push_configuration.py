@@ -6,14 +6,33 @@ Every class is strict (an unknown key is an error that names the nearest valid o
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 
 from features.duration import DAY
+from features.errors import nearest
 from pipeline.setting_types import Duration, Name, Share, Strict
 
-Variable = Annotated[str, Field(pattern=r"^\$(\w+|\{\w+\})$")]
+
+def _variable(text: str) -> str:
+    # The text may be a secret: it is not repeated.
+    if not re.fullmatch(r"\$(\w+|\{\w+\})", text):
+        raise ValueError("must name an environment variable that holds it, as in $CRM_TOKEN: secrets stand in no file")
+    return text
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
 """The name of an environment variable, as in $CRM_TOKEN: secrets stand in no file."""
 Closed = dict[Name, tuple[str | float | bool, ...]]
 """Fields of the system, each with the values that say a lead is closed: {lifecyclestage: [customer]}."""
@@ -123,8 +142,8 @@ class Salesforce(SinkSettings):
     """$NAME of the variable that holds a session id or an OAuth access token."""
     key_field: Name = "Id"
     """The field that holds our lead_id: Salesforce's own id, or a field marked as an external id."""
-    create: bool = False
-    """Whether a lead that Salesforce lacks is made; needs an external id."""
+    job_seconds: PositiveFloat = 600
+    """How long a bulk job may take, which writes 2,000 leads and more; then it is aborted, and its leads wait."""
     closed: Closed = _CONVERTED
     """Fields, each with the values that say a lead is closed."""
     calls_a_day: PositiveInt | None = 100_000
@@ -193,13 +212,21 @@ class Rest(SinkSettings):
         return self
 
 
-_KINDS = (Files, Sql, Odoo, HubSpot, Salesforce, Rest)
+_KINDS: dict[str, str] = {one.__name__.lower(): one.__name__ for one in (Files, Sql, Odoo, HubSpot, Salesforce, Rest)}
+
+
+def _known(value: object) -> object:
+    if isinstance(value, dict) and value.get("kind") not in _KINDS:
+        kind = value.get("kind")
+        told = "is missing" if kind is None else f"{kind!r} is none of them"
+        raise ValueError(f"kind {told}; {nearest(str(kind), _KINDS)}")
+    return value
 
 
 def _by_kind(value: object) -> str:
-    """Choose the settings by the kind that was written; where it is none of them, Files says which there are."""
+    """Choose the settings by the kind that was written."""
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return next((one.__name__ for one in _KINDS if one.__name__.lower() == kind), Files.__name__)
+    return _KINDS.get(str(kind), Files.__name__)
 
 
 AnySink = Annotated[
@@ -210,6 +237,7 @@ AnySink = Annotated[
     | Annotated[Salesforce, Tag("Salesforce")]
     | Annotated[Rest, Tag("Rest")],
     Discriminator(_by_kind),
+    BeforeValidator(_known),
 ]
 
 

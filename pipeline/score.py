@@ -41,13 +41,13 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
-from pipeline.cells import as_cells
 from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
 from pipeline.setting_types import halve
 from pipeline.snapshots import log_until, read_history
+from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect
 from pipeline.trained import open_model
 
@@ -236,9 +236,15 @@ def write_csv(path: Path, recommendations: pa.Table) -> None:
 
 def _readable(recommendations: pa.Table) -> pa.Table:
     texts = {
-        "lead_id": as_cells(recommendations["lead_id"]),
+        "lead_id": _as_cells(recommendations["lead_id"]),
         "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
-        "reasons": as_cells(pc.binary_join(recommendations["reasons"], "; ")),
+        "reasons": _as_cells(pc.binary_join(recommendations["reasons"], "; ")),
         "model_version": recommendations["model_version"].cast(pa.string()),
     }
     return pa.table({name: texts.get(name, recommendations[name]) for name in recommendations.column_names})
+
+
+def _as_cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
+    formula = pc.match_substring_regex(texts, FORMULA)
+    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)

@@ -13,8 +13,6 @@ class Crm(Protocol):
     Keys are our lead ids. ``ours`` is one of our names (tier, probability ...), whatever field it is mapped to.
     """
 
-    settings: dict[str, Any]
-    """The section ``push`` of the parameters, with short limits of time."""
     environment: dict[str, str]
     """Its secrets."""
     faults: Faults
@@ -23,8 +21,17 @@ class Crm(Protocol):
     """Whether it is reached over HTTP, so that calls are counted and faults happen."""
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The section ``push`` of the parameters, with short limits of time."""
+        ...
+
+    @property
     def calls(self) -> int:
         """How many calls have come."""
+        ...
+
+    def sync(self) -> None:
+        """Do what happens between two pushes: where files are brought to and fro, import and export."""
         ...
 
     def add(self, key: str, *, closed: bool = False) -> None:

@@ -1,102 +1,98 @@
-"""A CRM that is reached by files alone: it imports ours in their order, and exports its leads to CSV."""
+"""A CRM under test that takes files: it imports those that came, in their order, and exports what it holds."""
 
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from crm_servers import Faults
 
-FIELDS = {
-    "tier": "leadcast_tier",
-    "probability": "leadcast_probability",
-    "reason_1": "leadcast_reason_1",
-    "reason_2": "leadcast_reason_2",
-    "action": "leadcast_action",
-    "date": "leadcast_date",
-}
-KEY = "lead_number"
-_NATIVE = ("stage", "owner", "note")
+OURS = ("tier", "probability", "reason_1", "reason_2", "action", "date")
+NATIVE = ("lead_id", "stage", "owner")
 
 
 class FilesCrm:
-    """A table that takes every file of the outbox once, and is exported whenever it has changed."""
+    """Imports before it is looked at, and exports after it has changed."""
 
     has_calls = False
     calls = 0
 
-    def __init__(self, folder: Path) -> None:
-        self.outbox, self.export = folder / "outbox", folder / "export.csv"
-        self.environment: dict[str, str] = {}
+    def __init__(self, folder: Path, form: str = "csv") -> None:
+        self.folder, self.export = folder / "outbox", folder / "export.csv"
         self.faults = Faults()
-        self.settings: dict[str, Any] = {
-            "sink": {
-                "kind": "files",
-                "folder": str(self.outbox),
-                "export": str(self.export),
-                "key_field": KEY,
-                "closed": {"stage": ["won", "lost"]},
-            },
-            "fields": dict(FIELDS),
-        }
-        self._leads: dict[str, dict[str, Any]] = {}
-        self._imported: set[str] = set()
+        self.environment: dict[str, str] = {}
+        sink = {
+            "kind": "files", "folder": str(self.folder), "format": form, "export": str(self.export),
+            "closed": {"stage": ["won", "lost"]},
+        }  # fmt: skip
+        self.settings: dict[str, Any] = {"sink": sink}
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._imported: set[Path] = set()
 
     def __enter__(self) -> Self:
-        self.outbox.mkdir(parents=True)
-        self._write_export()
+        self.export.parent.mkdir(parents=True, exist_ok=True)
+        self._write()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the folder to whoever made it."""
+        """Leave the folder to the test."""
+
+    def sync(self) -> None:
+        """Import the files that came, and export."""
+        for path in sorted(self.folder.glob("leads-*")):
+            if path not in self._imported:
+                self._imported.add(path)
+                for row in READERS[path.suffix](path):
+                    self._rows[str(row["lead_id"])] |= row  # an import of updates: it knows the lead, or fails
+        self._write()
+
+    def _write(self) -> None:
+        columns = [*NATIVE, *(f"leadcast_{name}" for name in OURS)]
+        with self.export.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(self._rows.values())
 
     def add(self, key: str, *, closed: bool = False) -> None:
         """Make a lead."""
-        self._import()
-        native = {"stage": "won" if closed else "new", "owner": 'Ada "A." Lovelace', "note": f"called;\nagain, {key}"}
-        self._leads[key] = {KEY: key, **native, **dict.fromkeys(FIELDS.values())}
-        self._write_export()
+        self._rows[key] = {"lead_id": key, "stage": "won" if closed else "new", "owner": "Ada"}
+        self._write()
 
     def lead(self, key: str) -> dict[str, Any] | None:
-        """Give a lead, after all files were imported."""
-        self._import()
-        lead = self._leads.get(key)
-        return dict(lead) if lead else None
+        """Give all fields of a lead."""
+        self.sync()
+        row = self._rows.get(key)
+        return row and {name: row.get(name, "") for name in [*NATIVE, *(f"leadcast_{name}" for name in OURS)]}
 
     def keys(self) -> set[str]:
-        """List the leads, after all files were imported."""
-        self._import()
-        return set(self._leads)
+        """List the leads."""
+        self.sync()
+        return set(self._rows)
 
     def edit(self, key: str, ours: str, value: str | float | None) -> None:
         """Change a field of ours."""
-        self._import()
-        self._leads[key][self.settings["fields"][ours]] = value
-        self._write_export()
+        self.sync()
+        self._rows[key][f"leadcast_{ours}"] = "" if value is None else value
+        self._write()
 
     def refuse(self, key: str, *, refused: bool = True) -> None:
-        """Do nothing: a file refuses nobody."""
+        """Refuse nothing: a file takes all."""
 
     def exhaust(self) -> None:
-        """Do nothing: a folder has no quota."""
+        """Refuse nothing: a folder has no quota."""
 
-    def _import(self) -> None:
-        """Take the files that are new; cells that are not there leave fields alone, empty ones clear them."""
-        new = [path for path in sorted(self.outbox.glob("leads-*.csv")) if path.name not in self._imported]
-        for path in new:
-            self._imported.add(path.name)
-            with path.open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file, strict=True):
-                    if row[KEY] in self._leads:
-                        self._leads[row[KEY]] |= {name: value or None for name, value in row.items()}
-        if new:
-            self._write_export()
 
-    def _write_export(self) -> None:
-        temporary = self.export.with_suffix(".new")
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [KEY, *_NATIVE, *FIELDS.values()])
-            writer.writeheader()
-            writer.writerows(self._leads.values())
-        temporary.replace(self.export)
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [{name: "" if value is None else value for name, value in row.items()} for row in rows]
+
+
+READERS: dict[str, Callable[[Path], list[dict[str, Any]]]] = {".csv": _read_csv, ".jsonl": _read_lines}

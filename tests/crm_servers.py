@@ -96,6 +96,9 @@ class CrmServer:
         """Do what is asked; called under the lock."""
         raise NotImplementedError
 
+    def sync(self) -> None:
+        """Do nothing: what is written is there."""
+
     def limited(self) -> Answer:
         """Say that there are too many calls."""
         headers = {"Retry-After": self.faults.retry_after} if self.faults.retry_after is not None else {}

@@ -55,6 +55,9 @@ class _Database:
         """Run a statement as somebody else would, and give its rows."""
         raise NotImplementedError
 
+    def sync(self) -> None:
+        """Do nothing: what is written is there."""
+
     def add(self, key: str, *, closed: bool = False) -> None:
         """Make a lead, with nothing in our fields."""
         statement = f"INSERT INTO {self.table} (lead_id, stage, owner) VALUES (?, ?, 'Ada')"
@@ -157,7 +160,7 @@ class PostgresqlCrm(_Database):
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Run a statement as somebody else would, and give its rows."""
-        cursor = self._connection.execute(statement.replace("?", "%s").encode(), values)
+        cursor = self._connection.execute(statement.replace("?", "%s").encode(), values or None)
         return cursor.fetchall() if cursor.description else []
 
     def _run(self, *statements: str) -> None:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -76,6 +76,8 @@ class Delivery:
     settings: dict[str, Any]
     environment: dict[str, str]
     said: list[str] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None
+    """What the CRM does between two pushes: of files, it imports and exports."""
 
     def push(
         self,
@@ -89,6 +91,7 @@ class Delivery:
         **changes: Any,  # noqa: ANN401 - settings of any kind
     ) -> Pushed:
         """Push, with other settings of the section where they are given."""
+        self.before()
         scores = write_scores(self.root / SCORES, leads, as_of)
         settings = Push.model_validate(self.settings | changes)
         options = Options(Selection(only or {}, share), first, None)
@@ -98,12 +101,14 @@ class Delivery:
 
     def undo(self, run: str) -> Pushed:
         """Take a run back."""
+        self.before()
         settings = Push.model_validate(self.settings)
         with Ledger(self.root / LEDGER) as ledger:
             return undo(settings, connect(settings, self.root), ledger, run, self.said.append)
 
     def rehearse(self, leads: Mapping[str, Lead]) -> Rehearsal:
         """Rehearse a push."""
+        self.before()
         scores = write_scores(self.root / SCORES, leads)
         settings = Push.model_validate(self.settings)
         with Ledger(self.root / LEDGER) as ledger:

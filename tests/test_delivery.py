@@ -58,13 +58,15 @@ def test_other_fields_are_a_significant_change() -> None:
         ("MQL", "mql", False),
         ("", None, True),
         (None, None, True),
-        (0.0, None, False),
+        (0.0, None, True),  # a number can't be empty everywhere
+        (0.2, None, False),
         ("0", 0.0, True),
         ("0.1234", 0.1234, True),
         (0.12340000271797180, 0.1234, True),  # what single precision makes of it
-        (0.1234, 0.1235, False),
+        (0.1234, 0.1237, False),
+        (0.1234, 0.1235, True),  # Odoo's own probability is moved by as much
         ("about 1", 1.0, False),
-        (43.21, 43.22, False),
+        (43.21, 43.23, False),
     ],
 )
 def test_what_a_system_gives_back_is_what_it_was_given(

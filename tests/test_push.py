@@ -222,7 +222,7 @@ def test_without_scores_the_way_to_them_is_told(project: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("push", "words"),
     [
-        ({"sink": {"kind": "odo"}}, "push.sink.kind"),
+        ({"sink": {"kind": "odo"}}, "push.sink: kind 'odo' is none of them; did you mean 'odoo'?"),
         ({"sink": {"kind": "odoo", "databse": "x"}}, "push.sink.databse: unknown key; did you mean 'database'?"),
         ({"sink": {"kind": "hubspot", "token": "pat-na1-secret"}}, "push.sink.token"),
         ({"fields": {"teir": "x"}}, "push.fields"),

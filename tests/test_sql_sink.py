@@ -14,14 +14,17 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from crm_cases import Crm
 from crm_sql import FIELDS, PostgresqlCrm, SqliteCrm
 from postgresql import PASSWORD, Server
 
 from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Push
+from pipeline.database_url import find_url, make_engine
+from pipeline.push_configuration import Push, Sql
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 from pipeline.sinks.sql import SqlSink
+from pipeline.sinks.sql_errors import connected
 
 Database = SqliteCrm | PostgresqlCrm
 
@@ -48,7 +51,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 def _sink(database: Crm, fields: dict[str, str] | None = None, **changes: object) -> Sink:
     settings = {**database.settings, "sink": {**database.settings["sink"], **changes}}
     push = Push(**settings | ({} if fields is None else {"fields": fields}))
-    return SqlSink(push.sink, push.mapping, Path("/nowhere"))  # type: ignore[arg-type]
+    assert isinstance(push.sink, Sql)
+    return SqlSink(push.sink, push.mapping, Path("/nowhere"))
 
 
 def _owner(server: PostgresqlCrm, monkeypatch: pytest.MonkeyPatch, postgresql: Server) -> None:
@@ -57,9 +61,9 @@ def _owner(server: PostgresqlCrm, monkeypatch: pytest.MonkeyPatch, postgresql: S
     server.environment = {"CRM_DATABASE": postgresql.url()}
 
 
-def _table(database: Database, columns: str) -> str:
+def _table(database: Database, columns: str, name: str = "other") -> str:
     """Make another table, which the sink may write to, and give its name."""
-    name = "other" if isinstance(database, SqliteCrm) else f"{database.schema}.other"
+    name = name if isinstance(database, SqliteCrm) else f"{database.schema}.{name}"
     database.execute(f"CREATE TABLE {name} ({columns})")
     if isinstance(database, PostgresqlCrm):
         database.execute(f"GRANT ALL ON {name} TO {database.user}")
@@ -121,7 +125,7 @@ def test_values_become_what_the_columns_of_postgresql_hold(server: PostgresqlCrm
         ({"r": "late"}, r"value too long for type character varying\(3\)"),
         ({"day": "soon"}, "invalid input syntax"),
         ({"p": 1234.5}, "numeric field overflow"),
-        ({"s": "a\0b"}, "NUL"),
+        ({"s": "a\0b"}, "unsupported Unicode escape sequence"),
     ]
     for values, reason in rejected:
         outcome = _write(sink, {"L1": values})["L1"]
@@ -149,6 +153,7 @@ def test_keys_are_those_of_the_column_to_the_letter(
     assert sink.read([*unknown, *there]) == {key: Remote(key, {"x": None}) for key in there}
     assert {one.status for one in _write(sink, {key: {"x": "SQL"} for key in there}).values()} == {"written"}
     assert database.execute(f"SELECT count(*) AS n FROM {table} WHERE x = 'SQL'") == [{"n": len(there)}]
+    assert sink.read(unknown) == {}
     if kind == "integer":
         outcome = _write(sink, {"seven": {"x": "SQL"}}, there=False)["seven"]
         assert (outcome.status, outcome.reason) == ("rejected", "no value of the column lead_id")
@@ -205,6 +210,31 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(database: Database) -> None
         "L2", "rejected", "not allowed: the record is frozen", "L2"
     )
     assert _write(sink, {"L1": {"x_tier": "SQL"}})["L1"].status == "written"
+
+
+def test_a_trigger_that_silently_leaves_a_row_out_is_noticed(server: PostgresqlCrm) -> None:
+    for key in ("L1", "L2"):
+        server.add(key)
+    server.execute(
+        f"""CREATE FUNCTION {server.schema}.silence() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.lead_id = 'L2' THEN RETURN NULL; END IF; RETURN NEW; END $$"""
+    )
+    server.execute(
+        f"CREATE TRIGGER s BEFORE UPDATE ON {server.table} FOR EACH ROW EXECUTE FUNCTION {server.schema}.silence()"
+    )
+    with pytest.raises(WholeBatchError, match="1 instead of 2 rows"):
+        _write(_sink(server), {key: {"x_tier": "SQL"} for key in ("L1", "L2")})
+    assert (server.lead("L1") or {})["x_tier"] is None
+    assert _write(_sink(server), {"L2": {"x_tier": "SQL"}})["L2"].status == "rejected"
+
+
+def test_keys_that_differ_in_case_alone_are_not_written_together(sqlite: SqliteCrm) -> None:
+    table = _table(sqlite, "lead_id text COLLATE NOCASE, x text")
+    sqlite.execute(f"INSERT INTO {table} (lead_id) VALUES ('a'), ('A'), ('b')")
+    sink = _sink(sqlite, {"tier": "x"}, table=table, closed={})
+    assert set(sink.read(["a", "B"])) == {"a"}
+    assert _write(sink, {"a": {"x": "SQL"}})["a"].reason == "2 instead of 1 rows would have been written; nothing was"
+    assert sqlite.execute(f"SELECT count(x) AS n FROM {table}") == [{"n": 0}]
 
 
 def test_leads_are_made_only_where_that_is_asked_for(
@@ -265,22 +295,33 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_told(database: Database,
     assert _write(sink, {"L1": {"x_tier": "SQL"}})["L1"].status == "written"
 
 
-def test_a_deadlock_with_somebody_else_is_asked_again(
-    server: PostgresqlCrm, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("40P01", LaterError),  # a deadlock
+        ("40001", LaterError),  # a failed serialization
+        ("53100", LaterError),  # a full disk
+        ("57014", LaterError),  # a statement that is stopped
+        ("23514", WholeBatchError),
+        ("P0001", WholeBatchError),
+        ("42501", DeliveryError),
+        ("XX000", DeliveryError),
+    ],
+)
+def test_what_postgresql_reports_is_told_apart_by_its_state(
+    state: str, kind: type[Exception], server: PostgresqlCrm
 ) -> None:
-    _owner(server, monkeypatch, postgresql)
-    monkeypatch.setenv("CRM_DATABASE", f"{postgresql.url()}?options=-c%20deadlock_timeout%3D10ms")
     for key in ("L1", "L2"):
         server.add(key)
-    sink = _sink(server, timeout_seconds=30)
-    with psycopg.connect(postgresql.url(), options="-c deadlock_timeout=1h") as other, ThreadPoolExecutor(2) as threads:
-        other.execute(f"UPDATE {server.table} SET owner = 'x' WHERE lead_id = 'L2'".encode())
-        writing = threads.submit(_write, sink, {key: {"x_tier": "SQL"} for key in ("L1", "L2")})
-        _wait_for_blocked(server)
-        theirs = threads.submit(other.execute, f"UPDATE {server.table} SET owner = 'x' WHERE lead_id = 'L1'".encode())
-        with pytest.raises(LaterError, match="deadlock detected"):
-            writing.result()
-        theirs.result()
+    server.execute(
+        f"""CREATE FUNCTION {server.schema}.fail() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'so it is' USING ERRCODE = '{state}'; END $$"""
+    )
+    server.execute(f"CREATE TRIGGER f BEFORE UPDATE ON {server.table} EXECUTE FUNCTION {server.schema}.fail()")
+    with pytest.raises(kind, match="so it is"):
+        _write(_sink(server), {key: {"x_tier": "SQL"} for key in ("L1", "L2")})
+    server.execute(f"DROP TRIGGER f ON {server.table}")
+    assert _write(_sink(server), {"L1": {"x_tier": "SQL"}})["L1"].status == "written"
 
 
 def test_a_connection_that_breaks_is_told_and_made_anew(server: PostgresqlCrm) -> None:
@@ -300,6 +341,24 @@ def test_a_connection_that_breaks_is_told_and_made_anew(server: PostgresqlCrm) -
                 failures += 1
     assert failures > 0
     assert [(server.lead(f"L{number}") or {})["x_probability"] for number in range(40)] == [n / 100 for n in range(40)]
+
+
+def test_a_connection_that_breaks_as_it_is_given_back_is_told(server: PostgresqlCrm) -> None:
+    url = find_url("x", "$CRM_DATABASE")
+    engine = make_engine("x", url, Path(), seconds=5, writes=True, connections=1)
+
+    def ask_and_break() -> None:
+        with connected(engine, url, 5) as connection:
+            connection.execute(sa.text("SELECT 1"))
+            server.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = ?", [server.user]
+            )
+
+    with pytest.raises(LaterError, match="terminating connection"):
+        ask_and_break()
+    with connected(engine, url, 5) as connection:
+        assert connection.execute(sa.text("SELECT 1")).scalar() == 1
+    engine.dispose()
 
 
 def test_many_threads_share_the_connections(database: Database) -> None:
@@ -398,6 +457,9 @@ def test_columns_that_do_not_fit_are_named(database: Database) -> None:
         f"{table}.b is BOOLEAN() and takes no dates; give date another column",
         f"{table}.c is DATE() and takes no texts; give tier another column",
     ]
+    days = _table(database, "day date PRIMARY KEY, x text", "days")
+    problems = _sink(database, {"tier": "x"}, table=days, key_field="day", closed={}).check()
+    assert problems == [f"{days}.day is DATE() and names no leads; set another key_field"]
 
 
 @pytest.mark.parametrize(
@@ -412,7 +474,6 @@ def test_columns_that_do_not_fit_are_named(database: Database) -> None:
         ("lead_id text, x text", "(lead_id) WHERE x IS NULL", False),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_a_key_is_unique_by_a_constraint_or_a_whole_index(
     columns: str, index: str, unique: bool, database: Database
 ) -> None:
@@ -476,8 +537,8 @@ def test_days_and_texts_that_sqlite_keeps_as_it_likes_are_read(sqlite: SqliteCrm
 
 
 def test_a_table_of_sqlite_lies_below_the_project(sqlite: SqliteCrm) -> None:
-    push = Push(**{**sqlite.settings, "sink": {**sqlite.settings["sink"], "database": "sqlite:///crm.sqlite"}})
-    sink = SqlSink(push.sink, push.mapping, sqlite.path.parent)  # type: ignore[arg-type]
+    settings = Sql(kind="sql", database="sqlite:///crm.sqlite", table="leads")
+    sink = SqlSink(settings, {"tier": "x_tier"}, sqlite.path.parent)
     assert (sink.name, sink.check(), sink.connections) == ("sql crm.sqlite leads", [], 1)
 
 

@@ -80,7 +80,7 @@ def _failed(root: Path, scores: Scores) -> list[str]:
     # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
     checks = [check for check in recommendation_checks(()) if not check.name.startswith("reasons")]
     with duckdb.connect() as connection:
-        table = f"read_parquet({file_literal(scores.path)})"
+        table = _scored(scores)
         counts = count_violations(connection, table, checks, RECOMMENDATION_LIMITS)
     meanings = {check.name: check.meaning for check in checks}
     meanings |= {limit.name: limit.meaning for limit in RECOMMENDATION_LIMITS}
@@ -113,10 +113,14 @@ def suspended(root: Path, scores: Scores) -> dict[str, str]:
     since = f"CASE {' '.join(cases)} END"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT lead_id, {since} FROM read_parquet({file_literal(scores.path)}) AS scored {leads} "
-            f"WHERE {since} IS NOT NULL"
+            f"SELECT lead_id, {since} FROM {_scored(scores)} AS scored {leads} WHERE {since} IS NOT NULL"
         ).fetchall()
     return dict(rows)
+
+
+def _scored(scores: Scores) -> str:
+    # The names of the folders would be taken for columns, as_of among them.
+    return f"read_parquet({file_literal(scores.path)}, hive_partitioning = false)"
 
 
 def _conditions(path: Path) -> list[tuple[dict[str, str], str]]:

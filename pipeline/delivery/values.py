@@ -11,18 +11,18 @@ from pipeline.sinks.protocol import Value
 Values = Mapping[str, Value]
 """By the other system's field names."""
 
-_CLOSE = 1e-6
-"""Relative: what a system with single precision gives back of a number."""
+_CLOSE = 1.5e-4
+"""What systems lose of a number: single precision, two decimals of a per cent. Less is no change worth a word."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NEVER_SIGNIFICANT = frozenset({"date", "model"})
 _PROBABILITIES = {"probability": 1.0, "score": 100.0}
 
 
 def same(one: Value, other: Value) -> bool:
-    """Tell whether two values are the same to a system that may give a number back as a text, or nothing as "".
+    """Tell whether two values are the same to a system that gives a number back as a text, and nothing as "" or 0.
 
-    >>> same("0.1234", 0.1234), same("", None), same("MQL", "SQL")
-    (True, True, False)
+    >>> same("0.1234", 0.1234), same("", None), same(0.0, None), same("MQL", "SQL")
+    (True, True, True, False)
     """
     one, other = (None if value == "" else value for value in (one, other))
     if isinstance(one, int | float) or isinstance(other, int | float):
@@ -30,7 +30,7 @@ def same(one: Value, other: Value) -> bool:
             left, right = float(one or 0.0), float(other or 0.0)
         except ValueError:
             return False
-        return (one is None) == (other is None) and abs(left - right) <= _CLOSE * max(abs(left), abs(right), 1e-3)
+        return abs(left - right) <= _CLOSE * max(abs(left), abs(right), 1.0)
     return one == other
 
 

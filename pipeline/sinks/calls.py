@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -74,6 +75,7 @@ class Caller:
     ) -> None:
         self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
         self._counter = CallCounter()
+        weakref.finalize(self, self._client.close)
 
     @property
     def calls(self) -> int:

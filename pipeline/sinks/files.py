@@ -6,26 +6,25 @@ what was not imported yet is no edit by a person.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 from filelock import FileLock, Timeout
-from pyarrow import csv
 
 from features.errors import DeliveryError
 from pipeline.artefacts import written_whole
-from pipeline.cells import FORMULA, as_cells
 from pipeline.push_configuration import Files
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.leads_file import LeadsFile, Row
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value
+from pipeline.spreadsheets import defuse, restore
 
 _NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
 _NUMBERS = ("probability", "score")
@@ -73,33 +72,34 @@ class FilesSink:
         if field in self._numbers:
             with suppress(ValueError):
                 return float(text)
-        cell = self._settings.format == "csv" and text.startswith("'") and re.match(FORMULA, text[1:])
-        return text[1:] if cell else text
+        return restore(text) if self._settings.format == "csv" else text
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Write a batch to a file; to several where not all records have the same fields: an empty cell would clear."""
         alike = defaultdict(list)
         for record in batch:
             # A key with an apostrophe before it would name another lead, one without it could be run.
-            if self._settings.format == "csv" and re.match(FORMULA, record.key):
+            if self._settings.format == "csv" and defuse(record.key) != record.key:
                 reason = "its key begins as a formula does, which no CSV file should hold; set format: jsonl"
                 yield Outcome(record.key, "rejected", reason, record.remote_id)
             else:
                 alike[tuple(record.values)].append(record)
         for fields, records in alike.items():
-            with self._new_file() as path:
-                (self._write_csv if self._settings.format == "csv" else self._write_lines)(path, fields, records)
+            self._write_file([self._settings.key_field, *fields], ([one.key, *one.values.values()] for one in records))
             yield from (Outcome(record.key, "written", remote_id=record.key) for record in records)
 
-    def _write_csv(self, path: Path, fields: Sequence[str], records: Sequence[Record]) -> None:
-        columns = {field: _column([record.values[field] for record in records]) for field in fields}
-        csv.write_csv(pa.table({self._settings.key_field: _column([record.key for record in records])} | columns), path)
-
-    def _write_lines(self, path: Path, fields: Sequence[str], records: Sequence[Record]) -> None:
-        with path.open("w", encoding="utf-8") as file:
-            for record in records:
-                row = {self._settings.key_field: record.key} | {field: record.values[field] for field in fields}
-                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    def _write_file(self, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        with self._new_file() as path, path.open("w", encoding="utf-8", newline="") as file:
+            if self._settings.format == "csv":
+                writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+                writer.writerow(columns)
+                writer.writerows([defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+            else:
+                for row in rows:
+                    content = dict(zip(columns, row, strict=True))
+                    file.write(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # the ledger will say that it was written
 
     @contextmanager
     def _new_file(self) -> Iterator[Path]:
@@ -139,10 +139,3 @@ class FilesSink:
     def setup(self) -> list[str]:
         """Make nothing: a file has the columns that are mapped."""
         return []
-
-
-def _column(values: Sequence[Value]) -> pa.Array:
-    """Give cells: numbers as numbers; where one is a text, all are."""
-    if not any(isinstance(value, str) for value in values):
-        return pa.array(values, pa.float64())
-    return as_cells(pa.array([None if value is None else str(value) for value in values], pa.string()))

@@ -36,7 +36,7 @@ class LeadsFile:
         self._name, self._key_field = name, key_field
         self._wanted = None if columns is None else [key_field, *columns]
         self._copies = root / _COPIES
-        self._copy: tuple[int, pq.ParquetFile] | None = None
+        self._copy: tuple[tuple[int, int, int], pq.ParquetFile] | None = None
 
     def problems(self) -> list[str]:
         """Say which columns of a CSV file are not there, or why it can't be read."""
@@ -65,7 +65,8 @@ class LeadsFile:
     def _copied(self) -> pq.ParquetFile:
         """Give a copy as Parquet, made anew when the file has changed. It has no name, so a killed push leaves none."""
         with self._telling():
-            changed = self.path.stat().st_mtime_ns
+            stat = self.path.stat()
+        changed = stat.st_mtime_ns, stat.st_size, stat.st_ino
         if self._copy is None or self._copy[0] != changed:
             self._copies.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=self._copies) as copy:

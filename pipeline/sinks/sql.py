@@ -23,8 +23,9 @@ from pipeline.sinks.calls import CallCounter
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import conceal
 from pipeline.sinks.sql_errors import RefusedError, connected
-from pipeline.sinks.sql_shape import forbidden, make_missing, missing, no_table, place_of, unfit
+from pipeline.sinks.sql_shape import find, forbidden, make_missing, required, unfit
 from pipeline.sinks.sql_table import SqlTable
+from pipeline.sinks.sql_writing import insert, update
 
 _CONNECTIONS = 2
 """More gain nothing: a batch keeps the server busy for longer than it keeps us."""
@@ -96,7 +97,7 @@ class SqlSink:
             if outcomes[-1].status == "written":
                 chosen[bool(found), tuple(record.values)].append(record)
         for (there, fields), records in chosen.items():
-            (table.update if there else table.insert)(connection, fields, records)
+            (update if there else insert)(connection, table, fields, records)
         return outcomes
 
     def _judge(self, record: Record, found: Sequence[Mapping[str, Any]], *, takes_key: bool) -> Outcome:
@@ -119,13 +120,10 @@ class SqlSink:
         """Look for the table, its key, its columns and our rights."""
         settings, mapping = self._settings, self._mapping
         try:
-            table = self._find()
-            if table is None:
-                return [no_table(settings)]
-            problems = list(missing(table, settings, mapping))
-            return problems or [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
+            table = required(self._find(), settings, mapping)
         except (DeliveryError, LaterError) as error:
-            return [str(error)]
+            return str(error).split("\n")
+        return [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
 
     def setup(self) -> list[str]:
         """Make the columns that are missing; the table, too, where leads may be created."""
@@ -137,19 +135,12 @@ class SqlSink:
 
     def _find(self) -> SqlTable | None:
         with self._connected() as connection:
-            schema, name = place_of(self._settings.table)
-            there = sa.inspect(connection).has_table(name, schema)
-            return SqlTable(connection, schema, name, self._settings.key_field) if there else None
+            return find(connection, self._settings)
 
     @cached_property
     def _table(self) -> SqlTable:
         """The table with all that the settings name; it is looked at once."""
-        table = self._find()
-        if table is None:
-            raise DeliveryError(no_table(self._settings))
-        if lacking := list(missing(table, self._settings, self._mapping)):
-            raise DeliveryError("; ".join(lacking))
-        return table
+        return required(self._find(), self._settings, self._mapping)
 
     def _connected(self) -> AbstractContextManager[sa.Connection]:
         self._counter.add()

@@ -21,7 +21,7 @@ _LATER = ("08", "40", "53", "55", "57")
 _LATER_IN_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_INTERRUPT")
 
 
-class RefusedError(Exception):
+class RefusedError(DeliveryError):
     """The values were refused, and nothing of the transaction is kept."""
 
 
@@ -38,11 +38,11 @@ def connected(engine: sa.Engine, url: URL, seconds: float) -> Iterator[sa.Connec
         if lasts:
             raise DeliveryError(f"can't connect to the database: {reason}; check its URL") from None
         raise LaterError(reason) from None
-    with connection:
-        try:
+    try:
+        with connection:  # whose end, too, asks the server
             yield connection
-        except DBAPIError as error:
-            raise _judge(error, url) from None
+    except DBAPIError as error:
+        raise _judge(error, url) from None
 
 
 def _judge(error: DBAPIError, url: URL) -> Exception:

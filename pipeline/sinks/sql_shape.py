@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from features.errors import DeliveryError, nearest
 from pipeline.push_configuration import Sql
 from pipeline.sinks.protocol import LaterError
-from pipeline.sinks.sql_table import DATES, NUMBERS, SqlTable
+from pipeline.sinks.sql_table import DATES, KEYS, NUMBERS, SqlTable
 
 _NUMBERS = ("probability", "score")
 _TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {"probability": sa.Double, "score": sa.Double, "date": sa.Date}
@@ -21,25 +21,37 @@ _TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {"probability": sa.Double, "s
 Connected = Callable[[], AbstractContextManager[sa.Connection]]
 
 
-def place_of(table: str) -> tuple[str | None, str]:
-    """Part the schema from the name of a table, as in crm.leads."""
-    schema, _, name = table.rpartition(".")
+def find(connection: sa.Connection, settings: Sql) -> SqlTable | None:
+    """Look at the table, if it is there."""
+    schema, name = _place(settings)
+    there = sa.inspect(connection).has_table(name, schema)
+    return SqlTable(connection, schema, name, settings.key_field) if there else None
+
+
+def _place(settings: Sql) -> tuple[str | None, str]:
+    """Part the schema from the name of the table, as in crm.leads."""
+    schema, _, name = settings.table.rpartition(".")
     return schema or None, name
 
 
-def no_table(settings: Sql) -> str:
-    """Say that the table is not there."""
-    remedy = "leadcast crm setup makes it" if settings.create else "name another, or set create: true to have it made"
-    return f"there is no table {settings.table}, or this user may not see it; {remedy}"
-
-
-def missing(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterator[str]:
-    """Name the columns that the settings name and the table lacks; only those of ``fields`` can be made."""
+def required(table: SqlTable | None, settings: Sql, mapping: Mapping[str, str]) -> SqlTable:
+    """Give a table that has all columns that the settings name; raises DeliveryError, a line for each that it lacks."""
+    if table is None:
+        raise DeliveryError(_no_table(settings))
+    problems = []
     for field in dict.fromkeys([settings.key_field, *mapping.values(), *settings.closed]):
         if field not in table.types:
             ours = field in mapping.values()
             remedy = "leadcast crm setup makes it" if ours else nearest(field, table.types)
-            yield f"{settings.table} has no column {field}; {remedy}"
+            problems.append(f"{settings.table} has no column {field}; {remedy}")
+    if problems:
+        raise DeliveryError("\n".join(problems))
+    return table
+
+
+def _no_table(settings: Sql) -> str:
+    remedy = "leadcast crm setup makes it" if settings.create else "name another, or set create: true to have it made"
+    return f"there is no table {settings.table}, or this user may not see it; {remedy}"
 
 
 def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterator[str]:
@@ -49,6 +61,9 @@ def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterato
             f"nothing keeps {settings.table}.{settings.key_field} unique; give it a unique index, "
             "or set another key_field"
         )
+    kind = table.types[settings.key_field]
+    if not isinstance(kind, KEYS):
+        yield f"{settings.table}.{settings.key_field} is {kind!r} and names no leads; set another key_field"
     for ours, field in mapping.items():
         kind = table.types[field]
         if not _fits(ours, kind):
@@ -91,9 +106,9 @@ def make_missing(
     fields = {field: sa.Column(field, _TYPES.get(ours, sa.Text)()) for ours, field in mapping.items()}
     if table is None:
         if not settings.create:
-            raise DeliveryError(no_table(settings))
+            raise DeliveryError(_no_table(settings))
         columns = [sa.Column(settings.key_field, sa.Text, primary_key=True), *fields.values()]
-        schema, name = place_of(settings.table)
+        schema, name = _place(settings)
         sa.Table(name, sa.MetaData(), *columns, schema=schema).create(connection)
         return [f"table {settings.table} with the columns {', '.join(column.name for column in columns)}"]
     place = connection.dialect.identifier_preparer.format_table(table.table)

@@ -1,0 +1,128 @@
+"""Scores written to the leads of Odoo, 17 to 19, by JSON-RPC or, from 19 on, JSON-2."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from features.errors import DeliveryError
+from pipeline.push_configuration import Odoo
+from pipeline.sinks.odoo_client import OdooClient
+from pipeline.sinks.odoo_fields import Fields
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
+from pipeline.sinks.secrets import redact
+
+_LEAD = "crm.lead"
+
+
+class OdooSink:
+    """The leads of one database of Odoo."""
+
+    reads, creates = True, False
+    batch_size = leads_a_call = 500
+    connections = 2
+
+    def __init__(self, settings: Odoo, mapping: Mapping[str, str], _root: Path) -> None:
+        self._client, self._fields = OdooClient(settings), Fields(settings.key_field, mapping)
+        self._call = self._client.call
+        self._twice: set[str] = set()
+        self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"
+        self.calls_a_day = settings.calls_a_day
+
+    @property
+    def calls(self) -> int:
+        """How many calls have been made so far."""
+        return self._client.calls
+
+    def read(self, keys: Sequence[str]) -> dict[str, Remote]:
+        """Give the leads of the keys, archived ones, too; of two with one key the first, which ``write`` rejects."""
+        wanted = self._fields.keys(keys)
+        rows = self._call(
+            _LEAD, "search_read", domain=[[self._fields.key, "in", wanted]], fields=self._fields.read(),
+            context={"active_test": False},
+        )  # fmt: skip
+        found: dict[str, Remote] = {}
+        for row in rows:
+            key = str(row[self._fields.key])
+            if key in found:
+                self._twice.add(key)
+                continue
+            stage = row["stage_id"]
+            closed = not row["active"] or bool(stage and stage[0] in self._won)
+            found[key] = Remote(str(row["id"]), self._fields.values(row), closed)
+        return {key: found[key] for key in keys if key in found}
+
+    def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
+        """Load the records by the ids that were read: all of one set of fields at once, and those that go through."""
+        groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+        for record in batch:
+            if record.key in self._twice:
+                yield Outcome(record.key, "rejected", f"several leads have this {self._fields.key}", record.remote_id)
+            else:
+                groups[tuple(record.values)].append(record)
+        for names, records in groups.items():
+            yield from self._load(names, records)
+
+    def _load(self, names: Sequence[str], records: list[Record]) -> Iterator[Outcome]:
+        """Load rows; it is all or nothing, so bad ones are dropped and the rest is sent again."""
+        while records:
+            rows = [[str(one.remote_id), *self._fields.row(one, names)] for one in records]
+            answer = self._call(_LEAD, "load", fields=[".id", *names], data=rows)
+            if answer["ids"]:
+                yield from (Outcome(one.key, "written", None, one.remote_id) for one in records)
+                return
+            bad = {
+                message["record"]: message
+                for message in answer["messages"]
+                if message.get("type", "error") == "error" and message.get("record") is not None
+            }
+            if not bad:
+                raise WholeBatchError("; ".join(str(message.get("message")) for message in answer["messages"]))
+            for place, message in sorted(bad.items()):
+                # The id is unknown to load where the lead was archived or deleted since we looked.
+                status: Literal["skipped", "rejected"] = "skipped" if message.get("field") == ".id" else "rejected"
+                reason = redact(str(message.get("message")))
+                yield Outcome(records[place].key, status, reason, records[place].remote_id)
+            records = [one for place, one in enumerate(records) if place not in bad]
+
+    def check(self) -> list[str]:
+        """Log in, look at the rights and the fields."""
+        try:
+            problems = self._fields.problems(self._described())
+            if not self._may_write():
+                problems.append("the scoring user may not write leads; give it Sales / User: All Documents")
+        except (DeliveryError, LaterError, WholeBatchError) as error:
+            return [str(error)]
+        return problems
+
+    def setup(self) -> list[str]:
+        """Make the custom fields that are missing; Odoo lets administrators alone do so."""
+        missing = self._fields.missing(self._described())
+        if not missing:
+            return []
+        (model,) = self._call("ir.model", "search_read", domain=[["model", "=", _LEAD]], fields=["id"])
+        made = [{"model_id": model["id"], "state": "manual", **definition} for definition in missing]
+        self._call("ir.model.fields", "create", vals_list=made)
+        return [f"field {one['name']} of {_LEAD}" for one in made]
+
+    def _described(self) -> Mapping[str, Mapping[str, str]]:
+        names = ["id", *self._fields.read()]
+        described: Mapping[str, Mapping[str, str]] = self._call(
+            _LEAD, "fields_get", allfields=names, attributes=["type"]
+        )
+        return described
+
+    def _may_write(self) -> bool:
+        try:
+            return bool(self._call(_LEAD, "has_access", ids=[], operation="write"))
+        except WholeBatchError:  # Odoo 17 has no such method
+            return bool(self._call(_LEAD, "check_access_rights", operation="write", raise_exception=False))
+
+    @cached_property
+    def _won(self) -> set[int]:
+        stages = self._call("crm.stage", "search_read", domain=[["is_won", "=", True]], fields=["id"])
+        return {stage["id"] for stage in stages}

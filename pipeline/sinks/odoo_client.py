@@ -1,0 +1,104 @@
+"""Calls to Odoo's methods, by JSON-RPC or, from 19 on, JSON-2: the same names and arguments for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from http import HTTPStatus
+from itertools import count
+from json import JSONDecodeError
+from threading import Lock
+from typing import Any
+
+import httpx
+
+from features.errors import DeliveryError, SettingsError
+from pipeline.push_configuration import Odoo
+from pipeline.sinks.calls import Caller, quote
+from pipeline.sinks.protocol import LaterError, WholeBatchError
+from pipeline.sinks.secrets import redact, secret
+
+_REFUSED = ("AccessDenied", "AccessError", "SessionExpired", "NotFound")
+_LATER = (
+    "SerializationFailure", "LockNotAvailable", "DeadlockDetected", "ConcurrencyError", "TransactionRollback",
+    "OperationalError",
+)  # fmt: skip
+"""What transactions that meet in PostgreSQL end in, and a connection to it that breaks."""
+_NO_DATABASE = "does not exist"
+
+
+class OdooClient:
+    """A database of Odoo, seen by the scoring user."""
+
+    def __init__(self, settings: Odoo) -> None:
+        self._key = secret(settings.key, "the API key of Odoo's scoring user")
+        self._settings = settings
+        self._is_rpc = settings.interface == "jsonrpc"
+        if self._is_rpc and not settings.user:
+            raise SettingsError("push.sink: user is missing: the login of Odoo's scoring user")
+        headers = {"X-Odoo-Database": settings.database, "Authorization": f"bearer {self._key}"}
+        self._caller = Caller(settings.url, {} if self._is_rpc else headers, settings.timeout_seconds)
+        self._numbers, self._lock = count(1), Lock()
+
+    @property
+    def calls(self) -> int:
+        """How many calls have been made so far."""
+        return self._caller.calls
+
+    def call(self, model: str, method: str, **named: Any) -> Any:  # noqa: ANN401 - whatever a method takes and gives
+        """Call a method of a model.
+
+        Raises LaterError where transactions met, DeliveryError where we are refused, and WholeBatchError where what was
+        asked is.
+        """
+        if self._is_rpc:
+            with self._lock:
+                user = self._user
+            # Before 19, Odoo looks for these two in their place and not by their name.
+            first = [named.pop(name) for name in ("ids", "vals_list") if name in named]
+            arguments = [self._settings.database, user, self._key, model, method, first, named]
+            return self._rpc("object", "execute_kw", arguments)
+        response = self._caller.send("POST", f"/json/2/{model}/{method}", json=named)
+        content = _content(response)
+        if response.status_code == HTTPStatus.OK:
+            return content
+        told = content if isinstance(content, dict) else {}
+        raise _judged(str(told.get("name", "")), str(told.get("message", quote(response.status_code, response.text))))
+
+    @cached_property
+    def _user(self) -> int:
+        user = self._rpc("common", "authenticate", [self._settings.database, self._settings.user, self._key, {}])
+        if not user:
+            raise DeliveryError(
+                "Odoo refuses the user or the API key; check push.sink.user and the variable of the key"
+            )
+        return int(user)
+
+    def _rpc(self, service: str, method: str, arguments: Sequence[object]) -> Any:  # noqa: ANN401 - likewise
+        """Call a service by JSON-RPC, which answers 200 to everything, and leaves out a result that is nothing."""
+        parameters = {"service": service, "method": method, "args": arguments}
+        request = {"jsonrpc": "2.0", "method": "call", "id": next(self._numbers), "params": parameters}
+        content = _content(self._caller.send("POST", "/jsonrpc", json=request))
+        error = content.get("error")
+        if error:
+            data = error.get("data") or {}
+            raise _judged(str(data.get("name", "")), str(data.get("message") or error.get("message")))
+        return content.get("result")
+
+
+def _content(response: httpx.Response) -> Any:  # noqa: ANN401 - whatever came
+    try:
+        return response.json() if response.content else None
+    except (JSONDecodeError, UnicodeDecodeError):
+        raise DeliveryError(f"Odoo answers no JSON ({quote(response.status_code, '')}); check push.sink.url") from None
+
+
+def _judged(name: str, message: str) -> Exception:
+    """Say by the name of Odoo's error what is to be done next."""
+    told = " ".join(redact(message).split())
+    no_database = "OperationalError" in name and _NO_DATABASE in told
+    if any(word in name for word in _LATER) and not no_database:
+        return LaterError(told)
+    if any(word in name for word in _REFUSED) or no_database:
+        return DeliveryError(f"Odoo refuses: {told}; check the database, the user and its rights")
+    return WholeBatchError(told)

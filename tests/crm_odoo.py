@@ -1,0 +1,228 @@
+"""An Odoo under test: leads, stages and fields behind JSON-RPC and JSON-2, in the shapes that real ones answer in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Literal
+
+from crm_servers import Answer, CrmServer, Request
+
+DATABASE, LOGIN, USER = "production", "scoring@example.com", 7
+TYPES = {
+    "id": "integer", "name": "char", "active": "boolean", "stage_id": "many2one", "user_id": "many2one",
+    "probability": "float", "automated_probability": "float", "priority": "selection", "x_lead_number": "char",
+}  # fmt: skip
+OURS = {
+    "x_leadcast_tier": "char", "x_leadcast_probability": "float", "x_leadcast_reason_1": "char",
+    "x_leadcast_reason_2": "char", "x_leadcast_action": "char", "x_leadcast_date": "date",
+}  # fmt: skip
+EMPTY = {"float": 0.0, "integer": 0}
+NEW, WON = [1, "New"], [4, "Won"]
+
+
+class OdooError(Exception):
+    """What Odoo raises: its class, and its message."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class OdooServer(CrmServer):
+    """A server with one database; which methods there are depends on its version."""
+
+    def __init__(self, version: int = 19) -> None:
+        super().__init__()
+        self.version = version
+        self.types = TYPES | OURS
+        self.refused: set[int] = set()
+        self.is_administrator = True
+        self.exhausted = False
+        self.rows: dict[int, dict[str, Any]] = {}
+
+    def answer(self, request: Request) -> Answer:
+        """Answer either interface."""
+        if self.exhausted:
+            return Answer({"name": "odoo.exceptions.AccessDenied", "message": "Your subscription has expired"}, 403)
+        if request.path == "/jsonrpc":
+            return self._answer_rpc(request)
+        found = re.fullmatch(r"/json/2/([\w.]+)/(\w+)", request.path)
+        if not found or self.version < 19:
+            return Answer("<html>Not found</html>", 404)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if headers.get("authorization") != f"bearer {self.token}":
+            return Answer({"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey"}, 401)
+        if headers.get("x-odoo-database") != DATABASE:
+            return Answer({"name": "werkzeug.exceptions.NotFound", "message": "no such database"}, 404)
+        try:
+            return Answer(self._call(found[1], found[2], request.json()))
+        except OdooError as error:
+            status = {"odoo.exceptions.AccessError": 403, "odoo.exceptions.MissingError": 404}.get(error.name, 422)
+            return Answer({"name": error.name, "message": str(error), "arguments": [str(error)], "context": {}}, status)
+
+    def _answer_rpc(self, request: Request) -> Answer:
+        """Answer 200 to everything; a result that is None is left out."""
+        content = request.json()
+        parameters = content["params"]
+        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": content["id"]}
+        try:
+            result = self._serve(parameters["service"], parameters["method"], parameters["args"])
+        except OdooError as error:
+            data = {"name": error.name, "message": str(error), "debug": "Traceback ...", "arguments": [str(error)]}
+            return Answer(reply | {"error": {"code": 200, "message": "Odoo Server Error", "data": data}})
+        return Answer(reply | ({} if result is None else {"result": result}))
+
+    def _serve(self, service: str, method: str, arguments: list[Any]) -> Any:  # noqa: ANN401 - as methods give it
+        if arguments[0] != DATABASE:
+            raise OdooError("psycopg2.OperationalError", f'database "{arguments[0]}" does not exist')
+        if (service, method) == ("common", "authenticate"):
+            return USER if arguments[1:3] == [LOGIN, self.token] else False
+        assert (service, method) == ("object", "execute_kw")
+        _, user, key, model, called, positional, named = arguments
+        if (user, key) != (USER, self.token):
+            raise OdooError("odoo.exceptions.AccessDenied", "Access Denied")
+        order = {"create": ["vals_list"], "has_access": ["ids"]}.get(called, [])
+        return self._call(model, called, dict(zip(order, positional, strict=True)) | named)
+
+    def _call(self, model: str, method: str, named: dict[str, Any]) -> Any:  # noqa: ANN401 - as methods give it
+        known: dict[tuple[str, str], Callable[..., Any]] = {
+            ("crm.lead", "search_read"): self._search,
+            ("crm.lead", "load"): self._load,
+            ("crm.lead", "fields_get"): self._fields_get,
+            ("crm.stage", "search_read"): lambda **_: [{"id": WON[0]}],
+            ("ir.model", "search_read"): lambda **_: [{"id": 311}],
+            ("ir.model.fields", "create"): self._create_fields,
+        }
+        name = "check_access_rights" if self.version < 18 else "has_access"
+        if (model, method) == ("crm.lead", name):
+            return True
+        if (model, method) not in known:
+            raise OdooError("builtins.AttributeError", f"The method '{model}.{method}' does not exist"[:60])
+        return known[model, method](**named)
+
+    def _search(self, domain: list[Any], fields: list[str], context: dict[str, Any]) -> list[dict[str, Any]]:
+        ((field, operator, wanted),) = domain
+        assert (operator, context) == ("in", {"active_test": False})
+        unknown = set(fields) - set(self.types)
+        if unknown:
+            raise OdooError("builtins.ValueError", f"Invalid field {min(unknown)!r} on model 'crm.lead'")
+        if field == "id":
+            assert all(isinstance(key, int) for key in wanted), "PostgreSQL compares no integer with a text"
+        chosen = set(wanted)
+        rows = [row for row in self.rows.values() if row[field] in chosen]
+        return [{"id": row["id"]} | {name: self._shown(name, row) for name in fields} for row in rows]
+
+    def _shown(self, name: str, row: dict[str, Any]) -> Any:  # noqa: ANN401 - a value of any field
+        return row.get(name, EMPTY.get(self.types[name], False))
+
+    def _load(self, fields: list[str], data: list[list[str]]) -> dict[str, Any]:
+        """Write all rows, or none: then name each bad one."""
+        assert fields[0] == ".id", "any other would make leads"
+        messages = []
+        for place, row in enumerate(data):
+            assert all(isinstance(value, str) for value in row)
+            found = self._fault(fields, row)
+            if found:
+                field, told = found
+                where = {"record": place, "rows": {"from": place, "to": place}, "field": field}
+                messages.append({"type": "error", "message": told} | where)
+        if messages:
+            return {"ids": False, "messages": messages, "nextrow": 0}
+        for row in data:
+            lead = self.rows[int(row[0])]
+            lead |= {name: self._read(name, text) for name, text in zip(fields[1:], row[1:], strict=True)}
+        return {"ids": [int(row[0]) for row in data], "messages": [], "nextrow": 0}
+
+    def _fault(self, fields: list[str], row: list[str]) -> tuple[str, str] | None:
+        lead = self.rows.get(int(row[0]))
+        if lead is None or not lead["active"]:
+            return ".id", f"Unknown database identifier '{row[0]}'"
+        if lead["id"] in self.refused:
+            return fields[1], "The operation is not allowed: the lead is locked"
+        for name, text in zip(fields[1:], row[1:], strict=True):
+            try:
+                self._read(name, text)
+            except ValueError:
+                return name, f"'{text}' does not seem to be a valid value for field '{name}'"
+        return None
+
+    def _read(self, name: str, text: str) -> Any:  # noqa: ANN401 - a value of any field
+        kind = self.types[name]
+        if text == "":
+            return EMPTY.get(kind, False)
+        if kind == "float":
+            return float(text)
+        return date.fromisoformat(text).isoformat() if kind == "date" else text
+
+    def _fields_get(self, allfields: list[str], attributes: list[str]) -> dict[str, dict[str, str]]:
+        assert attributes == ["type"]
+        return {name: {"type": self.types[name]} for name in allfields if name in self.types}
+
+    def _create_fields(self, vals_list: list[dict[str, Any]]) -> list[int]:
+        if not self.is_administrator:
+            raise OdooError("odoo.exceptions.AccessError", "You are not allowed to create 'Fields' records.")
+        for values in vals_list:
+            assert values["model_id"] == 311
+            assert values["state"] == "manual"
+            assert values["name"].startswith("x_")
+            self.types[values["name"]] = values["ttype"]
+        return list(range(1, len(vals_list) + 1))
+
+
+class OdooCrm(OdooServer):
+    """The server as the conformance suite drives it; leads are named by a field of their own."""
+
+    has_calls = True
+
+    def __init__(self, interface: Literal["jsonrpc", "json2"] = "jsonrpc", version: int = 19) -> None:
+        super().__init__(version)
+        self.interface = interface
+        self.environment = {"ODOO_API_KEY": self.token}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The section ``push``."""
+        sink = {
+            "kind": "odoo", "url": self.url, "database": DATABASE, "user": LOGIN, "key": "$ODOO_API_KEY",
+            "interface": self.interface, "key_field": "x_lead_number", "timeout_seconds": 0.5,
+        }  # fmt: skip
+        return {"sink": sink}
+
+    def _of(self, key: str) -> dict[str, Any] | None:
+        return next((row for row in self.rows.values() if row["x_lead_number"] == key), None)
+
+    def add(self, key: str, *, closed: bool = False) -> None:
+        """Make a lead; every second closed one is archived instead of won."""
+        number = len(self.rows) + 101
+        stage, active = (WON, True) if closed and number % 2 else (NEW, not closed)
+        self.rows[number] = {
+            "id": number, "name": "Somebody", "active": active, "stage_id": stage, "user_id": [3, "Sales"],
+            "probability": 12.5, "automated_probability": 12.5, "priority": "1", "x_lead_number": key,
+        }  # fmt: skip
+
+    def lead(self, key: str) -> dict[str, Any] | None:
+        """Give all fields of a lead."""
+        row = self._of(key)
+        return row and {name: self._shown(name, row) for name in self.types}
+
+    def keys(self) -> set[str]:
+        """List the leads."""
+        return {row["x_lead_number"] for row in self.rows.values()}
+
+    def edit(self, key: str, ours: str, value: str | float | None) -> None:
+        """Change a field of ours."""
+        row = self._of(key)
+        assert row
+        row[f"x_leadcast_{ours}"] = False if value is None else value
+
+    def refuse(self, key: str, *, refused: bool = True) -> None:
+        """Lock a lead, or free it."""
+        row = self._of(key)
+        assert row
+        self.refused ^= {row["id"]} if refused != (row["id"] in self.refused) else set()
+
+    def exhaust(self) -> None:
+        """Refuse all calls from now on; Odoo counts none, but a subscription ends."""
+        self.exhausted = True

@@ -1,0 +1,226 @@
+"""What is special to Odoo: rows loaded together, its own probability, its versions and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crm_odoo import DATABASE, OURS, OdooCrm
+from crm_servers import Answer, Request
+from pushing import Delivery, Lead, ways
+
+from features.errors import DeliveryError, SettingsError
+from pipeline.push_configuration import Push
+from pipeline.sinks.connect import connect
+from pipeline.sinks.protocol import LaterError, Record, Sink
+
+
+@pytest.fixture(params=["jsonrpc", "json2"])
+def crm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OdooCrm]:
+    with OdooCrm(request.param) as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def sink_of(crm: OdooCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
+    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
+    return connect(Push.model_validate(settings), tmp_path)
+
+
+def loads(crm: OdooCrm) -> list[tuple[list[str], list[list[str]]]]:
+    """Give the fields and the rows of each load that came."""
+    found = []
+    for request in crm.requests:
+        content = request.json()
+        if crm.interface == "json2" and request.path.endswith("/load"):
+            found.append((content["fields"], content["data"]))
+        elif crm.interface == "jsonrpc" and content["params"]["args"][4:5] == ["load"]:
+            named = content["params"]["args"][6]
+            found.append((named["fields"], named["data"]))
+    return found
+
+
+def test_values_are_texts_and_the_database_id_names_the_row(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.add("L1")
+    sink = sink_of(crm, tmp_path, {"tier": "x_leadcast_tier", "probability": "x_leadcast_probability"})
+    found = sink.read(["L1", "nobody"])
+    assert (list(found), found["L1"].remote_id, found["L1"].closed) == (["L1"], "101", False)
+    values = {"x_leadcast_tier": None, "x_leadcast_probability": 0.25}
+    (outcome,) = sink.write([Record("L1", values, "101")])
+    assert (outcome.key, outcome.status) == ("L1", "written")
+    assert loads(crm) == [([".id", "x_leadcast_tier", "x_leadcast_probability"], [["101", "", "0.25"]])]
+
+
+def test_bad_rows_are_dropped_by_their_place_and_the_rest_is_sent_again(crm: OdooCrm, tmp_path: Path) -> None:
+    for key in "ABCDE":
+        crm.add(key)
+    crm.refuse("B")
+    crm.refuse("E")
+    sink = sink_of(crm, tmp_path, {"tier": "x_leadcast_tier"})
+    ids = {key: remote.remote_id for key, remote in sink.read(list("ABCDE")).items()}
+    crm.rows[int(ids["C"])]["active"] = False  # archived after we looked
+    outcomes = {
+        one.key: one for one in sink.write([Record(key, {"x_leadcast_tier": "SQL"}, ids[key]) for key in "ABCDE"])
+    }
+    assert {key: one.status for key, one in outcomes.items()} == {
+        "A": "written", "B": "rejected", "C": "skipped", "D": "written", "E": "rejected",
+    }  # fmt: skip
+    assert outcomes["B"].reason == "The operation is not allowed: the lead is locked"
+    assert outcomes["C"].reason == f"Unknown database identifier '{ids['C']}'"
+    assert [len(rows) for _, rows in loads(crm)] == [5, 2]
+
+
+def test_records_of_other_fields_are_loaded_apart(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.add("A")
+    crm.add("B")
+    sink = sink_of(crm, tmp_path)
+    records = [
+        Record("A", {"x_leadcast_tier": "SQL"}, "101"),
+        Record("B", {"x_leadcast_tier": "SQL", "x_leadcast_action": "wait"}, "102"),
+    ]
+    assert {one.status for one in sink.write(records)} == {"written"}
+    assert [fields for fields, _ in loads(crm)] == [
+        [".id", "x_leadcast_tier"], [".id", "x_leadcast_tier", "x_leadcast_action"],
+    ]  # fmt: skip
+
+
+def test_two_leads_with_one_key_are_both_left_alone(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.add("A")
+    crm.add("A")
+    crm.add("B")
+    delivery = Delivery(tmp_path, crm.settings, crm.environment)
+    assert ways(delivery.push({"A": Lead("SQL"), "B": Lead("SQL")})) == {"rejected": 1, "written": 1}
+    assert delivery.known("rejected") == {"A": "several leads have this x_lead_number"}
+    assert [row.get("x_leadcast_tier") for row in crm.rows.values()] == [None, None, "SQL"]
+
+
+def test_odoos_own_ids_are_whole_numbers(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.add("A")
+    sink = sink_of(crm, tmp_path, key_field="id")
+    assert list(sink.read(["101", "0101", "1e2", "A", "99999999999", "-101"])) == ["101"]
+
+
+NATIVE = {"probability": "probability", "tier": "x_leadcast_tier"}
+
+
+@pytest.mark.parametrize(
+    ("probability", "written"),
+    [
+        (0.4321, 43.21),
+        (0.125, 12.51),  # Odoo has computed 12.50: the same would be overwritten by its next scoring
+        (0.0, 0.01),  # 0 and 100 would count as lost and won
+        (1.0, 99.99),
+    ],
+)
+def test_odoos_own_probability_stays_open_and_apart(
+    crm: OdooCrm, tmp_path: Path, probability: float, written: float
+) -> None:
+    crm.add("A")
+    delivery = Delivery(tmp_path, crm.settings | {"fields": NATIVE}, crm.environment)
+    assert ways(delivery.push({"A": Lead("MQL", probability)})) == {"written": 1}
+    assert crm.rows[101]["probability"] == written
+    # What was moved by a hundredth is no edit by a person, and no reason to write again.
+    assert ways(delivery.push({"A": Lead("SQL", probability)})) == {"written": 1}
+    with_refresh = delivery.push({"A": Lead("SQL", probability)}, refresh_after="0h")
+    assert (ways(with_refresh), with_refresh.tally.edited) == ({"unchanged": 1}, 0)
+
+
+def test_odoos_own_probability_takes_no_score(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path, {"score": "probability"}).check() == [
+        "Odoo's own field probability takes our probability, and not score; map probability to it"
+    ]
+
+
+def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm: OdooCrm, tmp_path: Path) -> None:
+    for name in OURS:
+        del crm.types[name]
+    fields = {"tier": "x_leadcast_tier", "date": "x_leadcast_date", "probability": "x_leadcast_probability"}
+    problems = sink_of(crm, tmp_path, fields | {"action": "next_step"}, key_field="x_number").check()
+    assert problems == [
+        "crm.lead has no field x_number; push.sink.key_field must hold our lead_id",
+        *(
+            f"crm.lead has no field {name}, or the scoring user may not see it; leadcast crm setup makes it"
+            for name in fields.values()
+        ),
+        "crm.lead has no field next_step, or the scoring user may not see it; map another (push.fields)",
+    ]
+    sink = sink_of(crm, tmp_path, fields)
+    assert sink.setup() == [f"field {name} of crm.lead" for name in fields.values()]
+    assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
+    assert sink.check() == []
+    assert sink.setup() == []
+
+
+def test_setup_needs_an_administrator(crm: OdooCrm, tmp_path: Path) -> None:
+    del crm.types["x_leadcast_tier"]
+    crm.is_administrator = False
+    with pytest.raises(DeliveryError, match="not allowed to create"):
+        sink_of(crm, tmp_path).setup()
+
+
+def test_a_field_of_another_type_is_named(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path, {"tier": "priority", "probability": "x_leadcast_tier"}).check() == [
+        "the field priority is of type selection; tier needs char or html or text",
+        "the field x_leadcast_tier is of type char; probability needs float or monetary",
+    ]
+
+
+def test_odoo_17_has_another_name_for_the_rights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with OdooCrm("jsonrpc", version=17) as crm:
+        monkeypatch.setenv("ODOO_API_KEY", crm.token)
+        assert sink_of(crm, tmp_path).check() == []
+
+
+def test_what_is_wrong_with_the_access_is_told(crm: OdooCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = sink_of(crm, tmp_path, database="test").check()
+    assert "database" in problem
+    monkeypatch.setenv("ODOO_API_KEY", "another-key-than-that")
+    (problem,) = sink_of(crm, tmp_path).check()
+    assert "key" in problem
+    assert "another-key-than-that" not in problem
+    if crm.interface == "jsonrpc":
+        with pytest.raises(SettingsError, match="user is missing"):
+            sink_of(crm, tmp_path, user=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("psycopg2.errors.SerializationFailure", LaterError),
+        ("odoo.exceptions.AccessError", DeliveryError),
+    ],
+)
+def test_what_a_method_raises_is_told_apart(
+    crm: OdooCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception]
+) -> None:
+    crm.add("A")
+    sink = sink_of(crm, tmp_path)
+    sink.read(["A"])
+
+    def refuse(_: Request) -> Answer:
+        error = {"name": name, "message": "could not serialize access due to concurrent update"}
+        if crm.interface == "json2":
+            return Answer(error, 422)
+        return Answer(
+            {"jsonrpc": "2.0", "id": 1, "error": {"code": 200, "message": "Odoo Server Error", "data": error}}
+        )
+
+    monkeypatch.setattr(crm, "answer", refuse)
+    with pytest.raises(kind, match="could not serialize"):
+        list(sink.write([Record("A", {"x_leadcast_tier": "SQL"}, "101")]))
+
+
+def test_a_page_instead_of_an_answer_means_a_wrong_address(
+    crm: OdooCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crm, "answer", lambda _: Answer("<html>Welcome</html>"))
+    (problem,) = sink_of(crm, tmp_path).check()
+    assert "check push.sink.url" in problem
+
+
+def test_the_name_says_where_without_who(crm: OdooCrm, tmp_path: Path) -> None:
+    name = sink_of(crm, tmp_path).name
+    assert name == f"odoo {crm.url.removeprefix('http://')} {DATABASE} crm.lead"
