@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,8 +13,9 @@ from features.errors import DeliveryError, SettingsError
 from pipeline.push_configuration import Rest
 from pipeline.sinks.calls import Caller
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
 from pipeline.sinks.rest_answers import as_value, inside, told
+from pipeline.sinks.rest_requests import address, filled, has_address
 from pipeline.sinks.secrets import secret
 
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}
@@ -43,9 +42,9 @@ class RestSink:
             settings.calls_a_day,
         )
         self._settings, self._fields = settings, list(mapping.values())
-        filled = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
+        headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
         self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
-        self._caller = Caller(settings.url, filled, settings.timeout_seconds)
+        self._caller = Caller(settings.url, headers, settings.timeout_seconds)
         self._begun: dict[tuple[str, ...], dict[str, Remote | None]] = {}
 
     @property
@@ -69,9 +68,9 @@ class RestSink:
 
     def _look(self, key: str) -> Remote | None:
         read = self._settings.read
-        if read is None or not _has_address(key):
+        if read is None or not has_address(key):
             return None
-        response = self._send("GET", _address(read.path, key))
+        response = self._send("GET", address(read.path, key))
         # What is refused where nothing is written is a key that can't be one of this system's.
         if response.status_code in _UNKNOWN | _REFUSED:
             return None
@@ -91,14 +90,14 @@ class RestSink:
 
     def _write(self, record: Record) -> Outcome:
         settings = self._settings
-        if not _has_address(record.key):
+        if not has_address(record.key):
             return Outcome(record.key, "skipped", "no lead can have this key")
         fields = {
             field: round(value) if field in settings.whole and isinstance(value, float) else value
             for field, value in record.values.items()
         }
-        body = _filled("{fields}" if settings.body is None else settings.body, fields, record.key)
-        response = self._send(settings.method, _address(settings.path, record.key), body, self._write_headers)
+        body = filled("{fields}" if settings.body is None else settings.body, fields, record.key)
+        response = self._send(settings.method, address(settings.path, record.key), body, self._write_headers)
         if response.is_success:
             return Outcome(record.key, "written", remote_id=record.key)
         if response.status_code in _UNKNOWN:
@@ -134,28 +133,3 @@ class RestSink:
             if limit and str(error).startswith("HTTP 429") and limit.lower() in str(error).lower():
                 raise DeliveryError(f"the quota of the day is used up: {error}; push again tomorrow") from None
             raise
-
-
-def _has_address(key: str) -> bool:
-    """Tell whether a path with the key leads to one lead: /leads/ and /leads/.. lead elsewhere."""
-    return bool(key.strip(". "))
-
-
-def _address(path: str, key: str) -> str:
-    """Put the key into a path; between apostrophes, as OData has it, one of its own is doubled."""
-    if "'{key}'" in path:
-        key = key.replace("'", "''")
-    return path.replace("{key}", percent_encoded(key, safe=""))
-
-
-def _filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa: ANN401 - any JSON
-    match template:
-        case "{fields}":
-            return dict(fields)
-        case str():
-            return template.replace("{key}", key)
-        case dict():
-            return {name: _filled(value, fields, key) for name, value in template.items()}
-        case list():
-            return [_filled(value, fields, key) for value in template]
-    return template
