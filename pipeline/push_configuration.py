@@ -5,6 +5,7 @@ Every class is strict (an unknown key is an error that names the nearest valid o
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -69,6 +70,12 @@ class Files(SinkSettings):
     """A CSV export of the CRM with key_field: leads that it lacks are skipped, and people's edits are seen."""
     closed: Closed = Field(default_factory=dict)
     """Columns of the export, each with the values that say a lead is closed."""
+
+    @model_validator(mode="after")
+    def _seen(self) -> Self:
+        if self.closed and self.export is None:
+            raise ValueError("closed names columns of the export, and there is none; give export, or drop closed")
+        return self
 
 
 class Sql(SinkSettings):
@@ -159,7 +166,7 @@ class Rest(SinkSettings):
     """A call for each lead."""
     key_field: Name = "id"
     """The field that names the lead; it is never written."""
-    url: Name
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
     """Where all paths start, as in https://api.example.com/v1."""
     method: Literal["PATCH", "PUT", "POST"] = "PATCH"
     """What writes a lead."""
@@ -169,18 +176,40 @@ class Rest(SinkSettings):
     """The JSON that is sent: {fields} stands for the fields, {key} for the lead's; without it, the fields alone."""
     headers: dict[Name, str] = Field(default_factory=dict)
     """Sent with every call; {secret} stands for what the variable holds: {Authorization: "Bearer {secret}"}."""
+    write_headers: dict[Name, str] = Field(default_factory=dict)
+    """Sent with what writes, too: {If-Match: "*"} keeps some systems from making what is not there."""
     secret: Variable | None = None
     """$NAME of the variable that holds the key."""
+    whole: tuple[Name, ...] = ()
+    """Fields that take whole numbers only: numbers are rounded for them."""
     read: RestRead | None = None
     """How a lead is read; without it, what we wrote last is taken for what is there."""
     closed: Closed = Field(default_factory=dict)
-    """Fields of what is read, each with the values that say a lead is closed."""
+    """Fields of what is read (at read.values or around it), each with the values that say a lead is closed."""
     check: Name | None = None
     """A path that answers 200 to whoever may use the interface, as in /users/me."""
     daily_limit: Name | None = None
     """Words of an answer 429 that mean the quota of the day is used up."""
     connections: PositiveInt = 4
     """How many calls may be under way at once."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        body = "{fields}" if self.body is None else json.dumps(self.body)
+        if "{key}" not in self.path + body:
+            raise ValueError("neither path nor body has {key}, so all leads would be one; write it as in /leads/{key}")
+        if '"{fields}"' not in body and self.body is not None:
+            raise ValueError('body takes no fields; give one of its values as "{fields}"')
+        if self.read is not None and "{key}" not in self.read.path:
+            raise ValueError("read.path has no {key}; write it as in /leads/{key}")
+        if self.closed and self.read is None:
+            raise ValueError("closed names fields of what is read, and nothing is; give read, or drop closed")
+        asked = any("{secret}" in value for value in [*self.headers.values(), *self.write_headers.values()])
+        if asked != (self.secret is not None):
+            raise ValueError(
+                'secret is put where headers say {secret}: give both, as in {Authorization: "Bearer {secret}"}'
+            )
+        return self
 
 
 _KINDS: dict[str, str] = {one.__name__.lower(): one.__name__ for one in (Files, Sql, Odoo, HubSpot, Salesforce, Rest)}
@@ -246,6 +275,11 @@ class Push(Strict):
         if self.sink.key_field in mapped:
             raise ValueError(f"fields would overwrite {self.sink.key_field}, which names the lead; take another field")
         return self
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The fields of the system that hold a number of ours rounded."""
+        return frozenset(self.sink.whole) if isinstance(self.sink, Rest) else frozenset()
 
     @property
     def mapping(self) -> dict[str, str]:

@@ -177,7 +177,7 @@ class Sender:
             try:
                 return self._sink.read(keys)
             except LaterError as error:
-                failures += 1
+                failures = 1 if error.further else failures + 1
                 self._wait(error, failures)
 
     def _write(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> str | None:
@@ -253,23 +253,30 @@ def _decide(sink: Sink, push: Push, change: Change, remote: Remote | None) -> De
     before = {name: current.get(name) for name in change.target}
     edited: frozenset[str] = frozenset()
     if change.expected is not None:
-        edited = frozenset(name for name, value in change.expected.items() if not same(before[name], value))
+        edited = frozenset(
+            name for name, value in change.expected.items() if not _held(push, name, before[name], value)
+        )
     elif remote is not None and known is not None:
-        edited = frozenset(name for name in change.target if _edited(name, before[name], change, known))
+        edited = frozenset(name for name in change.target if _edited(push, name, before[name], change, known))
     kept = edited if change.expected is not None or push.edits == "respect" else frozenset()
     values = {name: value for name, value in change.target.items() if name not in kept}
-    if remote is not None and all(same(before[name], value) for name, value in values.items()):
+    if remote is not None and all(_held(push, name, before[name], value) for name, value in values.items()):
         return Decision(change, "unchanged", {}, before, edited, EDITED if kept else None, remote_id)
     before = {name: before[name] for name in values}
     return Decision(change, "write", values, before, edited, remote_id=remote_id)
 
 
-def _edited(name: str, current: Value, change: Change, known: Known) -> bool:
+def _held(push: Push, name: str, current: Value, ours: Value) -> bool:
+    """Tell whether a field holds what is ours, or the whole number that the system makes of it."""
+    return same(current, ours) or (name in push.whole and isinstance(ours, float) and same(current, round(ours)))
+
+
+def _edited(push: Push, name: str, current: Value, change: Change, known: Known) -> bool:
     """Tell whether a person has changed a field: it holds neither what we wrote, nor what we may have written."""
     if name not in known.held and (known.target is None or name not in known.target):
         return False  # we have not written it before
     ours = [known.held.get(name), change.target[name], *([known.target.get(name)] if known.target else [])]
-    return not any(same(current, value) for value in ours)
+    return not any(_held(push, name, current, value) for value in ours)
 
 
 def _deferred(change: Change, reason: str) -> Entry:

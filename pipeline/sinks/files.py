@@ -1,131 +1,141 @@
-"""Scores written to files that the import of any CRM takes: each batch is one file with the leads that changed."""
+"""Scores written to files that a CRM's import takes: a new one for each batch, with the leads that changed.
+
+A CRM that exports its leads now and then is read in that export: what our files since then say is added to it, so that
+what was not imported yet is no edit by a person.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
+from filelock import FileLock, Timeout
 
-from features.errors import DeliveryError, nearest
+from features.errors import DeliveryError
 from pipeline.artefacts import written_whole
 from pipeline.push_configuration import Files
-from pipeline.sinks.protocol import Outcome, Record, Remote, Value
+from pipeline.sinks.closed import is_closed
+from pipeline.sinks.leads_file import LeadsFile, Row
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value
 from pipeline.spreadsheets import defuse, restore
-from pipeline.sql import file_literal, identifier
+
+_NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
+_NUMBERS = ("probability", "score")
 
 
 class FilesSink:
-    """A folder of files; with an export of the CRM beside it, the leads as they are there."""
+    """A folder of files."""
 
-    creates = False
     batch_size = 50_000
     leads_a_call = 0
     connections = 1
+    creates = False
     calls = 0
 
     def __init__(self, settings: Files, mapping: Mapping[str, str], root: Path) -> None:
-        self._settings, self._fields = settings, list(mapping.values())
-        self._folder = root / settings.folder
-        self._export = root / settings.export if settings.export else None
-        self.reads = self._export is not None
-        self.calls_a_day = settings.calls_a_day
         self.name = f"files {settings.folder}"
+        self.reads, self.calls_a_day = settings.export is not None, settings.calls_a_day
+        self._settings, self._root, self._folder = settings, root, root / settings.folder
+        self._fields, self._numbers = list(mapping.values()), {mapping[name] for name in _NUMBERS if name in mapping}
+        columns = list(dict.fromkeys([*self._fields, *settings.closed]))
+        self._export = LeadsFile(root, settings.export, settings.key_field, columns) if settings.export else None
+        self._written: dict[Path, LeadsFile] = {}
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
-        """Give the leads that the export holds; a key that stands there twice is left out."""
-        settings, closed = self._settings, self._settings.closed
-        columns = list(dict.fromkeys([settings.key_field, *self._fields, *closed]))
-        chosen = ", ".join(f"export.{identifier(name)}" for name in columns)
-        with duckdb.connect() as connection:
-            connection.execute("CREATE TEMP TABLE asked (key VARCHAR)")
-            connection.execute("INSERT INTO asked SELECT unnest(?::VARCHAR[])", [list(keys)])
-            try:
-                rows = connection.execute(
-                    f"SELECT {chosen} FROM {self._table()} AS export "
-                    f"JOIN asked ON asked.key = export.{identifier(settings.key_field)}"
-                ).fetchall()
-            except duckdb.Error as error:
-                raise DeliveryError(self._unreadable(error)) from None
-        found: dict[str, Remote] = {}
-        twice = set()
-        for row in rows:
-            values = dict(zip(columns, row, strict=True))
-            key = values[settings.key_field]
-            if key in found:
-                twice.add(key)
-            is_closed = any(values[field] in map(str, texts) for field, texts in closed.items())
-            found[key] = Remote(key, {name: _held(values[name]) for name in self._fields}, is_closed)
-        return {key: remote for key, remote in found.items() if key not in twice}
+        """Give the leads as the export has them, and as our files that are newer will leave them."""
+        if self._export is None:
+            return {}
+        rows = self._export.rows(keys)
+        made = self._export.path.stat().st_mtime_ns
+        for path in sorted(self._folder.glob(f"leads-*.{self._settings.format}")):
+            if path.stat().st_mtime_ns > made:
+                file = self._written.setdefault(path, LeadsFile(self._root, str(path), self._settings.key_field))
+                for key, row in file.rows(list(rows)).items():
+                    rows[key] |= row
+        return {key: self._remote(key, row) for key, row in rows.items()}
+
+    def _remote(self, key: str, row: Row) -> Remote:
+        values = {field: self._value(field, row[field]) for field in self._fields}
+        return Remote(key, values, is_closed(row, self._settings.closed))
+
+    def _value(self, field: str, text: str | None) -> Value:
+        """Take back what a cell does to a value: a number is a text there, a formula begins with an apostrophe."""
+        if not text:
+            return None
+        if field in self._numbers:
+            with suppress(ValueError):
+                return float(text)
+        return restore(text) if self._settings.format == "csv" else text
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
-        """Write a file for each set of fields, since an empty cell would clear the field that is not to be touched."""
-        groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+        """Write a batch to a file; to several where not all records have the same fields: an empty cell would clear."""
+        alike = defaultdict(list)
         for record in batch:
-            groups[tuple(record.values)].append(record)
-        for names, records in groups.items():
-            self._write_file(names, records)
-            yield from (Outcome(record.key, "written", None, record.remote_id) for record in records)
-
-    def _write_file(self, names: Sequence[str], records: Sequence[Record]) -> None:
-        columns = [self._settings.key_field, *names]
-        rows = ([record.key, *(record.values[name] for name in names)] for record in records)
-        with written_whole(self._new_path()) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            if self._settings.format == "jsonl":
-                for row in rows:
-                    file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n")
+            # A key with an apostrophe before it would name another lead, one without it could be run.
+            if self._settings.format == "csv" and defuse(record.key) != record.key:
+                reason = "its key begins as a formula does, which no CSV file should hold; set format: jsonl"
+                yield Outcome(record.key, "rejected", reason, record.remote_id)
             else:
-                writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
-                writer.writerow(columns)
-                writer.writerows([_cell(value) for value in row] for row in rows)
-            file.flush()
-            os.fsync(file.fileno())  # the ledger says that it is written
+                alike[tuple(record.values)].append(record)
+        for fields, records in alike.items():
+            self._write_file([self._settings.key_field, *fields], ([one.key, *one.values.values()] for one in records))
+            yield from (Outcome(record.key, "written", remote_id=record.key) for record in records)
 
-    def _new_path(self) -> Path:
-        """Name a file by the time, so that names sort in the order of the writes and none is taken twice."""
-        while True:
-            path = self._folder / f"leads-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.{self._settings.format}"
-            if not path.exists():
-                return path
+    def _write_file(self, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        with self._new_file() as path, path.open("w", encoding="utf-8", newline="") as file:
+            if self._settings.format == "csv":
+                writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+                writer.writerow(columns)
+                writer.writerows([defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+            else:
+                for row in rows:
+                    content = dict(zip(columns, row, strict=True))
+                    file.write(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # the ledger will say that it was written
+
+    @contextmanager
+    def _new_file(self) -> Iterator[Path]:
+        """Give a path whose file takes the next name of all processes once it is written whole."""
+        folder = self._folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / ".lock", timeout=self._settings.timeout_seconds):
+                for left in folder.glob(".leads-*.tmp"):  # by a push that was killed
+                    left.unlink()
+                name, last = self._next_name(), folder / ".last"
+                last.write_text(name, encoding="utf-8")  # an import may take files away; their names are not used again
+                with written_whole(folder / f"{name}.{self._settings.format}") as temporary:
+                    yield temporary
+        except Timeout:
+            raise LaterError(f"another push is writing to {self._settings.folder}") from None
+        except OSError as error:
+            raise DeliveryError(f"{self._settings.folder} can't be written to: {error.strerror}; mend that") from None
+
+    def _next_name(self) -> str:
+        last = self._folder / ".last"
+        names = [path.stem for path in self._folder.glob("leads-*")]
+        names += [last.read_text(encoding="utf-8")] if last.exists() else []
+        given = [(match[1], int(match[2])) for name in names if (match := _NAME.fullmatch(name))]
+        second, number = max([*given, (f"{datetime.now(UTC):%Y%m%dT%H%M%S}", 0)])
+        return f"leads-{second}-{number + 1:04}"
 
     def check(self) -> list[str]:
-        """Look whether the folder can be written to, and the export read."""
-        problems = []
-        above = next(path for path in (self._folder, *self._folder.parents) if path.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK):
-            problems.append(f"{self._folder} can't be written to; make it, or name another folder")
-        if self._export is None:
-            return problems
-        if not self._export.is_file():
-            return [*problems, f"there is no export {self._export}; bring it, or leave export out"]
-        try:
-            with duckdb.connect() as connection:
-                held = [row[0] for row in connection.execute(f"DESCRIBE FROM {self._table()}").fetchall()]
-        except duckdb.Error as error:
-            return [*problems, self._unreadable(error)]
-        wanted = [self._settings.key_field, *self._fields, *self._settings.closed]
-        lacking = [name for name in dict.fromkeys(wanted) if name not in held]
-        return problems + [f"the export {self._export} has no column {name}; {nearest(name, held)}" for name in lacking]
+        """Look whether the folder can be written to, and the export be read."""
+        problems, there = [], next(path for path in [self._folder, *self._folder.parents] if path.exists())
+        if not there.is_dir():
+            problems.append(f"{there} is no folder; take it away, or name another (push.sink.folder)")
+        elif not os.access(there, os.W_OK | os.X_OK):
+            problems.append(f"{there} can't be written to by this user; grant it, or name another (push.sink.folder)")
+        return problems + (self._export.problems() if self._export else [])
 
     def setup(self) -> list[str]:
-        """Make nothing: a file has the columns that it is given."""
+        """Make nothing: a file has the columns that are mapped."""
         return []
-
-    def _table(self) -> str:
-        return f"read_csv({file_literal(self._export or Path())}, header = true, all_varchar = true)"
-
-    def _unreadable(self, error: Exception) -> str:
-        return f"the export {self._export} can't be read: {str(error).splitlines()[0]}; export it as CSV in UTF-8"
-
-
-def _cell(value: Value) -> Value:
-    return "" if value is None else defuse(value) if isinstance(value, str) else value
-
-
-def _held(text: str | None) -> Value:
-    return restore(text) if text else None

@@ -56,6 +56,8 @@ class LaterError(Exception):
         super().__init__(reason)
         self.after = after
         """Seconds to wait, where the system says so."""
+        self.further = False
+        """Of ``read``: whether some of its calls came through, and will not be made again."""
 
 
 class WholeBatchError(Exception):

@@ -1,0 +1,135 @@
+"""Scores written to any system that takes JSON over HTTP: one call for each lead, as the settings describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from features.errors import DeliveryError, SettingsError
+from pipeline.push_configuration import Rest
+from pipeline.sinks.calls import Caller
+from pipeline.sinks.closed import is_closed
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
+from pipeline.sinks.rest_answers import as_value, inside, told
+from pipeline.sinks.rest_requests import address, filled, has_address
+from pipeline.sinks.secrets import secret
+
+_UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}
+"""The last is what If-Match is answered with where nothing matches."""
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
+
+
+class RestSink:
+    """An interface over HTTP."""
+
+    batch_size = 20
+    leads_a_call = 1
+    creates = False
+
+    def __init__(self, settings: Rest, mapping: Mapping[str, str], root: Path) -> None:  # noqa: ARG002 - nothing lies there
+        key = secret(settings.secret, "the key of push.sink") if settings.secret else ""
+        if not (key.isascii() and key.isprintable()):
+            raise SettingsError(f"push.sink: {settings.secret} holds letters that no header can; correct the key")
+        place = urlsplit(settings.url)
+        self.name = f"rest {place.netloc}{place.path.rstrip('/')} {settings.path}"
+        self.reads, self.connections, self.calls_a_day = (
+            settings.read is not None,
+            settings.connections,
+            settings.calls_a_day,
+        )
+        self._settings, self._fields = settings, list(mapping.values())
+        headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
+        self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
+        self._caller = Caller(settings.url, headers, settings.timeout_seconds)
+        self._begun: dict[tuple[str, ...], dict[str, Remote | None]] = {}
+
+    @property
+    def calls(self) -> int:
+        """How many calls have been made so far."""
+        return self._caller.calls
+
+    def read(self, keys: Sequence[str]) -> dict[str, Remote]:
+        """Read the leads one by one; where a call fails, those that came before it are not read again."""
+        found = self._begun.pop(tuple(keys), {})
+        before = len(found)
+        try:
+            for key in keys:
+                if key not in found:
+                    found[key] = self._look(key)
+        except LaterError as error:
+            error.further = len(found) > before
+            self._begun[tuple(keys)] = found
+            raise
+        return {key: remote for key, remote in found.items() if remote is not None}
+
+    def _look(self, key: str) -> Remote | None:
+        read = self._settings.read
+        if read is None or not has_address(key):
+            return None
+        response = self._send("GET", address(read.path, key))
+        # What is refused where nothing is written is a key that can't be one of this system's.
+        if response.status_code in _UNKNOWN | _REFUSED:
+            return None
+        if not response.is_success:
+            raise DeliveryError(f"{told(response)} to GET {read.path}; correct push.sink.read.path")
+        try:
+            fields, around = inside(response.json(), read.values)
+        except ValueError:
+            where = read.values or "the fields at its top"
+            raise DeliveryError(f"what GET {read.path} answers has no {where}; correct push.sink.read") from None
+        values = {field: as_value(fields.get(field)) for field in self._fields}
+        return Remote(key, values, is_closed(around, self._settings.closed))
+
+    def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
+        """Write the leads one by one."""
+        yield from map(self._write, batch)
+
+    def _write(self, record: Record) -> Outcome:
+        settings = self._settings
+        if not has_address(record.key):
+            return Outcome(record.key, "skipped", "no lead can have this key")
+        fields = {
+            field: round(value) if field in settings.whole and isinstance(value, float) else value
+            for field, value in record.values.items()
+        }
+        body = filled("{fields}" if settings.body is None else settings.body, fields, record.key)
+        response = self._send(settings.method, address(settings.path, record.key), body, self._write_headers)
+        if response.is_success:
+            return Outcome(record.key, "written", remote_id=record.key)
+        if response.status_code in _UNKNOWN:
+            return Outcome(record.key, "skipped", told(response))
+        if response.status_code in _REFUSED:
+            return Outcome(record.key, "rejected", told(response), record.remote_id)
+        raise DeliveryError(f"{told(response)} to {settings.method} {settings.path}; correct push.sink")
+
+    def check(self) -> list[str]:
+        """See whether the system answers, and takes our key; which fields it has can't be seen in general."""
+        asked = self._settings.check
+        try:
+            response = self._send("GET", asked or "")
+        except (DeliveryError, LaterError) as error:
+            # Where nothing says what to ask for, any answer is one.
+            answered = isinstance(error, DeliveryError) or str(error).startswith("HTTP ")
+            return [] if asked is None and answered else [f"{urlsplit(self._settings.url).netloc}: {error}"]
+        if asked is None or response.is_success:
+            return []
+        return [f"{told(response)} to GET {asked}; correct push.sink.check, or push.sink.url"]
+
+    def setup(self) -> list[str]:
+        """Raise DeliveryError: there is no common way to make fields."""
+        raise DeliveryError(f"make the fields of this system by hand: {', '.join(self._fields)}")
+
+    def _send(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        limit = self._settings.daily_limit
+        try:
+            return self._caller.send(method, path, json=body, headers=headers)
+        except LaterError as error:
+            if limit and str(error).startswith("HTTP 429") and limit.lower() in str(error).lower():
+                raise DeliveryError(f"the quota of the day is used up: {error}; push again tomorrow") from None
+            raise

@@ -1,0 +1,80 @@
+"""What systems answer over HTTP: where the fields stand, and why something was refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from pipeline.sinks.calls import quote
+from pipeline.sinks.protocol import Value
+
+JsonObject = dict[str, Any]
+
+
+def inside(content: object, path: str | None) -> tuple[JsonObject, JsonObject]:
+    """Find the fields at a path, as in data.custom_fields, and give what stands on the way to them, too.
+
+    Where the path ends in nothing, no field holds anything. Raises ValueError where it leads nowhere.
+
+    >>> inside({"data": {"status": "won", "custom": {"tier": "SQL"}}}, "data.custom")[0]
+    {'tier': 'SQL'}
+    >>> inside({"state": 0, "score": None}, "score")
+    ({}, {'state': 0, 'score': None})
+    """
+    here = around = _object(content)
+    for name in path.split(".") if path else []:
+        if name not in here:
+            raise ValueError(name)
+        here = {} if here[name] is None else _object(here[name])
+        around = here | around
+    return here, around
+
+
+def _object(content: object) -> JsonObject:
+    if isinstance(content, dict):
+        return content
+    raise ValueError("no object")
+
+
+def as_value(held: object) -> Value:
+    """Give what a field holds; a list or the like as JSON.
+
+    >>> [as_value(held) for held in ("a", 1.5, None, True, ["a"])]
+    ['a', 1.5, None, 'true', '["a"]']
+    """
+    if held is None or (isinstance(held, str | int | float) and not isinstance(held, bool)):
+        return held
+    return json.dumps(held, ensure_ascii=False)
+
+
+def told(response: httpx.Response) -> str:
+    """Give the reason for a refusal in the system's own words, wherever it puts them."""
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    reason = _reason(content) or response.headers.get("X-Status-Reason") or response.text
+    return quote(response.status_code, reason)
+
+
+def _reason(content: object) -> str | None:
+    """Look for {errors: {field: [...]}}, {error: {message}}, {error} and {message}."""
+    if not isinstance(content, dict):
+        return None
+    errors, error = content.get("errors"), content.get("error")
+    if isinstance(errors, dict) and errors:
+        return "; ".join(f"{field}: {_listed(said)}" for field, said in errors.items())
+    if isinstance(errors, list) and errors:
+        return _listed(errors)
+    if isinstance(error, dict):
+        return _listed(error.get("message") or error)
+    said = error or content.get("message")
+    return _listed(said) if said else None
+
+
+def _listed(said: object) -> str:
+    if isinstance(said, list):
+        return ", ".join(map(_listed, said))
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
