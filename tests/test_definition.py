@@ -12,6 +12,7 @@ from test_layout import ROOT, imported
 from pipeline.cli import STAGES
 from pipeline.configuration import Parameters
 from pipeline.parameters import load_parameters
+from pipeline.push_configuration import Push
 
 DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 SECTIONS = {field.alias or name for name, field in Parameters.model_fields.items()}
@@ -100,4 +101,12 @@ def test_outputs_are_the_places_that_the_code_knows() -> None:
 @pytest.mark.parametrize("path", [ROOT / "params.yaml", *EXAMPLES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_settings_that_we_ship_are_valid_and_name_every_section(path: Path) -> None:
     load_parameters(path)
-    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) == SECTIONS
+    # Where scores go concerns no stage, and may be left open.
+    assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) | {"push"} == SECTIONS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples/push").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_of_systems_are_valid(path: Path) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(content) == {"push"}
+    assert Push.model_validate(content["push"]).mapping

@@ -25,11 +25,15 @@ Steps = tuple[str | int, ...]
 
 
 def example_of(model: type[Strict], small: Collection[str]) -> str:
-    """Cut from the file the first places of a class that together show each setting that is given anywhere.
+    """Cut from a file the first places of a class that together show each setting that the file gives anywhere.
 
-    Where that is long, only the settings in ``small`` of the first place are shown.
+    It is the file that shows most. Where that is long, only the settings in ``small`` of the first place are shown.
     """
-    found = [example for example in _read() if type(example[2]) is model]
+    files: dict[int, list[tuple[dict[str, Any], Steps, Strict]]] = {}
+    for example in _read():
+        if type(example[2]) is model:
+            files.setdefault(id(example[0]), []).append(example)
+    found = max(files.values(), key=lambda one: len({name for *_, part in one for name in part.model_fields_set}))
     shown: set[str] = set()
     cut: dict[str, Any] = {}
     for content, path, part in found:

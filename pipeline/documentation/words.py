@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import annotated_types
 import yaml
@@ -29,6 +30,7 @@ _KINDS: tuple[tuple[object, str, str], ...] = (
     (float, "number", "numbers"),
     (datetime, 'quoted date, as in `"2026-06-29"`', "quoted dates"),
     (Path, "path", "paths"),
+    (Any, "anything", "anything"),
 )
 """An annotation, one value of it, several of them."""
 _BOUNDS = {

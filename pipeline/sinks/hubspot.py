@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from features.errors import DeliveryError, nearest
 from pipeline.push_configuration import HubSpot
+from pipeline.sinks.closed import is_closed
 from pipeline.sinks.hubspot_client import HubSpotClient
 from pipeline.sinks.kinds import kind_of
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
@@ -61,8 +62,9 @@ class HubSpotSink:
             held = contact["properties"]
             key = contact["id"] if key_field == _OWN_ID else str(held.get(key_field))
             values: dict[str, Value] = {name: held.get(name) or None for name in self._mapping.values()}
-            is_closed = any(held.get(name) in map(_text, texts) for name, texts in closed.items())
-            found[key.casefold() if key_field == "email" else key] = Remote(contact["id"], values, is_closed)
+            found[key.casefold() if key_field == "email" else key] = Remote(
+                contact["id"], values, is_closed(held, closed)
+            )
         return {key: found[own] for key, own in wanted.items() if own in found}
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
@@ -122,6 +124,6 @@ class HubSpotSink:
         return {one["name"]: one for one in self._call(self._client.properties.get_all, _CONTACTS)["results"]}
 
 
-def _text(value: object) -> str:
+def _text(value: Value) -> str:
     """Write a value as HubSpot holds it: all are texts, and an empty one clears."""
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "" if value is None else str(value)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from features.errors import DeliveryError
 from pipeline.push_configuration import Salesforce
+from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.salesforce_client import SalesforceClient
 from pipeline.sinks.salesforce_fields import missing, problems, quoted_parts
@@ -63,8 +64,8 @@ class SalesforceSink:
                 key = str(row[field])[:short]
                 if key in found:
                     twice.add(key)
-                is_closed = any(row[name] in values for name, values in closed.items())
-                found[key] = Remote(row["Id"], {name: row[name] for name in self._mapping.values()}, is_closed)
+                values = {name: row[name] for name in self._mapping.values()}
+                found[key] = Remote(row["Id"], values, is_closed(row, closed))
         return {key: found[own] for key, own in wanted.items() if own in found and own not in twice}
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:

@@ -20,6 +20,7 @@ from features.errors import DeliveryError, InputError, SettingsError
 from pipeline.database_url import find_url, make_engine
 from pipeline.push_configuration import Sql
 from pipeline.sinks.calls import CallCounter
+from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import conceal
 from pipeline.sinks.sql_errors import RefusedError, connected
@@ -68,7 +69,7 @@ class SqlSink:
         with self._connected() as connection:
             for key, row in table.rows(connection, keys, [*self._fields, *self._settings.closed]):
                 values = {field: table.value(field, row[field]) for field in self._fields}
-                found.setdefault(key, Remote(key, values, self._closed(row)))
+                found.setdefault(key, Remote(key, values, is_closed(row, self._settings.closed)))
         return {key: found[key] for key in keys if key in found}
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
@@ -105,16 +106,13 @@ class SqlSink:
         if len(found) > 1:
             reason = f"{len(found)} rows of {self._settings.table} have this {self._settings.key_field}"
             return Outcome(record.key, "rejected", reason, record.key)
-        if found and self._closed(found[0]):
+        if found and is_closed(found[0], self._settings.closed):
             return Outcome(record.key, "skipped", "closed", record.key)
         if not found and (record.remote_id is not None or not self.creates):
             return Outcome(record.key, "skipped", f"{self._settings.table} has no such row", record.remote_id)
         if not found and not takes_key:
             return Outcome(record.key, "rejected", f"no value of the column {self._settings.key_field}")
         return Outcome(record.key, "written", remote_id=record.key)
-
-    def _closed(self, row: Mapping[str, Any]) -> bool:
-        return any(row[field] in values or str(row[field]) in values for field, values in self._settings.closed.items())
 
     def check(self) -> list[str]:
         """Look for the table, its key, its columns and our rights."""
