@@ -23,7 +23,7 @@ def _says(held: object, value: str | float | bool) -> bool:
     if isinstance(value, str):
         return held == value
     if isinstance(value, bool):
-        return str(held).lower() == str(value).lower()
+        return str(held).lower() == str(value).lower() or held == value  # SQLite's truth is 1
     with suppress(TypeError, ValueError):
         return not isinstance(held, bool) and float(held) == value  # type: ignore[arg-type]
     return False
