@@ -51,7 +51,7 @@ def push(database: str, folder: Path, leads: int) -> float:
         assert all(outcome.status == "written" for outcome in sink.write(records))
 
     start = time.perf_counter()
-    with ThreadPoolExecutor(sink.connections) as threads:
+    with ThreadPoolExecutor(sink.batches_at_once) as threads:
         list(threads.map(push_batch, range(0, len(keys), sink.batch_size)))
     return time.perf_counter() - start
 

@@ -234,7 +234,7 @@ def test_without_an_export_the_ledger_stands_for_the_crm(tmp_path: Path) -> None
 
 def test_the_files_of_a_push_take_all_leads_once(tmp_path: Path) -> None:
     sink = _sink(tmp_path)
-    assert (sink.batch_size, sink.leads_a_call, sink.connections, sink.calls) == (50_000, 0, 1, 0)
+    assert (sink.batch_size, sink.leads_a_call, sink.batches_at_once, sink.calls) == (50_000, 0, 1, 0)
     _write(sink, {f"L{number}": {"x_tier": "SQL"} for number in range(50_000)})
     with _files(tmp_path)[0].open(newline="") as file:
         assert [row["lead_id"] for row in csv.DictReader(file)] == [f"L{number}" for number in range(50_000)]

@@ -84,7 +84,7 @@ def test_one_call_a_lead_sends_the_fields_alone(server: Plain) -> None:
     )
     assert request.json() == {"cTier": "SQL", "cProbability": 0.25, "cReason": None}
     assert server.leads["L1"] == {"cTier": "SQL", "cProbability": 0.25, "status": "New"}
-    assert (sink.calls, sink.leads_a_call, sink.batch_size, sink.connections) == (1, 1, 20, 4)
+    assert (sink.calls, sink.leads_a_call, sink.batch_size, sink.batches_at_once) == (1, 1, 20, 12)
 
 
 def test_a_body_and_headers_are_filled_as_the_settings_say(server: Plain) -> None:

@@ -387,7 +387,7 @@ def test_a_quota_of_the_day_ends_the_push(wired: Crm, delivery: Delivery, calls_
     with pytest.raises(DeliveryError, match="(?i)day|daily|quota|limit|expired"):
         delivery.push(of_keys(KEYS, HOT))
     # No more than one call for each connection: none is repeated.
-    assert wired.calls - before <= connect(Push.model_validate(wired.settings), delivery.root).connections
+    assert wired.calls - before <= connect(Push.model_validate(wired.settings), delivery.root).batches_at_once
     assert delivery.states()[0] == "stopped"
 
 

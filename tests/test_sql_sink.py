@@ -539,7 +539,7 @@ def test_days_and_texts_that_sqlite_keeps_as_it_likes_are_read(sqlite: SqliteCrm
 def test_a_table_of_sqlite_lies_below_the_project(sqlite: SqliteCrm) -> None:
     settings = Sql(kind="sql", database="sqlite:///crm.sqlite", table="leads")
     sink = SqlSink(settings, {"tier": "x_tier"}, sqlite.path.parent)
-    assert (sink.name, sink.check(), sink.connections) == ("sql crm.sqlite leads", [], 1)
+    assert (sink.name, sink.check(), sink.batches_at_once) == ("sql crm.sqlite leads", [], 1)
 
 
 def test_a_variable_that_is_not_set_is_named(server: PostgresqlCrm, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -17,17 +17,28 @@ from pipeline.delivery.values import Values
 from pipeline.push_configuration import Push
 from pipeline.sinks.protocol import Value
 
-ROWS = 10_000
+ROWS = 2_000
 """Recommendations that are held at once."""
-_COLUMNS = ("lead_id", "as_of", "probability", "score", "maturity", "tier", "reasons", "model_version")
 _SELECTABLE = {field.name: field.allowed for field in RECOMMENDATION if field.allowed}
 _LONGEST = 255
 """Letters of a text: what every CRM's own fields of one line take."""
 SUSPENDED = "suspended"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Row(NamedTuple):
+    """A recommendation."""
+
+    lead_id: str
+    as_of: datetime
+    probability: float
+    score: float
+    maturity: str
+    tier: str
+    reasons: Sequence[str]
+    model_version: str
+
+
+class Wanted(NamedTuple):
     """A lead, and what its fields shall hold."""
 
     key: str
@@ -41,11 +52,11 @@ class Selection:
     only: Mapping[str, str]
     share: float = 1.0
 
-    def takes(self, row: Mapping[str, Any]) -> bool:
+    def takes(self, row: Row) -> bool:
         """Tell whether a recommendation is among them."""
-        if any(row[name] != value for name, value in self.only.items()):
+        if any(getattr(row, name) != value for name, value in self.only.items()):
             return False
-        return self.share >= 1.0 or int.from_bytes(sha256(row["lead_id"].encode()).digest()[:8]) < self.share * 2**64
+        return self.share >= 1.0 or int.from_bytes(sha256(row.lead_id.encode()).digest()[:8]) < self.share * 2**64
 
 
 def select(only: Sequence[str], share: float) -> Selection:
@@ -66,47 +77,54 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
 
     ``suspended`` has the leads whose score is not to be relied on, with the date since when.
     """
-    mapping = push.mapping
+    makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name != "action"]
+    action, actions = push.mapping.get("action"), {str(tier): text for tier, text in push.actions.items()}
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS, columns=list(_COLUMNS)):
-            rows = [row for row in batch.to_pylist() if selection.takes(row)]
-            yield [
-                Wanted(row["lead_id"], _values(row, mapping, push.actions, suspended.get(row["lead_id"])))
-                for row in rows
-            ]
+        for batch in file.iter_batches(ROWS, columns=list(Row._fields)):
+            part = []
+            for row in map(Row, *(batch[name].to_pylist() for name in Row._fields)):
+                if not selection.takes(row):
+                    continue
+                since = suspended.get(row.lead_id)
+                if since is None:
+                    values = {field: make(row) for field, make in makers}
+                    if action is not None:
+                        values[action] = actions.get(row.tier)
+                else:
+                    values = _suspended(since, push.mapping)
+                part.append(Wanted(row.lead_id, values))
+            yield part
 
 
-def _values(
-    row: Mapping[str, Any], mapping: Mapping[str, str], actions: Mapping[Any, str], suspended_since: str | None
-) -> dict[str, Value]:
-    if suspended_since is not None:
-        ours = _suspended(suspended_since)
-    else:
-        reasons = [*row["reasons"], None, None, None]
-        as_of: datetime = row["as_of"]
-        ours = {
-            "tier": row["tier"],
-            "probability": round(row["probability"], 4),
-            "score": round(row["score"], 2),
-            "maturity": row["maturity"],
-            "action": actions.get(row["tier"]),
-            "date": as_of.date().isoformat(),
-            "model": row["model_version"][:16],
-        } | {f"reason_{number}": _shorten(reasons[number - 1]) for number in (1, 2, 3)}
-    return {field: ours.get(name) for name, field in mapping.items()}
-
-
-def _suspended(since: str) -> dict[str, Value]:
+def _suspended(since: str, mapping: Mapping[str, str]) -> dict[str, Value]:
     """Say that no score is to be relied on, and since when; nothing of the former one is left standing."""
-    return {
+    told = {
         "tier": SUSPENDED,
         "maturity": SUSPENDED,
         "action": f"no score since {since}: decide without",
         "date": since,
     }
+    return {field: told.get(name) for name, field in mapping.items()}
 
 
-def _shorten(text: str | None) -> str | None:
-    if text is None or len(text) <= _LONGEST:
-        return text
-    return text[: _LONGEST - 3] + "..."
+def _reason(place: int) -> Callable[[Row], Value]:
+    def make(row: Row) -> Value:
+        if place >= len(row.reasons):
+            return None
+        text = row.reasons[place]
+        return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+    return make
+
+
+_MAKERS: Mapping[str, Callable[[Row], Value]] = {
+    "tier": lambda row: row.tier,
+    "probability": lambda row: round(row.probability, 4),
+    "score": lambda row: round(row.score, 2),
+    "maturity": lambda row: row.maturity,
+    "reason_1": _reason(0),
+    "reason_2": _reason(1),
+    "reason_3": _reason(2),
+    "date": lambda row: row.as_of.date().isoformat(),
+    "model": lambda row: row.model_version[:16],
+}

@@ -74,7 +74,7 @@ def rehearse(
         return plan(sink, push, batch, sender.look([change.key for change in batch]))
 
     parts = ((batch,) for batch in batches(islice(changes, options.first), sink.batch_size))
-    for decisions in in_order(look, parts, sink.connections):
+    for decisions in in_order(look, parts, sink.batches_at_once):
         _count(found, decisions, names)
         progress(f"looked at {found.leads.total():,} leads")
     found.leads.update(changes.left)

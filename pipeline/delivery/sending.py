@@ -98,11 +98,11 @@ class Sender:
         """
         waiting: deque[Future[Delivered]] = deque()
         in_a_row = 0
-        with ThreadPoolExecutor(self._sink.connections) as pool:
+        with ThreadPoolExecutor(self._sink.batches_at_once) as pool:
             try:
                 for batch in batches(changes, self._sink.batch_size):
                     waiting.append(pool.submit(self._deliver, batch))
-                    if len(waiting) > 2 * self._sink.connections:
+                    if len(waiting) > self._sink.batches_at_once + 1:
                         in_a_row = self._take(waiting.popleft(), in_a_row)
                         yield self.tally.leads
                 while waiting:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 import httpx
 
@@ -19,17 +20,28 @@ _LONGEST = 300
 """Letters of an answer that are quoted."""
 
 
-class CallCounter:
-    """Counts calls, from any thread."""
+class Calls:
+    """Counts calls, from any thread, and lets so many be under way at once."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
+    def __init__(self, at_once: int = 1) -> None:
+        self._places, self._lock = BoundedSemaphore(at_once), Lock()
         self.count = 0
 
     def add(self) -> None:
-        """Count one."""
+        """Count a call."""
         with self._lock:
             self.count += 1
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Wait for a place, and count the call that is made in it."""
+        with self._places:
+            self.add()
+            yield
+
+
+BATCHES_A_CONNECTION = 3
+"""Batches under way for each call that may be: while some wait for answers, others are made ready or entered."""
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:
@@ -70,17 +82,15 @@ def quote(status: int, text: str) -> str:
 class Caller:
     """A client of one server, for all threads."""
 
-    def __init__(
-        self, base_url: str, headers: Mapping[str, str], timeout: float, *, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, transport=transport)
-        self._counter = CallCounter()
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, connections: int) -> None:
+        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
+        self._calls = Calls(connections)
         weakref.finalize(self, self._client.close)
 
     @property
     def calls(self) -> int:
         """How many calls have been made so far."""
-        return self._counter.count
+        return self._calls.count
 
     def send(
         self,
@@ -95,9 +105,9 @@ class Caller:
 
         Raises what ``judge`` does, and LaterError where no answer comes.
         """
-        self._counter.add()
         try:
-            response = self._client.request(method, path, json=json, headers=headers, params=params)
+            with self._calls.one():
+                response = self._client.request(method, path, json=json, headers=headers, params=params)
         except httpx.TimeoutException:
             raise LaterError("no answer in time") from None
         except httpx.TransportError as error:

@@ -35,7 +35,7 @@ class FilesSink:
 
     batch_size = 50_000
     leads_a_call = 0
-    connections = 1
+    batches_at_once = 1
     creates = False
     calls = 0
 

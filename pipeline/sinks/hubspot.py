@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 from features.errors import DeliveryError, nearest
 from pipeline.push_configuration import HubSpot
+from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.hubspot_client import HubSpotClient
 from pipeline.sinks.kinds import kind_of
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
 from pipeline.sinks.secrets import redact
 
+_CONNECTIONS = 2
 _OWN_ID = "hs_object_id"
 _UNIQUE = (_OWN_ID, "email")
 _CONTACTS = "contacts"
@@ -31,11 +33,11 @@ class HubSpotSink:
 
     reads, creates = True, False
     batch_size = leads_a_call = 100
-    connections = 2
+    batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: HubSpot, mapping: Mapping[str, str], _root: Path) -> None:
         self._settings, self._mapping = settings, mapping
-        self._client = HubSpotClient(settings, self.connections)
+        self._client = HubSpotClient(settings, _CONNECTIONS)
         self._call = self._client.call
         self.name = f"hubspot {urlsplit(settings.url).netloc} {_CONTACTS}"
         self.calls_a_day = settings.calls_a_day
@@ -43,7 +45,7 @@ class HubSpotSink:
     @property
     def calls(self) -> int:
         """How many calls have been made so far."""
-        return self._client.counter.count
+        return self._client.calls.count
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
         """Give the contacts of the keys; HubSpot finds an email whatever its capitals."""

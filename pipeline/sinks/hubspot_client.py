@@ -10,7 +10,7 @@ from typing import Any
 
 from features.errors import DeliveryError, InputError
 from pipeline.push_configuration import HubSpot
-from pipeline.sinks.calls import CallCounter, judge, quote
+from pipeline.sinks.calls import Calls, judge, quote
 from pipeline.sinks.protocol import LaterError, WholeBatchError
 from pipeline.sinks.secrets import redact, secret
 
@@ -29,16 +29,17 @@ class HubSpotClient:
         self.contacts, self.properties = client.crm.contacts.batch_api, client.crm.properties.core_api
         for api in (self.contacts, self.properties):
             weakref.finalize(self, api.api_client.rest_client.pool_manager.clear)
-        self._seconds, self.counter = settings.timeout_seconds, CallCounter()
+        self._seconds, self.calls = settings.timeout_seconds, Calls(connections)
 
     def call(self, method: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
         """Call a method of the client, and read the answer ourselves: its models take longer than the call."""
         import urllib3  # noqa: PLC0415 - comes with the client
 
-        self.counter.add()
         try:
-            response = method(*arguments, _preload_content=False, _request_timeout=self._seconds)
-            return json.loads(response.data)
+            with self.calls.one():
+                response = method(*arguments, _preload_content=False, _request_timeout=self._seconds)
+                content = response.data
+            return json.loads(content)
         except urllib3.exceptions.HTTPError as error:
             raise LaterError(f"no answer: {redact(str(error))}") from None
         except json.JSONDecodeError:

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from features.errors import DeliveryError
 from pipeline.push_configuration import Odoo
+from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import OdooClient
 from pipeline.sinks.odoo_fields import Fields
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import redact
 
 _LEAD = "crm.lead"
+_CONNECTIONS = 2
 
 
 class OdooSink:
@@ -24,10 +26,10 @@ class OdooSink:
 
     reads, creates = True, False
     batch_size = leads_a_call = 500
-    connections = 2
+    batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: Odoo, mapping: Mapping[str, str], _root: Path) -> None:
-        self._client, self._fields = OdooClient(settings), Fields(settings.key_field, mapping)
+        self._client, self._fields = OdooClient(settings, _CONNECTIONS), Fields(settings.key_field, mapping)
         self._call = self._client.call
         self._twice: set[str] = set()
         self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"

@@ -30,14 +30,14 @@ _NO_DATABASE = "does not exist"
 class OdooClient:
     """A database of Odoo, seen by the scoring user."""
 
-    def __init__(self, settings: Odoo) -> None:
+    def __init__(self, settings: Odoo, connections: int) -> None:
         self._key = secret(settings.key, "the API key of Odoo's scoring user")
         self._settings = settings
         self._is_rpc = settings.interface == "jsonrpc"
         if self._is_rpc and not settings.user:
             raise SettingsError("push.sink: user is missing: the login of Odoo's scoring user")
         headers = {"X-Odoo-Database": settings.database, "Authorization": f"bearer {self._key}"}
-        self._caller = Caller(settings.url, {} if self._is_rpc else headers, settings.timeout_seconds)
+        self._caller = Caller(settings.url, {} if self._is_rpc else headers, settings.timeout_seconds, connections)
         self._numbers, self._lock = count(1), Lock()
 
     @property

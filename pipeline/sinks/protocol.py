@@ -78,8 +78,8 @@ class Sink(Protocol):
     """How many records ``write`` takes best at once."""
     leads_a_call: int
     """How many leads one call writes; 0 where nobody counts calls."""
-    connections: int
-    """How many batches may be under way at once."""
+    batches_at_once: int
+    """How many batches may be under way at once; to how many calls that leads is the sink's own business."""
     reads: bool
     """Whether ``read`` sees the system; otherwise each lead is taken to be there, and to hold what we wrote last."""
     creates: bool

@@ -11,7 +11,7 @@ import httpx
 
 from features.errors import DeliveryError, SettingsError
 from pipeline.push_configuration import Rest
-from pipeline.sinks.calls import Caller
+from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
 from pipeline.sinks.rest_answers import as_value, inside, told
@@ -36,15 +36,15 @@ class RestSink:
             raise SettingsError(f"push.sink: {settings.secret} holds letters that no header can; correct the key")
         place = urlsplit(settings.url)
         self.name = f"rest {place.netloc}{place.path.rstrip('/')} {settings.path}"
-        self.reads, self.connections, self.calls_a_day = (
+        self.reads, self.batches_at_once, self.calls_a_day = (
             settings.read is not None,
-            settings.connections,
+            BATCHES_A_CONNECTION * settings.connections,
             settings.calls_a_day,
         )
         self._settings, self._fields = settings, list(mapping.values())
         headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
         self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
-        self._caller = Caller(settings.url, headers, settings.timeout_seconds)
+        self._caller = Caller(settings.url, headers, settings.timeout_seconds, settings.connections)
         self._begun: dict[tuple[str, ...], dict[str, Remote | None]] = {}
 
     @property

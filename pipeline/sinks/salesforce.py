@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from features.errors import DeliveryError
 from pipeline.push_configuration import Salesforce
+from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.salesforce_client import SalesforceClient
@@ -24,6 +25,7 @@ from pipeline.sinks.secrets import redact
 _ID = re.compile(r"[0-9A-Za-z]{15}([0-9A-Za-z]{3})?")
 _SHORT_ID = 15
 """The letters of an id that tell; three more are a checksum, and may be missing."""
+_CONNECTIONS = 2
 _BULK_FROM = 2_000
 _POLL_SECONDS = 0.5
 _GONE = ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "CANNOT_UPDATE_CONVERTED_LEAD")
@@ -36,11 +38,11 @@ class SalesforceSink:
     reads, creates = True, False
     batch_size = 10_000
     leads_a_call = 200
-    connections = 2
+    batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: Salesforce, mapping: Mapping[str, str], _root: Path) -> None:
         self._settings, self._mapping = settings, mapping
-        self._client = SalesforceClient(settings)
+        self._client = SalesforceClient(settings, _CONNECTIONS)
         self._call, self._api = self._client.call, self._client.api
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
         self.calls_a_day = settings.calls_a_day

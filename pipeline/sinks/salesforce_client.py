@@ -12,7 +12,7 @@ import requests
 
 from features.errors import DeliveryError, InputError, SettingsError
 from pipeline.push_configuration import Salesforce
-from pipeline.sinks.calls import CallCounter, judge
+from pipeline.sinks.calls import Calls, judge
 from pipeline.sinks.protocol import LaterError, WholeBatchError
 from pipeline.sinks.secrets import redact, secret
 
@@ -22,17 +22,17 @@ _LOOPBACK = {"127.0.0.1", "localhost"}
 class _Session(requests.Session):
     """What the client sends its requests by; it gives no limit of time itself, and no answer's headers."""
 
-    def __init__(self, seconds: float, *, in_the_clear: bool) -> None:
+    def __init__(self, seconds: float, connections: int, *, in_the_clear: bool) -> None:
         super().__init__()
-        self.counter = CallCounter()
+        self.calls = Calls(connections)
         self._seconds, self._in_the_clear = seconds, in_the_clear
 
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override] # noqa: ANN401
         if self._in_the_clear:  # the client knows https alone
             url = url.replace("https://", "http://", 1)
-        self.counter.add()
         try:
-            response = super().request(method, url, timeout=self._seconds, **options)
+            with self.calls.one():
+                response = super().request(method, url, timeout=self._seconds, **options)
         except requests.RequestException as error:
             raise LaterError(f"no answer: {redact(str(error))}") from None
         if response.status_code == HTTPStatus.FORBIDDEN and "REQUEST_LIMIT_EXCEEDED" in response.text:
@@ -44,7 +44,7 @@ class _Session(requests.Session):
 class SalesforceClient:
     """The client of one organisation."""
 
-    def __init__(self, settings: Salesforce) -> None:
+    def __init__(self, settings: Salesforce, connections: int) -> None:
         try:
             import simple_salesforce  # noqa: PLC0415 - an extra
         except ModuleNotFoundError:
@@ -54,7 +54,7 @@ class SalesforceClient:
         if in_the_clear and parts.hostname not in _LOOPBACK:
             raise SettingsError("push.sink.url must begin with https://, or the token would travel in the clear")
         token = secret(settings.token, "a session id or access token of Salesforce")
-        self._session = _Session(settings.timeout_seconds, in_the_clear=in_the_clear)
+        self._session = _Session(settings.timeout_seconds, connections, in_the_clear=in_the_clear)
         login = {"instance_url": settings.url, "session_id": token}
         self.api: Any = simple_salesforce.Salesforce(session=self._session, **login)
         errors = simple_salesforce.exceptions
@@ -64,7 +64,7 @@ class SalesforceClient:
     @property
     def calls(self) -> int:
         """How many calls have been made so far."""
-        return self._session.counter.count
+        return self._session.calls.count
 
     def call(self, asked: Callable[..., Any], /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - it varies
         """Call a method of the client; raises WholeBatchError where what was asked is refused."""

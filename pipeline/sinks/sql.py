@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from features.errors import DeliveryError, InputError, SettingsError
 from pipeline.database_url import find_url, make_engine
 from pipeline.push_configuration import Sql
-from pipeline.sinks.calls import CallCounter
+from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import conceal
@@ -48,19 +48,18 @@ class SqlSink:
         place = f"{self._url.host or ''}{f':{self._url.port}' if self._url.port else ''}/{self._url.database}"
         lite = self._url.get_backend_name() == "sqlite"
         self.name = f"sql {self._url.database if lite else place} {settings.table}"
-        self.connections = 1 if lite else _CONNECTIONS  # SQLite lets one write at a time
+        self.batches_at_once = 1 if lite else _CONNECTIONS  # SQLite lets one write at a time
         self.creates, self.calls_a_day = settings.create, settings.calls_a_day
         self._settings, self._mapping, self._fields = settings, mapping, list(mapping.values())
-        self._counter = CallCounter()
-        self._engine = make_engine(
-            "push.sink", self._url, root, seconds=settings.timeout_seconds, writes=True, connections=self.connections
-        )
+        self._calls = Calls()
+        seconds, most = settings.timeout_seconds, self.batches_at_once
+        self._engine = make_engine("push.sink", self._url, root, seconds=seconds, writes=True, connections=most)
         weakref.finalize(self, self._engine.dispose)
 
     @property
     def calls(self) -> int:
         """How many transactions there have been so far."""
-        return self._counter.count
+        return self._calls.count
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
         """Give the rows of the keys; of two with the same key the first, which ``write`` then rejects."""
@@ -141,5 +140,5 @@ class SqlSink:
         return required(self._find(), self._settings, self._mapping)
 
     def _connected(self) -> AbstractContextManager[sa.Connection]:
-        self._counter.add()
+        self._calls.add()
         return connected(self._engine, self._url, self._settings.timeout_seconds)
