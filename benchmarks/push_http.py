@@ -115,11 +115,3 @@ def _call(request: Any) -> tuple[str, str, dict[str, str], str]:  # noqa: ANN401
     path = request.path + (f"?{urlencode(request.parameters)}" if request.parameters else "")
     kept = {name: text for name, text in request.headers.items() if name.lower() in {"authorization", "content-type"}}
     return request.method, path, kept, request.body.decode()
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as temporary:
-        for result in against_replay(Path(temporary), print):
-            print(f"{result.name}: {result.ours_s} s and {result.peer_s} s, ratio {result.ratio} (goal {result.goal})")

@@ -1,14 +1,12 @@
 """Scores written to a table of leads, against pandas: the table read, a staging table by ``to_sql``, an UPDATE from it.
 
 Both find out which leads are open and have changed. Ours locks and commits batch by batch and has an outcome for each
-lead; pandas' is one transaction. ``python -m benchmarks.push_sql`` measures SQLite, and PostgreSQL where CRM_DATABASE
-holds the URL of an empty database.
+lead; pandas' is one transaction. PostgreSQL is measured where CRM_DATABASE holds the URL of an empty database.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,14 +127,3 @@ def _scores(leads: int, probability: float) -> pd.DataFrame:
             "date": date(2026, 6, 30) if probability < 0.5 else date(2026, 6, 29),
         }
     )
-
-
-def main() -> None:
-    """Measure, and print the seconds and their ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        for result in against_pandas(Path(folder), print):
-            print(f"{result.name}: {result.ours_s} s and {result.peer_s} s, ratio {result.ratio}")
-
-
-if __name__ == "__main__":
-    main()

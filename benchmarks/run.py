@@ -13,7 +13,7 @@ from benchmarks.page import write_page
 from benchmarks.results import RESULTS, merge
 
 _CACHE = ROOT / ".cache" / "benchmarks"
-_SUITES = {"standard": suites.standard, "large": suites.large}
+_SUITES = {"standard": suites.standard, "large": suites.large, "push": suites.push}
 
 
 def main() -> None:

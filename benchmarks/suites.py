@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import duckdb_peer, engine, scoring
+from benchmarks import duckdb_peer, engine, push_http, push_sql, scoring
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -50,6 +50,13 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     small = write_standard_log(folder, int(500_000 * scale), int(12_500 * scale), progress)
     _ingest(small, progress)
     yield from against_featuretools(small, environments, 300, progress)
+
+
+def push(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
+    """Measure scores that are written to a database, and to servers that take their time."""
+    del environments, scale  # no peer needs one, and a push is soon done
+    yield from push_sql.against_pandas(folder, progress)
+    yield from push_http.against_replay(folder, progress)
 
 
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
