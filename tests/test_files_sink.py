@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from features.errors import DeliveryError
 from pipeline.push_configuration import Push
 from pipeline.sinks.connect import connect
+from pipeline.sinks.leads_file import LeadsFile
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value
 
 EXPORT = "crm.csv"
@@ -203,6 +204,16 @@ def test_cells_of_many_lines_are_read_across_the_parts_of_a_large_file(tmp_path:
     assert {key: remote.values["x_tier"] for key, remote in found.items()} == {
         f"L{number}": f"T{number % 7}" for number in range(0, 30_000, 11)
     }
+
+
+def test_the_time_of_an_export_is_that_of_the_rows_it_gave(tmp_path: Path) -> None:
+    file = LeadsFile(tmp_path, EXPORT, "lead_id", ["x_tier"])
+    for made, tier in ((1_000_000_000, "MQL"), (2_000_000_000, "SQL")):
+        before = file.made
+        _export(tmp_path, f"lead_id,x_tier\nL1,{tier}\n")
+        os.utime(tmp_path / EXPORT, ns=(made, made))
+        assert file.made == before, "a new export counts from when it was read"
+        assert (file.rows(["L1"]), file.made) == ({"L1": {"x_tier": tier}}, made)
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -53,7 +53,7 @@ class FilesSink:
         if self._export is None:
             return {}
         rows = self._export.rows(keys)
-        made = self._export.path.stat().st_mtime_ns
+        made = self._export.made  # not the path's: another export may have come since its rows were read
         for path in sorted(self._folder.glob(f"leads-*.{self._settings.format}")):
             if path.stat().st_mtime_ns > made:
                 file = self._written.setdefault(path, LeadsFile(self._root, str(path), self._settings.key_field))

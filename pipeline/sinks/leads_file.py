@@ -38,6 +38,11 @@ class LeadsFile:
         self._copies = root / _COPIES
         self._copy: tuple[tuple[int, int, int], pq.ParquetFile] | None = None
 
+    @property
+    def made(self) -> int:
+        """When the file was made whose rows were given last, in nanoseconds."""
+        return self._copy[0][0] if self._copy else 0
+
     def problems(self) -> list[str]:
         """Say which columns of a CSV file are not there, or why it can't be read."""
         try:
