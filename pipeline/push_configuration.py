@@ -157,6 +157,8 @@ class RestRead(Strict):
     """As in /deals/{key}; {key} stands for the lead's."""
     values: Name | None = None
     """Where the answer holds the fields, as in data or data.custom_fields; at its top where it is not given."""
+    example: Name | None = None
+    """The key of a lead that is there and shows all fields: leadcast crm check looks there for the mapped ones."""
 
 
 class Rest(SinkSettings):

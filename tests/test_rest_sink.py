@@ -291,6 +291,30 @@ def test_a_check_tells_what_it_can_see_and_nothing_else(server: Plain, monkeypat
         assert problem.startswith("127.0.0.1:1: the connection broke")
 
 
+def test_an_example_shows_which_fields_are_missing(server: Plain) -> None:
+    server.leads["L1"] = {"cTier": None, "cProbabilty": None, "cReason": "a"}
+    told = ["lead L1 has no field cProbability, did you mean 'cProbabilty'?; make it, or correct push.fields"]
+    for asked in ("/App/user", None):
+        sink = _sink(server, check=asked, read={"path": "/Lead/{key}", "example": "L1"})
+        assert sink.check() == told
+    server.leads["L1"] = dict.fromkeys(FIELDS.values())
+    assert sink.check() == []
+    assert {request.method for request in server.requests} == {"GET"}
+
+
+def test_an_example_shows_whether_leads_are_read_where_they_are(server: Plain) -> None:
+    server.leads["L1"] = dict.fromkeys(FIELDS.values())
+    server.answers["L2"] = Answer({"error": {"message": "no property named 'statecod'"}}, 400)
+    server.answers["L3"] = Answer({"data": {}})
+    for read, told in (
+        ({"path": "/Leads/{key}", "example": "L1"}, "HTTP 404 to GET /Leads/{key} for L1; correct push.sink.read.path"),
+        ({"path": "/Lead/{key}", "example": "L2"}, "HTTP 400: no property named 'statecod' to GET /Lead/{key} for L2"),
+        ({"path": "/Lead/{key}", "example": "L3", "values": "data.custom"}, "what GET /Lead/{key} answers has no data"),
+    ):
+        (problem,) = _sink(server, read=read).check()
+        assert problem.startswith(told)
+
+
 def test_fields_are_made_by_hand(server: Plain) -> None:
     with pytest.raises(DeliveryError, match="by hand: cTier, cProbability, cReason"):
         _sink(server).setup()

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Rest
+from pipeline.push_configuration import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
-from pipeline.sinks.rest_answers import as_value, inside, told
+from pipeline.sinks.rest_answers import JsonObject, as_value, inside, lacking, told
 from pipeline.sinks.rest_requests import address, filled, has_address
 from pipeline.sinks.secrets import secret
 
@@ -36,11 +36,8 @@ class RestSink:
             raise SettingsError(f"push.sink: {settings.secret} holds letters that no header can; correct the key")
         place = urlsplit(settings.url)
         self.name = f"rest {place.netloc}{place.path.rstrip('/')} {settings.path}"
-        self.reads, self.batches_at_once, self.calls_a_day = (
-            settings.read is not None,
-            BATCHES_A_CONNECTION * settings.connections,
-            settings.calls_a_day,
-        )
+        self.reads, self.calls_a_day = settings.read is not None, settings.calls_a_day
+        self.batches_at_once = BATCHES_A_CONNECTION * settings.connections
         self._settings, self._fields = settings, list(mapping.values())
         headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
         self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
@@ -68,21 +65,25 @@ class RestSink:
 
     def _look(self, key: str) -> Remote | None:
         read = self._settings.read
-        if read is None or not has_address(key):
+        if read is None or not has_address(key) or isinstance(found := self._get(read, key), httpx.Response):
             return None
+        fields, around = found
+        values = {field: as_value(fields.get(field)) for field in self._fields}
+        return Remote(key, values, is_closed(around, self._settings.closed))
+
+    def _get(self, read: RestRead, key: str) -> tuple[JsonObject, JsonObject] | httpx.Response:
+        """Give the fields of a lead and what stands around them; the answer itself where there is no such lead."""
         response = self._send("GET", address(read.path, key))
         # What is refused where nothing is written is a key that can't be one of this system's.
         if response.status_code in _UNKNOWN | _REFUSED:
-            return None
+            return response
         if not response.is_success:
             raise DeliveryError(f"{told(response)} to GET {read.path}; correct push.sink.read.path")
         try:
-            fields, around = inside(response.json(), read.values)
+            return inside(response.json(), read.values)
         except ValueError:
             where = read.values or "the fields at its top"
             raise DeliveryError(f"what GET {read.path} answers has no {where}; correct push.sink.read") from None
-        values = {field: as_value(fields.get(field)) for field in self._fields}
-        return Remote(key, values, is_closed(around, self._settings.closed))
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Write the leads one by one."""
@@ -107,17 +108,29 @@ class RestSink:
         raise DeliveryError(f"{told(response)} to {settings.method} {settings.path}; correct push.sink")
 
     def check(self) -> list[str]:
-        """See whether the system answers, and takes our key; which fields it has can't be seen in general."""
+        """See whether the system answers and takes our key; which fields it has can only be seen in an example."""
         asked = self._settings.check
         try:
             response = self._send("GET", asked or "")
         except (DeliveryError, LaterError) as error:
             # Where nothing says what to ask for, any answer is one.
             answered = isinstance(error, DeliveryError) or str(error).startswith("HTTP ")
-            return [] if asked is None and answered else [f"{urlsplit(self._settings.url).netloc}: {error}"]
-        if asked is None or response.is_success:
-            return []
-        return [f"{told(response)} to GET {asked}; correct push.sink.check, or push.sink.url"]
+            if asked is not None or not answered:
+                return [f"{urlsplit(self._settings.url).netloc}: {error}"]
+        else:
+            if asked is not None and not response.is_success:
+                return [f"{told(response)} to GET {asked}; correct push.sink.check, or push.sink.url"]
+        read = self._settings.read
+        return self._check_example(read, read.example) if read and read.example else []
+
+    def _check_example(self, read: RestRead, key: str) -> list[str]:
+        try:
+            found = self._get(read, key)
+        except (DeliveryError, LaterError) as error:
+            return [str(error)]
+        if isinstance(found, httpx.Response):
+            return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
+        return lacking(key, self._fields, found[0])
 
     def setup(self) -> list[str]:
         """Raise DeliveryError: there is no common way to make fields."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
 
+from features.errors import nearest
 from pipeline.sinks.calls import quote
 from pipeline.sinks.protocol import Value
 
@@ -47,6 +49,19 @@ def as_value(held: object) -> Value:
     if held is None or (isinstance(held, str | int | float) and not isinstance(held, bool)):
         return held
     return json.dumps(held, ensure_ascii=False)
+
+
+def lacking(key: str, fields: Iterable[str], found: Mapping[str, object]) -> list[str]:
+    """Say which fields a lead was read without.
+
+    >>> lacking("L1", ["tier", "heat"], {"teir": None, "heat": None})
+    ["lead L1 has no field tier, did you mean 'teir'?; make it, or correct push.fields"]
+    """
+    return [
+        f"lead {key} has no field {name}, {nearest(name, found)}; make it, or correct push.fields"
+        for name in fields
+        if name not in found
+    ]
 
 
 def told(response: httpx.Response) -> str:
