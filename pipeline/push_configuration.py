@@ -34,6 +34,17 @@ def _variable(text: str) -> str:
 
 Variable = Annotated[str, AfterValidator(_variable)]
 """The name of an environment variable, as in $CRM_TOKEN: secrets stand in no file."""
+
+
+def _address(text: str) -> str:
+    # What stands before an @ may be a password: the text is not repeated.
+    if not re.fullmatch(r"https?://[^\s@?#]+", text):
+        raise ValueError("must be an address as in https://crm.example.com, without user, password or query")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Where a system answers."""
 Closed = dict[Name, tuple[str | float | bool, ...]]
 """Fields of the system, each with the values that say a lead is closed: {lifecyclestage: [customer]}."""
 _CUSTOMERS: Closed = {"lifecyclestage": ("customer",)}
@@ -100,7 +111,7 @@ class Odoo(SinkSettings):
 
     kind: Literal["odoo"]
     """Odoo's own interface."""
-    url: Name
+    url: Address
     """As in https://crm.example.com."""
     database: Name
     """The name of Odoo's database."""
@@ -125,7 +136,7 @@ class HubSpot(SinkSettings):
     """The property that holds our lead_id, and is unique: HubSpot's own id, email, or one of yours."""
     closed: Closed = _CUSTOMERS
     """Properties, each with the values that say a lead is closed."""
-    url: Name = "https://api.hubapi.com"
+    url: Address = "https://api.hubapi.com"
     """Where HubSpot answers."""
     calls_a_day: PositiveInt | None = 650_000
     """How many calls the account may make in 24 hours."""
@@ -136,7 +147,7 @@ class Salesforce(SinkSettings):
 
     kind: Literal["salesforce"]
     """Salesforce's leads."""
-    url: Name
+    url: Address
     """The instance, as in https://example.my.salesforce.com."""
     token: Variable
     """$NAME of the variable that holds a session id or an OAuth access token."""
@@ -168,7 +179,7 @@ class Rest(SinkSettings):
     """A call for each lead."""
     key_field: Name = "id"
     """The field that names the lead; it is never written."""
-    url: Annotated[str, Field(pattern=r"^https?://[^\s@?#]+$")]
+    url: Address
     """Where all paths start, as in https://api.example.com/v1."""
     method: Literal["PATCH", "PUT", "POST"] = "PATCH"
     """What writes a lead."""

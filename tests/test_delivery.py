@@ -13,7 +13,7 @@ from pushing import Lead, write_leads, write_scores
 
 from features.errors import InputError
 from pipeline.delivery.guard import SUSPENSIONS, suspended
-from pipeline.delivery.ledger import Entry, Ledger, Write
+from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
 from pipeline.delivery.records import Selection, Wanted, select, wanted_of
 from pipeline.delivery.values import Significance, Values, same
 from pipeline.push_configuration import Push
@@ -182,10 +182,10 @@ def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> N
     path = tmp_path / "ledger.sqlite"
     with Ledger(path) as ledger:
         run = ledger.begin("push", "a sink")
-        ledger.intend(run, "a sink", [Write("L1", {"t": None}, {"t": "SQL"})], {"L1": {"t": "SQL"}})
+        ledger.intend(run, "a sink", [Intent("L1", {"t": None}, {"t": "SQL"}, {"t": None}, {"t": "SQL"})])
     with Ledger(path) as ledger:
         (known,) = ledger.known("a sink", ["L1"]).values()
-        assert (known.status, known.held, known.target) == ("sent", {}, {"t": "SQL"})
+        assert (known.status, known.held, known.target) == ("sent", {"t": None}, {"t": "SQL"})
         assert ledger.known("another sink", ["L1"]) == {}
         assert [list(part) for part in ledger.writes(run, 10)] == [[Write("L1", {"t": None}, {"t": "SQL"})]]
         other = ledger.begin("push", "a sink")
@@ -196,8 +196,7 @@ def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> N
 def test_what_was_rejected_is_not_put_back_by_an_undo(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         run = ledger.begin("push", "s")
-        writes = [Write(key, {"t": "x"}, {"t": "y"}) for key in "abc"]
-        ledger.intend(run, "s", writes, {key: {"t": "y"} for key in "abc"})
+        ledger.intend(run, "s", [Intent(key, {"t": "x"}, {"t": "y"}, {"t": "x"}, {"t": "y"}) for key in "abc"])
         ledger.settle(
             run, "s",
             [

@@ -479,6 +479,46 @@ def secret_of(value: str) -> str:
     return urlsplit(value).password or value
 
 
+def test_a_write_whose_answer_never_came_is_no_edit_however_often_the_next_push_fails(
+    wired: Crm, delivery: Delivery, calls_of_a_push: int
+) -> None:
+    with delivery.start(of_keys(KEYS, HOT)) as process:
+        assert process.stdout
+        assert process.stdin
+        process.stdout.readline()
+        wired.faults.kill = {wired.calls + calls_of_a_push: ("after", process.pid)}
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.wait()
+    wired.faults.kill = {}
+    wired.faults.share, wired.faults.kinds = 1.0, ("500",)
+    assert ways(delivery.push(of_keys(KEYS, WARM), attempts=1)) == {"deferred": 3}
+    wired.faults.share = 0.0
+    # The CRM holds what the killed push has written, which two pushes ago nobody came to confirm.
+    pushed = delivery.push(of_keys(KEYS, COLD))
+    assert (pushed.tally.edited, all(holds(wired, key, COLD) for key in KEYS)) == (0, True)
+
+
+def test_what_stood_there_before_our_first_write_is_no_edit_though_that_write_failed(
+    wired: Crm, delivery: Delivery
+) -> None:
+    wired.add("L1")
+    wired.edit("L1", "tier", "from the old tool")
+    wired.faults.share, wired.faults.kinds = 1.0, ("500",)
+    assert ways(delivery.push({"L1": HOT}, attempts=1)) == {"deferred": 1}
+    wired.faults.share = 0.0
+    assert ways(delivery.push({"L1": WARM})) == {"written": 1}
+    assert holds(wired, "L1", WARM)
+
+
+def test_a_lead_that_appears_later_is_written_whatever_it_holds(crm: Crm, delivery: Delivery) -> None:
+    assert ways(delivery.push({"L1": HOT})) == {"skipped": 1}
+    crm.add("L1")
+    crm.edit("L1", "tier", "from the old tool")
+    assert ways(delivery.push({"L1": WARM}, look_again_after="0h")) == {"written": 1}
+    assert holds(crm, "L1", WARM)
+
+
 def test_secrets_are_in_no_message_ledger_or_rehearsal(
     crm: Crm, delivery: Delivery, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

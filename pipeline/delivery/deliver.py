@@ -87,19 +87,18 @@ class Changes:
         self, wanted: Wanted, known: Known | None, significance: Significance, now: datetime
     ) -> tuple[str, Change | None]:
         """Say why a lead is left, or what is to change."""
-        if known is None or known.target is None:
-            return "", Change(wanted.key, wanted.values, known)
-        differs = significance.differs(known.target, wanted.values)
-        if known.status == "rejected":
-            if known.attempts >= MOST_ATTEMPTS and not differs:
-                return "dead letter", None
-            return "", Change(wanted.key, wanted.values, known._replace(attempts=0) if differs else known)
+        if known is None:
+            return "", Change(wanted.key, wanted.values, None)
         if known.status == "skipped" and now - known.at < self.push.look_again_after:
             return "skipped", None
+        differs = known.target is None or significance.differs(known.target, wanted.values)
+        if known.status == "rejected" and known.attempts >= MOST_ATTEMPTS and not differs:
+            return "dead letter", None
         settled = known.status in {"written", "unchanged"}
         if settled and not differs and now - known.at < self.push.refresh_after:
             return "unchanged", None
-        return "", Change(wanted.key, wanted.values, known)
+        # Other values begin to count anew.
+        return "", Change(wanted.key, wanted.values, known._replace(attempts=0) if differs else known)
 
 
 def deliver(

@@ -71,6 +71,20 @@ class Entry(NamedTuple):
     remote_id: str | None = None
 
 
+class Intent(NamedTuple):
+    """What is about to be written to a lead."""
+
+    key: str
+    before: Values
+    """What its fields hold."""
+    after: Values
+    """What is written to them."""
+    held: Values
+    """What the system holds by us, with that."""
+    target: Values
+    """What the lead shall hold, in all fields."""
+
+
 class Write(NamedTuple):
     """What a run overwrote of a lead."""
 
@@ -160,23 +174,25 @@ class Ledger:
                 (state, _now().isoformat(), json.dumps(counts), leads, calls, message and redact(message), run),
             )
 
-    def intend(self, run: str, sink: str, writes: Iterable[Write], targets: Mapping[str, Values]) -> None:
+    def intend(self, run: str, sink: str, intents: Sequence[Intent]) -> None:
         """Enter what is about to be written, before the call."""
         now = _now().isoformat()
-        rows = [(write, _text(write.before), _text(write.after)) for write in writes]
-        wanted = [after if targets[write.key] == write.after else _text(targets[write.key]) for write, _, after in rows]
+        texts = [(_text(one.before), *_texts(one.after, one.target)) for one in intents]
         with self._lock, self._transaction():
             # Where a run writes a lead twice, what stood there before it is what the first found.
             self._connection.executemany(
                 "INSERT INTO write (run, key, before, after, status) VALUES (?, ?, ?, ?, 'sent') "
                 "ON CONFLICT DO UPDATE SET after = excluded.after, status = 'sent'",
-                [(run, write.key, before, after) for write, before, after in rows],
+                [(run, one.key, before, after) for one, (before, after, _) in zip(intents, texts, strict=True)],
             )
             self._connection.executemany(
-                "INSERT INTO lead (sink, key, held, target, status, run, at) VALUES (?, ?, '{}', ?, 'sent', ?, ?) "
-                "ON CONFLICT DO UPDATE SET target = excluded.target, status = 'sent', run = excluded.run, "
-                "at = excluded.at",
-                [(sink, write.key, target, run, now) for (write, _, _), target in zip(rows, wanted, strict=True)],
+                "INSERT INTO lead (sink, key, held, target, status, run, at) VALUES (?, ?, ?, ?, 'sent', ?, ?) "
+                "ON CONFLICT DO UPDATE SET held = excluded.held, target = excluded.target, status = 'sent', "
+                "run = excluded.run, at = excluded.at",
+                [
+                    (sink, one.key, before if one.held == one.before else _text(one.held), target, run, now)
+                    for one, (before, _, target) in zip(intents, texts, strict=True)
+                ],
             )
 
     def settle(self, run: str, sink: str, entries: Iterable[Entry]) -> None:

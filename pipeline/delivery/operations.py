@@ -20,7 +20,7 @@ from pipeline.delivery.rehearsal import Rehearsal
 from pipeline.delivery.status import State
 from pipeline.push_configuration import Push
 from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import Sink
+from pipeline.sinks.protocol import LaterError, Sink, WholeBatchError
 from pipeline.tracking import champion_version
 
 LOCK = Path("data/push/.lock")
@@ -42,12 +42,21 @@ def opened(parameters: Parameters, root: Path) -> Iterator[tuple[Push, Sink, Led
     push = settings_of(parameters)
     (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(root / LOCK, timeout=0):
+        with FileLock(root / LOCK, timeout=0), _ended():
             sink = connect(push, root)
             with Ledger(root / LEDGER) as ledger:
                 yield push, sink, ledger
     except Timeout:
         raise InputError("another push is at work in this folder; wait until it is done, then run again") from None
+
+
+@contextmanager
+def _ended() -> Iterator[None]:
+    """Turn what a sink would have asked again, or halved, into a failure: outside of a push nobody does so."""
+    try:
+        yield
+    except (LaterError, WholeBatchError) as error:
+        raise DeliveryError(f"the system does not do what it is asked: {error}; try again later") from None
 
 
 def push(parameters: Parameters, root: Path, progress: Progress, options: Options) -> Pushed:
@@ -86,9 +95,10 @@ def setup(parameters: Parameters, root: Path) -> list[str]:
 
 def check(parameters: Parameters, root: Path) -> str:
     """Give the name of the sink if it is ready; raises DeliveryError with all problems."""
-    sink = connect(settings_of(parameters), root)
-    refuse_unready(sink)
-    return sink.name
+    with _ended():
+        sink = connect(settings_of(parameters), root)
+        refuse_unready(sink)
+        return sink.name
 
 
 def state(parameters: Parameters, root: Path, *, retry: bool) -> tuple[int, State]:

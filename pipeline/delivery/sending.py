@@ -14,7 +14,7 @@ from threading import Event
 from typing import Literal, NamedTuple
 
 from features.errors import DeliveryError
-from pipeline.delivery.ledger import Entry, Known, Ledger, Write
+from pipeline.delivery.ledger import Entry, Intent, Known, Ledger
 from pipeline.delivery.values import Values, same
 from pipeline.push_configuration import Push
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
@@ -142,7 +142,7 @@ class Sender:
         try:
             remotes = self.look([change.key for change in batch])
         except (LaterError, DeliveryError) as error:
-            self._ledger.settle(self._run, self._sink.name, [_deferred(change, str(error)) for change in batch])
+            self._ledger.settle(self._run, self._sink.name, [_not_tried(change, str(error)) for change in batch])
             stopped = error if isinstance(error, DeliveryError) else None
             return Delivered(Counter(deferred=len(batch)), 0, str(error), stopped)
         decisions = plan(self._sink, self._push, batch, remotes)
@@ -151,8 +151,10 @@ class Sender:
         self._ledger.intend(
             self._run,
             self._sink.name,
-            [Write(key, decision.before, decision.values) for key, decision in writes.items()],
-            {key: decision.change.target for key, decision in writes.items()},
+            [
+                Intent(key, decision.before, decision.values, _learned(decision), decision.change.target)
+                for key, decision in writes.items()
+            ],
         )
         outcomes: dict[str, Outcome] = {}
         reason, stopped = None, None
@@ -162,7 +164,7 @@ class Sender:
             reason, stopped = str(error), error
         for key, decision in writes.items():
             outcome = outcomes.get(key)
-            entries.append(_written(decision, outcome) if outcome else _deferred(decision.change, reason or ""))
+            entries.append(_written(decision, outcome) if outcome else _unanswered(decision, reason or ""))
         self._ledger.settle(self._run, self._sink.name, entries)
         edited = sum(bool(decision.edited) for decision in decisions)
         return Delivered(Counter(entry.status for entry in entries), edited, reason, stopped)
@@ -253,8 +255,11 @@ def _decide(sink: Sink, push: Push, change: Change, remote: Remote | None) -> De
     before = {name: current.get(name) for name in change.target}
     edited: frozenset[str] = frozenset()
     if change.expected is not None:
+        # What holds already what it shall, because the write never came, is no edit either.
         edited = frozenset(
-            name for name, value in change.expected.items() if not _held(push, name, before[name], value)
+            name
+            for name, value in change.expected.items()
+            if not _held(push, name, before[name], value) and not _held(push, name, before[name], change.target[name])
         )
     elif remote is not None and known is not None:
         edited = frozenset(name for name in change.target if _edited(push, name, before[name], change, known))
@@ -279,12 +284,11 @@ def _edited(push: Push, name: str, current: Value, change: Change, known: Known)
     return not any(_held(push, name, current, value) for value in ours)
 
 
-def _deferred(change: Change, reason: str) -> Entry:
-    """Enter a lead that waits for the next push; what we may have written meanwhile stays known by the target."""
+def _not_tried(change: Change, reason: str) -> Entry:
+    """Enter a lead that nobody came to look at: what was known of it stays known."""
     known = change.known
-    return Entry(
-        change.key, "deferred", known.held if known else {}, change.target, known.attempts if known else 0, reason
-    )
+    held, target = (known.held, known.target) if known else ({}, None)
+    return Entry(change.key, "deferred", held, target, known.attempts if known else 0, reason)
 
 
 def _settled(decision: Decision) -> Entry:
@@ -292,19 +296,32 @@ def _settled(decision: Decision) -> Entry:
     change, known = decision.change, decision.change.known
     held = dict(known.held) if known else {}
     if decision.status == "skipped":
-        return Entry(change.key, "skipped", held, change.target, 0, decision.reason, decision.remote_id)
+        target = known.target if known else None
+        return Entry(change.key, "skipped", held, target, 0, decision.reason, decision.remote_id)
     held |= {name: value for name, value in change.target.items() if name not in decision.edited}
     return Entry(change.key, "unchanged", held, change.target, 0, decision.reason, decision.remote_id)
 
 
+def _learned(decision: Decision) -> dict[str, Value]:
+    """Give what the system holds, now that it was looked at: what is overwritten is ours, or was nobody's edit."""
+    known = decision.change.known
+    return {**(known.held if known else {}), **decision.before}
+
+
+def _unanswered(decision: Decision, reason: str) -> Entry:
+    """Enter a lead of which nobody knows whether it was written to: it may hold the one or the other."""
+    change = decision.change
+    attempts = change.known.attempts if change.known else 0
+    return Entry(change.key, "deferred", _learned(decision), change.target, attempts, reason, decision.remote_id)
+
+
 def _written(decision: Decision, outcome: Outcome) -> Entry:
     """Enter what became of a lead that was written to."""
-    change, known = decision.change, decision.change.known
-    held = dict(known.held) if known else {}
+    change, held = decision.change, _learned(decision)
     remote_id = outcome.remote_id or decision.remote_id
     if outcome.status == "written":
         return Entry(change.key, "written", held | dict(decision.values), change.target, 0, None, remote_id)
     if outcome.status == "skipped":
         return Entry(change.key, "skipped", held, change.target, 0, outcome.reason or UNKNOWN, remote_id)
-    attempts = (known.attempts if known else 0) + 1
+    attempts = (change.known.attempts if change.known else 0) + 1
     return Entry(change.key, "rejected", held, change.target, attempts, outcome.reason, remote_id)
