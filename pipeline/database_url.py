@@ -100,7 +100,8 @@ def _sqlite(label: str, url: URL, root: Path, *, seconds: float, writes: bool) -
     if not name or name == ":memory:":
         raise InputError(f"{label}: the URL names no file; write it as in sqlite:///crm.sqlite")
     if not path.is_file():
-        raise InputError(f"{label}: no database {name!r} in {root}; {advise_file(name, root)}")
+        advice = "an empty file of that name will do: make it" if writes else advise_file(name, root)
+        raise InputError(f"{label}: no database {name!r} in {root}; {advice}")
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -13,6 +13,7 @@ from pipeline.console import console, print_table, reporting, tell
 if TYPE_CHECKING:
     from pipeline.configuration import Parameters
     from pipeline.delivery.deliver import Pushed
+    from pipeline.delivery.ledger import Run
     from pipeline.delivery.rehearsal import Rehearsal
 
 _PANEL = "Scores in the CRM"
@@ -69,7 +70,7 @@ def push(
         if dry_run:
             _tell_rehearsal(*operations.rehearse(parameters, Path(), lambda text: tell("push", text), options))
         else:
-            _tell_pushed(operations.push(parameters, Path(), lambda text: tell("push", text), options))
+            _tell_pushed("push", operations.push(parameters, Path(), lambda text: tell("push", text), options))
 
 
 @crm.command(
@@ -110,7 +111,7 @@ def undo(run: Annotated[str, typer.Argument(help="The run, as leadcast crm statu
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        _tell_pushed(operations.undo(parameters, Path(), lambda text: tell("undo", text), run))
+        _tell_pushed("undo", operations.undo(parameters, Path(), lambda text: tell("undo", text), run))
         tell("undo", "the next push writes scores again; to stop that, change the champion or the job first")
 
 
@@ -139,7 +140,7 @@ def status(
             (
                 run.id, run.kind, run.sink, (run.as_of or "")[:16], run.model or "", run.state, f"{run.leads:,}",
                 *(f"{run.counts.get(way, 0):,}" for way in _WAYS), f"{run.calls:,}",
-                "; ".join(filter(None, (run.forced and f"forced: {run.forced}", run.message))),
+                "; ".join(filter(None, (_why(run), run.message))),
             )
             for run in found.runs
         ]  # fmt: skip
@@ -161,6 +162,11 @@ def _parameters() -> Parameters:
     return load_parameters(Path("params.yaml"))
 
 
+def _why(run: Run) -> str | None:
+    """Give the reason that was kept with a run: whose undo it is, or why the guard was overruled."""
+    return f"forced: {run.forced}" if run.forced and run.kind == "push" else run.forced
+
+
 def _share(text: str) -> float:
     try:
         share = float(text.removesuffix("%")) / 100
@@ -171,16 +177,17 @@ def _share(text: str) -> float:
     return share
 
 
-def _tell_pushed(pushed: Pushed) -> None:
+def _tell_pushed(command: str, pushed: Pushed) -> None:
     counts = pushed.tally.statuses + pushed.left
     told = ", ".join(f"{counts[way]:,} {way}" for way in _WAYS if counts[way])
     tell(
-        "push", f"run {pushed.run}: {counts.total():,} leads: {told or 'none'}; {pushed.calls:,} calls to {pushed.sink}"
+        command,
+        f"run {pushed.run}: {counts.total():,} leads: {told or 'none'}; {pushed.calls:,} calls to {pushed.sink}",
     )
     if pushed.tally.edited:
-        tell("push", f"{pushed.tally.edited:,} leads have fields that a person has changed since we wrote them")
+        tell(command, f"{pushed.tally.edited:,} leads have fields that a person has changed since we wrote them")
     if any(counts[way] for way in ("rejected", "skipped", "dead letter", "deferred")):
-        tell("push", "leadcast crm status lists the leads that were not written to, with the reasons")
+        tell(command, "leadcast crm status lists the leads that were not written to, with the reasons")
     if counts["deferred"]:
         raise DeliveryError(f"{counts['deferred']:,} leads wait for the next push; run it again")
 
