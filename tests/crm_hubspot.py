@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import date
 from typing import Any
@@ -10,8 +11,10 @@ from crm_servers import Answer, CrmServer, Request
 
 _NATIVE = {
     "hs_object_id": "number", "email": "string", "lifecyclestage": "enumeration", "hs_lead_status": "enumeration",
-    "hubspot_owner_id": "enumeration", "lead_number": "string",
+    "hubspot_owner_id": "enumeration", "lead_number": "string", "hs_email_domain": "string",
 }  # fmt: skip
+_OPTIONS = {"lifecyclestage": ("lead", "customer", "other")}
+_READ_ONLY = {"hs_object_id", "hs_email_domain"}
 OURS = {
     "leadcast_tier": "string", "leadcast_probability": "number", "leadcast_reason_1": "string",
     "leadcast_reason_2": "string", "leadcast_action": "string", "leadcast_date": "date",
@@ -30,6 +33,8 @@ class HubSpotServer(CrmServer):
         self.refused: set[str] = set()
         self.whole_batches = True
         """Whether one bad input fails the whole call, as some validations do; else it is told beside the others."""
+        self.no_keys: set[str] = set()
+        """What fails a whole read."""
         self.exhausted = False
         self._shuffle = random.Random(3)  # noqa: S311 - no secret
 
@@ -60,6 +65,8 @@ class HubSpotServer(CrmServer):
         return {
             "name": name, "label": name, "type": self.types[name], "fieldType": "text",
             "groupName": "contactinformation", "hasUniqueValue": name in self.unique,
+            "options": [{"label": value.title(), "value": value} for value in _OPTIONS.get(name, ())],
+            "modificationMetadata": {"archivable": True, "readOnlyValue": name in _READ_ONLY},
         }  # fmt: skip
 
     def _create(self, content: dict[str, Any]) -> Answer:
@@ -79,6 +86,8 @@ class HubSpotServer(CrmServer):
             return _invalid(f"{key} is not a unique property")
         if key == "hs_object_id" and not all(one["id"].isdecimal() for one in inputs):
             return _invalid("invalid object id")
+        if any(one["id"] in self.no_keys for one in inputs):
+            return _invalid("invalid value of the id property")
         names = [name for name in content["properties"] if name in self.types]  # others are ignored
         by_key = {held.get(key): (number, held) for number, held in self.leads.items()}
         asked = [one["id"].lower() if key == "email" else one["id"] for one in inputs]
@@ -100,6 +109,8 @@ class HubSpotServer(CrmServer):
         inputs = content["inputs"]
         if not 0 < len(inputs) <= MOST:
             return _invalid(f"Batch size must be 1 to {MOST}")
+        if len({one["id"] for one in inputs}) < len(inputs):
+            return _invalid("Duplicate IDs found in batch input. IDs must be unique")
         faults = {one["id"]: fault for one in inputs if (fault := self._fault(one))}
         if faults and (self.whole_batches or any(told.startswith("Property") for told in faults.values())):
             return _invalid(next(iter(faults.values())))
@@ -126,7 +137,12 @@ class HubSpotServer(CrmServer):
             return "The change is not allowed by a rule of the account"
         for name, text in one["properties"].items():
             if name not in self.types:
-                return f'Property "{name}" does not exist'
+                told = {
+                    "isValid": False,
+                    "message": f'Property "{name}" does not exist',
+                    "error": "PROPERTY_DOESNT_EXIST",
+                }
+                return f"Property values were not valid: {json.dumps([told])}"
             assert isinstance(text, str)
             try:
                 if text and self.types[name] == "number":
@@ -163,7 +179,8 @@ class HubSpotCrm(HubSpotServer):
         """Make a contact."""
         number = str(len(self.leads) + 501)
         self.leads[number] = {
-            "hs_object_id": number, "email": f"{number}@example.com", "lead_number": key, "hs_lead_status": "OPEN",
+            "hs_object_id": number, "hs_email_domain": "example.com",
+            "email": f"{number}@example.com", "lead_number": key, "hs_lead_status": "OPEN",
             "lifecyclestage": "customer" if closed else "lead", "hubspot_owner_id": "77",
         }  # fmt: skip
 

@@ -6,26 +6,23 @@ Contacts are looked up by the property that holds our lead_id and written by Hub
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from features.errors import DeliveryError, nearest
+from features.errors import DeliveryError
 from pipeline.push_configuration import HubSpot
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.hubspot_client import HubSpotClient
-from pipeline.sinks.kinds import kind_of
+from pipeline.sinks.hubspot_client import NOT_FOUND, HubSpotClient, RefusedError, message_of
+from pipeline.sinks.hubspot_fields import OWN_ID, definition, problems
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
-from pipeline.sinks.secrets import redact
 
 _CONNECTIONS = 2
-_OWN_ID = "hs_object_id"
-_UNIQUE = (_OWN_ID, "email")
 _CONTACTS = "contacts"
-_FITTING = {"number": ("number",), "date": ("date", "string"), "string": ("string", "enumeration")}
-_TYPES = {"number": "number", "date": "date", "text": "string"}
-_INPUTS = {"number": "number", "date": "date", "string": "text"}
+_PASSING = frozenset({"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR"})
+"""Categories of errors that concern the moment, not the contact."""
 
 
 class HubSpotSink:
@@ -51,81 +48,100 @@ class HubSpotSink:
         """Give the contacts of the keys; HubSpot finds an email whatever its capitals."""
         key_field, closed = self._settings.key_field, self._settings.closed
         wanted = {key: key.casefold() if key_field == "email" else key for key in keys}
-        if key_field == _OWN_ID:
+        if key_field == OWN_ID:
             wanted = {key: own for key, own in wanted.items() if key.isascii() and key.isdecimal()}
-        request: dict[str, Any] = {
-            "inputs": [{"id": key} for key in wanted],
-            "properties": list(dict.fromkeys([key_field, *self._mapping.values(), *closed])),
-            "propertiesWithHistory": [],
-        }
-        request |= {} if key_field == _OWN_ID else {"idProperty": key_field}
         found: dict[str, Remote] = {}
-        for contact in self._call(self._client.contacts.read, request)["results"] if wanted else ():
+        for contact in self._find(list(dict.fromkeys(wanted.values()))) if wanted else ():
             held = contact["properties"]
-            key = contact["id"] if key_field == _OWN_ID else str(held.get(key_field))
+            key = contact["id"] if key_field == OWN_ID else str(held.get(key_field))
             values: dict[str, Value] = {name: held.get(name) or None for name in self._mapping.values()}
             found[key.casefold() if key_field == "email" else key] = Remote(
                 contact["id"], values, is_closed(held, closed)
             )
         return {key: found[own] for key, own in wanted.items() if own in found}
 
-    def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
-        """Update by HubSpot's ids; what is refused comes with its id, and results in any order."""
-        inputs = [
-            {"id": record.remote_id, "properties": {name: _text(value) for name, value in record.values.items()}}
-            for record in batch
-        ]
-        answer = self._call(self._client.contacts.update, {"inputs": inputs})
-        refused = {
-            str(contact): error for error in answer.get("errors") or () for contact in error["context"].get("ids", ())
+    def _find(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Give the contacts of the keys; what HubSpot takes for no key is nobody's."""
+        key_field = self._settings.key_field
+        request: dict[str, Any] = {
+            "inputs": [{"id": key} for key in keys],
+            "properties": list(dict.fromkeys([key_field, *self._mapping.values(), *self._settings.closed])),
+            "propertiesWithHistory": [],
         }
-        written = {contact["id"] for contact in answer["results"]}
+        request |= {} if key_field == OWN_ID else {"idProperty": key_field}
+        try:
+            answer = self._call(self._client.contacts.read, request)
+        except RefusedError:
+            middle = len(keys) // 2
+            return [*self._find(keys[:middle]), *self._find(keys[middle:])] if middle else []
+        _refuse_passing(answer)
+        return list(answer.get("results") or ())
+
+    def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
+        """Update by HubSpot's ids; values are texts, results come in any order, what is refused with its id."""
+        texts = [{name: "" if value is None else str(value) for name, value in one.values.items()} for one in batch]
+        inputs = [{"id": one.remote_id, "properties": held} for one, held in zip(batch, texts, strict=True)]
+        try:
+            answer = self._call(self._client.contacts.update, {"inputs": inputs})
+        except RefusedError as error:
+            if "PROPERTY_DOESNT_EXIST" in str(error.error):  # halving would refuse each contact for it
+                raise DeliveryError(f"{error}; leadcast crm check says which, leadcast crm setup makes it") from None
+            answer = {"errors": [error.error]}
+        errors = list(answer.get("errors") or ())
+        refused = {str(contact): one for one in errors for contact in (one.get("context") or {}).get("ids") or ()}
+        written, left = {contact["id"] for contact in answer.get("results") or ()}, []
         for record in batch:
-            error = refused.get(str(record.remote_id))
-            if error is not None:
-                gone = error.get("category") == "OBJECT_NOT_FOUND"
-                status: Literal["skipped", "rejected"] = "skipped" if gone else "rejected"
-                yield Outcome(record.key, status, redact(str(error.get("message"))), record.remote_id)
-            elif record.remote_id in written:
+            if record.remote_id in written:
                 yield Outcome(record.key, "written", None, record.remote_id)
-        if not written and not refused:
-            raise WholeBatchError("; ".join(redact(str(error.get("message"))) for error in answer.get("errors") or ()))
+            elif (told := refused.get(str(record.remote_id))) is None:
+                left.append(record)
+            elif told.get("category") not in _PASSING:
+                yield _refused(record, told)
+        _refuse_passing(answer)
+        if errors and len(left) > 1:
+            raise WholeBatchError(message_of(errors[0]))
+        for record in left:
+            yield _refused(record, errors[0] if errors else {"message": "HubSpot's answer lacks this contact"})
 
     def check(self) -> list[str]:
         """Look for the properties, and whether the key's is unique."""
         try:
-            held = self._held()
+            return list(problems(self._held(), self._settings, self._mapping))
         except (DeliveryError, LaterError) as error:
             return [str(error)]
-        problems, key = [], self._settings.key_field
-        if key not in held:
-            problems.append(f"contacts have no property {key}; {nearest(key, held)} (push.sink.key_field)")
-        elif key not in _UNIQUE and not held[key].get("hasUniqueValue"):
-            problems.append(f"the values of the property {key} need not be unique; make it one with unique values")
-        for ours, name in self._mapping.items():
-            if name not in held:
-                problems.append(f"contacts have no property {name}; leadcast crm setup makes it")
-            elif held[name]["type"] not in _FITTING[_TYPES[kind_of(ours)]]:
-                fitting = " or ".join(_FITTING[_TYPES[kind_of(ours)]])
-                problems.append(f"the property {name} is of type {held[name]['type']}; {ours} needs {fitting}")
-        return problems
 
     def setup(self) -> list[str]:
         """Make the properties that are missing."""
-        held, made = self._held(), []
-        for ours, name in self._mapping.items():
-            if name in held:
-                continue
-            kind, label = _TYPES[kind_of(ours)], f"Leadcast {ours.replace('_', ' ')}"
-            definition = {"name": name, "label": label, "type": kind, "fieldType": _INPUTS[kind]}
-            self._call(self._client.properties.create, _CONTACTS, definition | {"groupName": "contactinformation"})
-            made.append(f"property {name} of contacts")
-        return made
+        try:
+            held = self._held()
+            missing = [(ours, name) for ours, name in self._mapping.items() if name not in held]
+            return [f"property {name} of contacts" for ours, name in missing if self._make(ours, name)]
+        except LaterError as error:
+            raise DeliveryError(f"HubSpot does not answer: {error}; run leadcast crm setup again") from None
+
+    def _make(self, ours: str, name: str) -> bool:
+        """Make a property; tells whether it was not there yet."""
+        try:
+            self._call(self._client.properties.create, _CONTACTS, definition(ours, name))
+        except RefusedError as error:
+            if error.status == HTTPStatus.CONFLICT:  # by a call whose answer was lost
+                return False
+            raise DeliveryError(f"HubSpot does not make the property {name}: {error}; make it by hand") from None
+        return True
 
     def _held(self) -> dict[str, dict[str, Any]]:
-        return {one["name"]: one for one in self._call(self._client.properties.get_all, _CONTACTS)["results"]}
+        try:
+            return {one["name"]: one for one in self._call(self._client.properties.get_all, _CONTACTS)["results"]}
+        except (RefusedError, KeyError) as error:
+            raise DeliveryError(f"HubSpot does not tell its properties: {error}; check push.sink.url") from None
 
 
-def _text(value: Value) -> str:
-    """Write a value as HubSpot holds it: all are texts, and an empty one clears."""
-    return "" if value is None else str(value)
+def _refuse_passing(answer: Mapping[str, Any]) -> None:
+    for error in answer.get("errors") or ():
+        if error.get("category") in _PASSING:
+            raise LaterError(message_of(error))
+
+
+def _refused(record: Record, error: Mapping[str, Any]) -> Outcome:
+    status: Literal["skipped", "rejected"] = "skipped" if error.get("category") == NOT_FOUND else "rejected"
+    return Outcome(record.key, status, message_of(error), record.remote_id)

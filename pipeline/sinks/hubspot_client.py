@@ -10,9 +10,32 @@ from typing import Any
 
 from features.errors import DeliveryError, InputError
 from pipeline.push_configuration import HubSpot
-from pipeline.sinks.calls import Calls, judge, quote
-from pipeline.sinks.protocol import LaterError, WholeBatchError
+from pipeline.sinks.calls import Calls, judge, quote, wait_of
+from pipeline.sinks.protocol import LaterError
 from pipeline.sinks.secrets import redact, secret
+
+_PASSING = frozenset({HTTPStatus.LOCKED, 477})
+"""HubSpot is busy with many changes, or moves the account to another place (477): it takes them later."""
+_OF_WHAT_IS_ASKED = frozenset({
+    HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY
+})  # fmt: skip
+NOT_FOUND = "OBJECT_NOT_FOUND"
+_LONGEST = 300
+"""Letters of a reason that are kept."""
+
+
+class RefusedError(Exception):
+    """HubSpot refuses what is asked: other values, or fewer of them, it may take."""
+
+    def __init__(self, status: int, error: Mapping[str, Any]) -> None:
+        super().__init__(message_of(error))
+        self.status, self.error = status, error
+        """HTTP's, and what HubSpot tells."""
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """Give HubSpot's words for an error, without what is secret."""
+    return " ".join(redact(str(error.get("message") or error.get("category") or "no reason given")).split())[:_LONGEST]
 
 
 class HubSpotClient:
@@ -25,43 +48,62 @@ class HubSpotClient:
             raise InputError("HubSpot's client is not installed; install it: pip install -e '.[hubspot]'") from None
         token = secret(settings.token, "the access token of HubSpot's private app")
         # Its own retries know nothing of what was done already, and repeat no POST.
-        client = Client(access_token=token, host=settings.url, retry=False, connection_pool_maxsize=connections)
+        client = Client(
+            access_token=token, host=settings.url.rstrip("/"), retry=False, connection_pool_maxsize=connections
+        )
         self.contacts, self.properties = client.crm.contacts.batch_api, client.crm.properties.core_api
         for api in (self.contacts, self.properties):
             weakref.finalize(self, api.api_client.rest_client.pool_manager.clear)
         self._seconds, self.calls = settings.timeout_seconds, Calls(connections)
 
-    def call(self, method: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
-        """Call a method of the client, and read the answer ourselves: its models take longer than the call."""
+    def call(self, method: Callable[..., Any], *arguments: object) -> dict[str, Any]:
+        """Call a method of the client, and read the answer ourselves: its models take longer than the call.
+
+        Raises RefusedError, or LaterError and DeliveryError as a sink does.
+        """
         import urllib3  # noqa: PLC0415 - comes with the client
 
         try:
             with self.calls.one():
                 response = method(*arguments, _preload_content=False, _request_timeout=self._seconds)
                 content = response.data
-            return json.loads(content)
         except urllib3.exceptions.HTTPError as error:
             raise LaterError(f"no answer: {redact(str(error))}") from None
-        except json.JSONDecodeError:
-            raise LaterError("the answer breaks off") from None
         except Exception as error:
-            status = getattr(error, "status", None)
-            if not isinstance(status, int):
+            # Where a refusal is no text, or was never sent (TLS), the client fails over it; then it is behind.
+            refusal = error if hasattr(error, "body") else error.__context__
+            if not hasattr(refusal, "body"):
                 raise
-            raise _judged(status, error.headers or {}, _decoded(error.body)) from None  # type: ignore[attr-defined]
+            raise _judged(refusal) from None
+        answer = _object(content)
+        if answer is None:
+            raise LaterError("the answer breaks off, or is no HubSpot's")
+        return answer
 
 
-def _judged(status: int, headers: Mapping[str, str], body: str) -> Exception:
+def _judged(refusal: Any) -> Exception:  # noqa: ANN401 - each part of the client has its own class of them
     """Say what a refusal means: HubSpot tells in the body whether the day's quota is used up."""
-    told = json.loads(body) if body.startswith("{") else {}
+    status, headers, body = refusal.status, refusal.headers or {}, refusal.body or b""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
+    told = _object(text) or {}
+    if not status:
+        return LaterError(f"no secure connection: {redact(' '.join(str(refusal.reason).split()))}")
     if status == HTTPStatus.TOO_MANY_REQUESTS and told.get("policyName") == "DAILY":
         return DeliveryError("HubSpot's quota of the day is used up; push again tomorrow, what is left waits")
+    if status in _PASSING:
+        return LaterError(quote(status, text), wait_of(headers))
     try:
-        judge(status, headers, body)
+        judge(status, headers, text)
     except (LaterError, DeliveryError) as error:
         return error
-    return WholeBatchError(redact(str(told.get("message") or quote(status, body))))
+    if status in _OF_WHAT_IS_ASKED or told.get("category") == NOT_FOUND:
+        return RefusedError(status, told or {"message": quote(status, text)})
+    return DeliveryError(f"this is no answer of HubSpot's contacts: {quote(status, text)}; check push.sink.url")
 
 
-def _decoded(body: object) -> str:
-    return body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+def _object(text: str | bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
