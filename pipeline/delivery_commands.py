@@ -186,6 +186,12 @@ def _tell_pushed(command: str, pushed: Pushed) -> None:
     )
     if pushed.tally.edited:
         tell(command, f"{pushed.tally.edited:,} leads have fields that a person has changed since we wrote them")
+    tried = pushed.tally.statuses
+    if tried["skipped"] == tried.total() > 0:
+        tell(
+            command,
+            "warning: the system knows none of these leads, or has closed them all; is push.sink.key_field right?",
+        )
     if any(counts[way] for way in ("rejected", "skipped", "dead letter", "deferred")):
         tell(command, "leadcast crm status lists the leads that were not written to, with the reasons")
     if counts["deferred"]:

@@ -75,7 +75,9 @@ class HubSpotSink:
             middle = len(keys) // 2
             return [*self._find(keys[:middle]), *self._find(keys[middle:])] if middle else []
         _refuse_passing(answer)
-        return list(answer.get("results") or ())
+        if answer.get("results") is None:  # without it, every contact would count as unknown
+            raise LaterError("the answer holds no results")
+        return list(answer["results"])
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Update by HubSpot's ids; values are texts, results come in any order, what is refused with its id."""
@@ -100,8 +102,9 @@ class HubSpotSink:
         _refuse_passing(answer)
         if errors and len(left) > 1:
             raise WholeBatchError(message_of(errors[0]))
+        unnamed = [one for one in errors if not (one.get("context") or {}).get("ids")]
         for record in left:
-            yield _refused(record, errors[0] if errors else {"message": "HubSpot's answer lacks this contact"})
+            yield _refused(record, unnamed[0] if unnamed else {"message": "HubSpot's answer lacks this contact"})
 
     def check(self) -> list[str]:
         """Look for the properties, and whether the key's is unique."""
