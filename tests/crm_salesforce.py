@@ -42,6 +42,7 @@ class SalesforceServer(CrmServer):
         self.refused: set[str] = set()
         self.locked: set[str] = set()
         self.exhausted = False
+        self.scale = 4
         self.may_make_fields = True
         self.jobs: dict[str, dict[str, Any]] = {}
         self.unprocessed = 0
@@ -86,7 +87,8 @@ class SalesforceServer(CrmServer):
         raise RefusedError("NOT_FOUND", "The requested resource does not exist", 404)
 
     def _field(self, name: str) -> dict[str, Any]:
-        return {"name": name, "type": self.types[name], "updateable": name not in self.readonly}
+        described = {"name": name, "type": self.types[name], "updateable": name not in self.readonly}
+        return described | ({"scale": self.scale} if self.types[name] == "double" else {})
 
     def _make(self, content: dict[str, Any]) -> Answer:
         if not self.may_make_fields:
@@ -120,6 +122,10 @@ class SalesforceServer(CrmServer):
 
     def _composite(self, content: dict[str, Any]) -> Answer:
         records = content["records"]
+        headers = {name.lower(): value for name, value in self.requests[-1].headers.items()}
+        if headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
+            for record in records:
+                self.leads.get(record["id"], {})["OwnerId"] = "005000000000009AAA"  # by the rules of assignment
         assert content["allOrNone"] is False
         if len(records) > MOST_COMPOSITE:
             raise RefusedError("EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {MOST_COMPOSITE}")

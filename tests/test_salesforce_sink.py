@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crm_salesforce import OURS, SalesforceCrm
+from crm_servers import Answer
 from pushing import Delivery, Lead, ways
 
 from features.errors import DeliveryError, SettingsError
@@ -188,6 +189,22 @@ def test_the_check_tells_each_problem(crm: SalesforceCrm, tmp_path: Path) -> Non
         "the user may not write the field Leadcast_Tier__c; grant it in the field security of its profile",
         "the field Leadcast_Action__c is of type string; date needs date",
     ]
+
+
+def test_a_field_that_rounds_is_told(crm: SalesforceCrm, tmp_path: Path) -> None:
+    crm.scale = 2
+    sink = sink_of(crm, tmp_path, {"probability": "Leadcast_Probability__c"})
+    assert sink.check() == ["the field Leadcast_Probability__c keeps 2 decimals; probability needs 4"]
+
+
+def test_too_many_calls_at_once_are_no_quota_of_the_day(
+    crm: SalesforceCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = sink_of(crm, tmp_path)
+    told = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentRequests Limit exceeded."}]
+    monkeypatch.setattr(crm, "answer", lambda _: Answer(told, 403))
+    with pytest.raises(LaterError, match="at the moment"):
+        sink.read(["L1"])
 
 
 def test_a_token_does_not_travel_in_the_clear(crm: SalesforceCrm, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class _Session(requests.Session):
 
     def __init__(self, seconds: float, connections: int, *, in_the_clear: bool) -> None:
         super().__init__()
+        self.headers["Sforce-Auto-Assign"] = "FALSE"  # or an update runs the rules that give leads other owners
         self.calls = Calls(connections)
         self._seconds, self._in_the_clear = seconds, in_the_clear
 
@@ -36,6 +37,8 @@ class _Session(requests.Session):
         except requests.RequestException as error:
             raise LaterError(f"no answer: {redact(str(error))}") from None
         if response.status_code == HTTPStatus.FORBIDDEN and "REQUEST_LIMIT_EXCEEDED" in response.text:
+            if "oncurrent" in response.text:
+                raise LaterError("Salesforce answers too many calls at the moment")
             raise DeliveryError("Salesforce's quota of the day is used up; push again tomorrow, what is left waits")
         judge(response.status_code, response.headers, response.text)
         return response

@@ -17,6 +17,8 @@ _MADE: Mapping[str, Mapping[str, object]] = {
 }
 _LONGEST_QUERY = 12_000
 """Letters, as a URL has them: Salesforce takes 16,384 in all."""
+_DECIMALS = {"probability": 4, "score": 2}
+"""What is rounded would be another value when it is read again, as if a person had changed it."""
 Held = Mapping[str, Mapping[str, Any]]
 """The fields of Lead as Salesforce describes them, by name."""
 
@@ -33,6 +35,8 @@ def problems(held: Held, key: str, mapping: Mapping[str, str]) -> Iterator[str]:
             yield f"the user may not write the field {name}; grant it in the field security of its profile"
         elif held[name]["type"] not in fitting:
             yield f"the field {name} is of type {held[name]['type']}; {ours} needs {' or '.join(fitting)}"
+        elif held[name].get("scale", _DECIMALS.get(ours, 0)) < _DECIMALS.get(ours, 0):
+            yield f"the field {name} keeps {held[name]['scale']} decimals; {ours} needs {_DECIMALS[ours]}"
 
 
 def missing(held: Held, mapping: Mapping[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
