@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, Literal
 
@@ -20,6 +20,12 @@ OURS = {
 }  # fmt: skip
 EMPTY = {"float": 0.0, "integer": 0}
 NEW, WON = [1, "New"], [4, "Won"]
+LOCKED = "The operation is not allowed: the lead is locked"
+
+
+def _error(place: int, message: str, **more: str) -> dict[str, Any]:
+    """Give what load says of a row."""
+    return {"type": "error", "record": place, "rows": {"from": place, "to": place}, "message": message} | more
 
 
 class OdooError(Exception):
@@ -38,6 +44,7 @@ class OdooServer(CrmServer):
         self.version = version
         self.types = TYPES | OURS
         self.refused: set[int] = set()
+        self.contended: set[int] = set()
         self.is_administrator = True
         self.exhausted = False
         self.rows: dict[int, dict[str, Any]] = {}
@@ -59,7 +66,9 @@ class OdooServer(CrmServer):
         try:
             return Answer(self._call(found[1], found[2], request.json()))
         except OdooError as error:
-            status = {"odoo.exceptions.AccessError": 403, "odoo.exceptions.MissingError": 404}.get(error.name, 422)
+            status = {"odoo.exceptions.AccessError": 403, "odoo.exceptions.MissingError": 404}.get(
+                error.name, 422 if error.name.startswith("odoo.exceptions.") else 500
+            )
             return Answer({"name": error.name, "message": str(error), "arguments": [str(error)], "context": {}}, status)
 
     def _answer_rpc(self, request: Request) -> Answer:
@@ -118,35 +127,54 @@ class OdooServer(CrmServer):
         return row.get(name, EMPTY.get(self.types[name], False))
 
     def _load(self, fields: list[str], data: list[list[str]]) -> dict[str, Any]:
-        """Write all rows, or none: then name each bad one."""
+        """Write all rows, or none: then name bad ones."""
         assert fields[0] == ".id", "any other would make leads"
-        messages = []
-        for place, row in enumerate(data):
-            assert all(isinstance(value, str) for value in row)
-            found = self._fault(fields, row)
-            if found:
-                field, told = found
-                where = {"record": place, "rows": {"from": place, "to": place}, "field": field}
-                messages.append({"type": "error", "message": told} | where)
-        if messages:
+        assert all(isinstance(value, str) for row in data for value in row)
+        messages = [fault for place, row in enumerate(data) for fault in self._not_converted(place, fields, row)]
+        messages += self._not_saved(data)
+        if self._is_whole(data) and _error(0, LOCKED) not in messages:
+            messages.insert(0, _error(0, LOCKED))
+        if any(message["type"] == "error" for message in messages):
             return {"ids": False, "messages": messages, "nextrow": 0}
         for row in data:
             lead = self.rows[int(row[0])]
             lead |= {name: self._read(name, text) for name, text in zip(fields[1:], row[1:], strict=True)}
         return {"ids": [int(row[0]) for row in data], "messages": [], "nextrow": 0}
 
-    def _fault(self, fields: list[str], row: list[str]) -> tuple[str, str] | None:
+    def _is_open(self, row: list[str]) -> bool:
         lead = self.rows.get(int(row[0]))
-        if lead is None or not lead["active"]:
-            return ".id", f"Unknown database identifier '{row[0]}'"
-        if lead["id"] in self.refused:
-            return fields[1], "The operation is not allowed: the lead is locked"
+        return lead is not None and lead["active"]
+
+    def _is_whole(self, data: list[list[str]]) -> bool:
+        """Tell whether a refusal by the business logic stops the rows together, before Odoo tries them one by one."""
+        return any(int(row[0]) in self.refused for row in data if self._is_open(row))
+
+    def _not_converted(self, place: int, fields: list[str], row: list[str]) -> Iterator[dict[str, Any]]:
+        """Say which values are none, and which leads are unknown: to load, archived ones are."""
+        if not self._is_open(row):
+            yield _error(place, f"Unknown database identifier '{row[0]}'", field=".id")
         for name, text in zip(fields[1:], row[1:], strict=True):
             try:
                 self._read(name, text)
             except ValueError:
-                return name, f"'{text}' does not seem to be a valid value for field '{name}'"
-        return None
+                yield _error(place, f"'{text}' does not seem to be a valid value for field '{name}'", field=name)
+
+    def _not_saved(self, data: list[list[str]]) -> list[dict[str, Any]]:
+        """Save row by row, as Odoo does after all together have failed."""
+        messages: list[dict[str, Any]] = []
+        for place, row in enumerate(data):
+            if not self._is_open(row):  # without an id, it is a new lead, and one without a name
+                messages.append(
+                    _error(place, "Missing required value for the field 'Opportunity' (name)", field="name")
+                )
+            elif int(row[0]) in self.refused:
+                messages.append(_error(place, LOCKED))
+            elif int(row[0]) in self.contended:
+                messages.append(_error(place, "could not serialize access due to concurrent update\n"))
+            if len(messages) >= 10 and len(messages) >= (place + 1) / 10:
+                messages.append({"type": "warning", "message": "Found more than 10 errors, interrupted"})
+                break
+        return messages
 
     def _read(self, name: str, text: str) -> Any:  # noqa: ANN401 - a value of any field
         kind = self.types[name]

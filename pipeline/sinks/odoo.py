@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from features.errors import DeliveryError
@@ -14,6 +13,7 @@ from pipeline.push_configuration import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import OdooClient
 from pipeline.sinks.odoo_fields import Fields
+from pipeline.sinks.odoo_messages import bad_rows
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import redact
 
@@ -43,10 +43,13 @@ class OdooSink:
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
         """Give the leads of the keys, archived ones, too; of two with one key the first, which ``write`` rejects."""
         wanted = self._fields.keys(keys)
-        rows = self._call(
-            _LEAD, "search_read", domain=[[self._fields.key, "in", wanted]], fields=self._fields.read(),
-            context={"active_test": False},
-        )  # fmt: skip
+        try:
+            rows = self._call(
+                _LEAD, "search_read", domain=[[self._fields.key, "in", wanted]], fields=self._fields.read(),
+                context={"active_test": False},
+            )  # fmt: skip
+        except WholeBatchError as error:  # no fewer keys would mend it
+            raise DeliveryError(f"Odoo does not read its leads: {error}; see leadcast crm check") from None
         found: dict[str, Remote] = {}
         for row in rows:
             key = str(row[self._fields.key])
@@ -71,25 +74,24 @@ class OdooSink:
 
     def _load(self, names: Sequence[str], records: list[Record]) -> Iterator[Outcome]:
         """Load rows; it is all or nothing, so bad ones are dropped and the rest is sent again."""
+        met = None
         while records:
             rows = [[str(one.remote_id), *self._fields.row(one, names)] for one in records]
             answer = self._call(_LEAD, "load", fields=[".id", *names], data=rows)
             if answer["ids"]:
                 yield from (Outcome(one.key, "written", None, one.remote_id) for one in records)
-                return
-            bad = {
-                message["record"]: message
-                for message in answer["messages"]
-                if message.get("type", "error") == "error" and message.get("record") is not None
-            }
+                break
+            bad = bad_rows(answer["messages"], len(records))
             if not bad:
-                raise WholeBatchError("; ".join(str(message.get("message")) for message in answer["messages"]))
-            for place, message in sorted(bad.items()):
-                # The id is unknown to load where the lead was archived or deleted since we looked.
-                status: Literal["skipped", "rejected"] = "skipped" if message.get("field") == ".id" else "rejected"
-                reason = redact(str(message.get("message")))
-                yield Outcome(records[place].key, status, reason, records[place].remote_id)
+                raise WholeBatchError(redact("; ".join(str(message.get("message")) for message in answer["messages"])))
+            for place, (what, reason) in sorted(bad.items()):
+                if what == "later":
+                    met = reason
+                else:
+                    yield Outcome(records[place].key, what, reason, records[place].remote_id)
             records = [one for place, one in enumerate(records) if place not in bad]
+        if met:
+            raise LaterError(met)
 
     def check(self) -> list[str]:
         """Log in, look at the rights and the fields."""
