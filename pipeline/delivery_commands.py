@@ -124,13 +124,14 @@ def status(
     retry: Annotated[
         bool, typer.Option("--retry", help="Have the next push try again what was rejected or skipped.")
     ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List all leads, and not the first of a kind.")] = False,
 ) -> None:
     """Tell the state."""
     with reporting("status"):
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        revived, found = operations.state(parameters, Path(), retry=retry)
+        revived, found = operations.state(parameters, Path(), retry=retry, everything=everything)
         if retry:
             tell("status", f"{revived:,} leads will be tried again by the next push")
         if not found.runs:
@@ -148,6 +149,8 @@ def status(
         print_table((*texts, "leads", *_WAYS, "calls", "told"), rows, texts=texts)
         if found.dead:
             tell("status", f"{found.dead:,} dead letters wait for other values, or for --retry")
+        if found.unwritten > len(found.leads):
+            tell("status", f"{found.unwritten:,} leads were not written to; --all lists them")
         if found.leads:
             print_table(
                 ("lead", "what", "run", "reason"),

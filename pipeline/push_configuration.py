@@ -17,12 +17,14 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
+    field_validator,
     model_validator,
 )
 
 from features.duration import DAY
 from features.errors import nearest
 from pipeline.setting_types import Duration, Name, Share, Strict
+from pipeline.source_configuration import PASSWORD
 
 
 def _variable(text: str) -> str:
@@ -104,6 +106,13 @@ class Sql(SinkSettings):
     """Whether a lead that the table lacks gets a row."""
     closed: Closed = Field(default_factory=dict)
     """Columns, each with the values that say a lead is closed."""
+
+    @field_validator("database")
+    @classmethod
+    def _without_password(cls, database: str) -> str:
+        if PASSWORD.match(database):
+            raise ValueError("the URL holds a password; put it into a variable and name that: database: $CRM_DATABASE")
+        return database
 
 
 class Odoo(SinkSettings):

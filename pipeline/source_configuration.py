@@ -76,7 +76,8 @@ class OwnWrites(Strict):
     """The user, or users, that leadcast push logs in as."""
 
 
-_PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
+PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
+"""How a URL begins that holds one."""
 
 
 class Table(Strict):
@@ -115,7 +116,7 @@ class Table(Strict):
             raise ValueError("says not where its rows come from; give it a path, or a query")
         if self.path is not None and (self.query is not None or self.database is not None):
             raise ValueError("has a path and a query or database; keep one: rows come from files or from a query")
-        if self.database is not None and _PASSWORD.match(self.database):
+        if self.database is not None and PASSWORD.match(self.database):
             raise ValueError(
                 "the URL in database holds a password, and settings are shared; "
                 "put the URL into an environment variable and name it: database: $CRM_DATABASE"

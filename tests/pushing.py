@@ -85,7 +85,7 @@ class Delivery:
         *,
         first: int | None = None,
         share: float = 1.0,
-        only: Mapping[str, str] | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
         suspended: Mapping[str, str] | None = None,
         as_of: datetime = datetime(2026, 6, 30),
         **changes: Any,  # noqa: ANN401 - settings of any kind

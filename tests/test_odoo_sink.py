@@ -197,8 +197,8 @@ def test_setup_needs_an_administrator(crm: OdooCrm, tmp_path: Path) -> None:
 
 def test_a_field_of_another_type_is_named(crm: OdooCrm, tmp_path: Path) -> None:
     assert sink_of(crm, tmp_path, {"tier": "priority", "probability": "x_leadcast_tier"}).check() == [
-        "the field priority is of type selection; tier needs char or html or text",
-        "the field x_leadcast_tier is of type char; probability needs float or monetary",
+        "the field priority is of type selection; tier needs char or text",
+        "the field x_leadcast_tier is of type char; probability needs float",
     ]
 
 

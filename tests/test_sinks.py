@@ -20,7 +20,7 @@ from crm_salesforce import SalesforceCrm
 from crm_sql import PostgresqlCrm, SqliteCrm
 from pushing import Delivery, Lead, of_keys, ways
 
-from features.errors import DeliveryError, LeadcastError
+from features.errors import DeliveryError, InputError, LeadcastError
 from pipeline.delivery.ledger import LEDGER, MOST_ATTEMPTS, Ledger
 from pipeline.delivery.sending import CLOSED, UNKNOWN
 from pipeline.push_configuration import Push
@@ -206,6 +206,22 @@ def test_the_same_values_rejected_three_times_are_a_dead_letter_until_they_chang
     assert holds(crm, "L1", WARM)
 
 
+def test_other_values_are_no_dead_letter_after_one_rejection(crm: Crm, delivery: Delivery) -> None:
+    if isinstance(crm, FilesCrm) or not crm.has_calls:
+        pytest.skip("nothing can be deferred")
+    crm.add("L1")
+    crm.refuse("L1")
+    for _ in range(MOST_ATTEMPTS - 1):
+        delivery.push({"L1": HOT})
+    crm.faults.share, crm.faults.kinds = 1.0, ("500",)
+    delivery.push({"L1": HOT}, attempts=1)
+    crm.faults.share = 0.0
+    assert ways(delivery.push({"L1": WARM})) == {"rejected": 1}
+    assert ways(delivery.push({"L1": WARM})) == {"rejected": 1}
+    assert ways(delivery.push({"L1": WARM})) == {"rejected": 1}
+    assert ways(delivery.push({"L1": WARM})) == {"dead letter": 1}
+
+
 def test_a_dead_letter_can_be_tried_again(crm: Crm, delivery: Delivery) -> None:
     if isinstance(crm, FilesCrm):
         pytest.skip("a file refuses nobody; its import does, later")
@@ -271,6 +287,34 @@ def test_undo_puts_back_what_the_run_overwrote_but_not_what_was_changed_since(cr
     assert holds(crm, "L1", WARM)
 
 
+def test_undo_leaves_a_lead_whole_that_a_later_run_has_written(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    first = delivery.push({"L1": Lead("MQL", 0.12)})
+    delivery.push({"L1": Lead("MQL", 0.15)})
+    before = crm.lead("L1")
+    delivery.undo(first.run)
+    assert crm.lead("L1") == before
+
+
+def test_what_a_person_chose_stays_though_it_is_what_we_want_one_night(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    delivery.push({"L1": WARM})
+    crm.edit("L1", "tier", "SQL")
+    delivery.push({"L1": HOT})  # whose tier is SQL, too
+    pushed = delivery.push({"L1": COLD})
+    assert (pushed.tally.edited, ours(crm, "L1")["tier"]) == (1, "SQL")
+
+
+def test_undo_refuses_fields_that_are_no_longer_mapped(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    run = delivery.push({"L1": HOT}).run
+    mapping = dict(Push.model_validate(crm.settings).mapping)
+    del mapping["tier"]
+    delivery.settings = crm.settings | {"fields": mapping}
+    with pytest.raises(InputError, match="put back the fields of that time"):
+        delivery.undo(run)
+
+
 def test_undo_leaves_what_a_later_run_wrote(crm: Crm, delivery: Delivery) -> None:
     crm.add("L1")
     first = delivery.push({"L1": WARM})
@@ -306,7 +350,7 @@ def test_a_staged_roll_out_sends_the_best_first_and_the_same_share_every_day(crm
     shared = delivery.push(leads, share=0.5)
     assert 0 < shared.tally.statuses["written"] < 35
     assert ways(delivery.push(leads, share=0.5)) == {"unchanged": shared.tally.leads + shared.left["unchanged"]}
-    assert ways(delivery.push(leads | {"L1": HOT}, only={"tier": "SQL"})) == {"written": 1}
+    assert ways(delivery.push(leads | {"L1": HOT}, only={"tier": ["SQL"]})) == {"written": 1}
     assert ways(delivery.push(leads | {"L1": HOT}))["written"] > 0
     assert all(not is_empty(crm, key) for key in keys)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
 from features.duration import format_duration
 from features.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
-from pipeline.artefacts import LEADS, SCORES, VALIDATION, read_json
+from pipeline.artefacts import LEADS, SCORES, VALIDATION, Progress, read_json
 from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
 from pipeline.delivery.deliver import Scores
 from pipeline.push_configuration import Push
+from pipeline.setting_types import read_moment
 from pipeline.sql import file_literal, identifier, literal
 
 SUSPENSIONS = Path("data/suspensions.json")
@@ -32,7 +34,10 @@ def newest_scores(root: Path, champion: str | None) -> Scores:
             own = [path for path in paths if champion and champion.startswith(path.parent.name.partition("=")[2])]
             path = (own or paths)[0]
             with pq.ParquetFile(path) as file:
-                first = next(file.iter_batches(1, columns=["as_of", "model_version"])).to_pylist()[0]
+                batch = next(file.iter_batches(1, columns=["as_of", "model_version"]), None)
+                if batch is None:
+                    raise InputError(f"{path} holds no leads; score again: leadcast score --as-of now")
+                first = batch.to_pylist()[0]
                 return Scores(path, first["as_of"], first["model_version"], file.metadata.num_rows)
     raise InputError(
         f"there are no scores in {root / SCORES}; score with the champion first: leadcast score --as-of latest (or now)"
@@ -87,35 +92,40 @@ def _failed(root: Path, scores: Scores) -> list[str]:
     return [*failed, *(meanings[name] for name, count in counts.iloc[0].items() if count)]
 
 
-def suspended(root: Path, scores: Scores) -> dict[str, str]:
-    """Give the leads whose segment is suspended, each with the date since when."""
+def suspended(root: Path, scores: Scores, progress: Progress) -> dict[str, str]:
+    """Give the leads whose segment is suspended, each with the date since when; says how many leads a segment has."""
     path = root / SUSPENSIONS
     if not path.exists():
         return {}
     own = pq.read_schema(scores.path).names
     attributes = pq.read_schema(root / LEADS).names if (root / LEADS).exists() else []
-    cases = []
-    for where, since in _conditions(path):
-        unknown = sorted(set(where) - {*own, *attributes})
-        if unknown:
-            raise InputError(
-                f"{path} suspends by {unknown[0]!r}, which neither the recommendations nor the leads have; "
-                f"{nearest(unknown[0], {*own, *attributes})}"
-            )
-        tests = [
-            f"CAST({'scored' if name in own else 'lead'}.{identifier(name)} AS VARCHAR) = {literal(value)}"
-            for name, value in where.items()
-        ]
-        cases.append(f"WHEN {' AND '.join(tests)} THEN {literal(since)}")
-    if not cases:
-        return {}
     leads = f"LEFT JOIN read_parquet({file_literal(root / LEADS)}) AS lead USING (lead_id)" if attributes else ""
-    since = f"CASE {' '.join(cases)} END"
+    found: dict[str, str] = {}
     with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"SELECT lead_id, {since} FROM {_scored(scores)} AS scored {leads} WHERE {since} IS NOT NULL"
-        ).fetchall()
-    return dict(rows)
+        for where, since in _conditions(path):
+            unknown = sorted(set(where) - {*own, *attributes})
+            if unknown:
+                raise InputError(
+                    f"{path} suspends by {unknown[0]!r}, which neither the recommendations nor the leads have; "
+                    f"{nearest(unknown[0], {*own, *attributes})}"
+                )
+            tests = [_equals(name, value, "scored" if name in own else "lead") for name, value in where.items()]
+            query = f"SELECT lead_id FROM {_scored(scores)} AS scored {leads} WHERE {' AND '.join(tests)}"
+            rows = connection.execute(query).fetchall()
+            told = "" if rows else "; is each value written as it stands in data/leads.parquet?"
+            progress(f"suspended since {since}: {len(rows):,} leads with {where}{told}")
+            for (lead,) in rows:
+                found.setdefault(lead, since)
+    return found
+
+
+def _equals(name: str, value: str | float, table: str) -> str:
+    """Compare numbers as numbers, also where they are written as texts."""
+    column = f"{table}.{identifier(name)}"
+    try:
+        return f"TRY_CAST({column} AS DOUBLE) = {float(value)!r}"
+    except ValueError:
+        return f"CAST({column} AS VARCHAR) = {literal(str(value))}"
 
 
 def _scored(scores: Scores) -> str:
@@ -123,18 +133,24 @@ def _scored(scores: Scores) -> str:
     return f"read_parquet({file_literal(scores.path)}, hive_partitioning = false)"
 
 
-def _conditions(path: Path) -> list[tuple[dict[str, str], str]]:
+def _conditions(path: Path) -> list[tuple[dict[str, str | float], str]]:
     """Read the segments, the one suspended first before the others."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = [
-            ({str(name): str(value) for name, value in one["where"].items()}, datetime.fromisoformat(one["since"]))
-            for one in content
-        ]
-        if not all(where for where, _ in found):
-            raise ValueError  # noqa: TRY301 - all that is wrong is told alike
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found = [_condition(one) for one in content]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f'{path} lists no segments; write it as [{{"where": {{"channel": "SEO"}}, "since": "2026-06-30"}}]'
+            f'{path} can\'t be read ({error or "no segments"}); write it as [{{"where": {{"channel": "SEO"}}, '
+            '"since": "2026-06-30"}]'
         ) from None
     return [(where, f"{since:%Y-%m-%d}") for where, since in sorted(found, key=lambda one: one[1])]
+
+
+def _condition(one: dict[str, Any]) -> tuple[dict[str, str | float], datetime]:
+    excess = sorted(set(one) - {"where", "since", "reason"})
+    if excess:
+        raise ValueError(f"a segment has where, since and reason, and no {excess[0]!r}")
+    where = one["where"]
+    if not where or not all(isinstance(value, str | int | float) for value in where.values()):
+        raise ValueError("where names columns, each with one value")
+    return where, read_moment(one["since"])

@@ -57,6 +57,13 @@ class Known(NamedTuple):
     attempts: int
     reason: str | None
     at: datetime
+    run: str = ""
+    """The last one that had to do with it."""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the target may have arrived without our knowing."""
+        return self.status in {"sent", "deferred", "rejected"}
 
 
 class Entry(NamedTuple):
@@ -83,6 +90,8 @@ class Intent(NamedTuple):
     """What the system holds by us, with that."""
     target: Values
     """What the lead shall hold, in all fields."""
+    attempts: int = 0
+    """How often these values were rejected before."""
 
 
 class Write(NamedTuple):
@@ -122,6 +131,8 @@ class Ledger:
             self._connection.execute("PRAGMA journal_mode = wal")
             self._connection.execute("PRAGMA synchronous = full")
             self._connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            raise InputError(f"{path} can't be used now ({error}); is the disk full, or who holds it?") from None
         except sqlite3.DatabaseError as error:
             raise InputError(
                 f"{path} can't be read ({error}); it says what the CRM holds by us: put back a copy of it, or move it "
@@ -138,14 +149,14 @@ class Ledger:
     def known(self, sink: str, keys: Sequence[str]) -> dict[str, Known]:
         """Give what is known of the leads, by key."""
         query = (
-            "SELECT key, held, target, status, attempts, reason, at FROM lead "
+            "SELECT key, held, target, status, attempts, reason, at, run FROM lead "
             "WHERE sink = ? AND key IN (SELECT value FROM json_each(?))"
         )
         with self._lock:
             rows = self._connection.execute(query, (sink, json.dumps(keys))).fetchall()
         return {
-            key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at))
-            for key, held, target, status, attempts, reason, at in rows
+            key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at), run)
+            for key, held, target, status, attempts, reason, at, run in rows
         }
 
     def begin(
@@ -186,12 +197,13 @@ class Ledger:
                 [(run, one.key, before, after) for one, (before, after, _) in zip(intents, texts, strict=True)],
             )
             self._connection.executemany(
-                "INSERT INTO lead (sink, key, held, target, status, run, at) VALUES (?, ?, ?, ?, 'sent', ?, ?) "
-                "ON CONFLICT DO UPDATE SET held = excluded.held, target = excluded.target, status = 'sent', "
-                "run = excluded.run, at = excluded.at",
+                "INSERT INTO lead (sink, key, held, target, status, attempts, run, at) "
+                "VALUES (?, ?, ?, ?, 'sent', ?, ?, ?) ON CONFLICT DO UPDATE SET held = excluded.held, "
+                "target = excluded.target, status = 'sent', attempts = excluded.attempts, run = excluded.run, "
+                "at = excluded.at",
                 [
-                    (sink, one.key, before if one.held == one.before else _text(one.held), target, run, now)
-                    for one, (before, _, target) in zip(intents, texts, strict=True)
+                    (sink, one.key, _text(one.held), target, one.attempts, run, now)
+                    for one, (_, _, target) in zip(intents, texts, strict=True)
                 ],
             )
 
@@ -207,14 +219,14 @@ class Ledger:
                 [
                     (
                         sink, entry.key, *_texts(entry.held, entry.target), entry.status, entry.attempts,
-                        entry.reason and redact(entry.reason), entry.remote_id, run, now,
+                        _told(entry.reason), entry.remote_id, run, now,
                     )
                     for entry in rows
                 ],
             )  # fmt: skip
             self._connection.executemany(
                 "UPDATE write SET status = ?, reason = ? WHERE run = ? AND key = ?",
-                [(entry.status, entry.reason and redact(entry.reason), run, entry.key) for entry in rows],
+                [(entry.status, _told(entry.reason), run, entry.key) for entry in rows],
             )
 
     def runs(self) -> list[Run]:
@@ -296,8 +308,12 @@ class _Transaction:
         self._connection.execute("ROLLBACK" if kind else "COMMIT")
 
 
+def _told(reason: str | None) -> str | None:
+    return reason and redact(reason).encode("utf-8", "replace").decode("utf-8")
+
+
 def _text(values: Values) -> str:
-    return json.dumps(dict(values), ensure_ascii=False)
+    return json.dumps(dict(values))  # in ASCII: half a character of a system is no text for SQLite
 
 
 def _texts(held: Values, target: Values | None) -> tuple[str, str | None]:

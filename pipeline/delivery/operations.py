@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -67,7 +68,9 @@ def push(parameters: Parameters, root: Path, progress: Progress, options: Option
             told = [*map(str, found), "to push all the same, give the reason, which is kept: --force 'why'"]
             raise type(found[0])("; and ".join(told))
         refuse_unready(sink)
-        return deliver(settings, sink, ledger, scores, suspended(root, scores), options, progress)
+        if not found:
+            options = replace(options, forced=None)  # nothing had to be overruled
+        return deliver(settings, sink, ledger, scores, suspended(root, scores, progress), options, progress)
 
 
 def rehearse(parameters: Parameters, root: Path, progress: Progress, options: Options) -> tuple[list[str], Rehearsal]:
@@ -76,7 +79,7 @@ def rehearse(parameters: Parameters, root: Path, progress: Progress, options: Op
         scores, found = _judged(parameters, settings, root)
         refuse_unready(sink)
         return [*map(str, found)], rehearsal.rehearse(
-            settings, sink, ledger, scores, suspended(root, scores), options, progress
+            settings, sink, ledger, scores, suspended(root, scores, progress), options, progress
         )
 
 
@@ -101,14 +104,17 @@ def check(parameters: Parameters, root: Path) -> str:
         return sink.name
 
 
-def state(parameters: Parameters, root: Path, *, retry: bool) -> tuple[int, State]:
-    """Tell what was pushed; with ``retry``, what was rejected or skipped is tried again by the next push."""
+def state(parameters: Parameters, root: Path, *, retry: bool, everything: bool) -> tuple[int, State]:
+    """Tell what was pushed, with some leads of each kind or ``everything``.
+
+    With ``retry``, what was rejected or skipped is tried again by the next push.
+    """
     if retry:
         with opened(parameters, root) as (_, sink, ledger):
-            return ledger.revive(sink.name), status.state(ledger, sink.name)
+            return ledger.revive(sink.name), status.state(ledger, sink.name, everything=everything)
     sink = connect(settings_of(parameters), root)
     with Ledger(root / LEDGER) as ledger:
-        return 0, status.state(ledger, sink.name)
+        return 0, status.state(ledger, sink.name, everything=everything)
 
 
 def _judged(parameters: Parameters, push: Push, root: Path) -> tuple[Scores, list[LeadcastError]]:

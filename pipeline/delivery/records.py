@@ -49,26 +49,27 @@ class Wanted(NamedTuple):
 class Selection:
     """Which leads are pushed: all, those of a tier or a maturity, or a share of all that is the same every day."""
 
-    only: Mapping[str, str]
+    only: Mapping[str, Sequence[str]]
+    """Tiers, or maturities, that are taken."""
     share: float = 1.0
 
     def takes(self, row: Row) -> bool:
         """Tell whether a recommendation is among them."""
-        if any(getattr(row, name) != value for name, value in self.only.items()):
+        if any(getattr(row, name) not in values for name, values in self.only.items()):
             return False
         return self.share >= 1.0 or int.from_bytes(sha256(row.lead_id.encode()).digest()[:8]) < self.share * 2**64
 
 
 def select(only: Sequence[str], share: float) -> Selection:
     """Read what the command line asks for, as in tier=SQL."""
-    chosen = {}
+    chosen: dict[str, list[str]] = {}
     for text in only:
         name, sign, value = text.partition("=")
         if not sign or name not in _SELECTABLE:
-            raise InputError(f"--only {text!r} is no condition; {nearest(name, _SELECTABLE)}; write it as in tier=SQL")
+            raise InputError(f"--only {text!r} is no condition; write it as in tier=SQL ({nearest(name, _SELECTABLE)})")
         if value not in _SELECTABLE[name]:
             raise InputError(f"--only {text!r}: there is no such {name}; {nearest(value, _SELECTABLE[name])}")
-        chosen[name] = value
+        chosen.setdefault(name, []).append(value)
     return Selection(chosen, share)
 
 

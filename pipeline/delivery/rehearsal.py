@@ -75,12 +75,13 @@ def rehearse(
 
     parts = ((batch,) for batch in batches(islice(changes, options.first), sink.batch_size))
     for decisions in in_order(look, parts, sink.batches_at_once):
+        before = found.leads[TO_WRITE]
         _count(found, decisions, names)
+        if sink.leads_a_call:
+            found.calls += math.ceil((found.leads[TO_WRITE] - before) / sink.leads_a_call)
         progress(f"looked at {found.leads.total():,} leads")
     found.leads.update(changes.left)
-    found.calls = sink.calls
-    if sink.leads_a_call:
-        found.calls += math.ceil(found.leads[TO_WRITE] / sink.leads_a_call)
+    found.calls += sink.calls
     return found
 
 

@@ -103,10 +103,10 @@ class Sender:
                 for batch in batches(changes, self._sink.batch_size):
                     waiting.append(pool.submit(self._deliver, batch))
                     if len(waiting) > self._sink.batches_at_once + 1:
-                        in_a_row = self._take(waiting.popleft(), in_a_row)
+                        in_a_row = self._take(waiting, in_a_row)
                         yield self.tally.leads
                 while waiting:
-                    in_a_row = self._take(waiting.popleft(), in_a_row)
+                    in_a_row = self._take(waiting, in_a_row)
                     yield self.tally.leads
             finally:
                 self._stop.set()
@@ -122,13 +122,14 @@ class Sender:
         leads = self.tally.leads + left.total()
         self._ledger.end(self._run, state, counts, leads, self._sink.calls, message)
 
-    def _take(self, future: Future[Delivered], in_a_row: int) -> int:
-        """Count a batch; gives how many in a row have waited."""
-        delivered = future.result()
+    def _take(self, waiting: deque[Future[Delivered]], in_a_row: int) -> int:
+        """Count the first batch; gives how many in a row have waited."""
+        delivered = waiting[0].result()
+        waiting.popleft()  # not before: who is stopped here still counts it
         self.tally.add(delivered)
         if delivered.stopped:
             raise delivered.stopped
-        if not delivered.statuses["deferred"]:
+        if delivered.statuses["deferred"] < delivered.statuses.total() or not delivered.statuses:
             return 0
         if in_a_row + 1 == _MOST_IN_A_ROW:
             raise DeliveryError(
@@ -144,6 +145,8 @@ class Sender:
         except (LaterError, DeliveryError) as error:
             self._ledger.settle(self._run, self._sink.name, [_not_tried(change, str(error)) for change in batch])
             stopped = error if isinstance(error, DeliveryError) else None
+            if stopped:
+                self._stop.set()
             return Delivered(Counter(deferred=len(batch)), 0, str(error), stopped)
         decisions = plan(self._sink, self._push, batch, remotes)
         entries = [_settled(decision) for decision in decisions if decision.status != "write"]
@@ -151,10 +154,7 @@ class Sender:
         self._ledger.intend(
             self._run,
             self._sink.name,
-            [
-                Intent(key, decision.before, decision.values, _learned(decision), decision.change.target)
-                for key, decision in writes.items()
-            ],
+            [_intent(decision) for decision in writes.values()],
         )
         outcomes: dict[str, Outcome] = {}
         reason, stopped = None, None
@@ -162,6 +162,7 @@ class Sender:
             reason = self._write([Record(key, one.values, one.remote_id) for key, one in writes.items()], outcomes)
         except DeliveryError as error:
             reason, stopped = str(error), error
+            self._stop.set()
         for key, decision in writes.items():
             outcome = outcomes.get(key)
             entries.append(_written(decision, outcome) if outcome else _unanswered(decision, reason or ""))
@@ -171,7 +172,7 @@ class Sender:
 
     def look(self, keys: Sequence[str]) -> Mapping[str, Remote]:
         """Give the leads as the system has them, as ``Sink.read`` does; raises LaterError when attempts are used up."""
-        if not self._sink.reads:
+        if not self._sink.reads or not keys:
             return {}
         failures = 0
         while True:
@@ -181,6 +182,9 @@ class Sender:
             except LaterError as error:
                 failures = 1 if error.further else failures + 1
                 self._wait(error, failures)
+            except WholeBatchError:
+                middle = len(keys) // 2  # a key that can't be one of the system's is nobody's
+                return {**self.look(keys[:middle]), **self.look(keys[middle:])} if middle else {}
 
     def _write(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> str | None:
         """Write records until each has an outcome, or attempts are used up; then it gives the reason."""
@@ -244,14 +248,13 @@ def plan(sink: Sink, push: Push, batch: Sequence[Change], remotes: Mapping[str, 
 
 
 def _decide(sink: Sink, push: Push, change: Change, remote: Remote | None) -> Decision:
-    known = change.known
-    if sink.reads and remote is None and not sink.creates:
+    known, is_undo = change.known, change.expected is not None
+    if sink.reads and remote is None and (is_undo or not sink.creates):
         return Decision(change, "skipped", {}, {}, reason=UNKNOWN)
     remote_id = remote.remote_id if remote else None
     if remote is not None and remote.closed:
         return Decision(change, "skipped", {}, {}, reason=CLOSED, remote_id=remote_id)
-    held = known.held if known else {}
-    current = remote.values if remote is not None else held
+    current = remote.values if remote is not None else _believed(known)
     before = {name: current.get(name) for name in change.target}
     edited: frozenset[str] = frozenset()
     if change.expected is not None:
@@ -262,13 +265,21 @@ def _decide(sink: Sink, push: Push, change: Change, remote: Remote | None) -> De
             if not _held(push, name, before[name], value) and not _held(push, name, before[name], change.target[name])
         )
     elif remote is not None and known is not None:
-        edited = frozenset(name for name in change.target if _edited(push, name, before[name], change, known))
-    kept = edited if change.expected is not None or push.edits == "respect" else frozenset()
+        edited = frozenset(name for name in change.target if _edited(push, name, before[name], known))
+    kept = edited if is_undo or push.edits == "respect" else frozenset()
     values = {name: value for name, value in change.target.items() if name not in kept}
-    if remote is not None and all(_held(push, name, before[name], value) for name, value in values.items()):
+    is_seen = remote is not None or is_undo or not values
+    if is_seen and all(_held(push, name, before[name], value) for name, value in values.items()):
         return Decision(change, "unchanged", {}, before, edited, EDITED if kept else None, remote_id)
     before = {name: before[name] for name in values}
     return Decision(change, "write", values, before, edited, remote_id=remote_id)
+
+
+def _believed(known: Known | None) -> Values:
+    """Give what a system that can't be seen holds: what was confirmed, and what may have arrived since."""
+    if known is None:
+        return {}
+    return {**known.held, **(known.target or {})} if known.is_in_doubt else known.held
 
 
 def _held(push: Push, name: str, current: Value, ours: Value) -> bool:
@@ -276,11 +287,15 @@ def _held(push: Push, name: str, current: Value, ours: Value) -> bool:
     return same(current, ours) or (name in push.whole and isinstance(ours, float) and same(current, round(ours)))
 
 
-def _edited(push: Push, name: str, current: Value, change: Change, known: Known) -> bool:
-    """Tell whether a person has changed a field: it holds neither what we wrote, nor what we may have written."""
-    if name not in known.held and (known.target is None or name not in known.target):
-        return False  # we have not written it before
-    ours = [known.held.get(name), change.target[name], *([known.target.get(name)] if known.target else [])]
+def _edited(push: Push, name: str, current: Value, known: Known) -> bool:
+    """Tell whether a person has changed a field: it holds neither what we wrote, nor what we may have written.
+
+    What a person set stays the person's, though it be what we want, too.
+    """
+    if name not in known.held:
+        return False  # we have not written it before, nor seen it
+    in_doubt = known.target or {} if known.is_in_doubt else {}
+    ours = [known.held[name], *([in_doubt[name]] if name in in_doubt else [])]
     return not any(_held(push, name, current, value) for value in ours)
 
 
@@ -306,6 +321,12 @@ def _learned(decision: Decision) -> dict[str, Value]:
     """Give what the system holds, now that it was looked at: what is overwritten is ours, or was nobody's edit."""
     known = decision.change.known
     return {**(known.held if known else {}), **decision.before}
+
+
+def _intent(decision: Decision) -> Intent:
+    change = decision.change
+    attempts = change.known.attempts if change.known else 0
+    return Intent(change.key, decision.before, decision.values, _learned(decision), change.target, attempts)
 
 
 def _unanswered(decision: Decision, reason: str) -> Entry:

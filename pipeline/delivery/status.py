@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pipeline.delivery.ledger import MOST_ATTEMPTS, Ledger, Run, Status
 
-_MOST = 1_000
-"""Leads of a kind that are listed."""
+_MOST = 20
+"""Leads of a kind that are listed, where not all are asked for."""
 _LISTED: tuple[Status, ...] = ("rejected", "deferred", "skipped")
 
 
@@ -30,13 +30,16 @@ class State:
     dead: int
     """Leads whose values were rejected as often as they may be."""
     leads: list[Lead]
+    unwritten: int
+    """How many leads were not written to, whether listed or not."""
 
 
-def state(ledger: Ledger, sink: str) -> State:
+def state(ledger: Ledger, sink: str, *, everything: bool) -> State:
     """Read the ledger; the system itself is not asked."""
+    counts = {status: ledger.count(sink, status) for status in _LISTED}
     leads = [
         Lead(key, "dead letter" if attempts >= MOST_ATTEMPTS else status, reason, run)
         for status in _LISTED
-        for key, reason, attempts, run in ledger.told(sink, status, _MOST)
+        for key, reason, attempts, run in ledger.told(sink, status, counts[status] if everything else _MOST)
     ]
-    return State(sink, ledger.runs(), ledger.count(sink, "rejected", MOST_ATTEMPTS), leads)
+    return State(sink, ledger.runs(), ledger.count(sink, "rejected", MOST_ATTEMPTS), leads, sum(counts.values()))

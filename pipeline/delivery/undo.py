@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from features.errors import InputError, nearest
 from pipeline.artefacts import Progress
 from pipeline.delivery.deliver import Pushed, carry_out
 from pipeline.delivery.ledger import Ledger, Run
 from pipeline.delivery.sending import Change, Sender
+from pipeline.delivery.values import same
 from pipeline.push_configuration import Push
 from pipeline.sinks.protocol import Sink
 
 _LEADS = 10_000
 """Leads that are held at once."""
+_NOWHERE = "\0 what no field holds"
 
 
 def undo(push: Push, sink: Sink, ledger: Ledger, run_id: str, progress: Progress) -> Pushed:
@@ -30,7 +32,7 @@ def undo(push: Push, sink: Sink, ledger: Ledger, run_id: str, progress: Progress
         )
     undoing = ledger.begin("undo", sink.name, as_of=run.as_of, model=run.model, forced=f"undo of {run.id}")
     sender = Sender(sink, ledger, push, undoing)
-    carry_out(sender, _changes(ledger, run), Counter(), progress)
+    carry_out(sender, _changes(ledger, run, push.mapping.values()), Counter(), progress)
     return Pushed(undoing, sink.name, sender.tally, Counter(), sink.calls)
 
 
@@ -42,8 +44,21 @@ def _find(ledger: Ledger, run_id: str) -> Run:
     return runs[run_id]
 
 
-def _changes(ledger: Ledger, run: Run) -> Iterator[Change]:
+def _changes(ledger: Ledger, run: Run, mapped: Collection[str]) -> Iterator[Change]:
     for writes in ledger.writes(run.id, _LEADS):
         known = ledger.known(run.sink, [write.key for write in writes])
         for write in writes:
-            yield Change(write.key, write.before, known.get(write.key), expected=write.after)
+            if not set(write.after) <= set(mapped):
+                raise InputError(
+                    f"run {run.id} wrote to {', '.join(sorted(set(write.after) - set(mapped)))}, which push.fields no "
+                    "longer has; put back the fields of that time"
+                )
+            one = known.get(write.key)
+            # Half a lead put back is worse than none: where a later run has written, that one is undone first.
+            later = (
+                one is not None
+                and one.run != run.id
+                and any(not same(one.held.get(name), value) for name, value in write.after.items())
+            )
+            expected = dict.fromkeys(write.after, _NOWHERE) if later else write.after
+            yield Change(write.key, write.before, one, expected=expected)

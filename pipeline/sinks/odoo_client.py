@@ -79,6 +79,8 @@ class OdooClient:
         parameters = {"service": service, "method": method, "args": arguments}
         request = {"jsonrpc": "2.0", "method": "call", "id": next(self._numbers), "params": parameters}
         content = _content(self._caller.send("POST", "/jsonrpc", json=request))
+        if not isinstance(content, dict):
+            raise DeliveryError("what answers is no Odoo; check push.sink.url")
         error = content.get("error")
         if error:
             data = error.get("data") or {}

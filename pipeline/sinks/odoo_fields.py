@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.sinks.kinds import kind_of
 from pipeline.sinks.protocol import Record, Value
 
-_FITTING = {"number": {"float", "monetary"}, "date": {"date", "datetime", "char"}, "text": {"char", "text", "html"}}
+_FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}
 _MADE = {"number": "float", "date": "date", "text": "char"}
 _NATIVE = "probability"
 """Odoo's own field, in per cent; it keeps what we write if that differs, at two decimals, from what Odoo computed."""
@@ -55,6 +55,9 @@ class Fields:
         value = record.values[name]
         if name == _NATIVE and isinstance(value, int | float):
             return self._percent(100 * value, str(record.remote_id))
+        if name == _NATIVE:  # none of ours: Odoo's own goes on
+            with self._lock:
+                value = self._computed.get(str(record.remote_id))
         return "" if value is None else str(value)
 
     def _percent(self, percent: float, remote_id: str) -> str:

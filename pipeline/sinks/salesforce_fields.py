@@ -9,7 +9,7 @@ from urllib.parse import quote
 from features.errors import nearest
 from pipeline.sinks.kinds import kind_of
 
-_FITTING = {"number": ("double", "percent", "currency"), "date": ("date",), "text": ("string", "textarea", "picklist")}
+_FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}
 _MADE: Mapping[str, Mapping[str, object]] = {
     "number": {"type": "Number", "precision": 18, "scale": 4},
     "date": {"type": "Date"},

@@ -76,7 +76,9 @@ class SqlTable:
         if raw is None:
             return None
         if isinstance(raw, str):
-            return (_MIDNIGHT.sub("", raw) if isinstance(self.types[field], DATES) else raw) or None
+            kind = self.types[field]
+            padded = raw.rstrip(" ") if isinstance(kind, sa.CHAR) else raw
+            return (_MIDNIGHT.sub("", padded) if isinstance(kind, DATES) else padded) or None
         if isinstance(raw, (int, float, Decimal)) and not isinstance(raw, bool):
             return float(raw)
         return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else self.value(field, str(raw))
