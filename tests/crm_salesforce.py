@@ -228,7 +228,11 @@ class SalesforceServer(CrmServer):
                     job["slow"] -= 1
                 elif job["state"] == "InProgress":
                     self._run(job)
-                return Answer({"id": job["id"], "state": job["state"], "errorMessage": self.fails})
+                return Answer({
+                    "id": job["id"], "state": job["state"], "errorMessage": self.fails,
+                    "numberRecordsFailed": len(job["failed"]),
+                    "numberRecordsProcessed": len(job["failed"]) + len(job["done"]),
+                })  # fmt: skip
         if request.method == "GET" and part in _RESULTS:
             rows, more = _RESULTS[part]
             return Answer(_to_csv(job[rows], [*more, *_names(job)]))
