@@ -14,6 +14,7 @@ from features.errors import DeliveryError
 from pipeline.sinks.protocol import LaterError, Record, Value, WholeBatchError
 from pipeline.sinks.salesforce_client import SalesforceClient
 from pipeline.sinks.salesforce_refusals import ADVICE, UNPROCESSED, Refusal
+from pipeline.sinks.secrets import redact
 
 Result = tuple[Record, Refusal | None]
 """A record, and what Salesforce has against it."""
@@ -68,7 +69,7 @@ class Jobs:
 
     def _results(self, job: str, ended: Mapping[str, Any], records: Sequence[Record]) -> list[Result]:
         """Read which rows have failed, and which the job did not come to."""
-        told = str(ended.get("errorMessage") or "")
+        told = redact(str(ended.get("errorMessage") or ""))
         if ended["state"] == "Failed" and told.startswith("InvalidBatch"):
             raise DeliveryError(f"Salesforce refuses the bulk job: {told}; {ADVICE}")
         against = {row["Id"]: Refusal.of_row(row["sf__Error"]) for row in self._rows(job, "failedResults")}
