@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +11,9 @@ import requests
 
 from features.errors import DeliveryError, InputError, SettingsError
 from pipeline.push_configuration import Salesforce
-from pipeline.sinks.calls import Calls, judge
+from pipeline.sinks.calls import Calls
 from pipeline.sinks.protocol import LaterError, WholeBatchError
+from pipeline.sinks.salesforce_refusals import ADVICE, Refusal, judge_call
 from pipeline.sinks.secrets import redact, secret
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
@@ -24,9 +24,11 @@ class _Session(requests.Session):
 
     def __init__(self, seconds: float, connections: int, *, in_the_clear: bool) -> None:
         super().__init__()
-        self.headers["Sforce-Auto-Assign"] = "FALSE"  # or an update runs the rules that give leads other owners
         self.calls = Calls(connections)
         self._seconds, self._in_the_clear = seconds, in_the_clear
+        # Without it, every lead that is written goes through the assignment rules and may get another owner.
+        self.headers["Sforce-Auto-Assign"] = "FALSE"
+        self.auth = lambda request: request  # else ~/.netrc would put its own password in the token's place
 
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override] # noqa: ANN401
         if self._in_the_clear:  # the client knows https alone
@@ -36,11 +38,8 @@ class _Session(requests.Session):
                 response = super().request(method, url, timeout=self._seconds, **options)
         except requests.RequestException as error:
             raise LaterError(f"no answer: {redact(str(error))}") from None
-        if response.status_code == HTTPStatus.FORBIDDEN and "REQUEST_LIMIT_EXCEEDED" in response.text:
-            if "oncurrent" in response.text:
-                raise LaterError("Salesforce answers too many calls at the moment")
-            raise DeliveryError("Salesforce's quota of the day is used up; push again tomorrow, what is left waits")
-        judge(response.status_code, response.headers, response.text)
+        response.encoding = "utf-8"  # a CSV that doesn't say so would be taken for Latin 1
+        judge_call(response.status_code, response.headers, response.text)
         return response
 
 
@@ -61,7 +60,7 @@ class SalesforceClient:
         login = {"instance_url": settings.url, "session_id": token}
         self.api: Any = simple_salesforce.Salesforce(session=self._session, **login)
         errors = simple_salesforce.exceptions
-        self._refusals = (errors.SalesforceError, errors.SalesforceOperationError, errors.SalesforceBulkV2LoadError)
+        self._refusals = (errors.SalesforceError, errors.SalesforceBulkV2LoadError)
         weakref.finalize(self, self._session.close)
 
     @property
@@ -70,12 +69,25 @@ class SalesforceClient:
         return self._session.calls.count
 
     def call(self, asked: Callable[..., Any], /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - it varies
-        """Call a method of the client; raises WholeBatchError where what was asked is refused."""
+        """Call a method of the client.
+
+        Raises DeliveryError where all that is asked would be refused likewise, else WholeBatchError.
+        """
         try:
             return asked(*arguments, **named)
-        except requests.RequestException as error:  # an answer that breaks off
+        except requests.RequestException as error:  # an answer that breaks off, or is no JSON
             raise LaterError(f"no whole answer: {redact(str(error))}") from None
         except self._refusals as error:
             content = getattr(error, "content", None)
-            told = "; ".join(str(one.get("message")) for one in content) if isinstance(content, list) else str(error)
-            raise WholeBatchError(redact(told)) from None
+            known = isinstance(content, list) and content and isinstance(content[0], dict)
+            refusal = Refusal.of(content[0]) if known and isinstance(content, list) else Refusal("", str(error))
+            if refusal.of_all:
+                raise DeliveryError(f"Salesforce refuses the call: {refusal}; {ADVICE}") from None
+            raise WholeBatchError(str(refusal)) from None
+
+    def ask(self, asked: Callable[..., Any], /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - likewise
+        """Call a method that changes nothing; any refusal is a DeliveryError."""
+        try:
+            return self.call(asked, *arguments, **named)
+        except WholeBatchError as error:
+            raise DeliveryError(f"Salesforce refuses the call: {error}; {ADVICE}") from None

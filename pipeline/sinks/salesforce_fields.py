@@ -1,12 +1,12 @@
-"""The fields of Salesforce's leads that take scores, what is wrong with them and what can be made; keys in queries."""
+"""The fields of Salesforce's leads that take scores, what is wrong with them and what can be made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from features.errors import nearest
+from pipeline.push_configuration import Salesforce
 from pipeline.sinks.kinds import kind_of
 
 _FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}
@@ -15,48 +15,55 @@ _MADE: Mapping[str, Mapping[str, object]] = {
     "date": {"type": "Date"},
     "text": {"type": "Text", "length": 255},
 }
-_LONGEST_QUERY = 12_000
-"""Letters, as a URL has them: Salesforce takes 16,384 in all."""
+_KEYS = ("id", "string", "email")
 _DECIMALS = {"probability": 4, "score": 2}
-"""What is rounded would be another value when it is read again, as if a person had changed it."""
-Held = Mapping[str, Mapping[str, Any]]
-"""The fields of Lead as Salesforce describes them, by name."""
+_FEW = 0.01
+"""Share of the day's calls that is as good as none."""
 
 
-def problems(held: Held, key: str, mapping: Mapping[str, str]) -> Iterator[str]:
-    """Say which fields are missing, may not be written, or are of another type than they must be."""
+def problems(lead: Mapping[str, Any], settings: Salesforce, mapping: Mapping[str, str]) -> Iterator[str]:
+    """Say which rights and fields are missing, may not be written, or are of another kind than they must be."""
+    held: Mapping[str, Mapping[str, Any]] = {one["name"]: one for one in lead["fields"]}
+    if not lead["updateable"]:
+        yield "the user may not edit leads; give it Read and Edit on the object Lead, in a permission set"
+    key = settings.key_field
     if key not in held:
         yield f"Lead has no field {key}; {nearest(key, held)} (push.sink.key_field)"
-    for ours, name in mapping.items():
-        fitting = _FITTING[kind_of(ours)]
+    elif held[key]["type"] not in _KEYS or not (key == "Id" or held[key]["externalId"] or held[key]["idLookup"]):
+        yield f"the field {key} is no external id; make it a text with External ID and Unique (push.sink.key_field)"
+    for name in settings.closed:
         if name not in held:
+            yield f"Lead has no field {name}; {nearest(name, held)} (push.sink.closed)"
+    for ours, name in mapping.items():
+        if name in held:
+            yield from _unfit(ours, held[name])
+        elif name.endswith("__c"):
             yield f"Lead has no field {name}, or the user may not see it; leadcast crm setup makes it"
-        elif not held[name]["updateable"]:
-            yield f"the user may not write the field {name}; grant it in the field security of its profile"
-        elif held[name]["type"] not in fitting:
-            yield f"the field {name} is of type {held[name]['type']}; {ours} needs {' or '.join(fitting)}"
-        elif held[name].get("scale", _DECIMALS.get(ours, 0)) < _DECIMALS.get(ours, 0):
-            yield f"the field {name} keeps {held[name]['scale']} decimals; {ours} needs {_DECIMALS[ours]}"
+        else:
+            yield f"Lead has no field {name}; {nearest(name, held)} (push.fields)"
 
 
-def missing(held: Held, mapping: Mapping[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
+def _unfit(ours: str, field: Mapping[str, Any]) -> Iterator[str]:
+    name, fitting = field["name"], _FITTING[kind_of(ours)]
+    if not field["updateable"]:
+        yield f"the user may not write the field {name}; grant it by field-level security, in a permission set"
+    elif field["type"] not in fitting:
+        yield f"the field {name} is of type {field['type']}; {ours} needs {' or '.join(fitting)}"
+    elif ours in _DECIMALS and field["scale"] < _DECIMALS[ours]:
+        # What comes back rounded would look as if a person had changed it.
+        yield f"the field {name} keeps {field['scale']} decimals; {ours} needs {_DECIMALS[ours]}"
+
+
+def used_up(limits: Mapping[str, Any]) -> Iterator[str]:
+    """Say where hardly any calls of the day are left."""
+    day = limits.get("DailyApiRequests")
+    if day and day["Remaining"] < _FEW * day["Max"]:
+        yield f"{day['Remaining']:,} of the organisation's {day['Max']:,} calls of the day are left; push tomorrow"
+
+
+def missing(held: Collection[str], mapping: Mapping[str, str]) -> Iterator[tuple[str, dict[str, object]]]:
     """Give the custom fields that are missing, each with its definition as the Tooling API takes it."""
     for ours, name in mapping.items():
         if name not in held and name.endswith("__c"):
             metadata = {"label": f"Leadcast {ours.replace('_', ' ')}", **_MADE[kind_of(ours)]}
             yield name, {"FullName": f"Lead.{name}", "Metadata": metadata}
-
-
-def quoted_parts(keys: Sequence[str]) -> Iterator[list[str]]:
-    """Cut keys into lists that fit into a query, each quoted as SOQL wants it."""
-    part: list[str] = []
-    length = 0
-    for key in keys:
-        quoted = "'" + key.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        length += len(quote(quoted + ", "))
-        if length > _LONGEST_QUERY and part:
-            yield part
-            part, length = [], len(quote(quoted + ", "))
-        part.append(quoted)
-    if part:
-        yield part
