@@ -342,8 +342,8 @@ def test_a_key_that_no_header_can_hold_is_not_told(server: Plain, monkeypatch: p
         ({"read": None}, "closed names fields of what is read, and nothing is"),
         ({"secret": None}, "secret is put where headers say {secret}"),
         ({"headers": {}}, "secret is put where headers say {secret}"),
-        ({"url": "crm.example.com"}, "should match pattern"),
-        ({"url": "https://ada:sesame@crm.example.com"}, "should match pattern"),
+        ({"url": "crm.example.com"}, "must be an address"),
+        ({"url": "https://ada:sesame@crm.example.com"}, "must be an address"),
     ],
 )
 def test_settings_that_can_not_be_meant_are_refused(server: Plain, change: dict[str, Any], told: str) -> None:
