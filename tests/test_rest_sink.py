@@ -179,6 +179,12 @@ REFUSALS = {
 }  # fmt: skip
 
 
+def test_a_page_for_people_is_no_success(server: Plain) -> None:
+    server.answers["L1"] = Answer("<html>Login</html>", headers={"Content-Type": "text/html; charset=utf-8"})
+    with pytest.raises(DeliveryError, match="a page answers"):
+        _write(_sink(server), "L1")
+
+
 def test_a_refusal_is_quoted_in_the_systems_own_words(server: Plain) -> None:
     server.answers = {key: answer for key, (answer, _) in REFUSALS.items()}
     server.leads["L1"] = {"cTier": None}

@@ -113,4 +113,6 @@ class Caller:
         except httpx.TransportError as error:
             raise LaterError(f"the connection broke: {redact(str(error))}") from None
         judge(response.status_code, response.headers, response.text)
+        if response.is_success and "html" in response.headers.get("Content-Type", ""):
+            raise DeliveryError("a page answers, as for people, and no interface; check push.sink.url")
         return response
