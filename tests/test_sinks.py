@@ -446,6 +446,20 @@ def test_a_system_that_is_down_ends_the_push_and_leaves_the_rest_waiting(
     assert ways(delivery.push(of_keys(KEYS, HOT))) == {"written": 3}
 
 
+def push_killed(crm: Crm, delivery: Delivery, leads: dict[str, Lead], call: int, when: str) -> None:
+    """Push in a process that is killed at a call: before it is done, after, or when it is answered."""
+    with delivery.start(leads) as process:
+        assert process.stdout
+        assert process.stdin
+        assert process.stdout.readline() == "ready\n"
+        crm.faults.kill = {crm.calls + call: (when, process.pid)}
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.read() == "", f"call {call} was not made, or the process outlived it"
+        assert process.wait() == -9
+    crm.faults.kill = {}
+
+
 def test_wherever_it_is_killed_the_next_push_ends_right(wired: Crm, delivery: Delivery, calls_of_a_push: int) -> None:
     wired.faults.kill = {}
     # Of earlier calls it is enough that they were answered: what follows is the same wherever they were cut.
@@ -453,16 +467,7 @@ def test_wherever_it_is_killed_the_next_push_ends_right(wired: Crm, delivery: De
     places += [(calls_of_a_push, when) for when in ("before", "after", "answered")]
     for place, (number, when) in enumerate(places):
         lead = Lead("SQL", round(0.2 + place / 50, 4))
-        with delivery.start(of_keys(KEYS, lead)) as process:
-            assert process.stdout
-            assert process.stdin
-            assert process.stdout.readline() == "ready\n"
-            wired.faults.kill = {wired.calls + number: (when, process.pid)}
-            process.stdin.write("\n")
-            process.stdin.flush()
-            assert process.stdout.read() == "", f"call {number} was not made, or the process outlived it"
-            assert process.wait() == -9
-        wired.faults.kill = {}
+        push_killed(wired, delivery, of_keys(KEYS, lead), number, when)
         # What was written without our knowing is ours, and no edit by a person.
         pushed = delivery.push(of_keys(KEYS, Lead("SQL", round(0.21 + place / 50, 4))))
         assert pushed.tally.edited == 0
@@ -503,15 +508,7 @@ def test_a_push_without_calls_that_is_killed_again_and_again_ends_right(crm: Crm
 def test_undo_of_a_run_that_was_killed_puts_back_what_it_may_have_written(
     wired: Crm, delivery: Delivery, calls_of_a_push: int
 ) -> None:
-    with delivery.start(of_keys(KEYS, HOT)) as process:
-        assert process.stdout
-        assert process.stdin
-        process.stdout.readline()
-        wired.faults.kill = {wired.calls + calls_of_a_push: ("after", process.pid)}
-        process.stdin.write("\n")
-        process.stdin.flush()
-        process.wait()
-    wired.faults.kill = {}
+    push_killed(wired, delivery, of_keys(KEYS, HOT), calls_of_a_push, "after")
     with Ledger(delivery.root / LEDGER) as ledger:
         run = ledger.runs()[0].id
     delivery.undo(run)
@@ -526,15 +523,7 @@ def secret_of(value: str) -> str:
 def test_a_write_whose_answer_never_came_is_no_edit_however_often_the_next_push_fails(
     wired: Crm, delivery: Delivery, calls_of_a_push: int
 ) -> None:
-    with delivery.start(of_keys(KEYS, HOT)) as process:
-        assert process.stdout
-        assert process.stdin
-        process.stdout.readline()
-        wired.faults.kill = {wired.calls + calls_of_a_push: ("after", process.pid)}
-        process.stdin.write("\n")
-        process.stdin.flush()
-        process.wait()
-    wired.faults.kill = {}
+    push_killed(wired, delivery, of_keys(KEYS, HOT), calls_of_a_push, "after")
     wired.faults.share, wired.faults.kinds = 1.0, ("500",)
     assert ways(delivery.push(of_keys(KEYS, WARM), attempts=1)) == {"deferred": 3}
     wired.faults.share = 0.0
