@@ -83,6 +83,16 @@ class DeliveryError(LeadcastError):
     exit_code = 9
 
 
+class VerdictError(LeadcastError):
+    """A model, or what it learned from, is wrong: all stages have run, but nobody should act on the result.
+
+    Read reports/verdicts.json, or the head of reports/summary.txt: each verdict says what was seen and what to do. One
+    that you know to be harmless is acquitted by its code, with a reason, under evaluate.acquitted; then run again.
+    """
+
+    exit_code = 10
+
+
 _MOST_LISTED = 40
 """Names that a person still reads through."""
 

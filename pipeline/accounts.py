@@ -26,7 +26,7 @@ from pipeline.raw_files import fingerprint
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
-from pipeline.verdicts import Job
+from pipeline.rows import Job
 
 _FREQUENT = 10
 

@@ -31,7 +31,7 @@ from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
 from pipeline.source_configuration import Ingest, Leads
 from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.survey import Survey, survey
-from pipeline.verdicts import Job, judge
+from pipeline.rows import Job, judge
 
 _TIMES = 10_000
 """How many times of a file are looked at to find their format."""

@@ -1,4 +1,4 @@
-"""Great Expectations at work: frames and expectations in, verdicts and data docs out."""
+"""Great Expectations at work: frames and expectations in, findings and data docs out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Finding:
     """What became of one expectation."""
 
     suite: str
@@ -36,7 +36,7 @@ class Verdict:
     """``source:line`` of some of these rows."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the verdict as JSON."""
+        """Give the finding as JSON."""
         return asdict(self) | {"examples": list(self.examples)}
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class Suite:
     expectations: Sequence[Expectation]
 
 
-def judge(suites: Sequence[Suite], docs: Path | None = None) -> list[Verdict]:
+def judge(suites: Sequence[Suite], docs: Path | None = None) -> list[Finding]:
     """Run the suites in a context of their own, in memory; write data docs where a folder is given.
 
     An expectation that raises is a fault of ours and no bad data: RuntimeError.
@@ -71,7 +71,7 @@ def judge(suites: Sequence[Suite], docs: Path | None = None) -> list[Verdict]:
         site = {"class_name": "SiteBuilder", "site_index_builder": index, "store_backend": backend}
         context.add_data_docs_site(site_name="leadcast", site_config=site)
     source = context.data_sources.add_pandas("leadcast")
-    verdicts = []
+    findings = []
     for suite in suites:
         kept = context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations)))
         batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("whole")
@@ -83,11 +83,11 @@ def judge(suites: Sequence[Suite], docs: Path | None = None) -> list[Verdict]:
             batch_parameters={"dataframe": suite.frame},
             result_format={"result_format": "COMPLETE", "unexpected_index_column_names": place},
         )
-        verdicts += [_verdict(suite.name, result) for result in outcome.results]
+        findings += [_finding(suite.name, result) for result in outcome.results]
     if docs is not None:
         with _failing_aloud(docs):
             context.build_data_docs()
-    return verdicts
+    return findings
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def _failing_aloud(docs: Path) -> Iterator[None]:
         raise LeadcastError(f"{docs} can't be written whole: {what}; free space on the disk, then run again")
 
 
-def _verdict(suite: str, result: Any) -> Verdict:  # noqa: ANN401 - Great Expectations' own
+def _finding(suite: str, result: Any) -> Finding:  # noqa: ANN401 - Great Expectations' own
     config = result.expectation_config
     name = config.meta.get("name", config.kwargs.get("column", ""))
     if result.exception_info.get("raised_exception", False):
@@ -124,12 +124,12 @@ def _verdict(suite: str, result: Any) -> Verdict:  # noqa: ANN401 - Great Expect
     if found["element_count"] == 1 and count:
         count = found["unexpected_list"][0]
     meaning = config.meta.get("meaning") or config.type.removeprefix("expect_").replace("_", " ")
-    return Verdict(suite, name, meaning, config.severity.value, bool(result.success), float(count), examples)
+    return Finding(suite, name, meaning, config.severity.value, bool(result.success), float(count), examples)
 
 
-def refuse_critical(verdicts: Sequence[Verdict], advice: str) -> None:
+def refuse_critical(findings: Sequence[Finding], advice: str) -> None:
     """Raise ContractError where a critical expectation failed, with every one of them named."""
-    failed = [verdict for verdict in verdicts if not verdict.success and verdict.severity == "critical"]
+    failed = [finding for finding in findings if not finding.success and finding.severity == "critical"]
     if failed:
-        lines = "\n".join(f"  {verdict}" for verdict in failed)
+        lines = "\n".join(f"  {finding}" for finding in failed)
         raise ContractError(f"{len(failed)} expectations failed:\n{lines}\n{advice}")

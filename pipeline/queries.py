@@ -29,7 +29,7 @@ from pipeline.readers import OpenFile, RawTable, choose_columns, copy_rows, open
 from pipeline.source_configuration import Ingest, Table
 from pipeline.sql import connect, file_literal, identifier, literal
 from pipeline.texts import Columns
-from pipeline.verdicts import Job
+from pipeline.rows import Job
 
 _QUERY = identifier("the query")
 """No table's name holds a space."""

@@ -180,8 +180,8 @@ def check(recommendations: pa.Table, reasons_for: Sequence[str]) -> None:
     with duckdb.connect() as connection:
         connection.register("recommendations", recommendations)
         counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
-    verdicts = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
-    refuse_critical(verdicts, "Nothing was written; this is a fault of the model or of the program: please report it.")
+    findings = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
+    refuse_critical(findings, "Nothing was written; this is a fault of the model or of the program: please report it.")
 
 
 def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:

@@ -22,7 +22,7 @@ from pipeline.contracts import (
     lead_checks,
     row_expectations,
 )
-from pipeline.judge import Suite, Verdict, judge, refuse_critical
+from pipeline.judge import Finding, Suite, judge, refuse_critical
 
 _LINE = "sequence & ((1::BIGINT << 40) - 1) AS line"
 """A sequence holds the number of the file above bit 40, and the line below."""
@@ -42,7 +42,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         lead_counts = count_violations(connection, people, lead_checks(), LEAD_LIMITS)
         sample = _sample(connection, interactions, settings.sample_rows)
         progress(f"judging the counts, and {len(sample):,} sampled rows one by one")
-        verdicts = judge(
+        findings = judge(
             [
                 Suite("interactions", log_counts, count_expectations(log_checks, log_limits)),
                 Suite("leads", lead_counts, count_expectations(lead_checks(), LEAD_LIMITS)),
@@ -50,15 +50,15 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             ],
             root / DATA_DOCS,
         )
-        verdicts = [_with_examples(connection, log, verdict, log_checks) for verdict in verdicts]
+        findings = [_with_examples(connection, log, finding, log_checks) for finding in findings]
     write_json(
         root / VALIDATION,
-        {"sampled_rows": len(sample), "expectations": [verdict.to_json() for verdict in verdicts]},
+        {"sampled_rows": len(sample), "expectations": [finding.to_json() for finding in findings]},
     )
-    for verdict in verdicts:
-        if not verdict.success and verdict.severity == "warning":
-            progress(f"warning: {verdict}")
-    refuse_critical(verdicts, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
+    for finding in findings:
+        if not finding.success and finding.severity == "warning":
+            progress(f"warning: {finding}")
+    refuse_critical(findings, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int) -> pd.DataFrame:
@@ -73,16 +73,16 @@ def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int
 
 
 def _with_examples(
-    connection: duckdb.DuckDBPyConnection, log: str, verdict: Verdict, checks: Sequence[Check]
-) -> Verdict:
+    connection: duckdb.DuckDBPyConnection, log: str, finding: Finding, checks: Sequence[Check]
+) -> Finding:
     """Name some rows that break a rule of the interactions."""
-    broken = [check.violated for check in checks if check.name == verdict.name]
-    if verdict.success or verdict.suite != "interactions" or not broken:
-        return verdict
+    broken = [check.violated for check in checks if check.name == finding.name]
+    if finding.success or finding.suite != "interactions" or not broken:
+        return finding
     rows = connection.execute(
         f"SELECT source, {_LINE} FROM {log} WHERE {broken[0]} ORDER BY source, sequence LIMIT 5"
     ).fetchall()
-    return dataclasses.replace(verdict, examples=tuple(f"{source}:{line}" for source, line in rows))
+    return dataclasses.replace(finding, examples=tuple(f"{source}:{line}" for source, line in rows))
 
 
 def _literal(path: Path) -> str:
