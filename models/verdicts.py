@@ -1,7 +1,7 @@
 """What may be wrong with a run, whoever found it: one list, shown first wherever figures are shown.
 
-A verdict never stops a stage. One that says ``wrong`` keeps the model from being used: it gets no alias in the registry,
-and the command ends with the exit code of ``VerdictError``.
+A verdict never stops a stage. One that says ``wrong`` keeps the model from being used: it gets no alias in the
+registry, and the command ends with the exit code of ``VerdictError``.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Verdict:
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Sort verdicts: those that stand first, then by severity, code and subject."""
-    return sorted(verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or ""))
+    return sorted(
+        verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or "")
+    )
 
 
 def acquit(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
     """Mark the verdicts that ``reasons`` names, by code or by ``code:subject``."""
-    return [
-        replace(one, acquitted=reasons.get(f"{one.code}:{one.subject}", reasons.get(one.code))) for one in verdicts
-    ]
+    return [replace(one, acquitted=reasons.get(f"{one.code}:{one.subject}", reasons.get(one.code))) for one in verdicts]

@@ -23,10 +23,10 @@ from pipeline.ingest_warnings import lead_warnings, source_warnings
 from pipeline.mapped_table import LINE_BITS
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
+from pipeline.rows import Job
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
-from pipeline.rows import Job
 
 _FREQUENT = 10
 

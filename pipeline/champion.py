@@ -12,6 +12,7 @@ from features.duration import format_duration
 from features.errors import InputError, SettingsError, StaleError
 from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
 from pipeline.configuration import Parameters
+from pipeline.question import differences, question_of
 from pipeline.score import MICROSECOND, check, recommend, refuse_future, write_recommendations
 from pipeline.snapshots import log_until, sources_until
 from pipeline.tracking import load_champion
@@ -27,10 +28,12 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     as_of = _moment(when, root, parameters.score.maximum_age)
     progress("fetching the champion")
     model, run_id = load_champion(root, parameters.evaluate)
-    if model.manifest["episodes"] != parameters.episodes.model_dump(mode="json"):
+    changed = differences(model.manifest["question"], question_of(parameters))
+    if changed:
+        listed = "".join(f"\n  {one}" for one in changed)
         raise SettingsError(
-            "episodes in params.yaml are not those that the champion was trained with, so it would be asked another "
-            "question; train a model with them (dvc repro) and make it the champion, or put the former ones back"
+            f"params.yaml is not what the champion was trained with, so it would be asked another question:{listed}\n"
+            "Train a model with these settings (dvc repro) and make it the champion, or put the former ones back"
         )
     trained_until = datetime.fromisoformat(model.manifest["trained_until"])
     if as_of <= trained_until and not backfill:

@@ -26,7 +26,7 @@ from pipeline.configuration import Parameters
 from pipeline.pictures import draw
 from pipeline.tracking import track
 from pipeline.train import read_slice
-from pipeline.trained import open_model
+from pipeline.trained import open_trained
 
 _MOST_IMPORTANT = 30
 
@@ -34,7 +34,7 @@ _MOST_IMPORTANT = 30
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Measure on the test part, write metrics and plots, and track the model in MLflow."""
     require(root / FEATURES, root / MODEL)
-    model = open_model(root / MODEL)
+    model = open_trained(root)
     test = read_slice(root / FEATURES, TEST)
     probabilities = model.predict(test.frame)
     seed, replicates = parameters.train.seed, parameters.evaluate.replicates

@@ -158,17 +158,32 @@ def write_matrix(batches: Iterable[pa.Table], target: Path) -> Iterator[int]:
                     together = pa.concat_tables(held)
                     if writing is not None:
                         writing.result()
-                    writing = pool.submit(writer.write_table, together.slice(0, ROW_GROUP), ROW_GROUP)
+                    writing = pool.submit(_write_group, writer, together.slice(0, ROW_GROUP))
                     held = [together.slice(ROW_GROUP)]
                 yield rows
             if writing is not None:
                 writing.result()
             if writer is not None and any(len(part) for part in held):
-                writer.write_table(pa.concat_tables(held), ROW_GROUP)
+                _write_group(writer, pa.concat_tables(held))
         finally:
             pool.shutdown()  # nothing is written any more when the file is closed
             if writer is not None:
                 writer.close()
+
+
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """Write rows in pages that depend on their values alone, and not on the batches that they came in.
+
+    Batches follow the number of cores, and each has dictionaries of its own; a model's version follows these bytes.
+    """
+    columns = [column.combine_chunks() for column in rows.columns]
+    whole = [_in_order_of_appearance(one) if pa.types.is_dictionary(one.type) else one for one in columns]
+    writer.write_table(pa.Table.from_arrays(whole, schema=rows.schema), ROW_GROUP)
+
+
+def _in_order_of_appearance(texts: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Give texts a dictionary that holds each text once, the first first."""
+    return texts.cast(texts.type.value_type).dictionary_encode().cast(texts.type)
 
 
 def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:

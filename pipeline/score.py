@@ -32,12 +32,10 @@ from models.policy import MaturityPolicy, TierPolicy, scores
 from pipeline.artefacts import (
     INTERACTIONS,
     LEADS,
-    MODEL,
     RECOMMENDATIONS,
     RECOMMENDATIONS_CSV,
     SCORING,
     Progress,
-    require,
     write_json,
     written_whole,
 )
@@ -49,7 +47,7 @@ from pipeline.setting_types import halve
 from pipeline.snapshots import log_until, read_history
 from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect
-from pipeline.trained import open_model
+from pipeline.trained import open_trained
 
 MICROSECOND = timedelta(microseconds=1)
 _SPILL = Path("data/.tmp/score")
@@ -59,8 +57,7 @@ ROWS = 65_536
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
-    require(root / MODEL)
-    model = open_model(root / MODEL)
+    model = open_trained(root)
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
         as_of = log_until(root) + MICROSECOND

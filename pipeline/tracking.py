@@ -16,7 +16,7 @@ from typing import Any
 
 from features.errors import RegistryError
 from features.schema import PARTS
-from models.artefact import Model
+from models.artefact import MANIFEST_FILE, ArtefactError, Model
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
@@ -32,7 +32,6 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Evaluate, Parameters
 from pipeline.train import fingerprint
-from pipeline.trained import open_model
 
 _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
     **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score", "push"), True),
@@ -129,8 +128,6 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
     Raises RegistryError where there is none.
     """
     with connected(root) as client:
-        import mlflow  # noqa: PLC0415 - takes seconds
-
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
             raise RegistryError(
@@ -138,15 +135,34 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
                 "train and register one: make run"
             )
         found = client.get_model_version(settings.model_name, version)
-        try:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{settings.model_name}/{version}"))
-        except (OSError, mlflow.MlflowException) as error:
-            raise RegistryError(
-                f"the files of {settings.model_name!r} version {version} can't be fetched ({error}); "
-                "where the project's folder has been moved, run: dvc repro --force evaluate"
-            ) from error
-        data = mlflow.models.Model.load(folder).flavors["python_function"]["data"]
-        return open_model(folder / data), str(found.run_id)
+        return _fetch(found), str(found.run_id)
+
+
+def _fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
+    """Load the files of a registered version, if they are those that were registered; raises RegistryError if not."""
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    name = f"{version.name!r} version {version.version}"
+    expected = version.tags.get("model_version")
+    if expected is None:
+        raise RegistryError(
+            f"{name} has no tag model_version, so nobody can tell whether its files are those that were judged; "
+            "make a version the champion that leadcast evaluate has registered"
+        )
+    again = "register the model once more: dvc repro --force evaluate"
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}"))
+    except (OSError, mlflow.MlflowException) as error:
+        raise RegistryError(
+            f"the files of {name} can't be fetched ({error}); where the project's folder has been moved, {again}"
+        ) from error
+    try:
+        return Model.load(next(folder.rglob(MANIFEST_FILE), folder / MANIFEST_FILE).parent, expected)
+    except ArtefactError as error:
+        raise RegistryError(
+            f"the files of {name} are not those that were registered, so nothing was scored: {error} "
+            f"Restore them, make another version the champion, or {again}"
+        ) from error
 
 
 def champion_version(root: Path, settings: Evaluate) -> str | None:
@@ -202,14 +218,18 @@ def _log_facts(
 
 
 def _register(client: Any, run_id: str, root: Path, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
-    """Register the run's model unless it is; gives the version."""
+    """Register the run's model, unless it is and its files are sound; gives the version.
+
+    A new version of the same model takes over the aliases of one whose files were lost.
+    """
     import mlflow  # noqa: PLC0415 - takes seconds
     from mlflow.models import ModelSignature  # noqa: PLC0415
     from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
 
     known = client.search_model_versions(f"name = '{settings.model_name}'")
-    for version in known:
-        if version.tags.get("model_version") == model.version:
+    same = [version for version in known if version.tags.get("model_version") == model.version]
+    for version in same:
+        if _is_sound(version):
             return str(version.version)
     inputs = [
         ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
@@ -235,7 +255,19 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
         description=f"Does a lead convert within {model.manifest['horizon']}?",
         model_id=logged.model_id,
     )
+    for alias in (CHAMPION, CHALLENGER):
+        if _alias(client, settings.model_name, alias) in {str(version.version) for version in same}:
+            client.set_registered_model_alias(settings.model_name, alias, registered.version)
     return str(registered.version)
+
+
+def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
+    """Tell whether the files of a registered version are there, and those that were registered."""
+    try:
+        _fetch(version)
+    except RegistryError:
+        return False
+    return True
 
 
 def model_card(root: Path, model: Model, figures: Figures) -> str:

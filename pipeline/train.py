@@ -29,6 +29,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Parameters
+from pipeline.question import question_of
 
 _ROUNDS_A_LINE = 100
 
@@ -57,7 +58,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         manifest={
             "catalogue": catalogue.to_json(),
             "horizon": counts["horizon"],
-            "episodes": parameters.episodes.model_dump(mode="json"),
+            "question": question_of(parameters),
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
             "trained_from": counts["parts"][FIT]["from"],
             "trained_until": labels_until(counts).isoformat(),

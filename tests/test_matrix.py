@@ -226,6 +226,29 @@ def test_the_file_has_row_groups_of_one_size_whatever_the_batches(
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
 
 
+def test_the_file_has_the_same_bytes_whatever_dictionaries_the_batches_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "ROW_GROUP", 8)
+    texts = ["b", "a", None, "a", "c", "b", "d", "a", "e", "c", "a"]
+    values = np.arange(11, dtype=np.float32)
+    for name, sizes in (("a", (1, 4, 6)), ("b", (11,)), ("c", (7, 3, 1))):
+        starts = [sum(sizes[:number]) for number in range(len(sizes))]
+        batches = [
+            pa.table(
+                {
+                    "lead_id": pa.array(texts[start : start + size]).dictionary_encode(),
+                    "part": ["fit"] * size,
+                    "value": values[start : start + size],
+                }
+            )
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        list(write_matrix(batches, tmp_path / name))
+    assert pq.read_table(tmp_path / "a")["lead_id"].to_pylist() == texts
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+
+
 def test_a_limit_of_memory_bounds_what_is_taken_at_once() -> None:
     small, large = size_batches(10**8, 100), size_batches(10**10, 100)
     assert small.events < large.events
