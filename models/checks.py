@@ -1,7 +1,7 @@
 """What may be wrong with a model, as it shows on the rows that it was measured on: each check looks for one thing.
 
-A check takes the `Facts` and yields verdicts. Chance is taken account of over leads: rows of one lead are no independent
-witnesses. `check` runs them all.
+A check takes the `Facts` and yields verdicts; `check` runs them all. Chance is taken account of over leads: rows of one
+lead are no independent witnesses.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def stability_index(before: pd.Series, after: pd.Series, *, is_category: bool) -
     Numbers are binned by tenths of ``before``, categories by its twenty most frequent levels; what is missing has a bin
     of its own. Half a row is added to each bin, so that an empty one is not infinitely surprising.
 
-    Half of the rows are in either of two bins before, one and three quarters after: 0.25 * log(3), but for those halves.
+    Half of the rows are in either of two bins before, one and three quarters after: 0.25 * log(3), but for the halves.
 
     >>> before, after = pd.Series(["a", "b"] * 5000), pd.Series(["a", "b", "b", "b"] * 2500)
     >>> index, bins = stability_index(before, after, is_category=True)

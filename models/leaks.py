@@ -145,7 +145,7 @@ def events_that_know(presences: Iterable[Presence]) -> Iterator[Verdict]:
         yield found(
             "event_knows_outcome",
             f"of the leads that had {one.event_type} before a snapshot {happened:,.0f} ended within the horizon, won "
-            f"or lost, where {expected:,.0f} of as many others of the same age did: it seems to be written anew until a "
-            "lead has ended",
+            f"or lost, where {expected:,.0f} of as many others of the same age did: it seems to be written anew "
+            "until a lead has ended",
             subject=one.event_type,
         )

@@ -20,12 +20,13 @@ from features.errors import InputError, LeadcastError, NotEnoughDataError, Setti
 from models.verdicts import KINDS, Verdict, acquit, judged, ordered
 from pipeline.artefacts import INGEST, TRAINING, VERDICTS, read_json
 from pipeline.configuration import Parameters
+from pipeline.findings import of_columns, of_sources
 from pipeline.maturity import Maturity, longest_trainable, tabulate
 from pipeline.parameters import load_parameters
 from pipeline.readers import table_columns
 from pipeline.snapshots import observe
 from pipeline.source_configuration import Table
-from pipeline.verdicts import of_columns, of_sources, read_verdicts
+from pipeline.verdicts import read_verdicts
 
 State = Literal["good", "odd", "wrong"]
 Area = Literal["environment", "settings", "data", "model"]

@@ -25,11 +25,12 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Parameters
+from pipeline.findings import gather
 from pipeline.pictures import draw
 from pipeline.tracking import track
 from pipeline.train import read_slice
 from pipeline.trained import open_model
-from pipeline.verdicts import gather, write_verdicts
+from pipeline.verdicts import write_verdicts
 
 _MOST_IMPORTANT = 30
 _UNKNOWN: dict[str, float | None] = {"value": None, "low": None, "high": None}

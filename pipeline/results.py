@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from models.verdicts import Verdict
-from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, VERDICTS, read_json
+from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -66,10 +67,8 @@ class Results:
     def read(cls, root: Path) -> Results:
         """Read what the stages wrote; raises InputError where one has not run."""
         paths = (INGEST, VALIDATION, SNAPSHOT_COUNTS, TRAINING, METRICS, SCORING)
-        return cls(
-            *(read_json(root / path) for path in paths),
-            [Verdict(**verdict) for verdict in read_json(root / VERDICTS)["verdicts"]],
-        )
+        ingested, validated, snapshots, training, metrics, scoring = (read_json(root / path) for path in paths)
+        return cls(ingested, validated, snapshots, training, metrics, scoring, read_verdicts(root))
 
     @property
     def is_measured(self) -> bool:
