@@ -59,7 +59,7 @@ def auc_alone(column: pd.Series, kind: Kind, converted: NDArray[np.bool_], creat
     """
     if min(converted.sum(), (~converted).sum()) < FEWEST:
         return None
-    stratum = np.minimum(created_at.rank(method="first", pct=True) * STRATA, STRATA - 1).to_numpy().astype(np.int64)
+    stratum = ((created_at.rank(method="first").to_numpy() - 1) * STRATA // len(converted)).astype(np.int64)
     learning = np.arange(len(converted)) % 2 == 0
     levels = _levels(column, kind)
     estimates = []

@@ -23,10 +23,10 @@ def write_dated_table(root: Path, *, drifts: bool, attributes: Sequence[str] = H
     draw = np.random.default_rng(seed)
     time = np.sort(draw.random(LEADS))
     created = pd.Timestamp("2024-05-01") + pd.to_timedelta((time * 900 * 1440).astype(int), unit="min")
-    is_late = time >= 0.7  # noqa: PLR2004 - when the world changes
+    is_late = time >= 0.7
     is_known = draw.random(LEADS) < np.where(is_late & drifts, 0.1, 0.3)
-    is_mobile = draw.random(LEADS) < (np.where(time < 0.5, 0.4, 0.9) if drifts else 0.6)  # noqa: PLR2004 - likewise
-    level = np.select([~is_late | (not drifts), time < 0.8], [0.06 if drifts else 0.12, 0.2], 0.45)  # noqa: PLR2004
+    is_mobile = draw.random(LEADS) < (np.where(time < 0.5, 0.4, 0.9) if drifts else 0.6)
+    level = np.select([~is_late | (not drifts), time < 0.8], [0.06 if drifts else 0.12, 0.2], 0.45)
     signal = 0.3 * (is_mobile - 0.5) * np.where(is_late, -1, 1) if drifts else 1.6 * is_known + 0.8 * is_mobile - 0.9
     converts = draw.random(LEADS) < 1 / (1 + np.exp(-np.log(level / (1 - level)) - signal))
     leads = pd.DataFrame(
