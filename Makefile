@@ -39,6 +39,7 @@ endif
 endif
 	@dvc repro
 	@echo && cat reports/summary.txt
+	@leadcast verdicts > /dev/null # ends with exit code 10 where a verdict stands
 
 # An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run.
 test: export NUMBA_BOUNDSCHECK := 1
@@ -68,5 +69,5 @@ lock: # resolve the dependencies anew (needs uv on the path)
 
 clean: # remove all outputs, but not raw files nor the history of scores
 	rm -rf data/interactions.parquet data/leads.parquet data/spend.parquet data/quarantine data/*.json data/features.parquet \
-		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/p* reports/summary.txt reports/index.html \
+		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/verdicts.json reports/p* reports/summary.txt reports/index.html \
 		.mypy_cache .pytest_cache .ruff_cache

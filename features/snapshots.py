@@ -353,7 +353,8 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
 
     Walks back from the last labelled ``as_of``: the test part is the last ``split.test`` of the labelled snapshots.
     A snapshot is before the gap if its label was complete and known when the test part begins. Unlabelled snapshots
-    have no part. Raises NotEnoughDataError where a part would be empty.
+    have no part; where ``split.test`` is 0 there is neither gap nor test. Raises NotEnoughDataError where a part would
+    be empty.
     """
     labelled = snapshots.loc[snapshots["label"].notna(), "as_of"].sort_values(kind="stable", ignore_index=True)
     reach = horizon + outcome_delay
@@ -362,7 +363,7 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
             f"snapshots: none of {len(snapshots):,} snapshots has a label, since the log ends before the horizon of "
             f"{format_duration(horizon)} is over; shorten snapshots.horizon, or bring a longer log"
         )
-    test = labelled[int((1 - split.test) * len(labelled))]
+    test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]
     cuts = [1 - split.early_stopping - split.calibration, 1 - split.calibration]
     if before.empty or before.nunique() < len(cuts) + 1:
@@ -380,7 +381,8 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
         FIT,
     )
     parted = snapshots.assign(part=_texts(part, snapshots))
-    missing = [name for name in (FIT, EARLY_STOPPING, CALIBRATION, TEST) if not (parted["part"] == name).any()]
+    wanted = (FIT, EARLY_STOPPING, CALIBRATION, *((TEST,) if split.test else ()))
+    missing = [name for name in wanted if not (parted["part"] == name).any()]
     if missing:
         raise NotEnoughDataError(
             f"snapshots: nothing is left for {', '.join(missing)}; the snapshots fall on too few moments. "

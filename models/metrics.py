@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 SHARES = (1, 5, 10, 20)
+FIGURES = (
+    "base_rate",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "calibration_slope",
+    "calibration_intercept",
+    *(f"{figure}_at_{share}" for figure in ("precision", "lift") for share in SHARES),
+)
+"""What `evaluate` gives, where it can be said."""
 BINS = 10
 LEVEL = 0.95
 

@@ -19,10 +19,11 @@ from pydantic import (
 
 from features.declarations import Feature
 from features.duration import DAY, HOUR
-from features.errors import SettingsError
+from features.errors import SettingsError, nearest
 from features.filters import ACTORS, WEEKDAYS, Filter
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from models.learner import checked_parameters
+from models.verdicts import KINDS
 from pipeline.push_configuration import Push
 from pipeline.setting_types import Duration, Moment, Name, Size, Strict, by_key, read_moment
 from pipeline.source_configuration import Ingest
@@ -109,8 +110,9 @@ class SplitSettings(Strict):
     """Share of the snapshots before the gap."""
     calibration: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the snapshots before the gap."""
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """Share of all labelled snapshots."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of all labelled snapshots. With 0 all are learned from, and nobody knows what the model is worth: it is not
+    judged, and becomes the champion only by hand."""
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> Self:
@@ -277,6 +279,25 @@ class Evaluate(Strict):
     """The MLflow experiment."""
     model_name: RegistryName = "lead-conversion"
     """The name in the MLflow registry."""
+    acquitted: dict[Name, str] = Field(default_factory=dict)
+    """Verdicts that you know to be harmless, by their code (or code:subject, where one column or source is meant), each
+    with the reason, which is shown with it; docs/verdicts.md lists them all."""
+
+    @field_validator("acquitted")
+    @classmethod
+    def _known_and_with_a_reason(cls, acquitted: dict[str, str]) -> dict[str, str]:
+        codes = {name: name.partition(":")[0] for name in acquitted}
+        wrong = [
+            f"{name!r}: there is no verdict {code!r}; {nearest(code, KINDS)}"
+            for name, code in codes.items()
+            if code not in KINDS
+        ]
+        wrong += [
+            f"{name!r} has no reason; say why it is harmless" for name, why in acquitted.items() if not why.strip()
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return acquitted
 
 
 class Tiers(Strict):

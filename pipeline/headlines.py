@@ -18,7 +18,7 @@ class Headline:
     meaning: str
 
 
-_UNKNOWN = "The test part holds too few conversions to say."
+_UNKNOWN = "Nothing, or too few conversions, was kept as a test part to say."
 
 
 def headlines(results: Results) -> list[Headline]:

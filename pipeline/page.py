@@ -16,7 +16,8 @@ from pipeline.headlines import headlines
 from pipeline.rendering import duration_in_words, render
 from pipeline.results import Results
 
-PICTURE_NAMES = ("calibration", "gains", "precision_recall", "importance")
+PICTURES_OF_THE_MODEL = ("importance",)
+PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
 ACTIONS = {"SQL": "sales calls today", "MQL": "marketing keeps at it", "IQL": "wait"}
 _PURPOSES = {
     FIT: "the trees learn from it",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.verdicts import Verdict
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -17,10 +19,6 @@ _FIGURES = (
     ("calibration error", "calibration_error", "{:.4f}"),
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
-
-
-TOO_GOOD = 0.97
-"""A ROC AUC that no honest log of leads is known to give."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,19 @@ class Results:
     training: dict[str, Any]
     metrics: dict[str, Any]
     scoring: dict[str, Any]
+    verdicts: list[Verdict]
 
     @classmethod
     def read(cls, root: Path) -> Results:
         """Read what the stages wrote; raises InputError where one has not run."""
         paths = (INGEST, VALIDATION, SNAPSHOT_COUNTS, TRAINING, METRICS, SCORING)
-        return cls(*(read_json(root / path) for path in paths))
+        ingested, validated, snapshots, training, metrics, scoring = (read_json(root / path) for path in paths)
+        return cls(ingested, validated, snapshots, training, metrics, scoring, read_verdicts(root))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are figures of a test part."""
+        return self.metrics["roc_auc"]["value"] is not None
 
     def tables(self) -> list[Table]:
         """List the tables of the log: sources first, in alphabetical order."""
@@ -100,15 +105,7 @@ class Results:
         return [
             *self.ingested.get("warnings", []),
             *(f"{verdict['suite']}: {verdict['meaning']}, found {verdict['count']:,g}" for verdict in failed),
-            *self._too_good(),
         ]
-
-    def _too_good(self) -> list[str]:
-        auc = self.metrics["roc_auc"]["value"]
-        if auc is None or auc < TOO_GOOD:
-            return []
-        told = f"a ROC AUC of {auc:.3f} is too good to be true: a column or an event most likely knows the outcome"
-        return [f"{told}; look at the importance of the features, and run leadcast doctor"]
 
     def figures(self) -> list[Figure]:
         """List the figures of the test part; one that can't be said is ``unknown``."""

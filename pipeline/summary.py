@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
 
 from features.schema import PARTS
+from models.verdicts import Verdict
 from pipeline.artefacts import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
 from pipeline.configuration import Parameters
 from pipeline.results import Results
@@ -20,6 +22,7 @@ def summary(parameters: Parameters, results: Results) -> str:
     """Put the figures of all stages into a page of text, 96 columns wide; it holds no lead ids."""
     # Names come from the log and the settings: what looks like markup in them is none.
     console = Console(file=StringIO(), width=_WIDTH, color_system=None, legacy_windows=False, markup=False, emoji=False)
+    _print_verdicts(console, results.verdicts)
     _print_log(console, results)
     _print_model(console, results)
     _print_recommendations(console, parameters, results)
@@ -37,6 +40,34 @@ def summary(parameters: Parameters, results: Results) -> str:
     output = console.file
     assert isinstance(output, StringIO)  # noqa: S101 - made above
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
+
+
+def write_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    """Write each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
+    lines = []
+    for verdict in verdicts:
+        advice = f"-> {verdict.remedy}" if verdict.acquitted is None else f"acquitted: {verdict.acquitted}"
+        lines.append(f"  {verdict.weight:<10}{verdict.title} ({verdict.name})")
+        indent = " " * 12
+        lines += [
+            textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+            for text in (verdict.evidence, advice)
+        ]
+    return lines
+
+
+def _print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
+        return
+    standing = sum(verdict.stands for verdict in verdicts)
+    console.print(
+        f"Verdicts: {standing} {'stands' if standing == 1 else 'stand'}, nobody should act on this"
+        if standing
+        else "Verdicts: none stands in the way"
+    )
+    for line in write_verdicts(verdicts):
+        console.print(line)
+    console.print()
 
 
 def _table(*headers: str) -> Table:
@@ -84,6 +115,9 @@ def _print_model(console: Console, results: Results) -> None:
     trees = results.training["best_iteration"]
     console.print(f"  {unlabelled:,} snapshots have no label yet; {trees} trees were grown")
     console.print()
+    if not results.is_measured:
+        console.print("  not judged: nothing, or too few conversions, was kept as a test part\n")
+        return
     table = _table("  on the test part", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)

@@ -9,14 +9,15 @@ import os
 import re
 import subprocess
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from features.errors import RegistryError
+from features.errors import RegistryError, VerdictError
 from features.schema import PARTS
 from models.artefact import MANIFEST_FILE, ArtefactError, Model
+from models.verdicts import SEVERITIES, Verdict
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
@@ -28,6 +29,7 @@ from pipeline.artefacts import (
     SNAPSHOT_COUNTS,
     SNAPSHOTS,
     TRAINING,
+    VERDICTS,
     read_json,
 )
 from pipeline.configuration import Evaluate, Parameters
@@ -38,6 +40,10 @@ _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
     "episodes": {"milestones"},
 }
 CHAMPION, CHALLENGER = "champion", "challenger"
+WRONG = "wrong"
+"""The tag of a version that names the verdicts that say so, with those that are acquitted."""
+_LONGEST_TAG = 4000
+_MOST_ON_CARD = 10
 
 Figures = Mapping[str, Mapping[str, float | None]]
 
@@ -92,7 +98,7 @@ def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - 
     return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
 
 
-def track(parameters: Parameters, root: Path, model: Model, figures: Figures) -> str:
+def track(parameters: Parameters, root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
     settings = parameters.evaluate
     with connected(root) as client:
@@ -107,19 +113,42 @@ def track(parameters: Parameters, root: Path, model: Model, figures: Figures) ->
         run_id = run.info.run_id
         # What a killed run has begun is made complete.
         is_new = run.info.status != "FINISHED"
-        _log_facts(client, run, parameters, root, model, figures, is_new=is_new)
+        _log_facts(client, run, parameters, root, model, figures, verdicts, is_new=is_new)
         version = _register(client, run_id, root, model, settings)
         client.set_terminated(run_id)
-        champion = _alias(client, settings.model_name, CHAMPION)
-        if champion is None:
-            client.set_registered_model_alias(settings.model_name, CHAMPION, version)
-            role = "the champion, being the first"
-        elif champion == version:
-            role = "the champion"
-        else:
-            client.set_registered_model_alias(settings.model_name, CHALLENGER, version)
-            role = f"the challenger of version {champion}"
+        wrong = sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"})
+        client.set_model_version_tag(settings.model_name, version, WRONG, _fitting(wrong))
+        role = _give_role(client, settings.model_name, version, verdicts)
     return f"{settings.model_name} version {version} is {role}; run {run_id}"
+
+
+def _fitting(names: Sequence[str]) -> str:
+    """Write names of verdicts as a tag may hold them: where they are too many, their codes alone."""
+    text = json.dumps(names)
+    return text if len(text) <= _LONGEST_TAG else json.dumps(sorted({name.partition(":")[0] for name in names}))
+
+
+def _give_role(client: Any, name: str, version: str, verdicts: Sequence[Verdict]) -> str:  # noqa: ANN401 - MLflow's own
+    """Make the version champion or challenger, unless a verdict stands in its way; says what it is now."""
+    champion, challenger = (_alias(client, name, alias) for alias in (CHAMPION, CHALLENGER))
+    if standing := [verdict.name for verdict in verdicts if verdict.stands]:
+        held = [alias for alias, holder in ((CHAMPION, champion), (CHALLENGER, challenger)) if holder == version]
+        for alias in held:
+            client.delete_registered_model_alias(name, alias)
+        lost = f", and is no longer {' and '.join(held)}" if held else ""
+        return f"neither champion nor challenger{lost}, for it is wrong: {', '.join(standing)}"
+    if champion == version:
+        return "the champion"
+    if any(verdict.code == "not_judged" for verdict in verdicts):
+        return "not judged; where you know what it is worth, make it the champion by hand (leadcast ui)"
+    if champion is None:
+        client.set_registered_model_alias(name, CHAMPION, version)
+        if challenger == version:
+            client.delete_registered_model_alias(name, CHALLENGER)
+        is_first = len(client.search_model_versions(f"name = '{name}'")) == 1
+        return "the champion, being the first" + ("" if is_first else " that may be")
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    return f"the challenger of version {champion}"
 
 
 def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
@@ -130,11 +159,13 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
     with connected(root) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
+            _refuse_newest(client, settings)
             raise RegistryError(
                 f"no champion of {settings.model_name!r} in {_without_secrets(tracking_uri(root))}; "
                 "train and register one: make run"
             )
         found = client.get_model_version(settings.model_name, version)
+        _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
         return _fetch(found), str(found.run_id)
 
 
@@ -165,6 +196,26 @@ def _fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
         ) from error
 
 
+def _refuse_newest(client: Any, settings: Evaluate) -> None:  # noqa: ANN401 - MLflow's own
+    """Raise VerdictError where there is no champion because of what is wrong with the newest version."""
+    versions = client.search_model_versions(f"name = '{settings.model_name}'")
+    if versions:
+        newest = max(versions, key=lambda version: int(version.version))
+        _refuse_wrong(newest, settings, f"there is no champion of {settings.model_name!r}: version {newest.version}")
+
+
+def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa: ANN401 - MLflow's own
+    """Raise VerdictError where verdicts on a version say wrong, and the settings don't acquit them."""
+    names = json.loads(version.tags.get(WRONG, "[]"))
+    standing = [name for name in names if not {name, name.partition(":")[0]} & settings.acquitted.keys()]
+    if standing:
+        raise VerdictError(
+            f"{whose} is wrong by its own figures: {', '.join(standing)}; what was seen and what to do stands in its "
+            "run (leadcast ui), and of the model just trained in reports/summary.txt. What you know to be harmless is "
+            "acquitted under evaluate.acquitted, with a reason; then run leadcast evaluate"
+        )
+
+
 def champion_version(root: Path, settings: Evaluate) -> str | None:
     """Give the model_version of the champion in the registry, or None where there is none."""
     with connected(root) as client:
@@ -186,6 +237,7 @@ def _log_facts(
     root: Path,
     model: Model,
     figures: Figures,
+    verdicts: Sequence[Verdict],
     *,
     is_new: bool,
 ) -> None:
@@ -197,6 +249,8 @@ def _log_facts(
         for part, value in parts.items()
         if value is not None
     ]
+    counts = {severity: sum(verdict.weight == severity for verdict in verdicts) for severity in SEVERITIES}
+    metrics += [Metric(f"verdicts_{severity}", count, 0, 0) for severity, count in counts.items()]
     settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
     settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
     missing = settings.keys() - run.data.params.keys() if is_new else set()
@@ -210,8 +264,8 @@ def _log_facts(
         if is_new:
             dataset = Dataset(name, digest[:32], "local", json.dumps({"uri": str(path)}))
             client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures))
-    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS):
+    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures, verdicts))
+    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS, VERDICTS):
         client.log_artifact(run_id, str(root / path))
     for folder in (PLOTS, PICTURES):
         client.log_artifacts(run_id, str(root / folder), folder.name)
@@ -270,7 +324,7 @@ def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     return True
 
 
-def model_card(root: Path, model: Model, figures: Figures) -> str:
+def model_card(root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
     parts = read_json(root / SNAPSHOT_COUNTS)["parts"]
     manifest = model.manifest
@@ -279,6 +333,7 @@ def model_card(root: Path, model: Model, figures: Figures) -> str:
         value, low, high = (figures[name][part] for part in ("value", "low", "high"))
         return "unknown" if None in (value, low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
+    by_chance = figures["calibration_error_by_chance"]["mean"]
     table = "\n".join(
         f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
         f"{part['to'][:10]} |"
@@ -286,6 +341,7 @@ def model_card(root: Path, model: Model, figures: Figures) -> str:
     )
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
+{_list_verdicts(verdicts)}
 A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
 
 | part | snapshots | leads | conversions | from | to |
@@ -295,11 +351,24 @@ A calibrated probability for every open lead, from what it did and when. For dec
 On the test part, which lies later than all the model has seen (95 % intervals over leads):
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
 calibration error {figure("calibration_error")} (a perfect model would show
-{figures["calibration_error_by_chance"]["mean"]:.3f} by chance), slope {figure("calibration_slope")}.
+{"unknown" if by_chance is None else f"{by_chance:.3f}"} by chance), slope {figure("calibration_slope")}.
 
 It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
 causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
 """
+
+
+def _list_verdicts(verdicts: Sequence[Verdict]) -> str:
+    """Say in Markdown what may be wrong, what stands first."""
+    if not verdicts:
+        return ""
+    lines = []
+    for verdict in verdicts[:_MOST_ON_CARD]:
+        lines.append(f"- **{verdict.weight}: {verdict.title}** (`{verdict.name}`). {verdict.evidence}.")
+        lines.append(f"  Acquitted: {verdict.acquitted}" if verdict.acquitted else f"  What to do: {verdict.remedy}.")
+    if len(verdicts) > _MOST_ON_CARD:
+        lines.append(f"- {len(verdicts) - _MOST_ON_CARD} more are in verdicts.json.")
+    return "## Verdicts\n\n" + "\n".join(lines) + "\n"
 
 
 def _git_revision(root: Path) -> str:

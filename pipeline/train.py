@@ -80,9 +80,11 @@ def labels_until(counts: dict[str, Any]) -> datetime:
     return last + parse_duration(counts["horizon"]) + timedelta(hours=counts["outcome_delay_hours"])
 
 
-def read_slice(matrix: Path, part: str) -> Slice:
-    """Read the rows of one part of the matrix."""
+def read_slice(matrix: Path, part: str, *, in_time: bool = False) -> Slice:
+    """Read the rows of one part of the matrix, in its order, or in the order of time."""
     table = pq.read_table(matrix, filters=pc.field("part") == part)
+    if in_time:
+        table = table.sort_by([("as_of", "ascending"), ("lead_id", "ascending")])
     frame = table.drop_columns(["lead_id", "as_of", "part", "label"]).to_pandas()
     return Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
 
