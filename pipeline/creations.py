@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.sql import file_literal, literal
+from pipeline.sql import file_literal
 
 _FIRST = """
 CREATE TEMP TABLE creation AS

@@ -244,7 +244,8 @@ def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], fo
         former = "SELECT lead_id, created_at, created_at AS until FROM lead WHERE false"
     else:
         former = date_leads(connection, folder / INTERACTIONS.name, linked="identities" in jobs)
-        query = "SELECT lead_id, created_at, known_at, NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone FROM creation"
+        nothing = "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone"
+        query = f"SELECT lead_id, created_at, known_at, {nothing} FROM creation"
     connection.execute(f"COPY ({query} ORDER BY lead_id) TO {literal(str(folder / LEADS.name))} {_OUTPUT}")
     target = literal(str(folder / FORMER_CREATIONS.name))
     connection.execute(f"COPY ({former} ORDER BY lead_id, until) TO {target} {_OUTPUT}")

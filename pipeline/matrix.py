@@ -40,8 +40,9 @@ def stream_matrix(
 ) -> Iterator[pa.Table]:
     """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
 
-    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix. ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some
-    hundred bytes an event. The connection is busy until the last batch has come.
+    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix.
+    ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
+    an event. The connection is busy until the last batch has come.
     """
     _refuse_absent(leads, catalogue)
     Thread(target=prepare, daemon=True).start()
