@@ -68,6 +68,6 @@ lock: # resolve the dependencies anew (needs uv on the path)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: # remove all outputs, but not raw files nor the history of scores
-	rm -rf data/interactions.parquet data/leads.parquet data/spend.parquet data/quarantine data/*.json data/features.parquet \
-		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/verdicts.json reports/p* reports/summary.txt reports/index.html \
+	rm -rf data/*.parquet data/*.json data/quarantine data/model data/recommendations.csv reports/metrics.json \
+		reports/verdicts.json reports/p* reports/summary.txt reports/index.html \
 		.mypy_cache .pytest_cache .ruff_cache

@@ -19,6 +19,7 @@ Progress = Callable[[str], None]
 LOCK = Path("data/.tmp/lock")
 INTERACTIONS = Path("data/interactions.parquet")
 LEADS = Path("data/leads.parquet")
+FORMER_CREATIONS = Path("data/former-creations.parquet")
 SPEND = Path("data/spend.parquet")
 QUARANTINE = Path("data/quarantine")
 INGEST = Path("data/ingest.json")

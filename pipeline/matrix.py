@@ -40,9 +40,9 @@ def stream_matrix(
 ) -> Iterator[pa.Table]:
     """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
 
-    ``snapshots`` is SQL that gives lead_id, as_of, started_at, episode and the columns to ``keep``, which stand last in
-    the matrix. ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some
-    hundred bytes an event. The connection is busy until the last batch has come.
+    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix.
+    ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
+    an event. The connection is busy until the last batch has come.
     """
     _refuse_absent(leads, catalogue)
     Thread(target=prepare, daemon=True).start()
@@ -80,10 +80,9 @@ def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
 
 
 def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str]) -> str:
-    """Give the snapshots the creation and the attributes of their leads, and sort them as the log is."""
-    own = [name for name in SNAPSHOT_COLUMNS if name != "created_at"]
-    columns = [f"snapshot.{identifier(name)}" for name in (*own, *keep)]
-    columns += [f"lead.{identifier(name)}" for name in ("created_at", *(name for name, _ in catalogue.attributes))]
+    """Give the snapshots the attributes of their leads, and sort them as the log is."""
+    columns = [f"snapshot.{identifier(name)}" for name in (*SNAPSHOT_COLUMNS, *keep)]
+    columns += [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
     return (
         f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
         "AS lead USING (lead_id) ORDER BY lead_id, as_of"

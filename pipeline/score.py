@@ -24,7 +24,7 @@ from features.catalogue import CONTEXT, Catalogue
 from features.duration import format_duration
 from features.errors import NotEnoughDataError, StaleError
 from features.schema import RECOMMENDATION
-from features.snapshots import take_snapshots_at
+from features.snapshots import ended_unknown, take_snapshots_at
 from features.wording import describe, quotes_us
 from models.artefact import Model
 from models.explanation import ReasonTemplate, explain
@@ -119,7 +119,7 @@ def recommend(
     done = older = 0
     with connect(of_duckdb, root / _SPILL) as connection:
         connection.register("taken", snapshots)
-        taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
+        taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
             connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=of_batches
         ):
@@ -129,7 +129,7 @@ def recommend(
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
     recommendations = pa.concat_tables(batches)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
-    ended = int((snapshots["outcome_at"] < as_of).sum())
+    ended = int(ended_unknown(snapshots).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
     return recommendations.take(best_first), Doubts(ended_unknown=ended, older_than_learned=older)

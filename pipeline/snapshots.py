@@ -15,19 +15,18 @@ import pyarrow.parquet as pq
 
 from features.duration import format_duration, microseconds
 from features.errors import NotEnoughDataError, nearest
+from features.history import CONVERSION, LOSS, REOPEN, History
 from features.schema import CONVERTED, LOST, PARTS
 from features.snapshots import (
-    CONVERSION,
-    LOSS,
-    REOPEN,
     EventPolicy,
-    History,
     assign_labels,
     assign_parts,
+    ended_unknown,
     find_episodes,
     take_snapshots,
 )
 from pipeline.artefacts import (
+    FORMER_CREATIONS,
     INGEST,
     INTERACTIONS,
     LEADS,
@@ -58,7 +57,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Read the log, list the snapshots with labels and parts, write them and their counts."""
     settings = parameters.snapshots
     interactions, leads = root / INTERACTIONS, root / LEADS
-    require(interactions, leads)
+    require(interactions, leads, root / FORMER_CREATIONS)
     observation = observe(parameters, root)
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
@@ -160,7 +159,8 @@ def read_history(interactions: Path, leads: Path, settings: Episodes) -> History
     # Only an act of the lead itself opens a new episode.
     events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
     frame = pq.read_table(leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
-    return History.of(frame, events, settings.reopen_after)
+    former = pq.read_table(leads.with_name(FORMER_CREATIONS.name)).to_pandas()
+    return History.of(frame, events, settings.reopen_after, former)
 
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:
@@ -224,6 +224,7 @@ def _counts(
             "reopened": int((episodes["episode"] > 1).sum()),
         },
         "snapshots": len(snapshots),
+        "ended_unknown": int((ended_unknown(snapshots) & snapshots["label"].notna()).sum()),
         "unlabelled": {str(name): int(count) for name, count in snapshots["unlabelled"].value_counts().items()},
         "parts": {
             name: {

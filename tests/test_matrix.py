@@ -106,6 +106,7 @@ def snapshot_table(case: Case) -> pa.Table:
         {
             "lead_id": pa.array([lead for lead, _ in at], pa.string()),
             "as_of": pa.array([as_of for _, as_of in at], pa.timestamp("us")),
+            "created_at": pa.array([EPOCH + case.created[lead] * HOUR for lead, _ in at], pa.timestamp("us")),
             "started_at": pa.array([EPOCH] * len(at), pa.timestamp("us")),
             "episode": pa.array([1] * len(at), pa.int64()),
             "trigger": pa.array([str(number) for number in range(len(at))], pa.string()),
