@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.duration import parse_duration
 from features.schema import TEST
 from models import curves
-from models.metrics import calibration_error_by_chance, evaluate
+from models.chance import of_a_perfect_model
+from models.metrics import WITHOUT_INTERVAL, evaluate
 from pipeline.artefacts import (
     FEATURES,
     METRICS,
@@ -25,7 +27,7 @@ from pipeline.artefacts import (
 from pipeline.configuration import Parameters
 from pipeline.pictures import draw
 from pipeline.tracking import track
-from pipeline.train import read_slice
+from pipeline.train import read_as_of, read_slice
 from pipeline.trained import open_model
 
 _MOST_IMPORTANT = 30
@@ -36,20 +38,21 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     require(root / FEATURES, root / MODEL)
     model = open_model(root / MODEL)
     test = read_slice(root / FEATURES, TEST)
+    as_of = read_as_of(root / FEATURES, TEST)
     probabilities = model.predict(test.frame)
-    seed, replicates = parameters.train.seed, parameters.evaluate.replicates
+    horizon = parse_duration(model.manifest["horizon"])
+    replicates = parameters.evaluate.replicates
     progress(f"measuring on {len(probabilities):,} later snapshots, {replicates:,} bootstrap draws over leads")
     figures: dict[str, dict[str, float | None]] = {
-        name: _without_nan(asdict(estimate))
-        for name, estimate in evaluate(test.labels, probabilities, test.leads, replicates=replicates, seed=seed).items()
+        name: _without_nan({"value": estimate.value} if name in WITHOUT_INTERVAL else asdict(estimate))
+        for name, estimate in evaluate(test.labels, probabilities, test.leads, replicates=replicates).items()
     }
-    figures["calibration_error_by_chance"] = _without_nan(
-        asdict(calibration_error_by_chance(probabilities, test.leads, replicates=replicates, seed=seed))
-    )
+    chance = of_a_perfect_model(test.labels, probabilities, test.leads, as_of, horizon)
+    figures["calibration_error_by_chance"] = {"mean": chance.error_mean, "quantile_95": chance.error_quantile_95}
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
     (root / METRICS).unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots = {
-        "calibration": curves.calibration_curve(test.labels, probabilities),
+        "calibration": curves.calibration_curve(test.labels, probabilities, test.leads, as_of, horizon),
         "gains": curves.gains_curve(test.labels, probabilities),
         "precision_recall": curves.precision_recall_curve(test.labels, probabilities),
         "importance": curves.importance(model).head(_MOST_IMPORTANT),
