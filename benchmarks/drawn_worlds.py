@@ -1,7 +1,7 @@
 """Cheap worlds whose truth is known: leads that change between three hazards, and are looked at several times.
 
 A day is a step. On each a lead converts by the hazard of its state times a level of its own, or is lost, or moves to
-another state. Its score at a look is the probability of that very chain to convert within the horizon: a perfect model's.
+another state. Its score at a look is the probability of that very chain to convert within the horizon: a perfect one.
 """
 
 from __future__ import annotations

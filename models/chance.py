@@ -102,7 +102,7 @@ def _covariance(
     scores: FloatArray, outcomes: FloatArray, lead: NDArray[np.int64], moment: FloatArray, bins: NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray]:
     """Give the covariance of what the groups hold beyond their promise, and its diagonal were rows independent."""
-    independent = np.bincount(bins, weights=scores * (1.0 - scores), minlength=BINS)
+    independent = np.bincount(bins, weights=scores * (1.0 - scores), minlength=BINS).astype(np.float64)
     share = _share_by(_rate(outcomes, lead, moment), moment)
     together = np.zeros(BINS * BINS)
     for earlier, later in _pairs(lead, moment):

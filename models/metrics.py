@@ -264,6 +264,11 @@ def _average_precision(blocks: Blocks) -> float:
     return float(_dot(blocks.conversions, blocks.converted / contacted) / blocks.converted[-1])
 
 
+def calibration_error_of(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean difference of probability and rate over ten bins of equal mass, of arrays of shape (n,)."""
+    return _calibration_error(Blocks.of(labels, probabilities))
+
+
 def _calibration_error(blocks: Blocks) -> float:
     excess = np.bincount(blocks.bins(), weights=blocks.rows * blocks.probability - blocks.conversions)
     return float(np.abs(excess).sum() / blocks.contacted[-1])

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.drawn_worlds import HORIZON, Rows, World, after_events, irregular, monthly, weekly
 from models.chance import Chance, of_a_perfect_model
 from models.curves import calibration_curve
-from models.metrics import evaluate
+from models.metrics import calibration_error_of
 
 NOW = np.datetime64("2026-01-01T00:00:00", "us")
 WORLDS = 100
@@ -29,8 +29,7 @@ def by_chance(rows: Rows, times: float = 1.0) -> Chance:
 
 
 def calibration_error(rows: Rows, times: float = 1.0) -> float:
-    figures = evaluate(rows.labels, rows.promising(times), rows.leads, replicates=1)
-    return figures["calibration_error"].value
+    return calibration_error_of(rows.labels, rows.promising(times))
 
 
 def once_each(probabilities: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Chance:
@@ -97,7 +96,7 @@ def test_half_of_a_window_shared_is_half_a_conversion_shared() -> None:
 def test_what_chance_shows_depends_on_no_order() -> None:
     rows = worlds(weekly)[0]
     shuffled = np.random.default_rng(1).permutation(len(rows.labels))
-    other = Rows(*(part[shuffled] for part in (rows.labels, rows.probabilities, rows.leads, rows.as_of)))
+    other = Rows(rows.labels[shuffled], rows.probabilities[shuffled], rows.leads[shuffled], rows.as_of[shuffled])
     assert by_chance(other).error_quantile_95 == pytest.approx(by_chance(rows).error_quantile_95, rel=1e-12)
 
 

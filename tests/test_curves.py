@@ -46,8 +46,8 @@ def test_the_calibration_curve_compares_promise_and_outcome_in_ten_bins() -> Non
 def test_rows_of_one_lead_widen_the_interval_of_their_dot() -> None:
     probabilities, labels = np.repeat([0.1, 0.5], 200), np.tile([1.0, 0.0, 0.0, 0.0], 100)
     once = calibration_curve(labels, probabilities, np.arange(400), np.full(400, NOW), HORIZON)
-    often = [np.repeat(values, 3) for values in (labels, probabilities, np.arange(400))]
-    thrice = calibration_curve(*often, np.full(1200, NOW), HORIZON)
+    leads = np.repeat(np.arange(400), 3)
+    thrice = calibration_curve(np.repeat(labels, 3), np.repeat(probabilities, 3), leads, np.full(1200, NOW), HORIZON)
     assert thrice["rows"].tolist() == [600, 600]
     for end in ("observed", "low", "high", "band_low", "band_high"):
         assert thrice[end].tolist() == pytest.approx(once[end].tolist(), rel=0.02), end

@@ -139,7 +139,7 @@ def test_the_page_says_what_the_stages_counted(world: Project, results: Results,
     assert f" test {test['rows']:,} {test['conversions']:,} {test['leads']:,} {test['from'][:10]} " in told
     assert " snapshots that convert " in told
     for figure in results.figures():
-        assert f" {figure.label} {figure.value} {figure.interval} " in told
+        assert f"{figure.label} {figure.value} {figure.interval}".rstrip() + " " in told
 
 
 def test_tiers_are_counted_and_their_expectations_added(world: Project, results: Results) -> None:
