@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.duration import parse_duration
 from features.schema import TEST
 from models import curves
-from models.metrics import FIGURES, calibration_error_by_chance, evaluate
+from models.chance import of_a_perfect_model
+from models.metrics import FIGURES, WITHOUT_INTERVAL, evaluate
 from pipeline.artefacts import (
     FEATURES,
     METRICS,
@@ -28,14 +30,14 @@ from pipeline.configuration import Parameters
 from pipeline.findings import gather
 from pipeline.pictures import draw
 from pipeline.tracking import track
-from pipeline.train import read_slice
+from pipeline.train import read_as_of, read_slice
 from pipeline.trained import open_trained
 from pipeline.verdicts import write_verdicts
 
 _MOST_IMPORTANT = 30
 _UNKNOWN: dict[str, float | None] = {"value": None, "low": None, "high": None}
 _COLUMNS = {
-    "calibration": ("bin", "rows", "predicted", "observed", "low", "high"),
+    "calibration": ("bin", "rows", "predicted", "observed", "low", "high", "band_low", "band_high"),
     "gains": ("share_contacted", "share_of_conversions", "lift"),
     "precision_recall": ("threshold", "recall", "precision"),
 }
@@ -48,23 +50,23 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     model = open_trained(root)
     test = read_slice(root / FEATURES, TEST)
     probabilities = model.predict(test.frame) if len(test.labels) else np.empty(0)
-    figures: dict[str, dict[str, float | None]] = dict.fromkeys(FIGURES, _UNKNOWN)
+    figures: dict[str, dict[str, float | None]] = {
+        name: {"value": None} if name in WITHOUT_INTERVAL else _UNKNOWN for name in FIGURES
+    }
     figures["calibration_error_by_chance"] = {"mean": None, "quantile_95": None}
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < test.conversions < len(test.labels):
-        seed, replicates = parameters.train.seed, parameters.evaluate.replicates
+        as_of, horizon = read_as_of(root / FEATURES, TEST), parse_duration(model.manifest["horizon"])
+        replicates = parameters.evaluate.replicates
         progress(f"measuring on {len(probabilities):,} later snapshots, {replicates:,} bootstrap draws over leads")
         figures |= {
-            name: _without_nan(asdict(estimate))
-            for name, estimate in evaluate(
-                test.labels, probabilities, test.leads, replicates=replicates, seed=seed
-            ).items()
+            name: _without_nan({"value": estimate.value} if name in WITHOUT_INTERVAL else asdict(estimate))
+            for name, estimate in evaluate(test.labels, probabilities, test.leads, replicates=replicates).items()
         }
-        figures["calibration_error_by_chance"] = _without_nan(
-            asdict(calibration_error_by_chance(probabilities, test.leads, replicates=replicates, seed=seed))
-        )
+        chance = of_a_perfect_model(test.labels, probabilities, test.leads, as_of, horizon)
+        figures["calibration_error_by_chance"] = {"mean": chance.error_mean, "quantile_95": chance.error_quantile_95}
         plots |= {
-            "calibration": curves.calibration_curve(test.labels, probabilities),
+            "calibration": curves.calibration_curve(test.labels, probabilities, test.leads, as_of, horizon),
             "gains": curves.gains_curve(test.labels, probabilities),
             "precision_recall": curves.precision_recall_curve(test.labels, probabilities),
         }

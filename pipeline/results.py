@@ -111,7 +111,7 @@ class Results:
         """List the figures of the test part; one that can't be said is ``unknown``."""
         written = []
         for label, name, style in _FIGURES:
-            value, low, high = (self.metrics[name][part] for part in ("value", "low", "high"))
+            value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
             interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
             written.append(
                 Figure(label, "unknown", "") if value is None else Figure(label, style.format(value), interval)

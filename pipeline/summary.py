@@ -124,7 +124,9 @@ def _print_model(console: Console, results: Results) -> None:
     console.print(table)
     chance = results.metrics["calibration_error_by_chance"]["quantile_95"]
     if chance is not None:
-        console.print(f"  a perfect model would show a calibration error of up to {chance:.4f} by chance")
+        console.print(
+            f"  by chance, a perfect model shows a calibration error of up to {chance:.4f} in 95 of 100 cases"
+        )
     console.print()
 
 

@@ -333,7 +333,12 @@ def model_card(root: Path, model: Model, figures: Figures, verdicts: Sequence[Ve
         value, low, high = (figures[name][part] for part in ("value", "low", "high"))
         return "unknown" if None in (value, low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
-    by_chance = figures["calibration_error_by_chance"]["mean"]
+    error, by_chance = figures["calibration_error"]["value"], figures["calibration_error_by_chance"]["quantile_95"]
+    calibration = (
+        "calibration error unknown"
+        if error is None or by_chance is None
+        else f"calibration error {error:.4f} (in 95 of 100 cases a perfect model shows up to {by_chance:.4f} by chance)"
+    )
     table = "\n".join(
         f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
         f"{part['to'][:10]} |"
@@ -350,8 +355,7 @@ A calibrated probability for every open lead, from what it did and when. For dec
 
 On the test part, which lies later than all the model has seen (95 % intervals over leads):
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
-calibration error {figure("calibration_error")} (a perfect model would show
-{"unknown" if by_chance is None else f"{by_chance:.3f}"} by chance), slope {figure("calibration_slope")}.
+{calibration}, calibration slope {figure("calibration_slope")}.
 
 It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
 causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
 from features.duration import parse_duration
@@ -87,6 +89,14 @@ def read_slice(matrix: Path, part: str, *, in_time: bool = False) -> Slice:
         table = table.sort_by([("as_of", "ascending"), ("lead_id", "ascending")])
     frame = table.drop_columns(["lead_id", "as_of", "part", "label"]).to_pandas()
     return Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
+
+
+def read_as_of(matrix: Path, part: str) -> NDArray[np.datetime64]:
+    """Read when the rows that `read_slice` gives were taken (UTC), in its order."""
+    moments: NDArray[np.datetime64] = pq.read_table(matrix, columns=["as_of"], filters=pc.field("part") == part)[
+        "as_of"
+    ].to_numpy()
+    return moments
 
 
 def fingerprint(path: Path) -> str:
