@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 
 from features.errors import InputError, LeadcastError, nearest
+from pipeline import moments
 from pipeline.artefacts import Progress
 from pipeline.databases import fetch, refuse_names
 from pipeline.mapped_table import MappedTable
@@ -273,6 +274,7 @@ def _sandbox(memory_limit: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnect
         connection.execute("SET enable_external_access = false")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET threads = 1")
+        connection.execute(moments.macro())
         connection.execute("SELECT setseed(0.5)")
         yield connection
 

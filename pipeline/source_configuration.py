@@ -107,8 +107,8 @@ class Table(Strict):
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)
-    """How times are written that are text or numbers: iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, or
-    strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
+    """How times are written that are text or numbers: iso, epoch_seconds (_milliseconds, _microseconds, _nanoseconds),
+    excel_days, or strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

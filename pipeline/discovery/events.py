@@ -35,6 +35,7 @@ from pipeline.discovery.words import (
     singular,
     sounds_won,
 )
+from pipeline.moments import EPOCHS
 
 _NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _RECORD = 30
@@ -66,7 +67,8 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     settings = {} if from_query else profile.table.settings.model_dump(exclude_defaults=True, mode="json")
     columns = [profile.columns[name] for name in used if name in profile.columns]
     formats = [text for column in columns if column.kind == "time" for text in column.formats]
-    distinct = list(dict.fromkeys(formats))
+    # Of numbers, what counts the fewest must be tried first: too large a number is no time of it.
+    distinct = sorted(dict.fromkeys(formats), key=lambda name: EPOCHS.index(name) if name in EPOCHS else -1)
     if distinct and distinct != ["iso"]:
         settings["time_format"] = distinct[0] if len(distinct) == 1 else distinct
     written = {column.number_format for column in columns if column.kind == "number"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Literal
 
 from pipeline.discovery.tables import FoundTable, Tables
 from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called_id, rank
-from pipeline.moments import Fit, ambiguous, fitting_formats
+from pipeline.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
 from pipeline.sql import identifier
 
 Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
@@ -26,7 +27,7 @@ _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
-_TIMELIKE = r"\d.*[-/.:].*\d|\d{8}|\d{10}|\d{13,14}|\d{16}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
+_TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Column:
     """Whether no filled value occurs twice."""
     values: tuple[str, ...] = ()
     """All distinct values of a category or a flag, the most frequent first."""
+    native: bool = False
+    """Whether its times are of a type of their own, not texts or numbers."""
     note: str = ""
     """What is odd: a column that is called a time, and can't be read as one."""
 
@@ -57,8 +60,12 @@ class Column:
     @property
     def holds_days(self) -> bool:
         """Whether its times are days without an hour."""
-        if self.kind != "time" or any(name.startswith("epoch") for name in self.formats):
+        if self.kind != "time" or set(EPOCHS) & set(self.formats):
             return False
+        if self.formats == (EXCEL,):
+            return not any(text.partition(".")[2].strip("0") for text in self.examples)
+        if "iso" not in self.formats:
+            return not any(re.search("%[HI]", name) for name in self.formats)
         return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
 
     @property
@@ -145,7 +152,8 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     if not counts.filled:
         return Column(name, "empty", 0.0, 0, ())
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
-        return Column(name, "time", filled, counts.distinct, examples, (Fit(("iso",), 1.0),), unique=unique)
+        fits = (Fit(("iso",), 1.0),)
+        return Column(name, "time", filled, counts.distinct, examples, fits, unique=unique, native=True)
     fits, note = _times(tables, table, name, counts, duckdb_type)
     if fits:
         # What is as long as most is no dirt, however often it is there.
