@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from pipeline.file_settings import Extent
 from pipeline.setting_types import (
     Column,
     Constant,
@@ -80,7 +81,7 @@ PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 """How a URL begins that holds one."""
 
 
-class Table(Strict):
+class Table(Extent):
     """Where the rows of one table come from (``path``, ``database`` and ``query``, or ``query``), and how to read them.
 
     Rows of a query have no order of their own: they are sorted by all their columns, so that a run can be repeated.
