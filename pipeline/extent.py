@@ -180,7 +180,7 @@ def _names_columns(record: _Record, below: Sequence[_Record]) -> bool:
     )
 
 
-def _footer(tail: Sequence[str], ends: bool, layout: Layout) -> int:  # noqa: FBT001 - a pair, as it was read
+def _footer(tail: Sequence[str], ends: bool, layout: Layout) -> int:
     """Count the lines at the end that are no rows: of one cell, or comments.
 
     A last line that does not end is taken for a row that was cut off, unless it says that it is none.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from features.duration import microseconds
-from pipeline import channels, money
+from pipeline import channels, money, totals
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
@@ -132,6 +132,8 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         **money.expressions(columns.currency, raw),
         **shape.expressions,
     }
+    if columns.occurred_at and adds_up(columns):
+        expressions |= totals.labels(columns, columns.occurred_at, raw)
     known_problems: list[Problem] = []
     if isinstance(source.known_at, KnownColumn):
         known_at = "known_at"
@@ -173,8 +175,14 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         "event_id": "event_id",
         **channels.fields(columns, rules),
         **money.fields(columns.currency),
+        **(totals.label_fields() if adds_up(columns) else {}),
     }
     return MappedTable(expressions, problems, fields, shape.entries, width_of(columns), shape.parts)
+
+
+def adds_up(columns: InteractionColumns) -> bool:
+    """Tell whether rows hold what may be the sum of other rows."""
+    return bool(columns.occurred_at and (columns.counts or columns.quantity))
 
 
 def width_of(columns: InteractionColumns) -> int:

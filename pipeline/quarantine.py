@@ -20,7 +20,8 @@ TWO_LEADS = "alias claimed by two leads"
 CIRCLE = "links in a circle"
 NO_EVENT = "no event in the row"
 OWN_WRITE = "written by leadcast"
-EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TITLE_LINE, FOOTER_LINE})
+TOTAL = "total of the others"
+EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TOTAL, TITLE_LINE, FOOTER_LINE})
 """What sound logs hold, too. All other reasons mean that a row is broken."""
 
 

@@ -1,7 +1,7 @@
 """Files that are parts of one table: their names are the same but for dates, numbers and hashes, their columns alike.
 
-    events_20260101.jsonl  events_20260102.jsonl  events_intraday_20260103.jsonl      events_*.jsonl
-    2026-01/orders.csv     2026-02/orders.csv                                         */orders.csv
+``events_20260101.jsonl``, ``events_20260102.jsonl`` and ``events_intraday_20260103.jsonl`` are ``events_*.jsonl``,
+``2026-01/orders.csv`` and ``2026-02/orders.csv`` are ``*/orders.csv``.
 """
 
 from __future__ import annotations

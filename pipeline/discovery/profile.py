@@ -126,7 +126,8 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
     """Count of every column, in one pass, what is filled, distinct, and looks like a number or a time."""
     aggregates = []
     for name in table.columns:
-        text = f"nullif(trim(CAST({identifier(name)} AS VARCHAR)), '')"
+        written = f"trim(CAST({identifier(name)} AS VARCHAR))"
+        text = f"CASE WHEN {written} NOT IN ('', '-', '--', '\u2013', '\u2014') THEN {written} END"
         amount = f"regexp_replace({text}, '{_MONEY}', '')"
         aggregates += [
             f"count({text})",
