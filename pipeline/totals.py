@@ -25,10 +25,11 @@ from pipeline.source_configuration import InteractionColumns, SpendColumns
 from pipeline.sql import fetch_row, literal
 from pipeline.texts import Columns, as_text, text
 
-_WORDS = (
+WORDS = (
     r"(?i)^\W*(?:(?:grand|sub|over)[- ]?total|totals?|totale|gesamt\w*|summen?|insgesamt|total g[eé]n[eé]ral|totaal|"
     r"suma|somme|overall|all (?:campaigns|channels|sources))\b.*"
 )
+"""How what a total is called begins."""
 _NOTHING = ("", "-", "--", "\u2013", "\u2014")
 _THREE = 3
 Place = Callable[[int], tuple[str, int]]
@@ -58,7 +59,7 @@ def labels(columns: SpendColumns | InteractionColumns, day: str, raw: Columns) -
     said = [text(part, raw) for part in parts if part and not isinstance(part, Constant)]
     day_text = as_text(raw[day]) if raw[day].type == "VARCHAR" else f"CAST({raw[day].sql} AS VARCHAR)"
     kept = ", ".join(f"CASE WHEN NOT {_is_general(one)} THEN lower(trim({one})) END" for one in said)
-    called = " OR ".join(f"coalesce(regexp_matches({one}, {literal(_WORDS)}), false)" for one in [day_text, *said])
+    called = " OR ".join(f"coalesce(regexp_matches({one}, {literal(WORDS)}), false)" for one in [day_text, *said])
     return {
         "said_day": f"NOT {_is_general(day_text)}",
         "dimensions": f"CAST([{kept}] AS VARCHAR[])",
@@ -168,4 +169,4 @@ def _and_more(rows: int) -> str:
 def _is_general(said: str) -> str:
     """Say whether a text names nothing in particular: it is empty, a dash, or a word for all."""
     listed = ", ".join(map(literal, _NOTHING))
-    return f"(trim(coalesce({said}, '')) IN ({listed}) OR coalesce(regexp_matches({said}, {literal(_WORDS)}), false))"
+    return f"(trim(coalesce({said}, '')) IN ({listed}) OR coalesce(regexp_matches({said}, {literal(WORDS)}), false))"

@@ -11,7 +11,8 @@ from typing import Literal
 from pipeline.discovery.tables import FoundTable, Tables
 from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called_id, rank
 from pipeline.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
-from pipeline.sql import identifier
+from pipeline.sql import identifier, literal
+from pipeline.totals import WORDS
 
 Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
 
@@ -75,11 +76,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """A time that may say when an event was known, judged beside the time at which it occurred."""
+
+    column: str
+    occurred: str
+    holds: bool
+    said: str
+    """What was found."""
+    is_load: bool = False
+    """Whether one load brought most rows."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """A table and its columns."""
 
     table: FoundTable
     columns: Mapping[str, Column]
+    recorded: tuple[Recorded, ...] = ()
+    """The times that may say when its events were known, the likeliest first."""
 
     @property
     def name(self) -> str:
@@ -120,6 +136,7 @@ class _Counts:
     comma: int
     grouped: int
     timelike: int
+    totals: int
 
 
 def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
@@ -137,6 +154,7 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
             f"count(*) FILTER (regexp_full_match({amount}, '{_COMMA.replace(chr(39), chr(39) * 2)}'))",
             f"count(*) FILTER (regexp_full_match({amount}, '{_GROUPED.replace(chr(39), chr(39) * 2)}'))",
             f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
+            f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
         ]
     width = len(_Counts.__dataclass_fields__)
     values: list[int] = []
@@ -153,8 +171,8 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     if not counts.filled:
         return Column(name, "empty", 0.0, 0, ())
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
-        fits = (Fit(("iso",), 1.0),)
-        return Column(name, "time", filled, counts.distinct, examples, fits, unique=unique, native=True)
+        own = (Fit(("iso",), 1.0),)
+        return Column(name, "time", filled, counts.distinct, examples, own, unique=unique, native=True)
     fits, note = _times(tables, table, name, counts, duckdb_type)
     if fits:
         # What is as long as most is no dirt, however often it is there.
@@ -203,14 +221,14 @@ def _times(
     tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
 ) -> tuple[tuple[Fit, ...], str]:
     """Find how the texts read as times, and what is odd about them; numbers must also be called a time."""
-    if counts.timelike < 0.9 * counts.filled or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+    if counts.timelike < _MOSTLY * (counts.filled - counts.totals) or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return (), ""
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
         f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
     )
-    texts = [str(row[0]).strip() for row in rows]
+    texts = [text for row in rows if not re.match(WORDS, text := str(row[0]).strip())]
     called = (
         rank(name, OCCURRED) or rank(name, CREATED) or has(name, r"\w*date|\w*time|\w*timestamp|at|on|since|until|day")
     )

@@ -19,6 +19,7 @@ from pipeline.databases import database_tables, fetch
 from pipeline.discovery.families import Part, join_families
 from pipeline.discovery.words import plain
 from pipeline.extent import read_layout
+from pipeline.moments import macro
 from pipeline.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
 from pipeline.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
 from pipeline.source_configuration import OWN_TABLES, Table
@@ -88,6 +89,7 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
     with TemporaryDirectory(prefix="leadcast-") as temporary:
         scratch = Path(temporary)
         with connect("2GB", scratch / "spill") as connection:
+            connection.execute(macro())
             tables = Tables(connection)
             wanted = _tables_of_files(folder, leave_out, tables.unread)
             if database:
@@ -257,7 +259,8 @@ def _view(
     view = identifier(in_settings(name))
     connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
-    counts = f"count(*), count(reason), count(*) FILTER (reason = '{TITLE_LINE}'), count(*) FILTER (reason = '{FOOTER_LINE}')"
+    above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
+    counts = f"count(*), count(reason), {', '.join(above_and_below)}"
     ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
     told = ((above, "above its header"), (below, "below its rows"))
     notes = tuple(f"{count:,} lines {where}" for count, where in told if count)
