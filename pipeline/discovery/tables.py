@@ -263,7 +263,7 @@ def _view(
     counts = f"count(*), count(reason), {', '.join(above_and_below)}"
     ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
     told = ((above, "above its header"), (below, "below its rows"))
-    notes = tuple(f"{count:,} lines {where}" for count, where in told if count)
+    notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
     return FoundTable(
         name=name,
