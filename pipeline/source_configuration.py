@@ -96,7 +96,7 @@ class Table(Extent):
     below data_root."""
     query: Name | None = None
     """SQL: in the database's own dialect, or without a database in DuckDB's, over ingest.tables and other sources
-    by their names."""
+    by their names; moment(text, 'iso') reads a time as time_format does, in UTC."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """What separates the columns of a delimited file; told from the header where it is not given."""
     encoding: Encoding | None = None

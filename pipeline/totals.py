@@ -97,7 +97,7 @@ def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, un
             f"WHERE {general} ORDER BY ALL"
         ).fetchall()
         for said_day, said in masks:
-            for by_day in ([True, False] if said_day else [False]):
+            for by_day in [True, False] if said_day else [False]:
                 own = [f"dimensions[{number + 1}]" for number, is_said in enumerate(said) if is_said]
                 keys = ["file", "apart", *(["day"] if by_day else []), *own]
                 _add_totals(connection, table, keys, (general, said_day, said), added, 0 if part.is_count else unit)
