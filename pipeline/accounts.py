@@ -23,10 +23,11 @@ from pipeline.ingest_warnings import lead_warnings, source_warnings
 from pipeline.mapped_table import LINE_BITS
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
-from pipeline.rows import Job
+from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
+from pipeline.totals import total_warnings
 
 _FREQUENT = 10
 
@@ -90,6 +91,12 @@ def summarise(
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
             *lead_warnings(connection, leads, log),
+            *(
+                told
+                for name, job in jobs.items()
+                if may_hold_totals(job)
+                for told in total_warnings(connection, name, set_aside[name], job.unsure, job.place)
+            ),
         ],
     )
 

@@ -143,7 +143,7 @@ def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Jo
         for plan in plans:
             if bool(plan.settings.path) is from_files:
                 try:
-                    opened[plan.name] = origins.open(plan.name, plan.settings, plan.wanted)
+                    opened[plan.name] = origins.open(plan.name, plan.settings, plan.wanted, plan.required)
                 except InputError as error:
                     failures.append(str(error))
         if failures:

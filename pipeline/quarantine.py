@@ -10,7 +10,7 @@ import duckdb
 
 from features.errors import InputError
 from pipeline.mapped_table import LINE_BITS
-from pipeline.raw_files import NOT_UTF_8
+from pipeline.raw_files import FOOTER_LINE, NOT_UTF_8, TITLE_LINE
 from pipeline.sql import file_literal, literal
 
 DUPLICATE = "duplicate"
@@ -20,7 +20,8 @@ TWO_LEADS = "alias claimed by two leads"
 CIRCLE = "links in a circle"
 NO_EVENT = "no event in the row"
 OWN_WRITE = "written by leadcast"
-EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE})
+TOTAL = "total of the others"
+EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TOTAL, TITLE_LINE, FOOTER_LINE})
 """What sound logs hold, too. All other reasons mean that a row is broken."""
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from pipeline.file_settings import Extent
 from pipeline.setting_types import (
     Column,
     Constant,
@@ -80,7 +81,7 @@ PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 """How a URL begins that holds one."""
 
 
-class Table(Strict):
+class Table(Extent):
     """Where the rows of one table come from (``path``, ``database`` and ``query``, or ``query``), and how to read them.
 
     Rows of a query have no order of their own: they are sorted by all their columns, so that a run can be repeated.
@@ -95,7 +96,7 @@ class Table(Strict):
     below data_root."""
     query: Name | None = None
     """SQL: in the database's own dialect, or without a database in DuckDB's, over ingest.tables and other sources
-    by their names."""
+    by their names; moment(text, 'iso') reads a time as time_format does, in UTC."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """What separates the columns of a delimited file; told from the header where it is not given."""
     encoding: Encoding | None = None
@@ -107,8 +108,8 @@ class Table(Strict):
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)
-    """How times are written that are text or numbers: iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, or
-    strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
+    """How times are written that are text or numbers: iso, epoch_seconds (_milliseconds, _microseconds, _nanoseconds),
+    excel_days, or strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
