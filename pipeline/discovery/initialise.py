@@ -26,6 +26,7 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
+from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
@@ -122,6 +123,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 )
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
                 attributes = _judge_attributes(connection, root, vouched, outcomes, options)
+                if proposal.looks:
+                    ends = {*outcomes.conversion, *outcomes.lost}
+                    proposal.notes += said_of_later(connection, root / INTERACTIONS, root / LEADS, ends, proposal.looks)
             content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
@@ -130,11 +134,11 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             size = find_size(
                 trial,
                 root,
-                options.horizon or proposal.assumed_horizon,
-                assumed=proposal.assumed_horizon is not None,
+                options.horizon or (proposal.looks.horizon if proposal.looks else None),
+                looks=proposal.looks.ages if proposal.looks else (),
             )
     comments = (
-        _size(content, size, ours, said=options.horizon is not None or proposal.assumed_horizon is not None)
+        _size(content, size, ours, said=options.horizon is not None or proposal.looks is not None)
         | proposal.comments
         | comments_on_findings(outcomes, attributes, types)
     )

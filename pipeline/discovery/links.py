@@ -30,6 +30,8 @@ class Link:
     key: str
     share: float
     """Of the distinct values of the column that are found."""
+    is_shared: bool = False
+    """Whether it is no key: several rows of the target have the value, as leads have their account."""
 
 
 Way = tuple[Link, ...]
@@ -66,20 +68,25 @@ def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
 
     Small whole numbers are in every table's ids: they need a name that says so, other texts prove it by themselves.
     """
-    links = []
-    for target in profiles.values():
-        for key in target.columns.values():
-            if not is_key(key, target):
-                continue
-            for source in profiles.values():
-                if source is not target:
-                    links += [
-                        Link(source.name, column.name, target.name, key.name, share)
-                        for column in source.of_kind("identifier", "number", "category", "text")
-                        if _may_link(column, source, key, target)
-                        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
-                    ]
-    return links
+    return [
+        link
+        for target in profiles.values()
+        for key in target.columns.values()
+        if is_key(key, target)
+        for link in links_to(tables, profiles, target, key)
+    ]
+
+
+def links_to(tables: Tables, profiles: Mapping[str, Profile], target: Profile, key: Column) -> list[Link]:
+    """Find the columns of other tables that hold the values of a column."""
+    return [
+        Link(source.name, column.name, target.name, key.name, share)
+        for source in profiles.values()
+        if source is not target
+        for column in source.of_kind("identifier", "number", "category", "text")
+        if _may_link(column, source, key, target)
+        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
+    ]
 
 
 def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> bool:

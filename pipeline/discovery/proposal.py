@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from features.duration import DAY
 from features.errors import InputError, nearest
-from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
+from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.companies import said_of_shared
+from pipeline.discovery.deals import created_source, stage_source
+from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.events import Proposed, event_source, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
+from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
 from pipeline.discovery.tables import Tables, in_settings
@@ -23,13 +25,9 @@ from pipeline.discovery.words import (
     CAMPAIGN,
     CHANNEL,
     CURRENCY,
-    LOST,
-    STAGE,
-    SURE,
+    IDENTIFIER,
     TIME_ZONE,
     has,
-    rank,
-    sounds_won,
 )
 from pipeline.sql import identifier, literal
 
@@ -47,8 +45,12 @@ class Proposal:
     roles: Roles
     attributes: list[Attribute] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    assumed_horizon: timedelta | None = None
-    """Where it is assumed when leads converted: the horizon that this was made for."""
+    looks: Looks | None = None
+    """Where it is assumed when leads converted: when they are looked at, and the horizon that this was made for."""
+    labels: str | None = None
+    """The table that says who converted."""
+    reads: tuple[str, ...] = ()
+    """The tables that say more of the leads."""
 
 
 def propose(
@@ -66,7 +68,7 @@ def propose(
     Raises InputError where no table tells of leads, or what was said is not there.
     """
     links = find_links(tables, profiles)
-    roles = find_roles(profiles, links, leads, lead_id)
+    roles = find_roles(tables, profiles, links, leads, lead_id)
     constants = _constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
@@ -77,7 +79,8 @@ def propose(
     if lead is not None:
         mapping = _with_lead_table(tables, profiles, roles, lead, proposed, outcome, horizon)
     elif roles.lead_column is not None:
-        mapping = _with_lead_column(profiles, roles, proposed, constants)
+        ends = ends_of_log(tables, profiles, roles.lead_column, proposed, outcome, horizon)
+        mapping = _with_lead_column(profiles, roles, ends, constants)
     if roles.identities is not None:
         alias = roles.identities
         mapping.ingest["identities"] = {
@@ -89,7 +92,11 @@ def propose(
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
-    mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items()]
+    if lead is not None:
+        told = (said_of_shared(tables, found, lead.table) for found in roles.events.values())
+        mapping.notes += [note for note in told if note]
+    used = {mapping.labels, *mapping.reads}
+    mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items() if name not in used]
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note
     ]
@@ -118,7 +125,7 @@ def _sources(
     column = roles.lead_column.column if roles.lead_column else None
     for name, ways in roles.events.items():
         profile = profiles[name]
-        ending = stage_source(profile, ways, lead) if lead else None
+        ending = stage_source(profile, ways, lead, profiles) if lead else None
         if ending is not None and lead is not None:
             begun = created_source(profile, ways, lead, profiles)
             found += [begun, ending] if begun else [ending]
@@ -137,59 +144,40 @@ def _with_lead_table(
     horizon: timedelta | None,
 ) -> Proposal:
     profile = profiles[lead.table]
-    flag = find_flag(profile, outcome)
-    if outcome is not None and flag is None:
-        raise InputError(
-            f"--outcome {outcome}: {lead.table} has no such column that says yes or no; "
-            f"{nearest(outcome, profile.columns)}"
-        )
-    if outcome is None:
-        ending = stage_source(profile, [], lead)
-        dates = dates_source(profile, lead, ends=ending is not None)
-        proposed = [*proposed, *([dates] if dates else []), *([ending] if ending else [])]
-    known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
-    created = lead.created_at
+    ends = ends_of_leads(tables, profiles, roles, lead, proposed, outcome, horizon)
+    proposed = ends.proposed
+    parents = find_parents(profiles, lead.table, roles.parents)
+    created, relation = lead.created_at, profile.table.relation
     notes: list[str] = []
     lead_settings: dict[str, Any]
     if created is None:
         lead_settings, created, said = assumed_creation(profile, lead)
+        relation = f"(\n{lead_settings['query']}\n)"
         notes.append(said)
     else:
         keyless = lead.key == ROW
-        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless)
+        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless or bool(parents.reads))
         if keyless:
-            lead_settings = {"query": f"SELECT * FROM {numbered_rows(profile)}", **lead_settings}
+            relation = numbered_rows(profile)
+            lead_settings = {"query": f"SELECT * FROM {relation}", **lead_settings}
             notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
-    assumed = None
-    if flag is not None and (outcome is not None or not known_ends):
-        assumed = horizon or 30 * DAY
-        source, said = assumed_outcomes(profile, lead, flag, assumed)
-        proposed = [*proposed, source]
-        notes.append(said)
-    elif flag is not None:
-        notes.append(
-            f"{lead.table}.{flag.column} says who converted, too, but not when, and is not used; if it is what you "
-            f"mean: --outcome {flag.column!r}"
-        )
-    notes += [
-        f"{lead.table}.{column.name} says that leads are lost ({', '.join(lost[:3])}), but not when: they stay open"
-        for column in profile.of_kind("category", "flag")
-        if has(column.name, STAGE)
-        and (lost := [text for text in column.values if rank(text, LOST)])
-        and not any(column.name in source.settings.get("query", "") for source in proposed)
-    ]
+    if parents.reads:
+        lead_settings = {"query": parents.query(relation)} | {k: v for k, v in lead_settings.items() if k != "query"}
+    notes += ends.notes
     # What an outcome is made of, its amount too, is no attribute of the lead.
     taken = [name for source in proposed if source.table == lead.table for name in _names(source)]
-    attributes = judge_by_name(profile, [lead.key, created, *([flag.column] if flag else []), *_taken(profile), *taken])
+    attributes = judge_by_name(profile, [lead.key, created, *ends.taken, *_taken(profile), *taken])
+    attributes += parents.attributes
     columns: dict[str, Any] = {"lead_id": lead.key, "created_at": created}
-    for key, pattern in (("account_id", f"(?:{ACCOUNT}) ?(?:id|key|number)"), ("time_zone", TIME_ZONE)):
+    account = rf"(?:{ACCOUNT}) ?(?:{IDENTIFIER})|(?:{IDENTIFIER}) (?:{ACCOUNT})"
+    for key, pattern in (("account_id", account), ("time_zone", TIME_ZONE)):
         named = next((name for name in profile.columns if has(name, pattern) and name != lead.key), None)
         if named:
             columns[key] = named
     ingest, comments = _collect(profiles, proposed)
     ingest["leads"] = {**lead_settings, "columns": columns, "attributes": {}}
     if "query" in lead_settings:
-        _add_tables(ingest, profiles, [lead.table])
+        _add_tables(ingest, profiles, [lead.table, *parents.reads])
     count = profile.columns[lead.key].distinct if lead.key != ROW else profile.rows
     comments["ingest.leads"] = f"{lead.table}: {profile.rows:,} rows, {count:,} leads"
     comments["ingest.leads.columns.created_at"] = "when the lead came to be; its age counts from here"
@@ -199,40 +187,23 @@ def _with_lead_table(
         roles,
         attributes,
         notes,
-        assumed_horizon=assumed,
+        looks=ends.looks,
+        labels=ends.labels,
+        reads=parents.reads,
     )
 
 
-def _tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
-    """Tell whether one of a source's event types may be a conversion, by its name."""
-    columns = source.settings["columns"]
-    if source.name.endswith("_outcomes"):
-        return True
-    types = columns.get("event_type")
-    if isinstance(types, dict):
-        return sounds_won(types["constant"]) >= SURE
-    names = [types] if isinstance(types, str) else types or []
-    texts = [*columns.get("events", {}).values()]
-    for name in names:
-        if name in profile.columns:
-            rows = tables.ask(f"SELECT DISTINCT CAST({identifier(name)} AS VARCHAR) FROM {profile.table.relation}")
-            texts += [str(row[0]) for row in rows]
-    return any(sounds_won(text) >= SURE for text in texts)
-
-
-def _with_lead_column(
-    profiles: Mapping[str, Profile], roles: Roles, proposed: list[Proposed], constants: Sequence[str]
-) -> Proposal:
+def _with_lead_column(profiles: Mapping[str, Profile], roles: Roles, ends: Ends, constants: Sequence[str]) -> Proposal:
     """Take the leads from the log, each created with its first event, with what each of its rows says alike."""
     column = roles.lead_column
     assert column is not None  # noqa: S101 - the caller asked
     profile = profiles[column.table]
-    ingest, comments = _collect(profiles, proposed)
+    ingest, comments = _collect(profiles, ends.proposed)
     place = f"ingest.sources.{column.table}.columns.lead_id"
     others = f"; it could also be {', '.join(column.others[:3])}: --lead-id" if column.others else ""
     comments[place] = f"{profile.columns[column.column].distinct:,} leads{others}"
     occurred = occurred_column(profile)
-    mapping = Proposal(ingest, comments, roles)
+    mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
     in_query = {column.column, occurred.name if occurred else column.column}
     if occurred is None or not (constants or column.kind) or in_query & profile.table.nested:
         return mapping

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from features.errors import InputError, nearest
+from pipeline.discovery.companies import shared_links, shared_ways
 from pipeline.discovery.links import Link, Way, find_key, is_key, ways
 from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import CREATED, KIND, LEAD, OCCURRED, has, is_called_id, plain, rank, singular
 
 _NARROW = 5
@@ -60,9 +62,15 @@ class Roles:
     spend: str | None
     unused: Mapping[str, str]
     """Tables that are not needed, each with the reason."""
+    timeless: Mapping[str, Sequence[Way]] = field(default_factory=dict)
+    """Tables that lead to a lead, and hold no times."""
+    parents: Sequence[Link] = ()
+    """The links from the leads to tables that say more of them."""
 
 
-def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None) -> Roles:
+def find_roles(
+    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None
+) -> Roles:
     """Decide what each table is; ``leads`` and ``lead_id`` are what the user has said.
 
     Raises InputError where what was said is not there, or no column can be a lead.
@@ -73,13 +81,13 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
     table = _lead_table(profiles, links, leads, lead_id, spend)
     if table is None:
         column = _lead_column(profiles, lead_id, spend)
-        events: dict[str, Sequence[Way]] = {
+        holding: dict[str, Sequence[Way]] = {
             name: [()] for name, profile in profiles.items() if name != spend and column.column in profile.columns
         }
-        unused = {
-            name: f"it has no column {column.column!r}" for name in profiles if name not in events and name != spend
+        without = {
+            name: f"it has no column {column.column!r}" for name in profiles if name not in holding and name != spend
         }
-        return Roles(None, column, events, None, spend, unused)
+        return Roles(None, column, holding, None, spend, without)
     identities = _alias_table(profiles, links, table)
     if identities:
         # An id that is an alias is as good as the lead's own: ingest unites them.
@@ -94,18 +102,26 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
             for link in sorted(links, key=lambda link: link.share)
         }
         links = list(best.values())
-    events, unused = {}, {}
+    shared = shared_links(tables, profiles, table.table, table.key)
+    events: dict[str, Sequence[Way]] = {}
+    timeless: dict[str, Sequence[Way]] = {}
+    unused: dict[str, str] = {}
     for name, profile in profiles.items():
         if name in (table.table, spend) or (identities and name == identities.table):
             continue
         found = ways(links, name, table.table, table.key)
+        found += shared_ways(profile, found, links, shared, table.table, table.key)
         if not found:
             unused[name] = "no column leads to a lead"
         elif not profile.of_kind("time"):
+            timeless[name] = found
             unused[name] = "it holds no times" + _on_a_way(name, profiles, links, table)
         else:
             events[name] = found
-    return Roles(table, None, events, identities, spend, unused)
+    used = {link.target for found in (*events.values(), *timeless.values()) for way in found for link in way}
+    unused |= {name: "it only ties others to their lead" for name in unused if name in used and name not in timeless}
+    parents = [link for link in links if link.table == table.table and link.target in unused]
+    return Roles(table, None, events, identities, spend, unused, timeless, parents)
 
 
 def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:
