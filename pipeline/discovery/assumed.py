@@ -219,12 +219,13 @@ def said_of_later(
     if not later:
         return []
     age = format_duration(last)
-    return [
+    said = (
         f"of {interactions:,} interactions, {later:,} came later than {age} after the creation of their lead, and are "
         "not learned from: some leads had converted by then, and nobody knows which. It is assumed, too, that none "
-        f"had before: where they convert sooner than {age}, take the later ages out of snapshots.policies; where later, "
-        f"add ages of less than {format_duration(chosen.converted_after)}. Best is a column that says when"
-    ]
+        f"had before: where they convert sooner than {age}, take later ages out of snapshots.policies; where they do "
+        f"not, add ages below {format_duration(chosen.converted_after)}. Best is a column that says when"
+    )
+    return [said]
 
 
 def _interval(span: timedelta) -> str:

@@ -131,7 +131,7 @@ def ends_of_log(
     if not logs:
         return Ends(proposed)
     firsts = "\n    UNION ALL ".join(
-        f"SELECT {identifier(column.column)} AS lead_id, {at} AS at FROM {profiles[name].table.relation}"
+        f"SELECT {identifier(column.column)} AS lead_id, {at} AS moment FROM {profiles[name].table.relation}"
         for name, times in logs.items()
         for at in times
     )
@@ -139,7 +139,7 @@ def ends_of_log(
     answer = f"max({answer_sql(identifier(flag.column), flag)})" if flag else "1"
     query = (
         f"SELECT lead.lead_id, created_at, {'answer' if flag else 'coalesce(answer, 0) AS answer'}\n"
-        f"  FROM (\n    SELECT lead_id, min(at) AS created_at FROM (\n    {firsts}\n    ) GROUP BY 1\n  ) AS lead\n"
+        f"  FROM (\n    SELECT lead_id, min(moment) AS created_at FROM (\n    {firsts}\n    ) GROUP BY 1\n  ) AS lead\n"
         f"  LEFT JOIN (\n    SELECT {own} AS lead_id, {answer} AS answer FROM {profile.table.relation} GROUP BY 1\n"
         f"  ) AS label ON CAST(label.lead_id AS VARCHAR) = CAST(lead.lead_id AS VARCHAR)"
     )

@@ -74,6 +74,8 @@ class Options:
     """Columns that the user vouches for: they never change after creation."""
     leave_out: tuple[str, ...] = ()
     """Tables or files that are not to be used."""
+    survivor: str | None = None
+    """Of a table of merges, the column of the record that is left."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             event_type=options.event_type,
             outcome=options.outcome,
             horizon=options.horizon,
+            survivor=options.survivor,
+            ask=ask,
         )
         if not proposal.ingest["sources"]:
             notes = "".join(f"\n  {note}" for note in proposal.notes)

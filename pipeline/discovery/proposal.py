@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +16,11 @@ from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.events import Proposed, event_source, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
+from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.scattered import scattered_leads
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import (
     ACCOUNT,
@@ -62,6 +64,8 @@ def propose(
     event_type: str | None,
     outcome: str | None,
     horizon: timedelta | None,
+    survivor: str | None,
+    ask: Ask | None,
 ) -> Proposal:
     """Propose how the tables become one log; the options are what the user has said.
 
@@ -69,6 +73,9 @@ def propose(
     """
     links = find_links(tables, profiles)
     roles = find_roles(tables, profiles, links, leads, lead_id)
+    if roles.identities is not None:
+        settled = settle_merges(tables, profiles, roles.identities, roles.lead_table, survivor, ask)
+        roles = replace(roles, identities=settled)
     constants = _constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
@@ -80,7 +87,7 @@ def propose(
         mapping = _with_lead_table(tables, profiles, roles, lead, proposed, outcome, horizon)
     elif roles.lead_column is not None:
         ends = ends_of_log(tables, profiles, roles.lead_column, proposed, outcome, horizon)
-        mapping = _with_lead_column(profiles, roles, ends, constants)
+        mapping = _with_lead_column(tables, profiles, roles, ends, constants)
     if roles.identities is not None:
         alias = roles.identities
         mapping.ingest["identities"] = {
@@ -88,6 +95,11 @@ def propose(
             "columns": {"alias_id": alias.alias, "lead_id": alias.lead, "linked_at": alias.linked_at},
         }
         mapping.comments["ingest.identities"] = "ids that are one lead, each from the moment it was linked"
+        mapping.comments["ingest.identities.columns.lead_id"] = f"what is left: {alias.alias} is the other one's id"
+    elif lead is not None and (merged := merges_in_leads(tables, profiles[lead.table], lead)):
+        mapping.ingest["identities"] = merged[0]
+        mapping.notes.append(merged[1])
+        _add_tables(mapping.ingest, profiles, [lead.table])
     if roles.spend is not None:
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
@@ -193,7 +205,9 @@ def _with_lead_table(
     )
 
 
-def _with_lead_column(profiles: Mapping[str, Profile], roles: Roles, ends: Ends, constants: Sequence[str]) -> Proposal:
+def _with_lead_column(
+    tables: Tables, profiles: Mapping[str, Profile], roles: Roles, ends: Ends, constants: Sequence[str]
+) -> Proposal:
     """Take the leads from the log, each created with its first event, with what each of its rows says alike."""
     column = roles.lead_column
     assert column is not None  # noqa: S101 - the caller asked
@@ -205,7 +219,7 @@ def _with_lead_column(profiles: Mapping[str, Profile], roles: Roles, ends: Ends,
     occurred = occurred_column(profile)
     mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
     in_query = {column.column, occurred.name if occurred else column.column}
-    if occurred is None or not (constants or column.kind) or in_query & profile.table.nested:
+    if occurred is None or not (constants or column.kind or roles.identities) or in_query & profile.table.nested:
         return mapping
     time = time_sql(identifier(occurred.name), occurred)
     first = "".join(f",\n  arg_min({identifier(name)}, {time}) AS {identifier(name)}" for name in constants)
@@ -222,6 +236,13 @@ def _with_lead_column(profiles: Mapping[str, Profile], roles: Roles, ends: Ends,
         f"SELECT {identifier(column.column)} AS lead_id, min({time}) AS created_at{first}\n"
         f"FROM {identifier(in_settings(column.table))} {only}GROUP BY 1"
     )
+    untimed = ends.labels if ends.looks else None
+    names = list(dict.fromkeys(source.table for source in ends.proposed if source.table != untimed))
+    if column.kind is None and (len(names) > 1 or roles.identities):
+        scattered = scattered_leads(tables, profiles, column, names, constants, roles.identities)
+        query = scattered.query
+        mapping.notes += scattered.notes
+        _add_tables(ingest, profiles, scattered.reads)
     mapping.attributes = [one for one in judge_by_name(profile, []) if one.name in constants]
     ingest["leads"] = {
         "query": query,

@@ -236,5 +236,23 @@ LOOKED = (
 """What a time is called at which somebody looked."""
 CONVERTED_TO = r"convert\w*|became|opportunity|deal|order|contract|invoice|quote"
 """What an id is called that a lead gets on its way."""
+LEFT_FOR_SURE = (
+    r"merged? (?:in)?to|merge target|duplicate of|dup of|alias of|replaced by|superseded by|survivor|surviving|"
+    r"canonical|fusionne (?:dans|avec|vers)|doublon de|zusammengefuhrt (?:in|mit)|dublette von"
+)
+GONE_FOR_SURE = r"merged? from|replaces|supersedes|merge source"
+LEFT = (
+    r"into|primary|winner|winning|kept|keep|master|new|to|target|final|golden|main|destination|remaining|current|"
+    r"principal|principale|conservee?|gagnante?|cible|nouveau|nouvel|nouvelle|maitre|vers|"
+    r"haupt\w*|neue?[nrsm]?|ziel\w*|fuhrende?\w*|behalten\w*|verbleib\w*|verblieben\w*|gewinner|master\w*"
+)
+"""What the id of the record is called that is left after a merge."""
+GONE = (
+    r"merged|duplicate|duplicated|dup|dupe|loser|losing|secondary|from|old|source|removed|deleted|absorbed|victim|"
+    r"previous|former|obsolete|retired|alias|redundant|discarded|"
+    r"doublon|ancien|ancienne|perdante?|supprimee?|absorbee?|fusionnee?|secondaire|"
+    r"alte?[nrsm]?|dublette|doppelte?\w*|geloschte?\w*|quell\w*|verlierer|zusammengefuhrte?\w*|nachrangige?\w*"
+)
+"""What the id of the record is called that is gone after a merge."""
 YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
 NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")
