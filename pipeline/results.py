@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.configuration import Parameters
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -19,8 +20,18 @@ _FIGURES = (
 )
 
 
+ASSUMED_OUTCOMES = "answer_of_each"
+"""What the SQL names it that init writes where no table says when leads converted."""
 TOO_GOOD = 0.97
 """A ROC AUC that no honest log of leads is known to give."""
+
+
+def what_would_teach_age(parameters: Parameters) -> str:
+    """Say what would teach a model about leads older than it has seen; where init assumed when they convert, nothing."""
+    queries = (source.query or "" for source in parameters.ingest.sources.values())
+    if any(ASSUMED_OUTCOMES in query for query in queries):
+        return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+    return "a longer log, or a calendar among snapshots.policies, would teach it"
 
 
 @dataclass(frozen=True)

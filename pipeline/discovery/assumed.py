@@ -25,6 +25,7 @@ from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import ROW, LeadTable
 from pipeline.discovery.tables import in_settings
 from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
+from pipeline.results import ASSUMED_OUTCOMES
 from pipeline.sql import identifier, literal
 
 ASSUMED = "assumed_created_at"
@@ -178,16 +179,16 @@ def assumed_outcomes(
     ``logs`` are the tables whose rows say how far the log reaches, each with the SQL of its times.
     """
     after, horizon = _interval(chosen.converted_after), _interval(chosen.horizon)
-    ends = ["(SELECT max(created_at) FROM answer_of_each)"]
+    ends = [f"(SELECT max(created_at) FROM {ASSUMED_OUTCOMES})"]
     ends += [f"(SELECT max({at}) FROM {identifier(in_settings(name))})" for name, times in logs.items() for at in times]
     last = "greatest(\n    " + ",\n    ".join(ends) + "\n  )" if len(ends) > 1 else ends[0]
     query = (
-        f"WITH answer_of_each AS (\n  {answers.query}\n), end_of_log AS (\n  SELECT {last} AS ends_at\n)\n"
+        f"WITH {ASSUMED_OUTCOMES} AS (\n  {answers.query}\n), end_of_log AS (\n  SELECT {last} AS ends_at\n)\n"
         f"SELECT lead_id AS {LINKED},\n"
         f"  CASE answer\n    WHEN 1 THEN least(created_at + {after}, ends_at)\n"
         f"    ELSE created_at + {horizon}\n  END AS occurred_at,\n"
         f"  CASE answer WHEN 1 THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
-        "FROM answer_of_each, end_of_log\nWHERE answer IS NOT NULL AND occurred_at <= ends_at"
+        f"FROM {ASSUMED_OUTCOMES}, end_of_log\nWHERE answer IS NOT NULL AND occurred_at <= ends_at"
     )
     settings = {
         "query": query,

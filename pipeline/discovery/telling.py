@@ -61,8 +61,8 @@ def told(
     if lead is not None:
         lines.append(f"leads: {lead.table}, named by {lead.key}, created at {lead.created_at or 'nothing: see below'}")
     elif roles.lead_column is not None:
-        others = len(roles.events) - 1
-        among = f" and {others} other table{'s' if others > 1 else ''}" if others > 0 else ""
+        more = len(roles.events) - 1
+        among = f" and {more} other table{'s' if more > 1 else ''}" if more > 0 else ""
         lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}{among}")
     for name, source in summary.sources.items():
         aside = sum(source.set_aside.values())
