@@ -45,7 +45,7 @@ def settle_merges(
         raise InputError(f"--survivor {said}: {alias.table} links {both[0]!r} with {both[1]!r}; name one of these")
     left = said
     if left is None:
-        by_name, by_data = _left_by_name(both), _left_by_data(tables, profiles, alias, lead)
+        by_name, by_data = left_by_name(both), _left_by_data(tables, profiles, alias, lead)
         left = by_name or by_data[0]
         if left is None or (by_data[0] is not None and by_data[0] != left):
             left = _asked(alias.table, both, by_name, by_data, ask)
@@ -67,7 +67,7 @@ def _asked(
     return answer
 
 
-def _left_by_name(both: tuple[str, str]) -> str | None:
+def left_by_name(both: tuple[str, str]) -> str | None:
     """Choose by the names of two columns; None where they say nothing, or the same of both."""
     first, second = (_is_left(name) for name in both)
     if first == second:
