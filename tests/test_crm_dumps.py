@@ -23,10 +23,11 @@ LEADS = 400
 def interactions(root: Path, where: str = "true") -> list[tuple[str, datetime, str]]:
     """List the interactions of an ingested log: lead, time and type."""
     with duckdb.connect() as connection:
-        return connection.execute(
+        rows: list[tuple[str, datetime, str]] = connection.execute(
             f"SELECT lead_id, occurred_at, event_type FROM read_parquet(?) WHERE {where} ORDER BY ALL",
             [str(root / "data/interactions.parquet")],
         ).fetchall()
+    return rows
 
 
 def notes(folder: Path) -> str:
@@ -110,7 +111,7 @@ def test_what_an_account_did_counts_for_its_newest_lead_and_is_not_known_before_
     with duckdb.connect() as connection:
         early = connection.execute(
             "SELECT count(*) FROM read_parquet(?) AS log JOIN read_parquet(?) AS lead USING (lead_id) "
-            "WHERE source IN ('call_events', 'email_events') AND log.known_at < lead.created_at",
+            "WHERE log.source IN ('call_events', 'email_events') AND log.known_at < lead.created_at",
             [str(tmp_path / "data/interactions.parquet"), str(tmp_path / "data/leads.parquet")],
         ).fetchall()
         industries = connection.execute(

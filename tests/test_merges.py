@@ -206,7 +206,7 @@ def test_without_a_table_of_leads_every_id_of_the_log_is_a_lead(tmp_path: Path) 
     assert summary["lead_count"] == leads
     assert all(not source["set_aside"] for source in summary["sources"].values())
     assert len({lead for lead, _, _ in interactions(tmp_path, "event_type = 'activity_opportunity_created'")}) == 75
-    if "leads" in settings["ingest"]:
+    if "country" in settings["ingest"].get("leads", {}).get("query", ""):
         with duckdb.connect() as connection:
             late = connection.execute(
                 "SELECT count(*) FROM read_parquet(?) AS lead WHERE country IS NOT NULL AND lead_id NOT IN ("
@@ -215,6 +215,22 @@ def test_without_a_table_of_leads_every_id_of_the_log_is_a_lead(tmp_path: Path) 
                 [str(tmp_path / "data/leads.parquet"), str(tmp_path / "data/interactions.parquet")],
             ).fetchall()
         assert late == [(0,)]
+
+
+def test_a_table_that_lists_some_of_the_leads_is_told_with_what_it_costs(tmp_path: Path) -> None:
+    leads, events = [], []
+    for number in range(300):
+        begun = BEGINNING + timedelta(hours=9 * number)
+        leads += [(f"L{number}", begun, "web")] if number % 2 else []
+        events.append((f"L{number}", begun + timedelta(days=1), "visit"))
+        events += [(f"L{number}", begun + timedelta(days=9), "won")] if number % 3 == 0 else []
+    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "origin"), leads)
+    write_table(tmp_path / "raw/events.csv", ("lead_id", "time", "event"), events)
+    told = notes(tmp_path / "raw")
+    assert "50% of the events are of leads that leads does not hold, and are set aside (200 of 400 of events)" in told
+    propose(tmp_path / "raw", tmp_path, leave_out=("leads",))
+    ingest(tmp_path)
+    assert read(tmp_path, "data/ingest.json")["lead_count"] == 300
 
 
 @pytest.fixture

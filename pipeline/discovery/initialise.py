@@ -41,7 +41,7 @@ from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.sizing import Size, find_size
 from pipeline.discovery.tables import opened
-from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
+from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
 from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest_summary import IngestSummary
@@ -134,6 +134,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
+            proposal.notes += said_of_strangers(proposal, summary)
             progress("measuring how long leads take")
             size = find_size(
                 trial,

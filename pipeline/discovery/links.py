@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import LEAD, POLYMORPHIC, has, plain, rank, singular
+from pipeline.discovery.words import LEAD, LINKS, POLYMORPHIC, has, plain, rank, singular
 from pipeline.sql import identifier
 
 _SAMPLE = 20_000
@@ -100,7 +100,9 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
     # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became.
     either = has(column.name, POLYMORPHIC) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
-    if same or called or back or either:
+    # The two ids of a merge are called by what became of them.
+    merged = has(source.name, LINKS) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
+    if same or called or back or either or merged:
         return True
     if _is_counting(column, key) or column.kind != "identifier":
         return False

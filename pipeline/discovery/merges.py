@@ -167,11 +167,12 @@ def merges_in_leads(tables: Tables, profile: Profile, lead: LeadTable) -> tuple[
             if float(str(listed[0][0] or 0.0)) < _NEARLY_ALL:
                 continue
             ids = f"unnest(regexp_split_to_array(trim({at}), '\\s*[;,|]\\s*'))"
-            alias, kept = "split_part(id, ':', 1)", key
+            alias, kept = "split_part(record_gone, ':', 1)", key
         since, when = _changed(profile, lead)
         query = (
-            f"SELECT {alias} AS alias_id, kept AS lead_id,\n  {_linked(since, gone)} AS linked_at\n"
-            f"FROM (\n  SELECT {ids} AS id, {kept} AS kept, *\n  FROM {profile.table.relation} WHERE {at} <> ''\n)"
+            f"SELECT {alias} AS alias_id, record_left AS lead_id,\n  {_linked(since, gone)} AS linked_at\n"
+            f"FROM (\n  SELECT {ids} AS record_gone, {kept} AS record_left, *\n"
+            f"  FROM {profile.table.relation} WHERE {at} <> ''\n)"
         )
         said = f"{profile.name}.{column.name} says which records were merged, not when: it counts as known {when}"
         columns = {"alias_id": "alias_id", "lead_id": "lead_id", "linked_at": "linked_at"}
@@ -186,7 +187,7 @@ _MERGED_IDS = (
 
 
 def _linked(since: str, gone: bool) -> str:
-    own = "make_timestamp(TRY_CAST(nullif(split_part(id, ':', 2), '') AS BIGINT) * 1000)"
+    own = "make_timestamp(TRY_CAST(nullif(split_part(record_gone, ':', 2), '') AS BIGINT) * 1000)"
     return f"coalesce({own}, {since})" if gone else since
 
 

@@ -19,8 +19,8 @@ from pipeline.discovery.links import find_links
 from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
-from pipeline.discovery.scattered import scattered_leads
+from pipeline.discovery.roles import ROW, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import (
     ACCOUNT,
@@ -34,8 +34,6 @@ from pipeline.discovery.words import (
 from pipeline.sql import identifier, literal
 
 SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
-_CONSTANT = 0.99
-_MOST_CONSTANTS = 40
 
 
 @dataclass
@@ -76,7 +74,7 @@ def propose(
     if roles.identities is not None:
         settled = settle_merges(tables, profiles, roles.identities, roles.lead_table, survivor, ask)
         roles = replace(roles, identities=settled)
-    constants = _constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
+    constants = constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
@@ -219,7 +217,11 @@ def _with_lead_column(
     occurred = occurred_column(profile)
     mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
     in_query = {column.column, occurred.name if occurred else column.column}
-    if occurred is None or not (constants or column.kind or roles.identities) or in_query & profile.table.nested:
+    if (
+        occurred is None
+        or not (constants or column.kind or roles.identities or len(ends.proposed) > 1)
+        or in_query & profile.table.nested
+    ):
         return mapping
     time = time_sql(identifier(occurred.name), occurred)
     first = "".join(f",\n  arg_min({identifier(name)}, {time}) AS {identifier(name)}" for name in constants)
@@ -239,11 +241,16 @@ def _with_lead_column(
     untimed = ends.labels if ends.looks else None
     names = list(dict.fromkeys(source.table for source in ends.proposed if source.table != untimed))
     if column.kind is None and (len(names) > 1 or roles.identities):
-        scattered = scattered_leads(tables, profiles, column, names, constants, roles.identities)
+        said = constants_of_all(tables, profiles, column, names, constants)
+        scattered = scattered_leads(tables, profiles, column, names, said, roles.identities)
+        constants = [one for listed in said.values() for one in listed]
         query = scattered.query
         mapping.notes += scattered.notes
         _add_tables(ingest, profiles, scattered.reads)
-    mapping.attributes = [one for one in judge_by_name(profile, []) if one.name in constants]
+    if not (constants or column.kind or roles.identities):
+        return mapping
+    judged = [one for name in dict.fromkeys([column.table, *names]) for one in judge_by_name(profiles[name], [])]
+    mapping.attributes = [one for one in {one.name: one for one in reversed(judged)}.values() if one.name in constants]
     ingest["leads"] = {
         "query": query,
         "columns": {"lead_id": "lead_id", "created_at": "created_at"},
@@ -262,26 +269,6 @@ def _tell_kinds_apart(sources: dict[str, Any], table: str, column: str, kind: st
     rest = {key: part for key, part in source.items() if key not in reading_keys}
     rest["columns"] = {**rest["columns"], "lead_id": LINKED}
     sources[f"{table}_events"] = {"query": f"{query}FROM {identifier(in_settings(table))}", **rest}
-
-
-def _constant_columns(tables: Tables, profiles: Mapping[str, Profile], lead: LeadColumn) -> list[str]:
-    """List the columns of a log that say the same in all rows of a lead, from its first row on."""
-    profile = profiles[lead.table]
-    columns = [
-        column.name
-        for column in profile.columns.values()
-        if column.name not in {lead.column, *profile.table.nested}
-        and column.kind in ("number", "category", "flag")
-        and column.filled > _CONSTANT
-    ][:_MOST_CONSTANTS]
-    if not columns:
-        return []
-    counts = ", ".join(f"avg(CAST(n{number} <= 1 AS DOUBLE))" for number in range(len(columns)))
-    distinct = ", ".join(f"count(DISTINCT {identifier(name)}) AS n{number}" for number, name in enumerate(columns))
-    row = tables.ask(
-        f"SELECT {counts} FROM (SELECT {distinct} FROM {profile.table.relation} GROUP BY {identifier(lead.column)})"
-    )[0]
-    return [name for name, share in zip(columns, row, strict=True) if float(str(share)) >= _CONSTANT]
 
 
 def _collect(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> tuple[dict[str, Any], dict[str, str]]:

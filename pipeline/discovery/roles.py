@@ -15,7 +15,9 @@ from pipeline.discovery.words import (
     KIND,
     LEAD,
     LEFT_FOR_SURE,
+    LINKS,
     OCCURRED,
+    OUTCOMES,
     has,
     is_called_id,
     plain,
@@ -155,10 +157,10 @@ def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: L
         led = [link.column for link in to_lead]
         others = [
             column
-            for column in profile.of_kind("identifier")
-            if column.name != led[0] and (column.name in led or is_key(column, profile))
+            for column in profile.of_kind("identifier", "number")
+            if column.name != led[0] and (column.name in led or is_key(replace(column, kind="identifier"), profile))
         ]
-        others.sort(key=lambda column: column.name not in led)
+        others.sort(key=lambda column: (column.name not in led, column.kind != "identifier"))
         if others and _is_called_link(profile, others):
             return AliasTable(name, others[0].name, led[0], profile.of_kind("time")[0].name)
     return None
@@ -169,22 +171,18 @@ def _is_narrow(profile: Profile) -> bool:
 
 
 def _is_called_link(profile: Profile, ids: Sequence[Column]) -> bool:
-    return has(profile.name, _LINKS) or any(has(one.name, _ALIASES + "|" + LEFT_FOR_SURE) for one in ids)
+    return has(profile.name, LINKS) or any(has(one.name, _ALIASES + "|" + LEFT_FOR_SURE) for one in ids)
 
 
 def lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable | None:
     """Take a table for links where nothing holds the leads: two ids and a time, called so."""
     profile = profiles[table]
     ids = profile.of_kind("identifier")
-    if len(profiles) > 1 and _is_narrow(profile) and len(ids) == 2 and has(profile.name, _LINKS):  # noqa: PLR2004 - a pair
+    if len(profiles) > 1 and _is_narrow(profile) and len(ids) == 2 and has(profile.name, LINKS):  # noqa: PLR2004 - a pair
         return AliasTable(table, ids[0].name, ids[1].name, profile.of_kind("time")[0].name)
     return None
 
 
-_LINKS = (
-    r"identit(?:y|ies)|alias(?:es)?|links?|linked|merges?|merged|map(?:ping)?|match(?:es)?|cookies?|duplicates?|dedupe?|"
-    r"fusions?|doublons?|zusammenfuhrung(?:en)?|dubletten?"
-)
 _ALIASES = r"alias|cookie|visitor|anonymous|duplicate|merged|old|loser|winner|secondary|survivor|master"
 
 
@@ -227,6 +225,8 @@ def _lead_table(
         key = profile.columns.get(lead_id) if lead_id else find_key(profile)
         if name == spend or key is None or not is_key(key, profile) or lone_alias_table(profiles, name):
             continue
+        if leads is None and len(profiles) > 1 and has(name, OUTCOMES) and _created(profile) is None:
+            continue  # who converted, of leads that the log knows
         referring = {link.table for link in links if (link.target, link.key) == (name, key.name)}
         referred = {link.target for link in links if link.table == name}
         called = rank(singular(name), LEAD) or rank(key.name, LEAD) // 2

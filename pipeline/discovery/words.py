@@ -16,10 +16,11 @@ _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
 def plain(name: str) -> str:
     """Write a name as lower-case words.
 
-    >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid")]
-    ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid']
+    >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid", "Merged IDs")]
+    ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid', 'merged ids']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    letters = re.sub(r"([A-Z]{2,})s(?![a-z])", lambda found: f"{found[1].capitalize()}s", letters)  # IDs, URLs
     parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", letters)
     words = re.findall(r"[a-z0-9]+", parted.lower())
     return " ".join(word if re.fullmatch(_NO_IDS, word) else re.sub(_ID_ENDING, r"\1 \2", word) for word in words)
@@ -236,6 +237,11 @@ LOOKED = (
 """What a time is called at which somebody looked."""
 CONVERTED_TO = r"convert\w*|became|opportunity|deal|order|contract|invoice|quote"
 """What an id is called that a lead gets on its way."""
+LINKS = (
+    r"identit(?:y|ies)|alias(?:es)?|links?|linked|merges?|merged|map(?:ping)?|match(?:es)?|cookies?|duplicates?|dedupe?|"
+    r"fusions?|doublons?|zusammenfuhrung(?:en)?|dubletten?"
+)
+"""What a table is called that says which ids are one lead's."""
 LEFT_FOR_SURE = (
     r"merged? (?:in)?to|merge target|duplicate of|dup of|alias of|replaced by|superseded by|survivor|surviving|"
     r"canonical|fusionne (?:dans|avec|vers)|doublon de|zusammengefuhrt (?:in|mit)|dublette von"
