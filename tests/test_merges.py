@@ -177,6 +177,22 @@ def test_merges_beside_events_alone_leave_every_id_a_lead(tmp_path: Path) -> Non
     assert all(not source["set_aside"] for source in summary["sources"].values())
 
 
+def test_cookies_beside_events_alone_are_united_onto_the_person(tmp_path: Path) -> None:
+    """Only the cookie ever acts; that several of them are one person tells which is which."""
+    events, links = [], []
+    for number in range(300):
+        begun = BEGINNING + timedelta(hours=9 * number)
+        cookie = f"c{number * 7919 % 10007:05d}x"
+        events += [(cookie, begun + timedelta(days=step), "visit") for step in (0, 2)]
+        events += [(cookie, begun + timedelta(days=6), "won")] if number % 4 == 0 else []
+        links.append((cookie, f"user-{number // 2:04d}", begun + timedelta(days=1)))
+    write_table(tmp_path / "raw/events.csv", ("visitor_id", "time", "event"), events)
+    write_table(tmp_path / "raw/identities.csv", ("visitor_id", "user_id", "linked_at"), links)
+    assert alias_and_lead(tmp_path) == ("visitor_id", "user_id")
+    ingest(tmp_path)
+    assert read(tmp_path, "data/ingest.json")["lead_count"] == 150
+
+
 def write_activities(folder: Path) -> int:
     """Write activities in four files, one of which says a country; gives the number of leads."""
     kinds = ("click_email", "fill_out_form", "open_email", "opportunity")

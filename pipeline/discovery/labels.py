@@ -15,7 +15,7 @@ from typing import Any
 from features.duration import DAY
 from pipeline.discovery.assumed import Flag, read_flag
 from pipeline.discovery.deals import stage_source
-from pipeline.discovery.events import OVERWRITTEN, Proposed, known_at, reading, where_from
+from pipeline.discovery.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
 from pipeline.discovery.joins import LINKED, join_query, tables_read, time_sql
 from pipeline.discovery.links import Way
 from pipeline.discovery.profile import Column, Profile
@@ -72,7 +72,7 @@ def find_labels(
         if flag is None and (named is not None or not _lists(profile, start, profiles, lead)):
             continue
         at = _when(tables, profile, ways, flag, lead, profiles)
-        if at is None and profile.columns[start].distinct < _ONE_EACH * profile.rows:
+        if (at is None or not called) and profile.columns[start].distinct < _ONE_EACH * profile.rows:
             continue  # events of a lead, each with an answer of its own
         told = at is not None and flag is not None and _is_filled(tables, profile, at, flag.column, flag.no)
         best.append(((called, at is not None, flag is not None), Labels(name, ways, flag, at, told)))
@@ -218,7 +218,7 @@ def timed_labels(
     }
     said = f"by {flag.column}: {', '.join(flag.yes)}" if flag else "its rows"
     comments = {"known_at": why, "columns.event_type": f"{profile.name} says who converted, {said}"}
-    return Proposed(f"{what}_outcomes", profile.name, settings, comments, reads)
+    return Proposed(f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, reads)
 
 
 def _listed(texts: Sequence[str]) -> str:

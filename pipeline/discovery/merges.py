@@ -100,9 +100,11 @@ def _left_by_data(
         for name, share, other in zip(both, shares, reversed(shares), strict=True):
             if share >= _NEARLY_ALL and other <= _HALF:
                 votes[name].append(f"{share:.0%} of its ids are leads, of the others {other:.0%}")
-    # Of a cookie and its lead, only one may ever act; of two leads, who is gone stops.
-    alike = lead is None or min(shares) >= _HALF
-    acting = [_share_acting(tables, profiles, alias, name) if alike else 0.0 for name in both]
+    acting = [0.0, 0.0]
+    if lead is None or min(shares) >= _HALF:
+        acted = [_share_acting(tables, profiles, alias, name) for name in both]
+        # Of a cookie and its lead, only one may ever act; of two leads, who is gone stops.
+        acting = [after for after, _ in acted] if min(ever for _, ever in acted) > _HARDLY_ANY else acting
     for name, share, other in zip(both, acting, reversed(acting), strict=True):
         if share > 2 * _HARDLY_ANY and other <= _HARDLY_ANY * share:
             votes[name].append(f"{share:.0%} of its ids act after the merge, of the others {other:.0%}")
@@ -121,8 +123,8 @@ def _share_in(tables: Tables, profile: Profile, name: str, leads: Profile, key: 
     return float(str(row[0] or 0.0))
 
 
-def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasTable, name: str) -> float:
-    """Give the share of a column's ids that do something after they were merged."""
+def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasTable, name: str) -> tuple[float, float]:
+    """Give the share of a column's ids that do something after they were merged, and that ever do."""
     profile = profiles[alias.table]
     linked = time_sql(f"link.{identifier(alias.linked_at)}", profile.columns[alias.linked_at])
     acts = [
@@ -134,13 +136,14 @@ def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasT
         if column.distinct < _ONCE * column.filled * log.rows  # events of somebody
     ]
     if not acts:
-        return 0.0
+        return 0.0, 0.0
     row = tables.ask(
         f"WITH acts AS (SELECT id, max(moment) AS latest FROM ({' UNION ALL '.join(acts)}) GROUP BY 1) "
-        f"SELECT avg(CAST(coalesce(latest > {linked}, false) AS DOUBLE)) FROM {profile.table.relation} AS link "
-        f"LEFT JOIN acts ON acts.id = CAST(link.{identifier(name)} AS VARCHAR)"
+        f"SELECT avg(CAST(coalesce(latest > {linked}, false) AS DOUBLE)), avg(CAST(latest IS NOT NULL AS DOUBLE)) "
+        f"FROM {profile.table.relation} AS link LEFT JOIN acts ON acts.id = CAST(link.{identifier(name)} AS VARCHAR)"
     )[0]
-    return float(str(row[0] or 0.0))
+    after, ever = (float(str(share or 0.0)) for share in row)
+    return after, ever
 
 
 def merges_in_leads(tables: Tables, profile: Profile, lead: LeadTable) -> tuple[dict[str, Any], str] | None:

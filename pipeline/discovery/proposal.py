@@ -238,6 +238,7 @@ def _with_lead_column(
         f"SELECT {identifier(column.column)} AS lead_id, min({time}) AS created_at{first}\n"
         f"FROM {identifier(in_settings(column.table))} {only}GROUP BY 1"
     )
+    reads: Sequence[str] = ()
     untimed = ends.labels if ends.looks else None
     names = list(dict.fromkeys(source.table for source in ends.proposed if source.table != untimed))
     if column.kind is None and (len(names) > 1 or roles.identities):
@@ -246,9 +247,10 @@ def _with_lead_column(
         constants = [one for listed in said.values() for one in listed]
         query = scattered.query
         mapping.notes += scattered.notes
-        _add_tables(ingest, profiles, scattered.reads)
+        reads = scattered.reads
     if not (constants or column.kind or roles.identities):
         return mapping
+    _add_tables(ingest, profiles, reads)
     judged = [one for name in dict.fromkeys([column.table, *names]) for one in judge_by_name(profiles[name], [])]
     mapping.attributes = [one for one in {one.name: one for one in reversed(judged)}.values() if one.name in constants]
     ingest["leads"] = {
