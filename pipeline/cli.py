@@ -207,6 +207,10 @@ def init(
     without: Annotated[
         list[str] | None, typer.Option(help="A table or file to leave out; may be repeated.", show_default=False)
     ] = None,
+    survivor: Annotated[
+        str | None,
+        typer.Option(help="Of a table of merges, the column of the record that is left.", show_default=False),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where the settings go.")] = Path("params.yaml"),
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
@@ -228,7 +232,7 @@ def init(
 
         options = Options(
             database, leads, lead_id, event_type, tuple(conversion or ()), tuple(lost or ()), outcome, ahead,
-            date_order, tuple(attribute or ()), tuple(without or ()),
+            date_order, tuple(attribute or ()), tuple(without or ()), survivor,
         )  # fmt: skip
         ask = _ask if sys.stdin.isatty() and not yes else None
         found = initialise(folder, options, ask, lambda text: tell("init", text), output.parent)

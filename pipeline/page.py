@@ -14,7 +14,7 @@ from models.policy import MATURITIES, TIERS
 from pipeline.configuration import Parameters
 from pipeline.headlines import headlines
 from pipeline.rendering import duration_in_words, render
-from pipeline.results import Results
+from pipeline.results import Results, what_would_teach_age
 
 PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
@@ -48,7 +48,7 @@ def page(
         results=results,
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
-        warnings=[*results.warnings(), *_doubts(results)],
+        warnings=[*results.warnings(), *_doubts(parameters, results)],
         tiers=_tiers(parameters, recommendations),
         maturities=_maturities(parameters),
         crossed=_crossed(recommendations),
@@ -62,13 +62,13 @@ def page(
     )
 
 
-def _doubts(results: Results) -> list[str]:
+def _doubts(parameters: Parameters, results: Results) -> list[str]:
     """Say which of the probabilities say less than they seem to."""
     scoring, doubts = results.scoring, []
     if scoring["older_than_learned"]:
         doubts.append(
             f"{scoring['older_than_learned']:,} open leads are older than any that the model learned from: their "
-            "probabilities are a guess; a longer log, or a calendar among snapshots.policies, would teach it"
+            f"probabilities are a guess; {what_would_teach_age(parameters)}"
         )
     if scoring["ended_unknown"]:
         doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.verdicts import Verdict
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.configuration import Parameters
 from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
@@ -19,6 +20,18 @@ _FIGURES = (
     ("calibration error", "calibration_error", "{:.4f}"),
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
+
+
+ASSUMED_OUTCOMES = "answer_of_each"
+"""What the SQL names it that init writes where no table says when leads converted."""
+
+
+def what_would_teach_age(parameters: Parameters) -> str:
+    """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
+    queries = (source.query or "" for source in parameters.ingest.sources.values())
+    if any(ASSUMED_OUTCOMES in query for query in queries):
+        return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+    return "a longer log, or a calendar among snapshots.policies, would teach it"
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ def recommend(
     of_duckdb, of_batches = halve(parameters.features.memory_limit)
     batches = []
     done = older = 0
+    # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
+    ages = int(bool(catalogue.vocabulary.event_types))
     with connect(of_duckdb, root / _SPILL) as connection:
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
@@ -125,7 +127,7 @@ def recommend(
         ):
             batches.append(_recommend_batch(parameters, model, catalogue, batch))
             done += len(batch)
-            older += int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
+            older += ages * int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
     recommendations = pa.concat_tables(batches)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])

@@ -13,7 +13,7 @@ from features.schema import PARTS
 from models.verdicts import Verdict
 from pipeline.artefacts import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
 from pipeline.configuration import Parameters
-from pipeline.results import Results
+from pipeline.results import Results, what_would_teach_age
 
 _WIDTH = 96
 
@@ -150,7 +150,7 @@ def _print_recommendations(console: Console, parameters: Parameters, results: Re
     if scoring["older_than_learned"]:
         console.print(
             f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
-            "  a longer log, or a calendar among snapshots.policies, would teach it"
+            f"  {what_would_teach_age(parameters)}"
         )
     if scoring["ended_unknown"]:
         console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")

@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import logging
 import os
-import re
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from pipeline.artefacts import (
     read_json,
 )
 from pipeline.configuration import Evaluate, Parameters
+from pipeline.tracking_refusals import check_experiment, refusal, without_secrets
 from pipeline.train import fingerprint
 
 _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
@@ -63,6 +63,7 @@ def connected(root: Path) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow  # noqa: PLC0415 - takes seconds
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     uri = tracking_uri(root)
@@ -72,11 +73,8 @@ def connected(root: Path) -> Iterator[Any]:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow.MlflowClient(uri)
-    except mlflow.MlflowException as error:
-        told = str(error).splitlines()[0].replace(uri, _without_secrets(uri))
-        raise RegistryError(
-            f"MLflow at {_without_secrets(uri)} refuses: {told[:300]}; check that it runs, and MLFLOW_TRACKING_URI"
-        ) from None
+    except (mlflow.MlflowException, SQLAlchemyError) as error:
+        raise refusal(error, uri) from None
     finally:
         mlflow.set_tracking_uri(tracking_before)
         mlflow.set_registry_uri(registry_before)
@@ -84,15 +82,14 @@ def connected(root: Path) -> Iterator[Any]:
             os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
 
 
-def _without_secrets(uri: str) -> str:
-    """Leave out the user and the password that an address may hold."""
-    return re.sub(r"//[^/@]*@", "//", uri)
-
-
 def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
-    """Find the experiment, or make it with its artefacts in the project's ``mlruns``."""
+    """Find the experiment, or make it with its artefacts in the project's ``mlruns``.
+
+    Raises RegistryError where it can't be written to.
+    """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
+        check_experiment(experiment, tracking_uri(root))
         return str(experiment.experiment_id)
     local = tracking_uri(root).startswith("sqlite:")
     return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
@@ -161,7 +158,7 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
         if version is None:
             _refuse_newest(client, settings)
             raise RegistryError(
-                f"no champion of {settings.model_name!r} in {_without_secrets(tracking_uri(root))}; "
+                f"no champion of {settings.model_name!r} in {without_secrets(tracking_uri(root))}; "
                 "train and register one: make run"
             )
         found = client.get_model_version(settings.model_name, version)

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
 from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
 from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Profile
+from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable
 from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
@@ -17,7 +17,9 @@ _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
-def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
+def stage_source(
+    profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
+) -> Proposed | None:
     """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
 
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
@@ -46,7 +48,9 @@ def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Pro
     texts = ", ".join(map(literal, [*won, *lost]))
     select = f"event.{identifier(closed.name)} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
     ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
-    query = join_query(profile.name, ways_, lead, select)[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
+    # Of several leads of an account it is the one for which the deal was begun.
+    joined = join_query(profile.name, ways_, lead, select, begun=_created(profile) or closed, profiles=profiles)
+    query = joined[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
     columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
     known, why = known_at(profile, closed)
     settings = {
@@ -75,10 +79,9 @@ def created_source(
     profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
 ) -> Proposed | None:
     """Propose the event that a deal, or another thing that is overwritten later, was created."""
-    times = [column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER)]
-    if not times:
+    created = _created(profile)
+    if created is None:
         return None
-    created = times[0]
     what = underscored(profile.name)
     select = f"event.{identifier(created.name)} AS occurred_at"
     known, why = known_at(profile, created)
@@ -93,6 +96,11 @@ def created_source(
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": {"constant": f"{what}_created"}},
     }
     return Proposed(f"{what}_creations", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+
+
+def _created(profile: Profile) -> Column | None:
+    times = (column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER))
+    return next(times, None)
 
 
 def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:

@@ -26,6 +26,7 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
+from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.discovery.events import type_holding
 from pipeline.discovery.moments import settle_orders
@@ -41,7 +42,7 @@ from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.sizing import Size, find_size
 from pipeline.discovery.tables import opened
-from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
+from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
 from pipeline.discovery.times import judge_recorded
 from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
@@ -75,6 +76,8 @@ class Options:
     """Columns that the user vouches for: they never change after creation."""
     leave_out: tuple[str, ...] = ()
     """Tables or files that are not to be used."""
+    survivor: str | None = None
+    """Of a table of merges, the column of the record that is left."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             event_type=options.event_type or type_holding(known, options.conversion),
             outcome=options.outcome,
             horizon=options.horizon,
+            survivor=options.survivor,
+            ask=ask,
         )
         if not proposal.ingest["sources"]:
             notes = "".join(f"\n  {note}" for note in proposal.notes)
@@ -124,19 +129,23 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 )
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
                 attributes = _judge_attributes(connection, root, vouched, outcomes, options)
+                if proposal.looks:
+                    ends = {*outcomes.conversion, *outcomes.lost}
+                    proposal.notes += said_of_later(connection, root / INTERACTIONS, root / LEADS, ends, proposal.looks)
             content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
+            proposal.notes += said_of_strangers(proposal, summary)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
                 root,
-                options.horizon or proposal.assumed_horizon,
-                assumed=proposal.assumed_horizon is not None,
+                options.horizon or (proposal.looks.horizon if proposal.looks else None),
+                looks=proposal.looks.ages if proposal.looks else (),
             )
     comments = (
-        _size(content, size, ours, said=options.horizon is not None or proposal.assumed_horizon is not None)
+        _size(content, size, ours, said=options.horizon is not None or proposal.looks is not None)
         | proposal.comments
         | comments_on_findings(outcomes, attributes, types)
     )

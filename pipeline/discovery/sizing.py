@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,7 +43,7 @@ class Size:
     late_days: float
     """A fifth take longer."""
     base_rate: float
-    """Share of the mature snapshots that convert within the horizon."""
+    """Share of the mature snapshots that convert within the horizon; where none does, of the leads that convert."""
     last_created: str
     """The day of the last lead's creation."""
     stale: bool
@@ -51,11 +51,13 @@ class Size:
     rows: list[Maturity]
 
 
-def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None, *, assumed: bool) -> Size:
+def find_size(
+    content: Mapping[str, Any], root: Path, horizon: timedelta | None, *, looks: Sequence[timedelta] = ()
+) -> Size:
     """Choose when to look at leads, and the horizon unless it is given; the log must be ingested below ``root``.
 
-    ``content`` is the settings as a file holds them; where conversions are ``assumed``, leads are looked at when they
-    are new. Raises NotEnoughDataError where no lead converts.
+    ``content`` is the settings as a file holds them; where it is assumed when leads converted, ``looks`` are the ages
+    at which they are looked at. Raises NotEnoughDataError where no lead converts.
     """
     parameters = Parameters.model_validate(content)
     history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
@@ -74,11 +76,11 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
     last = episodes["started_at"].max().to_pydatetime()
     ages = [age for age in _AGES if age <= max(timedelta(days=median) / 2, DAY)] or [HOUR]
     ages = [age for age in ages if age >= DAY] or ages
-    ages = [HOUR] if assumed else ages
+    ages = list(looks) or ages
     policies: list[dict[str, Any]] = [{"ages": [format_duration(age) for age in ages]}]
     ends = episodes["outcome_at"].fillna(until)
     open_days = float(((ends - episodes["started_at"]).dt.total_seconds() / 86400).clip(lower=0).sum())
-    if span >= _LONG_LOG and median > 1 and not assumed:
+    if span >= _LONG_LOG and median > 1 and not looks:
         policies.insert(0, {"calendar": "monday" if open_days / 7 < _MOST_LOOKS else "monthly"})
     # What sales can act on is a month ahead; where leads are quicker, less.
     wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), _MONTH)
@@ -96,10 +98,12 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
         half_life=14 * DAY if "calendar" in policies[0] else _third(ages[-1]),
         median_days=median,
         late_days=late,
-        base_rate=row.conversions / row.mature if row.mature else 0.0,
+        # Nothing mature, or nothing that converts in time, is no reason to call everybody.
+        base_rate=row.conversions / row.mature if row.conversions else len(converted) / len(episodes),
         last_created=last.date().isoformat(),
-        stale=last < observation.log_until - chosen and not assumed and _is_anyone_open(episodes, last),
-        rows=rows,
+        stale=last < observation.log_until - chosen and not looks and _is_anyone_open(episodes, last),
+        # What is assumed of one horizon says nothing of others.
+        rows=[row for row in rows if row.horizon == chosen] if looks else rows,
     )
 
 
