@@ -18,14 +18,24 @@ import pyarrow.parquet as pq
 from packaging.requirements import Requirement
 
 from features.duration import format_duration
-from features.errors import InputError, LeadcastError, NotEnoughDataError, SettingsError
+from features.errors import (
+    InputError,
+    LeadcastError,
+    NotEnoughDataError,
+    SettingsError,
+    StaleError,
+    VerdictError,
+)
+from models.verdicts import Severity
 from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, read_json
 from pipeline.configuration import Parameters
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.maturity import Maturity, longest_trainable, tabulate
 from pipeline.parameters import load_parameters
+from pipeline.reach import Reach
 from pipeline.readers import table_columns
 from pipeline.source_configuration import Table
+from pipeline.source_verdicts import source_verdicts
 
 State = Literal["good", "odd", "wrong"]
 _GIB = 1 << 30
@@ -33,6 +43,7 @@ _NEEDED = 2 * _GIB
 _PATIENCE = 3
 """Seconds that a tracking server has to answer."""
 _CHANGED_AFTER = 1.0
+_STATES: dict[Severity, State] = {"wrong": "wrong", "doubtful": "odd", "told": "good"}
 
 
 @dataclass(frozen=True)
@@ -218,6 +229,7 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
     for warning in read_json(root / INGEST).get("warnings", []):
         what, _, remedy = str(warning).rpartition("; ")
         examination.add("data", "odd", what or remedy, remedy if what else "")
+    _examine_sources(examination, parameters, root)
     try:
         examination.maturity = tabulate(parameters, root)
     except LeadcastError as error:
@@ -225,6 +237,20 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
         return
     _examine_attributes(examination, parameters, root)
     _examine_horizon(examination, parameters)
+
+
+def _examine_sources(examination: Examination, parameters: Parameters, root: Path) -> None:
+    """Say of each source whether it runs; what has stopped stops a run, what lacks rows keeps its model from use."""
+    ingested = read_json(root / INGEST)
+    states = {name: source.get("rhythm", {}) for name, source in ingested["sources"].items()}
+    for name, rhythm in sorted(states.items()):
+        if rhythm.get("state") in ("running", "closed", "quiet"):
+            examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
+    for verdict in source_verdicts(ingested, Reach.of(parameters, root).needed):
+        examination.add("data", _STATES[verdict.severity], f"{verdict.title}: {verdict.evidence}", verdict.remedy)
+        if verdict.severity == "wrong":
+            error = StaleError if verdict.code == "source_silent" else VerdictError
+            examination.exit_code = examination.exit_code or error.exit_code
 
 
 def _examine_attributes(examination: Examination, parameters: Parameters, root: Path) -> None:
