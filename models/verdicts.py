@@ -124,6 +124,32 @@ KINDS: Mapping[str, Kind] = {
             "check that outcomes are complete at both ends of the log; learn from newer leads (snapshots.start)",
         ),
         Kind(
+            "source_silent", "a source has been silent for longer than ever", "wrong",
+            "bring its rows and run leadcast ingest; or state under ingest.sources what is so: closed, quiet or "
+            "observed_until",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_thin", "a source has far fewer rows than usual in the last four weeks", "wrong",
+            "bring its rows and run leadcast ingest; or, where so few are right, state the days under its closed_days",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_thin_before", "a source had few rows on other days", "told",
+            "nothing, or state the days under its closed_days",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_unjudged", "whether a source has stopped can't be told", "told",
+            "look at its last row; with more of them it is judged by its own rhythm",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_goes_on", "a source has rows after the end that the settings state", "doubtful",
+            "take what states its end out of ingest.sources, or move it",
+            is_of_data=True,
+        ),
+        Kind(
             "not_judged", "not judged", "told",
             "nobody knows what this model is worth: it becomes the champion only by hand. A test part "
             "(snapshots.split.test) with ten leads that convert would tell",
@@ -137,10 +163,17 @@ KINDS: Mapping[str, Kind] = {
 """Every verdict that there is, by its code."""
 
 
-def found(code: str, evidence: str, *, subject: str | None = None, severity: Severity | None = None) -> Verdict:
-    """Give the verdict of a kind, with what was seen; of its own severity where that is given."""
+def found(
+    code: str,
+    evidence: str,
+    *,
+    subject: str | None = None,
+    severity: Severity | None = None,
+    remedy: str | None = None,
+) -> Verdict:
+    """Give the verdict of a kind, with what was seen; of its own severity and remedy where these are given."""
     kind = KINDS[code]
-    return Verdict(code, kind.title, severity or kind.severity, evidence, kind.remedy, subject)
+    return Verdict(code, kind.title, severity or kind.severity, evidence, remedy or kind.remedy, subject)
 
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:

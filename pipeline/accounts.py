@@ -23,6 +23,7 @@ from pipeline.ingest_warnings import lead_warnings, source_warnings
 from pipeline.mapped_table import LINE_BITS
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
+from pipeline.rhythms import judge_sources
 from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
@@ -59,6 +60,7 @@ def summarise(
             "ingest: no row could be used, so the log is empty; "
             f"check the mapping and the ids of the leads ({', '.join(reasons) or 'the files hold no rows'})"
         )
+    rhythms, silences = judge_sources(connection, jobs, surveys)
     sources = {}
     for name, source in settings.sources.items():
         count, first, last = used.get(name, (0, None, None))
@@ -71,6 +73,7 @@ def summarise(
             observed_until=source.observed_until or surveys[name].last_known_at,
             first_occurred_at=first,
             last_occurred_at=last,
+            rhythm=rhythms[name],
         )
     leads = _count_leads(connection, jobs["leads"], set_aside["leads"]) if "leads" in jobs else None
     spend = _count_spend(connection, jobs["spend"], set_aside["spend"], folder) if "spend" in jobs else None
@@ -88,6 +91,7 @@ def summarise(
         identities=beside.get("identities"),
         spend=spend,
         rates=beside.get("rates"),
+        silences=silences,
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
             *lead_warnings(connection, leads, log),

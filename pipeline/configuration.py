@@ -37,8 +37,6 @@ class Validate(Strict):
 
     sample_rows: PositiveInt = 20_000
     """Rows that the row-level expectations look at."""
-    maximum_silent_days: PositiveInt = 14
-    """Days in a row without any event before it warns."""
 
 
 class Episodes(Strict):
@@ -348,7 +346,8 @@ class Score(Strict):
     as_of: Annotated[Literal["latest"] | datetime, BeforeValidator(_latest_or_moment)] = "latest"
     """Of the score stage: latest (the end of the log) or a quoted date."""
     maximum_age: Duration = 2 * DAY
-    """How old the log may be when leadcast score is asked for now."""
+    """How old the log may be when leadcast score is asked for now, beside the longest time in which nothing happened:
+    the moment up to which every source that feeds features reaches. Whether one has stopped is judged by its rhythm."""
     reasons_for: tuple[Literal["IQL", "MQL", "SQL"], ...] = ("MQL", "SQL")
     """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
     scoring it, so that it is done where somebody reads it."""

@@ -16,16 +16,25 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from features.duration import format_duration
-from features.errors import InputError, LeadcastError, NotEnoughDataError, SettingsError, VerdictError
+from features.errors import (
+    InputError,
+    LeadcastError,
+    NotEnoughDataError,
+    SettingsError,
+    StaleError,
+    VerdictError,
+)
 from models.verdicts import KINDS, Verdict, acquit, judged, ordered
 from pipeline.artefacts import INGEST, TRAINING, VERDICTS, read_json
 from pipeline.configuration import Parameters
-from pipeline.findings import of_columns, of_sources
+from pipeline.findings import of_columns
 from pipeline.maturity import Maturity, longest_trainable, tabulate
 from pipeline.parameters import load_parameters
+from pipeline.reach import Reach
 from pipeline.readers import table_columns
 from pipeline.snapshots import observe
 from pipeline.source_configuration import Table
+from pipeline.source_verdicts import source_verdicts
 from pipeline.verdicts import read_verdicts
 
 State = Literal["good", "odd", "wrong"]
@@ -220,6 +229,7 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
     for warning in read_json(root / INGEST).get("warnings", []):
         what, _, remedy = str(warning).rpartition("; ")
         examination.add("data", "odd", what or remedy, remedy if what else "")
+    _examine_sources(examination, root)
     try:
         examination.maturity = tabulate(parameters, root)
     except LeadcastError as error:
@@ -229,13 +239,21 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
     _examine_horizon(examination, parameters)
 
 
+def _examine_sources(examination: Examination, root: Path) -> None:
+    """Say of each source that it runs; what speaks against the others is a verdict."""
+    for name, source in sorted(read_json(root / INGEST)["sources"].items()):
+        rhythm = source.get("rhythm", {})
+        if rhythm.get("state") in ("running", "closed", "quiet"):
+            examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
+
+
 def _examine_verdicts(examination: Examination, parameters: Parameters, root: Path) -> None:
     """Show the list of verdicts as summary and page do: what the log shows now, and what was found of the model."""
     kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
     until = observe(parameters, root).outcomes_until - parameters.snapshots.horizon
     verdicts = [
         *of_columns(root, kinds, parameters.episodes.conversion, until),
-        *of_sources(read_json(root / INGEST)),
+        *source_verdicts(read_json(root / INGEST), Reach.of(parameters, root).needed),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")
@@ -249,8 +267,10 @@ def _examine_verdicts(examination: Examination, parameters: Parameters, root: Pa
         area: Area = "data" if KINDS[verdict.code].is_of_data else "model"
         what = f"{verdict.title} ({verdict.name}): {verdict.evidence}{told}"
         examination.add(area, states[verdict.weight], what, advice)
-    if any(verdict.stands for verdict in verdicts):
-        examination.exit_code = examination.exit_code or VerdictError.exit_code
+    standing = [verdict.code for verdict in verdicts if verdict.stands]
+    if standing:
+        error = StaleError if "source_silent" in standing else VerdictError
+        examination.exit_code = examination.exit_code or error.exit_code
 
 
 def _verdicts_on_model(examination: Examination, root: Path) -> list[Verdict] | None:

@@ -29,6 +29,7 @@ from pipeline.artefacts import (
 from pipeline.configuration import Parameters
 from pipeline.findings import gather
 from pipeline.pictures import draw
+from pipeline.reach import Reach
 from pipeline.tracking import track
 from pipeline.train import read_as_of, read_slice
 from pipeline.trained import open_trained
@@ -72,7 +73,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         }
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
     progress("looking for what may be wrong")
-    verdicts = gather(root, model, test if len(test.labels) else None, figures, parameters.evaluate.acquitted)
+    judged = test if len(test.labels) else None
+    needed = Reach.of(parameters, root).needed
+    verdicts = gather(root, model, judged, figures, parameters.evaluate.acquitted, needed)
     for path in (METRICS, VERDICTS):
         (root / path).unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -32,6 +31,7 @@ from pipeline.artefacts import (
     TRAINING,
     read_json,
 )
+from pipeline.source_verdicts import source_verdicts
 from pipeline.train import read_slice
 
 _AGES = 10
@@ -43,8 +43,9 @@ def gather(
     test: Slice | None,
     figures: Mapping[str, Mapping[str, float | None]],
     acquitted: Mapping[str, str],
+    needed: Collection[str],
 ) -> list[Verdict]:
-    """Judge the model that was trained, and what it learned from."""
+    """Judge the model that was trained, and what it learned from; ``needed`` are the sources that matter for it."""
     auc = figures["roc_auc"]
     value, low, high = (auc[part] for part in ("value", "low", "high"))
     facts = Facts(
@@ -58,19 +59,14 @@ def gather(
     counts = read_json(root / SNAPSHOT_COUNTS)
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     until = datetime.fromisoformat(counts["observed_until"]) - parse_duration(counts["horizon"])
-    conversion = model.manifest["episodes"]["conversion"]
+    conversion = model.manifest["question"]["episodes.conversion"]
     verdicts = [
         *check(facts),
         *of_columns(root, dict(catalogue.attributes), conversion, until),
         *events_that_know(_presences(root, catalogue, parse_duration(counts["horizon"]))),
-        *of_sources(read_json(root / INGEST)),
+        *source_verdicts(read_json(root / INGEST), needed),
     ]
     return judged(verdicts, acquitted)
-
-
-def of_sources(ingested: Mapping[str, Any]) -> list[Verdict]:  # noqa: ARG001 - nothing of them is noted yet
-    """Judge the sources by what ``ingest`` has noted of them."""
-    return []
 
 
 def of_columns(root: Path, kinds: Mapping[str, Kind], conversion: Sequence[str], until: datetime) -> list[Verdict]:

@@ -41,6 +41,7 @@ from pipeline.queries import Origins
 from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
 from pipeline.rows import Job, judge
 from pipeline.source_configuration import Ingest, Leads
+from pipeline.source_verdicts import source_verdicts
 from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.survey import Survey, survey
 
@@ -88,10 +89,16 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         (root / INGEST).unlink(missing_ok=True)
         for path in (QUARANTINE, INTERACTIONS, LEADS, FORMER_CREATIONS, SPEND, INGEST):
             publish(folder / path.name, root / path)
-    for warning in summary.warnings:
+    for warning in [*summary.warnings, *_doubts(summary)]:
         progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")
     return summary
+
+
+def _doubts(summary: IngestSummary) -> list[str]:
+    """Say which sources seem to have stopped, or lack rows; the stages that compute with them refuse, or judge."""
+    verdicts = [verdict for verdict in source_verdicts(summary.as_json()) if verdict.severity != "told"]
+    return [f"{verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
 
 
 @contextmanager

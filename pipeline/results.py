@@ -44,6 +44,8 @@ class Table:
     set_aside: int
     until: str | None
     """Until when a source was observed, to the minute; None where the table is no source."""
+    state: str
+    """Whether a source runs or has stopped; empty where the table is no source."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,22 @@ class Results:
         sources = sorted(self.ingested["sources"].items())
         until = {name: (part["observed_until"] or "no event")[:16] for name, part in sources}
         return [
-            Table(name, part["rows"], part["used"], sum(part["set_aside"].values()), until.get(name))
+            Table(
+                name,
+                part["rows"],
+                part["used"],
+                sum(part["set_aside"].values()),
+                until.get(name),
+                part.get("rhythm", {}).get("state", ""),
+            )
             for name, part in [*sources, *self._other_tables()]
         ]
+
+    def rhythms(self) -> list[tuple[str, str, str]]:
+        """List name, state and evidence of the sources that don't simply run."""
+        sources = sorted(self.ingested["sources"].items())
+        states = [(name, part["rhythm"]) for name, part in sources if "rhythm" in part]
+        return [(name, one["state"], one["evidence"]) for name, one in states if one["state"] != "running"]
 
     def set_aside(self) -> list[SetAside]:
         """Count the rows that were set aside by reason, the most frequent first."""

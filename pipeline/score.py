@@ -43,8 +43,9 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
+from pipeline.reach import Reach
 from pipeline.setting_types import halve
-from pipeline.snapshots import log_until, read_history
+from pipeline.snapshots import read_history
 from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect
 from pipeline.trained import open_trained
@@ -58,10 +59,12 @@ ROWS = 65_536
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
     model = open_trained(root)
+    reach = Reach.of(parameters, root)
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
-        as_of = log_until(root) + MICROSECOND
-    refuse_future(as_of, root, parameters.score.maximum_age)
+        as_of = reach.latest + MICROSECOND
+    refuse_future(as_of, reach, parameters.score.maximum_age)
+    reach.refuse_silent(as_of)
     recommendations, doubts = recommend(parameters, root, model, as_of, progress)
     check(recommendations, parameters.score.reasons_for)
     (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
@@ -81,13 +84,13 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     )
 
 
-def refuse_future(as_of: datetime, root: Path, maximum_age: timedelta) -> None:
+def refuse_future(as_of: datetime, reach: Reach, maximum_age: timedelta) -> None:
     """Raise StaleError where the log ends long before the moment that is to be scored."""
-    until = log_until(root)
-    if as_of > until + maximum_age:
+    if reach.is_beyond(as_of, maximum_age):
         raise StaleError(
             f"{as_of:%Y-%m-%d %H:%M} lies more than {format_duration(maximum_age)} after the end of the log, "
-            f"{until:%Y-%m-%d %H:%M} UTC; name an earlier moment, bring newer files, or raise score.maximum_age"
+            f"{reach.latest:%Y-%m-%d %H:%M} UTC ({reach.ends()}); name an earlier moment, bring newer files, or "
+            "raise score.maximum_age"
         )
 
 

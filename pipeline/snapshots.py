@@ -39,6 +39,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Episodes, Parameters
+from pipeline.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Observation:
     """How far the log reaches; times in UTC."""
 
     log_until: datetime
-    """When the last event of any source became known."""
+    """The moment up to which every source that feeds features reaches; no lead is looked at later."""
     outcomes_until: datetime
     """Until when every source of outcomes was observed."""
     outcome_delay: timedelta
@@ -58,6 +59,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     settings = parameters.snapshots
     interactions, leads = root / INTERACTIONS, root / LEADS
     require(interactions, leads, root / FORMER_CREATIONS)
+    Reach.of(parameters, root).refuse_silent()
     observation = observe(parameters, root)
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
@@ -103,7 +105,7 @@ def observe(parameters: Parameters, root: Path) -> Observation:
     if delay is None:
         delay = _delay_of_outcomes(root / INTERACTIONS, outcomes)
     until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in bringing)
-    return Observation(log_until(root), until, max(delay, timedelta(0)))
+    return Observation(Reach.of(parameters, root).latest, until, max(delay, timedelta(0)))
 
 
 _DELAYS = """
@@ -134,19 +136,6 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
             f"{place}: no event of type {absent[0]!r} in the log; {nearest(absent[0], counts.index)}; "
             f"the most frequent are {top}"
         )
-
-
-def log_until(root: Path) -> datetime:
-    """Tell when the last event of any source became known."""
-    return max(sources_until(root).values())
-
-
-def sources_until(root: Path) -> dict[str, datetime]:
-    """Tell up to when each source was observed (UTC); one without a usable row is left out."""
-    sources = read_json(root / INGEST)["sources"].items()
-    return {
-        name: datetime.fromisoformat(source["observed_until"]) for name, source in sources if source["observed_until"]
-    }
 
 
 def read_history(interactions: Path, leads: Path, settings: Episodes) -> History:

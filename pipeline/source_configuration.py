@@ -20,6 +20,7 @@ from pipeline.setting_types import (
     Name,
     Share,
     Size,
+    Span,
     Strict,
     TimeFormats,
     Zone,
@@ -214,6 +215,20 @@ class Source(Table):
     """How a row tells that leadcast push wrote it: it is set aside, and counted, for a score is no interaction."""
     observed_until: Moment | None = None
     """Until when the source was read; its last known event where it is not given."""
+    closed: Moment | None = None
+    """When the source ended for good, as in '2026-05-31': from then on its silence is no fault, and nothing waits for
+    it."""
+    quiet: bool = False
+    """Whether its silence says nothing, as of a fair once a year: it is never taken to have stopped."""
+    closed_days: tuple[Span, ...] = ()
+    """Days of its time zone on which few rows, or none, are right: holidays, or a day that is lost for good. A day, or
+    the first and last of several, each quoted: ['2026-12-25', ['2026-12-24', '2027-01-01']]."""
+
+    @model_validator(mode="after")
+    def _one_silence(self) -> Self:
+        if self.closed and self.quiet:
+            raise ValueError("closed and quiet both say why it is silent; keep one of them")
+        return self
 
 
 class LeadColumns(Strict):

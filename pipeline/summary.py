@@ -79,11 +79,14 @@ def _table(*headers: str) -> Table:
 
 def _print_log(console: Console, results: Results) -> None:
     console.print("The log")
-    table = _table("  table", "rows in", "used", "set aside", "observed until")
+    table = _table("  table", "rows in", "used", "set aside", "observed until", "state")
     for read in results.tables():
         counts = (read.rows, read.used, read.set_aside)
-        table.add_row(f"  {read.name}", *(f"{count:,}" for count in counts), read.until or "")
+        table.add_row(f"  {read.name}", *(f"{count:,}" for count in counts), read.until or "", read.state)
     console.print(table)
+    for name, state, evidence in results.rhythms():
+        told = f"{name} is {state}: {evidence}"
+        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="    "))
     aside = results.set_aside()
     if aside:
         table = _table("  set aside because", "rows")

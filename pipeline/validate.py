@@ -37,7 +37,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         log, people = f"read_parquet({_literal(interactions)})", f"read_parquet({_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
-        log_limits = interaction_limits(_literal(leads), settings.maximum_silent_days)
+        log_limits = interaction_limits(_literal(leads))
         log_counts = count_violations(connection, log, log_checks, log_limits)
         lead_counts = count_violations(connection, people, lead_checks(), LEAD_LIMITS)
         sample = _sample(connection, interactions, settings.sample_rows)
