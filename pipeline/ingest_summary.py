@@ -35,6 +35,8 @@ class SourceSummary(TableSummary):
     """Rows of the files: fewer than ``rows`` where one row may be several events."""
     unmapped_channels: UnmappedChannels | None
     """Where the channel is made of where the traffic came from."""
+    observed_from: datetime | None
+    """From when on it recorded conversions, as stated; none where nothing is."""
     observed_until: datetime | None
     """As stated, or when the last event became known; none where no row could be read."""
     first_occurred_at: datetime | None
@@ -86,7 +88,7 @@ class IngestSummary:
         """Give the summary as JSON holds it; times in ISO 8601."""
         content = asdict(self)
         for source in content["sources"].values():
-            for key in ("observed_until", "first_occurred_at", "last_occurred_at"):
+            for key in ("observed_from", "observed_until", "first_occurred_at", "last_occurred_at"):
                 source[key] = source[key].isoformat() if source[key] else None
         tables = self.all_tables().values()
         if self.spend:

@@ -48,6 +48,7 @@ def page(
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
         warnings=[*results.warnings(), *_doubts(results)],
+        unlabelled=results.unlabelled(),
         tiers=_tiers(parameters, recommendations),
         maturities=_maturities(parameters),
         crossed=_crossed(recommendations),
@@ -68,6 +69,11 @@ def _doubts(results: Results) -> list[str]:
         doubts.append(
             f"{scoring['older_than_learned']:,} open leads are older than any that the model learned from: their "
             "probabilities are a guess; a longer log, or a calendar among snapshots.policies, would teach it"
+        )
+    if scoring["older_than_outcomes"]:
+        doubts.append(
+            f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some may have "
+            "converted unseen, and their probabilities are too high by as much"
         )
     if scoring["ended_unknown"]:
         doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")

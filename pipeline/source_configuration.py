@@ -213,6 +213,15 @@ class Source(Table):
     """How a row tells that leadcast push wrote it: it is set aside, and counted, for a score is no interaction."""
     observed_until: Moment | None = None
     """Until when the source was read; its last known event where it is not given."""
+    observed_from: Moment | None = None
+    """From when on the source recorded conversions; where it is not given, the log itself shows whether there was a
+    time without, in which leads would have converted had they been recorded."""
+
+    @model_validator(mode="after")
+    def _observed_for_a_while(self) -> Self:
+        if self.observed_from and self.observed_until and self.observed_from >= self.observed_until:
+            raise ValueError("observed_from lies after observed_until; the source would never have been observed")
+        return self
 
 
 class LeadColumns(Strict):

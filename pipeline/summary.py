@@ -80,9 +80,9 @@ def _print_model(console: Console, results: Results) -> None:
                 *(part[end][:10] for end in ("from", "to")),
             )
     console.print(table)
-    unlabelled = sum(snapshots["unlabelled"].values())
     trees = results.training["best_iteration"]
-    console.print(f"  {unlabelled:,} snapshots have no label yet; {trees} trees were grown")
+    for told in (*results.unlabelled(), f"{trees} trees were grown."):
+        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     table = _table("  on the test part", "value", "95 % interval")
     for figure in results.figures():
@@ -115,6 +115,10 @@ def _print_recommendations(console: Console, parameters: Parameters, results: Re
         console.print(
             f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
             "  a longer log, or a calendar among snapshots.policies, would teach it"
+        )
+    if scoring["older_than_outcomes"]:
+        console.print(
+            f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"
         )
     if scoring["ended_unknown"]:
         console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")

@@ -1,5 +1,7 @@
-"""Nothing that stands beside a snapshot comes from later: with all removed from the raw files that was unknown, it is
-the same, byte for byte."""
+"""Nothing that stands beside a snapshot comes from later.
+
+With all removed from the raw files that was unknown, snapshots and their features are the same, to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from raw_logs import LINKS, parameters_of, source_of
 
