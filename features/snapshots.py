@@ -342,9 +342,11 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
     labelled = snapshots.loc[snapshots["label"].notna(), "as_of"].sort_values(kind="stable", ignore_index=True)
     reach = horizon + outcome_delay
     if labelled.empty:
+        unobserved = int((snapshots["unlabelled"] == "unobserved").sum())
+        unless = f", or begins before conversions were recorded ({unobserved:,} snapshots)" if unobserved else ""
         raise NotEnoughDataError(
             f"snapshots: none of {len(snapshots):,} snapshots has a label, since the log ends before the horizon of "
-            f"{format_duration(horizon)} is over; shorten snapshots.horizon, or bring a longer log"
+            f"{format_duration(horizon)} is over{unless}; shorten snapshots.horizon, or bring a longer log"
         )
     test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]

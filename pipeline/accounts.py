@@ -70,6 +70,7 @@ def summarise(
             **account,
             lines=_count_lines(connection, job) if job.width > 1 else account["rows"],
             unmapped_channels=_count_unmapped(connection, job, count) if source.columns.traffic() else None,
+            observed_from=source.observed_from,
             observed_until=source.observed_until or surveys[name].last_known_at,
             first_occurred_at=first,
             last_occurred_at=last,

@@ -38,6 +38,8 @@ class SourceSummary(TableSummary):
     """Rows of the files: fewer than ``rows`` where one row may be several events."""
     unmapped_channels: UnmappedChannels | None
     """Where the channel is made of where the traffic came from."""
+    observed_from: datetime | None
+    """From when on it recorded conversions, as stated; none where nothing is."""
     observed_until: datetime | None
     """As stated, or when the last event became known; none where no row could be read."""
     first_occurred_at: datetime | None
@@ -96,7 +98,7 @@ class IngestSummary:
         content["silences"] = {"count": self.silences.count, "longest_hours": round(hours, 2)}
         for name, source in content["sources"].items():
             source["rhythm"] = self.sources[name].rhythm.to_json()
-            for key in ("observed_until", "first_occurred_at", "last_occurred_at"):
+            for key in ("observed_from", "observed_until", "first_occurred_at", "last_occurred_at"):
                 source[key] = source[key].isoformat() if source[key] else None
         tables = self.all_tables().values()
         if self.spend:

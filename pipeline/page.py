@@ -49,6 +49,7 @@ def page(
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
         warnings=[*results.warnings(), *_doubts(parameters, results)],
+        unlabelled=results.unlabelled(),
         tiers=_tiers(parameters, recommendations),
         maturities=_maturities(parameters),
         crossed=_crossed(recommendations),
@@ -69,6 +70,11 @@ def _doubts(parameters: Parameters, results: Results) -> list[str]:
         doubts.append(
             f"{scoring['older_than_learned']:,} open leads are older than any that the model learned from: their "
             f"probabilities are a guess; {what_would_teach_age(parameters)}"
+        )
+    if scoring["older_than_outcomes"]:
+        doubts.append(
+            f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some may have "
+            "converted unseen, and their probabilities are too high by as much"
         )
     if scoring["ended_unknown"]:
         doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")

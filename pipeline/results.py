@@ -133,7 +133,26 @@ class Results:
         return [
             *self.ingested.get("warnings", []),
             *(f"{verdict['suite']}: {verdict['meaning']}, found {verdict['count']:,g}" for verdict in failed),
+            *(start["told"] for start in self.snapshots["outcomes_from"].values() if not start["stated"]),
         ]
+
+    def unlabelled(self) -> list[str]:
+        """Say which snapshots have no label and why, and which have one though their lead was not open in truth."""
+        counts, told = self.snapshots["unlabelled"], []
+        if immature := counts.get("immature"):
+            until = self.snapshots["observed_until"][:10]
+            told.append(f"{immature:,} more snapshots have no label yet: what they ask lies beyond {until}, until when "
+                        "outcomes were observed.")  # fmt: skip
+        if unobserved := counts.get("unobserved"):
+            since = max(start["observed_from"] for start in self.snapshots["outcomes_from"].values())[:10]
+            told.append(
+                f"{unobserved:,} have none, for they come before {since}, from when on conversions were recorded."
+            )
+        if ended := self.snapshots["ended_unknown"]:
+            told.append(
+                f"{ended:,} were of leads that had in truth ended, unknown to us: they count as not converting."
+            )
+        return told
 
     def figures(self) -> list[Figure]:
         """List the figures of the test part; one that can't be said is ``unknown``."""

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from features.catalogue import CONTEXT, Catalogue
 from features.duration import format_duration
 from features.errors import NotEnoughDataError, StaleError
+from features.history import EPOCH
 from features.schema import RECOMMENDATION
-from features.snapshots import ended_unknown, take_snapshots_at
+from features.snapshots import ended_unknown, find_episodes, take_snapshots_at
 from features.wording import describe, quotes_us
 from models.artefact import Model
 from models.explanation import ReasonTemplate, explain
@@ -43,6 +44,7 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
+from pipeline.outcomes import find_starts, observed_from
 from pipeline.reach import Reach
 from pipeline.setting_types import halve
 from pipeline.snapshots import read_history
@@ -102,6 +104,8 @@ class Doubts:
     """Whose episode had in truth ended, without our knowing."""
     older_than_learned: int
     """Whose episode is older than any that the model was fitted to."""
+    older_than_outcomes: int
+    """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
 
 
 def recommend(
@@ -137,7 +141,9 @@ def recommend(
     ended = int(ended_unknown(snapshots).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
-    return recommendations.take(best_first), Doubts(ended_unknown=ended, older_than_learned=older)
+    since = observed_from(find_starts(root, parameters.episodes.conversion, find_episodes(history)))
+    unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
+    return recommendations.take(best_first), Doubts(ended, older, unseen)
 
 
 def _recommend_batch(parameters: Parameters, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:

@@ -39,6 +39,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Episodes, Parameters
+from pipeline.outcomes import find_starts, observed_from, refuse_without_effect
 from pipeline.reach import Reach
 
 
@@ -68,6 +69,10 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     wanted = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     triggers = read_events(interactions, "lead_id, known_at, event_type", wanted)
     progress(f"taking snapshots of {len(episodes):,} episodes")
+    refuse_without_effect(root, parameters.episodes.conversion)
+    starts = find_starts(root, parameters.episodes.conversion, episodes)
+    for start in starts:
+        progress(start.told())
     taken = take_snapshots(history, triggers, policies, observation.log_until, settings.start)
     if taken.empty:
         raise NotEnoughDataError(
@@ -75,12 +80,16 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             "check snapshots.policies and snapshots.start against the times of the log, which ends on "
             f"{observation.log_until:%Y-%m-%d}"
         )
-    labelled = assign_labels(taken, settings.horizon, observation.outcome_delay, observation.outcomes_until)
+    labelled = assign_labels(
+        taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
+    )
     parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split.split())
     (root / SNAPSHOT_COUNTS).unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
-    counts = _counts(episodes, parted, observation, settings.horizon)
+    counts = _counts(episodes, parted, observation, settings.horizon) | {
+        "outcomes_from": {start.source: start.as_json() for start in starts}
+    }
     funnel = read_funnel(interactions, episodes, parameters.episodes)
     write_json(root / SNAPSHOT_COUNTS, counts | {"funnel": funnel})
 

@@ -223,11 +223,20 @@ class Source(Table):
     closed_days: tuple[Span, ...] = ()
     """Days of its time zone on which few rows, or none, are right: holidays, or a day that is lost for good. A day, or
     the first and last of several, each quoted: ['2026-12-25', ['2026-12-24', '2027-01-01']]."""
+    observed_from: Moment | None = None
+    """From when on the source recorded conversions; where it is not given, the log itself shows whether there was a
+    time without, in which leads would have converted had they been recorded."""
 
     @model_validator(mode="after")
     def _one_silence(self) -> Self:
         if self.closed and self.quiet:
             raise ValueError("closed and quiet both say why it is silent; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _observed_for_a_while(self) -> Self:
+        if self.observed_from and self.observed_until and self.observed_from >= self.observed_until:
+            raise ValueError("observed_from lies after observed_until; the source would never have been observed")
         return self
 
 

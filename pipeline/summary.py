@@ -114,9 +114,9 @@ def _print_model(console: Console, results: Results) -> None:
                 *(part[end][:10] for end in ("from", "to")),
             )
     console.print(table)
-    unlabelled = sum(snapshots["unlabelled"].values())
     trees = results.training["best_iteration"]
-    console.print(f"  {unlabelled:,} snapshots have no label yet; {trees} trees were grown")
+    for told in (*results.unlabelled(), f"{trees} trees were grown."):
+        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     if not results.is_measured:
         console.print("  not judged: nothing, or too few conversions, was kept as a test part\n")
@@ -154,6 +154,10 @@ def _print_recommendations(console: Console, parameters: Parameters, results: Re
         console.print(
             f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
             f"  {what_would_teach_age(parameters)}"
+        )
+    if scoring["older_than_outcomes"]:
+        console.print(
+            f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"
         )
     if scoring["ended_unknown"]:
         console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")

@@ -1,5 +1,6 @@
-"""Nothing that stands beside a snapshot comes from later: with all removed from the raw files that was unknown, it is
-the same, byte for byte.
+"""Nothing that stands beside a snapshot comes from later.
+
+With all removed from the raw files that was unknown, snapshots and their features are the same, to the last bit.
 """
 
 from __future__ import annotations
