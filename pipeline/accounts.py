@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from pipeline.ingest_warnings import lead_warnings, source_warnings
 from pipeline.mapped_table import LINE_BITS
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
+from pipeline.row_warnings import row_warnings
+from pipeline.rows import Job
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
-from pipeline.rows import Job
 
 _FREQUENT = 10
 
@@ -78,7 +80,7 @@ def summarise(
         for name, job in jobs.items()
         if name in settings.tables or name in ("identities", "rates")
     }
-    return IngestSummary(
+    summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
         lead_count=fetch_row(connection, f"SELECT count(*) FROM {_written(folder, LEADS)}")[0],
         sources=sources,
@@ -92,6 +94,7 @@ def summarise(
             *lead_warnings(connection, leads, log),
         ],
     )
+    return replace(summary, warnings=[*row_warnings(summary.all_tables()), *summary.warnings])
 
 
 def _written(folder: Path, path: Path) -> str:

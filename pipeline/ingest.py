@@ -28,10 +28,10 @@ from pipeline.moments import advise_format
 from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
 from pipeline.queries import Origins
 from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
+from pipeline.rows import Job, judge
 from pipeline.source_configuration import Ingest, Leads
 from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.survey import Survey, survey
-from pipeline.rows import Job, judge
 
 _TIMES = 10_000
 """How many times of a file are looked at to find their format."""

@@ -26,10 +26,10 @@ from pipeline.artefacts import Progress
 from pipeline.databases import fetch, refuse_names
 from pipeline.mapped_table import MappedTable
 from pipeline.readers import OpenFile, RawTable, choose_columns, copy_rows, open_result, open_table, table_columns
+from pipeline.rows import Job
 from pipeline.source_configuration import Ingest, Table
 from pipeline.sql import connect, file_literal, identifier, literal
 from pipeline.texts import Columns
-from pipeline.rows import Job
 
 _QUERY = identifier("the query")
 """No table's name holds a space."""

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import duckdb
 
+from pipeline.rows import Job
 from pipeline.source_configuration import Source
 from pipeline.sql import fetch_row
-from pipeline.rows import Job
 
 TEXTS = ("event_type", "channel", "campaign")
 """What has few values, as a rule."""
