@@ -22,6 +22,8 @@ from pipeline.source_configuration import Table
 from pipeline.sql import file_literal, identifier, literal
 
 _STREAM = "raw_stream"
+_COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
+"""What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 
 
 @dataclass(frozen=True)
@@ -209,14 +211,21 @@ def _fields(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
     fields: dict[str, RawColumn] = {}
     members: list[tuple[str, str, Any]] = []
     for name, sql, kind in columns:
-        is_json = str(kind) == "JSON"
-        fields[name] = RawColumn(f"json_extract_string({sql}, '$')") if is_json else RawColumn(sql, str(kind))
+        fields[name] = _field(sql, str(kind))
         if kind.id == "struct":
             members += [
                 (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
                 for member, inner in kind.children
             ]
     return {**_fields(members), **fields} if members else fields
+
+
+def _field(sql: str, kind: str) -> RawColumn:
+    """Give a Parquet column as what the rest knows: JSON is text, and no time is finer than a microsecond."""
+    if kind == "JSON":
+        return RawColumn(f"json_extract_string({sql}, '$')")
+    coarse = _COARSE.get(kind)
+    return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
 
 
 def copy_rows(
