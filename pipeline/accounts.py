@@ -12,6 +12,7 @@ import duckdb
 from features.errors import InputError, LeadcastError
 from pipeline.artefacts import INTERACTIONS, LEADS, SPEND
 from pipeline.channels import UNMAPPED
+from pipeline.idle_settings import idle_zones
 from pipeline.ingest_summary import (
     IngestSummary,
     LeadsSummary,
@@ -94,7 +95,8 @@ def summarise(
             *lead_warnings(connection, leads, log),
         ],
     )
-    return replace(summary, warnings=[*row_warnings(summary.all_tables()), *summary.warnings])
+    of_tables = [*row_warnings(summary.all_tables()), *idle_zones(connection, jobs, folder)]
+    return replace(summary, warnings=[*of_tables, *summary.warnings])
 
 
 def _written(folder: Path, path: Path) -> str:

@@ -22,6 +22,7 @@ from pipeline import mapping
 from pipeline.accounts import summarise
 from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, publish, write_json
 from pipeline.configuration import Parameters
+from pipeline.idle_settings import refuse_idle
 from pipeline.ingest_summary import IngestSummary
 from pipeline.log import write_log
 from pipeline.moments import advise_format
@@ -51,6 +52,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
             jobs = _open_jobs(settings, origins, folder)
+            refuse_idle(jobs, settings.tables)
             with _naming_unreadable_files(connection, jobs):
                 surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
                 judge(connection, jobs, settings.currency)

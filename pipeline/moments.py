@@ -97,7 +97,7 @@ def _read_format(text: str, time_format: str, zone: str) -> str:
         return _read_epoch(text, time_format)
     if time_format != "iso":
         parsed = f"try_strptime({text}, {literal(time_format)})"
-        if _parses_offset(time_format):
+        if parses_offset(time_format):
             return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
         return _from_local(parsed, zone)
     # The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
@@ -128,7 +128,7 @@ def _clip(epoch: str, readable: str) -> str:
 
 
 @cache
-def _parses_offset(time_format: str) -> bool:
+def parses_offset(time_format: str) -> bool:
     """Ask DuckDB whether a format holds an offset; raises SettingsError where it is no format at all."""
     try:
         with duckdb.connect() as connection:
