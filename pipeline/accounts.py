@@ -22,14 +22,15 @@ from pipeline.ingest_summary import (
     UnmappedChannels,
 )
 from pipeline.ingest_warnings import lead_warnings, source_warnings
-from pipeline.mapped_table import LINE_BITS
+from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
 from pipeline.row_warnings import row_warnings
-from pipeline.rows import Job
+from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
+from pipeline.totals import total_warnings
 
 _FREQUENT = 10
 
@@ -93,6 +94,12 @@ def summarise(
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
             *lead_warnings(connection, leads, log),
+            *(
+                told
+                for name, job in jobs.items()
+                if may_hold_totals(job)
+                for told in total_warnings(connection, name, set_aside[name], job.unsure, job.place)
+            ),
         ],
     )
     of_tables = [*row_warnings(summary.all_tables()), *idle_zones(connection, jobs, folder)]
@@ -117,7 +124,7 @@ def _count(connection: duckdb.DuckDBPyConnection, job: Job, used: int, set_aside
 
 
 def _count_lines(connection: duckdb.DuckDBPyConnection, job: Job) -> int:
-    line = f"sequence >> {LINE_BITS} AS file, (sequence & {(1 << LINE_BITS) - 1}) // {job.width} AS line"
+    line = f"sequence >> {LINE_BITS} AS file, {line_of(job.width)} AS line"
     count: int = fetch_row(connection, f"SELECT count(*) FROM (SELECT DISTINCT {line} FROM {job.mapped})")[0]
     return count
 

@@ -11,6 +11,8 @@ The dialect is settled once, from a strict header. Bodies are read as text, ever
 from __future__ import annotations
 
 import csv
+import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +21,12 @@ import pyarrow as pa
 import pyarrow.csv
 
 from features.errors import InputError
-from pipeline.raw_files import LONGEST_RECORD_BYTES, Block, LineReader, OversizedLine
+from pipeline import nested
+from pipeline.raw_files import FOOTER_LINE, LONGEST_RECORD_BYTES, TITLE_LINE, Block, LineReader, OversizedLine
 from pipeline.swallowed_rows import Form
 
-_DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_RECORD_LINES = 1000
 """A note may hold many lines; a quote that is still open after these was never meant to be closed."""
@@ -34,38 +38,60 @@ TOO_LONG = "line too long"
 
 @dataclass(frozen=True)
 class Header:
-    """The names of a file's columns and what separates them."""
+    """The names of a file's columns and what separates them, and the lines above that are not blank."""
 
     delimiter: str
     names: tuple[str, ...]
+    above: tuple[int, ...] = ()
 
 
-def read_header(lines: LineReader, wanted: Sequence[str] | None, delimiter: str | None) -> Header:
-    """Read the first line, with the given delimiter or the one that finds most of the wanted columns (all: the most).
+def read_header(
+    lines: LineReader, wanted: Sequence[str] | None, delimiter: str | None, header_line: int | None = None
+) -> Header:
+    """Read the line that names the columns, with the given delimiter or the one that finds most of the wanted ones.
 
-    Raises InputError where the file is empty, can't be decoded, or the header is no header.
+    Without ``wanted`` it is the one that finds the most. A first line ``sep=;``, as spreadsheets have it, names the
+    delimiter. Raises InputError where the file is empty, can't be decoded, or the header is no header.
     """
-    line = lines.read_line().removesuffix(b"\r")
+    line, above = _next_line(lines), []
     if lines.is_empty:
         raise InputError(f"{lines.name} is empty; export it again, or take it away")
+    said = _SEPARATOR.fullmatch(line.decode("utf-8", "replace"))
+    delimiter = said["sign"] if said and not delimiter else delimiter
+    for number in range(1, header_line or (2 if said else 1)):
+        above += [number] if line.strip() else []
+        line = _next_line(lines)
+    number = header_line or (2 if said else 1)
+    where = "the first line" if number == 1 else f"line {number}"
     if not line.strip():
-        raise InputError(f"{lines.name}: the first line is empty; it must name the columns")
+        raise InputError(f"{lines.name}: {where} is empty; it must name the columns")
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{lines.name} is {lines.undecodable}; set encoding, as in encoding: cp1252") from None
     if "\0" in text:
         raise InputError(f"{lines.name} looks like UTF-16 without a mark; set encoding: utf-16-le (or utf-16-be)")
-    headers = [Header(choice, _split(text, choice)) for choice in ([delimiter] if delimiter else _DELIMITERS)]
-    found = [header.names if wanted is None else set(wanted) & set(header.names) for header in headers]
+    headers = [
+        Header(choice, _split(text, choice), tuple(above)) for choice in ([delimiter] if delimiter else DELIMITERS)
+    ]
+    found = [header.names if wanted is None else _held(wanted, header.names) for header in headers]
     best = max(zip(headers, found, strict=True), key=lambda pair: len(pair[1]))[0]
     if not best.names:
-        raise InputError(f"{lines.name}: the first line can't be read as a header; check its quotes and line ends")
+        raise InputError(f"{lines.name}: {where} can't be read as a header; check its quotes and line ends")
     named = [name for name in best.names if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise InputError(f"{lines.name}: the header names {', '.join(map(repr, twice))} twice; rename one of them")
     return best
+
+
+def _next_line(lines: LineReader) -> bytes:
+    return lines.read_line().removesuffix(b"\r")
+
+
+def _held(wanted: Sequence[str], names: Sequence[str]) -> set[str]:
+    """List the wanted columns that are there, or what lies inside of one."""
+    return {name for name in wanted if nested.find_column(name, names)}
 
 
 def _split(text: str, delimiter: str) -> tuple[str, ...]:
@@ -75,14 +101,37 @@ def _split(text: str, delimiter: str) -> tuple[str, ...]:
         return ()
 
 
-def read_rows(lines: LineReader, header: Header, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def find_footer(lines: LineReader, count: int) -> tuple[int, ...]:
+    """Find the last lines of a file that are not blank, as many as are said to be no rows."""
+    last: deque[int] = deque(maxlen=count)
+    while (block := lines.read()) is not None:
+        if isinstance(block, OversizedLine):
+            last.append(block.line)
+            continue
+        cut = block.data.split(b"\n")
+        last.extend(block.first_line + offset for offset, line in enumerate(cut) if line.strip())
+    return tuple(last)
+
+
+def read_rows(
+    lines: LineReader, header: Header, wanted: Sequence[str], footer: Sequence[int] = ()
+) -> Iterator[pa.RecordBatch]:
     """Read the rows below the header: line, reason (why the row can't be used, or null), r0, r1 ... as text.
 
-    Blank lines are no rows. Raises InputError where the file ends in the middle of a row.
+    Blank lines are no rows; lines above the header, and those of the footer, are none that can be used. Raises
+    InputError where the file ends in the middle of a row.
     """
     csv.field_size_limit(LONGEST_RECORD_BYTES)
     positions = [header.names.index(name) for name in wanted]
+    for numbers, reason in ((header.above, TITLE_LINE), (footer, FOOTER_LINE)):
+        if numbers:
+            yield make_batch(numbers, [reason] * len(numbers), [[None] * len(numbers) for _ in positions])
     while (block := lines.read()) is not None:
+        if footer and isinstance(block, Block) and block.first_line + block.data.count(b"\n") >= footer[0]:
+            kept = block.data.split(b"\n")[: max(footer[0] - block.first_line, 0)]
+            block = Block(block.first_line, b"".join(line + b"\n" for line in kept), last=True)
+        if footer and (block.line if isinstance(block, OversizedLine) else block.first_line) >= footer[0]:
+            return
         if isinstance(block, OversizedLine):
             yield make_batch([block.line], [TOO_LONG], [[None] for _ in positions])
             continue

@@ -1,9 +1,9 @@
 """Settings of a table that would have no effect on it: refused, for who wrote them expects one.
 
-    time_zone: Europe/Paris    beside times that are counted from 1970, or carry an offset
-    time_format: '%d/%m/%Y'    beside times that Parquet or a database holds as such
-    decimal: ','               where no number is text
-    delimiter: ';'             of a file that has none
+time_zone: Europe/Paris    beside times that are counted from 1970, or carry an offset
+time_format: '%d/%m/%Y'    beside times that Parquet or a database holds as such
+decimal: ','               where no number is text
+delimiter: ';'             of a file that has none
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from features.errors import SettingsError
 from pipeline.moments import EPOCHS, parses_offset
 from pipeline.readers import RawColumn, RawTable, copy_rows
 from pipeline.rows import Job
-from pipeline.source_configuration import Leads, Rates, Source, Spend, Table
+from pipeline.source_configuration import Rates, Source, Spend, Table
 from pipeline.sql import fetch_row, file_literal
 from pipeline.texts import is_text
 
@@ -91,24 +91,13 @@ def _may_be_local(column: RawColumn, formats: Iterable[str]) -> bool:
 
 
 def _of_numbers(job: Job) -> Iterator[str]:
-    named = _numbers(job.settings)
+    named = list(job.numbers.values())
     if any(is_text(column) for column in _held(job.raw, named)):
         return
     for key in ("decimal", "thousands"):
         if _is_given(job.settings, key):
             why = f"no number ({', '.join(named)}) is text" if named else "no column of numbers is mapped"
             yield f"{key} has no effect, for {why}; leave it out"
-
-
-def _numbers(table: Table) -> list[str]:
-    """List the raw columns that are read as numbers."""
-    if isinstance(table, Source):
-        return [name for name in (table.columns.value, table.columns.quantity, *table.columns.counts) if name]
-    if isinstance(table, Leads):
-        return [name for name, kind in table.attributes.items() if kind == "number"]
-    if isinstance(table, Spend):
-        return [name for name in (table.columns.cost, table.columns.clicks) if name]
-    return [table.columns.rate] if isinstance(table, Rates) else []
 
 
 def _held(raw: RawTable, names: Iterable[str]) -> Iterator[RawColumn]:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
 from features.errors import InputError
 from pipeline import nested
 from pipeline.delimited import TOO_LONG, is_text, make_batch
-from pipeline.nested import pointer
+from pipeline.nested import parse, pointer
 from pipeline.raw_files import LineReader, OversizedLine
 from pipeline.sql import literal
 
 NOT_AN_OBJECT = "not a JSON object"
 
 
-def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> set[str]:
+def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> tuple[set[str], frozenset[str]]:
     """Collect the keys of the objects, until all wanted ones have been seen; nested ones as ``user.id``.
 
-    Without ``wanted`` all lines are read, for the keys of the objects themselves. Raises InputError where the file is
+    Gives, too, those under which lie texts that hold JSON themselves. Without ``wanted`` all lines are read, for the keys of the objects themselves. Raises InputError where the file is
     empty, or is one array and not lines.
     """
     keys: set[str] = set()
+    texts: set[str] = set()
     undecodable = False
     entries = any("[" in name for name in wanted or ())
     while (block := lines.read()) is not None and (wanted is None or not keys.issuperset(wanted)):
@@ -37,7 +37,7 @@ def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> set[str]:
                 keys.update(value if isinstance(value, dict) else ())
                 continue
             if isinstance(value, dict):
-                keys.update(nested.paths_of(value, entries=entries))
+                keys.update(nested.paths_of(value, entries=entries, texts=texts))
             elif value is None and not undecodable:
                 undecodable = not is_text(line.decode("utf-8", "surrogateescape"))
             if keys.issuperset(wanted):
@@ -46,15 +46,7 @@ def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> set[str]:
         advice = "set encoding, as in encoding: cp1252" if undecodable else "write one object a line"
         what = f"is {lines.undecodable}" if undecodable else "holds no JSON object"
         raise InputError(f"{lines.name} {what}; {advice}")
-    return keys
-
-
-def parse(line: bytes | str) -> object:
-    """Read JSON; None where it is none."""
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+    return keys, frozenset(texts)
 
 
 def read_objects(lines: LineReader) -> Iterator[pa.RecordBatch]:
@@ -77,24 +69,35 @@ def read_objects(lines: LineReader) -> Iterator[pa.RecordBatch]:
         yield make_batch([line for line, _ in rows], reasons, [values])
 
 
-def relation(stream: str, wanted: Sequence[str]) -> str:
+def relation(stream: str, wanted: Sequence[str], texts: Collection[str] = ()) -> str:
     """Write the SQL that takes the wanted values out of the objects, as texts r0, r1 ...
 
     All that a value needs is taken out at once, for an object is parsed anew each time: what lies at the key as it
-    stands, and what lies at the end of the way into nested objects, as far as it leads through objects alone.
+    stands, and what lies at the end of the way into nested objects, as far as it leads through objects alone. A way may lead on
+    in one of the ``texts`` that hold JSON themselves.
     """
-    ways = [_way(name) for name in wanted]
-    pointers = [place for name, (keys, _) in zip(wanted, ways, strict=True) for place in (pointer([name]), keys)]
+    pointers: list[str] = []
     columns = ""
-    for number, (_, steps) in enumerate(ways):
-        at_end = f"taken[{2 * number + 2}]"
-        value = nested.value_at(at_end, steps) if steps else at_end
-        columns += f", coalesce(taken[{2 * number + 1}], {value}) AS r{number}"
+    for number, name in enumerate(wanted):
+        ways = [(pointer([name]), ()), _way(name), *_ways_through(name, texts)]
+        values = []
+        for place, steps in dict.fromkeys(ways):
+            pointers.append(place)
+            at_end = f"taken[{len(pointers)}]"
+            values.append(nested.value_at(at_end, steps) if steps else at_end)
+        columns += f", coalesce({', '.join(values)}) AS r{number}" if len(values) > 1 else f", {values[0]} AS r{number}"
     return (
         f"SELECT line, coalesce(reason, CASE WHEN taken IS NULL THEN '{NOT_AN_OBJECT}' END) AS reason{columns} FROM ("
         "SELECT line, reason, CASE WHEN reason IS NULL AND json_valid(r0) THEN CASE WHEN json_type(r0) = 'OBJECT' "
         f"THEN json_extract_string(r0, [{', '.join(map(literal, pointers))}]) END END AS taken FROM {stream})"
     )
+
+
+def _ways_through(name: str, texts: Collection[str]) -> Iterator[tuple[str, tuple[nested.Step, ...]]]:
+    """Give the pointers to texts on the way, the longest first, and the steps beyond each."""
+    for text, steps in nested.cuts(name):
+        if text in texts:
+            yield pointer([step.key for step in nested.split_path(text)]), steps
 
 
 def _way(name: str) -> tuple[str, tuple[nested.Step, ...]]:

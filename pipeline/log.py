@@ -46,16 +46,15 @@ def write_log(
         f"SELECT rank, {columns} FROM {join_local_days(job.judged) if zoned else job.judged} WHERE reason IS NULL"
         for job in sources
     ]
+    rows = parts[0]
     if len(sources) > 1 or "identities" in jobs:
+        files = _put_aside(connection, parts, target.parent)
+        # As texts they came out of the files.
         numbered = ", ".join(
             f"{_cast(field.name, types[field.name])} AS {field.name}" if field.name in types else field.name
             for field in kept
         )
-        parts = [
-            f"SELECT rank, {numbered} FROM {_put_aside(connection, part, target.with_name(f'joined-{job.name}.parquet'))}"
-            for part, job in zip(parts, sources, strict=True)
-        ]
-    rows = " UNION ALL ".join(parts)
+        rows = f"SELECT rank, {numbered} FROM {files}"
     # An enumerated column would be written with the dictionary of all its values, "" for each that the row group lacks;
     # readers who take the dictionary as it is (Arrow) drop the doubles, and give every event another text.
     whole = ", ".join(
@@ -71,16 +70,18 @@ def write_log(
     connection.execute(f"COPY (SELECT {whole} FROM ({sorted_rows})) TO {literal(str(target))} {LAYOUT}")
 
 
-def _put_aside(connection: duckdb.DuckDBPyConnection, rows: str, target: Path) -> str:
-    """Write rows to a file, in any order, and give the relation that reads them.
+def _put_aside(connection: duckdb.DuckDBPyConnection, parts: Sequence[str], folder: Path) -> str:
+    """Write the rows of the sources to files, in any order, and give the one relation that reads them.
 
-    What joins of several sources hold in memory is not there for the sort, which would run out of it: so it has the
-    memory to itself.
+    Joins, a union and a sort in one statement run out of memory: each of the union's parts keeps its own share of it.
+    Joined first, and read as one, any log is sorted within any limit.
     """
+    targets = [folder / f"joined-{number}.parquet" for number in range(len(parts))]
     connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
+    for part, target in zip(parts, targets, strict=True):
+        connection.execute(f"COPY ({part}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
     connection.execute("SET preserve_insertion_order = true")
-    return f"read_parquet({file_literal(target)})"
+    return f"read_parquet([{', '.join(map(file_literal, targets))}])"
 
 
 def _cast(expression: str, kind: str) -> str:

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from features.duration import microseconds
-from pipeline import channels, money
+from pipeline import channels, money, totals
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
 from pipeline.quarantine import NO_EVENT, OWN_WRITE
-from pipeline.setting_types import Column
+from pipeline.setting_types import Column, Strict
 from pipeline.source_configuration import (
     ActorByType,
     Identities,
@@ -49,6 +49,14 @@ class Plan:
     map: Map
     times: dict[str, str]
     """The raw columns that hold times, by field."""
+    required: dict[str, list[str]]
+    """The raw columns of each field without which no row can be used."""
+
+
+def _required(columns: Strict, *fields: str) -> dict[str, list[str]]:
+    """List the raw columns of some fields, but for those that are constant."""
+    found = {name: names(getattr(columns, name)) for name in fields}
+    return {name: listed for name, listed in found.items() if listed}
 
 
 def plans(settings: Ingest) -> list[Plan]:
@@ -58,11 +66,14 @@ def plans(settings: Ingest) -> list[Plan]:
         leads, own = settings.leads, settings.leads.columns
         wanted = _wanted(own.lead_id, own.created_at, own.account_id, own.time_zone) + list(leads.attributes)
         times = {"created_at": own.created_at}
-        found.append(Plan("leads", "ingest.leads", leads, wanted, partial(map_leads, leads), times))
+        required = _required(own, "lead_id", "created_at")
+        found.append(Plan("leads", "ingest.leads", leads, wanted, partial(map_leads, leads), times, required))
     if settings.identities:
         links, ids = settings.identities, settings.identities.columns
         wanted, times = _wanted(ids.alias_id, ids.lead_id, ids.linked_at), {"linked_at": ids.linked_at}
-        found.append(Plan("identities", "ingest.identities", links, wanted, partial(map_identities, links), times))
+        required = _required(ids, "alias_id", "lead_id", "linked_at")
+        mapped = partial(map_identities, links)
+        found.append(Plan("identities", "ingest.identities", links, wanted, mapped, times, required))
     if settings.spend:
         spend, costs = settings.spend, settings.spend.columns
         wanted = _wanted(
@@ -70,11 +81,13 @@ def plans(settings: Ingest) -> list[Plan]:
             *costs.traffic().values(),
         )  # fmt: skip
         map_spend = partial(money.map_spend, spend, settings.channels)
-        found.append(Plan("spend", "ingest.spend", spend, wanted, map_spend, {"day": costs.day}))
+        required = _required(costs, "day", "cost", "currency")
+        found.append(Plan("spend", "ingest.spend", spend, wanted, map_spend, {"day": costs.day}, required))
     if settings.rates:
         rates, given = settings.rates, settings.rates.columns
         wanted = _wanted(given.day, given.currency, given.rate)
-        found.append(Plan("rates", "ingest.rates", rates, wanted, partial(money.map_rates, rates), {"day": given.day}))
+        required, mapped = _required(given, "day", "currency", "rate"), partial(money.map_rates, rates)
+        found.append(Plan("rates", "ingest.rates", rates, wanted, mapped, {"day": given.day}, required))
     return found
 
 
@@ -89,7 +102,11 @@ def _plan_source(name: str, source: Source, settings: Ingest) -> Plan:
         columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(), *times.values(),
         source.own_writes.column if source.own_writes else None,
     )  # fmt: skip
-    return Plan(name, f"ingest.sources.{name}", source, wanted, partial(map_source, source, settings.channels), times)
+    required = _required(columns, "lead_id", "occurred_at", "event_type")
+    required |= {name: [*listed] for name in ("events", "counts") if (listed := getattr(columns, name))}
+    required |= {"known_at": [source.known_at.column]} if isinstance(source.known_at, KnownColumn) else {}
+    map_rows = partial(map_source, source, settings.channels)
+    return Plan(name, f"ingest.sources.{name}", source, wanted, map_rows, times, required)
 
 
 def _wanted(*columns: Column | None) -> list[str]:
@@ -115,6 +132,8 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         **money.expressions(columns.currency, raw),
         **shape.expressions,
     }
+    if columns.occurred_at and adds_up(columns):
+        expressions |= totals.labels(columns, columns.occurred_at, raw)
     known_problems: list[Problem] = []
     if isinstance(source.known_at, KnownColumn):
         known_at = "known_at"
@@ -156,13 +175,14 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         "event_id": "event_id",
         **channels.fields(columns, rules),
         **money.fields(columns.currency),
+        **(totals.label_fields() if adds_up(columns) else {}),
     }
-    return MappedTable(expressions, problems, fields, shape.entries, width_of(columns), shape.parts)
+    return MappedTable(expressions, problems, fields, shape.entries, columns.width, shape.parts)
 
 
-def width_of(columns: InteractionColumns) -> int:
-    """Give the number of entries that one row may become."""
-    return max(len(columns.events), len(columns.counts), 1)
+def adds_up(columns: InteractionColumns) -> bool:
+    """Tell whether rows hold what may be the sum of other rows."""
+    return bool(columns.occurred_at and (columns.counts or columns.quantity))
 
 
 @dataclass(frozen=True)

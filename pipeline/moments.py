@@ -23,9 +23,16 @@ from pipeline.mapped_table import Problem, problem
 from pipeline.source_configuration import Table
 from pipeline.sql import literal
 from pipeline.texts import Columns, is_text, trimmed
+from pipeline.written_zones import with_offset
 
-EPOCHS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
-"""How many microseconds each of these formats counts."""
+EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
+"""Formats of numbers that count from 1970 on, in the order in which a list must try them."""
+_MICROSECONDS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
+EXCEL = "excel_days"
+"""The format of a spreadsheet's times: days since the end of 1899, as in 46025.75."""
+_EXCEL_1970 = 25_569
+NUMBERS = (*EPOCHS, EXCEL)
+"""Formats of numbers."""
 
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999 in microseconds since 1970: other times can't be read."""
@@ -50,10 +57,10 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
         if not written:
             raise InputError(
                 f"{_place(table)}: the column {column!r} holds numbers ({kind}); state as time_format what they are: "
-                f"{', '.join(EPOCHS)}, or '%Y%m%d' where 20260304 is a day"
+                f"{', '.join(NUMBERS)}, or '%Y%m%d' where 20260304 is a day"
             )
         read = [
-            _read_epoch(sql, part) if part in EPOCHS
+            _read_number(sql, part, table.time_zone) if part in NUMBERS
             else _read_format(f"CAST(TRY_CAST({sql} AS BIGINT) AS VARCHAR)", part, table.time_zone)
             for part in written
         ]  # fmt: skip
@@ -93,23 +100,53 @@ def read_text(text: str, formats: tuple[str, ...], zone: str) -> str:
 
 
 def _read_format(text: str, time_format: str, zone: str) -> str:
-    if time_format in EPOCHS:
-        return _read_epoch(text, time_format)
-    if time_format != "iso":
-        parsed = f"try_strptime({text}, {literal(time_format)})"
-        if parses_offset(time_format):
-            return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
-        return _from_local(parsed, zone)
-    # The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
-    # session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
-    tidy = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
-    zoned = f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({tidy} AS TIMESTAMPTZ))"
-    return _clip(f"epoch_us({zoned})", f"{text} >= '0' AND {text} < ':'")
+    if time_format in NUMBERS:
+        return _read_number(text, time_format, zone)
+    if time_format == "iso":
+        return _read_iso(text)
+    return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
 
 
-def _read_epoch(number: str, time_format: str) -> str:
+def _read_iso(text: str) -> str:
+    """Read what DuckDB casts, as it stands or once its zone is an offset.
+
+    The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
+    session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
+    """
+    close = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
+    tidy = f"replace(replace({with_offset(text)}, ' +', '+'), ' -', '-')"
+    casts = ", ".join(f"TRY_CAST({written} AS TIMESTAMPTZ)" for written in (text, close, tidy))
+    return _clip(f"epoch_us(coalesce({casts}))", f"{text} >= '0' AND {text} < ':'")
+
+
+def _read_written(text: str, time_format: str, zone: str, *, zoned: bool) -> str:
+    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too."""
+    parsed = f"try_strptime({text}, {time_format})"
+    if zoned:
+        parsed = f"coalesce({parsed}, try_strptime({with_offset(text)}, {time_format}))"
+        return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+    return _from_local(parsed, zone)
+
+
+def _read_number(number: str, time_format: str, zone: str) -> str:
+    if time_format == "epoch_nanoseconds":
+        return _clip(f"CAST(TRY_CAST({number} AS HUGEINT) // 1000 AS BIGINT)", f"TRY_CAST({number} AS BIGINT) > 0")
+    if time_format == EXCEL:
+        # A day's fraction has fewer digits than its milliseconds need microseconds.
+        days = f"TRY_CAST({number} AS DECIMAL(26, 12)) - {_EXCEL_1970}"
+        milliseconds = f"CAST(round(CAST({days} AS DOUBLE) * 86400000) AS BIGINT)"
+        return _from_local(f"TRY(make_timestamp({milliseconds} * 1000))", zone)
     exact = f"TRY_CAST({number} AS DECIMAL(38, 6))"
-    return _clip(f"TRY_CAST(trunc({exact} * {EPOCHS[time_format]}) AS BIGINT)", "true")
+    return _clip(f"TRY_CAST(trunc({exact} * {_MICROSECONDS[time_format]}) AS BIGINT)", "true")
+
+
+def macro() -> str:
+    """Write the SQL that defines ``moment(text, time_format)``, by which queries read times as tables do, in UTC."""
+    text = "trim(CAST(text AS VARCHAR), ' \t\u00a0\u202f')"
+    named = " ".join(f"WHEN {literal(name)} THEN {_read_format(text, name, 'UTC')}" for name in ("iso", *NUMBERS))
+    parsed = f"coalesce(try_strptime({text}, time_format), try_strptime({with_offset(text)}, time_format))"
+    written = _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+    return f"CREATE TEMP MACRO moment(text, time_format) AS (CASE time_format {named} ELSE {written} END)"
 
 
 def _from_local(local: str, zone: str) -> str:
@@ -136,7 +173,7 @@ def parses_offset(time_format: str) -> bool:
     except duckdb.Error as error:
         raise SettingsError(
             f"time_format {time_format!r}: {str(error).splitlines()[0]}; write it as in '%d/%m/%Y %H:%M:%S', or iso, "
-            f"{', '.join(EPOCHS)}"
+            f"{', '.join(NUMBERS)}"
         ) from None
     return row is not None and row[0] == "TIMESTAMP WITH TIME ZONE"
 
@@ -148,30 +185,41 @@ def _place(table: Table) -> str:
 _CLOCKS = (
     "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p",
     ", %I:%M:%S %p", " %H:%M %z", " %H:%M:%S %z", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f", "T%H:%M:%S%z",
+    " %H:%M:%S.%f %z", "T%H:%M:%S.%f%z", " %I:%M:%S %p %z", ", %I:%M:%S %p %z", " %I:%M%p", " %I:%M:%S%p",
+    " at %I:%M %p", " at %I:%M:%S %p", " at %H:%M", " %H.%M", " %H.%M.%S", " %H:%M:%S,%f", ":%H:%M:%S %z",
 )  # fmt: skip
 # The short year comes first: the long one would take 26 for the year 26.
 _DATES = {
     "day first": (
         "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y",
         "%d-%b-%y", "%d %b %y", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%B-%Y", "%d %B %Y", "%a, %d %b %Y",
+        "%a %d %b %Y", "%d. %B %Y", "%A, %d %B %Y",
     ),
     "month first": (
         "%m/%d/%y", "%m.%d.%y", "%m-%d-%y", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+        "%a %b %d %Y", "%A, %B %d, %Y", "%b %d, %y",
     ),
-    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d"),
+    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y %b %d"),
 }  # fmt: skip
+# What iso reads as well comes after it.
+_NO_ISO = tuple(date + clock for date in ("%Y-%m-%d", "%Y/%m/%d") for clock in _CLOCKS if clock)
 _FAMILIES = {
     "day first": tuple(date + clock for date in _DATES["day first"] for clock in _CLOCKS),
-    "year first": (*(date + clock for date in _DATES["year first"] for clock in _CLOCKS), "%Y%m%d%H%M%S", "iso"),
+    "year first": (
+        *(date + clock for date in _DATES["year first"] for clock in _CLOCKS),
+        "%Y%m%d%H%M%S",
+        "iso",
+        *_NO_ISO,
+    ),
     "month first": tuple(date + clock for date in _DATES["month first"] for clock in _CLOCKS),
-    **{epoch: (epoch,) for epoch in EPOCHS},
+    **{name: (name,) for name in NUMBERS},
 }
 _EARLIEST_EPOCH = "TIMESTAMP '1990-01-01'"
 """A number that would be an earlier time is an amount or an id, or counts something else."""
 _CODES = {
     "d": "[0-9]{1,2}", "m": "[0-9]{1,2}", "y": "[0-9]{2}", "Y": "[0-9]{4}", "b": "[a-z]{3}", "B": "[a-z]{3,}",
     "a": "[a-z]{3}", "H": "[0-9]{1,2}", "I": "[0-9]{1,2}", "M": "[0-9]{2}", "S": "[0-9]{2}", "f": "[0-9]{1,9}",
-    "p": "[ap]m", "z": "[-+][0-9]{2}:?[0-9]{2}",
+    "p": "[ap]m", "z": r" ?(?:[a-z]{1,4})?[-+]?[0-9:]*(?:\[.*\]| ?\(.*\))?", "A": "[a-z]{6,9}",
 }  # fmt: skip
 """What strptime's codes look like: only formats that may fit are tried."""
 
@@ -212,6 +260,8 @@ def fitting_formats(values: Iterable[str]) -> list[Fit]:
     shapes = {shape(text): text for text in texts}.values()
     every = [time_format for formats in _FAMILIES.values() for time_format in formats]
     possible = [name for name in every if any(_looks_like(name).fullmatch(text) for text in shapes)]
+    if not all(_looks_like(EXCEL).fullmatch(text) for text in shapes):
+        possible = [name for name in possible if name != EXCEL]  # beside other texts it is a number
     read_by = _read_by(texts, possible)
     fits = [_fit(formats, read_by, len(texts)) for formats in _FAMILIES.values()]
     return sorted((fit for fit in fits if fit.formats), key=lambda fit: -fit.share)
@@ -253,9 +303,11 @@ def advise_format(column: str, values: Iterable[str], tried: tuple[str, ...]) ->
 def _looks_like(time_format: str) -> re.Pattern[str]:
     if time_format in EPOCHS:
         return re.compile(r"[0-9]{9,}([.][0-9]+)?")
+    if time_format == EXCEL:
+        return re.compile(r"[0-9]{5}([.][0-9]+)?")
     if time_format == "iso":
-        return re.compile("[0-9]{4}[-/].*")
-    parts = re.split("%(.)", time_format)
+        return re.compile("[0-9]{4}[-/].*|[0-9]{8}T.*")
+    parts = re.split("%(.)", time_format.replace(" %z", "%z"))
     looks = [_CODES[part] if odd else re.escape(part) for position, part in enumerate(parts) for odd in [position % 2]]
     return re.compile("".join(looks), re.IGNORECASE)
 
@@ -280,7 +332,7 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
     conditions = []
     for time_format in formats:
         read = _read_format("text", time_format, "UTC")
-        earliest = _EARLIEST_EPOCH if time_format in EPOCHS else "TIMESTAMP '1970-01-01'"
+        earliest = _EARLIEST_EPOCH if time_format in NUMBERS else "TIMESTAMP '1970-01-01'"
         conditions.append(f"list(text) FILTER ({read} >= {earliest} AND {read} < TIMESTAMP '2100-01-01')")
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from features.errors import InputError
-from pipeline import channels
+from pipeline import channels, totals
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import day_of, moment, moment_problems, timestamp
 from pipeline.numbers import number
@@ -60,6 +60,7 @@ def map_spend(spend: Spend, rules: channels.Rules, raw: Columns, now: datetime) 
         **number("cost", columns.cost, raw, spend, constant(columns.currency)),
         **number("clicks", columns.clicks, raw, spend),
         **expressions(columns.currency, raw),
+        **totals.labels(columns, columns.day, raw),
     }
     found = (
         *moment_problems("day"),
@@ -80,6 +81,7 @@ def map_spend(spend: Spend, rules: channels.Rules, raw: Columns, now: datetime) 
         "clicks": "TRY_CAST(clicks AS BIGINT)",
         **channels.fields(columns, rules),
         **fields(columns.currency),
+        **totals.label_fields(),
     }
     return MappedTable(parts, found, kept)
 

@@ -10,8 +10,9 @@ A list of keys and values is how GA4 exports what belongs to an event:
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.sql import literal
@@ -48,6 +49,13 @@ def cuts(name: str) -> Iterator[tuple[str, tuple[Step, ...]]]:
             yield name[: match.start()], steps
 
 
+def find_column(name: str, columns: Container[str]) -> tuple[str, tuple[Step, ...]] | None:
+    """Find the column that a name means, and the steps into it; one whose own name it is comes first."""
+    if name in columns:
+        return name, ()
+    return next(((column, steps) for column, steps in cuts(name) if column in columns), None)
+
+
 def pointer(keys: Sequence[str]) -> str:
     """Write the JSON pointer of keys within keys.
 
@@ -81,19 +89,37 @@ def value_at(text: str, steps: Sequence[Step]) -> str:
     )
 
 
-def paths_of(value: object, path: str = "", depth: int = 0, *, entries: bool) -> Iterator[str]:
-    """List the paths that lead somewhere in a JSON value; those to ``entries`` are many and need not be."""
+def paths_of(
+    value: object, path: str = "", depth: int = 0, *, entries: bool, texts: set[str] | None = None
+) -> Iterator[str]:
+    """List the paths that lead somewhere in a JSON value; those to ``entries`` are many and need not be.
+
+    Where ``texts`` is given, texts that hold JSON themselves are looked into, and their paths are added to it.
+    """
     if depth > 6:  # noqa: PLR2004 - nobody maps what lies deeper
         return
-    if isinstance(value, dict):
+    if texts is not None and isinstance(value, str) and path and value[:1] in ("{", "["):
+        held = parse(value)
+        if isinstance(held, dict | list):
+            texts.add(path)
+            yield from paths_of(held, path, depth, entries=entries, texts=texts)
+    elif isinstance(value, dict):
         for key, inner in value.items():
             ways = [f"{path}.{key}" if path else key] + ([f"{path}[{key}]"] if path and entries else [])
             for way in ways:
                 yield way
-                yield from paths_of(inner, way, depth + 1, entries=entries)
+                yield from paths_of(inner, way, depth + 1, entries=entries, texts=texts)
     elif isinstance(value, list) and path and entries:
         for entry in value:
             if isinstance(entry, dict) and isinstance(entry.get("key"), str):
                 way = f"{path}[{entry['key']}]"
                 yield way
-                yield from paths_of(entry.get("value"), way, depth + 1, entries=entries)
+                yield from paths_of(entry.get("value"), way, depth + 1, entries=entries, texts=texts)
+
+
+def parse(line: bytes | str) -> object:
+    """Read JSON; None where it is none."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

@@ -23,6 +23,8 @@ _SIGNS = {
     "NOK": ("kr", "kr."), "NZD": ("$", "NZ$"), "PLN": ("zł",), "SEK": ("kr", "kr."), "TRY": ("₺",), "UAH": ("₴",),
     "USD": ("$", "US$"), "VND": ("₫",), "ZAR": ("R",),
 }  # fmt: skip
+_NONE = "'', '-', '--', '\u2013', '\u2014'"
+"""What stands where there is no number."""
 _SPACES = " \u00a0\u202f"
 _APOSTROPHES = "'\u2019"
 
@@ -38,7 +40,7 @@ def number(name: str, column: str | None, raw: Columns, table: Table, currency: 
         sql = raw[column].sql
         return {name: f"TRY_CAST({sql} AS DOUBLE)", f"{name}_given": f"{sql} IS NOT NULL"}
     text = trimmed(raw[column])
-    return {name: _read(text, table, currency), f"{name}_given": f"coalesce({text}, '') <> ''"}
+    return {name: _read(text, table, currency), f"{name}_given": f"coalesce({text}, '') NOT IN ({_NONE})"}
 
 
 def _read(text: str, table: Table, currency: str | None) -> str:

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -22,10 +22,20 @@ from typing import Any
 import duckdb
 
 from features.errors import InputError, LeadcastError, nearest
+from pipeline import moments
 from pipeline.artefacts import Progress
 from pipeline.databases import fetch, refuse_names
 from pipeline.mapped_table import MappedTable
-from pipeline.readers import OpenFile, RawTable, choose_columns, copy_rows, open_result, open_table, table_columns
+from pipeline.readers import (
+    OpenFile,
+    RawTable,
+    Required,
+    choose_columns,
+    copy_rows,
+    open_result,
+    open_table,
+    table_columns,
+)
 from pipeline.rows import Job
 from pipeline.source_configuration import Ingest, Table
 from pipeline.sql import connect, file_literal, identifier, literal
@@ -57,11 +67,11 @@ class Origins:
     _read: dict[str, Job] = field(default_factory=dict)
     _results: dict[str, OpenFile] = field(default_factory=dict)
 
-    def open(self, name: str, table: Table, wanted: Sequence[str]) -> RawTable:
+    def open(self, name: str, table: Table, wanted: Sequence[str], required: Required | None = None) -> RawTable:
         """Open a table by the columns that are wanted of it; raises InputError where one is missing."""
         if table.path:
-            return open_table(self._label(name), table, wanted, self.data_root)
-        return choose_columns(self._label(name), [self._results[name]], wanted)
+            return open_table(self._label(name), table, wanted, self.data_root, required or {})
+        return replace(choose_columns(self._label(name), [self._results[name]], wanted), nothing=table.nothing)
 
     def prepare(self) -> None:
         """Ask the databases and run the queries of all sources, and read what these stand on.
@@ -273,6 +283,7 @@ def _sandbox(memory_limit: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnect
         connection.execute("SET enable_external_access = false")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET threads = 1")
+        connection.execute(moments.macro())
         connection.execute("SELECT setseed(0.5)")
         yield connection
 

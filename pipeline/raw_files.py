@@ -32,6 +32,8 @@ _BLOCK_BYTES = 4 << 20
 LONGEST_RECORD_BYTES = 64 << 20
 """A record may hold a large text, but what is longer is no record: it is set aside unread."""
 NOT_UTF_8 = "not UTF-8"
+TITLE_LINE = "line above the header"
+FOOTER_LINE = "line below the table"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ the wanted columns. Nothing is judged here but whether it can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count, repeat
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -17,13 +19,20 @@ import pyarrow as pa
 
 from features.errors import InputError, LeadcastError, nearest
 from pipeline import delimited, json_lines, nested
+from pipeline.extent import find_header
+from pipeline.file_settings import Extent
+from pipeline.nothing import without_words
 from pipeline.raw_files import RawFile, find_files, open_lines
 from pipeline.source_configuration import Table
-from pipeline.sql import file_literal, identifier, literal
+from pipeline.sql import fetch_row, file_literal, identifier, literal
+
+Required = Mapping[str, Sequence[str]]
+"""The fields without which no row can be used, each with the columns that it may be made of."""
 
 _STREAM = "raw_stream"
 _COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
 """What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
+_SHARED = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,11 +57,16 @@ class OpenFile:
     encoding: str | None = None
     fields: Mapping[str, RawColumn] = field(default_factory=dict)
     reason: str = "NULL::VARCHAR"
+    extent: Extent = field(default_factory=Extent)
+    texts: frozenset[str] = frozenset()
+    """Of JSON lines: where texts lie that hold JSON themselves."""
 
     def find(self, name: str) -> RawColumn | None:
         """Find a column, or what lies inside of one; None where there is no such column."""
-        if self.file.format != "parquet":
+        if self.file.format == "json_lines":
             return RawColumn(name) if name in self.names else None
+        if self.file.format == "delimited":
+            return RawColumn(name) if nested.find_column(name, self.names) else None
         if name in self.fields:
             return self.fields[name]
         for column, steps in nested.cuts(name):
@@ -65,36 +79,45 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class RawTable:
-    """The files of one table, all of which have the wanted columns."""
+    """The files of one table, each with some of the wanted columns: what a file lacks is missing in its rows."""
 
     label: str
     files: tuple[OpenFile, ...]
     wanted: tuple[str, ...]
+    nothing: tuple[str, ...] = ()
+    """The words that stand for a missing text."""
 
     def columns(self, file: OpenFile) -> dict[str, RawColumn]:
         """Give the wanted columns of a file as the raw rows hold them."""
-        found = {name: file.find(name) for name in self.wanted}
-        return {name: RawColumn(f"r{n}", column.type if column else "VARCHAR")
-                for n, (name, column) in enumerate(found.items())}  # fmt: skip
+        found = {name: file.find(name) or self.absent(name) for name in self.wanted}
+        return {name: RawColumn(f"r{n}", column.type) for n, (name, column) in enumerate(found.items())}
+
+    def absent(self, name: str) -> RawColumn:
+        """Give what stands for a column in a file that lacks it: nothing, of the type that it has in another one."""
+        kind = next((column.type for file in self.files if (column := file.find(name))), "VARCHAR")
+        return RawColumn(f"CAST(NULL AS {kind})", kind)
 
 
-def open_table(label: str, table: Table, wanted: Sequence[str], data_root: Path) -> RawTable:
+def open_table(
+    label: str, table: Table, wanted: Sequence[str], data_root: Path, required: Required = MappingProxyType({})
+) -> RawTable:
     """Find the files of a table and check their columns.
 
-    Raises InputError where a file can't be read, a wanted column is missing (all of them at once, each with the
-    nearest that exists), or the files of the table differ in their columns.
+    Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
+    nearest that exists), or a file is of another kind than the others.
     """
-    return choose_columns(label, _open_files(label, table, wanted, data_root), wanted)
+    files = _open_files(label, table, wanted, data_root)
+    return replace(choose_columns(label, files, wanted, required), nothing=table.nothing)
 
 
 def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
-    """List the columns of the files of a table; of objects, all keys that any line has.
+    """List the columns that any file of a table has; of objects, all keys that any line has.
 
-    Raises InputError where a file can't be read, or the files differ in their columns.
+    Raises InputError where a file can't be read, or is of another kind than the others.
     """
     files = _open_files(label, table, None, data_root)
-    _refuse_difference(label, files)
-    return tuple(name for name in files[0].names if name)
+    _refuse_strangers(label, files)
+    return tuple(dict.fromkeys(name for file in files for name in file.names if name))
 
 
 def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
@@ -104,40 +127,73 @@ def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
     return OpenFile(RawFile(name, path, "parquet"), tuple(names), fields=fields, reason="reason")
 
 
-def choose_columns(label: str, files: Sequence[OpenFile], wanted: Sequence[str]) -> RawTable:
-    """Choose columns of the files of a table; raises InputError where one is missing or the files differ."""
+def choose_columns(
+    label: str, files: Sequence[OpenFile], wanted: Sequence[str], required: Required = MappingProxyType({})
+) -> RawTable:
+    """Choose columns of the files of a table; raises InputError where none has one, or a file is of another kind."""
     wanted = tuple(dict.fromkeys(wanted))
-    missing = [f"{name!r} ({_advise(name, files[0])})" for name in wanted if files[0].find(name) is None]
+    missing = [name for name in wanted if all(file.find(name) is None for file in files)]
     if missing:
-        raise InputError(f"{label}: {files[0].file.name} has no column {', '.join(missing)}; change it under columns")
-    _refuse_difference(label, files)
-    if files[0].file.format == "parquet":
-        absent = [f"{name!r} ({_advise_key(name, files)})" for name in wanted if _never_occurs(name, files)]
-        if absent:
-            raise InputError(f"{label}: no row holds {', '.join(absent)}; change it under columns")
-    return RawTable(label, tuple(files), wanted)
+        told = ", ".join(f"{name!r} ({_advise(name, files[0])})" for name in missing)
+        which = f"{files[0].file.name} has no" if len(files) == 1 else f"none of its {len(files)} files has a"
+        raise InputError(f"{label}: {which} column {told}; {_advise_header(files[0], wanted)}change it under columns")
+    if files[0].file.format != "json_lines":  # which has been read for all that is wanted
+        _refuse_strangers(label, files)
+    _refuse_without(label, files, required)
+    table = RawTable(label, tuple(files), wanted)
+    absent = [f"{name!r} ({_advise_key(name, files)})" for name in wanted if _never_occurs(name, table)]
+    if absent:
+        raise InputError(f"{label}: no row holds {', '.join(absent)}; change it under columns")
+    return table
+
+
+def _advise_header(file: OpenFile, wanted: Sequence[str]) -> str:
+    """Say which other line looks like the header, if one does."""
+    line = find_header(file.file, file.encoding, wanted) if file.file.format == "delimited" else None
+    known = len([name for name in wanted if file.find(name)])
+    if line is None or line.held <= known:
+        return ""
+    return f"line {line.number} of {file.file.name} looks like the header: set header_line: {line.number}; or "
 
 
 def _open_files(label: str, table: Table, wanted: Sequence[str] | None, data_root: Path) -> list[OpenFile]:
     """Open the files of a table, by the columns that are wanted of them or, without, by all."""
     if table.path is None:
         raise LeadcastError(f"{label} has no path; this is a mistake in leadcast itself: please report it")
-    files = [_open_file(file, table, wanted) for file in find_files(label, table.path, data_root)]
-    if any(file.file.format == "json_lines" for file in files):
-        # An object may lack keys: what counts is that some object of the table has them.
-        names = tuple(dict.fromkeys(name for file in files for name in file.names))
-        files = [replace(file, names=names) if file.file.format == "json_lines" else file for file in files]
-    return files
+    return [_open_file(file, table, wanted) for file in find_files(label, table.path, data_root)]
 
 
-def _refuse_difference(label: str, files: Sequence[OpenFile]) -> None:
-    for file in files[1:]:
-        odd = set(file.names) ^ set(files[0].names)
-        if odd:
+def alike(names: Collection[str], others: Collection[str]) -> bool:
+    """Tell whether files with these columns are parts of one table: they share most of what the narrower one has."""
+    narrower = min(len(set(names)), len(set(others)))
+    return len(set(names) & set(others)) >= _SHARED * narrower
+
+
+def _refuse_strangers(label: str, files: Sequence[OpenFile]) -> None:
+    """Refuse a file that shares too little with the one that has the most columns."""
+    widest = max(files, key=lambda file: len(file.names))
+    for file in files:
+        if not alike(file.names, widest.names):
+            odd = [name for name in file.names if name not in widest.names]
             raise InputError(
-                f"{label}: {file.file.name} and {files[0].file.name} differ in the columns "
-                f"{', '.join(map(repr, sorted(odd)))}; "
-                "files of one table must share their columns: make them two sources"
+                f"{label}: {file.file.name} and {widest.file.name} share less than half of their columns (only the "
+                f"first has {', '.join(map(repr, odd[:5]))}); they are no parts of one table: make them two sources"
+            )
+
+
+def _refuse_without(label: str, files: Sequence[OpenFile], required: Required) -> None:
+    """Refuse a file that lacks a field without which none of its rows can be used.
+
+    Objects may lack the key of the lead: on a quiet day nobody may have been known by it.
+    """
+    for file in files:
+        lacking = {name: columns for name, columns in required.items() if not any(map(file.find, columns))}
+        if file.file.format == "json_lines" and set(lacking) == {"lead_id"}:
+            continue
+        for name, columns in lacking.items():
+            raise InputError(
+                f"{label}: {file.file.name} has no {' or '.join(map(repr, columns))}, which says {name} in the other "
+                "files, so none of its rows could be used; take it out of the path, or make it a source of its own"
             )
 
 
@@ -152,37 +208,40 @@ def _advise(name: str, file: OpenFile) -> str:
     return nearest(name, known)
 
 
-def _never_occurs(name: str, files: Sequence[OpenFile]) -> bool:
-    """Tell whether a key inside of a Parquet column is in no row of any file."""
-    if name in files[0].fields:
+def _never_occurs(name: str, table: RawTable) -> bool:
+    """Tell whether a key inside of a column is in no row of any file."""
+    if any(name in file.names or name in file.fields for file in table.files):
         return False
+    only = replace(table, wanted=(name,))
+    rows = 0
     with duckdb.connect() as connection:
-        for file in files:
-            column = file.find(name)
-            condition = f"{column.sql} IS NOT NULL" if column else "false"
-            if connection.execute(f"SELECT 1 FROM {_parquet(file.file)} WHERE {condition} LIMIT 1").fetchall():
+        for file in table.files:
+            with _raw_rows(connection, only, file) as relation:
+                found = f"SELECT count(*), count(r0) FROM (SELECT * FROM ({relation}) WHERE reason IS NULL)"
+                count, held = fetch_row(connection, found)
+            if held:
                 return False
-    return any(_rows(file) for file in files)
-
-
-def _rows(file: OpenFile) -> int:
-    with duckdb.connect() as connection:
-        row = connection.execute(f"SELECT count(*) FROM {_parquet(file.file)}").fetchone()
-    return int(row[0]) if row else 0
+            rows += count
+    return rows > 0
 
 
 def _advise_key(name: str, files: Sequence[OpenFile]) -> str:
     """Name the nearest of the keys that the first rows hold."""
     known: dict[str, None] = {}
-    columns = [column for column, _ in nested.cuts(name) if column in files[0].fields]
     with duckdb.connect() as connection:
         for file in files[:10]:
-            text = f"CAST(to_json({file.fields[columns[0]].sql}) AS VARCHAR)"
-            if file.fields[columns[0]].type in {"VARCHAR", "JSON"}:
-                text = f"CAST({file.fields[columns[0]].sql} AS VARCHAR)"
-            for (held,) in connection.execute(f"SELECT {text} FROM {_parquet(file.file)} LIMIT 1000").fetchall():
-                value = json_lines.parse(held or "null")
-                known.update(dict.fromkeys(nested.paths_of(value, columns[0], entries="[" in name)))
+            held = file.fields if file.file.format == "parquet" else file.names
+            column = next((column for column, _ in nested.cuts(name) if column in held), None)
+            if column is None:
+                continue
+            with _raw_rows(connection, RawTable("", (file,), (column,)), file) as relation:
+                found = file.find(column)
+                text = "r0" if found and found.type in {"VARCHAR", "JSON"} else "to_json(r0)"
+                query = f"SELECT CAST({text} AS VARCHAR) FROM ({relation}) LIMIT 1000"
+                texts = connection.execute(query).fetchall()
+            for (text,) in texts:
+                value = nested.parse(text or "null")
+                known.update(dict.fromkeys(nested.paths_of(value, column, entries="[" in name)))
     return nearest(name, known)
 
 
@@ -195,9 +254,17 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
         return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
     with open_lines(file, table.encoding) as lines:
         if file.format == "json_lines":
-            return OpenFile(file, tuple(sorted(json_lines.find_keys(lines, wanted))), encoding=table.encoding)
-        header = delimited.read_header(lines, wanted, table.delimiter)
-        return OpenFile(file, header.names, header.delimiter, table.encoding)
+            keys, texts = json_lines.find_keys(lines, wanted)
+            return OpenFile(file, tuple(sorted(keys)), encoding=table.encoding, texts=texts)
+        try:
+            header = delimited.read_header(lines, wanted, table.delimiter, table.header_line)
+        except InputError as error:
+            line = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
+            if line is None or line.number == 1:
+                raise
+            told = f"{error}; line {line.number} looks like the header: set header_line: {line.number}"
+            raise InputError(told) from None
+        return OpenFile(file, header.names, header.delimiter, table.encoding, extent=table)
 
 
 def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -241,12 +308,22 @@ def copy_rows(
 
 def parquet_rows(table: RawTable, file: OpenFile) -> str:
     """Give the raw rows of a Parquet file as SQL that may be used more than once."""
-    found = [file.find(name) for name in table.wanted]
-    columns = "".join(f", {column.sql if column else 'NULL'} AS r{n}" for n, column in enumerate(found))
-    return (
+    found = [file.find(name) or table.absent(name) for name in table.wanted]
+    columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(found))
+    rows = (
         f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
         f"FROM {_parquet(file.file, row_number=True)}"
     )
+    return _without_words(table, file, rows)
+
+
+def _without_words(table: RawTable, file: OpenFile, rows: str) -> str:
+    """Let the words for nothing of a table be missing in its raw rows; numbers and times of Parquet are no words."""
+    texts = [column.sql for column in table.columns(file).values() if column.type == "VARCHAR"]
+    if not (table.nothing and texts):
+        return rows
+    replaced = ", ".join(f"{without_words(sql, table.nothing)} AS {sql}" for sql in texts)
+    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
 
 
 def check_readable(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> None:
@@ -266,21 +343,39 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: Open
     with open_lines(file.file, file.encoding) as lines:
         if file.file.format == "json_lines":
             batches, width = json_lines.read_objects(lines), 1
-            relation = json_lines.relation(_STREAM, table.wanted)
+            relation = json_lines.relation(_STREAM, table.wanted, file.texts)
         else:
-            header = delimited.read_header(lines, table.wanted, file.delimiter)
-            batches, width = delimited.read_rows(lines, header, table.wanted), len(table.wanted)
-            relation = f"SELECT * FROM {_STREAM}"
+            ways = [nested.find_column(name, file.names) for name in table.wanted]
+            held = list(dict.fromkeys(way[0] for way in ways if way))
+            header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
+            batches, width = delimited.read_rows(lines, header, held, _footer(file)), len(held)
+            values = "".join(map(_delimited_value, count(), ways, repeat(held)))
+            relation = f"SELECT line, reason{values} FROM {_STREAM}"
         failures: list[LeadcastError] = []
         stream = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
         connection.register(_STREAM, stream)
         try:
-            yield relation
+            yield _without_words(table, file, relation)
         except duckdb.Error as error:
             # DuckDB wraps what the stream raises into an error of its own.
             raise (failures[0] if failures else _unreadable(file.file, error)) from None
         finally:
             connection.unregister(_STREAM)
+
+
+def _footer(file: OpenFile) -> tuple[int, ...]:
+    if not file.extent.footer_lines:
+        return ()
+    with open_lines(file.file, file.encoding) as lines:
+        return delimited.find_footer(lines, file.extent.footer_lines)
+
+
+def _delimited_value(number: int, way: tuple[str, tuple[nested.Step, ...]] | None, held: Sequence[str]) -> str:
+    """Write the SQL of a wanted value: a column, what lies inside of one, or nothing where the file lacks it."""
+    if way is None:
+        return f", NULL::VARCHAR AS r{number}"
+    column = f"r{held.index(way[0])}"
+    return f", {nested.value_at(column, way[1]) if way[1] else column} AS r{number}"
 
 
 def _remember_failure(batches: Iterator[pa.RecordBatch], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:

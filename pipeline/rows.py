@@ -9,12 +9,14 @@ import duckdb
 
 from pipeline import identities, money
 from pipeline.duplicates import find_duplicates
-from pipeline.mapping import Map, width_of
-from pipeline.quarantine import DUPLICATE, MERGED, UNKNOWN_LEAD
+from pipeline.mapped_table import LINE_BITS
+from pipeline.mapping import Map, adds_up
+from pipeline.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.readers import OpenFile, RawTable
-from pipeline.source_configuration import Source, Spend, Table
+from pipeline.source_configuration import Leads, Rates, Source, Spend, Table
 from pipeline.sql import file_literal, identifier, literal
 from pipeline.texts import is_text
+from pipeline.totals import Sum, find_totals
 
 _FEW = 16
 """More files would make the statements that read them too long."""
@@ -36,9 +38,25 @@ class Job:
     """The raw columns that hold times, by the name in reasons."""
 
     @property
+    def numbers(self) -> dict[str, str]:
+        """The raw columns that are read as numbers, by the name in reasons."""
+        settings = self.settings
+        if isinstance(settings, Source):
+            own = {"value": settings.columns.value, "quantity": settings.columns.quantity}
+            return {field: name for field, name in own.items() if name} | {
+                name: name for name in settings.columns.counts
+            }
+        if isinstance(settings, Leads):
+            return {name: name for name, kind in settings.attributes.items() if kind == "number"}
+        if isinstance(settings, Spend):
+            own = {"cost": settings.columns.cost, "clicks": settings.columns.clicks}
+            return {field: name for field, name in own.items() if name}
+        return {"rate": settings.columns.rate} if isinstance(settings, Rates) else {}
+
+    @property
     def width(self) -> int:
         """The number of entries that one of its rows may become."""
-        return width_of(self.settings.columns) if isinstance(self.settings, Source) else 1
+        return self.settings.columns.width if isinstance(self.settings, Source) else 1
 
     def reads_again(self, opened: OpenFile) -> bool:
         """Whether a file is cheaper to read and map as often as its rows are needed than to copy once.
@@ -68,6 +86,16 @@ class Job:
     def seen(self) -> str:
         """The table of what its usable rows hold."""
         return identifier(f"seen {self.name}")
+
+    @property
+    def unsure(self) -> str:
+        """The table of its rows that may be totals of others."""
+        return identifier(f"unsure {self.name}")
+
+    def place(self, sequence: int) -> tuple[str, int]:
+        """Give the file and the line of a row."""
+        line = (sequence & ((1 << LINE_BITS) - 1)) // self.width
+        return self.raw.files[sequence >> LINE_BITS].file.name, line
 
     @property
     def judged(self) -> str:
@@ -117,10 +145,13 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency:
     converted: dict[str, str] = {}
     for job in jobs.values():
         if isinstance(job.settings, Source):
+            _find_totals(connection, job)
             query = _judge_source(connection, job, links=bool(links), strangers=not leads and not links)
             amount, day = "value", _UTC_DAY
         elif isinstance(job.settings, Spend):
-            query, amount, day = f"SELECT * FROM {job.mapped}", "cost", "day"
+            _find_totals(connection, job)
+            total = f"CASE WHEN sequence IN (FROM {_totals(job)}) THEN '{TOTAL}' ELSE reason END AS reason"
+            query, amount, day = f"SELECT * REPLACE ({total}) FROM {job.mapped}", "cost", "day"
         else:
             continue
         own = job.settings.columns.currency
@@ -154,15 +185,35 @@ def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, links: boo
     own_id = ["event_id"] if job.width == 1 else ["event_id", "event_type"]
     find_duplicates(connection, job.mapped, [*own_id, *whole_row], "known_at, sequence", _duplicates(job))
     unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
+    total = f"WHEN sequence IN (FROM {_totals(job)}) THEN '{TOTAL}'" if may_hold_totals(job) else "WHEN false THEN ''"
     lead_id = "coalesce(alias.lead_id, mapped.lead_id)" if links else "mapped.lead_id"
     united = f"{lead_id} AS lead_id, greatest(mapped.known_at, alias.linked_at) AS known_at, " if links else ""
     return (
-        f"SELECT mapped.* REPLACE ({united}coalesce(reason, "
-        f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) AS reason), "
+        f"SELECT mapped.* REPLACE ({united}CASE {total} ELSE coalesce(reason, "
+        f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) END AS reason), "
         f"{literal(job.name)} AS source, lead.rank, lead.time_zone FROM {job.mapped} AS mapped "
         f"{'LEFT JOIN alias ON alias.alias_id = mapped.lead_id ' if links else ''}"
         f"LEFT JOIN lead ON lead.lead_id = {lead_id}"
     )
+
+
+def may_hold_totals(job: Job) -> bool:
+    """Tell whether some rows of a table may be sums of others."""
+    return isinstance(job.settings, Spend) or (isinstance(job.settings, Source) and adds_up(job.settings.columns))
+
+
+def _find_totals(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
+    """Make the table of the rows that are sums of others, where a table may hold such rows."""
+    if isinstance(job.settings, Spend):
+        part = Sum(job.mapped, "cost", "clicks", "true", "day", is_count=False)
+        find_totals(connection, part, _totals(job), job.unsure)
+    elif may_hold_totals(job):
+        part = Sum(job.mapped, "quantity", "NULL::DOUBLE", "event_type", _UTC_DAY, is_count=True)
+        find_totals(connection, part, _totals(job), job.unsure)
+
+
+def _totals(job: Job) -> str:
+    return identifier(f"total {job.name}")
 
 
 def _duplicates(job: Job) -> str:

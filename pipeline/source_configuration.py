@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from pipeline.file_settings import Extent
 from pipeline.setting_types import (
     Column,
     Constant,
@@ -21,6 +22,7 @@ from pipeline.setting_types import (
     Size,
     Strict,
     TimeFormats,
+    Words,
     Zone,
     by_key,
 )
@@ -80,7 +82,7 @@ PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 """How a URL begins that holds one."""
 
 
-class Table(Strict):
+class Table(Extent):
     """Where the rows of one table come from (``path``, ``database`` and ``query``, or ``query``), and how to read them.
 
     Rows of a query have no order of their own: they are sorted by all their columns, so that a run can be repeated.
@@ -104,11 +106,14 @@ class Table(Strict):
     """What stands before the decimals of a number that is text."""
     thousands: Literal["", ".", ",", "'"] = ""
     """What groups the digits of a number that is text; spaces always may."""
+    nothing: Words = ()
+    """Words that the table writes where it has nothing, in quotes, as in ['NULL', '\\N', '0000-00-00']: a text that is
+    one of them is missing."""
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)
-    """How times are written that are text or numbers: iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, or
-    strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
+    """How times are written that are text or numbers: iso, epoch_seconds (_milliseconds, _microseconds, _nanoseconds),
+    excel_days, or strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -181,6 +186,11 @@ class InteractionColumns(TrafficColumns):
     """How many such events the row stands for, where it is more than one."""
     event_id: Column | None = None
     """What makes two rows of the source the same event: the second one is set aside as a duplicate."""
+
+    @property
+    def width(self) -> int:
+        """The number of entries that one row may become."""
+        return max(len(self.events), len(self.counts), 1)
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

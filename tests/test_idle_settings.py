@@ -65,14 +65,18 @@ def test_leads_and_identities_are_looked_at_and_all_are_told_at_once(tmp_path: P
 @pytest.mark.parametrize(
     ("kind", "settings", "words"),
     [
-        (pa.timestamp("us"), {"time_format": "epoch_seconds"}, "time_format has no effect, for the times (at) are held"),
+        (
+            pa.timestamp("us"),
+            {"time_format": "epoch_seconds"},
+            "time_format has no effect, for the times (at) are held",
+        ),
         (pa.timestamp("ns", "UTC"), {"time_zone": "Europe/Paris"}, "time_zone has no effect, for the times (at) carry"),
         (pa.timestamp("us"), {"delimiter": ";"}, "delimiter has no effect, for log.parquet has none"),
         (pa.timestamp("us"), {"encoding": "cp1252"}, "encoding has no effect, for log.parquet has none"),
     ],
 )
 def test_parquet_needs_no_word_for_what_it_says_itself(
-    kind: pa.DataType, settings: dict[str, str], words: str, tmp_path: Path
+    kind: pa.DataType, settings: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     project = SmallProject(tmp_path).set({"log": source_of("log.parquet", **settings)}, leads=None)
     times = pa.array([datetime(2026, 1, 1)], kind)

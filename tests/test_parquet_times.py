@@ -58,7 +58,7 @@ def test_a_day_is_its_midnight(kind: pa.DataType, tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", ["ns", "us"])
 @pytest.mark.parametrize("zone", [None, "Europe/Amsterdam"])
 def test_what_pandas_writes_is_read_by_init_and_ingest_alike(unit: str, zone: str | None, tmp_path: Path) -> None:
-    times = pd.date_range("2026-01-05 10:00", periods=400, freq="7h").as_unit(unit)  # type: ignore[arg-type]
+    times = pd.date_range("2026-01-05 10:00", periods=400, freq="7h").as_unit(unit)
     if zone:
         times = times.tz_localize(zone)
     frame = pd.DataFrame({

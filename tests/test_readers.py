@@ -235,10 +235,18 @@ def test_all_missing_columns_are_named_with_the_nearest(name: str, tmp_path: Pat
         read_rows(tmp_path, ["leadid", "chanel"], name)
 
 
-def test_files_of_one_table_must_share_their_columns(tmp_path: Path) -> None:
+def test_what_a_file_lacks_is_missing_in_its_rows(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "2.csv").write_text("b,a,c\n1,2,3\n")
-    with pytest.raises(InputError, match=r"2\.csv and 1\.csv differ in the columns 'c'"):
+    (tmp_path / "2.csv").write_text("c,b,a\n3,2,1\n")
+    assert read_rows(tmp_path, ["a", "c"], "*.csv") == [(2, None, "1", None), (2, None, "1", "3")]
+    with pytest.raises(InputError, match="none of its 2 files has a column 'd'"):
+        read_rows(tmp_path, ["a", "d"], "*.csv")
+
+
+def test_a_file_of_another_kind_is_no_part_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,b,c\n1,2,3\n")
+    (tmp_path / "2.csv").write_text("a,x,y\n1,2,3\n")
+    with pytest.raises(InputError, match=r"2\.csv and 1\.csv share less than half of their columns .*'x', 'y'"):
         read_rows(tmp_path, ["a"], "*.csv")
 
 

@@ -35,6 +35,7 @@ from pipeline.discovery.words import (
     singular,
     sounds_won,
 )
+from pipeline.moments import EPOCHS
 
 _NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _RECORD = 30
@@ -42,8 +43,6 @@ _MOST_KINDS = 1000
 _NO_STEP = (
     r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
 )
-_ALWAYS = 0.99
-"""Of the rows: some dirt is expected."""
 OVERWRITTEN = (
     r"modified|updated|update|last|latest|recent|birth|due|next|maj|modification|expected|forecast|planned|scheduled"
 )
@@ -66,7 +65,8 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     settings = {} if from_query else profile.table.settings.model_dump(exclude_defaults=True, mode="json")
     columns = [profile.columns[name] for name in used if name in profile.columns]
     formats = [text for column in columns if column.kind == "time" for text in column.formats]
-    distinct = list(dict.fromkeys(formats))
+    # Of numbers, what counts the fewest must be tried first: too large a number is no time of it.
+    distinct = sorted(dict.fromkeys(formats), key=lambda name: EPOCHS.index(name) if name in EPOCHS else -1)
     if distinct and distinct != ["iso"]:
         settings["time_format"] = distinct[0] if len(distinct) == 1 else distinct
     written = {column.number_format for column in columns if column.kind == "number"}
@@ -275,16 +275,26 @@ def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
 
 def known_at(profile: Profile, occurred: Column) -> tuple[Any, str]:
     """Propose when an event was known: a column that says it, a day later where only days are told, or at once."""
-    named = [
-        column
-        for column in profile.of_kind("time")
-        if column is not occurred and has(column.name, KNOWN) and column.filled > _ALWAYS
-    ]
-    if named:
-        return {"column": named[0].name}, "when it reached you, as the column says"
+    judged = [one for one in profile.recorded if one.occurred == occurred.name]
+    for one in judged:
+        if one.holds:
+            return {"column": one.column}, one.said
     if occurred.holds_days:
         return {"delay": "1d"}, "only the day is told, so it is known when the day is over"
-    return "as_it_occurred", "no column says when it reached you: is it delivered later? then {delay: 6h}"
+    told = "; ".join(f"{one.column} {one.said}" for one in judged) or "no column says when it reached you"
+    return "as_it_occurred", f"{told}: is it delivered later? then {{delay: 6h}}"
+
+
+def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str | None:
+    """Find the column whose values hold the event types that the user names, where none is called a type."""
+    for profile in profiles.values():
+        occurred = occurred_column(profile)
+        if occurred is None or not wanted or type_columns(profile, occurred, apart_from=[occurred.name]):
+            continue
+        for column in profile.of_kind("category", "flag"):
+            if set(wanted) <= set(column.values) and not _is_overwritten_kind(column.name):
+                return column.name
+    return None
 
 
 def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping

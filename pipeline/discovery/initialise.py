@@ -27,6 +27,7 @@ from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.events import type_holding
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
     EventType,
@@ -41,6 +42,7 @@ from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.sizing import Size, find_size
 from pipeline.discovery.tables import opened
 from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
+from pipeline.discovery.times import judge_recorded
 from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest_summary import IngestSummary
@@ -91,13 +93,13 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     """
     with opened(folder, options.database, options.leave_out, progress) as tables:
         progress("looking at the columns")
-        known = settle_orders(profiles(tables), options.date_order, ask)
+        known = judge_recorded(tables, settle_orders(profiles(tables), options.date_order, ask))
         proposal = propose(
             tables,
             known,
             leads=options.leads,
             lead_id=options.lead_id,
-            event_type=options.event_type,
+            event_type=options.event_type or type_holding(known, options.conversion),
             outcome=options.outcome,
             horizon=options.horizon,
         )

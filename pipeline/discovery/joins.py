@@ -97,27 +97,8 @@ def is_told(way: Way, lead: LeadTable, profiles: Mapping[str, Profile]) -> bool:
 
 
 def time_sql(expression: str, column: Column) -> str:
-    """Write the SQL that reads a column of times as its formats say; what has no offset is UTC."""
-    if column.formats == ("iso",) or not column.formats:
-        return (
-            f"TRY_CAST({expression} AS TIMESTAMP)"
-            if _is_local(column)
-            else f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        )
-    epochs = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
-    named = [name for name in column.formats if name not in epochs and name != "iso"]
-    read = [
-        f"make_timestamp(TRY_CAST({expression} AS BIGINT) * {epochs[name]})"
-        for name in column.formats
-        if name in epochs
-    ]
-    if named:
-        listed = ", ".join(map(literal, named))
-        read.append(f"CAST(try_strptime({expression}, [{listed}]) AS TIMESTAMP)")
-    if "iso" in column.formats:
-        read.append(f"CAST(TRY_CAST({expression} AS TIMESTAMPTZ) AS TIMESTAMP)")
+    """Write the SQL that reads a column of times just as ingest does; what has no offset is UTC."""
+    if column.native:
+        return f"CAST({expression} AS TIMESTAMP)"
+    read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
     return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
-
-
-def _is_local(column: Column) -> bool:
-    return not any(text.endswith("Z") or "+" in text[10:] or "-" in text[10:] for text in column.examples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Literal
 
 from pipeline.discovery.tables import FoundTable, Tables
 from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called_id, rank
-from pipeline.moments import Fit, ambiguous, fitting_formats
-from pipeline.sql import identifier
+from pipeline.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
+from pipeline.sql import identifier, literal
+from pipeline.totals import WORDS
 
 Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
 
@@ -26,7 +28,7 @@ _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
-_TIMELIKE = r"\d.*[-/.:].*\d|\d{8}|\d{10}|\d{13,14}|\d{16}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
+_TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Column:
     """Whether no filled value occurs twice."""
     values: tuple[str, ...] = ()
     """All distinct values of a category or a flag, the most frequent first."""
+    native: bool = False
+    """Whether its times are of a type of their own, not texts or numbers."""
     note: str = ""
     """What is odd: a column that is called a time, and can't be read as one."""
 
@@ -57,8 +61,12 @@ class Column:
     @property
     def holds_days(self) -> bool:
         """Whether its times are days without an hour."""
-        if self.kind != "time" or any(name.startswith("epoch") for name in self.formats):
+        if self.kind != "time" or set(EPOCHS) & set(self.formats):
             return False
+        if self.formats == (EXCEL,):
+            return not any(text.partition(".")[2].strip("0") for text in self.examples)
+        if "iso" not in self.formats:
+            return not any(re.search("%[HI]", name) for name in self.formats)
         return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
 
     @property
@@ -68,11 +76,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """A time that may say when an event was known, judged beside the time at which it occurred."""
+
+    column: str
+    occurred: str
+    holds: bool
+    said: str
+    """What was found."""
+    is_load: bool = False
+    """Whether one load brought most rows."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """A table and its columns."""
 
     table: FoundTable
     columns: Mapping[str, Column]
+    recorded: tuple[Recorded, ...] = ()
+    """The times that may say when its events were known, the likeliest first."""
 
     @property
     def name(self) -> str:
@@ -113,13 +136,15 @@ class _Counts:
     comma: int
     grouped: int
     timelike: int
+    totals: int
 
 
 def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
     """Count of every column, in one pass, what is filled, distinct, and looks like a number or a time."""
     aggregates = []
     for name in table.columns:
-        text = f"nullif(trim(CAST({identifier(name)} AS VARCHAR)), '')"
+        written = f"trim(CAST({identifier(name)} AS VARCHAR))"
+        text = f"CASE WHEN {written} NOT IN ('', '-', '--', '\u2013', '\u2014') THEN {written} END"
         amount = f"regexp_replace({text}, '{_MONEY}', '')"
         aggregates += [
             f"count({text})",
@@ -129,6 +154,7 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
             f"count(*) FILTER (regexp_full_match({amount}, '{_COMMA.replace(chr(39), chr(39) * 2)}'))",
             f"count(*) FILTER (regexp_full_match({amount}, '{_GROUPED.replace(chr(39), chr(39) * 2)}'))",
             f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
+            f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
         ]
     width = len(_Counts.__dataclass_fields__)
     values: list[int] = []
@@ -145,7 +171,8 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     if not counts.filled:
         return Column(name, "empty", 0.0, 0, ())
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
-        return Column(name, "time", filled, counts.distinct, examples, (Fit(("iso",), 1.0),), unique=unique)
+        own = (Fit(("iso",), 1.0),)
+        return Column(name, "time", filled, counts.distinct, examples, own, unique=unique, native=True)
     fits, note = _times(tables, table, name, counts, duckdb_type)
     if fits:
         # What is as long as most is no dirt, however often it is there.
@@ -194,14 +221,14 @@ def _times(
     tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
 ) -> tuple[tuple[Fit, ...], str]:
     """Find how the texts read as times, and what is odd about them; numbers must also be called a time."""
-    if counts.timelike < 0.9 * counts.filled or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+    if counts.timelike < _MOSTLY * (counts.filled - counts.totals) or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return (), ""
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
         f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
     )
-    texts = [str(row[0]).strip() for row in rows]
+    texts = [text for row in rows if not re.match(WORDS, text := str(row[0]).strip())]
     called = (
         rank(name, OCCURRED) or rank(name, CREATED) or has(name, r"\w*date|\w*time|\w*timestamp|at|on|since|until|day")
     )

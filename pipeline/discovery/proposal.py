@@ -12,6 +12,7 @@ from features.errors import InputError, nearest
 from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
 from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.empty_words import comment_on_words
 from pipeline.discovery.events import Proposed, event_source, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
@@ -89,6 +90,8 @@ def propose(
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
+    words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
+    mapping.comments.update(comment_on_words(mapping.ingest, words))
     mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items()]
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from features.errors import InputError, nearest
 from pipeline.discovery.links import Link, Way, find_key, is_key, ways
 from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.words import CREATED, KIND, LEAD, OCCURRED, has, is_called_id, plain, rank, singular
+from pipeline.discovery.words import CREATED, KIND, KNOWN, LEAD, OCCURRED, has, is_called_id, plain, rank, singular
 
 _NARROW = 5
 _MOST_KINDS = 20
@@ -208,7 +208,7 @@ def _repeated_ids(profile: Profile) -> list[Column]:
     return [
         column
         for column in profile.of_kind("identifier", "category", "text")
-        if column.distinct > _MOST_KINDS
+        if column.distinct > min(_MOST_KINDS, profile.rows // 4)
         and is_called_id(column.name)
         and column.filled * profile.rows >= _FEWEST_EVENTS * column.distinct
     ]
@@ -265,9 +265,8 @@ def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Colu
         key=lambda column: (
             column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
             not has(column.name, _LATE),
-            not has(
-                column.name, r"received|entered|logged|ingested|loaded|synced|recorded|known|end|ended|finished|due"
-            ),
+            not has(column.name, rf"{KNOWN}|end|ended|finished|due"),
+            not has(column.name, "original|client|device|dvce|user|previous"),
             not column.holds_days,
             rank(column.name, OCCURRED),
             column.filled,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,17 +16,23 @@ import pyarrow.parquet as pq
 from features.errors import InputError
 from pipeline.artefacts import Progress
 from pipeline.databases import database_tables, fetch
+from pipeline.discovery.empty_words import find_empty_words
+from pipeline.discovery.families import Part, join_families
 from pipeline.discovery.words import plain
-from pipeline.raw_files import LONGEST_RECORD_BYTES, RawFile, find_files, open_lines, readable_endings
-from pipeline.readers import RawTable, copy_rows, open_table, table_columns
+from pipeline.extent import read_layout
+from pipeline.moments import macro
+from pipeline.nothing import without_words
+from pipeline.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
+from pipeline.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
 from pipeline.source_configuration import OWN_TABLES, Table
 from pipeline.sql import connect, file_literal, identifier
 
 MOST_ROWS = 2_000_000
 """Rows of a table that are looked at."""
-_DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT_BYTES = 64 << 20
 _HEAD_ROWS = 5_000
+_HEADS = 20
+"""Files of a table whose first rows are looked at for what lies inside of their columns."""
 _MOST_KEYS = 40
 _TEXTS: tuple[list[tuple[str]], ...] = ([("VARCHAR",)], [])
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
@@ -48,6 +53,8 @@ class FoundTable:
     cut: bool = False
     """Whether it has more rows than were looked at."""
     notes: tuple[str, ...] = ()
+    empty_words: str = ""
+    """What is told of its words for nothing."""
 
     @property
     def relation(self) -> str:
@@ -86,6 +93,7 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
     with TemporaryDirectory(prefix="leadcast-") as temporary:
         scratch = Path(temporary)
         with connect("2GB", scratch / "spill") as connection:
+            connection.execute(macro())
             tables = Tables(connection)
             wanted = _tables_of_files(folder, leave_out, tables.unread)
             if database:
@@ -115,10 +123,9 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
 def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[str, str]]) -> dict[str, Table]:
     """Find the files, and join those that are parts of one table.
 
-    Parts are written alike, have equal columns, and names that differ in digits; and no other file matches their glob.
     Raises InputError where a file should be readable and is not: without it the rest may tell something else.
     """
-    groups: dict[tuple[str, Table, tuple[str, ...]], list[str]] = {}
+    parts: list[Part] = []
     broken: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -131,27 +138,21 @@ def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[
             continue
         try:
             settings = _dialect(find_files(name, name, folder)[0])
-            columns = table_columns(name, settings, folder)
+            parts.append(Part(name, settings, table_columns(name, settings, folder)))
         except InputError as error:
             broken.append(str(error))
-            continue
-        alike = settings.model_copy(update={"path": None})
-        groups.setdefault((re.sub(r"\d+", "*", name), alike, columns), []).append(name)
     if broken:
         told = "".join(f"\n  {reason}" for reason in broken)
         raise InputError(f"files that can't be read:{told}\nmend them, or leave them out: --without FILE")
     tables: dict[str, Table] = {}
-    for (pattern, settings, _), names in groups.items():
-        glob = re.sub(r"(\*[-_.]?)+\*", "*", pattern)
-        matched = [file.name for file in find_files(glob, glob, folder)] if len(names) > 1 else []
-        for path_ in [glob] if matched == names else names:
-            tables[_table_name(path_, tables)] = settings.model_copy(update={"path": path_})
+    for settings in join_families(parts, folder):
+        tables[_table_name(settings.path or "", tables)] = settings
     return tables
 
 
 def _table_name(path: str, taken: dict[str, Table]) -> str:
     """Name a table after its file: letters, digits and underscores, distinct."""
-    stem = Path(path).name.split(".")[0].replace("*", "")
+    stem = re.sub(r"\[0-9\]|[*]", "", Path(path).name.split(".")[0])
     name = plain(stem).replace(" ", "_") or "table"
     count = sum(other == name or re.fullmatch(rf"{name}_\d+", other) is not None for other in taken)
     return f"{name}_{count + 1}" if count else name
@@ -164,8 +165,14 @@ def _dialect(file: RawFile) -> Table:
         return settings
     encoding = _encoding(file)
     if file.format == "delimited":
-        delimiter = _delimiter(file, encoding)
-        return Table(path=file.name, encoding=encoding, delimiter=delimiter)
+        layout = read_layout(file, encoding)
+        return Table(
+            path=file.name,
+            encoding=encoding,
+            delimiter=layout.delimiter,
+            header_line=layout.header_line if layout.header_line > 1 else None,
+            footer_lines=layout.footer_lines,
+        )
     return Table(path=file.name, encoding=encoding)
 
 
@@ -185,30 +192,13 @@ def _encoding(file: RawFile) -> str | None:
     return None
 
 
-def _delimiter(file: RawFile, encoding: str | None) -> str:
-    """Take what cuts the first lines into equally many columns, and into the most."""
-    with open_lines(file, encoding) as lines:
-        block = [lines.read_line().decode("utf-8", "replace") for _ in range(50)]
-    sample = [line.removeprefix("\ufeff").removesuffix("\r") for line in block if line.strip()]
-    csv.field_size_limit(LONGEST_RECORD_BYTES)
-    best, most = ",", (0.0, 0)
-    for delimiter in _DELIMITERS:
-        try:
-            widths = [len(row) for row in csv.reader(sample, delimiter=delimiter)]
-        except csv.Error:
-            continue
-        agreeing = sum(width == widths[0] for width in widths) / len(widths) if widths else 0
-        if widths and widths[0] > 1 and (round(agreeing, 1), widths[0]) > most:
-            best, most = delimiter, (round(agreeing, 1), widths[0])
-    return best
-
-
 def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, folder: Path, scratch: Path) -> FoundTable:
     """Copy the rows of a table that can be read, as text or in Parquet's own types, and make a view of its columns."""
     scratch.mkdir()
     if settings.path is None:
         raw = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
         plain_names = raw.wanted
+        raw = choose_columns(name, raw.files, flat_columns(connection, raw, scratch))
     else:
         plain_names = table_columns(name, settings, folder)
         raw = open_table(name, settings, plain_names, folder)
@@ -230,13 +220,19 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
 
 def flat_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable, scratch: Path) -> tuple[str, ...]:
     """Name what lies inside of nested columns by its path, as settings do: ``geo.country``, ``event_params[page]``."""
-    target = scratch / "head.parquet"
     limited = partial("SELECT * FROM ({}) LIMIT {}".format)
-    copy_rows(connection, raw, raw.files[0], lambda relation: limited(relation, _HEAD_ROWS), target)
+    # Some files may lack what others hold: the first, the last and some between them tell more than the first alone.
+    step = max(1, len(raw.files) // _HEADS)
+    heads = [file for number, file in enumerate(raw.files) if not number % step or file is raw.files[-1]]
+    rows = max(_HEAD_ROWS // len(heads), 200)
+    targets = [scratch / f"head-{number}.parquet" for number in range(len(heads))]
+    for file, target in zip(heads, targets, strict=True):
+        copy_rows(connection, raw, file, lambda relation: limited(relation, rows), target)
+    listed = f"[{', '.join(map(file_literal, targets))}], union_by_name = true"
     wanted: list[str] = []
     for number, name in enumerate(raw.wanted):
-        wanted += _paths(connection, file_literal(target), f"r{number}", name)
-    return tuple(wanted)
+        wanted += _paths(connection, listed, f"r{number}", name)
+    return tuple(dict.fromkeys(wanted))
 
 
 def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str, depth: int = 2) -> list[str]:
@@ -263,12 +259,24 @@ def _view(
     connection: duckdb.DuckDBPyConnection, name: str, settings: Table, raw: RawTable, files: Sequence[str]
 ) -> FoundTable:
     relation = f"read_parquet([{', '.join(files)}])"
-    columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(raw.wanted))
+    held = {column: f"r{number}" for number, column in enumerate(raw.wanted)}
+    types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
+    texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
+    empty = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
+    if empty.words:
+        settings = settings.model_copy(update={"nothing": empty.words})
+        held |= {column: without_words(sql, empty.words) for column, sql in texts.items()}
+    columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
     connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
-    ((total, unreadable),) = connection.execute(f"SELECT count(*), count(reason) FROM {relation}").fetchall()
-    notes = (f"{unreadable:,} rows can't be read",) if unreadable else ()
+    above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
+    counts = f"count(*), count(reason), {', '.join(above_and_below)}"
+    ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
+    told = ((above, "above its header"), (below, "below its rows"))
+    notes = tuple(f"{count:,} lines {where}" for count, where in told if count)
+    notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
+    notes += (f"words for nothing: {empty.told}",) if empty.told else ()
     return FoundTable(
         name=name,
         settings=settings,
@@ -277,4 +285,5 @@ def _view(
         rows=total - unreadable,
         cut=total >= MOST_ROWS,
         notes=notes,
+        empty_words=empty.told,
     )

@@ -99,8 +99,8 @@ def is_called_id(name: str) -> bool:
 
 
 OCCURRED = {
-    "occurred|happened|event (?:time|timestamp|date|at)|time timestamp|occurrence": 100,
-    "timestamp|ts|datetime|date time|date heure": 90,
+    "occurred|happened|event (?:time|timestamp|date|at)|time timestamp|occurrence|(?:derived|true) tstamp": 100,
+    "timestamp|ts|tstamp|datetime|date time|date heure": 90,
     "(?:activity|session|touch|touched|visit|hit|call|order|action|start|started|sent) ?(?:time|date|at|on)?": 75,
     "when|time|at|quand": 70,
     "date|day|datum|fecha|jour|heure|zeit": 65,
@@ -112,10 +112,14 @@ CREATED = {
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
     "date|timestamp|time|day|datum|fecha": 40,
 }
-KNOWN = (
-    r"(?:received|entered|logged|ingested|loaded|synced|inserted|recorded|known|processed|extracted|delivered)"
-    r" ?(?:at|on|time|date)?"
-)
+RECORDED = {
+    "received|reception|collector|collected|arrived": 100,
+    "server (?:upload|time|timestamp)|processing|processed|logged|recorded|known|delivered|entered": 90,
+    "ingested|ingestion|inserted|uploaded|published|batched": 80,
+    "loaded|load|synced|sync|etl|extracted|imported|emitted|landed|replicated|sdc": 70,
+}
+"""What the time may be called at which an event reached a system, the nearest to its occurrence first."""
+KNOWN = rf"(?:{'|'.join(RECORDED)})"
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,

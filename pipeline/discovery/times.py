@@ -1,0 +1,78 @@
+"""Of several times of one event, which says when it was known: by its name, and by what it holds.
+
+A time at which an event reached a system lies after its occurrence in nearly all rows. Where one load brought most of a
+log, long after it happened, the time of that load says nothing of when each event was known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipeline.discovery.joins import time_sql
+from pipeline.discovery.profile import Column, Profile, Recorded
+from pipeline.discovery.roles import occurred_column
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import CREATED, OCCURRED, RECORDED, SURE, has, rank
+from pipeline.sql import identifier
+
+_NEARLY_ALL = 0.99
+_MINUTES = 5
+"""How far the clocks of two systems may differ."""
+_ONE_LOAD = 0.2
+"""Of the rows: more than that on one day, most of them days late, were loaded at once."""
+_LATE_DAYS = 7
+
+
+def judge_recorded(tables: Tables, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+    """Judge of each table the times that may say when its events were known, the likeliest first."""
+    return {name: _judged(tables, profile) for name, profile in profiles.items()}
+
+
+def _judged(tables: Tables, profile: Profile) -> Profile:
+    occurred = occurred_column(profile)
+    candidates = sorted(
+        (column for column in profile.of_kind("time") if occurred and _may_record(column, occurred)),
+        key=lambda column: -(rank(column.name, RECORDED) or 1),
+    )
+    if not candidates or occurred is None:
+        return profile
+    judged = tuple(_judge(tables, profile, occurred, column) for column in candidates)
+    notes = {one.column: replace(profile.columns[one.column], note=f"{profile.name}.{one.column} {one.said}")
+             for one in judged if one.is_load}  # fmt: skip
+    return replace(profile, columns={**profile.columns, **notes}, recorded=judged)
+
+
+def _may_record(column: Column, occurred: Column) -> bool:
+    """Tell a time of reception by its name, or the creation of a row about what is said to have happened elsewhere."""
+    if column.name == occurred.name or column.filled < _NEARLY_ALL * occurred.filled:
+        return False
+    created = rank(column.name, CREATED) >= SURE and not has(column.name, "user|first")
+    return rank(column.name, RECORDED) > 0 or (created and rank(occurred.name, OCCURRED) > SURE)
+
+
+def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -> Recorded:
+    at, known = (time_sql(identifier(one.name), one) for one in (occurred, column))
+    rows, after, late, one_day, long_late, latest = tables.ask(
+        f"WITH moments AS (SELECT {at} AS happened, {known} AS known FROM {profile.table.relation}), "
+        "day AS (SELECT CAST(known AS DATE) AS day FROM moments WHERE known IS NOT NULL GROUP BY 1 "
+        "ORDER BY count(*) DESC, 1 LIMIT 1) SELECT count(*), "
+        f"count(*) FILTER (known >= happened - INTERVAL {_MINUTES} MINUTE), count(*) FILTER (known > happened + INTERVAL 1 DAY), "
+        "count(*) FILTER (CAST(known AS DATE) = day), "
+        f"count(*) FILTER (CAST(known AS DATE) = day AND known > happened + INTERVAL {_LATE_DAYS} DAY), any_value(day) "
+        "FROM moments, day WHERE happened IS NOT NULL AND known IS NOT NULL"
+    )[0]
+    counts = [int(str(number)) for number in (rows, after, late, one_day, long_late)]
+    total = max(counts[0], 1)
+    named = rank(column.name, RECORDED) > 0
+    if counts[3] > _ONE_LOAD * total and counts[4] > counts[3] / 2:
+        said = (
+            f"is the time of one load: {counts[3]:,} of {counts[0]:,} rows came on {latest}, {counts[4]:,} of them "
+            f"more than {_LATE_DAYS} days late; it does not say when each event was known"
+        )
+        return Recorded(column.name, occurred.name, holds=False, said=said, is_load=True)
+    if counts[1] < (_NEARLY_ALL if named else 1.0) * counts[0] or not counts[0]:
+        said = f"lies before the event in {counts[0] - counts[1]:,} of {counts[0]:,} rows"
+        return Recorded(column.name, occurred.name, holds=False, said=said)
+    share = f"{counts[2]:,} of {counts[0]:,} more than a day later" if counts[2] else "none more than a day later"
+    return Recorded(column.name, occurred.name, holds=True, said=f"when it reached you, as the column says: {share}")
