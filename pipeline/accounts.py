@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import duckdb
 from features.errors import InputError, LeadcastError
 from pipeline.artefacts import INTERACTIONS, LEADS, SPEND
 from pipeline.channels import UNMAPPED
+from pipeline.idle_settings import idle_zones
 from pipeline.ingest_summary import (
     IngestSummary,
     LeadsSummary,
@@ -20,10 +22,11 @@ from pipeline.ingest_summary import (
     UnmappedChannels,
 )
 from pipeline.ingest_warnings import lead_warnings, source_warnings
-from pipeline.mapped_table import LINE_BITS
+from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
 from pipeline.rhythms import judge_sources
+from pipeline.row_warnings import row_warnings
 from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
@@ -83,7 +86,7 @@ def summarise(
         for name, job in jobs.items()
         if name in settings.tables or name in ("identities", "rates")
     }
-    return IngestSummary(
+    summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
         lead_count=fetch_row(connection, f"SELECT count(*) FROM {_written(folder, LEADS)}")[0],
         sources=sources,
@@ -104,6 +107,8 @@ def summarise(
             ),
         ],
     )
+    of_tables = [*row_warnings(summary.all_tables()), *idle_zones(connection, jobs, folder)]
+    return replace(summary, warnings=[*of_tables, *summary.warnings])
 
 
 def _written(folder: Path, path: Path) -> str:
@@ -124,7 +129,7 @@ def _count(connection: duckdb.DuckDBPyConnection, job: Job, used: int, set_aside
 
 
 def _count_lines(connection: duckdb.DuckDBPyConnection, job: Job) -> int:
-    line = f"sequence >> {LINE_BITS} AS file, (sequence & {(1 << LINE_BITS) - 1}) // {job.width} AS line"
+    line = f"sequence >> {LINE_BITS} AS file, {line_of(job.width)} AS line"
     count: int = fetch_row(connection, f"SELECT count(*) FROM (SELECT DISTINCT {line} FROM {job.mapped})")[0]
     return count
 

@@ -4,8 +4,8 @@ The dialect is settled once, from a strict header. Bodies are read as text, ever
 
 - a block without quotes that is clean goes through Arrow's fast parser;
 - any other block goes through Python's strict one. A record may span lines inside of quotes, but one that never
-  closes, or doesn't fit the header once it does, costs its first line alone: reading goes on at the next line, so an
-  unbalanced quote can't swallow the rest of the file.
+  closes, or doesn't fit the header once it does, or holds what reads like rows of the table, costs its first line
+  alone: reading goes on at the next line, so a stray quote swallows nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pyarrow.csv
 from features.errors import InputError
 from pipeline import nested
 from pipeline.raw_files import FOOTER_LINE, LONGEST_RECORD_BYTES, TITLE_LINE, Block, LineReader, OversizedLine
+from pipeline.swallowed_rows import Form
 
 DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
@@ -31,6 +32,7 @@ _LONGEST_RECORD_LINES = 1000
 """A note may hold many lines; a quote that is still open after these was never meant to be closed."""
 
 BROKEN_QUOTES = "broken quotes or line end"
+SWALLOWS = "quote that swallows rows"
 TOO_LONG = "line too long"
 
 
@@ -214,6 +216,7 @@ class _StrictRows:
         self._lines = [f"{line}\n" for line in text.split("\n")]
         if block.data.endswith(b"\n"):
             self._lines.pop()
+        self._form = Form(self._lines, header.delimiter, len(header.names))
 
     def parse(self, positions: Sequence[int]) -> pa.RecordBatch:
         rows, offsets, reasons = self._one_row_a_line() or self._row_by_row()
@@ -278,6 +281,8 @@ class _StrictRows:
     def _judge(self, row: list[str] | None, taken: int, offset: int) -> str | None:
         width = len(self._header.names)
         if row is not None and len(row) == width:
+            if taken > 1 and self._form.swallows(offset, taken):
+                return SWALLOWS
             return self._undecodable if self._suspect and not is_text("".join(row)) else None
         if (
             offset == len(self._lines) - 1

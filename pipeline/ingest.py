@@ -33,20 +33,19 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Parameters
 from pipeline.creations import date_leads
+from pipeline.idle_settings import refuse_idle
 from pipeline.ingest_summary import IngestSummary
 from pipeline.log import write_log
-from pipeline.moments import advise_format
 from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
 from pipeline.queries import Origins
 from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
+from pipeline.reading_advice import advise
 from pipeline.rows import Job, judge
 from pipeline.source_configuration import Ingest, Leads
 from pipeline.source_verdicts import source_verdicts
-from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
+from pipeline.sql import connect, fetch_row, identifier, literal
 from pipeline.survey import Survey, survey
 
-_TIMES = 10_000
-"""How many times of a file are looked at to find their format."""
 _TEMPORARY = Path("data/.tmp/ingest")
 _OUTPUT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
@@ -63,6 +62,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
             jobs = _open_jobs(settings, origins, folder)
+            refuse_idle(jobs, settings.tables)
             with _naming_unreadable_files(connection, jobs):
                 surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
                 judge(connection, jobs, settings.currency)
@@ -210,31 +210,7 @@ def _refuse_broken(
     ]
     if refused:
         publish(folder / QUARANTINE.name, root / QUARANTINE)
-        raise too_many_broken(refused, maximum, QUARANTINE, _advise_formats(connection, jobs, refused, folder))
-
-
-def _advise_formats(
-    connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], refused: list[list[SetAside]], folder: Path
-) -> list[str]:
-    """Say which formats would read the times that could not be read; looks into the files once more."""
-    advice: list[str] = []
-    for part in (part for parts in refused for part in parts):
-        job = jobs[part.table]
-        for field, column in job.times.items():
-            if part.reason not in (f"unreadable {field}", f"{field} before 1970"):
-                continue
-            values: set[str] = set()
-            for opened in job.raw.files:
-                raw = f"trim(CAST({job.raw.columns(opened)[column].sql} AS VARCHAR))"
-                found = folder / "times.parquet"
-                query = f"SELECT DISTINCT {raw} AS text FROM ({{}}) WHERE reason IS NULL AND {raw} <> '' LIMIT {_TIMES}"
-                copy_rows(connection, job.raw, opened, query.format, found)
-                rows = connection.execute(f"SELECT text FROM read_parquet({file_literal(found)})").fetchall()
-                values.update(text for (text,) in rows)
-            told = advise_format(column, values, job.settings.time_format)
-            if told:
-                advice.append(f"  {part.table}: {told}")
-    return list(dict.fromkeys(advice))
+        raise too_many_broken(refused, maximum, QUARANTINE, advise(connection, jobs, refused, folder))
 
 
 def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], folder: Path) -> None:

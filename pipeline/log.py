@@ -15,7 +15,7 @@ from features.schema import INTERACTION
 from pipeline.local_days import LOCAL_TIME, join_local_days, tabulate_local_days
 from pipeline.rows import Job
 from pipeline.source_configuration import Source
-from pipeline.sql import fetch_row, literal
+from pipeline.sql import fetch_row, file_literal, literal
 from pipeline.survey import TEXTS, Survey
 
 LAYOUT = "(FORMAT parquet, COMPRESSION lz4_raw, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)"
@@ -37,15 +37,24 @@ def write_log(
     zoned = tabulate_local_days(connection, list(surveys.values()))
     made = _made(sources, linked="identities" in jobs) | ({} if zoned else _local("occurred_at"))
     expressions = _local(LOCAL_TIME) if zoned else {}
+    kept = [field for field in INTERACTION if field.name not in made]
     columns = ", ".join(
         f"{_cast(expressions.get(field.name, field.name), types.get(field.name, field.duckdb))} AS {field.name}"
-        for field in INTERACTION
-        if field.name not in made
+        for field in kept
     )
-    rows = " UNION ALL ".join(
+    parts = [
         f"SELECT rank, {columns} FROM {join_local_days(job.judged) if zoned else job.judged} WHERE reason IS NULL"
         for job in sources
-    )
+    ]
+    rows = parts[0]
+    if len(sources) > 1 or "identities" in jobs:
+        files = _put_aside(connection, parts, target.parent)
+        # As texts they came out of the files.
+        numbered = ", ".join(
+            f"{_cast(field.name, types[field.name])} AS {field.name}" if field.name in types else field.name
+            for field in kept
+        )
+        rows = f"SELECT rank, {numbered} FROM {files}"
     # An enumerated column would be written with the dictionary of all its values, "" for each that the row group lacks;
     # readers who take the dictionary as it is (Arrow) drop the doubles, and give every event another text.
     whole = ", ".join(
@@ -59,6 +68,20 @@ def write_log(
     # The inner query sorts; in the outer one, DuckDB would compute what is added before it sorts.
     sorted_rows = f"SELECT * FROM ({rows}) ORDER BY {order}"
     connection.execute(f"COPY (SELECT {whole} FROM ({sorted_rows})) TO {literal(str(target))} {LAYOUT}")
+
+
+def _put_aside(connection: duckdb.DuckDBPyConnection, parts: Sequence[str], folder: Path) -> str:
+    """Write the rows of the sources to files, in any order, and give the one relation that reads them.
+
+    Joins, a union and a sort in one statement run out of memory: each of the union's parts keeps its own share of it.
+    Joined first, and read as one, any log is sorted within any limit.
+    """
+    targets = [folder / f"joined-{number}.parquet" for number in range(len(parts))]
+    connection.execute("SET preserve_insertion_order = false")
+    for part, target in zip(parts, targets, strict=True):
+        connection.execute(f"COPY ({part}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
+    connection.execute("SET preserve_insertion_order = true")
+    return f"read_parquet([{', '.join(map(file_literal, targets))}])"
 
 
 def _cast(expression: str, kind: str) -> str:

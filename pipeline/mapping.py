@@ -177,17 +177,12 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         **money.fields(columns.currency),
         **(totals.label_fields() if adds_up(columns) else {}),
     }
-    return MappedTable(expressions, problems, fields, shape.entries, width_of(columns), shape.parts)
+    return MappedTable(expressions, problems, fields, shape.entries, columns.width, shape.parts)
 
 
 def adds_up(columns: InteractionColumns) -> bool:
     """Tell whether rows hold what may be the sum of other rows."""
     return bool(columns.occurred_at and (columns.counts or columns.quantity))
-
-
-def width_of(columns: InteractionColumns) -> int:
-    """Give the number of entries that one row may become."""
-    return max(len(columns.events), len(columns.counts), 1)
 
 
 @dataclass(frozen=True)

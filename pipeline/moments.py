@@ -104,7 +104,7 @@ def _read_format(text: str, time_format: str, zone: str) -> str:
         return _read_number(text, time_format, zone)
     if time_format == "iso":
         return _read_iso(text)
-    return _read_written(text, literal(time_format), zone, zoned=_parses_offset(time_format))
+    return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
 
 
 def _read_iso(text: str) -> str:
@@ -165,7 +165,7 @@ def _clip(epoch: str, readable: str) -> str:
 
 
 @cache
-def _parses_offset(time_format: str) -> bool:
+def parses_offset(time_format: str) -> bool:
     """Ask DuckDB whether a format holds an offset; raises SettingsError where it is no format at all."""
     try:
         with duckdb.connect() as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError
-from pipeline.mapped_table import LINE_BITS
+from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.raw_files import FOOTER_LINE, NOT_UTF_8, TITLE_LINE
 from pipeline.sql import file_literal, literal
 
@@ -50,8 +50,7 @@ def write_quarantine(
     found by file and line.
     """
     names = f"[{', '.join(map(literal, files))}]"
-    line = f"CAST((sequence & {(1 << LINE_BITS) - 1}) // {width} AS BIGINT)"
-    place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, {line} AS line"
+    place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, {line_of(width)} AS line"
     connection.execute(
         f"COPY (SELECT {literal(table)} AS source, {place}, reason FROM "
         f"(SELECT sequence, reason FROM {judged} WHERE reason IS NOT NULL ORDER BY sequence)) "

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -71,7 +71,7 @@ class Origins:
         """Open a table by the columns that are wanted of it; raises InputError where one is missing."""
         if table.path:
             return open_table(self._label(name), table, wanted, self.data_root, required or {})
-        return choose_columns(self._label(name), [self._results[name]], wanted)
+        return replace(choose_columns(self._label(name), [self._results[name]], wanted), nothing=table.nothing)
 
     def prepare(self) -> None:
         """Ask the databases and run the queries of all sources, and read what these stand on.

@@ -21,6 +21,7 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import delimited, json_lines, nested
 from pipeline.extent import find_header
 from pipeline.file_settings import Extent
+from pipeline.nothing import without_words
 from pipeline.raw_files import RawFile, find_files, open_lines
 from pipeline.source_configuration import Table
 from pipeline.sql import fetch_row, file_literal, identifier, literal
@@ -29,6 +30,8 @@ Required = Mapping[str, Sequence[str]]
 """The fields without which no row can be used, each with the columns that it may be made of."""
 
 _STREAM = "raw_stream"
+_COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
+"""What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 _SHARED = 0.5
 
 
@@ -81,6 +84,8 @@ class RawTable:
     label: str
     files: tuple[OpenFile, ...]
     wanted: tuple[str, ...]
+    nothing: tuple[str, ...] = ()
+    """The words that stand for a missing text."""
 
     def columns(self, file: OpenFile) -> dict[str, RawColumn]:
         """Give the wanted columns of a file as the raw rows hold them."""
@@ -101,7 +106,8 @@ def open_table(
     Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
     nearest that exists), or a file is of another kind than the others.
     """
-    return choose_columns(label, _open_files(label, table, wanted, data_root), wanted, required)
+    files = _open_files(label, table, wanted, data_root)
+    return replace(choose_columns(label, files, wanted, required), nothing=table.nothing)
 
 
 def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
@@ -272,14 +278,21 @@ def _fields(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
     fields: dict[str, RawColumn] = {}
     members: list[tuple[str, str, Any]] = []
     for name, sql, kind in columns:
-        is_json = str(kind) == "JSON"
-        fields[name] = RawColumn(f"json_extract_string({sql}, '$')") if is_json else RawColumn(sql, str(kind))
+        fields[name] = _field(sql, str(kind))
         if kind.id == "struct":
             members += [
                 (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
                 for member, inner in kind.children
             ]
     return {**_fields(members), **fields} if members else fields
+
+
+def _field(sql: str, kind: str) -> RawColumn:
+    """Give a Parquet column as what the rest knows: JSON is text, and no time is finer than a microsecond."""
+    if kind == "JSON":
+        return RawColumn(f"json_extract_string({sql}, '$')")
+    coarse = _COARSE.get(kind)
+    return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
 
 
 def copy_rows(
@@ -297,10 +310,20 @@ def parquet_rows(table: RawTable, file: OpenFile) -> str:
     """Give the raw rows of a Parquet file as SQL that may be used more than once."""
     found = [file.find(name) or table.absent(name) for name in table.wanted]
     columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(found))
-    return (
+    rows = (
         f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
         f"FROM {_parquet(file.file, row_number=True)}"
     )
+    return _without_words(table, file, rows)
+
+
+def _without_words(table: RawTable, file: OpenFile, rows: str) -> str:
+    """Let the words for nothing of a table be missing in its raw rows; numbers and times of Parquet are no words."""
+    texts = [column.sql for column in table.columns(file).values() if column.type == "VARCHAR"]
+    if not (table.nothing and texts):
+        return rows
+    replaced = ", ".join(f"{without_words(sql, table.nothing)} AS {sql}" for sql in texts)
+    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
 
 
 def check_readable(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> None:
@@ -332,7 +355,7 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: Open
         stream = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
         connection.register(_STREAM, stream)
         try:
-            yield relation
+            yield _without_words(table, file, relation)
         except duckdb.Error as error:
             # DuckDB wraps what the stream raises into an error of its own.
             raise (failures[0] if failures else _unreadable(file.file, error)) from None

@@ -10,10 +10,10 @@ import duckdb
 from pipeline import identities, money
 from pipeline.duplicates import find_duplicates
 from pipeline.mapped_table import LINE_BITS
-from pipeline.mapping import Map, adds_up, width_of
+from pipeline.mapping import Map, adds_up
 from pipeline.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.readers import OpenFile, RawTable
-from pipeline.source_configuration import Source, Spend, Table
+from pipeline.source_configuration import Leads, Rates, Source, Spend, Table
 from pipeline.sql import file_literal, identifier, literal
 from pipeline.texts import is_text
 from pipeline.totals import Sum, find_totals
@@ -38,9 +38,25 @@ class Job:
     """The raw columns that hold times, by the name in reasons."""
 
     @property
+    def numbers(self) -> dict[str, str]:
+        """The raw columns that are read as numbers, by the name in reasons."""
+        settings = self.settings
+        if isinstance(settings, Source):
+            own = {"value": settings.columns.value, "quantity": settings.columns.quantity}
+            return {field: name for field, name in own.items() if name} | {
+                name: name for name in settings.columns.counts
+            }
+        if isinstance(settings, Leads):
+            return {name: name for name, kind in settings.attributes.items() if kind == "number"}
+        if isinstance(settings, Spend):
+            own = {"cost": settings.columns.cost, "clicks": settings.columns.clicks}
+            return {field: name for field, name in own.items() if name}
+        return {"rate": settings.columns.rate} if isinstance(settings, Rates) else {}
+
+    @property
     def width(self) -> int:
         """The number of entries that one of its rows may become."""
-        return width_of(self.settings.columns) if isinstance(self.settings, Source) else 1
+        return self.settings.columns.width if isinstance(self.settings, Source) else 1
 
     def reads_again(self, opened: OpenFile) -> bool:
         """Whether a file is cheaper to read and map as often as its rows are needed than to copy once.

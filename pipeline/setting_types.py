@@ -91,6 +91,14 @@ def _encoding(name: str) -> str:
         raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None
 
 
+def _as_words(value: object) -> object:
+    """Take one text or several; of NULL and false YAML makes something else, so they have to be in quotes."""
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(part, str) for part in values):
+        raise ValueError("words must be in quotes, or YAML takes NULL, false, 0 and dates for something else: ['NULL']")
+    return values
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -104,6 +112,7 @@ Span = Annotated[
 """A day, or the first and the last of several."""
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
+Words = Annotated[tuple[Name, ...], BeforeValidator(_as_words)]
 TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
 
 

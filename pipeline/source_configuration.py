@@ -23,6 +23,7 @@ from pipeline.setting_types import (
     Span,
     Strict,
     TimeFormats,
+    Words,
     Zone,
     by_key,
 )
@@ -106,6 +107,9 @@ class Table(Extent):
     """What stands before the decimals of a number that is text."""
     thousands: Literal["", ".", ",", "'"] = ""
     """What groups the digits of a number that is text; spaces always may."""
+    nothing: Words = ()
+    """Words that the table writes where it has nothing, in quotes, as in ['NULL', '\\N', '0000-00-00']: a text that is
+    one of them is missing."""
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)
@@ -183,6 +187,11 @@ class InteractionColumns(TrafficColumns):
     """How many such events the row stands for, where it is more than one."""
     event_id: Column | None = None
     """What makes two rows of the source the same event: the second one is set aside as a duplicate."""
+
+    @property
+    def width(self) -> int:
+        """The number of entries that one row may become."""
+        return max(len(self.events), len(self.counts), 1)
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -23,9 +25,11 @@ from pipeline.contracts import (
     row_expectations,
 )
 from pipeline.judge import Finding, Suite, judge, refuse_critical
+from pipeline.mapped_table import line_of
+from pipeline.source_configuration import Ingest
+from pipeline.sql import connect, file_literal, literal
 
-_LINE = "sequence & ((1::BIGINT << 40) - 1) AS line"
-"""A sequence holds the number of the file above bit 40, and the line below."""
+_SPILL = Path("data/.tmp/validate")
 
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
@@ -33,14 +37,15 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     settings = parameters.validate_
     interactions, leads = root / INTERACTIONS, root / LEADS
     require(interactions, leads)
-    with duckdb.connect() as connection:
-        log, people = f"read_parquet({_literal(interactions)})", f"read_parquet({_literal(leads)})"
+    line = _line(parameters.ingest)
+    with _connection(parameters.ingest.memory_limit, root / _SPILL) as connection:
+        log, people = f"read_parquet({file_literal(interactions)})", f"read_parquet({file_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
-        log_limits = interaction_limits(_literal(leads))
+        log_limits = interaction_limits(file_literal(leads))
         log_counts = count_violations(connection, log, log_checks, log_limits)
         lead_counts = count_violations(connection, people, lead_checks(), LEAD_LIMITS)
-        sample = _sample(connection, interactions, settings.sample_rows)
+        sample = _sample(connection, interactions, line, settings.sample_rows)
         progress(f"judging the counts, and {len(sample):,} sampled rows one by one")
         findings = judge(
             [
@@ -50,7 +55,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             ],
             root / DATA_DOCS,
         )
-        findings = [_with_examples(connection, log, finding, log_checks) for finding in findings]
+        findings = [_with_examples(connection, log, line, finding, log_checks) for finding in findings]
     write_json(
         root / VALIDATION,
         {"sampled_rows": len(sample), "expectations": [finding.to_json() for finding in findings]},
@@ -61,11 +66,28 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     refuse_critical(findings, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
 
 
-def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int) -> pd.DataFrame:
+@contextmanager
+def _connection(memory_limit: str, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that counts in any log within the memory that ``ingest`` has."""
+    try:
+        with connect(memory_limit, spill) as connection:
+            yield connection
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _line(settings: Ingest) -> str:
+    """Write the SQL for the line of a row, of which a wide table makes several entries."""
+    wide = {name: source.columns.width for name, source in settings.sources.items() if source.columns.width > 1}
+    cases = " ".join(f"WHEN {literal(name)} THEN {width}" for name, width in wide.items())
+    return line_of(f"CASE source {cases} ELSE 1 END" if wide else 1)
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, line: str, rows: int) -> pd.DataFrame:
     """Give every n-th row, without the ids of people: rows are named by source and line."""
     columns = ", ".join(f'"{field.name}"' for field in INTERACTION if not field.name.endswith("_id"))
     frame: pd.DataFrame = connection.execute(
-        f"SELECT {columns}, {_LINE} FROM read_parquet($path, file_row_number = true) "
+        f"SELECT {columns}, {line} AS line FROM read_parquet($path, file_row_number = true) "
         "WHERE file_row_number % greatest((SELECT count(*) FROM read_parquet($path)) // $rows, 1) = 0 LIMIT $rows",
         {"path": str(interactions), "rows": rows},
     ).df()
@@ -73,17 +95,13 @@ def _sample(connection: duckdb.DuckDBPyConnection, interactions: Path, rows: int
 
 
 def _with_examples(
-    connection: duckdb.DuckDBPyConnection, log: str, finding: Finding, checks: Sequence[Check]
+    connection: duckdb.DuckDBPyConnection, log: str, line: str, finding: Finding, checks: Sequence[Check]
 ) -> Finding:
     """Name some rows that break a rule of the interactions."""
     broken = [check.violated for check in checks if check.name == finding.name]
     if finding.success or finding.suite != "interactions" or not broken:
         return finding
     rows = connection.execute(
-        f"SELECT source, {_LINE} FROM {log} WHERE {broken[0]} ORDER BY source, sequence LIMIT 5"
+        f"SELECT source, {line} FROM {log} WHERE {broken[0]} ORDER BY source, sequence LIMIT 5"
     ).fetchall()
-    return dataclasses.replace(finding, examples=tuple(f"{source}:{line}" for source, line in rows))
-
-
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return dataclasses.replace(finding, examples=tuple(f"{source}:{place}" for source, place in rows))

@@ -12,6 +12,7 @@ from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
 from pipeline.discovery.companies import said_of_shared
 from pipeline.discovery.deals import created_source, stage_source
+from pipeline.discovery.empty_words import comment_on_words
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.events import Proposed, event_source, reading
 from pipeline.discovery.joins import LINKED, time_sql
@@ -102,6 +103,8 @@ def propose(
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
+    words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
+    mapping.comments.update(comment_on_words(mapping.ingest, words))
     if lead is not None:
         told = (said_of_shared(tables, found, lead.table) for found in roles.events.values())
         mapping.notes += [note for note in told if note]

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 from features.errors import InputError
 from pipeline.artefacts import Progress
 from pipeline.databases import database_tables, fetch
+from pipeline.discovery.empty_words import find_empty_words
 from pipeline.discovery.families import Part, join_families
 from pipeline.discovery.words import plain
 from pipeline.extent import read_layout
 from pipeline.moments import macro
 from pipeline.nested import pointer
+from pipeline.nothing import without_words
 from pipeline.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
 from pipeline.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
 from pipeline.source_configuration import OWN_TABLES, Table
@@ -54,6 +56,8 @@ class FoundTable:
     cut: bool = False
     """Whether it has more rows than were looked at."""
     notes: tuple[str, ...] = ()
+    empty_words: str = ""
+    """What is told of its words for nothing."""
 
     @property
     def relation(self) -> str:
@@ -273,7 +277,14 @@ def _view(
     connection: duckdb.DuckDBPyConnection, name: str, settings: Table, raw: RawTable, files: Sequence[str]
 ) -> FoundTable:
     relation = f"read_parquet([{', '.join(files)}])"
-    columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(raw.wanted))
+    held = {column: f"r{number}" for number, column in enumerate(raw.wanted)}
+    types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
+    texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
+    empty = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
+    if empty.words:
+        settings = settings.model_copy(update={"nothing": empty.words})
+        held |= {column: without_words(sql, empty.words) for column, sql in texts.items()}
+    columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
     connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
@@ -283,6 +294,7 @@ def _view(
     told = ((above, "above its header"), (below, "below its rows"))
     notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
+    notes += (f"words for nothing: {empty.told}",) if empty.told else ()
     return FoundTable(
         name=name,
         settings=settings,
@@ -291,4 +303,5 @@ def _view(
         rows=total - unreadable,
         cut=total >= MOST_ROWS,
         notes=notes,
+        empty_words=empty.told,
     )

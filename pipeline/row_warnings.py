@@ -1,0 +1,20 @@
+"""What is told of rows that were set aside for a reason that says something of the whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.delimited import SWALLOWS
+from pipeline.ingest_summary import TableSummary
+
+
+def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
+    """Look at what was set aside, whatever the table."""
+    for name, table in tables.items():
+        swallowing = table.set_aside.get(SWALLOWS, 0)
+        if swallowing:
+            rows = "1 row opens a quote" if swallowing == 1 else f"{swallowing:,} rows open a quote"
+            yield (
+                f"{name}: {rows} that is closed only rows below; what lies between was read as rows of its own, and "
+                f"these were set aside: see data/quarantine/{name}.parquet, and export with quotes doubled in texts"
+            )

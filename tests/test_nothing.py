@@ -1,0 +1,144 @@
+"""Words that exports write where there is nothing are missing values, once the settings name them; init proposes which."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from cases import CASES, case, empty_project
+from raw_logs import LEADS, source_of
+from small_project import SmallProject
+
+from pipeline.nothing import is_word_for_nothing
+
+_FLAWS: dict[str, str] = {"zero": "0000-00-00 00:00:00", "backslash": r"\N", "null": "NULL", "none": "None"}
+
+
+def _settings(project: SmallProject, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((project.root / name).read_text())
+    return content
+
+
+@pytest.mark.parametrize(("name", "word"), _FLAWS.items())
+def test_the_case_of_words_for_nothing_ends_in_the_right_value(name: str, word: str, tmp_path: Path) -> None:
+    project = case("words-for-nothing", tmp_path)
+    exports = project.root / "data/exports"
+    exports.mkdir(parents=True)
+    shutil.copyfile(CASES / "words-for-nothing" / f"{name}.csv", exports / "crm.csv")
+    refused = project.run("ingest")
+    assert refused.code == 4
+    assert f"{word!r} in 'lost_at' may stand for nothing; if so, set nothing: [{word!r}]" in refused.text
+    proposed = project.run("init", "data/exports", "--yes", "--output", "p2.yaml")
+    assert proposed.code == 0
+    cells = [line.split(",") for line in (exports / "crm.csv").read_text().splitlines()[1:]]
+    count = sum(row.count(word) for row in cells)
+    assert f"crm: 400 rows, 5 columns; words for nothing: {word!r} {count:,} times" in proposed.text
+    content = _settings(project, "p2.yaml")
+    assert all(table["nothing"] == [word] for table in content["ingest"]["sources"].values())
+    shutil.copyfile(project.root / "p2.yaml", project.root / "params.yaml")
+    assert project.ingest().code == 0
+    happened = dict(project.log("event_type, count(*) OVER (PARTITION BY event_type)"))
+    assert sum(1 for row in cells if row[2] != word) in happened.values()
+
+
+def _one_row(path: Path, kind: str, words: list[str]) -> None:
+    columns = ["lead", "at", "what", "worth", "group"]
+    rows = [["A", "2026-01-01", "visit", "10", "x"], ["A", "2026-01-02", "visit", *words]]
+    if kind == "csv":
+        path.write_text("\n".join(",".join(row) for row in [columns, *rows]) + "\n")
+    elif kind == "quoted.csv":
+        path.write_text("\n".join(",".join(f'"{text}"' for text in row) for row in [columns, *rows]) + "\n")
+    elif kind == "jsonl":
+        frames = [dict(zip(columns, row, strict=True)) for row in rows]
+        path.write_text("".join(yaml.safe_dump(row, default_flow_style=True, width=999) for row in []) + "".join(
+            "{" + ", ".join(f'"{key}": "{value.replace(chr(92), chr(92) * 2)}"' for key, value in row.items()) + "}\n"
+            for row in frames
+        ))  # fmt: skip
+    else:
+        pq.write_table(pa.table({name: [row[n] for row in rows] for n, name in enumerate(columns)}), path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "quoted.csv", "jsonl", "parquet"])
+def test_a_word_is_missing_in_every_kind_of_file_and_field(kind: str, tmp_path: Path) -> None:
+    name = f"log.{kind}"
+    source = source_of(name, columns={"value": "worth", "campaign": "group"}, nothing=[r"\N", "NULL"])
+    project = SmallProject(tmp_path).set({"log": source}, leads=None)
+    _one_row(project.raw / name, kind, [r"\N", " NULL "])
+    assert project.ingest().code == 0
+    assert project.log("value, campaign") == [(10.0, "x"), (None, None)]
+
+
+def test_leads_and_queries_know_the_words_too(tmp_path: Path) -> None:
+    source = source_of() | {"query": 'SELECT lead, "at", what FROM hits WHERE gone IS NULL'}
+    del source["path"]
+    columns = LEADS["columns"] | {"account_id": "firm"}
+    project = SmallProject(tmp_path).write(
+        hits_csv="lead,at,what,gone\nA,2026-01-02,visit,None\nA,2026-01-03,visit,2026-02-01\n",
+        leads_csv="lead,created,firm\nA,2026-01-01,-\n",
+    )
+    project.set(
+        {"log": source},
+        leads=LEADS | {"columns": columns, "nothing": ["-"]},
+        tables={"hits": {"path": "hits.csv", "nothing": "None"}},
+    )
+    assert project.ingest().code == 0
+    assert len(project.log("lead_id")) == 1
+    assert project.leads("account_id") == [(None,)]
+
+
+def test_a_word_that_yaml_takes_for_something_else_is_told(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path)
+    text = (project.root / "params.yaml").read_text()
+    for word in ("NULL", "false", "0", "~"):
+        (project.root / "params.yaml").write_text(
+            text.replace("path: log.csv", f"path: log.csv\n      nothing: [{word}]")
+        )
+        outcome = project.run("ingest")
+        assert outcome.code == 3
+        assert "ingest.sources.log.nothing: words must be in quotes" in outcome.text
+
+
+def _proposed_words(root: Path, rows: list[str]) -> list[str]:
+    project = empty_project(root)
+    (project.raw / "log.csv").write_text("visitor,time,event,flag,amount\n" + "\n".join(rows) + "\n")
+    assert project.run("init", "raw", "--yes", "--conversion", "signed").code == 0
+    words: list[str] = _settings(project, "params.yaml")["ingest"]["sources"]["log"].get("nothing", [])
+    return words
+
+
+def _rows(flag: str, amount: str) -> list[str]:
+    return [
+        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,{('page_view', 'form', 'signed')[n % 7 % 3]},"
+        f"{flag if n % 2 else 'true'},{amount if n % 5 == 0 else n}"
+        for n in range(300)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "amount", "expected"),
+    [
+        ("false", "12", []),  # an answer
+        ("false", "false", []),  # in one column an answer, in the other none: who knows
+        ("yes", "false", ["false"]),
+        ("yes", "-", ["-"]),
+        ("yes", "0", []),
+        ("NULL", "null", ["NULL", "null"]),
+        ("none", "7", []),
+    ],
+)
+def test_init_proposes_no_word_that_may_mean_something(
+    flag: str, amount: str, expected: list[str], tmp_path: Path
+) -> None:
+    assert sorted(_proposed_words(tmp_path, _rows(flag, amount))) == sorted(expected)
+
+
+def test_words_for_nothing_are_known_by_their_text_alone() -> None:
+    assert [
+        word for word in ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)") if not is_word_for_nothing(word)
+    ] == []
+    assert [word for word in ("none", "0", "false", "2026-01-01", "Null Island", "") if is_word_for_nothing(word)] == []
