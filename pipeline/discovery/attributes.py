@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.profile import TIMES, Column, Profile
 from pipeline.discovery.words import OVERWRITTEN, PERSONAL, PERSONS, has, is_called_id
 
 TOO_GOOD = 0.8
@@ -45,7 +45,7 @@ def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:
     """List the columns of a table of leads that could be attributes; ``taken`` have another use."""
     found = []
     for column in profile.columns.values():
-        if column.name in taken or column.kind in ("empty", "time"):
+        if column.name in taken or column.kind in ("empty", *TIMES):
             continue
         kind: Literal["number", "category"] = "number" if column.kind == "number" else "category"
         found.append(Attribute(column.name, kind, None, _refusal(column, profile)))

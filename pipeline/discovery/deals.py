@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read, time_sql
 from pipeline.discovery.links import Link, Way
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.stamps import count_after
+from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
@@ -17,17 +19,20 @@ _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
-def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
+def stage_source(tables: Tables, profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
     """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
 
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
+    People type that date: what they closed with a date beyond the export had been closed when it was drawn.
     """
     ending = _endings(profile)
     if ending is None:
         return None
     stage, won, lost = ending
     times = [
-        column for column in profile.of_kind("time") if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
+        column
+        for column in profile.of_kind("time", "planned")
+        if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
     ]
     closed = max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
     if closed is None:
@@ -44,19 +49,32 @@ def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Pro
         if texts
     )
     texts = ", ".join(map(literal, [*won, *lost]))
-    select = f"event.{identifier(closed.name)} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
+    occurred, typed = f"event.{identifier(closed.name)}", 0
+    if profile.drawn_at is not None:
+        typed = count_after(tables, profile, [closed], profile.drawn_at)[closed.name]
+    if typed and profile.drawn_at is not None:
+        occurred = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')"
+    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
     ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
     query = join_query(profile.name, ways_, lead, select)[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
     columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
     known, why = known_at(profile, closed)
     settings = {
         "query": query,
-        **reading(profile, [closed.name, *(name for name in amount.values())], from_query=True),
+        **reading(profile, [*([] if typed else [closed.name]), *(name for name in amount.values())], from_query=True),
         "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
         "actor": "system",
         "columns": columns,
     }
-    return Proposed(f"{what}_outcomes", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+    comments = {"known_at": why}
+    if typed and profile.drawn_at is not None:
+        settings["observed_until"] = profile.drawn_at.isoformat(sep=" ")
+        comments["query"] = (
+            f"{typed:,} rows have a {closed.name} beyond the export, as people type it: those that are closed count as "
+            "closed when it was drawn"
+        )
+        comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
+    return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found))
 
 
 def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:

@@ -39,6 +39,7 @@ from pipeline.discovery.outcomes import (
 from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.sizing import Size, find_size
+from pipeline.discovery.stamps import set_stamps_apart
 from pipeline.discovery.tables import opened
 from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
 from pipeline.discovery.words import plain
@@ -91,7 +92,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     """
     with opened(folder, options.database, options.leave_out, progress) as tables:
         progress("looking at the columns")
-        known = settle_orders(profiles(tables), options.date_order, ask)
+        known, no_events = set_stamps_apart(tables, settle_orders(profiles(tables), options.date_order, ask))
         proposal = propose(
             tables,
             known,
@@ -101,6 +102,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             outcome=options.outcome,
             horizon=options.horizon,
         )
+        proposal.notes += no_events
         if not proposal.ingest["sources"]:
             notes = "".join(f"\n  {note}" for note in proposal.notes)
             raise InputError(

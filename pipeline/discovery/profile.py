@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pipeline.discovery.tables import FoundTable, Tables
@@ -12,7 +13,9 @@ from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called
 from pipeline.moments import Fit, ambiguous, fitting_formats
 from pipeline.sql import identifier
 
-Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
+Kind = Literal["empty", "time", "stamp", "planned", "number", "flag", "category", "identifier", "text"]
+"""Of times, those at which something happened are told apart: the stamp of a row's last change, and what is planned."""
+TIMES: tuple[Kind, ...] = ("time", "stamp", "planned")
 
 _SAMPLE = 100_000
 _EXAMPLES = 3_000
@@ -57,7 +60,7 @@ class Column:
     @property
     def holds_days(self) -> bool:
         """Whether its times are days without an hour."""
-        if self.kind != "time" or any(name.startswith("epoch") for name in self.formats):
+        if self.kind not in TIMES or any(name.startswith("epoch") for name in self.formats):
             return False
         return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
 
@@ -73,6 +76,8 @@ class Profile:
 
     table: FoundTable
     columns: Mapping[str, Column]
+    drawn_at: datetime | None = None
+    """When the exports were drawn, as far as their clocks tell: what is dated later was written beforehand."""
 
     @property
     def name(self) -> str:

@@ -11,12 +11,12 @@ from features.duration import DAY
 from features.errors import InputError, nearest
 from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.deals import created_source, dates_source, stage_source
-from pipeline.discovery.events import Proposed, event_source, reading
+from pipeline.discovery.events import Proposed, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import (
     ACCOUNT,
@@ -71,7 +71,7 @@ def propose(
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
-    proposed = _sources(profiles, roles, constants, event_type)
+    proposed = propose_sources(tables, profiles, roles, constants, event_type, dates=outcome is None)
     mapping = Proposal({}, {}, roles)
     lead = roles.lead_table
     if lead is not None:
@@ -110,23 +110,6 @@ def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[
     return notes
 
 
-def _sources(
-    profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[str], event_type: str | None
-) -> list[Proposed]:
-    """Propose a source for each table of events; of what is overwritten in place, only its start and its end."""
-    lead, found = roles.lead_table, []
-    column = roles.lead_column.column if roles.lead_column else None
-    for name, ways in roles.events.items():
-        profile = profiles[name]
-        ending = stage_source(profile, ways, lead) if lead else None
-        if ending is not None and lead is not None:
-            begun = created_source(profile, ways, lead, profiles)
-            found += [begun, ending] if begun else [ending]
-        elif occurred_column(profile) is not None:
-            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
-    return found
-
-
 def _with_lead_table(
     tables: Tables,
     profiles: Mapping[str, Profile],
@@ -143,10 +126,6 @@ def _with_lead_table(
             f"--outcome {outcome}: {lead.table} has no such column that says yes or no; "
             f"{nearest(outcome, profile.columns)}"
         )
-    if outcome is None:
-        ending = stage_source(profile, [], lead)
-        dates = dates_source(profile, lead, ends=ending is not None)
-        proposed = [*proposed, *([dates] if dates else []), *([ending] if ending else [])]
     known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
     created = lead.created_at
     notes: list[str] = []
@@ -176,7 +155,7 @@ def _with_lead_table(
         for column in profile.of_kind("category", "flag")
         if has(column.name, STAGE)
         and (lost := [text for text in column.values if rank(text, LOST)])
-        and not any(column.name in source.settings.get("query", "") for source in proposed)
+        and not any(repr(column.name)[1:-1] in repr(source.settings) for source in proposed)
     ]
     # What an outcome is made of, its amount too, is no attribute of the lead.
     taken = [name for source in proposed if source.table == lead.table for name in _names(source)]

@@ -8,7 +8,19 @@ from dataclasses import dataclass, replace
 from features.errors import InputError, nearest
 from pipeline.discovery.links import Link, Way, find_key, is_key, ways
 from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.words import CREATED, KIND, LEAD, OCCURRED, has, is_called_id, plain, rank, singular
+from pipeline.discovery.words import (
+    CHANGED,
+    CREATED,
+    KIND,
+    LEAD,
+    OCCURRED,
+    PLANNED,
+    has,
+    is_called_id,
+    plain,
+    rank,
+    singular,
+)
 
 _NARROW = 5
 _MOST_KINDS = 20
@@ -198,9 +210,7 @@ def _created(profile: Profile) -> str | None:
     return best.name if best else None
 
 
-_LATE = (
-    r"modified|updated|update|last|latest|closed?|won|lost|converted|birth|due|next|maj|modification|cloture|geandert"
-)
+_LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
 
 
 def _repeated_ids(profile: Profile) -> list[Column]:
