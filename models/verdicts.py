@@ -45,11 +45,11 @@ class Verdict:
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Sort verdicts: those that stand first, then by severity, code and subject."""
-    return sorted(verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or ""))
+    return sorted(
+        verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or "")
+    )
 
 
 def acquit(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
     """Mark the verdicts that ``reasons`` names, by code or by ``code:subject``."""
-    return [
-        replace(one, acquitted=reasons.get(f"{one.code}:{one.subject}", reasons.get(one.code))) for one in verdicts
-    ]
+    return [replace(one, acquitted=reasons.get(f"{one.code}:{one.subject}", reasons.get(one.code))) for one in verdicts]

@@ -220,6 +220,12 @@ OVERWRITTEN = (
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
+AT_CREATION = (
+    r"source|origin\w*|channel|medium|utm \w+|campaign|referr?er|referral|landing page|landing|first page|entry page|"
+    r"country|region|city|language|locale|browser|device|platform|operating system|os|keyword|ad group|"
+    r"how did you hear|hear about|form|product|industry|sector|canal|campagne|herkunft|quelle|pays|ville|origine"
+)
+"""What a column is called that is written when a lead comes in: where it came from, and where it is."""
 PERSONAL = (
     r"e ?mail|mail|phone|telephone|mobile|fax|first name|last name|full name|name|nom|prenom|vorname|nachname|surname|"
     r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
