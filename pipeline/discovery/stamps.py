@@ -55,16 +55,18 @@ def _kinds(tables: Tables, profile: Profile, drawn_at: datetime | None) -> dict[
     kinds: dict[str, Kind] = {column.name: "time" for column in times}
     created = _created(times)
     ahead = _beyond(tables, profile, times, drawn_at) if drawn_at else {}
-    last = _always_last(tables, profile, times, created) if created else frozenset()
     for column in times:
         if column is created:
             continue
         if has(column.name, PLANNED) or _is_planned_task(column, created):
             kinds[column.name] = "planned"
-        elif has(column.name, CHANGED) or column.name in last:
+        elif has(column.name, CHANGED):
             kinds[column.name] = "stamp"
         elif column.name in ahead:
             kinds[column.name] = "planned"
+    past = [column for column in times if kinds[column.name] != "planned"]
+    if created is not None:
+        kinds |= dict.fromkeys(_always_last(tables, profile, past, created), "stamp")
     if times and "time" not in kinds.values():
         kept = min(times, key=lambda column: (kinds[column.name] != "stamp", -column.filled))
         kinds[kept.name] = "time"

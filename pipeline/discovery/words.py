@@ -131,7 +131,7 @@ KNOWN = (
 )
 CHANGED = (
     r"modified|modification|modify|mod stamp|updated?|update|write|written|edited|touched|viewed|referenced|changed?|"
-    r"last|latest|recent|maj|mise a jour|derniere?|geandert|geaendert|zuletzt|actualizado|actualizada|gewijzigd|"
+    r"last\w*|latest|recent|maj|mise a jour|derniere?|geandert|geaendert|zuletzt|actualizado|actualizada|gewijzigd|"
     r"bijgewerkt"
 )
 """What the time of a row's last change is called: it moves with everything that happens to the row."""
