@@ -42,8 +42,8 @@ from pipeline.discovery.words import (
 
 _FEW = 50
 """So few values name nobody."""
-_MUCH = 1 / 3
-"""The share of all that convert which may lie in values of which nearly all do: beyond it, they were written for it."""
+_MUCH = 0.5
+"""The share of all that convert which may lie in values of which nearly all do: more of it is odd."""
 _ALMOST_SURE = 0.95
 _REPEATED = 4
 """Rows of a value, on average, from which on an id rather names a page, or a campaign, than a lead."""
