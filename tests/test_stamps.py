@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def write_leads(folder: Path, names: tuple[str, str, str, str], leads: int = 600
     """Write leads with their times and their tasks, of which a quarter convert; gives how many."""
     rng = np.random.default_rng(11)
     created_at, changed, ahead, seen = names
-    rows, tasks, converted = [], [], 0
+    rows: list[Sequence[object]] = []
+    tasks: list[Sequence[object]] = []
+    converted = 0
     for number in range(leads):
         created = BEGINNING + timedelta(minutes=int(rng.integers(398 * 1440)))
         open_until = DRAWN_AT
@@ -105,7 +108,8 @@ def test_the_day_on_which_a_task_is_due_is_no_event(tmp_path: Path) -> None:
 def write_deals(folder: Path, *, history: bool, deals: int = 500) -> tuple[int, int]:
     """Write deals of which some that are closed carry a close date beyond the export; gives how many won, and lost."""
     rng = np.random.default_rng(13)
-    rows, steps = [], []
+    rows: list[Sequence[object]] = []
+    steps: list[Sequence[object]] = []
     counts = {WON: 0, LOST: 0, "Proposal": 0}
     for number in range(deals):
         created = BEGINNING + timedelta(minutes=int(rng.integers(399 * 1440)))
@@ -172,7 +176,7 @@ def test_deals_of_an_account_are_no_history(tmp_path: Path) -> None:
         (f"A{number:05d}X", stamp(BEGINNING + timedelta(hours=11 * number)), ["Web", "Fair"][number % 2])
         for number in range(400)
     ]
-    deals = []
+    deals: list[Sequence[object]] = []
     for number in range(400):
         for _ in range(3):
             created = BEGINNING + timedelta(hours=11 * number + int(rng.integers(1, 300)))
@@ -196,3 +200,23 @@ def test_the_cases_of_stamps_and_typed_dates_come_out_right(tmp_path: Path) -> N
     ingest(tmp_path / "typed")
     (reach,) = read(tmp_path / "typed", "data/ingest.json")["sources"].values()
     assert reach["observed_until"] < "2026-02-02"
+
+
+def test_an_event_that_only_leads_without_an_outcome_have_is_accused(tmp_path: Path) -> None:
+    """A last change under another name, in a table of two times: it always comes after the conversion."""
+    rng = np.random.default_rng(15)
+    leads = []
+    for number in range(600):
+        created = BEGINNING + timedelta(hours=13 * number)
+        won = created + timedelta(days=float(rng.gamma(2, 10))) if number % 4 == 0 else None
+        seen = (won or created) + timedelta(hours=float(rng.integers(1, 90)))
+        called = created + timedelta(hours=5) if rng.random() < 0.5 else None
+        leads.append(
+            (f"L{number:05d}X", stamp(created), stamp(won) if won else "", stamp(seen), stamp(called) if called else "")
+        )
+    header = ("Id", "created_at", "converted_at", "record_day", "called_at")
+    for row in range(1, 600, 10):  # in some rows it comes first, so that no rule of rows holds
+        leads[row] = (*leads[row][:3], leads[row][1], leads[row][4])
+    write_table(tmp_path / "raw/leads.csv", header, leads)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert set(settings["ingest"]["sources"]["lead_dates"]["columns"]["events"]) == {"converted_at", "called_at"}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
 from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read, time_sql
 from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Profile
+from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable
-from pipeline.discovery.stamps import count_after
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
 _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
+_AS_BEFORE = 0.3
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
@@ -51,7 +52,7 @@ def stage_source(tables: Tables, profile: Profile, found: Sequence[Way], lead: L
     texts = ", ".join(map(literal, [*won, *lost]))
     occurred, typed = f"event.{identifier(closed.name)}", 0
     if profile.drawn_at is not None:
-        typed = count_after(tables, profile, [closed], profile.drawn_at)[closed.name]
+        typed = _typed_ahead(tables, profile, closed, stage, [*won, *lost], profile.drawn_at)
     if typed and profile.drawn_at is not None:
         occurred = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')"
     select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
@@ -70,11 +71,28 @@ def stage_source(tables: Tables, profile: Profile, found: Sequence[Way], lead: L
     if typed and profile.drawn_at is not None:
         settings["observed_until"] = profile.drawn_at.isoformat(sep=" ")
         comments["query"] = (
-            f"{typed:,} rows have a {closed.name} beyond the export, as people type it: those that are closed count as "
-            "closed when it was drawn"
+            f"{typed:,} closed ones have a {closed.name} beyond the export, as people type it: they count as closed "
+            "when it was drawn"
         )
         comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found))
+
+
+def _typed_ahead(
+    tables: Tables, profile: Profile, closed: Column, stage: str, ends: Sequence[str], drawn_at: datetime
+) -> int:
+    """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
+    at = time_sql(f"CAST({identifier(closed.name)} AS VARCHAR)", closed)
+    texts = ", ".join(map(literal, ends))
+    (row,) = tables.ask(
+        f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} "
+        f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({texts})), beyond AS (SELECT count(*) AS number, "
+        f"max(moment) - TIMESTAMP '{drawn_at}' AS span FROM closings WHERE moment > TIMESTAMP '{drawn_at}') "
+        f"SELECT any_value(number), count(*) FILTER (moment > TIMESTAMP '{drawn_at}' - span AND moment <= "
+        f"TIMESTAMP '{drawn_at}') FROM closings, beyond"
+    )
+    beyond, before = (int(str(value or 0)) for value in row)
+    return beyond if beyond <= _AS_BEFORE * before else 0
 
 
 def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:

@@ -26,6 +26,7 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
+from pipeline.discovery.accused import accuse_events
 from pipeline.discovery.judging import ask_about, attribute_settings, judge_attributes, to_measure, vouched_for
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
@@ -123,6 +124,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                     content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
                 )
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
+                proposal.notes += accuse_events(
+                    connection, root / INTERACTIONS, types, outcomes, content["ingest"]["sources"]
+                )
                 assumed = proposal.assumed_horizon is not None
                 judged = judge_attributes(connection, root, vouched, outcomes, types, summary, assumed=assumed)
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)

@@ -23,6 +23,8 @@ _MOST_IDLE = 200_000
 _OLDER = 0.05
 """Share of the open leads that may be older than the last of the ages: with more, the calendar must show them."""
 _HALF = 0.5
+_HARDLY_ACT = 0.99
+"""Share of their days that leads stay open after the last thing they did, where looking again tells nothing."""
 _SHORT = 56 * DAY
 """A log in which Mondays are too few."""
 
@@ -55,30 +57,22 @@ def choose_looks(episodes: pd.DataFrame, log: Path, outcomes: list[str], median:
     span = until - started.min().to_pydatetime()
     if not len(still) or (still > ages[-1]).mean() <= _OLDER:
         return Looks([_at(ages)], f"half of the leads convert within {median / DAY:.0f} days", ages[-1])
-    lived_days = float(lived.sum() / DAY)
-    idle_days = min(_idle_days(episodes, log, outcomes, until), lived_days)
+    oldest, lived_days = still.max() / DAY, float(lived.sum() / DAY)
+    idle_share = min(_idle_days(episodes, log, outcomes, until) / lived_days, 1.0)
     every, days = ("daily", 1) if span < _SHORT else ("monday", 7)
-    idle = idle_days > _HALF * lived_days
-    if lived_days / days > (_MOST_IDLE if idle else _MOST):
+    if lived_days / days > (_MOST_IDLE if idle_share > _HALF else _MOST):
         every, days = "monthly", 30
-    if _tells_nothing(idle_days, lived_days) or lived_days / days > _MOST:
+    looks = f"{lived_days / days:,.0f} looks by the calendar"
+    if idle_share > _HARDLY_ACT or lived_days / days > _MOST:
         covered = [age for age in _GROWING if age < still.max()] or ages
-        why = (
-            f"open leads are up to {still.max() / DAY:.0f} days old, and hardly act: at growing ages, "
-            f"for a look each week would give {lived_days / 7:,.0f} that say the same"
-        )
+        reason = "and hardly act" if idle_share > _HARDLY_ACT else "and many"
+        why = f"open leads are up to {oldest:.0f} days old, {reason}: growing ages, as {looks} would say the same"
         return Looks([_at(covered)], why, covered[-1])
-    oldest = still.max() / DAY
-    why = f"open leads are up to {oldest:.0f} days old: about {lived_days / days:,.0f} looks by the calendar"
-    return Looks([{"calendar": every}, _at(ages)], why, span)
+    return Looks([{"calendar": every}, _at(ages)], f"open leads are up to {oldest:.0f} days old: {looks}", span)
 
 
 def _at(ages: list[timedelta]) -> dict[str, Any]:
     return {"ages": [format_duration(age) for age in ages]}
-
-
-def _tells_nothing(idle_days: float, lived_days: float) -> bool:
-    return idle_days > (1 - _OLDER / 5) * lived_days
 
 
 def _idle_days(episodes: pd.DataFrame, log: Path, outcomes: list[str], until: datetime) -> float:

@@ -25,6 +25,7 @@ _TOLERANCE = timedelta(days=1)
 """Zones may be off by this much."""
 _FEWEST = 3
 _HALF = 0.5
+_APPOINTED = r"start\w*|begin\w*|end|ends|meeting|appointment|rendez vous|termin|cita"
 _CLOSED = r"closed?|won|lost|cloture|converted"
 
 
@@ -85,19 +86,20 @@ def _is_planned_task(column: Column, created: Column | None) -> bool:
 
 
 def _drawn_at(tables: Tables, profiles: Mapping[str, Profile]) -> datetime | None:
-    """Tell up to when the clocks of the tables run: the times at which rows came to be, or were changed."""
-    typed = f"{PLANNED}|{_CLOSED}"
-    of_rows, of_events = [], []
+    """Tell up to when the clocks of the tables run: times with an hour, else the days on which rows were changed.
+
+    Days are typed by people, as is the hour of an appointment.
+    """
+    clocks, days = [], []
     for profile in profiles.values():
         for column in profile.of_kind("time"):
-            if has(column.name, typed) or column.filled < _ALWAYS / 2:
+            if has(column.name, f"{PLANNED}|{_APPOINTED}") or column.filled == 0:
                 continue
-            if rank(column.name, CREATED) >= SURE or has(column.name, CHANGED):
-                of_rows.append((profile, column))
-            elif rank(column.name, OCCURRED) >= SURE and not column.holds_days:
-                of_events.append((profile, column))
-    clocks = [one for one in of_rows if not one[1].holds_days] or of_rows or of_events
-    ends = [end for profile, column in clocks if (end := _end(tables, profile, column)) is not None]
+            if not column.holds_days:
+                clocks.append((profile, column))
+            elif has(column.name, CHANGED):
+                days.append((profile, column))
+    ends = [end for profile, column in clocks or days if (end := _end(tables, profile, column)) is not None]
     return max(ends, default=None)
 
 
@@ -115,10 +117,16 @@ def _end(tables: Tables, profile: Profile, column: Column) -> datetime | None:
 
 def _beyond(tables: Tables, profile: Profile, times: Sequence[Column], drawn_at: datetime) -> dict[str, int]:
     """Count, of the columns of times, the values that lie beyond the day of the export, where they are no accident."""
-    if not times:
+    typed = [
+        column
+        for column in times
+        if (column.holds_days or has(column.name, _APPOINTED))
+        and not (rank(column.name, LOST) or sounds_won(column.name) or has(column.name, _CLOSED))
+    ]
+    if not typed:
         return {}
-    counts = count_after(tables, profile, times, drawn_at + _TOLERANCE)
-    least = {column.name: max(_FEWEST, (1 - _NEARLY_ALL) * column.filled * profile.rows) for column in times}
+    counts = count_after(tables, profile, typed, drawn_at + _TOLERANCE)
+    least = {column.name: max(_FEWEST, (1 - _NEARLY_ALL) * column.filled * profile.rows) for column in typed}
     return {name: count for name, count in counts.items() if count >= least[name]}
 
 
