@@ -26,6 +26,7 @@ from pipeline.raw_files import fingerprint
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
+from pipeline.typed_ahead import ahead_warnings
 from pipeline.rows import Job
 
 _FREQUENT = 10
@@ -89,6 +90,7 @@ def summarise(
         rates=beside.get("rates"),
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
+            *ahead_warnings(connection, settings, sources, log),
             *lead_warnings(connection, leads, log),
         ],
     )
