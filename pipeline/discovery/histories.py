@@ -67,7 +67,8 @@ def _ends(text: str) -> bool:
 
 def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, stage: Column) -> bool:
     """Tell a history, in which the rows of a thing follow each other to its end, from things that each have a stage."""
-    if has(occurred.name, "closed?") or profile.rows < _STEPS * profile.columns[of].distinct:
+    things = profile.columns[of]
+    if has(occurred.name, "closed?") or things.filled * profile.rows < _STEPS * things.distinct:
         return False
     at = time_sql(f"CAST({identifier(occurred.name)} AS VARCHAR)", occurred)
     ends = ", ".join(literal(text) for text in stage.values if _ends(text))
@@ -75,7 +76,8 @@ def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, sta
     (row,) = tables.ask(
         f"SELECT avg(CAST(last_end >= last AS DOUBLE)), avg(CAST(ends = 1 AS DOUBLE)) FROM (SELECT "
         f"max({at}) AS last, max({at}) FILTER ({is_end}) AS last_end, count(*) FILTER ({is_end}) AS ends "
-        f"FROM {profile.table.relation} GROUP BY {identifier(of)}) WHERE ends > 0"
+        f"FROM {profile.table.relation} WHERE CAST({identifier(of)} AS VARCHAR) <> '' GROUP BY {identifier(of)}) "
+        "WHERE ends > 0"
     )
     ends_last, once = (float(str(value or 0.0)) for value in row)
     return has(profile.name, _CALLED) or min(ends_last, once) >= _NEARLY_ALL
