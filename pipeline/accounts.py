@@ -32,6 +32,7 @@ from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
 from pipeline.totals import total_warnings
+from pipeline.typed_ahead import ahead_warnings
 
 _FREQUENT = 10
 
@@ -98,6 +99,7 @@ def summarise(
         silences=silences,
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
+            *ahead_warnings(connection, settings, sources, log),
             *lead_warnings(connection, leads, log),
             *(
                 told

@@ -12,7 +12,6 @@ from datetime import timedelta
 from features.duration import DAY
 from features.errors import InputError, nearest
 from pipeline.discovery.assumed import Answers, Looks, answer_sql, assumed_outcomes, find_flag, looks, own_answers
-from pipeline.discovery.deals import dates_source, stage_source
 from pipeline.discovery.events import Proposed, underscored
 from pipeline.discovery.joins import LINKED, join_query, tables_read, time_sql
 from pipeline.discovery.labels import Labels, find_labels, horizon_of, timed_labels
@@ -58,10 +57,6 @@ def ends_of_leads(
     if flag is None or outcome is None:
         labels = find_labels(tables, profiles, {**roles.events, **roles.timeless}, lead, None, outcome)
     _require(outcome, [flag, labels], profiles, [lead.table, *roles.events, *roles.timeless])
-    if outcome is None:
-        ending = stage_source(profile, [], lead, profiles)
-        dates = dates_source(profile, lead, ends=ending is not None)
-        proposed = [*proposed, *([dates] if dates else []), *([ending] if ending else [])]
     notes: list[str] = []
     what = underscored(profile.name)
     if labels is not None:
@@ -98,7 +93,7 @@ def ends_of_leads(
         for column in profile.of_kind("category", "flag")
         if has(column.name, STAGE)
         and (lost := [text for text in column.values if rank(text, LOST)])
-        and not any(column.name in source.settings.get("query", "") for source in proposed)
+        and not any(repr(column.name)[1:-1] in repr(source.settings) for source in proposed)
     ]
     return Ends(proposed, chosen, (flag.column,) if flag else (), labels.table if labels else None, notes)
 

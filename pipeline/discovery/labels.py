@@ -65,7 +65,7 @@ def find_labels(
     for name, ways in found.items():
         profile = profiles[name]
         start = column or ways[0][0].column
-        if lead and named is None and stage_source(profile, ways, lead, profiles):
+        if lead and named is None and stage_source(tables, profile, ways, lead, profiles):
             continue  # a deal's stage says it
         called = has(name, OUTCOMES)
         flag = _flag(profile, start, named, called=called)

@@ -11,10 +11,9 @@ from features.errors import InputError, nearest
 from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
 from pipeline.discovery.companies import said_of_shared
-from pipeline.discovery.deals import created_source, stage_source
 from pipeline.discovery.empty_words import comment_on_words
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
-from pipeline.discovery.events import Proposed, event_source, reading
+from pipeline.discovery.events import Proposed, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
 from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
@@ -22,6 +21,7 @@ from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import ROW, LeadTable, Roles, find_roles, occurred_column
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
+from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import (
     ACCOUNT,
@@ -79,7 +79,7 @@ def propose(
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
-    proposed = _sources(profiles, roles, constants, event_type)
+    proposed = propose_sources(tables, profiles, roles, constants, event_type, dates=outcome is None)
     mapping = Proposal({}, {}, roles)
     lead = roles.lead_table
     if lead is not None:
@@ -128,23 +128,6 @@ def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[
         if unused:
             notes.append(f"of {name} nothing is made of {', '.join(unused)}")
     return notes
-
-
-def _sources(
-    profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[str], event_type: str | None
-) -> list[Proposed]:
-    """Propose a source for each table of events; of what is overwritten in place, only its start and its end."""
-    lead, found = roles.lead_table, []
-    column = roles.lead_column.column if roles.lead_column else None
-    for name, ways in roles.events.items():
-        profile = profiles[name]
-        ending = stage_source(profile, ways, lead, profiles) if lead else None
-        if ending is not None and lead is not None:
-            begun = created_source(profile, ways, lead, profiles)
-            found += [begun, ending] if begun else [ending]
-        elif occurred_column(profile) is not None:
-            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
-    return found
 
 
 def _with_lead_table(

@@ -11,6 +11,7 @@ from pipeline.discovery.links import Link, Way, find_key, is_key, ways
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import (
+    CHANGED,
     CREATED,
     KIND,
     KNOWN,
@@ -19,6 +20,7 @@ from pipeline.discovery.words import (
     LINKS,
     OCCURRED,
     OUTCOMES,
+    PLANNED,
     has,
     is_called_id,
     plain,
@@ -260,9 +262,7 @@ def _created(profile: Profile) -> str | None:
     return best.name if best else None
 
 
-_LATE = (
-    r"modified|updated|update|last|latest|closed?|won|lost|converted|birth|due|next|maj|modification|cloture|geandert"
-)
+_LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
 
 
 def _repeated_ids(profile: Profile) -> list[Column]:

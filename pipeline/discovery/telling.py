@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def told(
     if unjudged:
         lines.append(f"note: too few convert to see whether these know the outcome: {', '.join(unjudged)}")
     lines.append(f"attributes: {', '.join(used) or 'none'}")
-    lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
+    lines += [f"left out: {one.name}, {one.refused}{_worth(one)}" for one in attributes if one.refused]
     lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
     lines += [f"note: {note}" for note in proposal.notes]
     longest = longest_trainable(size.rows)
@@ -124,3 +125,14 @@ def told(
         chosen = format_duration(size.horizon)
         lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
     return lines
+
+
+def _worth(one: Attribute) -> str:
+    """Say what a column that is left out is worth and, where only the user can know, how it is taken in."""
+    if one.worth is None or one.auc is None:
+        return ""
+    alone = "" if one.is_asked or "AUC" in (one.refused or "") else f": alone it has an AUC of {one.auc:.2f}"
+    worth = f"{alone}; it would raise the AUC of all attributes by {max(one.worth, 0.0):.3f}"
+    return (
+        f"{worth}. If it never changes after creation: --attribute {shlex.quote(one.name)}" if one.is_asked else worth
+    )

@@ -11,6 +11,12 @@ from collections.abc import Iterable, Mapping
 
 _NO_IDS = r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid"
 _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
+_GLUED = re.compile(
+    r"(last|first|next|actual|estimated|scheduled|expected)?"
+    r"(created?|modified|modify|mod|closed?|won|lost|updated?|start|end|activity|viewed|due|birth|entered|changed)"
+    r"(date|time|on|at|stamp)|(actual|scheduled)(start|end)"
+)
+"""Words that CRMs write as one: createdate, modifiedon, lastmodifieddate, scheduledend."""
 
 
 def plain(name: str) -> str:
@@ -18,12 +24,19 @@ def plain(name: str) -> str:
 
     >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid", "Merged IDs")]
     ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid', 'merged ids']
+    >>> [plain(name) for name in ("hs_lastmodifieddate", "createdon", "SystemModstamp", "scheduledend", "timestamp")]
+    ['hs last modified date', 'created on', 'system mod stamp', 'scheduled end', 'timestamp']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     letters = re.sub(r"([A-Z]{2,})s(?![a-z])", lambda found: f"{found[1].capitalize()}s", letters)  # IDs, URLs
     parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", letters)
     words = re.findall(r"[a-z0-9]+", parted.lower())
-    return " ".join(word if re.fullmatch(_NO_IDS, word) else re.sub(_ID_ENDING, r"\1 \2", word) for word in words)
+    return " ".join(word if re.fullmatch(_NO_IDS, word) else _taken_apart(word) for word in words)
+
+
+def _taken_apart(word: str) -> str:
+    glued = _GLUED.fullmatch(word)
+    return " ".join(filter(None, glued.groups())) if glued else re.sub(_ID_ENDING, r"\1 \2", word)
 
 
 def rank(name: str, table: Mapping[str, int]) -> int:
@@ -123,6 +136,19 @@ RECORDED = {
 }
 """What the time may be called at which an event reached a system, the nearest to its occurrence first."""
 KNOWN = rf"(?:{'|'.join(RECORDED)})"
+CHANGED = (
+    r"modified|modification|modify|mod stamp|updated?|update|write|written|edited|touched|viewed|referenced|changed?|"
+    r"last\w*|latest|recent|maj|mise a jour|derniere?|geandert|geaendert|zuletzt|actualizado|actualizada|gewijzigd|"
+    r"bijgewerkt"
+)
+"""What the time of a row's last change is called: it moves with everything that happens to the row."""
+PLANNED = (
+    r"due|deadline|reminde?r?|scheduled|planned|plan|expected|estimated|forecast|target|next|follow ?up|call ?back|"
+    r"renewal|renew|expir\w+|valid (?:until|to|through)|(?:contract|subscription|trial) end|contract ends?|birth\w*|"
+    r"birthday|dob|anniversary|geburts\w*|naissance|nacimiento|echeance|fallig|faellig|relance|rappel|vencimiento|"
+    r"prevue?|geplant"
+)
+"""What a date is called that people write down beforehand: when a task is due, when a deal may close, a birthday."""
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
@@ -212,6 +238,12 @@ OVERWRITTEN = (
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
+AT_CREATION = (
+    r"source|origin\w*|channel|medium|utm \w+|campaign|referr?er|referral|landing page|landing|first page|entry page|"
+    r"country|region|city|language|locale|browser|device|platform|operating system|os|keyword|ad group|"
+    r"how did you hear|hear about|form|product|industry|sector|canal|campagne|herkunft|quelle|pays|ville|origine"
+)
+"""What a column is called that is written when a lead comes in: where it came from, and where it is."""
 PERSONAL = (
     r"e ?mail|mail|phone|telephone|mobile|fax|first name|last name|full name|name|nom|prenom|vorname|nachname|surname|"
     r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
