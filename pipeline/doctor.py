@@ -246,7 +246,7 @@ def _examine_sources(examination: Examination, parameters: Parameters, root: Pat
     for name, rhythm in sorted(states.items()):
         if rhythm.get("state") in ("running", "closed", "quiet"):
             examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
-    for verdict in source_verdicts(ingested, Reach.of(parameters, root).needed):
+    for verdict in source_verdicts(ingested, Reach(parameters, root).needed):
         examination.add("data", _STATES[verdict.severity], f"{verdict.title}: {verdict.evidence}", verdict.remedy)
         if verdict.severity == "wrong":
             error = StaleError if verdict.code == "source_silent" else VerdictError

@@ -19,7 +19,8 @@ from features.evidence import Evidence, find_evidence, find_evidence_in_account,
 from features.measures import MEASURES
 from features.reference import Interaction, compute
 from features.wording import describe
-from pipeline.artefacts import CATALOGUE, INTERACTIONS, LEADS, SNAPSHOT_COUNTS, SNAPSHOTS, read_json, require
+from pipeline.artefacts import CATALOGUE, INTERACTIONS, LEADS, SNAPSHOTS, read_json, require
+from pipeline.reach import looked_until
 from pipeline.setting_types import read_moment
 from pipeline.sql import identifier
 
@@ -99,7 +100,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
 
 def _moment(root: Path, when: str) -> int:
     if when == "latest":
-        moment = datetime.fromisoformat(read_json(root / SNAPSHOT_COUNTS)["log_until"]) + timedelta(microseconds=1)
+        moment = looked_until(root) + timedelta(microseconds=1)
     else:
         try:
             moment = read_moment(when)

@@ -27,6 +27,7 @@ from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.ends import declare_ends
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
     EventType,
@@ -126,6 +127,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
+            declare_ends(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
