@@ -7,12 +7,14 @@ that is found, and when.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.results import AT_MOST, Result
 from features.duration import DAY
 from features.rhythm import (
     FEW,
@@ -29,6 +31,7 @@ BEGIN = datetime(2024, 1, 1)
 """A Monday."""
 _MINUTES = 1440
 _CALENDAR = Calendar()
+_DAY_ROWS, _HALF_ROWS = 30, 400
 _OFFICE = np.array([0] * 8 + [1, 2, 3, 3, 2, 3, 3, 3, 2, 1] + [0] * 6, dtype=float)
 _HOME = np.array([2, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 8, 8, 7, 5, 3], dtype=float)
 _BUSINESS_WEEK = np.array([1, 1.1, 1.05, 1, 0.9, 0.15, 0.12])
@@ -101,3 +104,73 @@ def alarm(arrivals: Arrivals, until: datetime) -> str | None:
         return "hole"
     holes = find_thin_days(measure_days(arrivals, until, _CALENDAR), _CALENDAR)
     return "thin" if any(hole.end > until - 28 * DAY for hole in holes) else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in the worlds of one kind."""
+
+    nights: int
+    alarms: int
+    """Of healthy nights."""
+    days_missing: int
+    """Days of 30 rows or more that were taken out, of the last four weeks."""
+    days_found: int
+    halves_missing: int
+    """Afternoons and evenings of days of 400 rows or more."""
+    halves_found: int
+    stops_found_late: float
+    """Of sources that stopped: the median of the days, beyond the longest silence and a day, until it was noticed."""
+
+
+def measure_kind(kind: Kind, worlds: int, nights: int = 6) -> Found:
+    """Draw worlds of a kind, look at healthy nights, and take rows out."""
+    alarms = days = days_found = halves = halves_found = 0
+    late = []
+    for world in range(worlds):
+        generator = np.random.default_rng([7, KINDS.index(kind), world])
+        length = int(generator.integers(150, 720))
+        healthy = draw(kind, length, generator)
+        end = BEGIN + DAY * length
+        moments = [end - DAY * float(generator.uniform(0, length - 75)) for _ in range(nights)]
+        alarms += sum(alarm(healthy, moment) is not None for moment in moments)
+        begin = end - DAY * int(generator.integers(1, 28))
+        rows = len(np.repeat(healthy.minutes, healthy.rows)) - int(without(healthy, begin, begin + DAY).rows.sum())
+        if rows >= _DAY_ROWS:
+            days += 1
+            days_found += alarm(without(healthy, begin, begin + DAY), end) is not None
+        if rows >= _HALF_ROWS:
+            halves += 1
+            halves_found += alarm(without(healthy, begin + DAY / 2, begin + DAY), end) is not None
+        late.append(_noticed(without(healthy, end - DAY * float(generator.random()), end)))
+    median = float(np.median(late)) if late else 0.0
+    return Found(nights * worlds, alarms, days, days_found, halves, halves_found, median)
+
+
+def _noticed(stopped: Arrivals) -> float:
+    """Tell how many days beyond its longest silence and a day it takes until a stop is noticed."""
+    longest = measure_silences(stopped, stopped.last, _CALENDAR).longest
+    silence = longest
+    while alarm(stopped, stopped.last + silence) is None:
+        silence += timedelta(hours=6)
+    return (silence - longest) / DAY - 1
+
+
+def rows(progress: Callable[[str], None], worlds: int = 200) -> Iterator[Result]:
+    """Give the figures of every kind: alarms of healthy nights, what is found of what is missing, and how soon."""
+    for kind in KINDS:
+        progress(f"rhythms of {kind.name}, {worlds} worlds")
+        found = measure_kind(kind, worlds)
+        yield _row(f"{kind.name}: nights with a false alarm, in %{AT_MOST}", 100 * found.alarms / found.nights, 1)
+        yield _row(f"{kind.name}: days that a stop is found later{AT_MOST}", found.stops_found_late, 1)
+        for what, missing, seen in (
+            ("a missing day", found.days_missing, found.days_found),
+            ("half a missing day", found.halves_missing, found.halves_found),
+        ):
+            if missing:
+                yield _row(f"{kind.name}: {what} is found, in % of {missing}", 100 * seen / missing, 99)
+
+
+def _row(name: str, figure: float, goal: float) -> Result:
+    met = figure <= goal if name.endswith(AT_MOST) else figure >= goal
+    return Result(name, "the truth of a drawn world", None, None, float(f"{figure:.3g}"), goal, met)

@@ -6,7 +6,7 @@
 
 What has been silent for a day longer than ever (files are exported at different hours of a day) is silent, and where
 few silences are known, what their longest make likely once in 1,000 nights is allowed for. A day is thin if so few rows
-come by chance less than once in 1,000 spans of four weeks, given the same weekday of eight weeks before, the level of
+come by chance less than once in 10,000 spans of four weeks, given the same weekday of eight weeks before, the level of
 the last two weeks, and how far the days of this source have strayed from that.
 
 Rows count from when they became known, in minutes; days are those of the source's own time zone.
@@ -31,7 +31,8 @@ WATCHED = 28 * DAY
 """How long a thin day matters: so long most windows of features hold it, and the decayed counts a quarter of it."""
 REMEMBERED = 400 * DAY
 """How long ago silences count: a year, and the same weeks of the last one; what was before was another company."""
-_CHANCE = 1e-3
+_CHANCE_OF_SILENCE, _CHANCE = 1e-3, 1e-4
+"""How often a source that runs may be said to be silent in a night, and to have a hole in four weeks."""
 _FAR_FEWER = 2 / 3
 """The share of the usual rows from which on a day is none with far fewer, however unlikely."""
 _FAR_LONGER, _LEAST_HOLE = 1.5, timedelta(hours=6)
@@ -46,7 +47,8 @@ _LEAST_SPREAD = 0.01
 _WHOLE = 0.9
 """The share of a day's rows from which on a day that is not over is judged."""
 _YEAR, _WEEKS_AROUND = 364, 10
-_MINUTES = 1440
+_MINUTES, _HOURS = 1440, 168
+"""Of a day, and of a week."""
 _EPOCH = datetime(1970, 1, 1)
 _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -122,7 +124,7 @@ class Hole:
         if self.day is None:
             hours = (self.end - self.begin) / timedelta(hours=1)
             return f"no row for {hours:.0f} hours from {self.begin:%Y-%m-%d %H:%M} UTC on"
-        until = "" if self.end.minute == 0 else f" up to {self.end:%H:%M} UTC"
+        until = f" up to {self.end:%H:%M} UTC" if self.end - self.begin < timedelta(hours=23) else ""
         return f"{self.day} has {self.rows:,} row{'' if self.rows == 1 else 's'}{until}, such days {self.usual:,.0f}"
 
 
@@ -136,7 +138,7 @@ def measure_silences(arrivals: Arrivals, until: datetime, calendar: Calendar) ->
     longest = usual = float(lengths.max()) if count else 0.0
     if count >= FEW:
         threshold, excess, rate = _tail(lengths, _minute(until) - int(begins[0]))
-        usual = max(longest, threshold + excess * _logarithm(rate * excess / _CHANCE))
+        usual = max(longest, threshold + excess * _logarithm(rate * excess / _CHANCE_OF_SILENCE))
     limit = max(usual, longest + _MINUTES)
     return Silences(count, *(timedelta(minutes=round(length)) for length in (longest, usual, limit)))
 
@@ -148,21 +150,41 @@ def silent_for(arrivals: Arrivals, until: datetime, calendar: Calendar) -> timed
 
 
 def find_long_silences(arrivals: Arrivals, until: datetime, calendar: Calendar) -> list[Hole]:
-    """Find the silences of the last four weeks that are over and were far longer than all before."""
-    begins, lengths = _pauses(arrivals, calendar)
+    """Find the silences of the last four weeks that are over and were far longer than all before.
+
+    How long they are is measured in rows that were missed: an afternoon says more than a night, or a Sunday.
+    """
+    begins, hours = _pauses(arrivals, calendar)
     recent = begins >= _minute(until - WATCHED)
     before = ~recent & (begins >= _minute(until - REMEMBERED))
-    if _count(lengths[before]) < FEW:
+    if _count(hours[before]) < FEW:
         return []
+    week = _week(arrivals, begins[before], calendar)
+    lengths = np.diff(_in_weeks(calendar.local(arrivals.minutes), week)) * hours / np.diff(arrivals.minutes)
     threshold, excess, rate = _tail(lengths[before], int(begins[before][-1] - begins[before][0]))
     watched = WATCHED / timedelta(minutes=1)
     limit = threshold + excess * _logarithm(watched * rate / _CHANCE)
-    limit = max(limit, _FAR_LONGER * float(lengths[before].max()), _LEAST_HOLE / timedelta(minutes=1))
+    limit = max(limit, _FAR_LONGER * float(lengths[before].max()))
+    found = recent & (lengths > limit) & (hours >= _LEAST_HOLE / timedelta(minutes=1))
     return [
         Hole(_EPOCH + timedelta(minutes=int(begins[i])), _EPOCH + timedelta(minutes=int(ends)), None, 0, None)
-        for i in np.flatnonzero(recent & (lengths > limit))
+        for i in np.flatnonzero(found)
         for ends in [arrivals.minutes[i + 1]]
     ]
+
+
+def _week(arrivals: Arrivals, minutes: _Integers, calendar: Calendar) -> _Floats:
+    """Give the share of a week's rows that comes before each of its hours, and before its end."""
+    rows = arrivals.rows[np.searchsorted(arrivals.minutes, minutes)]
+    hour = calendar.local(minutes) // 60 % _HOURS
+    counts = np.bincount(hour, weights=rows, minlength=_HOURS) + 1.0  # few rows say little of hours
+    return np.concatenate([[0.0], counts.cumsum() / counts.sum()])
+
+
+def _in_weeks(minutes: _Integers, week: _Floats) -> _Floats:
+    """Turn time into rows: a week's take as long as a week."""
+    whole, rest = np.divmod(minutes, _HOURS * 60)
+    return np.asarray(whole + np.interp(rest / 60, np.arange(_HOURS + 1), week), dtype=np.float64)
 
 
 def _pauses(arrivals: Arrivals, calendar: Calendar) -> tuple[_Integers, _Floats]:
@@ -287,19 +309,20 @@ def _median(columns: Sequence[_Floats], fewest: int) -> _Floats:
 
 
 def _spread(rows: _Floats, usual: _Floats) -> float:
-    """Tell by what share days stray beyond pure chance, squared: so that one in ten of the low ones lies beyond 1.645.
+    """Tell by what share days stray beyond pure chance, squared: so that one day in ten lies 1.28 deviations too low.
 
-    Of the low ones alone, since a newsletter makes high ones; and by that quantile, since missing days are no measure.
+    Only of low ones, since a newsletter makes high ones; and by that quantile, since days that are missing are no
+    measure.
     """
-    low = usual > rows  # false where one is missing
-    if (usual > 0).sum() < _FEWEST_DAYS or not low.any():
+    judged = (usual > 0) & ~np.isnan(rows)
+    if judged.sum() < _FEWEST_DAYS:
         return np.nan
-    distance, expected = (usual - rows)[low], usual[low]
+    distance, expected = (usual - rows)[judged], usual[judged]
     least, most = _LEAST_SPREAD, 100.0
     for _ in range(40):
         middle = (least * most) ** 0.5
         beyond = np.quantile(distance / np.sqrt(expected + middle * expected**2), 0.9)
-        least, most = (middle, most) if beyond > 1.645 else (least, middle)  # noqa: PLR2004 - of the normal curve
+        least, most = (middle, most) if beyond > 1.2816 else (least, middle)  # noqa: PLR2004 - of the normal curve
     return float(least)
 
 

@@ -99,12 +99,19 @@ def judge_source(
     """Judge a source that has rows at the moment up to which the others say that the log was read."""
     if declared.closed and declared.closed <= until:
         told = f"declared closed on {declared.closed:%Y-%m-%d}"
-        return SourceState("closed", told, declared.closed, rows_after=_rows_after(arrivals, declared.closed + DAY))
+        return SourceState(
+            "closed", told, declared.closed, rows_after=_rows_after(arrivals, declared.closed + DAY - _MINUTE)
+        )
     if declared.quiet:
         return SourceState("quiet", f"declared quiet; its last row became known on {_said(last_known_at)}")
     end = declared.observed_until or until
     state = SourceState(
-        "running", "", None, end, reaches=end if end < until else None, rows_after=_rows_after(arrivals, end)
+        "running",
+        "",
+        None,
+        end,
+        reaches=end if end < until else None,
+        rows_after=_rows_after(arrivals, end) if declared.observed_until else 0,
     )
     calendar = declared.calendar
     silences = measure_silences(arrivals, end, calendar)
@@ -118,7 +125,8 @@ def judge_source(
     last = min(last_known_at, end)
     if silent > silences.limit:
         told = f"no row became known since {_said(last)}, for {_length(silent)}; {rhythm}"
-        return replace(state, state="silent", evidence=told, since=last, reaches=last)
+        before = tuple(hole for hole in holes if hole.begin < last)
+        return replace(state, state="silent", evidence=told, since=last, reaches=last, holes=before)
     recent = [hole for hole in holes if hole.end > end - WATCHED and not hole.explained]
     if silences.usual < silent <= DAY or any(hole.begin > last for hole in recent):
         state = replace(state, reaches=last)

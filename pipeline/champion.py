@@ -61,7 +61,7 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
 
 def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
     """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
-    reach = Reach.of(parameters, root)
+    reach = Reach(parameters, root)
     maximum_age = parameters.score.maximum_age
     if when in ("latest", "now"):
         reach.refuse_silent()

@@ -253,7 +253,7 @@ def _examine_verdicts(examination: Examination, parameters: Parameters, root: Pa
     until = observe(parameters, root).outcomes_until - parameters.snapshots.horizon
     verdicts = [
         *of_columns(root, kinds, parameters.episodes.conversion, until),
-        *source_verdicts(read_json(root / INGEST), Reach.of(parameters, root).needed),
+        *source_verdicts(read_json(root / INGEST), Reach(parameters, root).needed),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")

@@ -74,7 +74,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
     progress("looking for what may be wrong")
     judged = test if len(test.labels) else None
-    needed = Reach.of(parameters, root).needed
+    needed = Reach(parameters, root).needed
     verdicts = gather(root, model, judged, figures, parameters.evaluate.acquitted, needed)
     for path in (METRICS, VERDICTS):
         (root / path).unlink(missing_ok=True)  # figures stand beside their pictures, or not at all

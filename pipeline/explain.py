@@ -24,11 +24,11 @@ from pipeline.artefacts import (
     FORMER_CREATIONS,
     INTERACTIONS,
     LEADS,
-    SNAPSHOT_COUNTS,
     SNAPSHOTS,
     read_json,
     require,
 )
+from pipeline.reach import looked_until
 from pipeline.setting_types import read_moment
 from pipeline.sql import identifier
 
@@ -109,7 +109,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
 
 def _moment(root: Path, when: str) -> int:
     if when == "latest":
-        moment = datetime.fromisoformat(read_json(root / SNAPSHOT_COUNTS)["log_until"]) + timedelta(microseconds=1)
+        moment = looked_until(root) + timedelta(microseconds=1)
     else:
         try:
             moment = read_moment(when)

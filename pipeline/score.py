@@ -61,7 +61,7 @@ ROWS = 65_536
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
     model = open_trained(root)
-    reach = Reach.of(parameters, root)
+    reach = Reach(parameters, root)
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
         as_of = reach.latest + MICROSECOND

@@ -60,7 +60,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     settings = parameters.snapshots
     interactions, leads = root / INTERACTIONS, root / LEADS
     require(interactions, leads, root / FORMER_CREATIONS)
-    Reach.of(parameters, root).refuse_silent()
+    Reach(parameters, root).refuse_silent()
     observation = observe(parameters, root)
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
@@ -113,8 +113,11 @@ def observe(parameters: Parameters, root: Path) -> Observation:
     delay = parameters.snapshots.outcome_delay
     if delay is None:
         delay = _delay_of_outcomes(root / INTERACTIONS, outcomes)
-    until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in bringing)
-    return Observation(Reach.of(parameters, root).latest, until, max(delay, timedelta(0)))
+    reach = Reach(parameters, root)
+    # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
+    telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
+    until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in telling)
+    return Observation(reach.latest, until, max(delay, timedelta(0)))
 
 
 _DELAYS = """

@@ -84,6 +84,18 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
+        "rhythm": {
+            "state": "unjudged",
+            "evidence": "2 silences are too few to tell its rhythm; 20 are needed",
+            "since": None,
+            "judged_at": "2026-01-02T10:00:00",
+            "reaches": None,
+            "silences": 2,
+            "longest_silence_hours": 24.0,
+            "silent_after_hours": None,
+            "rows_after": 0,
+            "holes": [],
+        },
         "fingerprint": hashlib.sha256((tmp_path / "raw/log.csv").read_bytes()).hexdigest(),
     }
 

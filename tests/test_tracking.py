@@ -315,11 +315,14 @@ def test_a_store_that_does_not_answer_is_a_message_without_its_password(
 
 
 def test_one_source_that_is_old_is_enough_to_refuse_now(tracked: Project, tmp_path: Path) -> None:
+    """Whether it is old was judged by its rhythm when it was read: here, in February 2020."""
     old = tracked.copy_to(tmp_path / "project", leave_out=("scores",))
     ingested = json.loads((old.root / "data/ingest.json").read_text())
     fresh = datetime.now(UTC).replace(tzinfo=None).isoformat()
     for name, source in ingested["sources"].items():
         source["observed_until"] = "2020-02-29T12:00:00" if name == "web" else fresh
+    since = dict.fromkeys(("since", "reaches"), "2020-02-29T12:00:00")
+    ingested["sources"]["web"]["rhythm"] |= {"state": "silent"} | since
     (old.root / "data/ingest.json").write_text(json.dumps(ingested))
     with pytest.raises(StaleError, match="web on 2020-02-29 12:00 UTC") as error:
         champion_scores(old, "now")

@@ -41,6 +41,7 @@ from pipeline.discovery.outcomes import (
 )
 from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
+from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
 from pipeline.discovery.stamps import set_stamps_apart
 from pipeline.discovery.tables import opened
@@ -147,6 +148,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
             proposal.notes += said_of_strangers(proposal, summary)
+            declare_ends(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
