@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.schema import CONVERTED, LOST
 from models.chance import of_a_perfect_model
+from models.intervals import wilson_interval
 from models.metrics import BINS, Blocks, bin_of_each_row
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from models.artefact import Model
-
-# The 97.5 % quantile of the normal distribution: intervals of 95 %.
-NORMAL_QUANTILE = 1.959963984540054
 
 
 def calibration_curve(
@@ -152,18 +150,3 @@ def conversion_curve(days: ArrayLike, ends: Sequence[str | None]) -> pd.DataFram
     )
     start = pd.DataFrame({"days": [0.0], "watched": [len(length)], "converted": [0.0], "lost": [0.0]})
     return pd.concat([start, table[converted + lost > 0]], ignore_index=True)
-
-
-def wilson_interval(
-    conversions: NDArray[np.float64], rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Low and high end of the 95 % interval of a rate (Wilson 1927), all of shape (n,).
-
-    >>> low, high = wilson_interval(np.array([0.0, 5.0]), np.array([10.0, 10.0]))
-    >>> [(round(float(a), 4), round(float(b), 4)) for a, b in zip(low, high)]
-    [(0.0, 0.2775), (0.2366, 0.7634)]
-    """
-    square = NORMAL_QUANTILE**2
-    middle = (conversions + square / 2.0) / (rows + square)
-    half = NORMAL_QUANTILE * np.sqrt(conversions * (rows - conversions) / rows + square / 4.0) / (rows + square)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)

@@ -15,8 +15,11 @@ import pandas as pd
 from scipy.special import expit
 
 from features.errors import NotEnoughDataError
+from models.intervals import Cases, interval_around, interval_of_loss, interval_of_share
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     FloatArray = NDArray[np.float64]
@@ -42,6 +45,7 @@ SEED = 20_260_101
 # Drawing leads anew adds noise, and noise only ever raises a calibration error, which is nought at best: no interval
 # around it holds the truth. What it is worth, `models.chance` says.
 WITHOUT_INTERVAL = frozenset({"calibration_error"})
+LOSSES = frozenset({"log_loss", "brier"})
 
 # Beyond it the logarithm of a probability says more about rounding than about the model.
 SMALLEST_PROBABILITY = 1e-15
@@ -188,15 +192,18 @@ def evaluate(
     lift_at_K                  the same as a multiple of the base rate
     =========================  =====================================================================
 
-    The intervals are percentiles of a bootstrap that draws leads, with all their rows, with replacement (Field &
-    Welsh 2007): rows of one lead are no independent witnesses. A draw in which a figure doesn't exist (ranking with
-    only one class, a slope where a threshold separates the classes) doesn't count for that figure; NaN where no draw is
-    left. An interval is widened to hold its own value. The calibration error has none: see `models.chance`.
+    The intervals come from a bootstrap that draws leads, with all their rows, with replacement (Field & Welsh 2007):
+    rows of one lead are no independent witnesses. `models.intervals` makes them of the draws. A draw in which a figure
+    doesn't exist (ranking with only one class, a slope where a threshold separates the classes) doesn't count for that
+    figure; NaN where no draw is left. The calibration error has none: see `models.chance`.
 
     Raises `NotEnoughDataError` where the labels don't hold both classes.
     """
     figures, draws = _measure(labels, probabilities, leads, replicates=replicates, seed=seed)
-    return {name: _estimate(name, value, np.array([draw[name] for draw in draws])) for name, value in figures.items()}
+    cases = _cases(labels, leads)
+    return {
+        name: _estimate(name, value, np.array([draw[name] for draw in draws]), cases) for name, value in figures.items()
+    }
 
 
 def compare(
@@ -225,6 +232,7 @@ def compare(
             name,
             value - before[name],
             np.array([draw[name] - other[name] for draw, other in zip(draws, draws_before, strict=True)]),
+            {},
         )
         for name, value in figures.items()
         if name != "base_rate"
@@ -337,9 +345,32 @@ def _calibration_intercept(blocks: Blocks, log_odds: FloatArray) -> float:
     return np.nan
 
 
-def _estimate(name: str, value: float, draws: FloatArray) -> Estimate:
+def _estimate(name: str, value: float, draws: FloatArray, cases: Mapping[str, Cases]) -> Estimate:
+    """Give a figure its interval; `cases` says of the shares how many independent ones each may tell of."""
     known = draws[np.isfinite(draws)]
     if name in WITHOUT_INTERVAL or not np.isfinite(value) or not known.size:
         return Estimate(value=value, low=np.nan, high=np.nan)
-    low, high = np.quantile(known, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
+    kind, _, share = name.partition("_at_")
+    if kind == "lift" and cases:  # it multiplies the share of all conversions that is reached
+        times = 100.0 / float(share)
+        low, high = (times * end for end in interval_of_share(value / times, known / times, cases[kind]))
+    elif name in cases:
+        low, high = interval_of_share(value, known, cases[name])
+    elif name in LOSSES and cases:
+        low, high = interval_of_loss(value, known)
+    else:
+        low, high = interval_around(value, known)
+    return Estimate(value=value, low=low, high=high)
+
+
+def _cases(labels: ArrayLike, leads: ArrayLike) -> dict[str, Cases]:
+    converts = np.asarray(labels, dtype=np.float64) > 0
+    lead = pd.factorize(np.asarray(leads))[0]
+    everyone, converting = float(len(np.unique(lead))), float(len(np.unique(lead[converts])))
+    rows = float(len(converts))
+    tops = {f"precision_at_{share}": Cases(rows * share / 100.0, everyone * share / 100.0) for share in SHARES}
+    return tops | {
+        "base_rate": Cases(np.inf, everyone),
+        "lift": Cases(float(converts.sum()), converting),
+        "roc_auc": Cases(np.inf, converting),
+    }

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.drawn_worlds import HORIZON, Rows, World, after_events, irregular, monthly, weekly
 from models.chance import Chance, of_a_perfect_model
 from models.curves import calibration_curve
-from models.metrics import calibration_error_of
+from models.metrics import WITHOUT_INTERVAL, calibration_error_of, evaluate
 
 NOW = np.datetime64("2026-01-01T00:00:00", "us")
 WORLDS = 100
@@ -130,6 +130,20 @@ def test_the_dots_of_a_perfect_model_lie_in_the_band_all_at_once(looks: object) 
     assert sum(outside) <= 12
     # A thousand intervals; those of one world hang together.
     assert 0.02 <= np.mean(beside) <= 0.08
+
+
+def test_every_interval_of_a_figure_holds_the_truth_in_19_worlds_of_20() -> None:
+    large = [World(monthly).draw(60_000, 10**9 + part) for part in range(4)]
+    labels, probabilities = (
+        np.concatenate([getattr(rows, name) for rows in large]) for name in ("labels", "probabilities")
+    )
+    truth = evaluate(labels, probabilities, np.arange(len(labels)), replicates=0)
+    held = dict.fromkeys(truth.keys() - WITHOUT_INTERVAL, 0)
+    for rows in worlds(monthly):  # 38 conversions in each
+        for name, estimate in evaluate(rows.labels, rows.probabilities, rows.leads, replicates=80).items():
+            if name in held:
+                held[name] += estimate.low <= truth[name].value <= estimate.high
+    assert min(held.values()) >= 88, held
 
 
 def test_a_model_that_promises_too_much_is_found_out() -> None:

@@ -10,14 +10,15 @@ import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
 import models.curves
+import models.intervals
 from models.curves import (
     calibration_curve,
     conversion_curve,
     gains_curve,
     importance,
     precision_recall_curve,
-    wilson_interval,
 )
+from models.intervals import wilson_interval
 from models.learner import fit
 
 NOW, HORIZON = np.datetime64("2026-01-01T00:00:00", "us"), timedelta(days=30)
@@ -145,4 +146,4 @@ def test_a_conversion_curve_of_nobody_is_flat_and_a_negative_length_is_refused()
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(models.curves).failed == 0
+    assert doctest.testmod(models.curves).failed == doctest.testmod(models.intervals).failed == 0

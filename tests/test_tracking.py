@@ -143,6 +143,16 @@ def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Sto
             assert metrics[metric] == figures[name][part]
         assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
     assert metrics["test_rows"] == figures["test"]["rows"] > 1000
+    assert list(figures["calibration_error"]) == ["value"], "no interval around it holds the truth"
+    assert not {"calibration_error_low", "calibration_error_high"} & metrics.keys()
+    assert metrics["calibration_error_by_chance_quantile_95"] > metrics["calibration_error_by_chance_mean"] > 0
+
+
+def test_another_seed_of_the_training_draws_no_other_leads(tracked: Project, challenged: Project) -> None:
+    one, other = (json.loads((project.root / "reports/metrics.json").read_text()) for project in (tracked, challenged))
+    assert one["test"] == other["test"]
+    assert one["log_loss"] != other["log_loss"]
+    assert one["base_rate"] == other["base_rate"]
 
 
 def test_the_parameters_are_those_that_made_the_model(tracked: Project, challenged: Project, store: Store) -> None:
