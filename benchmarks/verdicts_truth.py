@@ -14,13 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.findings import Finding, Progress
 from models.checks import Facts, check
 from models.leaks import columns_that_know
 from models.learner import Slice, fit
 from models.metrics import Estimate, evaluate
 from models.verdicts import Verdict
 
+WORLDS = 30
+"""Of each kind."""
 FEATURES = 6
+_LEAST_RIGHT = 0.9
 PARTS = {"fit": (0.0, 0.5), "early_stopping": (0.5, 0.62), "calibration": (0.62, 0.75), "test": (0.75, 1.0)}
 """Where each part begins and ends in the time of the world, which goes from 0 to 1."""
 EXPECTED: dict[str, set[str]] = {
@@ -57,11 +61,18 @@ class World:
         return not self.is_accused if not expected else any(verdict.code in expected for verdict in self.verdicts)
 
 
-def draw_worlds(seeds: int, kinds: tuple[str, ...] = tuple(EXPECTED)) -> Iterator[World]:
-    """Draw and judge worlds of each kind."""
-    for kind in kinds:
-        for seed in range(seeds):
-            yield World(kind, seed, judge_world(kind, seed))
+def of_verdicts(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
+    """Draw and judge worlds of each kind: tell how many honest ones are accused, and how many others are found out."""
+    count = max(round(WORLDS * scale), 2)
+    for kind, expected in EXPECTED.items():
+        progress(f"verdicts on worlds that are: {kind}, {count:,} worlds")
+        share = sum(World(kind, seed, judge_world(kind, seed)).is_right for seed in range(count)) / count
+        what = (
+            f"worlds that are {kind}, and are found out"
+            if expected
+            else f"worlds that are {kind}, and not called wrong"
+        )
+        yield Finding.within(f"{what} (a model is trained, {count:,} worlds)", share, _LEAST_RIGHT, 1.0)
 
 
 def judge_world(kind: str, seed: int) -> list[Verdict]:
@@ -148,21 +159,3 @@ def _columns(
     return list(
         columns_that_know({"one": honest, "other": knows}, {"one": "number", "other": "number"}, converted, created)
     )
-
-
-def summarise(worlds: list[World]) -> list[dict[str, str | int | float]]:
-    """Count by kind of world: how many were judged rightly, how many accused, and what was said most often."""
-    rows: list[dict[str, str | int | float]] = []
-    for kind in dict.fromkeys(world.kind for world in worlds):
-        own = [world for world in worlds if world.kind == kind]
-        codes = pd.Series([v.code for world in own for v in world.verdicts], dtype="str").value_counts()
-        rows.append(
-            {
-                "kind": kind,
-                "worlds": len(own),
-                "right": sum(world.is_right for world in own),
-                "called wrong": sum(world.is_accused for world in own),
-                "verdicts": ", ".join(f"{code} {count}" for code, count in codes.items()),
-            }
-        )
-    return rows

@@ -119,8 +119,7 @@ def _print_model(console: Console, results: Results) -> None:
         console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     if not results.is_measured:
-        console.print("  not judged: nothing, or too few conversions, was kept as a test part\n")
-        return
+        console.print("  not judged: nothing, or too few conversions, was kept as a test part")
     table = _table("  on the test part", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)
