@@ -18,12 +18,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from benchmarks.findings import Finding, Progress
 from models.artefact import Model
 from pipeline import features, ingest, score, snapshots, train
 from pipeline.artefacts import FEATURES, MODEL
 from pipeline.configuration import Parameters
 
 START, DAY = datetime(2025, 1, 1), timedelta(days=1)
+_SURPRISE = 2.64
+"""Standard deviations that chance exceeds once in twenty runs of six comparisons."""
 HORIZON, ENDS_AFTER = 14, 300
 """In days: how far the question reaches, and how long a log is."""
 
@@ -62,6 +65,19 @@ def pooled(kept: Iterable[Kept]) -> pd.DataFrame:
     frame = pd.DataFrame([vars(one) | {"variance": one.deviation**2} for one in kept])
     sums = frame.groupby(["delay", "of"], as_index=False)[["rows", "expected", "happened", "variance"]].sum()
     return sums.assign(surprise=(sums["happened"] - sums["expected"]) / np.sqrt(sums["variance"]))
+
+
+def of_late_outcomes(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
+    """Hold expected conversions against those that happened, in ten worlds of outcomes known 0, 7 and 20 days late."""
+    worlds = max(2, round(10 * scale))
+    progress(f"late outcomes, {worlds} worlds")
+    for row in pooled(measure(range(worlds))).itertuples():
+        yield Finding(
+            f"outcomes known {row.delay} days late: conversions expected of those that happened, {row.of}",
+            row.expected / row.happened,
+            "100 %, within sampling error",
+            abs(row.surprise) < _SURPRISE,
+        )
 
 
 def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:

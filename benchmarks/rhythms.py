@@ -7,14 +7,14 @@ that is found, and when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results import AT_MOST, Result
+from benchmarks.findings import Finding, Progress
 from features.duration import DAY
 from features.rhythm import (
     FEW,
@@ -32,6 +32,8 @@ BEGIN = datetime(2024, 1, 1)
 _MINUTES = 1440
 _CALENDAR = Calendar()
 _DAY_ROWS, _HALF_ROWS = 30, 400
+_FALSE, _CAUGHT = 0.01, 0.99
+"""What is promised: of healthy nights, and of days that are missing."""
 _OFFICE = np.array([0] * 8 + [1, 2, 3, 3, 2, 3, 3, 3, 2, 1] + [0] * 6, dtype=float)
 _HOME = np.array([2, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 8, 8, 7, 5, 3], dtype=float)
 _BUSINESS_WEEK = np.array([1, 1.1, 1.05, 1, 0.9, 0.15, 0.12])
@@ -156,21 +158,18 @@ def _noticed(stopped: Arrivals) -> float:
     return (silence - longest) / DAY - 1
 
 
-def rows(progress: Callable[[str], None], worlds: int = 200) -> Iterator[Result]:
-    """Give the figures of every kind: alarms of healthy nights, what is found of what is missing, and how soon."""
+def of_rhythms(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
+    """Give the figures of every kind: alarms of healthy nights, and what is found of what is missing."""
+    worlds = max(5, round(200 * scale))
     for kind in KINDS:
         progress(f"rhythms of {kind.name}, {worlds} worlds")
         found = measure_kind(kind, worlds)
-        yield _row(f"{kind.name}: nights with a false alarm, in %{AT_MOST}", 100 * found.alarms / found.nights, 1)
-        yield _row(f"{kind.name}: days that a stop is found later{AT_MOST}", found.stops_found_late, 1)
+        alarms = found.alarms / found.nights
+        yield Finding(f"{kind.name}: healthy nights with a false alarm", alarms, "at most 1 %", alarms <= _FALSE)
         for what, missing, seen in (
             ("a missing day", found.days_missing, found.days_found),
             ("half a missing day", found.halves_missing, found.halves_found),
         ):
             if missing:
-                yield _row(f"{kind.name}: {what} is found, in % of {missing}", 100 * seen / missing, 99)
-
-
-def _row(name: str, figure: float, goal: float) -> Result:
-    met = figure <= goal if name.endswith(AT_MOST) else figure >= goal
-    return Result(name, "the truth of a drawn world", None, None, float(f"{figure:.3g}"), goal, met)
+                share = seen / missing
+                yield Finding(f"{kind.name}: {what} is found, of {missing}", share, "at least 99 %", share >= _CAUGHT)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import coverage, verdicts_truth
+from benchmarks import coverage, late_outcomes, rhythms, verdicts_truth
 from benchmarks.findings import Check, Finding, Progress
 
-CHECKS: tuple[Check, ...] = (coverage.of_what_is_shown, verdicts_truth.of_verdicts)
+CHECKS: tuple[Check, ...] = (
+    coverage.of_what_is_shown,
+    late_outcomes.of_late_outcomes,
+    rhythms.of_rhythms,
+    verdicts_truth.of_verdicts,
+)
 
 
 def truth(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
