@@ -1,7 +1,8 @@
-"""Words that exports write where there is nothing are missing values, once the settings name them; init proposes which."""
+"""Words that exports write for nothing are missing values, once the settings name them; init proposes which."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,7 @@ def _one_row(path: Path, kind: str, words: list[str]) -> None:
         path.write_text("\n".join(",".join(f'"{text}"' for text in row) for row in [columns, *rows]) + "\n")
     elif kind == "jsonl":
         frames = [dict(zip(columns, row, strict=True)) for row in rows]
-        path.write_text("".join(yaml.safe_dump(row, default_flow_style=True, width=999) for row in []) + "".join(
-            "{" + ", ".join(f'"{key}": "{value.replace(chr(92), chr(92) * 2)}"' for key, value in row.items()) + "}\n"
-            for row in frames
-        ))  # fmt: skip
+        path.write_text("".join(json.dumps(row) + "\n" for row in frames))
     else:
         pq.write_table(pa.table({name: [row[n] for row in rows] for n, name in enumerate(columns)}), path)
 
@@ -113,7 +111,8 @@ def _proposed_words(root: Path, rows: list[str]) -> list[str]:
 
 def _rows(flag: str, amount: str) -> list[str]:
     return [
-        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,{('page_view', 'form', 'signed')[n % 7 % 3]},"
+        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,"
+        f"{('page_view', 'form', 'signed')[n % 7 % 3]},"
         f"{flag if n % 2 else 'true'},{amount if n % 5 == 0 else n}"
         for n in range(300)
     ]
