@@ -250,7 +250,7 @@ def test_days_and_hours_are_those_of_the_lead(tmp_path: Path) -> None:
     leads = "A,2026-01-01,Asia/Tokyo\nB,2026-01-01,America/New_York\nC,2026-01-01,\nD,2026-01-01,Mars/Base\n"
     events = "".join(f"{lead},2026-07-01T20:30:00Z,visit\n" for lead in "DCBA")
     write_raw(tmp_path, log_csv="lead,at,what\n" + events, leads_csv="lead,created,zone\n" + leads)
-    summary = run_ingest(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})  # type: ignore[operator] # a dictionary
+    summary = run_ingest(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})
     assert read_log(tmp_path, "lead_id, local_day::VARCHAR, local_hour") == [
         ("A", "2026-07-02", 5),
         ("B", "2026-07-01", 16),
