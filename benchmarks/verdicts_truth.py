@@ -65,14 +65,10 @@ def of_verdicts(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
     """Draw and judge worlds of each kind: tell how many honest ones are accused, and how many others are found out."""
     count = max(round(WORLDS * scale), 2)
     for kind, expected in EXPECTED.items():
-        progress(f"verdicts on worlds that are: {kind}, {count:,} worlds")
+        progress(f"verdicts on {count:,} drawn worlds: {kind}")
         share = sum(World(kind, seed, judge_world(kind, seed)).is_right for seed in range(count)) / count
-        what = (
-            f"worlds that are {kind}, and are found out"
-            if expected
-            else f"worlds that are {kind}, and not called wrong"
-        )
-        yield Finding.within(f"{what} (a model is trained, {count:,} worlds)", share, _LEAST_RIGHT, 1.0)
+        what = "found out" if expected else "not called wrong"
+        yield Finding.within(f"verdicts on drawn worlds, {kind}: {what}", share, _LEAST_RIGHT, 1.0)
 
 
 def judge_world(kind: str, seed: int) -> list[Verdict]:
