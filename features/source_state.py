@@ -116,7 +116,7 @@ def judge_source(
     calendar = declared.calendar
     silences = measure_silences(arrivals, end, calendar)
     if silences.count < FEW:
-        told = f"{silences.count} silences are too few to tell its rhythm; {FEW} are needed"
+        told = f"too few silences to tell its rhythm: {silences.count}, and {FEW} are needed"
         return replace(state, state="unjudged", evidence=told, silences=silences)
     silent = silent_for(arrivals, end, calendar)
     rhythm = f"its longest silence of {silences.count:,} lasted {_length(silences.longest)}"

@@ -81,7 +81,7 @@ def test_no_outcome_over_a_weekend_is_no_news_and_none_for_a_week_is() -> None:
 def test_under_twenty_silences_there_is_no_verdict() -> None:
     few = judged(regular(DAY, 20), MONDAY + 400 * DAY)
     assert (few.state, few.reaches) == ("unjudged", None)
-    assert few.evidence == "19 silences are too few to tell its rhythm; 20 are needed"
+    assert few.evidence == "too few silences to tell its rhythm: 19, and 20 are needed"
     assert judged(regular(DAY, 21), MONDAY + 400 * DAY).state == "silent"
 
 
