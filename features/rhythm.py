@@ -35,8 +35,9 @@ _CHANCE_OF_SILENCE, _CHANCE = 1e-3, 1e-4
 """How often a source that runs may be said to be silent in a night, and to have a hole in four weeks."""
 _FAR_FEWER = 2 / 3
 """The share of the usual rows from which on a day is none with far fewer, however unlikely."""
-_FAR_LONGER, _LEAST_HOLE = 1.5, timedelta(hours=6)
-"""How many times the longest silence one that is over must have lasted to count as a hole, and how long at least."""
+_FAR_LONGER, _LEAST_HOLE, _LEAST_MISSED = 1.5, timedelta(hours=6), 1 / 14
+"""How many times the longest silence one that is over must have lasted to count as a hole, how long at least, and what
+share of a week's rows must have been missed: those of half a day."""
 _TOP = 10
 """The longest silences, from whose differences the tail is told."""
 _WEEKS, _FEWEST_WEEKS = 8, 3
@@ -164,7 +165,7 @@ def find_long_silences(arrivals: Arrivals, until: datetime, calendar: Calendar) 
     threshold, excess, rate = _tail(lengths[before], int(begins[before][-1] - begins[before][0]))
     watched = WATCHED / timedelta(minutes=1)
     limit = threshold + excess * _logarithm(watched * rate / _CHANCE)
-    limit = max(limit, _FAR_LONGER * float(lengths[before].max()))
+    limit = max(limit, _FAR_LONGER * float(lengths[before].max()), _LEAST_MISSED)
     found = recent & (lengths > limit) & (hours >= _LEAST_HOLE / timedelta(minutes=1))
     return [
         Hole(_EPOCH + timedelta(minutes=int(begins[i])), _EPOCH + timedelta(minutes=int(ends)), None, 0, None)

@@ -29,6 +29,8 @@ _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 _MOST_LISTED = 50
 """Thin days that are kept, the newest."""
 _MOST_TOLD = 3
+_FADING = 2 * DAY
+"""What takes less has not faded, but ended."""
 
 Explain = Callable[[Hole, list[date]], str | None]
 """Says what a thin day, given the days that it was compared with, lacks if it is not the source as a whole."""
@@ -93,10 +95,26 @@ class SourceState:
         }
 
 
+def leads_ended(leads: Arrivals, until: datetime) -> datetime | None:
+    """Tell when the last lead was created, where by their own rhythm leads have stopped coming; else there is none."""
+    silences = measure_silences(leads, until, Calendar())
+    has_stopped = silences.count >= FEW and silent_for(leads, until, Calendar()) > silences.limit
+    return leads.last if has_stopped else None
+
+
 def judge_source(
-    arrivals: Arrivals, last_known_at: datetime, until: datetime, declared: Declared, explain: Explain
+    arrivals: Arrivals,
+    last_known_at: datetime,
+    until: datetime,
+    declared: Declared,
+    explain: Explain,
+    ended: datetime | None = None,
 ) -> SourceState:
-    """Judge a source that has rows at the moment up to which the others say that the log was read."""
+    """Judge a source that has rows at the moment up to which the others say that the log was read.
+
+    ``ended``: since when no lead was created any more, as in an export of last year's. What leads do then fades with
+    them, and is neither silent nor thin.
+    """
     if declared.closed and declared.closed <= until:
         told = f"declared closed on {declared.closed:%Y-%m-%d}"
         return SourceState(
@@ -116,13 +134,16 @@ def judge_source(
     calendar = declared.calendar
     silences = measure_silences(arrivals, end, calendar)
     if silences.count < FEW:
-        told = f"{silences.count} silences are too few to tell its rhythm; {FEW} are needed"
+        told = f"too few silences to tell its rhythm: {silences.count}, and {FEW} are needed"
         return replace(state, state="unjudged", evidence=told, silences=silences)
     silent = silent_for(arrivals, end, calendar)
     rhythm = f"its longest silence of {silences.count:,} lasted {_length(silences.longest)}"
-    holes = _holes(arrivals, end, calendar, explain)
+    holes = tuple(hole for hole in _holes(arrivals, end, calendar, explain) if not ended or hole.begin < ended)
     state = replace(state, evidence=f"silent for {_length(silent)}; {rhythm}", silences=silences, holes=holes)
     last = min(last_known_at, end)
+    if silent > silences.limit and ended and _has_faded(arrivals, ended, last):
+        told = f"silent for {_length(silent)}, for no lead was created since {_said(ended)}, and its rows faded then"
+        return replace(state, state="quiet", evidence=told, since=last)
     if silent > silences.limit:
         told = f"no row became known since {_said(last)}, for {_length(silent)}; {rhythm}"
         before = tuple(hole for hole in holes if hole.begin < last)
@@ -152,6 +173,16 @@ def _holes(arrivals: Arrivals, end: datetime, calendar: Calendar, explain: Expla
         if not any(other.begin < hole.end and hole.begin < other.end for other in thin)
     ]
     return tuple(sorted([*thin, *silent], key=lambda hole: hole.begin))
+
+
+def _has_faded(arrivals: Arrivals, ended: datetime, last: datetime) -> bool:
+    """Tell whether rows became few after the last lead was created, before they stopped: an old file just ends."""
+    span = last - ended
+    if span < _FADING:
+        return False
+    usual = _rows_after(arrivals, ended - WATCHED) - _rows_after(arrivals, ended)
+    late = _rows_after(arrivals, last - span / 2)
+    return late < usual * (span / 2 / WATCHED) / 2
 
 
 def _rows_after(arrivals: Arrivals, moment: datetime) -> int:

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 
 from features.rhythm import Arrivals, Calendar, Hole, Silences, lacks_one_campaign, measure_silences
-from features.source_state import Declared, SourceState, judge_source
+from features.source_state import Declared, SourceState, judge_source, leads_ended
 from pipeline.rows import Job
 from pipeline.source_configuration import KnownDelay, Source
 from pipeline.survey import Survey
@@ -30,10 +30,12 @@ def judge_sources(
     last = {name: known for name in sources if (known := surveys[name].last_known_at)}
     until = max(sources[name].observed_until or known - _delay(sources[name]) for name, known in last.items())
     arrivals = {name: _read_arrivals(connection, jobs[name]) for name in last}
+    created = _read_arrivals(connection, jobs["leads"], "created_at") if "leads" in jobs else None
+    ended = leads_ended(created, until) if created and len(created.minutes) else None
     states = dict.fromkeys(sources, SourceState("unjudged", "it has no row that could be read"))
     for name, known in last.items():
         lacks = _Campaigns(connection, jobs[name])
-        states[name] = judge_source(arrivals[name], known, until, _declared(sources[name]), lacks.explain)
+        states[name] = judge_source(arrivals[name], known, until, _declared(sources[name]), lacks.explain, ended)
     minutes = np.unique(np.concatenate([one.minutes for one in arrivals.values()]))
     whole = Arrivals(minutes, np.ones(len(minutes), dtype=np.int64))
     return states, measure_silences(whole, until, Calendar())
@@ -47,9 +49,9 @@ def _declared(source: Source) -> Declared:
     return Declared(Calendar(source.time_zone, source.closed_days), source.closed, source.quiet, source.observed_until)
 
 
-def _read_arrivals(connection: duckdb.DuckDBPyConnection, job: Job) -> Arrivals:
+def _read_arrivals(connection: duckdb.DuckDBPyConnection, job: Job, moment: str = "known_at") -> Arrivals:
     columns = connection.execute(
-        "SELECT epoch_us(known_at) // 60000000 AS minute, count(*) AS rows "
+        f"SELECT epoch_us({moment}) // 60000000 AS minute, count(*) AS rows "
         f"FROM {job.mapped} WHERE reason IS NULL GROUP BY minute ORDER BY minute"
     ).fetchnumpy()
     return Arrivals(columns["minute"].astype(np.int64), columns["rows"].astype(np.int64))

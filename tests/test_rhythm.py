@@ -22,7 +22,7 @@ from features.rhythm import (
     measure_silences,
     silent_for,
 )
-from features.source_state import Declared, SourceState, judge_source
+from features.source_state import Declared, SourceState, judge_source, leads_ended
 
 MONDAY = datetime(2025, 1, 6)
 UTC = Calendar()
@@ -81,7 +81,7 @@ def test_no_outcome_over_a_weekend_is_no_news_and_none_for_a_week_is() -> None:
 def test_under_twenty_silences_there_is_no_verdict() -> None:
     few = judged(regular(DAY, 20), MONDAY + 400 * DAY)
     assert (few.state, few.reaches) == ("unjudged", None)
-    assert few.evidence == "19 silences are too few to tell its rhythm; 20 are needed"
+    assert few.evidence == "too few silences to tell its rhythm: 19, and 20 are needed"
     assert judged(regular(DAY, 21), MONDAY + 400 * DAY).state == "silent"
 
 
@@ -112,6 +112,26 @@ def test_a_stated_end_is_no_silence_and_what_comes_after_it_is_counted() -> None
     assert (stated.state, stated.reaches, stated.rows_after) == ("running", arrivals.last, 0)
     early = judged(arrivals, arrivals.last, Declared(observed_until=arrivals.last - 5 * HOUR))
     assert (early.reaches, early.rows_after) == (arrivals.last - 5 * HOUR, 5)
+
+
+def test_what_leads_do_fades_when_no_more_come_and_an_old_file_just_ends() -> None:
+    """A lead every six hours until day 100, with ten acts in its first ten days; the outcomes reach to day 150."""
+    acts = [MONDAY + lead * 6 * HOUR + act * DAY for lead in range(401) for act in range(10)]
+    leads = regular(6 * HOUR, 401)
+    until = MONDAY + 150 * DAY
+    assert leads_ended(leads, until) == leads.last == MONDAY + 100 * DAY
+    assert leads_ended(leads, leads.last + DAY) is None
+
+    def state(moments: list[datetime], last_lead: datetime | None) -> SourceState:
+        arrivals = at(moments)
+        return judge_source(arrivals, arrivals.last, until, Declared(), lambda *_: None, last_lead)
+
+    faded = state(acts, leads.last)
+    assert (faded.state, faded.reaches, faded.holes) == ("quiet", None, ())
+    assert "no lead was created since 2025-04-16 00:00 UTC, and its rows faded then" in faded.evidence
+    assert state(acts, None).state == "silent"
+    read_so_far = [moment for moment in acts if moment <= leads.last]
+    assert state(read_so_far, leads.last).state == "silent", "both files are old"
 
 
 def test_what_is_declared_is_not_judged() -> None:

@@ -11,13 +11,16 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from raw_logs import source_of
 from small_project import SmallProject
 from test_cli import failure
 from world import Project
 
 from features.duration import DAY
+from pipeline.discovery.initialise import Options, initialise
 from pipeline.doctor import examine
+from pipeline.parameters import load_parameters
 from pipeline.source_verdicts import source_verdicts
 
 WEB = "data/raw/web.parquet"
@@ -245,3 +248,38 @@ def test_a_declaration_that_makes_no_sense_is_told(tmp_path: Path, changes: dict
     outcome = project.run("ingest")
     assert outcome.code == 3
     assert expected in outcome.text
+
+
+@pytest.mark.parametrize(("days", "setting"), [(30, "observed_until"), (150, "closed")])
+def test_settings_that_init_proposes_say_which_source_ends_early(tmp_path: Path, days: int, setting: str) -> None:
+    """Visits end a month, or half a year, before the outcomes: the settings run as they are, unedited."""
+    random = np.random.default_rng(5)
+    begin = datetime(2025, 1, 6, 8)
+    end = 420
+    visits, outcomes = ["lead_id,occurred_at,event_type"], ["lead_id,closed_at,outcome"]
+    people = ["lead_id,created_at,country"]
+    for number in range(1500):
+        created = float(random.uniform(0, end - 20))
+        people.append(f"L{number:05d},{begin + DAY * created:%Y-%m-%d %H:%M:%S},{random.choice(['NL', 'DE'])}")
+        eager = random.random() < 0.4
+        for _ in range(int(random.poisson(6 if eager else 2)) + 1):
+            at = created + float(random.exponential(8))
+            if at < end - days:
+                kind = random.choice(["page_view", "form"])
+                visits.append(f"L{number:05d},{begin + DAY * at:%Y-%m-%d %H:%M:%S},{kind}")
+        closed = created + float(random.gamma(3, 5))
+        if closed < end and random.random() < 0.8:
+            won = random.random() < (0.5 if eager else 0.05)
+            outcomes.append(f"L{number:05d},{begin + DAY * closed:%Y-%m-%d %H:%M:%S},{'won' if won else 'lost'}")
+    for name, rows in (("visits", visits), ("outcomes", outcomes), ("leads", people)):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    found = initialise(tmp_path / "raw", Options(), None, lambda _: None, tmp_path)
+    (tmp_path / "params.yaml").write_text(found.settings)
+    stated = yaml.safe_load(found.settings)["ingest"]["sources"]["visits"]
+    last = (begin + DAY * (end - days - 1)).date().isoformat()
+    assert str(stated[setting]) >= last
+    assert any("visits ends before the others" in line for line in found.told)
+    project = Project(tmp_path, load_parameters(tmp_path / "params.yaml"))
+    project.run("ingest", "validate", "snapshots")
+    assert rhythm_of(project, "visits")["state"] == ("closed" if setting == "closed" else "running")
