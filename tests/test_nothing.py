@@ -1,4 +1,4 @@
-"""Words that exports write where there is nothing are missing values, once the settings name them; init proposes which."""
+"""Words that exports write where there is nothing are missing values, once settings name them; init proposes which."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from small_project import SmallProject
 
 from pipeline.nothing import is_word_for_nothing
 
+_EVENTS = ("page_view", "form", "signed")
 _FLAWS: dict[str, str] = {"zero": "0000-00-00 00:00:00", "backslash": r"\N", "null": "NULL", "none": "None"}
 
 
@@ -74,7 +75,7 @@ def test_a_word_is_missing_in_every_kind_of_file_and_field(kind: str, tmp_path: 
 
 
 def test_leads_and_queries_know_the_words_too(tmp_path: Path) -> None:
-    source = source_of() | {"query": "SELECT lead, \"at\", what FROM hits WHERE gone IS NULL"}
+    source = source_of() | {"query": 'SELECT lead, "at", what FROM hits WHERE gone IS NULL'}
     del source["path"]
     columns = LEADS["columns"] | {"account_id": "firm"}
     project = SmallProject(tmp_path).write(
@@ -95,7 +96,9 @@ def test_a_word_that_yaml_takes_for_something_else_is_told(tmp_path: Path) -> No
     project = SmallProject(tmp_path)
     text = (project.root / "params.yaml").read_text()
     for word in ("NULL", "false", "0", "~"):
-        (project.root / "params.yaml").write_text(text.replace("path: log.csv", f"path: log.csv\n      nothing: [{word}]"))
+        (project.root / "params.yaml").write_text(
+            text.replace("path: log.csv", f"path: log.csv\n      nothing: [{word}]")
+        )
         outcome = project.run("ingest")
         assert outcome.code == 3
         assert "ingest.sources.log.nothing: words must be in quotes" in outcome.text
@@ -111,7 +114,7 @@ def _proposed_words(root: Path, rows: list[str]) -> list[str]:
 
 def _rows(flag: str, amount: str) -> list[str]:
     return [
-        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,{('page_view', 'form', 'signed')[n % 7 % 3]},"
+        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,{_EVENTS[n % 7 % 3]},"
         f"{flag if n % 2 else 'true'},{amount if n % 5 == 0 else n}"
         for n in range(300)
     ]
@@ -136,5 +139,5 @@ def test_init_proposes_no_word_that_may_mean_something(
 
 
 def test_words_for_nothing_are_known_by_their_text_alone() -> None:
-    assert [word for word in ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)") if not is_word_for_nothing(word)] == []
-    assert [word for word in ("none", "0", "false", "2026-01-01", "Null Island", "") if is_word_for_nothing(word)] == []
+    assert all(map(is_word_for_nothing, ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)")))
+    assert not any(map(is_word_for_nothing, ("none", "0", "false", "2026-01-01", "Null Island", "")))
