@@ -11,6 +11,8 @@ _PATTERN = re.compile(r"(\d+)([mhdw])")
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 LONGEST = 36_525 * DAY
+_DIGITS = 20
+"""More are far beyond it."""
 
 
 def parse_duration(text: object) -> timedelta:
@@ -27,7 +29,7 @@ def parse_duration(text: object) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no length of time; write a whole number and a unit, as in '6h', '30d', '2w'")
     try:
-        length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        length = timedelta(**{_UNITS[match[2]]: int(match[1].lstrip("0")[:_DIGITS] or "0")})
     except OverflowError:
         length = timedelta.max
     if length > LONGEST:

@@ -12,6 +12,7 @@ import duckdb
 from features.errors import InputError, LeadcastError
 from pipeline.artefacts import INTERACTIONS, LEADS, SPEND
 from pipeline.channels import UNMAPPED
+from pipeline.id_checks import Ids, id_warnings
 from pipeline.idle_settings import idle_zones
 from pipeline.ingest_summary import (
     IngestSummary,
@@ -46,6 +47,7 @@ def summarise(
     surveys: Mapping[str, Survey],
     set_aside: Reasons,
     folder: Path,
+    ids: list[Ids],
 ) -> IngestSummary:
     """Count what was read and what came out, once the log and what is beside it lie in ``folder``.
 
@@ -109,7 +111,11 @@ def summarise(
             ),
         ],
     )
-    of_tables = [*row_warnings(summary.all_tables()), *idle_zones(connection, jobs, folder)]
+    of_tables = [
+        *row_warnings(summary.all_tables()),
+        *idle_zones(connection, jobs, folder),
+        *id_warnings(connection, jobs, ids, log),
+    ]
     return replace(summary, warnings=[*of_tables, *summary.warnings])
 
 

@@ -143,8 +143,8 @@ def score(
     epilog="Examples: leadcast sample | leadcast sample --leads 100000 --directory data/raw --seed 1",
 )
 def sample(
-    leads: Annotated[int, typer.Option(min=1, help="How many people.")] = 12_000,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal bytes.")] = 7,
+    leads: Annotated[int, typer.Option(min=1, max=50_000_000, help="How many people.")] = 12_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Equal seeds give equal bytes.")] = 7,
     directory: Annotated[Path, typer.Option(help="An empty or missing folder.")] = Path("data/raw"),
 ) -> None:
     """Write the sample world."""

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
@@ -108,8 +109,7 @@ def find_footer(lines: LineReader, count: int) -> tuple[int, ...]:
         if isinstance(block, OversizedLine):
             last.append(block.line)
             continue
-        cut = block.data.split(b"\n")
-        last.extend(block.first_line + offset for offset, line in enumerate(cut) if line.strip())
+        last.extend(number for number, _ in block.lines())
     return tuple(last)
 
 
@@ -139,9 +139,10 @@ def read_rows(
         if plain is not None:
             yield plain
             continue
-        rows = _StrictRows(lines, block, header)
-        yield rows.parse(positions)
-        lines.put_back(rows.unread)
+        for part in block.parts(_LONGEST_RECORD_LINES):
+            rows = _StrictRows(lines, part, header)
+            yield rows.parse(positions)
+            lines.put_back(rows.unread)
 
 
 def make_batch(
@@ -174,6 +175,9 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
     data = block.data
     if b'"' in data or data.count(b"\r") != data.count(b"\r\n") or data.startswith(_BYTE_ORDER_MARK):
         return None
+    lines = _line_numbers(block)
+    if not len(lines):
+        return make_batch([], [], [[] for _ in positions])
     numbers = [str(position) for position in range(len(header.names))]
     wanted = [numbers[position] for position in positions]
     try:
@@ -190,14 +194,24 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
         )
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
-    height = data.count(b"\n") + (not data.endswith(b"\n"))
-    if table.num_rows != height or not wanted:
+    if table.num_rows != len(lines) or not wanted:
         return None
     columns = [pa.concat_arrays(table[name].chunks) for name in wanted]
-    lines = pa.array(np.arange(block.first_line, block.first_line + height, dtype=np.int64))
     return pa.RecordBatch.from_arrays(
-        [lines, pa.nulls(height, pa.string()), *columns], schema=batch_schema(len(columns))
+        [pa.array(lines), pa.nulls(len(lines), pa.string()), *columns], schema=batch_schema(len(columns))
     )
+
+
+def _line_numbers(block: Block) -> npt.NDArray[np.int64]:
+    """Give the numbers of the lines that are not blank."""
+    data = np.frombuffer(block.data, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    if not block.data.endswith(b"\n"):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    blank = ends == starts
+    blank |= (ends == starts + 1) & (data[starts] == ord("\r"))
+    return (block.first_line + np.flatnonzero(~blank)).astype(np.int64)
 
 
 class _StrictRows:

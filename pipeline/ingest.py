@@ -33,6 +33,7 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Parameters
 from pipeline.creations import date_leads
+from pipeline.id_checks import look_at_ids
 from pipeline.idle_settings import refuse_idle
 from pipeline.ingest_summary import IngestSummary
 from pipeline.log import write_log
@@ -65,6 +66,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
             refuse_idle(jobs, settings.tables)
             with _naming_unreadable_files(connection, jobs):
                 surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
+                ids = look_at_ids(connection, jobs, surveys)
                 judge(connection, jobs, settings.currency)
                 jobs |= origins.read
                 set_aside = {
@@ -83,7 +85,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
                 write_log(connection, jobs, surveys, folder / INTERACTIONS.name)
                 _write_leads(connection, jobs, folder)
                 _write_spend(connection, jobs.get("spend"), folder / SPEND.name)
-                summary = summarise(connection, settings, jobs, surveys, set_aside, folder)
+                summary = summarise(connection, settings, jobs, surveys, set_aside, folder, ids)
         write_json(folder / INGEST.name, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)

@@ -31,7 +31,7 @@ def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> tuple[set[str]
             continue
         if block.first_line == 1 and block.data.lstrip()[:1] == b"[":
             raise InputError(f"{lines.name} is one JSON array; write one object a line, as with: jq -c '.[]'")
-        for line in block.data.split(b"\n"):
+        for _, line in block.lines():
             value = parse(line)
             if wanted is None:
                 keys.update(value if isinstance(value, dict) else ())
@@ -58,15 +58,17 @@ def read_objects(lines: LineReader) -> Iterator[pa.RecordBatch]:
         if isinstance(block, OversizedLine):
             yield make_batch([block.line], [TOO_LONG], [[None]])
             continue
-        *_, end = block.data.split(b"\n")
+        end = block.data[block.data.rfind(b"\n") + 1 :]
         if end.strip() and parse(end) is None:
             raise InputError(f"{lines.name} ends in the middle of its last line; copy or export it again")
-        texts = block.data.decode("utf-8", "surrogateescape").split("\n")
-        suspect = not is_text("".join(texts))
-        rows = [(block.first_line + offset, text) for offset, text in enumerate(texts) if text and not text.isspace()]
-        reasons = [lines.undecodable if suspect and not is_text(text) else None for _, text in rows]
-        values = [None if reason else text for (_, text), reason in zip(rows, reasons, strict=True)]
-        yield make_batch([line for line, _ in rows], reasons, [values])
+        numbers, reasons, values = [], [], []
+        for number, line in block.lines():
+            text = line.decode("utf-8", "surrogateescape")
+            sound = is_text(text)
+            numbers.append(number)
+            reasons.append(None if sound else lines.undecodable)
+            values.append(text if sound else None)
+        yield make_batch(numbers, reasons, [values])
 
 
 def relation(stream: str, wanted: Sequence[str], texts: Collection[str] = ()) -> str:

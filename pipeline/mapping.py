@@ -13,6 +13,7 @@ from pipeline import channels, money, totals
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
+from pipeline.odd_ids import id_problems, is_word, unless_word
 from pipeline.quarantine import NO_EVENT, OWN_WRITE
 from pipeline.setting_types import Column, Strict
 from pipeline.source_configuration import (
@@ -126,7 +127,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
     expressions = {
         "lead_id": text(columns.lead_id, raw),
         "campaign": text(columns.campaign, raw),
-        "event_id": text(columns.event_id, raw),
+        "event_id": unless_word(text(columns.event_id, raw)) if columns.event_id else text(None, raw),
         **channels.expressions(columns, columns.channel, raw),
         **number("value", columns.value, raw, source, money.constant(columns.currency)),
         **money.expressions(columns.currency, raw),
@@ -150,6 +151,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         *own_problems,
         problem("lead_id IS NULL", "missing lead_id"),
         problem(_damaged("lead_id"), DAMAGED),
+        *id_problems("lead_id"),
         *shape.problems,
         *known_problems,
         problem(f"{known_at} > {timestamp(limit)}", "known_at in the future"),
@@ -279,6 +281,7 @@ def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
         **moment("created_at", columns.created_at, raw, leads),
     }
     fields = {name: name for name in ("lead_id", "created_at", "account_id", "time_zone")}
+    fields |= {"account_id": unless_word("account_id"), "nameless": f"coalesce({is_word('account_id')}, false)"}
     for position, (name, kind) in enumerate(leads.attributes.items()):
         attribute = f"attribute_{position}"
         if kind == "number":
@@ -292,6 +295,7 @@ def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
     problems = (
         problem("lead_id IS NULL", "missing lead_id"),
         problem(_damaged("lead_id"), DAMAGED),
+        *id_problems("lead_id"),
         *moment_problems("created_at"),
         problem(f"created_at > {timestamp(now + SLACK)}", "created_at in the future"),
     )
@@ -310,6 +314,8 @@ def map_identities(identities: Identities, raw: Columns, now: datetime) -> Mappe
         problem("alias_id IS NULL", "missing alias_id"),
         problem("lead_id IS NULL", "missing lead_id"),
         problem(f"{_damaged('alias_id')} OR {_damaged('lead_id')}", DAMAGED),
+        *id_problems("alias_id"),
+        *id_problems("lead_id"),
         *moment_problems("linked_at"),
         problem(f"linked_at > {timestamp(now + SLACK)}", "linked_at in the future"),
         problem("alias_id = lead_id", "links to itself"),

@@ -120,6 +120,6 @@ def paths_of(
 def parse(line: bytes | str) -> object:
     """Read JSON; None where it is none."""
     try:
-        return json.loads(line)
+        return json.loads(line, parse_int=float)  # which takes any number of digits
     except (ValueError, RecursionError):
         return None

@@ -5,39 +5,18 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from features.errors import SettingsError, nearest
 from pipeline.configuration import Parameters
 from pipeline.setting_types import Strict
+from pipeline.strict_yaml import read_yaml
 
 _MOST_SHOWN = 200
 """Letters at either end of a long value that tell it apart."""
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML as usual, but a key that is given twice is an error, and not silently the last one's value."""
-
-
-def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, object]:
-    loader.flatten_mapping(node)
-    mapping: dict[Hashable, object] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        mark = key_node.start_mark
-        if not isinstance(key, Hashable):
-            raise SettingsError(f"{mark.name}, line {mark.line + 1}: a list or a section is no name of a setting")
-        if key in mapping:
-            raise SettingsError(f"{mark.name}, line {mark.line + 1}: {key!r} is given twice; keep one of them")
-        mapping[key] = loader.construct_object(value_node, deep=True)
-    return mapping
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def load_parameters(path: Path) -> Parameters:
@@ -46,20 +25,13 @@ def load_parameters(path: Path) -> Parameters:
     Raises SettingsError, which names every violation by its place in the file and the nearest valid key.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
-            content = yaml.load(stream, _StrictLoader)  # noqa: S506 - a SafeLoader
+        content = read_yaml(path)
     except FileNotFoundError:
         raise SettingsError(
             f"{path} is missing; run the command in the project's folder, or copy examples/loan-leads/params.yaml there"
         ) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}; settings must be a file of your own") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} can't be read as YAML: {error}") from None
-    except RecursionError:
-        raise SettingsError(f"{path} is nested too deeply to be settings; write it by docs/parameters.md") from None
     if not isinstance(content, dict):
         held = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise SettingsError(

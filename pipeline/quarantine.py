@@ -21,7 +21,12 @@ CIRCLE = "links in a circle"
 NO_EVENT = "no event in the row"
 OWN_WRITE = "written by leadcast"
 TOTAL = "total of the others"
-EXPECTED = frozenset({DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TOTAL, TITLE_LINE, FOOTER_LINE})
+WORD = "{} is a word, and no id"
+ROUNDED = "{} is rounded"
+EXPECTED = frozenset({
+    DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TOTAL, TITLE_LINE, FOOTER_LINE,
+    WORD.format("lead_id"), WORD.format("alias_id"),
+})  # fmt: skip
 """What sound logs hold, too. All other reasons mean that a row is broken."""
 
 

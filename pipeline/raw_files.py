@@ -6,6 +6,7 @@ import codecs
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ _BLOCK_BYTES = 4 << 20
 LONGEST_RECORD_BYTES = 64 << 20
 """A record may hold a large text, but what is longer is no record: it is set aside unread."""
 NOT_UTF_8 = "not UTF-8"
+_NOT_BLANK = re.compile(rb"[^\s][^\n]*")
+_UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 30, 500
+"""Beyond both a compressed file is no log, whose lines differ at least in their times, but a bomb."""
 TITLE_LINE = "line above the header"
 FOOTER_LINE = "line below the table"
 
@@ -53,6 +57,28 @@ class Block:
     first_line: int
     data: bytes
     last: bool
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Give the lines that are not blank, each with its number; blank ones, however many, cost next to nothing."""
+        number, counted = self.first_line, 0
+        for found in _NOT_BLANK.finditer(self.data):
+            number += self.data.count(b"\n", counted, found.start())
+            counted = found.start()
+            yield number, found[0]
+
+    def parts(self, longest: int) -> Iterator[Block]:
+        """Cut the block where more than ``longest`` blank lines follow one another, and leave these out."""
+        start, number = 0, self.first_line
+        for gap in re.finditer(rb"[\r\n]{%d,}" % (longest + 2), self.data):
+            if gap[0].count(b"\n") < longest + 2:
+                continue
+            end = self.data.index(b"\n", gap.start()) + 1
+            yield Block(number, self.data[start:end], last=True)
+            stop = self.data.rindex(b"\n", start, gap.end()) + 1
+            number += self.data.count(b"\n", start, stop)
+            start = stop
+        if start < len(self.data):
+            yield Block(number, self.data[start:], self.last)
 
 
 @dataclass(frozen=True)
@@ -129,14 +155,18 @@ def open_lines(file: RawFile, encoding: str | None = None) -> Iterator[LineReade
             yield LineReader(file.name, raw, encoding)
         else:
             with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), file.compression) as stream:
-                yield LineReader(file.name, stream, encoding)
+                yield LineReader(file.name, stream, encoding, file.path.stat().st_size)
 
 
 class LineReader:
     """A file as blocks of whole physical lines in UTF-8; only a line feed ends a line."""
 
-    def __init__(self, name: str, stream: IO[bytes], encoding: str | None = None) -> None:
+    def __init__(
+        self, name: str, stream: IO[bytes], encoding: str | None = None, compressed_bytes: int | None = None
+    ) -> None:
         self.name = name
+        self._compressed_bytes = compressed_bytes
+        self._read_bytes = 0
         self._stream = stream
         self._encoding = encoding
         self._transcoder: Transcoder | None = None
@@ -158,6 +188,13 @@ class LineReader:
         except (OSError, EOFError) as error:
             what = "ends in the middle" if "runcated" in str(error) else f"is damaged ({error})"
             raise InputError(f"{self.name} {what}; copy or export it again") from None
+        self._read_bytes += len(chunk)
+        packed = self._compressed_bytes
+        if packed is not None and self._read_bytes > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
+            raise InputError(
+                f"{self.name} unpacks to more than {_UNPACKED_TIMES} times its {packed:,} bytes, as no log does; see "
+                "what it holds, and export it again (or give it unpacked)"
+            )
         return chunk
 
     def read_line(self) -> bytes:

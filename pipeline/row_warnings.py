@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.delimited import SWALLOWS
 from pipeline.ingest_summary import TableSummary
+from pipeline.quarantine import WORD
+
+_WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
 
 
 def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
@@ -17,4 +20,10 @@ def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
             yield (
                 f"{name}: {rows} that is closed only rows below; what lies between was read as rows of its own, and "
                 f"these were set aside: see data/quarantine/{name}.parquet, and export with quotes doubled in texts"
+            )
+        words = sum(rows for reason, rows in table.set_aside.items() if reason in _WORDS)
+        if words:
+            yield (
+                f"{name}: {words:,} of {table.rows:,} rows ({words / table.rows:.1%}) name nobody but a word, such as "
+                "null or undefined, and were set aside; mend the tracking, or the query that exports them"
             )

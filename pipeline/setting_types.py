@@ -25,7 +25,7 @@ from features.duration import parse_duration
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
-Size = Annotated[str, Field(pattern=r"^[1-9]\d*(MB|GB)$")]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}(MB|GB)$")]
 """An amount of memory, as DuckDB takes it: 500MB, 2GB."""
 
 

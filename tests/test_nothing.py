@@ -1,4 +1,4 @@
-"""Words that exports write for nothing are missing values, once the settings name them; init proposes which."""
+"""Words that exports write where there is nothing are missing values, once settings name them; init proposes which."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from small_project import SmallProject
 
 from pipeline.nothing import is_word_for_nothing
 
+_EVENTS = ("page_view", "form", "signed")
 _FLAWS: dict[str, str] = {"zero": "0000-00-00 00:00:00", "backslash": r"\N", "null": "NULL", "none": "None"}
 
 
@@ -111,8 +112,7 @@ def _proposed_words(root: Path, rows: list[str]) -> list[str]:
 
 def _rows(flag: str, amount: str) -> list[str]:
     return [
-        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,"
-        f"{('page_view', 'form', 'signed')[n % 7 % 3]},"
+        f"v{n % 60:03},2026-0{1 + n % 6}-{1 + n % 27:02} 10:{n % 60:02}:00,{_EVENTS[n % 7 % 3]},"
         f"{flag if n % 2 else 'true'},{amount if n % 5 == 0 else n}"
         for n in range(300)
     ]
@@ -137,7 +137,5 @@ def test_init_proposes_no_word_that_may_mean_something(
 
 
 def test_words_for_nothing_are_known_by_their_text_alone() -> None:
-    assert [
-        word for word in ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)") if not is_word_for_nothing(word)
-    ] == []
-    assert [word for word in ("none", "0", "false", "2026-01-01", "Null Island", "") if is_word_for_nothing(word)] == []
+    assert all(map(is_word_for_nothing, ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)")))
+    assert not any(map(is_word_for_nothing, ("none", "0", "false", "2026-01-01", "Null Island", "")))

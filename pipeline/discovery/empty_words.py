@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.discovery.words import is_called_id
 from pipeline.nothing import NO_DAY, VAGUE, WORDS, trimmed
 from pipeline.sql import literal
 
@@ -67,6 +68,8 @@ def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, colum
     found: dict[str, Counter[str]] = defaultdict(Counter)
     vague: dict[str, dict[str, tuple[int, _Column]]] = defaultdict(dict)
     for name, sql in columns.items():
+        if is_called_id(name):
+            continue  # whom a word there names is nobody: these rows are set aside for it
         counts = _count_words(connection, relation, sql)
         if not counts:
             continue
