@@ -27,8 +27,9 @@ from pipeline.configuration import Parameters
 START, DAY = datetime(2025, 1, 1), timedelta(days=1)
 _SURPRISE = 2.64
 """Standard deviations that chance exceeds once in twenty runs of six comparisons."""
-HORIZON, ENDS_AFTER = 14, 300
-"""In days: how far the question reaches, and how long a log is."""
+HORIZON, SETTLES_AFTER, ENDS_AFTER = 14, 100, 400
+"""In days: how far the question reaches; when there are about as many old leads as ever, and so how many convert does
+not change with time; and how long a log is."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Kept:
     expected: float
     happened: int
     deviation: float
-    """The standard deviation of happened, were each promise the truth; rows of a lead hang together."""
+    """The standard deviation of their difference: of what happens by chance, rows of a lead hanging together, and of
+    the level that the model has learned from what happened by chance in the calibration part."""
 
     @property
     def surprise(self) -> float:
@@ -52,7 +54,7 @@ class Kept:
         return (self.happened - self.expected) / self.deviation
 
 
-def measure(worlds: Iterable[int], delays: Sequence[int] = (0, 7, 20), leads: int = 3_000) -> Iterator[Kept]:
+def measure(worlds: Iterable[int], delays: Sequence[int] = (0, 7, 20), leads: int = 4_000) -> Iterator[Kept]:
     """Draw worlds by their numbers, and compare for each delay; the worlds themselves are the same for all delays."""
     for world in worlds:
         for delay in delays:
@@ -86,22 +88,31 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     for stage in (ingest, snapshots, features, train):
         stage.run(parameters, root, lambda _: None)
     model = Model.load(root / MODEL)
-    rows = pq.read_table(root / FEATURES, filters=[("part", "==", "test")]).to_pandas()
-    rows = rows.assign(probability=model.predict(rows))
-    yield _compare(world, delay, "test", rows)
+    learned, rows = (
+        matrix.assign(probability=model.predict(matrix))
+        for part in ("calibration", "test")
+        for matrix in [pq.read_table(root / FEATURES, filters=[("part", "==", part)]).to_pandas()]
+    )
+    level = _variance(learned) / float(learned["probability"].sum()) ** 2
+    yield _compare(world, delay, "test", rows, level)
     as_of = START + ENDS_AFTER * DAY
     scored = score.recommend(parameters, root, model, as_of, lambda _: None)[0].to_pandas()
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
-    yield _compare(world, delay, "scored", scored.assign(label=label))
+    yield _compare(world, delay, "scored", scored.assign(label=label), level)
 
 
-def _compare(world: int, delay: int, of: str, rows: pd.DataFrame) -> Kept:
+def _compare(world: int, delay: int, of: str, rows: pd.DataFrame, level: float) -> Kept:
+    expected = float(rows["probability"].sum())
+    deviation = (_variance(rows) + expected**2 * level) ** 0.5
+    return Kept(world, delay, of, len(rows), expected, int(rows["label"].sum()), deviation)
+
+
+def _variance(rows: pd.DataFrame) -> float:
+    """Of one row a lead it is that of its coin; of several, that of what is seen to hang together."""
     promised, came = rows["probability"], rows["label"].astype(float)
     by_lead = (came - promised).groupby(rows["lead_id"]).sum()
-    # Of one row a lead the variance is that of its coin; of several, that of what is seen to hang together.
-    variance = float((promised * (1 - promised)).sum()) if len(by_lead) == len(rows) else float((by_lead**2).sum())
-    return Kept(world, delay, of, len(rows), float(promised.sum()), int(came.sum()), variance**0.5)
+    return float((promised * (1 - promised)).sum()) if len(by_lead) == len(rows) else float((by_lead**2).sum())
 
 
 def settings() -> Parameters:
@@ -123,6 +134,7 @@ def settings() -> Parameters:
             "episodes": {"conversion": ["won"], "lost": ["lost"]},
             "snapshots": {
                 "policies": [{"calendar": "monday"}],
+                "start": (START + SETTLES_AFTER * DAY).date().isoformat(),
                 "horizon": f"{HORIZON}d",
                 "split": {"early_stopping": 0.2, "calibration": 0.25, "test": 0.25},
             },

@@ -222,7 +222,7 @@ def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], fo
     """
     if "leads" in jobs:
         attributes = _attributes(jobs["leads"])
-        names = ["created_at AS known_at" if field.name == "known_at" else field.name for field in LEAD] + [
+        names = [field.name for field in LEAD] + [
             f"attribute_{number} AS {identifier(name)}" for number, name in enumerate(attributes)
         ]
         query = f"SELECT {', '.join(names)} FROM lead"

@@ -209,3 +209,11 @@ def compare(world: World, folder: Path) -> None:
         pd.testing.assert_frame_equal(today.matrix.to_pandas(), then.matrix.to_pandas(), check_exact=True)
         rows += len(today.snapshots)
     assert rows > 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(2, 5))
+def test_links_that_contradict_each_other_later_change_nothing_of_the_past(
+    kind: dict[str, bool], seed: int, tmp_path: Path
+) -> None:
+    compare(draw(seed, **kind, hostile=True), tmp_path)

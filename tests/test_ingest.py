@@ -81,6 +81,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "set_aside": {},
         "lines": 3,
         "unmapped_channels": None,
+        "observed_from": None,
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
