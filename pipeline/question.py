@@ -13,8 +13,9 @@ from typing import Any
 
 from features.duration import format_duration
 from pipeline.configuration import Parameters
+from pipeline.event_settings import ActorByType, KnownColumn, KnownDelay
 from pipeline.setting_types import Constant
-from pipeline.source_configuration import ActorByType, KnownColumn, KnownDelay, Source
+from pipeline.source_configuration import Source
 
 Question = Mapping[str, Any]
 

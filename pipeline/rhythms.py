@@ -15,8 +15,9 @@ import numpy as np
 
 from features.rhythm import Arrivals, Calendar, Hole, Silences, lacks_one_campaign, measure_silences
 from features.source_state import Declared, SourceState, judge_source, leads_ended
+from pipeline.event_settings import KnownDelay
 from pipeline.rows import Job
-from pipeline.source_configuration import KnownDelay, Source
+from pipeline.source_configuration import Source
 from pipeline.survey import Survey
 
 _DAY = timedelta(days=1)
