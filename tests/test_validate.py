@@ -320,7 +320,8 @@ def test_nothing_is_written_where_recommendations_are_refused(
 
     project = Project(tmp_path, world.parameters)
     shutil.copytree(world.root / "data/model", tmp_path / "data/model")
-    shutil.copy(world.root / "data/ingest.json", tmp_path / "data/ingest.json")
+    for name in ("ingest.json", "training.json"):
+        shutil.copy(world.root / "data" / name, tmp_path / "data" / name)
     wrong = table_of([recommendation(0), recommendation(0)])
     monkeypatch.setattr(score, "recommend", lambda *_: (wrong, 0))
     before = sorted(tmp_path.rglob("*"))
