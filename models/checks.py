@@ -16,6 +16,7 @@ import pandas as pd
 
 from models.calibration import SMALLEST_SLOPE
 from models.drift import base_rate_drift, feature_drift
+from models.intervals import NORMAL_QUANTILE
 from models.learner import DEFAULTS
 from models.metrics import Estimate
 from models.verdicts import found
@@ -37,7 +38,6 @@ SMALLEST_SPREAD = 0.05
 """Of probabilities, in multiples of their mean: a ROC AUC of 0.51 would have more."""
 OFF, FAR_OFF = 1.25, 2.0
 """How many times too much, or too little, a model may promise before it is doubtful, and wrong."""
-_NORMAL_QUANTILE = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def mean_over_leads(values: NDArray[np.float64], leads: ArrayLike) -> Estimate:
     deviations = np.bincount(lead_of_row, weights=values - mean)
     count = len(distinct)
     error = float(np.sqrt((deviations**2).sum() * count / max(count - 1, 1))) / len(values)
-    return Estimate(mean, mean - _NORMAL_QUANTILE * error, mean + _NORMAL_QUANTILE * error)
+    return Estimate(mean, mean - NORMAL_QUANTILE * error, mean + NORMAL_QUANTILE * error)
 
 
 def not_judged(facts: Facts) -> Iterator[Verdict]:
@@ -268,7 +268,7 @@ def _surely_off(facts: Facts, times: float) -> bool:
     due = facts.promised / times if is_too_much else facts.promised * times
     excess = mean_over_leads(due - facts.test.labels if is_too_much else facts.test.labels - due, facts.test.leads)
     # Where hardly anything happened, what happened says too little of how much might have.
-    by_chance = _NORMAL_QUANTILE * float(np.sqrt(due.sum())) / len(due)
+    by_chance = NORMAL_QUANTILE * float(np.sqrt(due.sum())) / len(due)
     return excess.low > 0.0 and excess.value > by_chance
 
 

@@ -14,20 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.intervals import NORMAL_QUANTILE
 from models.metrics import Estimate
 from models.verdicts import Verdict, found
+from models.written import FEWEST, MOST_LEVELS, SUSPECT, number_levels, rates_of
 
-SUSPECT = 0.8
-"""An area under the ROC curve that hardly any single honest attribute reaches."""
 NOT_BY_CHANCE = 0.75
 """Where its interval begins below it, chance may have helped."""
-FEWEST = 20
-"""Leads of either kind without which nothing can be measured."""
 STRATA = 10
-_BINS = 20
-_MOST_LEVELS = 1_000
-_PRIOR = 20.0
-_NORMAL_QUANTILE = 1.959963984540054
 
 Kind = Literal["number", "category"]
 
@@ -61,10 +55,10 @@ def auc_alone(column: pd.Series, kind: Kind, converted: NDArray[np.bool_], creat
         return None
     stratum = ((created_at.rank(method="first").to_numpy() - 1) * STRATA // len(converted)).astype(np.int64)
     learning = np.arange(len(converted)) % 2 == 0
-    levels = _levels(column, kind)
+    levels = number_levels(column, is_number=kind == "number")
     estimates = []
-    if levels.max(initial=0) <= _MOST_LEVELS:
-        rates = _rates(levels[learning], converted[learning], levels.max(initial=0) + 1)
+    if levels.max(initial=0) <= MOST_LEVELS:
+        rates = rates_of(levels, converted, learning.astype(np.float64))
         rest = ~learning
         estimates.append(_auc_within(rates[levels[rest]], converted[rest], stratum[rest]))
     if kind == "number":
@@ -96,24 +90,8 @@ def _auc_within(
     # Were they all of one time: a little too narrow, which matters to no verdict.
     first, second = auc / (2.0 - auc), 2.0 * auc**2 / (1.0 + auc)
     variance = auc * (1 - auc) + (winners - 1) * (first - auc**2) + (losers - 1) * (second - auc**2)
-    error = _NORMAL_QUANTILE * float(np.sqrt(max(variance, 0.0) / (winners * losers)))
+    error = NORMAL_QUANTILE * float(np.sqrt(max(variance, 0.0) / (winners * losers)))
     return Estimate(auc, max(auc - error, 0.0), min(auc + error, 1.0))
-
-
-def _rates(levels: NDArray[np.int64], converted: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
-    """Give the share that converts of each level, those of few leads drawn to the mean."""
-    leads = np.bincount(levels, minlength=count)
-    wins = np.bincount(levels, weights=converted, minlength=count)
-    return np.asarray((wins + _PRIOR * converted.mean()) / (leads + _PRIOR))
-
-
-def _levels(column: pd.Series, kind: Kind) -> NDArray[np.int64]:
-    """Give each value a number: to categories as they are, to numbers by twentieths, and to what is missing."""
-    if kind == "number":
-        # By rank: where most are zero, the others still fall into bins of their own.
-        ranks = pd.to_numeric(column, errors="coerce").rank(method="max", pct=True)
-        return np.asarray(np.ceil(ranks * _BINS).fillna(0).to_numpy(np.int64))
-    return np.asarray(pd.factorize(column.replace("", None), sort=True)[0].astype(np.int64) + 1)
 
 
 @dataclass(frozen=True)

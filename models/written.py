@@ -19,7 +19,7 @@ Numbers = NDArray[np.float64]
 Levels = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-TOO_GOOD = 0.8
+SUSPECT = 0.8
 """An area under the ROC curve that hardly any single honest column reaches."""
 PURE = 0.9
 """The share of a value's leads that convert, where most others don't, from which on the value all but says it."""
@@ -27,7 +27,8 @@ FEWEST = 20
 """So many that convert, and that don't, are needed to measure anything."""
 BINS = 20
 _PRIOR = 20.0
-_MOST_LEVELS = 1_000
+MOST_LEVELS = 1_000
+"""Of a column with more distinct values rates say nothing."""
 _YOUNG = 0.8
 _OLD = 0.95
 _FEWEST_OLD = 100
@@ -129,9 +130,9 @@ def _auc(levels: Levels, labels: Flags, numbers: pd.Series | None) -> float | No
     found = []
     learning = np.arange(len(labels)) % 2 == 0
     measured = labels[~learning]
-    if levels.max(initial=0) <= _MOST_LEVELS and measured.any() and not measured.all():
+    if levels.max(initial=0) <= MOST_LEVELS and measured.any() and not measured.all():
         weights = learning.astype(float)
-        found.append(float(roc_auc_score(measured, _rates(levels, labels, weights)[levels[~learning]])))
+        found.append(float(roc_auc_score(measured, rates_of(levels, labels, weights)[levels[~learning]])))
     if numbers is not None:
         numbers = pd.to_numeric(numbers, errors="coerce")
         if numbers.notna().any():
@@ -141,7 +142,7 @@ def _auc(levels: Levels, labels: Flags, numbers: pd.Series | None) -> float | No
     return max(found, default=None)
 
 
-def _rates(levels: Levels, labels: Flags, weights: Numbers) -> Numbers:
+def rates_of(levels: Levels, labels: Flags, weights: Numbers) -> Numbers:
     """Give the share of each level that has the label, drawn towards the share of all."""
     size = int(levels.max(initial=0)) + 1
     base = float(np.average(labels, weights=weights))
@@ -210,7 +211,7 @@ def _shown(levels: Levels, happens: Flags, weights: Numbers, young: Flags, gone:
         own, other = weights * learning, weights * ~learning
         if own.sum() == 0 or other.sum() == 0 or not (happens & (other > 0)).any() or (happens | (other == 0)).all():
             return None
-        score = _rates(levels, happens, own)[levels]
+        score = rates_of(levels, happens, own)[levels]
         will, wont = other * happens, other * ~happens
         with_outcome, without = np.average(score, weights=will), np.average(score, weights=wont)
         share = will.sum() / other.sum()
@@ -259,7 +260,7 @@ def worth(columns: Sequence[Levels], labels: Flags) -> float | None:
     told = np.zeros(len(labels))
     for fold in range(_FOLDS):
         learning = folds != fold
-        rates = [_rates(levels, labels, learning.astype(float))[levels] for levels in columns]
+        rates = [rates_of(levels, labels, learning.astype(float))[levels] for levels in columns]
         logits = np.column_stack([np.log(rate / (1 - rate)) for rate in rates])
         model = LogisticRegression(C=1.0).fit(logits[learning], labels[learning])
         told[~learning] = model.decision_function(logits[~learning])

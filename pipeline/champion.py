@@ -9,7 +9,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from features.duration import format_duration
-from features.errors import InputError, SettingsError, StaleError
+from features.errors import InputError, RegistryError, SettingsError, StaleError
 from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
 from pipeline.configuration import Parameters
 from pipeline.question import differences, question_of
@@ -29,7 +29,13 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     as_of = _moment(when, parameters, root)
     progress("fetching the champion")
     model, run_id = load_champion(root, parameters.evaluate)
-    changed = differences(model.manifest["question"], question_of(parameters))
+    asked = model.manifest.get("question")
+    if asked is None:
+        raise RegistryError(
+            f"the champion of {parameters.evaluate.model_name!r} was trained by an earlier version, which did not note "
+            "what it asked; train a model (dvc repro) and make it the champion"
+        )
+    changed = differences(asked, question_of(parameters))
     if changed:
         listed = "".join(f"\n  {one}" for one in changed)
         raise SettingsError(

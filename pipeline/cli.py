@@ -331,14 +331,14 @@ def verdicts(
 ) -> None:
     """Show the list of verdicts."""
     with reporting("verdicts"):
-        from pipeline.summary import write_verdicts  # noqa: PLC0415 - heavy
+        from pipeline.summary import tell_verdicts  # noqa: PLC0415 - heavy
         from pipeline.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
 
         found = read_verdicts(Path())
         if as_json:
             typer.echo(json.dumps([verdict.to_json() for verdict in found], indent=1, ensure_ascii=False))
         else:
-            typer.echo("\n".join(write_verdicts(found)) or "  no verdicts")
+            typer.echo("\n".join(tell_verdicts(found)) or "  no verdicts")
         refuse_standing(found)
 
 

@@ -188,6 +188,8 @@ class Source(Table):
     def _one_silence(self) -> Self:
         if self.closed and self.quiet:
             raise ValueError("closed and quiet both say why it is silent; keep one of them")
+        if self.quiet and self.closed_days:
+            raise ValueError("closed_days have no effect on a source that is quiet; keep one of them")
         return self
 
     @model_validator(mode="after")

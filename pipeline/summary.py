@@ -42,8 +42,8 @@ def summary(parameters: Parameters, results: Results) -> str:
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
 
 
-def write_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
-    """Write each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
+def tell_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    """Put each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
     lines = []
     for verdict in verdicts:
         advice = f"-> {verdict.remedy}" if verdict.acquitted is None else f"acquitted: {verdict.acquitted}"
@@ -65,7 +65,7 @@ def _print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
         if standing
         else "Verdicts: none stands in the way"
     )
-    for line in write_verdicts(verdicts):
+    for line in tell_verdicts(verdicts):
         console.print(line)
     console.print()
 

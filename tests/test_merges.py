@@ -9,17 +9,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from cases import CASES
 from exports import BEGINNING, write_table
 from test_cli import call
 from test_crm_dumps import interactions, notes
 from test_discovery import ingest
 from test_init import propose, read
-from test_layout import ROOT
 
 from features.errors import InputError
 from pipeline.discovery.merges import left_by_name
-
-CASES = (ROOT / "../shared/cases").resolve()
 
 
 @pytest.mark.parametrize(

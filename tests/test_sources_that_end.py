@@ -235,6 +235,7 @@ def test_few_rows_are_not_judged_and_it_is_told(tmp_path: Path) -> None:
     ("changes", "expected"),
     [
         ({"closed": "2026-05-30", "quiet": True}, "closed and quiet both say why it is silent; keep one of them"),
+        ({"quiet": True, "closed_days": ["2026-05-30"]}, "closed_days have no effect on a source that is quiet"),
         (
             {"closed_days": ["christmas"]},
             "'christmas' is no quoted day, as in '2026-12-25', or ['2026-12-24', '2027-01-01",

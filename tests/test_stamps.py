@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +9,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from cases import CASES
 from exports import BEGINNING, write_table
 from test_discovery import ingest
 from test_init import count, propose, read
-from test_layout import ROOT
 
-CASES = Path(os.environ.get("LEADCAST_CASES") or ROOT / "../shared/cases").resolve()
 DRAWN_AT = BEGINNING + timedelta(days=400)
 WON, LOST = "Closed Won", "Closed Lost"
 

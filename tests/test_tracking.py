@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from features.errors import InputError, RegistryError, SettingsError, StaleError
 from features.schema import RECOMMENDATION
 from models.artefact import Model
 from pipeline.configuration import Parameters
-from pipeline.tracking import connected
+from pipeline.tracking import connected, load_champion
 
 NAME = "lead-conversion"
 
@@ -371,6 +371,16 @@ def settings_of(project: Project, folder: Path, changes: dict[str, object]) -> P
     """Give the project's settings with some changed."""
     (folder / "params.yaml").write_text((project.root / "params.yaml").read_text())
     return Project(folder, project.parameters).with_settings(changes).parameters
+
+
+def test_a_champion_of_an_earlier_version_that_noted_no_question_is_a_message(
+    tracked: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, run_id = load_champion(tracked.root, tracked.parameters.evaluate)
+    former = replace(model, manifest={name: part for name, part in model.manifest.items() if name != "question"})
+    monkeypatch.setattr("pipeline.champion.load_champion", lambda *_: (former, run_id))
+    with pytest.raises(RegistryError, match="trained by an earlier version, which did not note what it asked"):
+        champion_scores(tracked, "latest")
 
 
 def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tracked: Project, tmp_path: Path) -> None:

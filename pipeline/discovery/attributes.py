@@ -17,7 +17,7 @@ import pandas as pd
 from models.written import (
     FEWEST,
     PURE,
-    TOO_GOOD,
+    SUSPECT,
     Alone,
     Flags,
     Levels,
@@ -176,7 +176,7 @@ def _judge(one: Attribute, column: pd.Series, levels: Levels, labels: Flags, liv
 def _doubt(one: Attribute, alone: Alone, levels: Levels, lives: Lives | None) -> str | None:
     """Say why a column is too good to be taken unasked; a value that few leads have proves nothing."""
     at_creation = has(one.name, AT_CREATION)
-    if (alone.auc or 0) >= (_ALMOST_SURE if at_creation else TOO_GOOD):
+    if (alone.auc or 0) >= (_ALMOST_SURE if at_creation else SUSPECT):
         return "auc"
     if at_creation:
         return None

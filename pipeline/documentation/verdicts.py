@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from models.checks import FAR_OFF, FEWEST_LEADS, FEWEST_TREES, OFF, TOO_GOOD
 from models.drift import ANOTHER_WORLD, LARGE, OTHER_RATE, USUAL
-from models.leaks import SUSPECT
 from models.verdicts import KINDS
+from models.written import SUSPECT
 from pipeline.documentation.markdown import NOTICE, table
 
 _INTRODUCTION = """\
