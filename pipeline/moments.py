@@ -136,7 +136,8 @@ def _read_number(number: str, time_format: str, zone: str) -> str:
         days = f"TRY_CAST({number} AS DECIMAL(26, 12)) - {_EXCEL_1970}"
         milliseconds = f"CAST(round(CAST({days} AS DOUBLE) * 86400000) AS BIGINT)"
         return _from_local(f"TRY(make_timestamp({milliseconds} * 1000))", zone)
-    exact = f"TRY_CAST({number} AS DECIMAL(38, 6))"
+    # Twenty digits before the point hold every time, and leave room to multiply: what has more is no time.
+    exact = f"TRY_CAST({number} AS DECIMAL(26, 6))"
     return _clip(f"TRY_CAST(trunc({exact} * {_MICROSECONDS[time_format]}) AS BIGINT)", "true")
 
 

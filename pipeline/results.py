@@ -8,7 +8,7 @@ from typing import Any
 
 from models.verdicts import Verdict
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
-from pipeline.configuration import Parameters
+from pipeline.configuration import Calendar, Parameters
 from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
@@ -31,6 +31,8 @@ def what_would_teach_age(parameters: Parameters) -> str:
     queries = (source.query or "" for source in parameters.ingest.sources.values())
     if any(ASSUMED_OUTCOMES in query for query in queries):
         return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+    if any(isinstance(policy, Calendar) for policy in parameters.snapshots.policies):
+        return "a longer log would teach it"
     return "a longer log, or a calendar among snapshots.policies, would teach it"
 
 

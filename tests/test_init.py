@@ -244,6 +244,31 @@ def test_a_stage_is_used_at_its_end_only_and_broken_rows_are_allowed_in_the_open
     assert read(tmp_path, "data/ingest.json")["leads"]["set_aside"].keys() == {"missing created_at"}
 
 
+def test_the_ids_of_a_deal_s_contacts_lead_to_them_in_exports_named_by_their_day(tmp_path: Path) -> None:
+    deals(tmp_path / "all")
+    rows = (tmp_path / "all/deals.csv").read_text().splitlines()[1:]
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    begun = [row.split(",") for row in rows if row.split(",")[3]]
+    write_table(
+        folder / "crm-exports-all-contacts-2026-06-29.csv",
+        ("Record ID", "Create Date"),
+        [(200000001 + 7 * number, row[3]) for number, row in enumerate(begun)],
+    )
+    write_table(
+        folder / "crm-exports-all-deals-2026-06-29.csv",
+        ("Record ID", "Deal Stage", "Create Date", "Close Date", "Associated Contact IDs"),
+        [
+            (900000001 + number, f"Closed {row[2]}", row[3], row[4], 200000001 + 7 * number)
+            for number, row in enumerate(begun)
+            if row[4]
+        ],
+    )
+    settings = propose(folder, tmp_path)
+    assert settings["ingest"]["leads"]["columns"] == {"lead_id": "Record ID", "created_at": "Create Date"}
+    assert settings["episodes"]["conversion"] == ["crm_exports_all_deal_won"]
+
+
 def test_semicolons_decimal_commas_and_letters_of_windows_are_found_out(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     rows = []

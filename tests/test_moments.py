@@ -59,6 +59,14 @@ def test_times_are_read_by_their_format(time_format: str, text: str, utc: str, t
     assert read_quarantine(tmp_path) == [("log.csv", 3, "unreadable occurred_at")]
 
 
+@pytest.mark.parametrize("unit", ["epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds"])
+@pytest.mark.parametrize("number", ["21e30", "21e36", "9" * 32, "9" * 40, "-21e30"])
+def test_a_number_beyond_all_times_is_unreadable_and_stops_nothing(unit: str, number: str, tmp_path: Path) -> None:
+    write_raw(tmp_path, log_csv=f"lead,at,what\nA,{number},visit\nA,2026-01-01,visit\n")
+    run_ingest(tmp_path, {"log": source_of(time_format=[unit, "iso"])})
+    assert read_quarantine(tmp_path) == [("log.csv", 2, "unreadable occurred_at")]
+
+
 def test_a_format_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
     write_raw(tmp_path, log_csv=SOUND)
     with pytest.raises(SettingsError, match="time_format"):

@@ -93,7 +93,7 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     name, other, owner = plain(column.name), plain(key.name), singular(target.name)
     same = name == other and name not in {"id", "name", "key"}
     called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
-        column.name, r"\w*id|key|no|number|ref|uuid"
+        column.name, r"\w*ids?|key|no|number|ref|uuid"
     )
     # The other way round: a lead that was converted names the opportunity that it became.
     own = singular(source.name).split()[-1]
@@ -107,7 +107,7 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     if _is_counting(column, key) or column.kind != "identifier":
         return False
     # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
-    return not is_key(column, source) or has(column.name, r"\w*id|\w*uuid|key|ref")
+    return not is_key(column, source) or has(column.name, r"\w*ids?|\w*uuid|key|ref")
 
 
 def _least_share(column: Column) -> float:
