@@ -39,6 +39,7 @@ endif
 endif
 	@dvc repro
 	@echo && cat reports/summary.txt
+	@leadcast verdicts > /dev/null # ends with exit code 10 where a verdict stands
 
 # An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run.
 test: export NUMBA_BOUNDSCHECK := 1
@@ -56,7 +57,7 @@ lint: setup
 docs: setup # write the pages of docs/ that are generated from the code
 	@python -m pipeline.documentation
 
-bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large or push for others, DOCS=yes for the page
+bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large or push for others, SIZE=truth for promises, DOCS=yes for the page
 	@python -m benchmarks.run --size $(or $(SIZE),standard) $(if $(DOCS),--write-docs)
 
 ui: setup # open MLflow on the runs
@@ -67,6 +68,6 @@ lock: # resolve the dependencies anew (needs uv on the path)
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: # remove all outputs, but not raw files nor the history of scores
-	rm -rf data/interactions.parquet data/leads.parquet data/spend.parquet data/quarantine data/*.json data/features.parquet \
-		data/snapshots.parquet data/model data/recommendations.* reports/metrics.json reports/p* reports/summary.txt reports/index.html \
+	rm -rf data/*.parquet data/*.json data/quarantine data/model data/recommendations.csv reports/metrics.json \
+		reports/verdicts.json reports/p* reports/summary.txt reports/index.html \
 		.mypy_cache .pytest_cache .ruff_cache

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from pipeline.artefacts import FEATURES, MODEL
-from pipeline.trained import open_model
+from pipeline.artefacts import FEATURES
+from pipeline.trained import open_trained
 
 TRUTH = Path("data/raw/truth.parquet")
 
@@ -23,7 +23,7 @@ TRUTH = Path("data/raw/truth.parquet")
 def main() -> None:
     """Print ranking and loss of the model, the limit and the oracle on the Mondays of the test part."""
     rows = pq.read_table(FEATURES, filters=[("part", "==", "test")]).to_pandas()
-    rows["model"] = open_model(MODEL).predict(rows)
+    rows["model"] = open_trained(Path()).predict(rows)
     truth = pd.read_parquet(TRUTH)[["lead_id", "as_of", "p_observable", "p_hidden"]]
     both = rows.merge(truth, on=["lead_id", "as_of"])
     table = Table("who says it", "ROC AUC", "average precision", "log loss", "mean", title=f"{len(both):,} snapshots")

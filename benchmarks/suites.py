@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import duckdb_peer, engine, push_http, push_sql, scoring
+from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, scoring
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -46,6 +46,7 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     yield from against_peers(log, 1, ours, ONE_SNAPSHOT, progress)
     yield from from_raw(log, ingest, ours, FROM_RAW, progress)
     yield _scoring(log, int(_MILLION * scale), progress)
+    yield _beside_a_neighbour(progress)
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
     _ingest(smaller, progress)
     yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
@@ -129,6 +130,12 @@ def _scoring(log: StandardLog, rows: int, progress: Progress) -> Result:
     if not np.array_equal(np.load(mine), np.load(bare)):
         raise DifferenceError("the probabilities are others than LightGBM's own")
     return within(task, "Booster.predict", ours, theirs, 1.3)
+
+
+def _beside_a_neighbour(progress: Progress) -> Result:
+    task = "training on all cores, each of them shared with a busy neighbour"
+    progress(task)
+    return within(task, "one thread", measure(neighbour.train, 0), measure(neighbour.train, 1), 2)
 
 
 def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:

@@ -55,10 +55,10 @@ class NotEnoughDataError(LeadcastError):
 
 
 class StaleError(LeadcastError):
-    """The data is too old, or from a time, for which a score would mislead.
+    """The data is too old, or from a time, for which a score would mislead; or a source has stopped, or lacks a day.
 
     Bring newer files and run leadcast ingest; or name the moment with --as-of, and add --backfill where the model has
-    learned from that time.
+    learned from that time. Where it is right that a source is silent, say so: closed, quiet or closed_days.
     """
 
     exit_code = 7

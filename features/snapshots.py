@@ -30,16 +30,22 @@ from numpy.typing import NDArray
 
 from features.duration import format_duration, microseconds
 from features.errors import NotEnoughDataError
-from features.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, LOST, TEST
+from features.history import (
+    CONVERSION,
+    EPOCH,
+    LOSS,
+    NEVER,
+    OUTCOMES,
+    REOPEN,
+    History,
+    as_integer,
+    as_integers,
+    as_times,
+)
+from features.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, TEST
 
-OUTCOMES = (None, CONVERTED, LOST)
-"""What an outcome's code means; events that reopen have the code 3."""
-CONVERSION, LOSS, REOPEN = 1, 2, 3
-NEVER = np.iinfo(np.int64).max
-"""The time of what has not happened."""
 ANY = -NEVER
 """Stands for whichever start the episode has."""
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -75,45 +81,6 @@ class Split:
     test: float
 
 
-@dataclass(frozen=True)
-class History:
-    """The outcomes of all leads, and their acts that may reopen; times in microseconds since 1970, UTC."""
-
-    lead_ids: NDArray[np.object_]
-    created_at: NDArray[np.int64]
-    lead_known_at: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    """Where the events of each lead begin, shape (leads + 1,); they are in the dataset's order."""
-    occurred_at: NDArray[np.int64]
-    known_at: NDArray[np.int64]
-    codes: NDArray[np.int64]
-    """1 conversion, 2 loss, 3 an act that may reopen."""
-    pause: int
-    """How long after a loss an act reopens, in microseconds."""
-
-    @classmethod
-    def of(cls, leads: pd.DataFrame, events: pd.DataFrame, reopen_after: timedelta) -> History:
-        """Join leads (lead_id, created_at, known_at) and events (lead_id, occurred_at, known_at, code)."""
-        position = pd.Index(leads["lead_id"]).get_indexer(pd.Index(events["lead_id"]))
-        events, position = events[position >= 0], position[position >= 0]
-        order = np.argsort(position, kind="stable")
-        return cls(
-            lead_ids=leads["lead_id"].to_numpy(object),
-            created_at=_as_integers(leads["created_at"]),
-            lead_known_at=_as_integers(leads["known_at"]),
-            starts=np.searchsorted(position[order], np.arange(len(leads) + 1)).astype(np.int64),
-            occurred_at=_as_integers(events["occurred_at"])[order],
-            known_at=_as_integers(events["known_at"])[order],
-            codes=events["code"].to_numpy(np.int64)[order],
-            pause=microseconds(reopen_after),
-        )
-
-    @property
-    def lead_of_event(self) -> NDArray[np.intp]:
-        """The position of each event's lead."""
-        return np.repeat(np.arange(len(self.lead_ids)), np.diff(self.starts))
-
-
 def find_episodes(history: History) -> pd.DataFrame:
     """Cut the life of each lead into episodes, as all is known today.
 
@@ -127,9 +94,9 @@ def find_episodes(history: History) -> pd.DataFrame:
         {
             "lead_id": pd.array(history.lead_ids[lead], dtype="str"),
             "episode": number,
-            "started_at": _as_times(started),
+            "started_at": as_times(started),
             "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code], dtype="str"),
-            "outcome_at": _as_times(at),
+            "outcome_at": as_times(at),
         }
     )
 
@@ -182,8 +149,8 @@ def _cut(
 def _look(
     lead_of: NDArray[np.int64],
     as_of: NDArray[np.int64],
-    starts: NDArray[np.int64],
     created: NDArray[np.int64],
+    starts: NDArray[np.int64],
     occurred: NDArray[np.int64],
     known: NDArray[np.int64],
     codes: NDArray[np.int64],
@@ -191,14 +158,15 @@ def _look(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
 
-    Where the episode that was thought open does not exist in truth, the outcome is the last end before the moment.
+    ``created``: of each lead as known then, shape (moments,). Where the episode that was thought open does not exist in
+    truth, the outcome is the last end before the moment.
     """
     size = len(as_of)
     opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
     outcomes, ends = np.zeros(size, np.int64), np.full(size, NEVER)
     for row in range(size):
         lead, now = lead_of[row], as_of[row]
-        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
         for event in range(starts[lead], starts[lead + 1]):
             if known[event] < now and (codes[event] != REOPEN or occurred[event] < now):
                 is_open, number, started, ended_code, ended_at = _step(
@@ -207,7 +175,7 @@ def _look(
         opened[row], numbers[row], begun[row] = is_open, number, started
         if not is_open:
             continue
-        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
         exists = started == begun[row]
         for event in range(starts[lead], starts[lead + 1]):
             is_open, number, started, ended_code, ended_at = _step(
@@ -226,21 +194,21 @@ def take_snapshots(
 ) -> pd.DataFrame:
     """List every (lead, as_of) that the policies ask for while an episode is known to be open, up to ``until``.
 
-    ``triggers``: lead_id, known_at, event_type of the events that EventPolicy names. Gives lead_id, as_of, episode,
-    started_at (both as known at as_of), outcome, outcome_at (as they truly came) and trigger, one row for each lead
-    and as_of, sorted by both.
+    ``triggers``: lead_id, known_at, event_type of the events that EventPolicy names. Gives lead_id, as_of,
+    created_at, episode, started_at (these three as known at as_of), outcome, outcome_at (as they truly came) and
+    trigger, one row for each lead and as_of, sorted by both.
     """
     found = [_candidates(history, triggers, policy, until) for policy in policies]
     lead, as_of, started, trigger = (np.concatenate(column) for column in zip(*found, strict=True))
-    begin = -NEVER if start is None else _as_integer(start)
-    wanted = (as_of <= _as_integer(until)) & (as_of >= begin)
+    begin = -NEVER if start is None else as_integer(start)
+    wanted = (as_of <= as_integer(until)) & (as_of >= begin)
     return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
 
 
 def take_snapshots_at(history: History, as_of: datetime) -> pd.DataFrame:
     """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does."""
     lead = np.arange(len(history.lead_ids))
-    at = np.full(len(lead), _as_integer(as_of))
+    at = np.full(len(lead), as_integer(as_of))
     return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object))
 
 
@@ -252,11 +220,12 @@ def _take(
     trigger: NDArray[np.object_],
 ) -> pd.DataFrame:
     """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
+    created = history.created_as_known(lead, as_of)
     is_open, number, begun, code, at = _look(
         lead.astype(np.int64),
         as_of,
+        created,
         history.starts,
-        history.created_at,
         history.occurred_at,
         history.known_at,
         history.codes,
@@ -266,11 +235,12 @@ def _take(
     frame = pd.DataFrame(
         {
             "lead_id": pd.array(history.lead_ids[lead[keep]], dtype="str"),
-            "as_of": _as_times(as_of[keep]),
+            "as_of": as_times(as_of[keep]),
+            "created_at": as_times(created[keep]),
             "episode": number[keep],
-            "started_at": _as_times(begun[keep]),
+            "started_at": as_times(begun[keep]),
             "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code[keep]], dtype="str"),
-            "outcome_at": _as_times(at[keep]),
+            "outcome_at": as_times(at[keep]),
             "trigger": pd.array(trigger[keep], dtype="str"),
         }
     )
@@ -286,8 +256,8 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
     leads = np.arange(len(history.lead_ids))
     if isinstance(policy, AgePolicy):
         reopening = history.codes == REOPEN
-        lead = np.concatenate([leads, history.lead_of_event[reopening]])
-        started = np.concatenate([history.created_at, history.occurred_at[reopening]])
+        lead = np.concatenate([leads, history.lead_of_former, history.lead_of_event[reopening]])
+        started = np.concatenate([history.created_at, history.formerly_created_at, history.occurred_at[reopening]])
         ages = [microseconds(age) for age in policy.ages]
         names = np.array([format_duration(age) for age in policy.ages], dtype=object)
         as_of = np.concatenate([started + age for age in ages])
@@ -305,7 +275,7 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
         return lead, calendar[first[lead] + within], np.full(len(lead), ANY), names
     wanted = triggers[triggers["event_type"] == policy.event_type]
     lead = pd.Index(history.lead_ids).get_indexer(pd.Index(wanted["lead_id"]))
-    as_of = _as_integers(wanted["known_at"])[lead >= 0] + 1
+    as_of = as_integers(wanted["known_at"])[lead >= 0] + 1
     lead = lead[lead >= 0]
     return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event_type, dtype=object)
 
@@ -315,6 +285,7 @@ def _last_open(history: History) -> NDArray[np.int64]:
     lead, _, _, code, _ = _cut(history.starts, history.created_at, history.occurred_at, history.codes, history.pause)
     last = np.full(len(history.lead_ids), -NEVER)
     np.maximum.at(last, history.lead_of_event, history.known_at)
+    np.maximum.at(last, history.lead_of_former, history.formerly_until)
     last[lead[code == 0]] = NEVER
     return last
 
@@ -329,23 +300,35 @@ def _calendar(every: str, first: pd.Timestamp, until: datetime) -> NDArray[np.in
 
 
 def assign_labels(
-    snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: timedelta, observed_until: datetime
+    snapshots: pd.DataFrame,
+    horizon: timedelta,
+    outcome_delay: timedelta,
+    observed_until: datetime,
+    observed_from: datetime | None = None,
 ) -> pd.DataFrame:
     """Say of each snapshot whether the lead converts in [as_of, as_of + horizon).
 
-    Adds ``observed_until``, ``label`` (True, False, or missing) and ``unlabelled`` (why it is missing): ``immature``
-    where as_of + horizon + outcome_delay lies beyond ``observed_until``, ``ended`` where the episode was in truth
-    over at as_of and nobody knew.
+    One whose episode was in truth over at as_of, unknown to us, does not: its conversion, if it is one, lies before.
+    Adds ``observed_until``, ``label`` (True, False, or missing) and ``unlabelled`` (why it is missing): ``unobserved``
+    where as_of lies before ``observed_from``, from when on outcomes were recorded; ``immature`` where as_of + horizon +
+    outcome_delay lies beyond ``observed_until``.
     """
     as_of = snapshots["as_of"]
     immature = as_of + horizon + outcome_delay > observed_until
-    ended = (snapshots["outcome_at"] < as_of).fillna(value=False)
-    converts = (snapshots["outcome"] == CONVERTED) & (snapshots["outcome_at"] < as_of + horizon)
+    unobserved = as_of < (observed_from or EPOCH)
+    within = (snapshots["outcome_at"] >= as_of) & (snapshots["outcome_at"] < as_of + horizon)
+    converts = (snapshots["outcome"] == CONVERTED) & within
     return snapshots.assign(
         observed_until=pd.Series(observed_until, index=snapshots.index, dtype="datetime64[us]"),
-        label=converts.astype("boolean").mask(immature | ended),
-        unlabelled=_texts(np.select([ended, immature], ["ended", "immature"], ""), snapshots),
+        label=converts.astype("boolean").mask(immature | unobserved),
+        unlabelled=_texts(np.select([unobserved, immature], ["unobserved", "immature"], ""), snapshots),
     )
+
+
+def ended_unknown(snapshots: pd.DataFrame) -> pd.Series:
+    """Tell of each snapshot whether its episode was in truth over at as_of, and nobody knew."""
+    ended: pd.Series = snapshots["outcome_at"] < snapshots["as_of"]
+    return ended
 
 
 def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: timedelta, split: Split) -> pd.DataFrame:
@@ -353,16 +336,19 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
 
     Walks back from the last labelled ``as_of``: the test part is the last ``split.test`` of the labelled snapshots.
     A snapshot is before the gap if its label was complete and known when the test part begins. Unlabelled snapshots
-    have no part. Raises NotEnoughDataError where a part would be empty.
+    have no part; where ``split.test`` is 0 there is neither gap nor test. Raises NotEnoughDataError where a part would
+    be empty.
     """
     labelled = snapshots.loc[snapshots["label"].notna(), "as_of"].sort_values(kind="stable", ignore_index=True)
     reach = horizon + outcome_delay
     if labelled.empty:
+        unobserved = int((snapshots["unlabelled"] == "unobserved").sum())
+        unless = f", or begins before conversions were recorded ({unobserved:,} snapshots)" if unobserved else ""
         raise NotEnoughDataError(
             f"snapshots: none of {len(snapshots):,} snapshots has a label, since the log ends before the horizon of "
-            f"{format_duration(horizon)} is over; shorten snapshots.horizon, or bring a longer log"
+            f"{format_duration(horizon)} is over{unless}; shorten snapshots.horizon, or bring a longer log"
         )
-    test = labelled[int((1 - split.test) * len(labelled))]
+    test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]
     cuts = [1 - split.early_stopping - split.calibration, 1 - split.calibration]
     if before.empty or before.nunique() < len(cuts) + 1:
@@ -380,7 +366,8 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
         FIT,
     )
     parted = snapshots.assign(part=_texts(part, snapshots))
-    missing = [name for name in (FIT, EARLY_STOPPING, CALIBRATION, TEST) if not (parted["part"] == name).any()]
+    wanted = (FIT, EARLY_STOPPING, CALIBRATION, *((TEST,) if split.test else ()))
+    missing = [name for name in wanted if not (parted["part"] == name).any()]
     if missing:
         raise NotEnoughDataError(
             f"snapshots: nothing is left for {', '.join(missing)}; the snapshots fall on too few moments. "
@@ -392,17 +379,3 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
 def _texts(texts: NDArray[np.str_], frame: pd.DataFrame) -> pd.Series:
     """Give a column of texts in which the empty one is missing."""
     return pd.Series(texts, index=frame.index, dtype="str").replace("", None)
-
-
-def _as_integers(times: pd.Series) -> NDArray[np.int64]:
-    """Give times as microseconds since 1970, a missing one as NEVER."""
-    integers = times.to_numpy("datetime64[us]").astype(np.int64)
-    return np.where(integers == np.iinfo(np.int64).min, NEVER, integers)
-
-
-def _as_integer(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1)) // _MICROSECOND
-
-
-def _as_times(integers: NDArray[np.int64]) -> NDArray[np.datetime64]:
-    return np.where(integers == NEVER, np.iinfo(np.int64).min, integers).astype("datetime64[us]")

@@ -41,21 +41,23 @@ class Seen:
         return pd.DataFrame(sorted(counts.items()), columns=[part, "leads"])
 
 
-def see(parts: Iterable[pa.Table], until: datetime, actors: Sequence[str]) -> Seen:
-    """Count the leads of the events known before ``until`` (UTC).
+def see(parts: Iterable[pa.Table], until: datetime, actors: Sequence[str], unheard_of: Sequence[str] = ()) -> Seen:
+    """Count the leads of the events known before ``until`` (UTC), but for the leads that nobody had heard of by then.
 
     ``parts``: SEEN_COLUMNS, each part of whole leads. Of channels and campaigns only events of the ``actors`` count.
     """
-    seen = Seen()
+    seen, strangers = Seen(), pa.array(unheard_of, pa.string())
     for part in parts:
         if len(part):
-            _see(part, until, actors, seen)
+            _see(part, until, actors, strangers, seen)
     return seen
 
 
-def _see(part: pa.Table, until: datetime, actors: Sequence[str], seen: Seen) -> None:
-    _, starts = runs_of(part["lead_id"])
+def _see(part: pa.Table, until: datetime, actors: Sequence[str], strangers: pa.Array, seen: Seen) -> None:
+    ids, starts = runs_of(part["lead_id"])
     known = pc.less(part["known_at"], pa.scalar(until, pa.timestamp("us"))).to_numpy()
+    heard_of = pc.invert(pc.is_in(ids, value_set=strangers)).to_numpy(zero_copy_only=False)
+    known &= np.repeat(heard_of, np.diff(starts))
     types, actor = dictionary_of(part["event_type"]), dictionary_of(part["actor"])
     codes = types.indices.to_numpy() * len(actor.dictionary) + actor.indices.to_numpy()
     names = [(kind, by) for kind in types.dictionary.to_pylist() for by in actor.dictionary.to_pylist()]

@@ -3,9 +3,14 @@
 ========================  ==================================================================
 ``booster.txt``           the trees, in LightGBM's own text format, without its settings
 ``calibrator.json``       from the trees' log-odds to a probability
-``manifest.json``         the columns in their order, the levels of each category, and
-                          whatever else says how the model came about
+``manifest.json``         the columns in their order, the levels of each category, the
+                          SHA-256 of the two other files under ``files``, and whatever
+                          else says how the model came about
 ========================  ==================================================================
+
+The SHA-256 of the manifest is the model's version. Every load compares the files with it, and looks whether they can
+be a model at all: LightGBM takes whatever it is given, and ends the process, or never returns, where a text of trees is
+cut short or leads in a circle.
 
 This very file also travels inside the logged MLflow model, as its loader, where the rest of the
 project is not installed: it imports lightgbm, numpy and pandas, and nothing else that is not Python's own.
@@ -15,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,11 +41,19 @@ BOOSTER_FILE = "booster.txt"
 CALIBRATOR_FILE = "calibrator.json"
 MANIFEST_FILE = "manifest.json"
 
+# Threads of LightGBM that wait for each other spin by default: beside another busy process all takes ten times as long.
+# It counts where it is set before LightGBM is imported, and all that imports LightGBM imports this file first.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # Where `exp` and `1 / (1 + exp)` still tell neighbours apart: beyond it a probability would round to 0 or 1.
 LARGEST_LOG_ODDS = 34.0
 
 ROWS_AT_ONCE = 2048
 """Rows that are encoded before the trees read them: few enough to stay in a core's cache in between."""
+
+
+_RESTORE = "Train the model again, or restore its folder."
+_OTHER = f"it was changed since, cut short, or comes from another model. {_RESTORE}"
 
 
 class ArtefactError(ValueError):
@@ -73,16 +87,8 @@ class Model:
 
     @property
     def version(self) -> str:
-        """SHA-256, in hexadecimal, of the three files.
-
-        They are taken in the order booster, calibrator, manifest, each preceded by its length in bytes (eight
-        bytes, big-endian), so that no byte can move from one file to the next unnoticed.
-        """
-        digest = hashlib.sha256()
-        for content in self._files().values():
-            digest.update(len(content).to_bytes(8, "big"))
-            digest.update(content)
-        return digest.hexdigest()
+        """SHA-256, in hexadecimal, of the manifest, which holds that of the other files."""
+        return _sha256(self._files()[MANIFEST_FILE])
 
     def save(self, folder: Path | str) -> None:
         """Write the three files, the same bytes for the same model; the folder is made if it is missing."""
@@ -92,18 +98,31 @@ class Model:
             (target / name).write_bytes(content)
 
     @classmethod
-    def load(cls, folder: Path | str) -> Model:
-        """Read the three files.
+    def load(cls, folder: Path | str, version: str | None = None) -> Model:
+        """Read the three files, and compare them with each other and with ``version``, where it is known.
 
-        Raises `ArtefactError` where one is missing or cannot be read.
+        Raises `ArtefactError` where one is missing, cannot be read, is not the one that was written, or holds no model.
         """
         source = Path(folder)
-        texts = {name: _read(source / name) for name in (BOOSTER_FILE, CALIBRATOR_FILE, MANIFEST_FILE)}
-        return cls(
-            booster_text=texts[BOOSTER_FILE],
-            calibrator=_parse(source / CALIBRATOR_FILE, texts[CALIBRATOR_FILE], required={"method"}),
-            manifest=_parse(source / MANIFEST_FILE, texts[MANIFEST_FILE], required={"columns", "categories"}),
+        contents = {name: _read(source / name) for name in (BOOSTER_FILE, CALIBRATOR_FILE, MANIFEST_FILE)}
+        manifest = _parse(source / MANIFEST_FILE, contents[MANIFEST_FILE], required={"columns", "categories", "files"})
+        if version is not None and _sha256(contents[MANIFEST_FILE]) != version:
+            raise ArtefactError(f"{source / MANIFEST_FILE} is not that of model {version[:16]}: {_OTHER}")
+        files = manifest.pop("files")
+        for name in (BOOSTER_FILE, CALIBRATOR_FILE):
+            if not isinstance(files, dict) or files.get(name) != _sha256(contents[name]):
+                raise ArtefactError(f"{source / name} is not the one that {MANIFEST_FILE} was written with: {_OTHER}")
+        model = cls(
+            booster_text=_text(source / BOOSTER_FILE, contents[BOOSTER_FILE]),
+            calibrator=_parse(source / CALIBRATOR_FILE, contents[CALIBRATOR_FILE], required={"method"}),
+            manifest=manifest,
         )
+        try:
+            check_trees(model.booster_text, len(model.columns))
+            check_calibrator(model.calibrator)
+        except ArtefactError as error:
+            raise ArtefactError(f"{source}: {error}") from None
+        return model
 
     def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds as the trees add them up, before calibration: shape (n,)."""
@@ -146,11 +165,9 @@ class Model:
         return answers
 
     def _files(self) -> dict[str, bytes]:
-        return {
-            BOOSTER_FILE: self.booster_text.encode(),
-            CALIBRATOR_FILE: _canonical(self.calibrator),
-            MANIFEST_FILE: _canonical(self.manifest),
-        }
+        files = {BOOSTER_FILE: self.booster_text.encode(), CALIBRATOR_FILE: _canonical(self.calibrator)}
+        hashes = {name: _sha256(content) for name, content in files.items()}
+        return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
 
 
 def encode(frame: pd.DataFrame, columns: Sequence[str], categories: Mapping[str, Sequence[str]]) -> NDArray[np.float64]:
@@ -247,23 +264,120 @@ def _canonical(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtefactError(
-            f"{path} cannot be read ({error}): train the model again, or restore its folder."
-        ) from error
+def check_calibrator(calibrator: Mapping[str, Any]) -> None:
+    """Look whether ``calibrate`` can only give probabilities; raises `ArtefactError` where it could not."""
+    is_isotonic = calibrator["method"] == "isotonic"
+    single = ["slope", "intercept"] + (["blend"] if is_isotonic else [])
+    if not all(_is_number(calibrator.get(name)) for name in single):
+        raise ArtefactError(f"the calibrator's {', '.join(single)} must be numbers. {_RESTORE}")
+    if not is_isotonic:
+        return
+    raw, rate = _rising(calibrator.get("raw")), _rising(calibrator.get("rate"))
+    if not raw or len(raw) != len(rate) or rate[0] < 0 or rate[-1] > 1:
+        raise ArtefactError(f"the calibrator's points must be numbers that rise, and its rates shares. {_RESTORE}")
 
 
-def _parse(path: Path, text: str, *, required: set[str]) -> dict[str, Any]:
+def _rising(values: object) -> list[float]:
+    """Give a list of numbers that never fall, and an empty one where it is none."""
+    numbers = values if isinstance(values, list) and all(map(_is_number, values)) else []
+    return numbers if numbers == sorted(numbers) else []
+
+
+def check_trees(text: str, columns: int) -> None:
+    """Look whether LightGBM can read this text, and walk its trees to an end.
+
+    Each tree lies where the header says, its lists have the lengths that its leaves ask for, nodes lead to later nodes
+    or to leaves, splits ask for features that there are, and leaves hold numbers.
+
+    Raises `ArtefactError` where one does not.
+    """
+    header, _, rest = text.partition("\n\n")
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ArtefactError(f"{path} is broken ({error}): train the model again, or restore it.") from error
-    if not isinstance(content, dict) or not required <= content.keys():
-        raise ArtefactError(f"{path} lacks {', '.join(sorted(required))}: train the model again, or restore it.")
-    return content
+        _walk_trees(_entries(header), rest.encode(), columns)
+    except (KeyError, ValueError) as error:
+        raise ArtefactError(f"the text of the trees is broken ({error}). {_RESTORE}") from None
+
+
+def _walk_trees(head: Mapping[str, str], content: bytes, columns: int) -> None:
+    if int(head["max_feature_idx"]) + 1 != columns:
+        raise ValueError(f"they read {int(head['max_feature_idx']) + 1} columns, and the manifest has {columns}")
+    place = 0
+    for number, size in enumerate(head["tree_sizes"].split()):
+        block = content[place : place + int(size)].decode()
+        place += len(block)
+        if not block.startswith(f"Tree={number}\n"):
+            raise ValueError(f"tree {number} does not begin where it should")
+        _check_tree(_entries(block), columns)
+    if not content[place:].startswith(b"end of trees\n"):
+        raise ValueError("they do not end where they should")
+
+
+def _check_tree(tree: Mapping[str, str], columns: int) -> None:
+    leaves, categorical = int(tree["num_leaves"]), int(tree["num_cat"])
+    values = [float(value) for value in tree["leaf_value"].split()]
+    if len(values) != leaves or not all(map(math.isfinite, values)):
+        raise ValueError(f"a tree of {leaves} leaves has {len(values)} values, or some that are no numbers")
+    if leaves == 1:
+        return
+    lists = {name: tree[name].split() for name in ("split_feature", "threshold", "decision_type")}
+    children = [[int(child) for child in tree[name].split()] for name in ("left_child", "right_child")]
+    if {len(some) for some in lists.values()} | {len(side) for side in children} != {leaves - 1}:
+        raise ValueError(f"a tree of {leaves} leaves lacks nodes")
+    if not all(0 <= int(feature) < columns for feature in lists["split_feature"]):
+        raise ValueError("a node asks for a feature that there is not")
+    if not all(
+        -leaves <= child < 0 or node < child < leaves - 1 for side in children for node, child in enumerate(side)
+    ):
+        raise ValueError("a node leads nowhere")
+    bounds = [int(bound) for bound in tree["cat_boundaries"].split()] if categorical else [0]
+    if len(bounds) != categorical + 1 or bounds != sorted(bounds) or bounds[0] != 0:
+        raise ValueError("the sets of categories are not where they should be")
+    if len(tree.get("cat_threshold", "").split()) != bounds[-1]:
+        raise ValueError("a set of categories is cut short")
+    for threshold, decision in zip(lists["threshold"], lists["decision_type"], strict=True):
+        if int(decision) & 1 and not 0 <= int(float(threshold)) < categorical:
+            raise ValueError("a node asks for a set of categories that there is not")
+
+
+def _entries(lines: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines.splitlines() if "=" in line)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read ({error}). {_RESTORE}") from error
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ArtefactError(f"{path} cannot be read ({error}). {_RESTORE}") from error
+
+
+def _parse(path: Path, content: bytes, *, required: set[str]) -> dict[str, Any]:
+    try:
+        parsed = json.loads(_text(path, content), parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise ArtefactError(f"{path} is broken ({error}). {_RESTORE}") from error
+    if not isinstance(parsed, dict) or not required <= parsed.keys():
+        lacking = sorted(required - parsed.keys()) if isinstance(parsed, dict) else sorted(required)
+        raise ArtefactError(f"{path} lacks {', '.join(lacking)}. {_RESTORE}")
+    return parsed
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _load_pyfunc(path: str) -> Model:

@@ -8,43 +8,61 @@ import numpy as np
 import pandas as pd
 
 from features.schema import CONVERTED, LOST
-from models.metrics import Blocks
+from models.chance import of_a_perfect_model
+from models.intervals import wilson_interval
+from models.metrics import BINS, Blocks, bin_of_each_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from numpy.typing import ArrayLike, NDArray
 
     from models.artefact import Model
 
-# The 97.5 % quantile of the normal distribution: intervals of 95 %.
-NORMAL_QUANTILE = 1.959963984540054
 
-
-def calibration_curve(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
-    """Promised and observed rates in ten bins of equal mass, lowest first.
+def calibration_curve(
+    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, as_of: ArrayLike, horizon: timedelta
+) -> pd.DataFrame:
+    """Promised and observed rates in ten bins of equal mass, lowest first; the rows' values are of shape (n,).
 
     Columns: `bin` (1 to 10; one that ties leave empty is left out), `rows`, `predicted` (mean probability), `observed`
-    (share that converts), `low` and `high` (95 % interval of the latter, by `wilson_interval`).
+    (share that converts), `low` and `high` (95 % interval of the latter alone), `band_low` and `band_high` (where the
+    shares of a perfect model lie, all ten at once, in 95 of 100 cases: see `models.chance`).
+
+    The interval is Wilson's for as many independent rows as tell as much as these do, which share their lead's fate:
+    the variance of the shares over draws of leads, with all their rows, says how many. It is spread over the bins as
+    in a perfect model, for a bin alone holds too few conversions to say.
     """
-    blocks = Blocks.of(labels, probabilities)
-    bins = blocks.bins()
-    rows, conversions, promised = (
-        np.bincount(bins, weights=weights).astype(np.float64)
-        for weights in (blocks.rows, blocks.conversions, blocks.rows * blocks.probability)
-    )
-    filled = np.flatnonzero(rows)
-    low, high = wilson_interval(conversions[filled], rows[filled])
-    return pd.DataFrame(
+    outcomes, scores = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    bins = bin_of_each_row(Blocks.of(outcomes, scores), scores)
+    rows = np.bincount(bins, minlength=BINS)
+    conversions, promised = (np.bincount(bins, weights=weights, minlength=BINS) for weights in (outcomes, scores))
+    chance = of_a_perfect_model(outcomes, scores, leads, as_of, horizon)
+    table = pd.DataFrame(
         {
-            "bin": filled + 1,
-            "rows": rows[filled].astype(np.int64),
-            "predicted": promised[filled] / rows[filled],
-            "observed": conversions[filled] / rows[filled],
-            "low": low,
-            "high": high,
+            "bin": np.arange(1, BINS + 1),
+            "rows": rows,
+            "predicted": promised / np.maximum(rows, 1),
+            "observed": conversions / np.maximum(rows, 1),
         }
     )
+    each = np.maximum(chance.rows_for_one * _over_leads(bins, outcomes, leads, chance.rows_for_one), 1.0)
+    table["low"], table["high"] = wilson_interval(conversions / each, np.maximum(rows, 1) / each)
+    table["band_low"], table["band_high"] = chance.low, chance.high
+    return table[rows > 0].reset_index(drop=True)
+
+
+def _over_leads(
+    bins: NDArray[np.int64], outcomes: NDArray[np.float64], leads: ArrayLike, rows_for_one: NDArray[np.float64]
+) -> float:
+    """Compare the variance of the shares, over draws of leads with all their rows, with the one that is expected."""
+    lead = pd.factorize(np.asarray(leads))[0]
+    rows, conversions = np.bincount(bins, minlength=BINS), np.bincount(bins, weights=outcomes, minlength=BINS)
+    share = conversions / np.maximum(rows, 1)
+    seen = np.sum(np.bincount(lead * BINS + bins, weights=outcomes - share[bins]) ** 2)
+    expected = np.nansum(rows * share * (1.0 - share) * rows_for_one)
+    return float(seen / expected) if expected > 0.0 else 1.0
 
 
 def gains_curve(labels: ArrayLike, probabilities: ArrayLike, *, points: int = 100) -> pd.DataFrame:
@@ -132,18 +150,3 @@ def conversion_curve(days: ArrayLike, ends: Sequence[str | None]) -> pd.DataFram
     )
     start = pd.DataFrame({"days": [0.0], "watched": [len(length)], "converted": [0.0], "lost": [0.0]})
     return pd.concat([start, table[converted + lost > 0]], ignore_index=True)
-
-
-def wilson_interval(
-    conversions: NDArray[np.float64], rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Low and high end of the 95 % interval of a rate (Wilson 1927), all of shape (n,).
-
-    >>> low, high = wilson_interval(np.array([0.0, 5.0]), np.array([10.0, 10.0]))
-    >>> [(round(float(a), 4), round(float(b), 4)) for a, b in zip(low, high)]
-    [(0.0, 0.2775), (0.2366, 0.7634)]
-    """
-    square = NORMAL_QUANTILE**2
-    middle = (conversions + square / 2.0) / (rows + square)
-    half = NORMAL_QUANTILE * np.sqrt(conversions * (rows - conversions) / rows + square / 4.0) / (rows + square)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)

@@ -15,15 +15,37 @@ import pandas as pd
 from scipy.special import expit
 
 from features.errors import NotEnoughDataError
+from models.intervals import Cases, interval_around, interval_of_loss, interval_of_share
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     FloatArray = NDArray[np.float64]
 
 SHARES = (1, 5, 10, 20)
+FIGURES = (
+    "base_rate",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+    "calibration_slope",
+    "calibration_intercept",
+    *(f"{figure}_at_{share}" for figure in ("precision", "lift") for share in SHARES),
+)
+"""What `evaluate` gives, where it can be said."""
 BINS = 10
 LEVEL = 0.95
+# Of the draws of leads, and of nothing else: the same rows have the same draws, whichever model is judged by them.
+SEED = 20_260_101
+
+# Drawing leads anew adds noise, and noise only ever raises a calibration error, which is nought at best: no interval
+# around it holds the truth. What it is worth, `models.chance` says.
+WITHOUT_INTERVAL = frozenset({"calibration_error"})
+LOSSES = frozenset({"log_loss", "brier"})
 
 # Beyond it the logarithm of a probability says more about rounding than about the model.
 SMALLEST_PROBABILITY = 1e-15
@@ -42,14 +64,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class ByChance:
-    """The calibration error that a perfectly calibrated model shows by chance."""
-
-    mean: float
-    quantile_95: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,13 @@ class Blocks:
         middle_from_below = self.contacted[-1] - self.contacted + self.rows / 2.0
         bins: NDArray[np.int64] = np.minimum(BINS / self.contacted[-1] * middle_from_below, BINS - 1).astype(np.int64)
         return bins
+
+
+def bin_of_each_row(blocks: Blocks, probabilities: FloatArray) -> NDArray[np.int64]:
+    """Which of the ten bins each row is in, given the blocks of the same `probabilities`: shape (n,)."""
+    block = len(blocks.probability) - 1 - np.searchsorted(blocks.probability[::-1], probabilities)
+    found: NDArray[np.int64] = blocks.bins()[block]
+    return found
 
 
 class _Ranking:
@@ -155,7 +176,7 @@ class _Line:
 
 
 def evaluate(
-    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int = 500, seed: int
+    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int = 500, seed: int = SEED
 ) -> dict[str, Estimate]:
     """All figures of a test slice: `labels` of 0 and 1, `probabilities` and the rows' `leads`, each of shape (n,).
 
@@ -171,15 +192,18 @@ def evaluate(
     lift_at_K                  the same as a multiple of the base rate
     =========================  =====================================================================
 
-    The intervals are percentiles of a bootstrap that draws leads, with all their rows, with replacement (Field &
-    Welsh 2007): rows of one lead are no independent witnesses. A draw in which a figure doesn't exist (ranking with
-    only one class, a slope where a threshold separates the classes) doesn't count for that figure; NaN where no draw is
-    left. Drawing adds noise, which only ever raises a calibration error: an interval is widened to hold its own value.
+    The intervals come from a bootstrap that draws leads, with all their rows, with replacement (Field & Welsh 2007):
+    rows of one lead are no independent witnesses. `models.intervals` makes them of the draws. A draw in which a figure
+    doesn't exist (ranking with only one class, a slope where a threshold separates the classes) doesn't count for that
+    figure; NaN where no draw is left. The calibration error has none: see `models.chance`.
 
     Raises `NotEnoughDataError` where the labels don't hold both classes.
     """
     figures, draws = _measure(labels, probabilities, leads, replicates=replicates, seed=seed)
-    return {name: _estimate(value, np.array([draw[name] for draw in draws])) for name, value in figures.items()}
+    cases = _cases(labels, leads)
+    return {
+        name: _estimate(name, value, np.array([draw[name] for draw in draws]), cases) for name, value in figures.items()
+    }
 
 
 def compare(
@@ -189,7 +213,7 @@ def compare(
     leads: ArrayLike,
     *,
     replicates: int = 500,
-    seed: int,
+    seed: int = SEED,
 ) -> dict[str, Estimate]:
     """How the figures of `probabilities` differ from those of a `baseline` on the same rows, all of shape (n,).
 
@@ -205,8 +229,10 @@ def compare(
     )  # equal seed, equal draws
     return {
         name: _estimate(
+            name,
             value - before[name],
             np.array([draw[name] - other[name] for draw, other in zip(draws, draws_before, strict=True)]),
+            {},
         )
         for name, value in figures.items()
         if name != "base_rate"
@@ -216,7 +242,7 @@ def compare(
 def _measure(
     labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int, seed: int
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """Give the figures of all rows, and those of each draw; which leads are drawn depends on the seed alone."""
+    """Give the figures of all rows, and those of each draw; who is drawn goes by the leads' ids and the seed alone."""
     outcomes = np.asarray(labels, dtype=np.float64)
     if not outcomes.size or (outcomes == outcomes[0]).all():
         raise NotEnoughDataError(
@@ -224,7 +250,7 @@ def _measure(
             " outcome nothing can be measured. A longer test slice, a longer log or a shorter horizon may help."
         )
     ranking = _Ranking(outcomes, probabilities)
-    lead_of_row, distinct = pd.factorize(np.asarray(leads))
+    lead_of_row, distinct = pd.factorize(np.asarray(leads), sort=True)
     if lead_of_row.shape != ranking.labels.shape:
         raise ValueError(f"{len(lead_of_row)} leads for {len(ranking.labels)} labels")
     lead_of_row = lead_of_row[ranking.order]
@@ -237,30 +263,6 @@ def _measure(
         weights = np.bincount(drawn, minlength=len(distinct)).astype(np.float64)[lead_of_row]
         draws.append(ranking.figures(ranking.blocks(weights), start=line))
     return ranking.figures(whole, start=line), draws
-
-
-def calibration_error_by_chance(
-    probabilities: ArrayLike, leads: ArrayLike | None = None, *, replicates: int = 500, seed: int
-) -> ByChance:
-    """Say what calibration error would be seen if each probability, of shape (n,), were exactly right.
-
-    Labels are drawn from the probabilities. Without `leads` every row is drawn by itself; with `leads`, of shape
-    (n,), one draw decides all rows of a lead. Real outcomes lie between the two, and so does the error by chance.
-    """
-    scores = np.asarray(probabilities, dtype=np.float64)
-    ranking = _Ranking(np.zeros(len(scores)), scores)
-    blocks = ranking.blocks()
-    bin_of_row = np.repeat(blocks.bins(), blocks.rows.astype(np.int64))
-    scores = scores[ranking.order]
-    expected = np.bincount(bin_of_row, weights=scores, minlength=BINS)
-    lead_of_row = np.arange(len(scores)) if leads is None else pd.factorize(np.asarray(leads))[0][ranking.order]
-    generator = np.random.default_rng(seed)
-    errors = np.empty(replicates)
-    for replicate in range(replicates):
-        converts = generator.random(lead_of_row.max() + 1)[lead_of_row] < scores
-        observed = np.bincount(bin_of_row, weights=converts, minlength=BINS)
-        errors[replicate] = np.abs(observed - expected).sum() / len(scores)
-    return ByChance(mean=float(errors.mean()), quantile_95=float(np.quantile(errors, 0.95)))
 
 
 def _dot(left: FloatArray, right: FloatArray) -> np.float64:
@@ -280,6 +282,11 @@ def _average_precision(blocks: Blocks) -> float:
         return np.nan
     contacted = np.maximum(blocks.contacted, 1e-300)  # nothing may have been drawn at the top
     return float(_dot(blocks.conversions, blocks.converted / contacted) / blocks.converted[-1])
+
+
+def calibration_error_of(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean difference of probability and rate over ten bins of equal mass, of arrays of shape (n,)."""
+    return _calibration_error(Blocks.of(labels, probabilities))
 
 
 def _calibration_error(blocks: Blocks) -> float:
@@ -338,9 +345,32 @@ def _calibration_intercept(blocks: Blocks, log_odds: FloatArray) -> float:
     return np.nan
 
 
-def _estimate(value: float, draws: FloatArray) -> Estimate:
+def _estimate(name: str, value: float, draws: FloatArray, cases: Mapping[str, Cases]) -> Estimate:
+    """Give a figure its interval; `cases` says of the shares how many independent ones each may tell of."""
     known = draws[np.isfinite(draws)]
-    if not np.isfinite(value) or not known.size:
+    if name in WITHOUT_INTERVAL or not np.isfinite(value) or not known.size:
         return Estimate(value=value, low=np.nan, high=np.nan)
-    low, high = np.quantile(known, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    return Estimate(value=value, low=float(min(low, value)), high=float(max(high, value)))
+    kind, _, share = name.partition("_at_")
+    if kind == "lift" and cases:  # it multiplies the share of all conversions that is reached
+        times = 100.0 / float(share)
+        low, high = (times * end for end in interval_of_share(value / times, known / times, cases[kind]))
+    elif name in cases:
+        low, high = interval_of_share(value, known, cases[name])
+    elif name in LOSSES and cases:
+        low, high = interval_of_loss(value, known)
+    else:
+        low, high = interval_around(value, known)
+    return Estimate(value=value, low=low, high=high)
+
+
+def _cases(labels: ArrayLike, leads: ArrayLike) -> dict[str, Cases]:
+    converts = np.asarray(labels, dtype=np.float64) > 0
+    lead = pd.factorize(np.asarray(leads))[0]
+    everyone, converting = float(len(np.unique(lead))), float(len(np.unique(lead[converts])))
+    rows = float(len(converts))
+    tops = {f"precision_at_{share}": Cases(rows * share / 100.0, everyone * share / 100.0) for share in SHARES}
+    return tops | {
+        "base_rate": Cases(np.inf, everyone),
+        "lift": Cases(float(converts.sum()), converting),
+        "roc_auc": Cases(np.inf, converting),
+    }

@@ -1,7 +1,8 @@
 """What may be wrong with a run, whoever found it: one list, shown first wherever figures are shown.
 
-A verdict never stops a stage. One that says ``wrong`` keeps the model from being used: it gets no alias in the registry,
-and the command ends with the exit code of ``VerdictError``.
+A verdict never stops a stage. One that says ``wrong`` keeps the model from being used: it gets no alias in the
+registry, and the command ends with the exit code of ``VerdictError``. ``KINDS`` holds every verdict that there is:
+whoever finds something says ``found("slope_at_bound", evidence)``.
 """
 
 from __future__ import annotations
@@ -33,23 +34,167 @@ class Verdict:
     acquitted: str | None = None
     """The reason that the settings give for taking it as harmless; it is shown with it."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Give the verdict as ``reports/verdicts.json`` holds it."""
-        return asdict(self)
+    @property
+    def name(self) -> str:
+        """The code, with the subject where there is one: what acquits this verdict and no other."""
+        return self.code if self.subject is None else f"{self.code}:{self.subject}"
 
     @property
     def stands(self) -> bool:
         """Whether it keeps the model from being used."""
         return self.severity == "wrong" and self.acquitted is None
 
+    @property
+    def weight(self) -> str:
+        """How it is called where it is shown: its severity, or that it is acquitted."""
+        return self.severity if self.acquitted is None else "acquitted"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the verdict as ``reports/verdicts.json`` holds it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A verdict that may be given: what it is called, how grave it is, and what helps."""
+
+    code: str
+    title: str
+    severity: Severity
+    """How grave it is where the evidence does not say otherwise."""
+    remedy: str
+    is_of_data: bool = False
+    """Whether the log alone shows it, before there is a model."""
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.code: kind
+    for kind in (
+        Kind(
+            "worse_than_base_rate", "no better than the base rate", "wrong",
+            "without features that tell more, or a longer log, the share that converts is the better forecast; where "
+            "the share has changed over time, learn from newer leads (snapshots.start)",
+        ),
+        Kind(
+            "ranks_like_a_coin", "ranks no better than a coin", "wrong",
+            "map more of what leads do (ingest.sources), or bring a longer log: these features tell nobody apart",
+        ),
+        Kind(
+            "same_for_everyone", "every lead gets the same probability", "wrong",
+            "look at what was learned from (reports/index.html): the newest leads may be of another kind than those "
+            "before, or the features tell nobody apart",
+        ),
+        Kind(
+            "slope_at_bound", "the calibration contradicts the trees", "wrong",
+            "what the trees learned was no longer true in the calibration part: learn from newer leads "
+            "(snapshots.start), leave out features that change with time, or give the parts other shares "
+            "(snapshots.split)",
+        ),
+        Kind(
+            "too_little_learned", "next to nothing was learned", "doubtful",
+            "more leads, more features, or a longer fit part; trees stop where later leads are foretold no better",
+        ),
+        Kind(
+            "promises_not_kept", "the sum of the promises is not what happened", "doubtful",
+            "don't count on the numbers, even where the order is right: learn from newer leads (snapshots.start), and "
+            "check that outcomes are complete (observed_until, snapshots.outcome_delay)",
+        ),
+        Kind(
+            "too_good", "too good to be true", "wrong",
+            "look at the importance of the features in reports/index.html: what is written after the outcome, or says "
+            "it in other words, must go (ingest.leads.attributes, features.exclude_types)",
+        ),
+        Kind(
+            "column_knows_outcome", "a column that knows the outcome", "wrong",
+            "take it out of ingest.leads.attributes: what is overwritten in place is worth nothing when it counts",
+            is_of_data=True,
+        ),
+        Kind(
+            "event_knows_outcome", "an event type that knows the outcome", "wrong",
+            "put it under features.exclude_types, or take its line out of ingest.sources: the time of a row's last "
+            "change, or a date that people type, is no act of a lead",
+        ),
+        Kind(
+            "feature_drift", "leads are not what they were", "doubtful",
+            "look at how the columns are filled and mapped over time; learn from newer leads (snapshots.start), or "
+            "leave out what changes by itself",
+        ),
+        Kind(
+            "base_rate_drift", "more or fewer convert than before", "doubtful",
+            "check that outcomes are complete at both ends of the log; learn from newer leads (snapshots.start)",
+        ),
+        Kind(
+            "source_silent", "a source has been silent for longer than ever", "wrong",
+            "bring its rows and run leadcast ingest; or state under ingest.sources what is so: closed, quiet or "
+            "observed_until",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_thin", "a source has far fewer rows than usual in the last four weeks", "wrong",
+            "bring its rows and run leadcast ingest; or, where so few are right, state the days under its closed_days",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_thin_before", "a source had few rows on other days", "told",
+            "nothing, or state the days under its closed_days",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_unjudged", "whether a source has stopped can't be told", "told",
+            "look at its last row; with more of them it is judged by its own rhythm",
+            is_of_data=True,
+        ),
+        Kind(
+            "source_goes_on", "a source has rows after the end that the settings state", "doubtful",
+            "take what states its end out of ingest.sources, or move it",
+            is_of_data=True,
+        ),
+        Kind(
+            "not_judged", "not judged", "told",
+            "nobody knows what this model is worth: it becomes the champion only by hand. A test part "
+            "(snapshots.split.test) with ten leads that convert would tell",
+        ),
+        Kind(
+            "acquittal_unused", "an acquittal of nothing", "told",
+            "take it out of evaluate.acquitted",
+        ),
+    )
+}  # fmt: skip
+"""Every verdict that there is, by its code."""
+
+
+def found(
+    code: str,
+    evidence: str,
+    *,
+    subject: str | None = None,
+    severity: Severity | None = None,
+    remedy: str | None = None,
+) -> Verdict:
+    """Give the verdict of a kind, with what was seen; of its own severity and remedy where these are given."""
+    kind = KINDS[code]
+    return Verdict(code, kind.title, severity or kind.severity, evidence, remedy or kind.remedy, subject)
+
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Sort verdicts: those that stand first, then by severity, code and subject."""
-    return sorted(verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or ""))
+    return sorted(
+        verdicts, key=lambda one: (not one.stands, SEVERITIES.index(one.severity), one.code, one.subject or "")
+    )
 
 
 def acquit(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
     """Mark the verdicts that ``reasons`` names, by code or by ``code:subject``."""
-    return [
-        replace(one, acquitted=reasons.get(f"{one.code}:{one.subject}", reasons.get(one.code))) for one in verdicts
+    return [replace(one, acquitted=reasons.get(one.name, reasons.get(one.code))) for one in verdicts]
+
+
+def judged(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
+    """Acquit and sort verdicts; an acquittal that meets none is told, for it may be mistyped or outlived."""
+    known = list(verdicts)
+    met = {name for one in known for name in (one.code, one.name)}
+    idle = [
+        found("acquittal_unused", f"no verdict is called {name}; the reason given is: {reasons[name]}", subject=name)
+        for name in reasons
+        if name not in met
     ]
+    return ordered([*acquit(known, reasons), *idle])

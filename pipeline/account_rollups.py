@@ -84,7 +84,7 @@ def _members(snapshots: str, leads: Path) -> str:
     return (
         "SELECT coalesce(account_id, '') AS account_id, lead_id, as_of, created_at, "
         "row_number() OVER (ORDER BY lead_id, as_of) - 1 AS row "
-        f"FROM ({snapshots}) LEFT JOIN (SELECT lead_id, account_id, created_at "
+        f"FROM ({snapshots}) LEFT JOIN (SELECT lead_id, account_id "
         f"FROM read_parquet({file_literal(leads)})) USING (lead_id) ORDER BY account_id, lead_id, as_of"
     )
 

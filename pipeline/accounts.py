@@ -26,12 +26,14 @@ from pipeline.ingest_warnings import lead_warnings, source_warnings
 from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
+from pipeline.rhythms import judge_sources
 from pipeline.row_warnings import row_warnings
 from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
 from pipeline.sql import fetch_row, file_literal
 from pipeline.survey import Survey
 from pipeline.totals import total_warnings
+from pipeline.typed_ahead import ahead_warnings
 
 _FREQUENT = 10
 
@@ -64,6 +66,7 @@ def summarise(
             "ingest: no row could be used, so the log is empty; "
             f"check the mapping and the ids of the leads ({', '.join(reasons) or 'the files hold no rows'})"
         )
+    rhythms, silences = judge_sources(connection, jobs, surveys)
     sources = {}
     for name, source in settings.sources.items():
         count, first, last = used.get(name, (0, None, None))
@@ -73,9 +76,11 @@ def summarise(
             **account,
             lines=_count_lines(connection, job) if job.width > 1 else account["rows"],
             unmapped_channels=_count_unmapped(connection, job, count) if source.columns.traffic() else None,
+            observed_from=source.observed_from,
             observed_until=source.observed_until or surveys[name].last_known_at,
             first_occurred_at=first,
             last_occurred_at=last,
+            rhythm=rhythms[name],
         )
     leads = _count_leads(connection, jobs["leads"], set_aside["leads"]) if "leads" in jobs else None
     spend = _count_spend(connection, jobs["spend"], set_aside["spend"], folder) if "spend" in jobs else None
@@ -93,8 +98,10 @@ def summarise(
         identities=beside.get("identities"),
         spend=spend,
         rates=beside.get("rates"),
+        silences=silences,
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),
+            *ahead_warnings(connection, settings, sources, log),
             *lead_warnings(connection, leads, log),
             *(
                 told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,25 +12,29 @@ from features.duration import format_duration
 from features.errors import InputError, SettingsError, StaleError
 from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
 from pipeline.configuration import Parameters
+from pipeline.question import differences, question_of
+from pipeline.reach import Reach
 from pipeline.score import MICROSECOND, check, recommend, refuse_future, write_recommendations
-from pipeline.snapshots import log_until, sources_until
 from pipeline.tracking import load_champion
 
 
 def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, backfill: bool) -> Path:
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
-    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, or where
-    ``when`` lies in the time that the champion has learned from and no backfill was asked for.
+    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
+    a source has stopped or lacks rows, or where ``when`` lies in the time that the champion has learned from and no
+    backfill was asked for.
     """
     require(root / INTERACTIONS, root / LEADS)
-    as_of = _moment(when, root, parameters.score.maximum_age)
+    as_of = _moment(when, parameters, root)
     progress("fetching the champion")
     model, run_id = load_champion(root, parameters.evaluate)
-    if model.manifest["episodes"] != parameters.episodes.model_dump(mode="json"):
+    changed = differences(model.manifest["question"], question_of(parameters))
+    if changed:
+        listed = "".join(f"\n  {one}" for one in changed)
         raise SettingsError(
-            "episodes in params.yaml are not those that the champion was trained with, so it would be asked another "
-            "question; train a model with them (dvc repro) and make it the champion, or put the former ones back"
+            f"params.yaml is not what the champion was trained with, so it would be asked another question:{listed}\n"
+            "Train a model with these settings (dvc repro) and make it the champion, or put the former ones back"
         )
     trained_until = datetime.fromisoformat(model.manifest["trained_until"])
     if as_of <= trained_until and not backfill:
@@ -55,19 +59,21 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     return folder
 
 
-def _moment(when: str, root: Path, maximum_age: timedelta) -> datetime:
-    """Tell which moment is meant, times being UTC."""
-    if when == "latest":
-        return log_until(root) + MICROSECOND
-    if when == "now":
+def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
+    """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
+    reach = Reach(parameters, root)
+    maximum_age = parameters.score.maximum_age
+    if when in ("latest", "now"):
+        reach.refuse_silent()
+        reach.refuse_thin()
+        if when == "latest":
+            return reach.latest + MICROSECOND
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-        old = {name: until for name, until in sources_until(root).items() if now - until > maximum_age}
-        if old:
-            listed = ", ".join(f"{name} on {until:%Y-%m-%d %H:%M} UTC" for name, until in sorted(old.items()))
+        if reach.is_beyond(now, maximum_age):
             raise StaleError(
-                f"the log ends more than {format_duration(maximum_age)} ago ({listed}): a score for now would not know "
-                "what leads did since. Bring newer files and run 'leadcast ingest', score the end of the log with "
-                "--as-of latest, or raise score.maximum_age"
+                f"the log ends more than {format_duration(maximum_age)} ago ({reach.ends()}): a score for now would "
+                "not know what leads did since. Bring newer files and run 'leadcast ingest', score the end of the log "
+                "with --as-of latest, or raise score.maximum_age"
             )
         return now
     try:
@@ -75,5 +81,7 @@ def _moment(when: str, root: Path, maximum_age: timedelta) -> datetime:
     except ValueError:
         raise InputError(f"--as-of {when!r} is no date; write now, latest, or a date such as 2026-06-29") from None
     moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    refuse_future(moment, root, maximum_age)
+    reach.refuse_silent(moment)
+    reach.refuse_thin(moment)
+    refuse_future(moment, reach, maximum_age)
     return moment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
     epilog="Exit codes: 0 done, 1 other failures, 2 wrong usage, 3 wrong settings, 4 input missing or broken, "
     "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, "
-    "9 the CRM refuses, 130 stopped by you.",
+    "9 the CRM refuses, 10 the model is wrong, 130 stopped by you.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -206,6 +207,10 @@ def init(
     without: Annotated[
         list[str] | None, typer.Option(help="A table or file to leave out; may be repeated.", show_default=False)
     ] = None,
+    survivor: Annotated[
+        str | None,
+        typer.Option(help="Of a table of merges, the column of the record that is left.", show_default=False),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where the settings go.")] = Path("params.yaml"),
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
@@ -227,7 +232,7 @@ def init(
 
         options = Options(
             database, leads, lead_id, event_type, tuple(conversion or ()), tuple(lost or ()), outcome, ahead,
-            date_order, tuple(attribute or ()), tuple(without or ()),
+            date_order, tuple(attribute or ()), tuple(without or ()), survivor,
         )  # fmt: skip
         ask = _ask if sys.stdin.isatty() and not yes else None
         found = initialise(folder, options, ask, lambda text: tell("init", text), output.parent)
@@ -295,7 +300,8 @@ def doctor() -> None:
 
 
 @app.command(
-    help="Run all stages in this process, without DVC: the same results, but nothing is skipped or cached.",
+    help="Run all stages in this process, without DVC: the same results, but nothing is skipped or cached."
+    "\n\nAll stages run, whatever is found; where a verdict stands, it ends with exit code 10.",
     epilog="Examples: leadcast run | leadcast run --start train",
     rich_help_panel=_STAGE_PANEL,
 )
@@ -308,6 +314,32 @@ def run(
     for name in list(STAGES)[list(STAGES).index(start) :]:
         _run_stage(name)
     console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
+    with reporting("run"):
+        from pipeline.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
+
+        refuse_standing(read_verdicts(Path()))
+
+
+@app.command(
+    help="List what may be wrong with the model just evaluated, and with what it learned from: what was seen, what to "
+    "do, and what is acquitted.\n\nEnds with exit code 10 where a verdict stands: nobody should act on the result.",
+    epilog="Examples: leadcast verdicts | leadcast verdicts --json",
+    rich_help_panel=_DATA_PANEL,
+)
+def verdicts(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON, for a program.")] = False
+) -> None:
+    """Show the list of verdicts."""
+    with reporting("verdicts"):
+        from pipeline.summary import write_verdicts  # noqa: PLC0415 - heavy
+        from pipeline.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
+
+        found = read_verdicts(Path())
+        if as_json:
+            typer.echo(json.dumps([verdict.to_json() for verdict in found], indent=1, ensure_ascii=False))
+        else:
+            typer.echo("\n".join(write_verdicts(found)) or "  no verdicts")
+        refuse_standing(found)
 
 
 @app.command(

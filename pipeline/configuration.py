@@ -19,10 +19,11 @@ from pydantic import (
 
 from features.declarations import Feature
 from features.duration import DAY, HOUR
-from features.errors import SettingsError
+from features.errors import SettingsError, nearest
 from features.filters import ACTORS, WEEKDAYS, Filter
 from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from models.learner import checked_parameters
+from models.verdicts import KINDS
 from pipeline.push_configuration import Push
 from pipeline.setting_types import Duration, Moment, Name, Size, Strict, by_key, read_moment
 from pipeline.source_configuration import Ingest
@@ -36,8 +37,6 @@ class Validate(Strict):
 
     sample_rows: PositiveInt = 20_000
     """Rows that the row-level expectations look at."""
-    maximum_silent_days: PositiveInt = 14
-    """Days in a row without any event before it warns."""
 
 
 class Episodes(Strict):
@@ -109,8 +108,9 @@ class SplitSettings(Strict):
     """Share of the snapshots before the gap."""
     calibration: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the snapshots before the gap."""
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """Share of all labelled snapshots."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of all labelled snapshots. With 0 all are learned from, and nobody knows what the model is worth: it is not
+    judged, and becomes the champion only by hand."""
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> Self:
@@ -277,6 +277,25 @@ class Evaluate(Strict):
     """The MLflow experiment."""
     model_name: RegistryName = "lead-conversion"
     """The name in the MLflow registry."""
+    acquitted: dict[Name, str] = Field(default_factory=dict)
+    """Verdicts that you know to be harmless, by their code (or code:subject, where one column or source is meant), each
+    with the reason, which is shown with it; docs/verdicts.md lists them all."""
+
+    @field_validator("acquitted")
+    @classmethod
+    def _known_and_with_a_reason(cls, acquitted: dict[str, str]) -> dict[str, str]:
+        codes = {name: name.partition(":")[0] for name in acquitted}
+        wrong = [
+            f"{name!r}: there is no verdict {code!r}; {nearest(code, KINDS)}"
+            for name, code in codes.items()
+            if code not in KINDS
+        ]
+        wrong += [
+            f"{name!r} has no reason; say why it is harmless" for name, why in acquitted.items() if not why.strip()
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return acquitted
 
 
 class Tiers(Strict):
@@ -327,7 +346,8 @@ class Score(Strict):
     as_of: Annotated[Literal["latest"] | datetime, BeforeValidator(_latest_or_moment)] = "latest"
     """Of the score stage: latest (the end of the log) or a quoted date."""
     maximum_age: Duration = 2 * DAY
-    """How old the log may be when leadcast score is asked for now."""
+    """How old the log may be when leadcast score is asked for now, beside the longest time in which nothing happened:
+    the moment up to which every source that feeds features reaches. Whether one has stopped is judged by its rhythm."""
     reasons_for: tuple[Literal["IQL", "MQL", "SQL"], ...] = ("MQL", "SQL")
     """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
     scoring it, so that it is done where somebody reads it."""

@@ -15,11 +15,13 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
 """Whose failures mean that a file of an earlier stage is broken: raw files have messages of their own."""
 _TABLE_WIDTH = 400
+_NO_TIME = 0.1
+"""Seconds below which nobody asks how long it took."""
 
 
 @contextmanager
 def reporting(name: str) -> Iterator[None]:
-    """Turn what a user can mend into one message and an exit code; tell how long it took."""
+    """Turn what a user can mend into one message and an exit code; tell how long it took, if it did."""
     started = time.monotonic()
     try:
         yield
@@ -41,7 +43,9 @@ def reporting(name: str) -> Iterator[None]:
         message = f"a file in data/ can't be read ({told}); make it anew: dvc repro --force"
         console.print(message, markup=False)
         raise typer.Exit(InputError.exit_code) from None
-    tell(name, f"done in {time.monotonic() - started:.1f} s")
+    seconds = time.monotonic() - started
+    if seconds >= _NO_TIME:
+        tell(name, f"done in {seconds:.1f} s")
 
 
 def tell(name: str, text: str) -> None:

@@ -86,7 +86,7 @@ def interaction_checks() -> list[Check]:
     ]
 
 
-def interaction_limits(leads: str, silent_days: int) -> list[Limit]:
+def interaction_limits(leads: str) -> list[Limit]:
     """Give the limits of the whole log; ``leads`` is the quoted path of the leads."""
     return [
         Limit(
@@ -98,14 +98,6 @@ def interaction_limits(leads: str, silent_days: int) -> list[Limit]:
             "lead_unknown",
             "every event's lead is in the table of leads",
             f"SELECT count(*) FROM (SELECT DISTINCT lead_id FROM log) ANTI JOIN read_parquet({leads}) USING (lead_id)",
-        ),
-        Limit(
-            "silent_days",
-            f"no more than {silent_days} days in a row are without any event",
-            "SELECT coalesce(max(day - before), 1) - 1 FROM (SELECT day, lag(day) OVER (ORDER BY day) AS before "
-            "FROM (SELECT DISTINCT occurred_at::DATE AS day FROM log))",
-            silent_days,
-            "warning",
         ),
     ]
 

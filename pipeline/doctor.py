@@ -13,21 +13,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import duckdb
-import pyarrow.parquet as pq
 from packaging.requirements import Requirement
 
 from features.duration import format_duration
-from features.errors import InputError, LeadcastError, NotEnoughDataError, SettingsError
-from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, read_json
+from features.errors import (
+    InputError,
+    LeadcastError,
+    NotEnoughDataError,
+    SettingsError,
+    StaleError,
+    VerdictError,
+)
+from models.verdicts import KINDS, Verdict, acquit, judged, ordered
+from pipeline.artefacts import INGEST, TRAINING, VERDICTS, read_json
 from pipeline.configuration import Parameters
-from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.findings import of_columns
 from pipeline.maturity import Maturity, longest_trainable, tabulate
 from pipeline.parameters import load_parameters
+from pipeline.reach import Reach
 from pipeline.readers import table_columns
+from pipeline.snapshots import observe
 from pipeline.source_configuration import Table
+from pipeline.source_verdicts import source_verdicts
+from pipeline.verdicts import read_verdicts
 
 State = Literal["good", "odd", "wrong"]
+Area = Literal["environment", "settings", "data", "model"]
 _GIB = 1 << 30
 _NEEDED = 2 * _GIB
 _PATIENCE = 3
@@ -39,7 +50,7 @@ _CHANGED_AFTER = 1.0
 class Finding:
     """One thing that was looked at; what is odd lets a run go on, what is wrong does not."""
 
-    area: Literal["environment", "settings", "data"]
+    area: Area
     state: State
     what: str
     remedy: str = ""
@@ -53,11 +64,11 @@ class Examination:
     maturity: list[Maturity] = field(default_factory=list)
     exit_code: int = 0
 
-    def add(self, area: Literal["environment", "settings", "data"], state: State, what: str, remedy: str = "") -> None:
+    def add(self, area: Area, state: State, what: str, remedy: str = "") -> None:
         """Note a finding."""
         self.findings.append(Finding(area, state, what, remedy))
 
-    def fail(self, area: Literal["environment", "settings", "data"], error: LeadcastError) -> None:
+    def fail(self, area: Area, error: LeadcastError) -> None:
         """Note what a run would fail of; the first one decides the exit code."""
         what, _, remedy = str(error).rpartition("; ") if "\n" not in str(error) else ("", "", str(error))
         self.add(area, "wrong", what or remedy, remedy if what else "")
@@ -218,43 +229,58 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
     for warning in read_json(root / INGEST).get("warnings", []):
         what, _, remedy = str(warning).rpartition("; ")
         examination.add("data", "odd", what or remedy, remedy if what else "")
+    _examine_sources(examination, root)
     try:
         examination.maturity = tabulate(parameters, root)
     except LeadcastError as error:
         examination.fail("data", error)
         return
-    _examine_attributes(examination, parameters, root)
+    _examine_verdicts(examination, parameters, root)
     _examine_horizon(examination, parameters)
 
 
-def _examine_attributes(examination: Examination, parameters: Parameters, root: Path) -> None:
-    """Name the attributes that know the outcome: no honest one tells by itself who converts."""
+def _examine_sources(examination: Examination, root: Path) -> None:
+    """Say of each source that it runs; what speaks against the others is a verdict."""
+    for name, source in sorted(read_json(root / INGEST)["sources"].items()):
+        rhythm = source.get("rhythm", {})
+        if rhythm.get("state") in ("running", "closed", "quiet"):
+            examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
+
+
+def _examine_verdicts(examination: Examination, parameters: Parameters, root: Path) -> None:
+    """Show the list of verdicts as summary and page do: what the log shows now, and what was found of the model."""
     kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
-    attributes = [Attribute(name, kind, None) for name, kind in kinds.items()]
-    if not attributes:
-        return
-    with duckdb.connect() as connection:
-        converted = {
-            row[0]
-            for row in connection.execute(
-                "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
-                [str(root / INTERACTIONS), list(parameters.episodes.conversion)],
-            ).fetchall()
-        }
-    leads = pq.read_table(root / LEADS).to_pandas()
-    values = {one.name: leads[one.name] for one in attributes if one.name in leads}
-    known = [one for one in attributes if one.name in values]
-    judged = judge_by_outcome(known, values, leads["lead_id"].isin(converted).tolist())
-    leaking = [one for one in judged if one.refused]
-    for one in leaking:
-        examination.add(
-            "data", "wrong", f"the attribute {one.name} {one.refused}",
-            "take it out of ingest.leads.attributes: what is overwritten in place is worth nothing when it counts",
-        )  # fmt: skip
-    if leaking:
-        examination.exit_code = examination.exit_code or 5
-    else:
-        examination.add("data", "good", f"none of {len(judged)} attributes knows the outcome by itself")
+    until = observe(parameters, root).outcomes_until - parameters.snapshots.horizon
+    verdicts = [
+        *of_columns(root, kinds, parameters.episodes.conversion, until),
+        *source_verdicts(read_json(root / INGEST), Reach(parameters, root).needed),
+    ]
+    if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
+        examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")
+    acquitted = parameters.evaluate.acquitted
+    of_model = _verdicts_on_model(examination, root)
+    verdicts = ordered(acquit(verdicts, acquitted)) if of_model is None else judged([*verdicts, *of_model], acquitted)
+    states: dict[str, State] = {"wrong": "wrong", "doubtful": "odd", "told": "odd", "acquitted": "good"}
+    for verdict in verdicts:
+        advice = verdict.remedy if verdict.acquitted is None else ""
+        told = f"; acquitted: {verdict.acquitted}" if verdict.acquitted else ""
+        area: Area = "data" if KINDS[verdict.code].is_of_data else "model"
+        what = f"{verdict.title} ({verdict.name}): {verdict.evidence}{told}"
+        examination.add(area, states[verdict.weight], what, advice)
+    standing = [verdict.code for verdict in verdicts if verdict.stands]
+    if standing:
+        error = StaleError if "source_silent" in standing else VerdictError
+        examination.exit_code = examination.exit_code or error.exit_code
+
+
+def _verdicts_on_model(examination: Examination, root: Path) -> list[Verdict] | None:
+    """Give what was found of the model that is here; None where it was not evaluated."""
+    if not (root / VERDICTS).exists() or not (root / TRAINING).exists():
+        return None
+    if read_json(root / VERDICTS)["model_version"] != read_json(root / TRAINING)["model_version"]:
+        examination.add("model", "odd", "the model was trained anew since it was evaluated", "leadcast evaluate")
+        return None
+    return [verdict for verdict in read_verdicts(root) if not KINDS[verdict.code].is_of_data]
 
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:

@@ -19,9 +19,17 @@ from features.evidence import Evidence, find_evidence, find_evidence_in_account,
 from features.measures import MEASURES
 from features.reference import Interaction, compute
 from features.wording import describe
-from pipeline.artefacts import CATALOGUE, INTERACTIONS, LEADS, SNAPSHOTS, read_json, require
+from pipeline.artefacts import (
+    CATALOGUE,
+    FORMER_CREATIONS,
+    INTERACTIONS,
+    LEADS,
+    SNAPSHOTS,
+    read_json,
+    require,
+)
+from pipeline.reach import looked_until
 from pipeline.setting_types import read_moment
-from pipeline.snapshots import log_until
 from pipeline.sql import identifier
 
 _EPOCH = datetime(1970, 1, 1)
@@ -52,6 +60,7 @@ class _Lead(NamedTuple):
 
     lead_id: str
     created_at: int
+    """As known at the moment that is explained."""
     known_at: int
     account_id: str | None
 
@@ -62,7 +71,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
     At most the newest 50 events that were counted are listed, and 20 of the others, unless ``everything`` is asked
     for. Raises InputError where the feature, the lead or the moment is none.
     """
-    require(root / CATALOGUE, root / INTERACTIONS, root / LEADS)
+    require(root / CATALOGUE, root / INTERACTIONS, root / LEADS, root / FORMER_CREATIONS)
     catalogue = Catalogue.from_json(read_json(root / CATALOGUE))
     if name not in catalogue.columns:
         raise InputError(
@@ -71,7 +80,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
         )
     as_of = _moment(root, when)
     with duckdb.connect() as connection:
-        lead = _read_lead(connection, root, lead_id)
+        lead = _read_lead(connection, root, lead_id, as_of)
         if name not in catalogue.names:
             return Explanation(tuple(_explain_other(connection, root, catalogue, name, lead, as_of)))
         feature = catalogue.features[catalogue.names.index(name)]
@@ -100,7 +109,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
 
 def _moment(root: Path, when: str) -> int:
     if when == "latest":
-        moment = log_until(root) + timedelta(microseconds=1)
+        moment = looked_until(root) + timedelta(microseconds=1)
     else:
         try:
             moment = read_moment(when)
@@ -109,10 +118,12 @@ def _moment(root: Path, when: str) -> int:
     return microseconds(moment - _EPOCH)
 
 
-def _read_lead(connection: duckdb.DuckDBPyConnection, root: Path, lead_id: str) -> _Lead:
+def _read_lead(connection: duckdb.DuckDBPyConnection, root: Path, lead_id: str, as_of: int) -> _Lead:
     found = connection.execute(
-        "SELECT lead_id, epoch_us(created_at), epoch_us(known_at), account_id FROM read_parquet(?) WHERE lead_id = ?",
-        [str(root / LEADS), lead_id],
+        "SELECT lead_id, epoch_us(coalesce((SELECT arg_min(created_at, until) FROM read_parquet(?) AS former "
+        "WHERE former.lead_id = lead.lead_id AND until >= make_timestamp(?)), created_at)), epoch_us(known_at), "
+        "account_id FROM read_parquet(?) AS lead WHERE lead_id = ?",
+        [str(root / FORMER_CREATIONS), as_of, str(root / LEADS), lead_id],
     ).fetchone()
     if found is None:
         raise InputError(

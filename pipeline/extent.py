@@ -110,7 +110,7 @@ def find_layout(head: Sequence[str], tail: tuple[Sequence[str], bool] = ((), Tru
     said = _SAID.fullmatch(head[0]) if head else None
     choices = [said["sign"]] if said else DELIMITERS
     layouts = [layout for delimiter in choices if (layout := _by_delimiter(head, delimiter, 2 if said else 1))]
-    best = max(layouts, key=lambda one: (round(one.agreeing, 1), one.width), default=Layout(choices[0]))
+    best = max(layouts, key=lambda one: (one.width > 1, round(one.agreeing, 1), one.width), default=Layout(choices[0]))
     if best.width < 2:  # noqa: PLR2004 - of one cell a line, nothing tells
         first = next((number for number, line in enumerate(head, 1) if line.strip()), 1)
         return Layout(choices[0], 2 if said else first)

@@ -65,7 +65,10 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
 
 
 def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, until: datetime) -> Catalogue:
-    """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part."""
+    """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part.
+
+    Those of leads that nobody had heard of by then were nobody's.
+    """
     settings = parameters.features
     seen = read_event_types(interactions)
     require_event_types(seen, "features.exclude_types", settings.exclude_types)
@@ -84,7 +87,8 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
             )
     size = size_batches(in_bytes(settings.memory_limit), len(SEEN_COLUMNS)).events
     parts = whole_groups(read_log(interactions, SEEN_COLUMNS, size), "lead_id")
-    log = see(parts, until, settings.actors)
+    unheard_of = pq.read_table(leads, columns=["lead_id"], filters=[("known_at", ">=", until)])["lead_id"]
+    log = see(parts, until, settings.actors, unheard_of.to_pylist())
     for place, features in places.items():
         for part, counts in (("channel", log.channels), ("campaign", log.campaigns)):
             absent = [name for name in _names(features, part) if name not in counts]

@@ -18,7 +18,7 @@ class Headline:
     meaning: str
 
 
-_UNKNOWN = "The test part holds too few conversions to say."
+_UNKNOWN = "Nothing, or too few conversions, was kept as a test part to say."
 
 
 def headlines(results: Results) -> list[Headline]:
@@ -93,7 +93,7 @@ def _promise(results: Results) -> Headline:
     if chance is None:
         verdict = ""
     elif error["value"] <= chance:
-        verdict = f" Chance alone explains up to {_points(chance)}: the probabilities can be taken at their word."
+        verdict = f" Chance alone explains up to {_points(chance)}: nothing here speaks against the probabilities."
     else:
         verdict = (
             f" Chance alone explains only up to {_points(chance)}: "
@@ -102,6 +102,5 @@ def _promise(results: Results) -> Headline:
     return Headline(
         "Promised and kept",
         f"{_points(error['value'])} points",
-        "So far, in percentage points, the probabilities lie from what then happened, on average"
-        f"{_with_interval(error, _points)}.{verdict}",
+        f"So far, in percentage points, the probabilities lie from what then happened, on average.{verdict}",
     )

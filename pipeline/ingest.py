@@ -20,8 +20,19 @@ from features.errors import InputError, LeadcastError
 from features.schema import LEAD, SPENDING
 from pipeline import mapping
 from pipeline.accounts import summarise
-from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, QUARANTINE, SPEND, Progress, publish, write_json
+from pipeline.artefacts import (
+    FORMER_CREATIONS,
+    INGEST,
+    INTERACTIONS,
+    LEADS,
+    QUARANTINE,
+    SPEND,
+    Progress,
+    publish,
+    write_json,
+)
 from pipeline.configuration import Parameters
+from pipeline.creations import date_leads
 from pipeline.id_checks import look_at_ids
 from pipeline.idle_settings import refuse_idle
 from pipeline.ingest_summary import IngestSummary
@@ -32,7 +43,8 @@ from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
 from pipeline.reading_advice import advise
 from pipeline.rows import Job, judge
 from pipeline.source_configuration import Ingest, Leads
-from pipeline.sql import connect, fetch_row, file_literal, identifier, literal
+from pipeline.source_verdicts import source_verdicts
+from pipeline.sql import connect, fetch_row, identifier, literal
 from pipeline.survey import Survey, survey
 
 _TEMPORARY = Path("data/.tmp/ingest")
@@ -77,12 +89,18 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         write_json(folder / INGEST.name, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)
-        for path in (QUARANTINE, INTERACTIONS, LEADS, SPEND, INGEST):
+        for path in (QUARANTINE, INTERACTIONS, LEADS, FORMER_CREATIONS, SPEND, INGEST):
             publish(folder / path.name, root / path)
-    for warning in summary.warnings:
+    for warning in [*summary.warnings, *_doubts(summary)]:
         progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")
     return summary
+
+
+def _doubts(summary: IngestSummary) -> list[str]:
+    """Say which sources seem to have stopped, or lack rows; the stages that compute with them refuse, or judge."""
+    verdicts = [verdict for verdict in source_verdicts(summary.as_json()) if verdict.severity != "told"]
+    return [f"{verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
 
 
 @contextmanager
@@ -198,21 +216,24 @@ def _refuse_broken(
 
 
 def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], folder: Path) -> None:
-    """Write the leads of the table or, without one, every id of the log, created with its first event."""
+    """Write the leads of the table or, without one, every id of the log, created with its first event.
+
+    Beside them stands what their creations were thought to be before; a table of leads says it once and for all.
+    """
     if "leads" in jobs:
         attributes = _attributes(jobs["leads"])
-        names = ["created_at AS known_at" if field.name == "known_at" else field.name for field in LEAD] + [
+        names = [field.name for field in LEAD] + [
             f"attribute_{number} AS {identifier(name)}" for number, name in enumerate(attributes)
         ]
         query = f"SELECT {', '.join(names)} FROM lead"
+        former = "SELECT lead_id, created_at, created_at AS until FROM lead WHERE false"
     else:
-        log = f"read_parquet({file_literal(folder / INTERACTIONS.name)})"
-        query = (
-            "SELECT lead_id, min(occurred_at) AS created_at, greatest(min(occurred_at), min(known_at)) AS known_at, "
-            "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone "
-            f"FROM {log} GROUP BY lead_id"
-        )
+        former = date_leads(connection, folder / INTERACTIONS.name, linked="identities" in jobs)
+        nothing = "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone"
+        query = f"SELECT lead_id, created_at, known_at, {nothing} FROM creation"
     connection.execute(f"COPY ({query} ORDER BY lead_id) TO {literal(str(folder / LEADS.name))} {_OUTPUT}")
+    target = literal(str(folder / FORMER_CREATIONS.name))
+    connection.execute(f"COPY ({former} ORDER BY lead_id, until) TO {target} {_OUTPUT}")
 
 
 def _write_spend(connection: duckdb.DuckDBPyConnection, job: Job | None, target: Path) -> None:

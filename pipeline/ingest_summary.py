@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from features.rhythm import FEW, Silences
+from features.source_state import SourceState
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,14 @@ class SourceSummary(TableSummary):
     """Rows of the files: fewer than ``rows`` where one row may be several events."""
     unmapped_channels: UnmappedChannels | None
     """Where the channel is made of where the traffic came from."""
+    observed_from: datetime | None
+    """From when on it recorded conversions, as stated; none where nothing is."""
     observed_until: datetime | None
     """As stated, or when the last event became known; none where no row could be read."""
     first_occurred_at: datetime | None
     last_occurred_at: datetime | None
+    rhythm: SourceState
+    """Whether it runs or has stopped, judged by the silences that it has had."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class IngestSummary:
     identities: TableSummary | None
     spend: SpendSummary | None
     rates: TableSummary | None
+    silences: Silences
+    """Of the log as a whole: times in which no source had a row."""
     warnings: list[str]
     """What is odd, and what to do about it; without ids."""
 
@@ -85,8 +94,11 @@ class IngestSummary:
     def as_json(self) -> dict[str, Any]:
         """Give the summary as JSON holds it; times in ISO 8601."""
         content = asdict(self)
-        for source in content["sources"].values():
-            for key in ("observed_until", "first_occurred_at", "last_occurred_at"):
+        hours = self.silences.longest / timedelta(hours=1) if self.silences.count >= FEW else 0.0
+        content["silences"] = {"count": self.silences.count, "longest_hours": round(hours, 2)}
+        for name, source in content["sources"].items():
+            source["rhythm"] = self.sources[name].rhythm.to_json()
+            for key in ("observed_from", "observed_until", "first_occurred_at", "last_occurred_at"):
                 source[key] = source[key].isoformat() if source[key] else None
         tables = self.all_tables().values()
         if self.spend:

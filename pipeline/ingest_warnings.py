@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 import duckdb
 
 from features.errors import nearest
+from pipeline.event_settings import ActorByType, KnownColumn, KnownDelay
 from pipeline.ingest_summary import LeadsSummary, SourceSummary, SpendSummary, UnmappedChannels
 from pipeline.quarantine import DUPLICATE, UNKNOWN_LEAD
-from pipeline.source_configuration import ActorByType, Ingest, KnownColumn, KnownDelay, Source
+from pipeline.source_configuration import Ingest, Source
 from pipeline.sql import fetch_row, literal
 
 MANY = 0.2

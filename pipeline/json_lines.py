@@ -19,8 +19,8 @@ NOT_AN_OBJECT = "not a JSON object"
 def find_keys(lines: LineReader, wanted: Sequence[str] | None) -> tuple[set[str], frozenset[str]]:
     """Collect the keys of the objects, until all wanted ones have been seen; nested ones as ``user.id``.
 
-    Gives, too, those under which lie texts that hold JSON themselves. Without ``wanted`` all lines are read, for the keys of the objects themselves. Raises InputError where the file is
-    empty, or is one array and not lines.
+    Gives, too, those under which lie texts that hold JSON themselves. Without ``wanted`` all lines are read, for the
+    keys of the objects themselves. Raises InputError where the file is empty, or is one array and not lines.
     """
     keys: set[str] = set()
     texts: set[str] = set()
@@ -75,8 +75,8 @@ def relation(stream: str, wanted: Sequence[str], texts: Collection[str] = ()) ->
     """Write the SQL that takes the wanted values out of the objects, as texts r0, r1 ...
 
     All that a value needs is taken out at once, for an object is parsed anew each time: what lies at the key as it
-    stands, and what lies at the end of the way into nested objects, as far as it leads through objects alone. A way may lead on
-    in one of the ``texts`` that hold JSON themselves.
+    stands, and what lies at the end of the way into nested objects, as far as it leads through objects alone. A way
+    may lead on in one of the ``texts`` that hold JSON themselves.
     """
     pointers: list[str] = []
     columns = ""

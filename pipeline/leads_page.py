@@ -39,5 +39,6 @@ def leads_page(parameters: Parameters, results: Results, recommendations: pa.Tab
         horizon=duration_in_words(results.snapshots["horizon"]),
         as_of=results.scoring["as_of"],
         all_leads=RECOMMENDATIONS_CSV,
+        standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
     )

@@ -10,7 +10,6 @@ LINE_BITS = 40
 """A row's sequence is the number of its file times 2 ** LINE_BITS, plus its line (times ``width``)."""
 
 
-
 def line_of(width: str | int) -> str:
     """Write the SQL that takes a row's line out of its sequence, for a table whose lines are ``width`` entries each.
 

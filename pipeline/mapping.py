@@ -10,6 +10,7 @@ from functools import partial
 
 from features.duration import microseconds
 from pipeline import channels, money, totals
+from pipeline.event_settings import ActorByType, KnownColumn, KnownDelay
 from pipeline.mapped_table import MappedTable, Problem, problem
 from pipeline.moments import moment, moment_problems, timestamp
 from pipeline.numbers import number
@@ -17,12 +18,9 @@ from pipeline.odd_ids import id_problems, is_word, unless_word
 from pipeline.quarantine import NO_EVENT, OWN_WRITE
 from pipeline.setting_types import Column, Strict
 from pipeline.source_configuration import (
-    ActorByType,
     Identities,
     Ingest,
     InteractionColumns,
-    KnownColumn,
-    KnownDelay,
     Leads,
     Source,
     Table,

@@ -40,9 +40,9 @@ def stream_matrix(
 ) -> Iterator[pa.Table]:
     """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
 
-    ``snapshots`` is SQL that gives lead_id, as_of, started_at, episode and the columns to ``keep``, which stand last in
-    the matrix. ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some
-    hundred bytes an event. The connection is busy until the last batch has come.
+    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix.
+    ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
+    an event. The connection is busy until the last batch has come.
     """
     _refuse_absent(leads, catalogue)
     Thread(target=prepare, daemon=True).start()
@@ -80,10 +80,9 @@ def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
 
 
 def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str]) -> str:
-    """Give the snapshots the creation and the attributes of their leads, and sort them as the log is."""
-    own = [name for name in SNAPSHOT_COLUMNS if name != "created_at"]
-    columns = [f"snapshot.{identifier(name)}" for name in (*own, *keep)]
-    columns += [f"lead.{identifier(name)}" for name in ("created_at", *(name for name, _ in catalogue.attributes))]
+    """Give the snapshots the attributes of their leads, and sort them as the log is."""
+    columns = [f"snapshot.{identifier(name)}" for name in (*SNAPSHOT_COLUMNS, *keep)]
+    columns += [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
     return (
         f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
         "AS lead USING (lead_id) ORDER BY lead_id, as_of"
@@ -158,17 +157,32 @@ def write_matrix(batches: Iterable[pa.Table], target: Path) -> Iterator[int]:
                     together = pa.concat_tables(held)
                     if writing is not None:
                         writing.result()
-                    writing = pool.submit(writer.write_table, together.slice(0, ROW_GROUP), ROW_GROUP)
+                    writing = pool.submit(_write_group, writer, together.slice(0, ROW_GROUP))
                     held = [together.slice(ROW_GROUP)]
                 yield rows
             if writing is not None:
                 writing.result()
             if writer is not None and any(len(part) for part in held):
-                writer.write_table(pa.concat_tables(held), ROW_GROUP)
+                _write_group(writer, pa.concat_tables(held))
         finally:
             pool.shutdown()  # nothing is written any more when the file is closed
             if writer is not None:
                 writer.close()
+
+
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """Write rows in pages that depend on their values alone, and not on the batches that they came in.
+
+    Batches follow the number of cores, and each has dictionaries of its own; a model's version follows these bytes.
+    """
+    columns = [column.combine_chunks() for column in rows.columns]
+    whole = [_in_order_of_appearance(one) if pa.types.is_dictionary(one.type) else one for one in columns]
+    writer.write_table(pa.Table.from_arrays(whole, schema=rows.schema), ROW_GROUP)
+
+
+def _in_order_of_appearance(texts: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Give texts a dictionary that holds each text once, the first first."""
+    return texts.cast(texts.type.value_type).dictionary_encode().cast(texts.type)
 
 
 def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:

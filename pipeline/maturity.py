@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +12,10 @@ import pandas as pd
 from features.duration import DAY, format_duration
 from features.errors import NotEnoughDataError
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT
-from features.snapshots import EventPolicy, assign_labels, assign_parts, take_snapshots
+from features.snapshots import EventPolicy, assign_labels, assign_parts, find_episodes, take_snapshots
 from pipeline.artefacts import INTERACTIONS, LEADS
 from pipeline.configuration import Episodes, Parameters
+from pipeline.outcomes import find_starts, observed_from
 from pipeline.snapshots import Observation, observe, read_events, read_history
 
 LADDER = tuple(days * DAY for days in (1, 3, 7, 14, 30, 60, 90, 180, 365))
@@ -64,14 +65,20 @@ def _of_milestone(
     event_types = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     triggers = read_events(root / INTERACTIONS, "lead_id, known_at, event_type", event_types)
     taken = take_snapshots(history, triggers, policies, observation.log_until, parameters.snapshots.start)
-    return [_row(parameters, taken, observation, milestone, horizon) for horizon in horizons]
+    since = observed_from(find_starts(root, episodes.conversion, find_episodes(history)))
+    return [_row(parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
 
 
 def _row(
-    parameters: Parameters, taken: pd.DataFrame, observation: Observation, milestone: str, horizon: timedelta
+    parameters: Parameters,
+    taken: pd.DataFrame,
+    observation: Observation,
+    since: datetime | None,
+    milestone: str,
+    horizon: timedelta,
 ) -> Maturity:
     delay = observation.outcome_delay
-    labelled = assign_labels(taken, horizon, delay, observation.outcomes_until)
+    labelled = assign_labels(taken, horizon, delay, observation.outcomes_until, since)
     converting = labelled["label"].fillna(value=False)
     problem = None
     try:

@@ -1,4 +1,4 @@
-"""Ids that are none, row by row: words that programs write where there is no id, and numbers that a spreadsheet rounded.
+"""Ids that are none, row by row: words that programs write for no id, and numbers that a spreadsheet has rounded.
 
 undefined, null, [object Object], 00000000-0000-0000-0000-000000000000    nobody's: the row is set aside
 1.00174E+11                                                               of a thousand leads: the row is set aside
@@ -19,8 +19,8 @@ NEVER = WORDS | {
 """What is never an id, in small letters."""
 PERHAPS = frozenset({
     "0", "-1", "na", "unknown", "anonymous", "anonym", "anonyme", "guest", "gast", "invit\u00e9", "test", "tester",
-    "user", "admin", "system", "default", "dummy", "false", "true", "empty", "blank", "missing", "other", "deleted", "n", "x",
-    "xxx", "123", "1234", "12345", "123456", "999", "9999", "99999", "999999",
+    "user", "admin", "system", "default", "dummy", "false", "true", "empty", "blank", "missing", "other", "deleted",
+    "n", "x", "xxx", "123", "1234", "12345", "123456", "999", "9999", "99999", "999999",
 })  # fmt: skip
 """What may be an id, but stands for nobody in particular where it is frequent, in small letters."""
 _ALIKE = r"\{?(0{8}-?0{4}-?0{4}-?0{4}-?0{12}|[fF]{8}-?[fF]{4}-?[fF]{4}-?[fF]{4}-?[fF]{12}|0{9,})\}?"

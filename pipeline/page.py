@@ -14,9 +14,10 @@ from models.policy import MATURITIES, TIERS
 from pipeline.configuration import Parameters
 from pipeline.headlines import headlines
 from pipeline.rendering import duration_in_words, render
-from pipeline.results import Results
+from pipeline.results import Results, what_would_teach_age
 
-PICTURE_NAMES = ("calibration", "gains", "precision_recall", "importance")
+PICTURES_OF_THE_MODEL = ("importance",)
+PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
 ACTIONS = {"SQL": "sales calls today", "MQL": "marketing keeps at it", "IQL": "wait"}
 _PURPOSES = {
     FIT: "the trees learn from it",
@@ -47,7 +48,8 @@ def page(
         results=results,
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
-        warnings=[*results.warnings(), *_doubts(results)],
+        warnings=[*results.warnings(), *_doubts(parameters, results)],
+        unlabelled=results.unlabelled(),
         tiers=_tiers(parameters, recommendations),
         maturities=_maturities(parameters),
         crossed=_crossed(recommendations),
@@ -61,13 +63,18 @@ def page(
     )
 
 
-def _doubts(results: Results) -> list[str]:
+def _doubts(parameters: Parameters, results: Results) -> list[str]:
     """Say which of the probabilities say less than they seem to."""
     scoring, doubts = results.scoring, []
     if scoring["older_than_learned"]:
         doubts.append(
             f"{scoring['older_than_learned']:,} open leads are older than any that the model learned from: their "
-            "probabilities are a guess; a longer log, or a calendar among snapshots.policies, would teach it"
+            f"probabilities are a guess; {what_would_teach_age(parameters)}"
+        )
+    if scoring["older_than_outcomes"]:
+        doubts.append(
+            f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some may have "
+            "converted unseen, and their probabilities are too high by as much"
         )
     if scoring["ended_unknown"]:
         doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")

@@ -37,7 +37,9 @@ def draw(plots: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 
 def _calibration(axes: Axes, frame: pd.DataFrame) -> None:
-    top = 1.05 * max(frame["high"].max(), frame["predicted"].max())
+    top = 1.05 * max(frame["high"].max(), frame["band_high"].max(), frame["predicted"].max())
+    band = "all ten of a perfect model, 95 %"
+    axes.fill_between(frame["predicted"], frame["band_low"], frame["band_high"], color=QUIET, alpha=0.25, label=band)
     axes.plot([0, top], [0, top], color=QUIET, linewidth=1, label="says what happens")
     below, above = frame["observed"] - frame["low"], frame["high"] - frame["observed"]
     axes.errorbar(
@@ -46,7 +48,7 @@ def _calibration(axes: Axes, frame: pd.DataFrame) -> None:
         yerr=[below, above],
         fmt="o",
         color=ACCENT,
-        label="ten equal groups, 95 %",
+        label="ten equal groups, each with its 95 %",
     )
     axes.set(
         title="Calibration: promised and kept", xlabel="predicted probability", ylabel="share that converted",

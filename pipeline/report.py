@@ -19,7 +19,7 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Parameters
 from pipeline.leads_page import leads_page
-from pipeline.page import PICTURE_NAMES, page
+from pipeline.page import PICTURE_NAMES, PICTURES_OF_THE_MODEL, page
 from pipeline.results import Results
 from pipeline.summary import summary
 
@@ -27,7 +27,8 @@ from pipeline.summary import summary
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Write the summary and the page, which hold no leads, and the private page of leads."""
     results = Results.read(root)
-    pictures = {name: root / PICTURES / f"{name}.png" for name in PICTURE_NAMES}
+    shown = PICTURE_NAMES if results.is_measured else PICTURES_OF_THE_MODEL
+    pictures = {name: root / PICTURES / f"{name}.png" for name in shown}
     require(root / RECOMMENDATIONS, root / SPEND, *pictures.values())
     recommendations = pq.read_table(root / RECOMMENDATIONS)
     progress("writing the summary and the pages")

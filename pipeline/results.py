@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.verdicts import Verdict
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.configuration import Parameters
+from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -19,8 +22,16 @@ _FIGURES = (
 )
 
 
-TOO_GOOD = 0.97
-"""A ROC AUC that no honest log of leads is known to give."""
+ASSUMED_OUTCOMES = "answer_of_each"
+"""What the SQL names it that init writes where no table says when leads converted."""
+
+
+def what_would_teach_age(parameters: Parameters) -> str:
+    """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
+    queries = (source.query or "" for source in parameters.ingest.sources.values())
+    if any(ASSUMED_OUTCOMES in query for query in queries):
+        return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+    return "a longer log, or a calendar among snapshots.policies, would teach it"
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,8 @@ class Table:
     set_aside: int
     until: str | None
     """Until when a source was observed, to the minute; None where the table is no source."""
+    state: str
+    """Whether a source runs or has stopped; empty where the table is no source."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +76,41 @@ class Results:
     training: dict[str, Any]
     metrics: dict[str, Any]
     scoring: dict[str, Any]
+    verdicts: list[Verdict]
 
     @classmethod
     def read(cls, root: Path) -> Results:
         """Read what the stages wrote; raises InputError where one has not run."""
         paths = (INGEST, VALIDATION, SNAPSHOT_COUNTS, TRAINING, METRICS, SCORING)
-        return cls(*(read_json(root / path) for path in paths))
+        ingested, validated, snapshots, training, metrics, scoring = (read_json(root / path) for path in paths)
+        return cls(ingested, validated, snapshots, training, metrics, scoring, read_verdicts(root))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are figures of a test part."""
+        return self.metrics["roc_auc"]["value"] is not None
 
     def tables(self) -> list[Table]:
         """List the tables of the log: sources first, in alphabetical order."""
         sources = sorted(self.ingested["sources"].items())
         until = {name: (part["observed_until"] or "no event")[:16] for name, part in sources}
         return [
-            Table(name, part["rows"], part["used"], sum(part["set_aside"].values()), until.get(name))
+            Table(
+                name,
+                part["rows"],
+                part["used"],
+                sum(part["set_aside"].values()),
+                until.get(name),
+                part.get("rhythm", {}).get("state", ""),
+            )
             for name, part in [*sources, *self._other_tables()]
         ]
+
+    def rhythms(self) -> list[tuple[str, str, str]]:
+        """List name, state and evidence of the sources that don't simply run."""
+        sources = sorted(self.ingested["sources"].items())
+        states = [(name, part["rhythm"]) for name, part in sources if "rhythm" in part]
+        return [(name, one["state"], one["evidence"]) for name, one in states if one["state"] != "running"]
 
     def set_aside(self) -> list[SetAside]:
         """Count the rows that were set aside by reason, the most frequent first."""
@@ -100,21 +133,32 @@ class Results:
         return [
             *self.ingested.get("warnings", []),
             *(f"{verdict['suite']}: {verdict['meaning']}, found {verdict['count']:,g}" for verdict in failed),
-            *self._too_good(),
+            *(start["told"] for start in self.snapshots["outcomes_from"].values() if not start["stated"]),
         ]
 
-    def _too_good(self) -> list[str]:
-        auc = self.metrics["roc_auc"]["value"]
-        if auc is None or auc < TOO_GOOD:
-            return []
-        told = f"a ROC AUC of {auc:.3f} is too good to be true: a column or an event most likely knows the outcome"
-        return [f"{told}; look at the importance of the features, and run leadcast doctor"]
+    def unlabelled(self) -> list[str]:
+        """Say which snapshots have no label and why, and which have one though their lead was not open in truth."""
+        counts, told = self.snapshots["unlabelled"], []
+        if immature := counts.get("immature"):
+            until = self.snapshots["observed_until"][:10]
+            told.append(f"{immature:,} more snapshots have no label yet: what they ask lies beyond {until}, until when "
+                        "outcomes were observed.")  # fmt: skip
+        if unobserved := counts.get("unobserved"):
+            since = max(start["observed_from"] for start in self.snapshots["outcomes_from"].values())[:10]
+            told.append(
+                f"{unobserved:,} have none, for they come before {since}, from when on conversions were recorded."
+            )
+        if ended := self.snapshots["ended_unknown"]:
+            told.append(
+                f"{ended:,} were of leads that had in truth ended, unknown to us: they count as not converting."
+            )
+        return told
 
     def figures(self) -> list[Figure]:
         """List the figures of the test part; one that can't be said is ``unknown``."""
         written = []
         for label, name, style in _FIGURES:
-            value, low, high = (self.metrics[name][part] for part in ("value", "low", "high"))
+            value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
             interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
             written.append(
                 Figure(label, "unknown", "") if value is None else Figure(label, style.format(value), interval)

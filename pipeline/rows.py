@@ -21,6 +21,11 @@ from pipeline.totals import Sum, find_totals
 _FEW = 16
 """More files would make the statements that read them too long."""
 _WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "value", "quantity")
+_IS_ALIAS = (
+    "alias.alias_id = mapped.lead_id AND "
+    "(contested_at IS NULL OR greatest(mapped.known_at, alias.linked_at) < contested_at)"
+)
+"""Of what becomes known of an alias after two leads have claimed it, nobody knows whose it is."""
 _UTC_DAY = "CAST(occurred_at AS DATE)"
 _RANK = "CAST(row_number() OVER (ORDER BY lead_id) AS UINTEGER) AS rank"
 
@@ -113,26 +118,28 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency:
     if leads:
         find_duplicates(connection, leads.mapped, ["lead_id"], "sequence", _duplicates(leads))
     if links:
-        known = f"SELECT lead_id FROM {leads.mapped} WHERE reason IS NULL" if leads else None
+        known = f"SELECT lead_id, created_at FROM {_usable(leads)}" if leads else None
         identities.unite(connection, links.mapped, known)
         connection.execute(
             f"CREATE TEMP VIEW {links.judged} AS SELECT sequence, coalesce(mapped.reason, refused.reason) AS reason "
             f"FROM {links.mapped} AS mapped LEFT JOIN refused_link AS refused USING (sequence)"
         )
     else:
-        connection.execute("CREATE TEMP TABLE alias (alias_id VARCHAR, lead_id VARCHAR, linked_at TIMESTAMP)")
+        connection.execute(f"CREATE TEMP TABLE alias ({identities.ALIAS})")
     if leads:
         connection.execute(
             f"CREATE TEMP VIEW {leads.judged} AS SELECT mapped.* REPLACE (coalesce(reason, "
             f"CASE WHEN sequence IN (FROM {_duplicates(leads)}) THEN '{DUPLICATE}' "
-            f"WHEN mapped.lead_id IN (SELECT alias_id FROM alias) THEN '{MERGED}' END) AS reason) "
+            f"WHEN mapped.lead_id IN (SELECT alias_id FROM alias WHERE contested_at IS NULL) THEN '{MERGED}' END) "
+            "AS reason) "
             f"FROM {leads.mapped} AS mapped"
         )
         connection.execute(
             f"CREATE TEMP TABLE lead AS SELECT judged.* EXCLUDE (sequence, reason, time_zone), {_RANK}, "
-            f"zone.name AS time_zone, time_zone IS NULL AS without_zone FROM {leads.judged} AS judged "
+            f"zone.name AS time_zone, time_zone IS NULL AS without_zone, "
+            f"coalesce(greatest(created_at, contested_at), created_at) AS known_at FROM {leads.judged} AS judged "
             "LEFT JOIN (SELECT DISTINCT name FROM pg_timezone_names()) AS zone ON zone.name = time_zone "
-            "WHERE reason IS NULL"
+            "LEFT JOIN (SELECT alias_id, contested_at FROM alias) ON alias_id = judged.lead_id WHERE reason IS NULL"
         )
     else:
         named = [job.mapped for job in jobs.values() if isinstance(job.settings, Source)]
@@ -160,6 +167,10 @@ def judge(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], currency:
             converted[job.name] = job.judged
         connection.execute(f"CREATE TEMP VIEW {job.judged} AS {query}")
     money.refuse_without_rate(connection, currency or "", converted)
+
+
+def _usable(leads: Job) -> str:
+    return f"{leads.mapped} WHERE reason IS NULL AND sequence NOT IN (FROM {_duplicates(leads)})"
 
 
 def _judge_rates(connection: duckdb.DuckDBPyConnection, job: Job | None) -> None:
@@ -192,7 +203,7 @@ def _judge_source(connection: duckdb.DuckDBPyConnection, job: Job, *, links: boo
         f"SELECT mapped.* REPLACE ({united}CASE {total} ELSE coalesce(reason, "
         f"CASE WHEN sequence IN (FROM {_duplicates(job)}) THEN '{DUPLICATE}' {unknown} END) END AS reason), "
         f"{literal(job.name)} AS source, lead.rank, lead.time_zone FROM {job.mapped} AS mapped "
-        f"{'LEFT JOIN alias ON alias.alias_id = mapped.lead_id ' if links else ''}"
+        f"{f'LEFT JOIN alias ON {_IS_ALIAS} ' if links else ''}"
         f"LEFT JOIN lead ON lead.lead_id = {lead_id}"
     )
 

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from features.catalogue import CONTEXT, Catalogue
 from features.duration import format_duration
 from features.errors import NotEnoughDataError, StaleError
+from features.history import EPOCH
 from features.schema import RECOMMENDATION
-from features.snapshots import take_snapshots_at
+from features.snapshots import ended_unknown, find_episodes, take_snapshots_at
 from features.wording import describe, quotes_us
 from models.artefact import Model
 from models.explanation import ReasonTemplate, explain
@@ -32,12 +33,10 @@ from models.policy import MaturityPolicy, TierPolicy, scores
 from pipeline.artefacts import (
     INTERACTIONS,
     LEADS,
-    MODEL,
     RECOMMENDATIONS,
     RECOMMENDATIONS_CSV,
     SCORING,
     Progress,
-    require,
     write_json,
     written_whole,
 )
@@ -45,11 +44,13 @@ from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.matrix import stream_matrix
+from pipeline.outcomes import find_starts, observed_from
+from pipeline.reach import Reach
 from pipeline.setting_types import halve
-from pipeline.snapshots import log_until, read_history
+from pipeline.snapshots import read_history
 from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect
-from pipeline.trained import open_model
+from pipeline.trained import open_trained
 
 MICROSECOND = timedelta(microseconds=1)
 _SPILL = Path("data/.tmp/score")
@@ -59,12 +60,13 @@ ROWS = 65_536
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
-    require(root / MODEL)
-    model = open_model(root / MODEL)
+    model = open_trained(root)
+    reach = Reach(parameters, root)
     as_of = parameters.score.as_of
     if not isinstance(as_of, datetime):
-        as_of = log_until(root) + MICROSECOND
-    refuse_future(as_of, root, parameters.score.maximum_age)
+        as_of = reach.latest + MICROSECOND
+    refuse_future(as_of, reach, parameters.score.maximum_age)
+    reach.refuse_silent(as_of)
     recommendations, doubts = recommend(parameters, root, model, as_of, progress)
     check(recommendations, parameters.score.reasons_for)
     (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
@@ -84,13 +86,13 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     )
 
 
-def refuse_future(as_of: datetime, root: Path, maximum_age: timedelta) -> None:
+def refuse_future(as_of: datetime, reach: Reach, maximum_age: timedelta) -> None:
     """Raise StaleError where the log ends long before the moment that is to be scored."""
-    until = log_until(root)
-    if as_of > until + maximum_age:
+    if reach.is_beyond(as_of, maximum_age):
         raise StaleError(
             f"{as_of:%Y-%m-%d %H:%M} lies more than {format_duration(maximum_age)} after the end of the log, "
-            f"{until:%Y-%m-%d %H:%M} UTC; name an earlier moment, bring newer files, or raise score.maximum_age"
+            f"{reach.latest:%Y-%m-%d %H:%M} UTC ({reach.ends()}); name an earlier moment, bring newer files, or "
+            "raise score.maximum_age"
         )
 
 
@@ -102,6 +104,8 @@ class Doubts:
     """Whose episode had in truth ended, without our knowing."""
     older_than_learned: int
     """Whose episode is older than any that the model was fitted to."""
+    older_than_outcomes: int
+    """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
 
 
 def recommend(
@@ -120,22 +124,26 @@ def recommend(
     of_duckdb, of_batches = halve(parameters.features.memory_limit)
     batches = []
     done = older = 0
+    # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
+    ages = int(bool(catalogue.vocabulary.event_types))
     with connect(of_duckdb, root / _SPILL) as connection:
         connection.register("taken", snapshots)
-        taken = "SELECT lead_id, as_of, started_at, episode FROM taken"
+        taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
             connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=of_batches
         ):
             batches.append(_recommend_batch(parameters, model, catalogue, batch))
             done += len(batch)
-            older += int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
+            older += ages * int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
     recommendations = pa.concat_tables(batches)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
-    ended = int((snapshots["outcome_at"] < as_of).sum())
+    ended = int(ended_unknown(snapshots).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
-    return recommendations.take(best_first), Doubts(ended_unknown=ended, older_than_learned=older)
+    since = observed_from(find_starts(root, parameters.episodes.conversion, find_episodes(history)))
+    unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
+    return recommendations.take(best_first), Doubts(ended, older, unseen)
 
 
 def _recommend_batch(parameters: Parameters, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -59,6 +59,22 @@ def read_moment(text: object) -> datetime:
     return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
 
 
+def _read_span(value: object) -> object:
+    """Read a quoted day, or a list of the first and the last of several."""
+    days = value if isinstance(value, list | tuple) and len(value) == 2 else [value, value]  # noqa: PLR2004 - both ends
+    first, last = (day if type(day) is date else _read_day(day) for day in days)
+    if last < first:
+        raise ValueError(f"{first} to {last} ends before it begins; write the first day first")
+    return first, last
+
+
+def _read_day(text: object) -> date:
+    try:
+        return date.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        raise ValueError(f"{text!r} is no quoted day, as in '2026-12-25', or ['2026-12-24', '2027-01-01']") from None
+
+
 def _zone(name: str) -> str:
     if name not in available_timezones():
         known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
@@ -88,6 +104,12 @@ def _as_list(value: object) -> object:
 
 
 Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
+Span = Annotated[
+    tuple[date, date],
+    BeforeValidator(_read_span),
+    WithJsonSchema({"type": "string"}),
+]
+"""A day, or the first and the last of several."""
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Words = Annotated[tuple[Name, ...], BeforeValidator(_as_words)]

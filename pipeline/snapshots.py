@@ -15,19 +15,18 @@ import pyarrow.parquet as pq
 
 from features.duration import format_duration, microseconds
 from features.errors import NotEnoughDataError, nearest
+from features.history import CONVERSION, LOSS, REOPEN, History
 from features.schema import CONVERTED, LOST, PARTS
 from features.snapshots import (
-    CONVERSION,
-    LOSS,
-    REOPEN,
     EventPolicy,
-    History,
     assign_labels,
     assign_parts,
+    ended_unknown,
     find_episodes,
     take_snapshots,
 )
 from pipeline.artefacts import (
+    FORMER_CREATIONS,
     INGEST,
     INTERACTIONS,
     LEADS,
@@ -40,6 +39,8 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Episodes, Parameters
+from pipeline.outcomes import find_starts, observed_from, refuse_without_effect
+from pipeline.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Observation:
     """How far the log reaches; times in UTC."""
 
     log_until: datetime
-    """When the last event of any source became known."""
+    """The moment up to which every source that feeds features reaches; no lead is looked at later."""
     outcomes_until: datetime
     """Until when every source of outcomes was observed."""
     outcome_delay: timedelta
@@ -58,7 +59,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Read the log, list the snapshots with labels and parts, write them and their counts."""
     settings = parameters.snapshots
     interactions, leads = root / INTERACTIONS, root / LEADS
-    require(interactions, leads)
+    require(interactions, leads, root / FORMER_CREATIONS)
+    Reach(parameters, root).refuse_silent()
     observation = observe(parameters, root)
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
@@ -67,6 +69,10 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     wanted = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     triggers = read_events(interactions, "lead_id, known_at, event_type", wanted)
     progress(f"taking snapshots of {len(episodes):,} episodes")
+    refuse_without_effect(root, parameters.episodes.conversion)
+    starts = find_starts(root, parameters.episodes.conversion, episodes)
+    for start in starts:
+        progress(start.told())
     taken = take_snapshots(history, triggers, policies, observation.log_until, settings.start)
     if taken.empty:
         raise NotEnoughDataError(
@@ -74,12 +80,16 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             "check snapshots.policies and snapshots.start against the times of the log, which ends on "
             f"{observation.log_until:%Y-%m-%d}"
         )
-    labelled = assign_labels(taken, settings.horizon, observation.outcome_delay, observation.outcomes_until)
+    labelled = assign_labels(
+        taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
+    )
     parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split.split())
     (root / SNAPSHOT_COUNTS).unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
-    counts = _counts(episodes, parted, observation, settings.horizon)
+    counts = _counts(episodes, parted, observation, settings.horizon) | {
+        "outcomes_from": {start.source: start.as_json() for start in starts}
+    }
     funnel = read_funnel(interactions, episodes, parameters.episodes)
     write_json(root / SNAPSHOT_COUNTS, counts | {"funnel": funnel})
 
@@ -103,8 +113,11 @@ def observe(parameters: Parameters, root: Path) -> Observation:
     delay = parameters.snapshots.outcome_delay
     if delay is None:
         delay = _delay_of_outcomes(root / INTERACTIONS, outcomes)
-    until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in bringing)
-    return Observation(log_until(root), until, max(delay, timedelta(0)))
+    reach = Reach(parameters, root)
+    # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
+    telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
+    until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in telling)
+    return Observation(reach.latest, until, max(delay, timedelta(0)))
 
 
 _DELAYS = """
@@ -137,19 +150,6 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
         )
 
 
-def log_until(root: Path) -> datetime:
-    """Tell when the last event of any source became known."""
-    return max(sources_until(root).values())
-
-
-def sources_until(root: Path) -> dict[str, datetime]:
-    """Tell up to when each source was observed (UTC); one without a usable row is left out."""
-    sources = read_json(root / INGEST)["sources"].items()
-    return {
-        name: datetime.fromisoformat(source["observed_until"]) for name, source in sources if source["observed_until"]
-    }
-
-
 def read_history(interactions: Path, leads: Path, settings: Episodes) -> History:
     """Read what ends or reopens an episode of each lead."""
     codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
@@ -160,7 +160,8 @@ def read_history(interactions: Path, leads: Path, settings: Episodes) -> History
     # Only an act of the lead itself opens a new episode.
     events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
     frame = pq.read_table(leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
-    return History.of(frame, events, settings.reopen_after)
+    former = pq.read_table(leads.with_name(FORMER_CREATIONS.name)).to_pandas()
+    return History.of(frame, events, settings.reopen_after, former)
 
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:
@@ -224,6 +225,7 @@ def _counts(
             "reopened": int((episodes["episode"] > 1).sum()),
         },
         "snapshots": len(snapshots),
+        "ended_unknown": int((ended_unknown(snapshots) & snapshots["label"].notna()).sum()),
         "unlabelled": {str(name): int(count) for name, count in snapshots["unlabelled"].value_counts().items()},
         "parts": {
             name: {

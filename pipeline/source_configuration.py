@@ -8,75 +8,24 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from pipeline.event_settings import Actor, Known, OwnWrites
 from pipeline.file_settings import Extent
 from pipeline.setting_types import (
     Column,
     Constant,
-    Duration,
     Encoding,
     Moment,
     Name,
     Share,
     Size,
+    Span,
     Strict,
     TimeFormats,
     Words,
     Zone,
-    by_key,
 )
-
-
-class KnownColumn(Strict):
-    """The source says in a column when each event became known to us."""
-
-    column: Name
-    """The column that holds the time."""
-
-
-class KnownDelay(Strict):
-    """Every event becomes known a fixed time after it occurred."""
-
-    delay: Duration
-    """How long after it occurred an event is known, as in 6h or 1d."""
-
-
-Known = Annotated[
-    Annotated[Literal["as_it_occurred"], Tag("Literal")]
-    | Annotated[KnownColumn, Tag("KnownColumn")]
-    | Annotated[KnownDelay, Tag("KnownDelay")],
-    Discriminator(by_key(KnownColumn, KnownDelay, otherwise="Literal")),
-]
-
-
-class ActorByType(Strict):
-    """Who acted, by event type; every type that is not listed is the default's."""
-
-    default: Literal["lead", "us", "system"]
-    """Who acted in all event types that are not listed."""
-    lead: tuple[Name, ...] = ()
-    """Event types that are acts of the lead itself."""
-    us: tuple[Name, ...] = ()
-    """Event types that are our own work, as in call_made."""
-    system: tuple[Name, ...] = ()
-    """Event types that nobody did, as in an automatic change of state."""
-
-
-Actor = Annotated[
-    Annotated[Literal["lead", "us", "system"], Tag("Literal")] | Annotated[ActorByType, Tag("ActorByType")],
-    Discriminator(by_key(ActorByType, otherwise="Literal")),
-]
-
-
-class OwnWrites(Strict):
-    """What leadcast push itself has changed in the CRM, which no lead did."""
-
-    column: Name
-    """The column that says who acted, as in user_id."""
-    users: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """The user, or users, that leadcast push logs in as."""
-
 
 PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 """How a URL begins that holds one."""
@@ -97,7 +46,7 @@ class Table(Extent):
     below data_root."""
     query: Name | None = None
     """SQL: in the database's own dialect, or without a database in DuckDB's, over ingest.tables and other sources
-    by their names."""
+    by their names; moment(text, 'iso') reads a time as time_format does, in UTC."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """What separates the columns of a delimited file; told from the header where it is not given."""
     encoding: Encoding | None = None
@@ -223,6 +172,29 @@ class Source(Table):
     """How a row tells that leadcast push wrote it: it is set aside, and counted, for a score is no interaction."""
     observed_until: Moment | None = None
     """Until when the source was read; its last known event where it is not given."""
+    closed: Moment | None = None
+    """When the source ended for good, as in '2026-05-31': from then on its silence is no fault, and nothing waits for
+    it."""
+    quiet: bool = False
+    """Whether its silence says nothing, as of a fair once a year: it is never taken to have stopped."""
+    closed_days: tuple[Span, ...] = ()
+    """Days of its time zone on which few rows, or none, are right: holidays, or a day that is lost for good. A day, or
+    the first and last of several, each quoted: ['2026-12-25', ['2026-12-24', '2027-01-01']]."""
+    observed_from: Moment | None = None
+    """From when on the source recorded conversions; where it is not given, the log itself shows whether there was a
+    time without, in which leads would have converted had they been recorded."""
+
+    @model_validator(mode="after")
+    def _one_silence(self) -> Self:
+        if self.closed and self.quiet:
+            raise ValueError("closed and quiet both say why it is silent; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _observed_for_a_while(self) -> Self:
+        if self.observed_from and self.observed_until and self.observed_from >= self.observed_until:
+            raise ValueError("observed_from lies after observed_until; the source would never have been observed")
+        return self
 
 
 class LeadColumns(Strict):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
 
 from features.schema import PARTS
+from models.verdicts import Verdict
 from pipeline.artefacts import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
 from pipeline.configuration import Parameters
-from pipeline.results import Results
+from pipeline.results import Results, what_would_teach_age
 
 _WIDTH = 96
 
@@ -20,6 +22,7 @@ def summary(parameters: Parameters, results: Results) -> str:
     """Put the figures of all stages into a page of text, 96 columns wide; it holds no lead ids."""
     # Names come from the log and the settings: what looks like markup in them is none.
     console = Console(file=StringIO(), width=_WIDTH, color_system=None, legacy_windows=False, markup=False, emoji=False)
+    _print_verdicts(console, results.verdicts)
     _print_log(console, results)
     _print_model(console, results)
     _print_recommendations(console, parameters, results)
@@ -39,6 +42,34 @@ def summary(parameters: Parameters, results: Results) -> str:
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
 
 
+def write_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    """Write each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
+    lines = []
+    for verdict in verdicts:
+        advice = f"-> {verdict.remedy}" if verdict.acquitted is None else f"acquitted: {verdict.acquitted}"
+        lines.append(f"  {verdict.weight:<10}{verdict.title} ({verdict.name})")
+        indent = " " * 12
+        lines += [
+            textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+            for text in (verdict.evidence, advice)
+        ]
+    return lines
+
+
+def _print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
+        return
+    standing = sum(verdict.stands for verdict in verdicts)
+    console.print(
+        f"Verdicts: {standing} {'stands' if standing == 1 else 'stand'}, nobody should act on this"
+        if standing
+        else "Verdicts: none stands in the way"
+    )
+    for line in write_verdicts(verdicts):
+        console.print(line)
+    console.print()
+
+
 def _table(*headers: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for position, header in enumerate(headers):
@@ -48,11 +79,14 @@ def _table(*headers: str) -> Table:
 
 def _print_log(console: Console, results: Results) -> None:
     console.print("The log")
-    table = _table("  table", "rows in", "used", "set aside", "observed until")
+    table = _table("  table", "rows in", "used", "set aside", "observed until", "state")
     for read in results.tables():
         counts = (read.rows, read.used, read.set_aside)
-        table.add_row(f"  {read.name}", *(f"{count:,}" for count in counts), read.until or "")
+        table.add_row(f"  {read.name}", *(f"{count:,}" for count in counts), read.until or "", read.state)
     console.print(table)
+    for name, state, evidence in results.rhythms():
+        told = f"{name} is {state}: {evidence}"
+        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="    "))
     aside = results.set_aside()
     if aside:
         table = _table("  set aside because", "rows")
@@ -80,17 +114,21 @@ def _print_model(console: Console, results: Results) -> None:
                 *(part[end][:10] for end in ("from", "to")),
             )
     console.print(table)
-    unlabelled = sum(snapshots["unlabelled"].values())
     trees = results.training["best_iteration"]
-    console.print(f"  {unlabelled:,} snapshots have no label yet; {trees} trees were grown")
+    for told in (*results.unlabelled(), f"{trees} trees were grown."):
+        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
+    if not results.is_measured:
+        console.print("  not judged: nothing, or too few conversions, was kept as a test part")
     table = _table("  on the test part", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)
     console.print(table)
     chance = results.metrics["calibration_error_by_chance"]["quantile_95"]
     if chance is not None:
-        console.print(f"  a perfect model would show a calibration error of up to {chance:.4f} by chance")
+        console.print(
+            f"  by chance, a perfect model shows a calibration error of up to {chance:.4f} in 95 of 100 cases"
+        )
     console.print()
 
 
@@ -114,7 +152,11 @@ def _print_recommendations(console: Console, parameters: Parameters, results: Re
     if scoring["older_than_learned"]:
         console.print(
             f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
-            "  a longer log, or a calendar among snapshots.policies, would teach it"
+            f"  {what_would_teach_age(parameters)}"
+        )
+    if scoring["older_than_outcomes"]:
+        console.print(
+            f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"
         )
     if scoring["ended_unknown"]:
         console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")

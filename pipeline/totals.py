@@ -8,7 +8,7 @@ is the sum of what it stands for, as far as rounding lets it:
     2025-03-03               755.71     the sum of its day
     Total                    755.71     the sum of all
 
-Sums are made within a file, for each has its own total. Where only one of the two is so, the row counts, and it is told.
+Sums are made within a file, for each has its own total. Where only one of the two is so, the row counts, and is told.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, un
     general = "says_total OR NOT said_day OR len(list_filter(dimensions, lambda one: one IS NULL)) > 0"
     unit = fetch_row(
         connection,
-        "SELECT CASE WHEN bool_and(amount = round(amount, 0)) THEN 1 WHEN bool_and(amount = round(amount, 2)) THEN 0.01 "
-        "ELSE 0.000001 END FROM sums",
+        "SELECT CASE WHEN bool_and(amount = round(amount, 0)) THEN 1 "
+        "WHEN bool_and(amount = round(amount, 2)) THEN 0.01 ELSE 0.000001 END FROM sums",
     )[0]
     for added in (f"NOT ({general})", f"sequence NOT IN (FROM {table})"):
         masks = connection.execute(
@@ -97,7 +97,7 @@ def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, un
             f"WHERE {general} ORDER BY ALL"
         ).fetchall()
         for said_day, said in masks:
-            for by_day in ([True, False] if said_day else [False]):
+            for by_day in [True, False] if said_day else [False]:
                 own = [f"dimensions[{number + 1}]" for number, is_said in enumerate(said) if is_said]
                 keys = ["file", "apart", *(["day"] if by_day else []), *own]
                 _add_totals(connection, table, keys, (general, said_day, said), added, 0 if part.is_count else unit)
@@ -106,7 +106,8 @@ def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, un
     connection.execute(
         f"CREATE TEMP TABLE {unsure} AS SELECT sequence FROM (SELECT *, {of_file} AS all_amounts, count(*) OVER "
         f"(PARTITION BY file, apart) AS rows FROM sums WHERE reason IS NULL AND sequence NOT IN (FROM {table})) "
-        f"WHERE says_total OR (rows > {_THREE} AND amount > 0 AND {unit} < 1 AND abs(2 * amount - all_amounts) < {unit})"
+        f"WHERE says_total OR "
+        f"(rows > {_THREE} AND amount > 0 AND {unit} < 1 AND abs(2 * amount - all_amounts) < {unit})"
     )
     connection.execute("DROP TABLE sums")
 

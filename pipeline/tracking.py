@@ -6,17 +6,17 @@ import importlib.metadata
 import json
 import logging
 import os
-import re
 import subprocess
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from features.errors import RegistryError
+from features.errors import RegistryError, VerdictError
 from features.schema import PARTS
-from models.artefact import Model
+from models.artefact import MANIFEST_FILE, ArtefactError, Model
+from models.verdicts import SEVERITIES, Verdict
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
@@ -28,17 +28,22 @@ from pipeline.artefacts import (
     SNAPSHOT_COUNTS,
     SNAPSHOTS,
     TRAINING,
+    VERDICTS,
     read_json,
 )
 from pipeline.configuration import Evaluate, Parameters
+from pipeline.tracking_refusals import check_experiment, refusal, without_secrets
 from pipeline.train import fingerprint
-from pipeline.trained import open_model
 
 _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
     **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score", "push"), True),
     "episodes": {"milestones"},
 }
 CHAMPION, CHALLENGER = "champion", "challenger"
+WRONG = "wrong"
+"""The tag of a version that names the verdicts that say so, with those that are acquitted."""
+_LONGEST_TAG = 4000
+_MOST_ON_CARD = 10
 
 Figures = Mapping[str, Mapping[str, float | None]]
 
@@ -58,6 +63,7 @@ def connected(root: Path) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow  # noqa: PLC0415 - takes seconds
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     uri = tracking_uri(root)
@@ -67,11 +73,8 @@ def connected(root: Path) -> Iterator[Any]:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow.MlflowClient(uri)
-    except mlflow.MlflowException as error:
-        told = str(error).splitlines()[0].replace(uri, _without_secrets(uri))
-        raise RegistryError(
-            f"MLflow at {_without_secrets(uri)} refuses: {told[:300]}; check that it runs, and MLFLOW_TRACKING_URI"
-        ) from None
+    except (mlflow.MlflowException, SQLAlchemyError) as error:
+        raise refusal(error, uri) from None
     finally:
         mlflow.set_tracking_uri(tracking_before)
         mlflow.set_registry_uri(registry_before)
@@ -79,21 +82,20 @@ def connected(root: Path) -> Iterator[Any]:
             os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
 
 
-def _without_secrets(uri: str) -> str:
-    """Leave out the user and the password that an address may hold."""
-    return re.sub(r"//[^/@]*@", "//", uri)
-
-
 def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
-    """Find the experiment, or make it with its artefacts in the project's ``mlruns``."""
+    """Find the experiment, or make it with its artefacts in the project's ``mlruns``.
+
+    Raises RegistryError where it can't be written to.
+    """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
+        check_experiment(experiment, tracking_uri(root))
         return str(experiment.experiment_id)
     local = tracking_uri(root).startswith("sqlite:")
     return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
 
 
-def track(parameters: Parameters, root: Path, model: Model, figures: Figures) -> str:
+def track(parameters: Parameters, root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
     settings = parameters.evaluate
     with connected(root) as client:
@@ -108,19 +110,42 @@ def track(parameters: Parameters, root: Path, model: Model, figures: Figures) ->
         run_id = run.info.run_id
         # What a killed run has begun is made complete.
         is_new = run.info.status != "FINISHED"
-        _log_facts(client, run, parameters, root, model, figures, is_new=is_new)
+        _log_facts(client, run, parameters, root, model, figures, verdicts, is_new=is_new)
         version = _register(client, run_id, root, model, settings)
         client.set_terminated(run_id)
-        champion = _alias(client, settings.model_name, CHAMPION)
-        if champion is None:
-            client.set_registered_model_alias(settings.model_name, CHAMPION, version)
-            role = "the champion, being the first"
-        elif champion == version:
-            role = "the champion"
-        else:
-            client.set_registered_model_alias(settings.model_name, CHALLENGER, version)
-            role = f"the challenger of version {champion}"
+        wrong = sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"})
+        client.set_model_version_tag(settings.model_name, version, WRONG, _fitting(wrong))
+        role = _give_role(client, settings.model_name, version, verdicts)
     return f"{settings.model_name} version {version} is {role}; run {run_id}"
+
+
+def _fitting(names: Sequence[str]) -> str:
+    """Write names of verdicts as a tag may hold them: where they are too many, their codes alone."""
+    text = json.dumps(names)
+    return text if len(text) <= _LONGEST_TAG else json.dumps(sorted({name.partition(":")[0] for name in names}))
+
+
+def _give_role(client: Any, name: str, version: str, verdicts: Sequence[Verdict]) -> str:  # noqa: ANN401 - MLflow's own
+    """Make the version champion or challenger, unless a verdict stands in its way; says what it is now."""
+    champion, challenger = (_alias(client, name, alias) for alias in (CHAMPION, CHALLENGER))
+    if standing := [verdict.name for verdict in verdicts if verdict.stands]:
+        held = [alias for alias, holder in ((CHAMPION, champion), (CHALLENGER, challenger)) if holder == version]
+        for alias in held:
+            client.delete_registered_model_alias(name, alias)
+        lost = f", and is no longer {' and '.join(held)}" if held else ""
+        return f"neither champion nor challenger{lost}, for it is wrong: {', '.join(standing)}"
+    if champion == version:
+        return "the champion"
+    if any(verdict.code == "not_judged" for verdict in verdicts):
+        return "not judged; where you know what it is worth, make it the champion by hand (leadcast ui)"
+    if champion is None:
+        client.set_registered_model_alias(name, CHAMPION, version)
+        if challenger == version:
+            client.delete_registered_model_alias(name, CHALLENGER)
+        is_first = len(client.search_model_versions(f"name = '{name}'")) == 1
+        return "the champion, being the first" + ("" if is_first else " that may be")
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    return f"the challenger of version {champion}"
 
 
 def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
@@ -129,24 +154,63 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
     Raises RegistryError where there is none.
     """
     with connected(root) as client:
-        import mlflow  # noqa: PLC0415 - takes seconds
-
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
+            _refuse_newest(client, settings)
             raise RegistryError(
-                f"no champion of {settings.model_name!r} in {_without_secrets(tracking_uri(root))}; "
+                f"no champion of {settings.model_name!r} in {without_secrets(tracking_uri(root))}; "
                 "train and register one: make run"
             )
         found = client.get_model_version(settings.model_name, version)
-        try:
-            folder = Path(mlflow.artifacts.download_artifacts(f"models:/{settings.model_name}/{version}"))
-        except (OSError, mlflow.MlflowException) as error:
-            raise RegistryError(
-                f"the files of {settings.model_name!r} version {version} can't be fetched ({error}); "
-                "where the project's folder has been moved, run: dvc repro --force evaluate"
-            ) from error
-        data = mlflow.models.Model.load(folder).flavors["python_function"]["data"]
-        return open_model(folder / data), str(found.run_id)
+        _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
+        return _fetch(found), str(found.run_id)
+
+
+def _fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
+    """Load the files of a registered version, if they are those that were registered; raises RegistryError if not."""
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    name = f"{version.name!r} version {version.version}"
+    expected = version.tags.get("model_version")
+    if expected is None:
+        raise RegistryError(
+            f"{name} has no tag model_version, so nobody can tell whether its files are those that were judged; "
+            "make a version the champion that leadcast evaluate has registered"
+        )
+    again = "register the model once more: dvc repro --force evaluate"
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}"))
+    except (OSError, mlflow.MlflowException) as error:
+        raise RegistryError(
+            f"the files of {name} can't be fetched ({error}); where the project's folder has been moved, {again}"
+        ) from error
+    try:
+        return Model.load(next(folder.rglob(MANIFEST_FILE), folder / MANIFEST_FILE).parent, expected)
+    except ArtefactError as error:
+        raise RegistryError(
+            f"the files of {name} are not those that were registered, so nothing was scored: {error} "
+            f"Restore them, make another version the champion, or {again}"
+        ) from error
+
+
+def _refuse_newest(client: Any, settings: Evaluate) -> None:  # noqa: ANN401 - MLflow's own
+    """Raise VerdictError where there is no champion because of what is wrong with the newest version."""
+    versions = client.search_model_versions(f"name = '{settings.model_name}'")
+    if versions:
+        newest = max(versions, key=lambda version: int(version.version))
+        _refuse_wrong(newest, settings, f"there is no champion of {settings.model_name!r}: version {newest.version}")
+
+
+def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa: ANN401 - MLflow's own
+    """Raise VerdictError where verdicts on a version say wrong, and the settings don't acquit them."""
+    names = json.loads(version.tags.get(WRONG, "[]"))
+    standing = [name for name in names if not {name, name.partition(":")[0]} & settings.acquitted.keys()]
+    if standing:
+        raise VerdictError(
+            f"{whose} is wrong by its own figures: {', '.join(standing)}; what was seen and what to do stands in its "
+            "run (leadcast ui), and of the model just trained in reports/summary.txt. What you know to be harmless is "
+            "acquitted under evaluate.acquitted, with a reason; then run leadcast evaluate"
+        )
 
 
 def champion_version(root: Path, settings: Evaluate) -> str | None:
@@ -170,6 +234,7 @@ def _log_facts(
     root: Path,
     model: Model,
     figures: Figures,
+    verdicts: Sequence[Verdict],
     *,
     is_new: bool,
 ) -> None:
@@ -181,6 +246,8 @@ def _log_facts(
         for part, value in parts.items()
         if value is not None
     ]
+    counts = {severity: sum(verdict.weight == severity for verdict in verdicts) for severity in SEVERITIES}
+    metrics += [Metric(f"verdicts_{severity}", count, 0, 0) for severity, count in counts.items()]
     settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
     settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
     missing = settings.keys() - run.data.params.keys() if is_new else set()
@@ -194,22 +261,26 @@ def _log_facts(
         if is_new:
             dataset = Dataset(name, digest[:32], "local", json.dumps({"uri": str(path)}))
             client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures))
-    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS):
+    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures, verdicts))
+    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS, VERDICTS):
         client.log_artifact(run_id, str(root / path))
     for folder in (PLOTS, PICTURES):
         client.log_artifacts(run_id, str(root / folder), folder.name)
 
 
 def _register(client: Any, run_id: str, root: Path, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
-    """Register the run's model unless it is; gives the version."""
+    """Register the run's model, unless it is and its files are sound; gives the version.
+
+    A new version of the same model takes over the aliases of one whose files were lost.
+    """
     import mlflow  # noqa: PLC0415 - takes seconds
     from mlflow.models import ModelSignature  # noqa: PLC0415
     from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
 
     known = client.search_model_versions(f"name = '{settings.model_name}'")
-    for version in known:
-        if version.tags.get("model_version") == model.version:
+    same = [version for version in known if version.tags.get("model_version") == model.version]
+    for version in same:
+        if _is_sound(version):
             return str(version.version)
     inputs = [
         ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
@@ -235,10 +306,22 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
         description=f"Does a lead convert within {model.manifest['horizon']}?",
         model_id=logged.model_id,
     )
+    for alias in (CHAMPION, CHALLENGER):
+        if _alias(client, settings.model_name, alias) in {str(version.version) for version in same}:
+            client.set_registered_model_alias(settings.model_name, alias, registered.version)
     return str(registered.version)
 
 
-def model_card(root: Path, model: Model, figures: Figures) -> str:
+def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
+    """Tell whether the files of a registered version are there, and those that were registered."""
+    try:
+        _fetch(version)
+    except RegistryError:
+        return False
+    return True
+
+
+def model_card(root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
     parts = read_json(root / SNAPSHOT_COUNTS)["parts"]
     manifest = model.manifest
@@ -247,6 +330,12 @@ def model_card(root: Path, model: Model, figures: Figures) -> str:
         value, low, high = (figures[name][part] for part in ("value", "low", "high"))
         return "unknown" if None in (value, low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
+    error, by_chance = figures["calibration_error"]["value"], figures["calibration_error_by_chance"]["quantile_95"]
+    calibration = (
+        "calibration error unknown"
+        if error is None or by_chance is None
+        else f"calibration error {error:.4f} (in 95 of 100 cases a perfect model shows up to {by_chance:.4f} by chance)"
+    )
     table = "\n".join(
         f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
         f"{part['to'][:10]} |"
@@ -254,6 +343,7 @@ def model_card(root: Path, model: Model, figures: Figures) -> str:
     )
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
+{_list_verdicts(verdicts)}
 A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
 
 | part | snapshots | leads | conversions | from | to |
@@ -262,12 +352,24 @@ A calibrated probability for every open lead, from what it did and when. For dec
 
 On the test part, which lies later than all the model has seen (95 % intervals over leads):
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
-calibration error {figure("calibration_error")} (a perfect model would show
-{figures["calibration_error_by_chance"]["mean"]:.3f} by chance), slope {figure("calibration_slope")}.
+{calibration}, calibration slope {figure("calibration_slope")}.
 
 It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
 causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
 """
+
+
+def _list_verdicts(verdicts: Sequence[Verdict]) -> str:
+    """Say in Markdown what may be wrong, what stands first."""
+    if not verdicts:
+        return ""
+    lines = []
+    for verdict in verdicts[:_MOST_ON_CARD]:
+        lines.append(f"- **{verdict.weight}: {verdict.title}** (`{verdict.name}`). {verdict.evidence}.")
+        lines.append(f"  Acquitted: {verdict.acquitted}" if verdict.acquitted else f"  What to do: {verdict.remedy}.")
+    if len(verdicts) > _MOST_ON_CARD:
+        lines.append(f"- {len(verdicts) - _MOST_ON_CARD} more are in verdicts.json.")
+    return "## Verdicts\n\n" + "\n".join(lines) + "\n"
 
 
 def _git_revision(root: Path) -> str:

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from features.catalogue import Catalogue
 from features.duration import parse_duration
@@ -29,6 +31,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Parameters
+from pipeline.question import question_of
 
 _ROUNDS_A_LINE = 100
 
@@ -57,7 +60,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         manifest={
             "catalogue": catalogue.to_json(),
             "horizon": counts["horizon"],
-            "episodes": parameters.episodes.model_dump(mode="json"),
+            "question": question_of(parameters),
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
             "trained_from": counts["parts"][FIT]["from"],
             "trained_until": labels_until(counts).isoformat(),
@@ -79,11 +82,21 @@ def labels_until(counts: dict[str, Any]) -> datetime:
     return last + parse_duration(counts["horizon"]) + timedelta(hours=counts["outcome_delay_hours"])
 
 
-def read_slice(matrix: Path, part: str) -> Slice:
-    """Read the rows of one part of the matrix."""
+def read_slice(matrix: Path, part: str, *, in_time: bool = False) -> Slice:
+    """Read the rows of one part of the matrix, in its order, or in the order of time."""
     table = pq.read_table(matrix, filters=pc.field("part") == part)
+    if in_time:
+        table = table.sort_by([("as_of", "ascending"), ("lead_id", "ascending")])
     frame = table.drop_columns(["lead_id", "as_of", "part", "label"]).to_pandas()
     return Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
+
+
+def read_as_of(matrix: Path, part: str) -> NDArray[np.datetime64]:
+    """Read when the rows that `read_slice` gives were taken (UTC), in its order."""
+    moments: NDArray[np.datetime64] = pq.read_table(matrix, columns=["as_of"], filters=pc.field("part") == part)[
+        "as_of"
+    ].to_numpy()
+    return moments
 
 
 def fingerprint(path: Path) -> str:

@@ -6,11 +6,18 @@ from pathlib import Path
 
 from features.errors import InputError
 from models.artefact import ArtefactError, Model
+from pipeline.artefacts import MODEL, TRAINING, read_json, require
 
 
-def open_model(folder: Path) -> Model:
-    """Read the three files of a model; raises InputError where one is missing or broken."""
+def open_model(folder: Path, version: str) -> Model:
+    """Read the three files of the model of this version; raises InputError where they are not those."""
     try:
-        return Model.load(folder)
+        return Model.load(folder, version)
     except ArtefactError as error:
         raise InputError(str(error)) from None
+
+
+def open_trained(root: Path) -> Model:
+    """Read the model that was trained last; raises InputError where its files are not those that training wrote."""
+    require(root / MODEL, root / TRAINING)
+    return open_model(root / MODEL, read_json(root / TRAINING)["model_version"])

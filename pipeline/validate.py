@@ -42,7 +42,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         log, people = f"read_parquet({file_literal(interactions)})", f"read_parquet({file_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
-        log_limits = interaction_limits(file_literal(leads), settings.maximum_silent_days)
+        log_limits = interaction_limits(file_literal(leads))
         log_counts = count_violations(connection, log, log_checks, log_limits)
         lead_counts = count_violations(connection, people, lead_checks(), LEAD_LIMITS)
         sample = _sample(connection, interactions, line, settings.sample_rows)

@@ -13,7 +13,7 @@ from pipeline.configuration import Parameters
 from pipeline.ingest_summary import IngestSummary
 
 COLUMNS = {"lead_id": "lead", "occurred_at": "at", "event_type": "what"}
-LEADS = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}
+LEADS: dict[str, Any] = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}
 LINKS = {"path": "links.csv", "columns": {"alias_id": "alias", "lead_id": "lead", "linked_at": "at"}}
 SOUND = "lead,at,what\nA,2026-01-01,visit\n"
 

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import os
-import struct
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
 import models.artefact
-from models.artefact import ArtefactError, Model, calibrate, encode, without_settings
+from models.artefact import ArtefactError, Model, calibrate, check_calibrator, check_trees, encode, without_settings
 from models.learner import Slice, fit
 
 
@@ -151,13 +151,13 @@ def test_a_text_without_settings_is_no_text_of_lightgbm() -> None:
         without_settings("tree\nend of trees\n")
 
 
-def test_the_version_is_the_hash_of_the_three_files_each_after_its_length(model: Model, tmp_path: Path) -> None:
+def test_the_version_is_the_hash_of_the_manifest_which_holds_those_of_the_other_files(
+    model: Model, tmp_path: Path
+) -> None:
     model.save(tmp_path)
-    content = b""
-    for name in ("booster.txt", "calibrator.json", "manifest.json"):
-        file = (tmp_path / name).read_bytes()
-        content += struct.pack(">Q", len(file)) + file
-    assert model.version == hashlib.sha256(content).hexdigest()
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
+    assert model.version == hashes.pop("manifest.json")
+    assert json.loads((tmp_path / "manifest.json").read_text())["files"] == hashes
 
 
 def test_every_part_of_the_model_counts_in_its_version() -> None:
@@ -226,12 +226,85 @@ def test_a_missing_file_is_named(model: Model, tmp_path: Path) -> None:
         Model.load(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "complaint"), [("{", "is broken"), ("{}", "lacks method"), ("[]", "lacks method")])
+def forge(folder: Path, name: str, content: str) -> None:
+    """Write a file of a model anew, and into the manifest what makes it the right one."""
+    (folder / name).write_text(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = hashlib.sha256(content.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("name", ["booster.txt", "calibrator.json"])
+def test_a_file_that_was_changed_is_refused(model: Model, tmp_path: Path, name: str) -> None:
+    model.save(tmp_path)
+    (tmp_path / name).write_text((tmp_path / name).read_text().replace("1", "2", 1))
+    with pytest.raises(ArtefactError, match=rf"{name} is not the one that manifest.json was written with: .*restore"):
+        Model.load(tmp_path)
+
+
+def test_a_whole_model_is_refused_where_another_was_asked_for(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert Model.load(tmp_path, model.version) == model
+    with pytest.raises(ArtefactError, match=r"manifest\.json is not that of model 0000000000000000"):
+        Model.load(tmp_path, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is broken"),
+        ("{}", "lacks method"),
+        ("[]", "lacks method"),
+        ('{"method": "sigmoid", "slope": NaN, "intercept": 0}', "is broken .NaN is no number"),
+    ],
+)
 def test_a_broken_file_is_named(model: Model, tmp_path: Path, content: str, complaint: str) -> None:
     model.save(tmp_path)
-    (tmp_path / "calibrator.json").write_text(content)
+    forge(tmp_path, "calibrator.json", content)
     with pytest.raises(ArtefactError, match=rf"calibrator\.json {complaint}"):
         Model.load(tmp_path)
+
+
+POINTS = {"method": "isotonic", "slope": 1.0, "intercept": 0.0, "blend": 0.05, "raw": [-1.0, 1.0], "rate": [0.0, 0.4]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"slope": None}, {"intercept": "0"}, {"slope": 1e999}, {"blend": True}, {"raw": [1.0, -1.0]}, {"raw": []},
+     {"rate": [0.4, 0.0]}, {"rate": [0.0, 1.5]}, {"rate": [0.0]}, {"raw": 3}, {"rate": [0.0, None]}],
+)  # fmt: skip
+def test_a_calibrator_that_could_give_more_than_probabilities_is_refused(change: dict[str, object]) -> None:
+    check_calibrator(POINTS)
+    with pytest.raises(ArtefactError, match="the calibrator's"):
+        check_calibrator(POINTS | change)
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_a_text_of_trees_that_is_cut_short_never_reaches_lightgbm(model: Model, share: float) -> None:
+    check_trees(model.booster_text, len(COLUMNS))
+    end = model.booster_text.index("end of trees")
+    with pytest.raises(ArtefactError, match="the text of the trees is broken"):
+        check_trees(model.booster_text[: int(share * end)], len(COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "instead", "complaint"),
+    [
+        (r"left_child=\S+", "left_child=0", "leads nowhere"),  # a circle: LightGBM would walk it for ever
+        (r"right_child=\S+", "right_child=-99", "leads nowhere"),
+        (r"split_feature=\S+", "split_feature=99", "a feature that there is not"),
+        (r"leaf_value=\S+", "leaf_value=nan", "no numbers"),
+        (r"threshold=\S+ ", "threshold=", "lacks nodes"),
+        (r"num_leaves=\d+", "num_leaves=3000000", "values"),
+        (r"max_feature_idx=\d+", "max_feature_idx=2", "3 columns"),
+    ],
+)
+def test_trees_that_lead_nowhere_are_refused(model: Model, pattern: str, instead: str, complaint: str) -> None:
+    changed = re.sub(pattern, instead, model.booster_text, count=1)
+    blocks = re.findall(r"Tree=\d+\n.*?(?=Tree=|end of trees)", changed, re.DOTALL)
+    sizes = " ".join(str(len(block)) for block in blocks)
+    with pytest.raises(ArtefactError, match=complaint):
+        check_trees(re.sub("tree_sizes=.*", f"tree_sizes={sizes}", changed), len(COLUMNS))
 
 
 def test_the_module_imports_nothing_that_a_logged_model_lacks() -> None:

@@ -47,7 +47,7 @@ def call_executable(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_the_help_lists_every_command_and_every_exit_code() -> None:
     code, text = call("--help")
     assert code == 0
-    assert set(STAGES) | {"sample", "ui", "init", "doctor", "run", "push", "crm"} == set(COMMANDS)
+    assert set(STAGES) | {"sample", "ui", "init", "doctor", "run", "verdicts", "push", "crm"} == set(COMMANDS)
     for name, meaning in STAGES.items():
         assert f" {name} {meaning.split('.')[0][:30]}" in text
     assert " sample " in text
@@ -58,7 +58,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
 
 def test_every_failure_has_an_exit_code_of_its_own() -> None:
     codes = [error.exit_code for error in FAILURES]
-    assert codes == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert codes == [1, 3, 4, 5, 6, 7, 8, 9, 10]
 
 
 @pytest.mark.parametrize("command", CALLS)

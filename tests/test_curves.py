@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import doctest
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
 import models.curves
+import models.intervals
 from models.curves import (
     calibration_curve,
     conversion_curve,
     gains_curve,
     importance,
     precision_recall_curve,
-    wilson_interval,
 )
+from models.intervals import wilson_interval
 from models.learner import fit
+
+NOW, HORIZON = np.datetime64("2026-01-01T00:00:00", "us"), timedelta(days=30)
 
 
 def test_the_calibration_curve_compares_promise_and_outcome_in_ten_bins() -> None:
@@ -25,17 +29,33 @@ def test_the_calibration_curve_compares_promise_and_outcome_in_ten_bins() -> Non
     labels = np.zeros(20)
     labels[[4, 18, 19]] = 1.0
     shuffled = np.random.default_rng(1).permutation(20)
-    curve = calibration_curve(labels[shuffled], probabilities[shuffled])
+    curve = calibration_curve(labels[shuffled], probabilities[shuffled], np.arange(20), np.full(20, NOW), HORIZON)
     assert curve["bin"].tolist() == list(range(1, 11))
     assert curve["rows"].tolist() == [2] * 10
     assert curve["predicted"].tolist() == pytest.approx([0.015 + 0.02 * place for place in range(10)])
     assert curve["observed"].tolist() == [0, 0, 0.5, 0, 0, 0, 0, 0, 0, 1]
     assert (curve["low"] <= curve["observed"]).all()
     assert (curve["high"] >= curve["observed"]).all()
+    assert (curve["band_low"] <= curve["predicted"]).all()
+    assert (curve["band_high"] >= curve["predicted"]).all()
+    # Leads that are seen once: Wilson's interval for one of two, and for none of two.
+    assert curve.loc[[0, 2], ["low", "high"]].to_numpy() == pytest.approx(
+        np.array([[0, 0.6576], [0.0945, 0.9055]]), abs=1e-4
+    )
+
+
+def test_rows_of_one_lead_widen_the_interval_of_their_dot() -> None:
+    probabilities, labels = np.repeat([0.1, 0.5], 200), np.tile([1.0, 0.0, 0.0, 0.0], 100)
+    once = calibration_curve(labels, probabilities, np.arange(400), np.full(400, NOW), HORIZON)
+    leads = np.repeat(np.arange(400), 3)
+    thrice = calibration_curve(np.repeat(labels, 3), np.repeat(probabilities, 3), leads, np.full(1200, NOW), HORIZON)
+    assert thrice["rows"].tolist() == [600, 600]
+    for end in ("observed", "low", "high", "band_low", "band_high"):
+        assert thrice[end].tolist() == pytest.approx(once[end].tolist(), rel=0.02), end
 
 
 def test_bins_that_ties_leave_empty_are_left_out() -> None:
-    curve = calibration_curve([0.0, 1.0, 0.0, 1.0], [0.1, 0.1, 0.1, 0.8])
+    curve = calibration_curve([0.0, 1.0, 0.0, 1.0], [0.1, 0.1, 0.1, 0.8], range(4), np.full(4, NOW), HORIZON)
     assert curve["rows"].tolist() == [3, 1]
     assert curve["observed"].tolist() == pytest.approx([1 / 3, 1.0])
 
@@ -126,4 +146,4 @@ def test_a_conversion_curve_of_nobody_is_flat_and_a_negative_length_is_refused()
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(models.curves).failed == 0
+    assert doctest.testmod(models.curves).failed == doctest.testmod(models.intervals).failed == 0

@@ -82,11 +82,11 @@ def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: 
     project.run("ingest")
     examination = examine(project.root)
     wrong = [finding for finding in examination.findings if finding.state == "wrong"]
-    assert [finding.what.partition(" knows the outcome: alone it has an AUC of ")[0] for finding in wrong] == [
-        "the attribute crm_stage"
+    assert [finding.what.partition(": alone crm_stage has an AUC of ")[0] for finding in wrong] == [
+        "a column that knows the outcome (column_knows_outcome:crm_stage)"
     ]
     assert "take it out of ingest.leads.attributes" in wrong[0].remedy
-    assert examination.exit_code == 5
+    assert examination.exit_code == 10
 
 
 def test_what_stands_in_the_way_has_the_exit_code_of_its_kind(world: Project, tmp_path: Path) -> None:

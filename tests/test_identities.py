@@ -6,24 +6,29 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.identities import Link, untangle
+from pipeline.identities import Alias, Link, untangle
 from pipeline.quarantine import CIRCLE, TWO_LEADS, UNKNOWN_LEAD
-
-KNOWN = {"A", "B"}
 
 
 def _day(day: int) -> datetime:
     return datetime(2026, 3, day)
 
 
-def _untangle(text: str) -> tuple[dict[str, tuple[str, int]], dict[int, str]]:
+KNOWN = {"A": _day(1), "B": _day(1)}
+
+
+def _untangle(text: str) -> tuple[dict[str, tuple[str | int, ...]], dict[int, str]]:
     """Read links written as ``alias > target day``, one a line; lines are numbered from 1."""
     links = []
     for number, line in enumerate(text.strip().splitlines(), start=1):
         alias, _, target, day = line.split()
         links.append(Link(number, alias, target, _day(int(day))))
-    result = untangle(links, KNOWN.__contains__)
-    return {alias: (lead, since.day) for alias, (lead, since) in result.aliases.items()}, result.set_aside
+    result = untangle(links, KNOWN.get)
+    aliases: dict[str, tuple[str | int, ...]] = {
+        alias: (own.lead_id, own.linked_at.day, *([own.contested_at.day] if own.contested_at else []))
+        for alias, own in result.aliases.items()
+    }
+    return aliases, result.set_aside
 
 
 def test_a_chain_counts_from_its_latest_link() -> None:
@@ -42,13 +47,31 @@ def test_two_ways_to_the_same_lead_are_no_contradiction_and_the_earlier_counts()
     """) == ({"cookie": ("A", 7), "contact": ("A", 9)}, {})
 
 
-def test_an_alias_of_two_leads_loses_all_its_links_and_those_that_pass_through_it() -> None:
+def test_an_alias_that_two_leads_claim_at_once_is_neithers_and_so_are_those_that_pass_through_it() -> None:
     assert _untangle("""
-        shared > A 1
+        shared > A 2
         shared > B 2
         cookie > shared 3
         sound > B 4
     """) == ({"sound": ("B", 4)}, {1: TWO_LEADS, 2: TWO_LEADS, 3: TWO_LEADS})
+
+
+def test_a_second_lead_that_claims_an_alias_later_takes_nothing_back() -> None:
+    assert _untangle("""
+        shared > A 2
+        shared > B 5
+        early > shared 3
+        late > shared 6
+    """) == ({"shared": ("A", 2, 5), "early": ("A", 3, 5)}, {2: TWO_LEADS, 4: TWO_LEADS})
+
+
+def test_a_link_that_would_close_a_circle_is_set_aside_and_takes_nothing_back() -> None:
+    assert _untangle("""
+        x > y 1
+        y > A 2
+        into > x 9
+        y > x 5
+    """) == ({"x": ("A", 2), "y": ("A", 2), "into": ("A", 9)}, {4: CIRCLE})
 
 
 def test_a_link_to_an_unknown_lead_does_not_contradict_one_to_a_lead() -> None:
@@ -72,7 +95,7 @@ def test_links_in_a_circle_and_into_it_are_set_aside_but_not_those_out_of_it() -
 def test_a_chain_may_be_long(length: int) -> None:
     names = [*(f"c{number}" for number in range(length)), "A"]
     links = [Link(n, alias, names[n + 1], _day(1)) for n, alias in enumerate(names[:-1])]
-    result = untangle(reversed(links), KNOWN.__contains__)
-    assert set(result.aliases.values()) == {("A", _day(1))}
+    result = untangle(reversed(links), KNOWN.get)
+    assert set(result.aliases.values()) == {Alias("A", _day(1), None)}
     assert len(result.aliases) == length
     assert not result.set_aside

@@ -81,9 +81,22 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "set_aside": {},
         "lines": 3,
         "unmapped_channels": None,
+        "observed_from": None,
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
+        "rhythm": {
+            "state": "unjudged",
+            "evidence": "too few silences to tell its rhythm: 1, and 20 are needed",
+            "since": None,
+            "judged_at": "2026-01-02T10:00:00",
+            "reaches": None,
+            "silences": 1,
+            "longest_silence_hours": 33.5,
+            "silent_after_hours": None,
+            "rows_after": 0,
+            "holes": [],
+        },
         "fingerprint": hashlib.sha256((tmp_path / "raw/log.csv").read_bytes()).hexdigest(),
     }
 
@@ -238,7 +251,7 @@ def test_days_and_hours_are_those_of_the_lead(tmp_path: Path) -> None:
     leads = "A,2026-01-01,Asia/Tokyo\nB,2026-01-01,America/New_York\nC,2026-01-01,\nD,2026-01-01,Mars/Base\n"
     events = "".join(f"{lead},2026-07-01T20:30:00Z,visit\n" for lead in "DCBA")
     write_raw(tmp_path, log_csv="lead,at,what\n" + events, leads_csv="lead,created,zone\n" + leads)
-    summary = run_ingest(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})  # type: ignore[operator] # a dictionary
+    summary = run_ingest(tmp_path, leads=LEADS | {"columns": LEADS["columns"] | {"time_zone": "zone"}})
     assert read_log(tmp_path, "lead_id, local_day::VARCHAR, local_hour") == [
         ("A", "2026-07-02", 5),
         ("B", "2026-07-01", 16),
@@ -363,7 +376,7 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
         summary = run_ingest(tmp_path, sources)
         digests.append(_digest(tmp_path / "data"))
     assert digests[0] == digests[1] == digests[2]
-    assert len(digests[0]) == 5
+    assert len(digests[0]) == 6
     assert summary.interactions > 190_000
     assert pq.ParquetFile(tmp_path / "data/interactions.parquet").num_row_groups > 1
 

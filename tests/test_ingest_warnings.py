@@ -93,3 +93,14 @@ def test_events_before_the_creation_of_their_lead(tmp_path: Path) -> None:
     write_raw(tmp_path, leads_csv="lead,created\nA,2026-01-01T05:00:00\n")
     (warning,) = warnings_of(tmp_path, HOURLY, leads=LEADS)
     assert warning.startswith("events before the creation of their lead: 5 of log;")
+
+
+def test_a_few_rows_beyond_the_end_of_all_other_sources(tmp_path: Path) -> None:
+    """One close date of twenty-one was typed: the end of the log lies there."""
+    web = "".join(f"A,2026-01-{day:02}T08:10:00,visit\n" for day in range(1, 29))
+    deals = "".join(f"A,2026-01-{day:02}T09:10:00,won\n" for day in range(1, 21))
+    write_raw(tmp_path, log_csv=HEAD + web, deals_csv=HEAD + deals + "A,2026-04-20T00:00:00,won\n")
+    (warning,) = run_ingest(tmp_path, {"log": source_of(), "deals": source_of("deals.csv")}).warnings
+    assert warning.startswith("deals: 1 rows lie up to 2026-04-20, every other source ends on 2026-01-28; ")
+    stated = source_of("deals.csv") | {"observed_until": "2026-01-29"}
+    assert run_ingest(tmp_path, {"log": source_of(), "deals": stated}).warnings == []

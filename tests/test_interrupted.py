@@ -32,7 +32,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "snapshots": ("data/snapshots.parquet", "data/snapshots.json"),
     "features": ("data/features.parquet", "data/catalogue.json"),
     "train": ("data/model", "data/training.json"),
-    "evaluate": ("reports/metrics.json", "reports/plots", "reports/pictures"),
+    "evaluate": ("reports/metrics.json", "reports/verdicts.json", "reports/plots", "reports/pictures"),
     "score": ("data/recommendations.parquet", "data/recommendations.csv", "data/scoring.json"),
     "report": ("reports/summary.txt", "reports/index.html", "reports/private"),
 }  # fmt: skip

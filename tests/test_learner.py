@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -225,3 +228,16 @@ def test_a_slice_must_be_whole_and_labelled() -> None:
         dataclasses.replace(part, labels=part.labels[:9])
     with pytest.raises(ValueError, match="labels must be 0 or 1"):
         dataclasses.replace(part, labels=np.full(10, np.nan))
+
+
+def test_threads_that_wait_for_each_other_do_not_spin() -> None:
+    """They would take a core from the neighbour they wait for; the runtime itself says what it was told."""
+    shown = subprocess.run(
+        [sys.executable, "-c", "import models.learner, lightgbm"],
+        env={name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+        | {"OMP_DISPLAY_ENV": "TRUE"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in shown

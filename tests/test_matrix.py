@@ -106,6 +106,7 @@ def snapshot_table(case: Case) -> pa.Table:
         {
             "lead_id": pa.array([lead for lead, _ in at], pa.string()),
             "as_of": pa.array([as_of for _, as_of in at], pa.timestamp("us")),
+            "created_at": pa.array([EPOCH + case.created[lead] * HOUR for lead, _ in at], pa.timestamp("us")),
             "started_at": pa.array([EPOCH] * len(at), pa.timestamp("us")),
             "episode": pa.array([1] * len(at), pa.int64()),
             "trigger": pa.array([str(number) for number in range(len(at))], pa.string()),
@@ -223,6 +224,29 @@ def test_the_file_has_row_groups_of_one_size_whatever_the_batches(
     file = pq.ParquetFile(tmp_path / "a")
     assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [4, 4, 3]
     assert file.read() == table
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
+
+
+def test_the_file_has_the_same_bytes_whatever_dictionaries_the_batches_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "ROW_GROUP", 8)
+    texts = ["b", "a", None, "a", "c", "b", "d", "a", "e", "c", "a"]
+    values = np.arange(11, dtype=np.float32)
+    for name, sizes in (("a", (1, 4, 6)), ("b", (11,)), ("c", (7, 3, 1))):
+        starts = [sum(sizes[:number]) for number in range(len(sizes))]
+        batches = [
+            pa.table(
+                {
+                    "lead_id": pa.array(texts[start : start + size]).dictionary_encode(),
+                    "part": ["fit"] * size,
+                    "value": values[start : start + size],
+                }
+            )
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        list(write_matrix(batches, tmp_path / name))
+    assert pq.read_table(tmp_path / "a")["lead_id"].to_pylist() == texts
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == (tmp_path / "c").read_bytes()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -50,7 +51,9 @@ def test_times_without_an_offset_are_local_to_their_table(tmp_path: Path) -> Non
 )
 def test_times_are_read_by_their_format(time_format: str, text: str, utc: str, tmp_path: Path) -> None:
     write_raw(tmp_path, log_csv=f"lead,at,what\nA,{text},visit\nA,2026-01-01,visit\n")
-    zone = {} if "%z" in time_format or time_format.startswith("epoch") else {"time_zone": "Europe/Amsterdam"}
+    zone: dict[str, Any] = (
+        {} if "%z" in time_format or time_format.startswith("epoch") else {"time_zone": "Europe/Amsterdam"}
+    )
     run_ingest(tmp_path, {"log": source_of(time_format=time_format, **zone)})
     assert read_log(tmp_path, "occurred_at") == [(moment_of(utc),)]
     assert read_quarantine(tmp_path) == [("log.csv", 3, "unreadable occurred_at")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,7 @@ def _one_row(path: Path, kind: str, words: list[str]) -> None:
         path.write_text("\n".join(",".join(f'"{text}"' for text in row) for row in [columns, *rows]) + "\n")
     elif kind == "jsonl":
         frames = [dict(zip(columns, row, strict=True)) for row in rows]
-        path.write_text("".join(yaml.safe_dump(row, default_flow_style=True, width=999) for row in []) + "".join(
-            "{" + ", ".join(f'"{key}": "{value.replace(chr(92), chr(92) * 2)}"' for key, value in row.items()) + "}\n"
-            for row in frames
-        ))  # fmt: skip
+        path.write_text("".join(json.dumps(row) + "\n" for row in frames))
     else:
         pq.write_table(pa.table({name: [row[n] for row in rows] for n, name in enumerate(columns)}), path)
 

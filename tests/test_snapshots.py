@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import features.snapshots as module
 from features.errors import NotEnoughDataError
+from features.history import History
 from features.snapshots import (
     AgePolicy,
     CalendarPolicy,
     EventPolicy,
-    History,
     Policy,
     Split,
     assign_labels,
@@ -135,7 +135,7 @@ def test_what_was_not_known_yet_neither_ends_nor_opens_an_episode() -> None:
         "03-16 00:00 | 2 | 02-20 00:00 | - | -"
     )
     labelled = assign_labels(looks, 30 * DAY, timedelta(0), datetime(2026, 6, 1))
-    assert table(labelled, "label", "unlabelled") == "False | -\n- | ended\nFalse | -"
+    assert table(labelled, "label", "unlabelled") == "False | -\nFalse | -\nFalse | -"
 
 
 def test_a_lead_that_was_heard_of_late_is_not_open_before() -> None:
@@ -192,8 +192,8 @@ def test_policies_mix_and_a_moment_asked_for_twice_counts_once() -> None:
         ("converted", "2026-03-31", False, None),
         ("lost", "2026-03-05", False, None),
         (None, None, False, None),
-        ("converted", "2026-02-28 23:59:59.999999", None, "ended"),
-        ("lost", "2026-02-01", None, "ended"),
+        ("converted", "2026-02-28 23:59:59.999999", False, None),  # over, unknown to us: it is scored, too
+        ("lost", "2026-02-01", False, None),
     ],
 )
 def test_the_label_looks_into_as_of_to_horizon(

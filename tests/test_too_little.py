@@ -101,6 +101,20 @@ def test_one_class_alone_is_refused_with_the_counts_of_every_part(
     assert all(f"{part}:" in text for part in ("fit", "early_stopping", "calibration"))
 
 
+@pytest.mark.parametrize("label", ["false", "true"], ids=["nobody converts", "all convert"])
+def test_a_test_part_of_one_class_is_not_judged_and_the_rest_is_told(project: Project, label: str) -> None:
+    change(project.root / "data/features.parquet", f"SELECT * REPLACE (CASE WHEN part = 'test' THEN {label} ELSE label "
+           "END AS label) FROM old")  # fmt: skip
+    for stage in ("evaluate", "report"):
+        code, text = call(stage)
+        assert code == 0, text
+    listed = json.loads((project.root / "reports/verdicts.json").read_text())["verdicts"]
+    verdicts = {verdict["code"]: verdict["severity"] for verdict in listed}
+    assert verdicts["not_judged"] == "told"
+    assert verdicts["promises_not_kept"] == "wrong"
+    assert "not judged" in (project.root / "reports/summary.txt").read_text()
+
+
 def test_where_all_leads_have_ended_there_is_nobody_to_score(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     change(project.root / LOG, "FROM old WHERE event_type = 'won'")
     change(project.root / "data/leads.parquet", f"FROM old WHERE lead_id IN (SELECT lead_id FROM '{LOG}')")

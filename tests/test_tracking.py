@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -23,6 +22,7 @@ from world import Project
 from features.errors import InputError, RegistryError, SettingsError, StaleError
 from features.schema import RECOMMENDATION
 from models.artefact import Model
+from pipeline.configuration import Parameters
 from pipeline.tracking import connected
 
 NAME = "lead-conversion"
@@ -143,6 +143,16 @@ def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Sto
             assert metrics[metric] == figures[name][part]
         assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
     assert metrics["test_rows"] == figures["test"]["rows"] > 1000
+    assert list(figures["calibration_error"]) == ["value"], "no interval around it holds the truth"
+    assert not {"calibration_error_low", "calibration_error_high"} & metrics.keys()
+    assert metrics["calibration_error_by_chance_quantile_95"] > metrics["calibration_error_by_chance_mean"] > 0
+
+
+def test_another_seed_of_the_training_draws_no_other_leads(tracked: Project, challenged: Project) -> None:
+    one, other = (json.loads((project.root / "reports/metrics.json").read_text()) for project in (tracked, challenged))
+    assert one["test"] == other["test"]
+    assert one["log_loss"] != other["log_loss"]
+    assert one["base_rate"] == other["base_rate"]
 
 
 def test_the_parameters_are_those_that_made_the_model(tracked: Project, challenged: Project, store: Store) -> None:
@@ -315,11 +325,14 @@ def test_a_store_that_does_not_answer_is_a_message_without_its_password(
 
 
 def test_one_source_that_is_old_is_enough_to_refuse_now(tracked: Project, tmp_path: Path) -> None:
+    """Whether it is old was judged by its rhythm when it was read: here, in February 2020."""
     old = tracked.copy_to(tmp_path / "project", leave_out=("scores",))
     ingested = json.loads((old.root / "data/ingest.json").read_text())
     fresh = datetime.now(UTC).replace(tzinfo=None).isoformat()
     for name, source in ingested["sources"].items():
         source["observed_until"] = "2020-02-29T12:00:00" if name == "web" else fresh
+    since = dict.fromkeys(("since", "reaches"), "2020-02-29T12:00:00")
+    ingested["sources"]["web"]["rhythm"] |= {"state": "silent"} | since
     (old.root / "data/ingest.json").write_text(json.dumps(ingested))
     with pytest.raises(StaleError, match="web on 2020-02-29 12:00 UTC") as error:
         champion_scores(old, "now")
@@ -331,9 +344,89 @@ def test_a_moment_long_after_the_end_of_the_log_is_refused(tracked: Project) -> 
         champion_scores(tracked, "2035-01-01")
 
 
-def test_the_champion_is_not_asked_another_question_than_it_learned(tracked: Project) -> None:
-    other = tracked.parameters.model_copy(
-        update={"episodes": tracked.parameters.episodes.model_copy(update={"lost": ()})}
-    )
-    with pytest.raises(SettingsError, match="episodes in params.yaml are not those that the champion was trained with"):
-        champion_scores(dataclasses.replace(tracked, parameters=other), "latest")
+CHANGES: dict[str, object] = {
+    "episodes.lost": [],
+    "episodes.reopen_after": "45d",
+    "snapshots.horizon": "60d",
+    "ingest.currency": "USD",
+    "ingest.sources.email.known_at": "as_it_occurred",
+    "ingest.sources.email.columns.channel": {"constant": "newsletter"},
+    "ingest.sources.web.actor": "system",
+}
+"""Each asks for another probability than the champion learned to give."""
+
+
+@pytest.mark.parametrize("place", CHANGES)
+def test_the_champion_is_not_asked_another_question_than_it_learned(
+    tracked: Project, tmp_path: Path, place: str
+) -> None:
+    other = settings_of(tracked, tmp_path, {place: CHANGES[place]})
+    with pytest.raises(
+        SettingsError, match=rf"(?s)would be asked another question:\n  {place} was .*, and is .*dvc repro"
+    ):
+        champion_scores(Project(tracked.root, other), "latest")
+
+
+def settings_of(project: Project, folder: Path, changes: dict[str, object]) -> Parameters:
+    """Give the project's settings with some changed."""
+    (folder / "params.yaml").write_text((project.root / "params.yaml").read_text())
+    return Project(folder, project.parameters).with_settings(changes).parameters
+
+
+def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tracked: Project, tmp_path: Path) -> None:
+    before = read_scores(champion_scores(tracked, "2026-06-16"))
+    changes: dict[str, object] = {
+        "episodes.milestones": {"renamed": ["accepted"]},
+        "episodes.lost": list(reversed(tracked.parameters.episodes.lost)),
+        "ingest.memory_limit": "2GB",
+        "ingest.sources.web.path": "elsewhere.parquet",
+        "ingest.sources.crm.time_zone": "UTC",
+        "ingest.sources.crm.columns.lead_id": "renamed",
+        "snapshots.policies": [{"ages": ["9d"]}],
+        "policy.maturity": {"warm": 1.5},
+        "train.seed": 99,
+        "evaluate.replicates": 51,
+    }
+    other = Project(tracked.root, settings_of(tracked, tmp_path, changes))
+    after = read_scores(champion_scores(other, "2026-06-16"))
+    assert after["probability"].tolist() == before["probability"].tolist()
+
+
+def artefact_of(store: Store, alias: str) -> Path:
+    """Give the folder in MLflow's store that holds the three files of a version."""
+    version = store.client.get_model_version_by_alias(NAME, alias)
+    root = Path(store.client.get_model_version_download_uri(NAME, version.version).removeprefix("file://"))
+    (found,) = root.rglob("booster.txt")
+    return found.parent
+
+
+@pytest.mark.parametrize("name", ["booster.txt", "calibrator.json", "manifest.json"])
+def test_a_champion_whose_files_were_changed_scores_nobody(world: Project, tmp_path: Path, name: str) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    project.run("evaluate")
+    with connected(project.root) as client:
+        store = Store(client)
+        (before,) = store.versions()
+        files = artefact_of(store, "champion")
+    content = (files / name).read_text()
+    changed = content.replace("0.", "1.") if name == "calibrator.json" else content[: len(content) // 2]
+    (files / name).write_text(changed)
+    with pytest.raises(RegistryError, match="version 1 are not those that were registered, so nothing was scored"):
+        champion_scores(project, "latest")
+    assert not list((project.root / "data").glob("scores/as_of=*"))
+    # The model itself is sound: judged once more, it is registered anew, and takes its place.
+    project.run("evaluate")
+    with connected(project.root) as client:
+        after = Store(client).versions()
+        assert [one.tags["model_version"] for one in after] == [before.tags["model_version"]] * 2
+        assert {name: str(one) for name, one in Store(client).aliases().items()} == {"champion": "2"}
+    assert len(read_scores(champion_scores(project, "latest"))) > 50
+
+
+def test_a_model_that_was_changed_after_its_training_is_not_measured(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    path = project.root / "data/model/calibrator.json"
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    for stage in ("evaluate", "score"):
+        with pytest.raises(InputError, match="calibrator.json is not the one that manifest.json was written with"):
+            project.run(stage)

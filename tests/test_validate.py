@@ -142,7 +142,7 @@ def broken(judge_log: Judge) -> Outcome:
 
 def test_every_rule_has_a_row_that_breaks_it() -> None:
     checks = {check.name for check in interaction_checks()}
-    assert checks | {limit.name for limit in interaction_limits("", 14)} == {*BROKEN_EVENTS, "silent_days"}
+    assert checks | {limit.name for limit in interaction_limits("")} == {*BROKEN_EVENTS}
     checks = {check.name for check in lead_checks()}
     assert checks | {limit.name for limit in LEAD_LIMITS} == {*BROKEN_LEADS, "no_leads"}
 
@@ -171,13 +171,12 @@ def test_a_broken_rule_is_counted_and_its_row_is_named(broken: Outcome, name: st
     assert verdict["examples"] == [place.get(name, f"{WEB}:{line}")]
 
 
-# A missing id is unknown, too, and is no distinct one. From 1969-12-31 to 2026-03-02 it is 20,515 days.
+# A missing id is unknown, too, and is no distinct one.
 @pytest.mark.parametrize(
     ("suite", "name", "figure"),
     [
         ("interactions", "place_repeated", 1),
         ("interactions", "lead_unknown", 2),
-        ("interactions", "silent_days", 20_514),
         ("leads", "lead_id_missing", 1),
         ("leads", "created_at_missing", 1),
         ("leads", "created_at_range", 1),
@@ -235,22 +234,13 @@ def test_a_verdict_is_the_same_on_a_second_run(broken: Outcome) -> None:
 
 
 def test_a_warning_is_told_and_stops_nothing(judge_log: Judge) -> None:
-    early = event(101) | BROKEN_EVENTS["known_early"]  # on 6 March, and nothing from then to 11 April
-    late = event(102) | dict.fromkeys(("occurred_at", "known_at"), START + timedelta(days=40))
-    warned = judge_log([*EVENTS, early, late], LEADS)
+    early = event(101) | BROKEN_EVENTS["known_early"]
+    warned = judge_log([*EVENTS, early], LEADS)
     assert warned.refused == ""
-    assert sorted(verdict["name"] for verdict in warned.verdicts if not verdict["success"]) == [
-        "known_early",
-        "silent_days",
-    ]
-    told = [line for line in warned.project.told if line.startswith("warning: ")]
-    assert told == [
-        f"warning: interactions.{text}"
-        for text in (
-            "known_early: an event is rarely known more than a year before it occurs, but found 1; rows web:101",
-            "silent_days: no more than 14 days in a row are without any event, but found 35",
-        )
-    ]
+    assert [verdict["name"] for verdict in warned.verdicts if not verdict["success"]] == ["known_early"]
+    (told,) = [line for line in warned.project.told if line.startswith("warning: ")]
+    rule = "interactions.known_early: an event is rarely known more than a year before it occurs"
+    assert told == f"warning: {rule}, but found 1; rows web:101"
 
 
 def test_a_log_of_no_lead_is_refused(judge_log: Judge) -> None:

@@ -2,22 +2,30 @@
 
 A table that only says *that* a lead converted is read as of each lead's creation: a conversion is taken to come a day
 after it, and a lead that has not converted a horizon after its creation is taken as lost. Younger ones are still open.
-Where no column says when a lead was created, the order of its rows stands for time.
+Where there are events, leads are looked at in their first days, of which it is assumed that nobody has converted yet;
+a conversion is then taken to come half-way to the horizon, after all looks. What happened later is not learned from:
+some had converted by then. Where no column says when a lead was created, the order of its rows stands for time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from features.duration import DAY
+import duckdb
+
+from features.duration import DAY, HOUR, format_duration, microseconds
 from pipeline.discovery.events import Proposed, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import is_key
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import ROW, LeadTable
-from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, singular, sounds_won
+from pipeline.discovery.tables import in_settings
+from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
+from pipeline.results import ASSUMED_OUTCOMES
 from pipeline.sql import identifier, literal
 
 ASSUMED = "assumed_created_at"
@@ -51,13 +59,14 @@ def find_flag(profile: Profile, named: str | None) -> Flag | None:
             key=lambda column: (sounds_won(column.name) == 0, column.kind != "flag", has(column.name, "status|stage"))
         )
     for column in columns:
-        flag = _read_flag(column)
+        flag = read_flag(column)
         if flag:
             return flag
     return None
 
 
-def _read_flag(column: Column) -> Flag | None:
+def read_flag(column: Column) -> Flag | None:
+    """Read a column's texts as yes and no; where nothing says no, what is empty does."""
     # A denied word (not converted) is in NO before it could be taken for the word.
     no = tuple(text for text in column.values if plain(text) in NO or text in NO or rank(text, LOST))
     yes = tuple(
@@ -67,6 +76,8 @@ def _read_flag(column: Column) -> Flag | None:
     )
     if yes and not no and column.kind == "flag":
         no = tuple(text for text in column.values if text not in yes)
+    if yes and not no and column.filled < 1 and len(yes) == len(column.values):
+        no = ("",)
     return Flag(column.name, yes, no) if yes and no else None
 
 
@@ -100,26 +111,84 @@ def numbered_rows(profile: Profile) -> str:
     return f"(SELECT *, row_number() OVER () AS {ROW} FROM {profile.table.relation})"
 
 
-def assumed_outcomes(profile: Profile, lead: LeadTable, flag: Flag, horizon: timedelta) -> tuple[Proposed, str]:
-    """Propose the source of outcomes of which only the result is known, and what to tell the user."""
+@dataclass(frozen=True)
+class Answers:
+    """Where it stands who converted: SQL that gives each lead (lead_id, created_at, answer), and what it reads."""
+
+    query: str
+    """Its answer is 1, 0, or missing where there is none yet."""
+    reads: tuple[str, ...]
+    said: str
+    """What says it, in words."""
+
+
+def own_answers(profile: Profile, lead: LeadTable, flag: Flag) -> Answers:
+    """Take the answers from a column of the leads."""
     if lead.created_at is None:
         settings, created, _ = assumed_creation(profile, lead)
         relation, at = f"({settings['query']})", identifier(created)
     else:
         at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
         relation = numbered_rows(profile) if lead.key == ROW else profile.table.relation
-    what = singular(profile.name).replace(" ", "_")
-    yes, no = (", ".join(map(literal, texts)) for texts in (flag.yes, flag.no))
-    result = f"CAST({identifier(flag.column)} AS VARCHAR)"
-    days = horizon // DAY
-    last = f"(SELECT max({at}) FROM {relation})"
     query = (
-        f"SELECT {identifier(lead.key)} AS {LINKED},\n"
-        f"  CASE WHEN {result} IN ({yes})\n    THEN least({at} + INTERVAL 1 DAY, {last})\n"
-        f"    ELSE {at} + INTERVAL {days} DAY\n  END AS occurred_at,\n"
-        f"  CASE WHEN {result} IN ({yes}) THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
-        f"FROM {relation}\n"
-        f"WHERE {result} IN ({yes}, {no}) AND occurred_at <= {last}"
+        f"SELECT {identifier(lead.key)} AS lead_id, {at} AS created_at,\n"
+        f"    {answer_sql(identifier(flag.column), flag)} AS answer\n  FROM {relation}"
+    )
+    return Answers(query, (profile.name,), f"{profile.name} says by {flag.column}")
+
+
+def answer_sql(column: str, flag: Flag) -> str:
+    """Write the SQL that turns a column of words into 1, 0, or nothing."""
+    yes, no = (", ".join(map(literal, texts)) for texts in (flag.yes, flag.no))
+    result = f"CAST({column} AS VARCHAR)"
+    result = f"coalesce({result}, '')" if "" in flag.no else result
+    return f"CASE WHEN {result} IN ({yes}) THEN 1 WHEN {result} IN ({no}) THEN 0 END"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """When leads are looked at of which nobody knows when they converted, and what is assumed of it."""
+
+    horizon: timedelta
+    ages: tuple[timedelta, ...]
+
+    @property
+    def converted_after(self) -> timedelta:
+        """How long after creation a conversion is taken to come: a day or, where events are learned from, half-way.
+
+        Then all looks come before it, and the horizon of each reaches it.
+        """
+        return DAY if self.ages == (HOUR,) else max(self.horizon / 2, HOUR)
+
+
+def looks(horizon: timedelta, *, events: bool) -> Looks:
+    """Choose when to look: where there are events, in the first quarter of the horizon, when few have converted.
+
+    >>> [age.days for age in looks(timedelta(days=30), events=True).ages]
+    [1, 3, 7]
+    """
+    early = tuple(age for age in (DAY, 3 * DAY, 7 * DAY, 14 * DAY) if age <= horizon / 4) if events else ()
+    return Looks(horizon, early or ((max(horizon // 4 // HOUR, 2) * HOUR,) if events else (HOUR,)))
+
+
+def assumed_outcomes(
+    answers: Answers, what: str, chosen: Looks, logs: Mapping[str, tuple[str, ...]]
+) -> tuple[Proposed, str]:
+    """Propose the source of outcomes of which only the result is known, and what to tell the user.
+
+    ``logs`` are the tables whose rows say how far the log reaches, each with the SQL of its times.
+    """
+    after, horizon = _interval(chosen.converted_after), _interval(chosen.horizon)
+    ends = [f"(SELECT max(created_at) FROM {ASSUMED_OUTCOMES})"]
+    ends += [f"(SELECT max({at}) FROM {identifier(in_settings(name))})" for name, times in logs.items() for at in times]
+    last = "greatest(\n    " + ",\n    ".join(ends) + "\n  )" if len(ends) > 1 else ends[0]
+    query = (
+        f"WITH {ASSUMED_OUTCOMES} AS (\n  {answers.query}\n), end_of_log AS (\n  SELECT {last} AS ends_at\n)\n"
+        f"SELECT lead_id AS {LINKED},\n"
+        f"  CASE answer\n    WHEN 1 THEN least(created_at + {after}, ends_at)\n"
+        f"    ELSE created_at + {horizon}\n  END AS occurred_at,\n"
+        f"  CASE answer WHEN 1 THEN '{what}_converted' ELSE '{what}_lost' END AS event_type\n"
+        f"FROM {ASSUMED_OUTCOMES}, end_of_log\nWHERE answer IS NOT NULL AND occurred_at <= ends_at"
     )
     settings = {
         "query": query,
@@ -127,11 +196,38 @@ def assumed_outcomes(profile: Profile, lead: LeadTable, flag: Flag, horizon: tim
         "actor": "system",
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type"},
     }
-    comments = {
-        "query": "assumed: a conversion comes a day after creation, a loss when the horizon is over",
-    }
+    when = "a day" if chosen.converted_after == DAY else format_duration(chosen.converted_after)
+    comments = {"query": f"assumed: a conversion comes {when} after creation, a loss when the horizon is over"}
     said = (
-        f"{profile.name} says by {flag.column} that a lead converted, but not when: a conversion is taken to come a "
-        f"day after creation, and who has not converted after {days} days is taken as lost. Where you know when, map it"
+        f"{answers.said} that a lead converted, but not when: a conversion is taken to come {when} after creation, and "
+        f"who has not converted after {format_duration(chosen.horizon)} is taken as lost. Where you know when, map it"
     )
-    return Proposed(f"{what}_outcomes", profile.name, settings, comments, [profile.name]), said
+    return Proposed(f"{what}_outcomes", answers.reads[0], settings, comments, list(answers.reads)), said
+
+
+def said_of_later(
+    connection: duckdb.DuckDBPyConnection, log: Path, leads: Path, ends: Collection[str], chosen: Looks
+) -> list[str]:
+    """Say how much of an ingested log is not learned from, because nobody knows when leads converted."""
+    last = chosen.ages[-1]
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (log.occurred_at >= lead.created_at + to_microseconds($last)) "
+        "FROM read_parquet($log) AS log JOIN read_parquet($leads) AS lead USING (lead_id) "
+        "WHERE NOT list_contains($ends, log.event_type)",
+        {"log": str(log), "leads": str(leads), "ends": sorted(ends), "last": microseconds(last)},
+    ).fetchone()
+    interactions, later = (row[0], row[1]) if row else (0, 0)
+    if not later:
+        return []
+    age = format_duration(last)
+    said = (
+        f"of {interactions:,} interactions, {later:,} came later than {age} after the creation of their lead, and are "
+        "not learned from: some leads had converted by then, and nobody knows which. It is assumed, too, that none "
+        f"had before: where they convert sooner than {age}, take later ages out of snapshots.policies; where they do "
+        f"not, add ages below {format_duration(chosen.converted_after)}. Best is a column that says when"
+    )
+    return [said]
+
+
+def _interval(span: timedelta) -> str:
+    return f"INTERVAL {span // DAY} DAY" if span % DAY == timedelta(0) else f"INTERVAL {span // HOUR} HOUR"

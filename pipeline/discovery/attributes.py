@@ -1,33 +1,54 @@
 """Which columns of the leads may be used: those that never change, and don't know how it ended.
 
 A column that a CRM overwrites in place looks like the best of all predictors, and is worth nothing on the day of the
-score. Its name often tells; where it does not, it gives itself away by foretelling the outcome too well.
+score. Its name often tells; where it does not, the newest leads do (``models.written``). Being good is no proof: where
+neither tells, what is too good is left out, and asked about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.words import OVERWRITTEN, PERSONAL, PERSONS, has, is_called_id
+from models.written import (
+    FEWEST,
+    PURE,
+    TOO_GOOD,
+    Alone,
+    Flags,
+    Levels,
+    Numbers,
+    Shown,
+    look_at_newest,
+    look_at_order,
+    number_levels,
+    tell_alone,
+    worth,
+)
+from pipeline.discovery.profile import TIMES, Column, Profile
+from pipeline.discovery.words import (
+    ACCOUNT,
+    AT_CREATION,
+    OVERWRITTEN,
+    PERSONAL,
+    PERSONS,
+    has,
+    is_called_id,
+)
 
-TOO_GOOD = 0.8
-"""An area under the ROC curve that hardly any single honest attribute reaches."""
-_PURE = 0.9
-"""The share of a value's leads that convert, where most others don't, from which on the value says that they did."""
-_BINS = 20
-_PRIOR = 20.0
-_MOST_LEVELS = 1_000
-_FEWEST_CONVERSIONS = 20
 _FEW = 50
 """So few values name nobody."""
+_MUCH = 0.5
+"""The share of all that convert which may lie in values of which nearly all do: more of it is odd."""
+_ALMOST_SURE = 0.95
+_REPEATED = 4
+"""Rows of a value, on average, from which on an id rather names a page, or a campaign, than a lead."""
+_COVERED = 0.5
+"""The share of leads that frequent values must cover, for a column of many values to be a category."""
 
 
 @dataclass(frozen=True)
@@ -39,98 +60,169 @@ class Attribute:
     auc: float | None
     """How well it alone tells who converts, on the half of the leads that its rates were not taken from."""
     refused: str | None = None
+    is_asked: bool = False
+    """Whether it is left out only because nothing tells when it was written: the user may know."""
+    worth: float | None = None
+    """How much the AUC of all attributes together gains by it, where it is asked about."""
+    measured: bool = True
+    """Whether its values may be looked at, if only to say what it is worth: not what names a person."""
+
+
+@dataclass(frozen=True)
+class Lives:
+    """When each lead was born and ended, in days; the age at its end is infinite where it is open."""
+
+    born: Numbers
+    ended: Numbers
+    lost: Flags
+    until: float
+    assumed: bool
+    """Whether the times are assumed, from the order of the leads and who converted."""
 
 
 def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:
     """List the columns of a table of leads that could be attributes; ``taken`` have another use."""
     found = []
     for column in profile.columns.values():
-        if column.name in taken or column.kind in ("empty", "time"):
+        if column.name in taken or column.kind in ("empty", *TIMES):
             continue
         kind: Literal["number", "category"] = "number" if column.kind == "number" else "category"
-        found.append(Attribute(column.name, kind, None, _refusal(column, profile)))
+        refused = _refusal(column, profile)
+        found.append(Attribute(column.name, kind, None, refused, measured=refused in (None, _LATER)))
     return found
 
 
+_LATER = "its name says that it is overwritten, or sums up what came later"
+
+
 def _refusal(column: Column, profile: Profile) -> str | None:
-    if (
-        column.kind in ("identifier", "text")
-        or (is_called_id(column.name) and column.distinct > _FEW)
-        or (column.kind == "category" and column.distinct > profile.rows // 2)
-    ):
+    at_creation = has(column.name, AT_CREATION)
+    if _names_a_lead(column, profile):
         return "names a lead, or is free text"
-    if has(column.name, PERSONS):
+    if has(column.name, PERSONS) and column.kind != "flag":
         return "personal"
     if has(column.name, OVERWRITTEN):
-        return "its name says that it is overwritten, or sums up what came later"
-    if has(column.name, PERSONAL) and column.distinct > _FEW:
+        return _LATER
+    if has(column.name, PERSONAL) and column.distinct > _FEW and not at_creation:
         return "personal"
     if column.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return "always the same"
     return None
 
 
+def _names_a_lead(column: Column, profile: Profile) -> bool:
+    """Tell what names a lead, or is written for one, from what many leads share: a page, a campaign."""
+    repeats = column.distinct * _REPEATED <= column.filled * profile.rows
+    if column.kind == "text":
+        return not repeats or not has(column.name, AT_CREATION)
+    if column.kind == "identifier" or (is_called_id(column.name) and column.distinct > _FEW):
+        return not repeats or not has(column.name, AT_CREATION) or has(column.name, ACCOUNT)
+    return column.kind == "category" and column.distinct > profile.rows // 2
+
+
 def judge_by_outcome(
-    attributes: Sequence[Attribute], values: Mapping[str, Sequence[object]], converted: Sequence[bool]
+    attributes: Sequence[Attribute],
+    values: Mapping[str, Sequence[object]],
+    converted: Sequence[bool],
+    lives: Lives | None = None,
 ) -> list[Attribute]:
     """Measure how well each attribute alone tells who converts, and refuse those that know it.
 
-    ``values`` holds a column for each attribute, ``converted`` whether the lead of each row did. Rates are taken from
-    every other lead and measured on the rest, so that many levels prove nothing. Where too few convert, nothing can be
-    measured: then ``auc`` stays None.
+    ``values`` holds a column for each attribute, ``converted`` whether the lead of each row did; ``lives`` tells when a
+    value was written. Where too few convert, nothing can be measured: then ``auc`` stays None.
     """
     labels = np.asarray(converted, dtype=bool)
+    if min(labels.sum(), (~labels).sum()) < FEWEST:
+        return list(attributes)
+    levels: dict[str, Levels] = {}
     judged = []
-    for attribute in attributes:
-        if attribute.refused or min(labels.sum(), (~labels).sum()) < _FEWEST_CONVERSIONS:
-            judged.append(attribute)
+    for one in attributes:
+        if one.name not in values:
+            judged.append(one)
             continue
-        column = pd.Series(values[attribute.name])
-        auc = _auc(attribute, column, labels)
-        refused = None
-        if auc is not None and auc >= TOO_GOOD:
-            refused = f"knows the outcome: alone it has an AUC of {auc:.2f}, so it was written after it"
-        elif (share := _purest(_levels(attribute, column), labels)) >= _PURE > 2 * labels.mean():
-            refused = f"knows the outcome: of the leads with one of its values {share:.0%} convert"
-        judged.append(Attribute(attribute.name, attribute.kind, auc, refused))
-    return judged
+        column = pd.Series(values[one.name])
+        levels[one.name] = number_levels(column, is_number=one.kind == "number")
+        judged.append(_judge(one, column, levels[one.name], labels, lives))
+    kept = [levels[one.name] for one in judged if not one.refused and one.name in levels]
+    base = worth(kept, labels) or 0.5
+    return [
+        replace(one, worth=(worth([*kept, levels[one.name]], labels) or base) - base)
+        if one.refused and one.name in levels
+        else one
+        for one in judged
+    ]
 
 
-def _auc(attribute: Attribute, values: pd.Series, labels: NDArray[np.bool_]) -> float | None:
-    """Take the best of the rates of its levels and, of numbers, of their order, in either direction."""
-    found = []
-    levels = _levels(attribute, values)
-    learning = np.arange(len(labels)) % 2 == 0
-    measured = labels[~learning]
-    if levels.max(initial=0) <= _MOST_LEVELS and measured.any() and not measured.all():
-        base = labels[learning].mean()
-        counts = np.bincount(levels[learning], minlength=levels.max() + 1)
-        wins = np.bincount(levels[learning], weights=labels[learning], minlength=levels.max() + 1)
-        rates = (wins + _PRIOR * base) / (counts + _PRIOR)
-        found.append(float(roc_auc_score(measured, rates[levels[~learning]])))
-    if attribute.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce")
-        if numbers.notna().any():
-            for missing in (numbers.min() - 1, numbers.max() + 1):
-                order = float(roc_auc_score(labels, numbers.fillna(missing)))
-                found += [order, 1 - order]
-    return max(found, default=None)
+def _judge(one: Attribute, column: pd.Series, levels: Levels, labels: Flags, lives: Lives | None) -> Attribute:
+    alone = tell_alone(levels, labels, column if one.kind == "number" else None)
+    one = replace(one, auc=alone.auc)
+    if not one.refused and one.kind == "category" and not _is_covered(levels):
+        return replace(one, refused="names a lead, or is free text: hardly any of its values is there twice")
+    shown = _look(levels, labels, lives)
+    late = next((found for found in shown if found.is_late), None)
+    if late is not None:
+        return replace(one, refused=f"knows the outcome: {_late(late)}; {_evidence(one, alone, column, levels)}")
+    if one.refused:
+        return one
+    doubt = _doubt(one, alone, levels, lives)
+    honest = bool(shown) and shown[0].is_honest and not any(found.is_odd for found in shown)
+    if doubt is None or honest:
+        return one
+    sure = "knows" if (alone.auc or 0) >= _ALMOST_SURE else "may know"
+    evidence = _evidence(one, alone, column, levels)
+    return replace(one, refused=f"{sure} the outcome: {evidence}, and nothing tells when it was written", is_asked=True)
 
 
-def _purest(levels: NDArray[np.int64], labels: NDArray[np.bool_]) -> float:
-    """Give the highest share that converts among the leads of one level, if they are not too few."""
-    counts, wins = np.bincount(levels), np.bincount(levels, weights=labels)
-    large = counts >= _FEWEST_CONVERSIONS
-    return float((wins[large] / counts[large]).max(initial=0.0))
+def _doubt(one: Attribute, alone: Alone, levels: Levels, lives: Lives | None) -> str | None:
+    """Say why a column is too good to be taken unasked; a value that few leads have proves nothing."""
+    at_creation = has(one.name, AT_CREATION)
+    if (alone.auc or 0) >= (_ALMOST_SURE if at_creation else TOO_GOOD):
+        return "auc"
+    if at_creation:
+        return None
+    if alone.pure >= _MUCH:
+        return "pure"
+    if lives is not None and not lives.assumed and min(lives.lost.sum(), (~lives.lost).sum()) >= FEWEST:
+        of_lost = tell_alone(levels, lives.lost)
+        if of_lost.pure >= _MUCH:
+            return "lost"
+    return None
 
 
-def _levels(attribute: Attribute, values: pd.Series) -> NDArray[np.int64]:
-    """Give each value a number: to categories as they are, to numbers by twentieths, and to what is missing."""
-    if attribute.kind == "number":
-        numbers = pd.to_numeric(values, errors="coerce")
-        # By rank: where most are zero, the others still fall into bins of their own.
-        ranks = numbers.rank(method="max", pct=True)
-        bins: NDArray[np.int64] = np.ceil(ranks * _BINS).fillna(-1).to_numpy(np.int64)
-        return bins + 1
-    codes: NDArray[np.int64] = pd.factorize(values.replace("", None), sort=True)[0].astype(np.int64)
-    return codes + 1
+def _look(levels: Levels, labels: Flags, lives: Lives | None) -> list[Shown]:
+    """Look at what the newest leads show of the outcomes to come: of conversions first, then of losses."""
+    if lives is None:
+        return []
+    if lives.assumed:
+        # Only their order is known, and worse leads would look like young ones: enough to acquit, not to accuse.
+        found = look_at_order(levels, lives.born, labels)
+        return [replace(found, expected=0.0, still_written=False)] if found else []
+    both = [look_at_newest(levels, lives.born, lives.ended, happens, lives.until) for happens in (labels, lives.lost)]
+    return [found for found in both if found is not None]
+
+
+def _is_covered(levels: Levels) -> bool:
+    counts = np.bincount(levels)
+    return bool(counts[counts >= _REPEATED].sum() >= _COVERED * counts.sum())
+
+
+def _late(shown: Shown) -> str:
+    if shown.novel > _COVERED:
+        return (
+            f"of the {shown.young:,} newest open leads {shown.novel:.0%} have a value that older ones hardly ever have"
+        )
+    return (
+        f"of the {shown.young:,} newest open leads {shown.expected:.0f} have an outcome still to come, and it shows "
+        f"{max(shown.share, 0.0):.0%} of what it showed of older ones at that age"
+    )
+
+
+def _evidence(one: Attribute, alone: Alone, column: pd.Series, levels: Levels) -> str:
+    said = f"alone it has an AUC of {alone.auc:.2f} (chance: up to {alone.chance:.2f})" if alone.auc is not None else ""
+    if alone.level_rate < PURE:
+        return said
+    text = "nothing" if alone.level == 0 else "one of its ranges"
+    if one.kind == "category" and alone.level:
+        text = repr(str(column[levels == alone.level].iloc[0])[:_FEW])
+    value = f"of the {alone.level_count:,} leads with {text} {alone.level_rate:.0%} convert"
+    return f"{said}, {value}" if said else value

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read, time_sql
 from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Profile
+from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
 _CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
+_AS_BEFORE = 0.3
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
-def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Proposed | None:
+def stage_source(
+    tables: Tables, profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
+) -> Proposed | None:
     """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
 
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
+    People type that date: what they closed with a date beyond the export had been closed when it was drawn.
     """
     ending = _endings(profile)
     if ending is None:
         return None
     stage, won, lost = ending
     times = [
-        column for column in profile.of_kind("time") if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
+        column
+        for column in profile.of_kind("time", "planned")
+        if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
     ]
     closed = max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
     if closed is None:
@@ -44,19 +52,51 @@ def stage_source(profile: Profile, found: Sequence[Way], lead: LeadTable) -> Pro
         if texts
     )
     texts = ", ".join(map(literal, [*won, *lost]))
-    select = f"event.{identifier(closed.name)} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
+    occurred, typed = f"event.{identifier(closed.name)}", 0
+    if profile.drawn_at is not None:
+        typed = _typed_ahead(tables, profile, closed, stage, [*won, *lost], profile.drawn_at)
+    if typed and profile.drawn_at is not None:
+        occurred = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')"
+    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
     ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
-    query = join_query(profile.name, ways_, lead, select)[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
+    # Of several leads of an account it is the one for which the deal was begun.
+    joined = join_query(profile.name, ways_, lead, select, begun=_created(profile) or closed, profiles=profiles)
+    query = joined[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
     columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
     known, why = known_at(profile, closed)
     settings = {
         "query": query,
-        **reading(profile, [closed.name, *(name for name in amount.values())], from_query=True),
+        **reading(profile, [*([] if typed else [closed.name]), *(name for name in amount.values())], from_query=True),
         "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
         "actor": "system",
         "columns": columns,
     }
-    return Proposed(f"{what}_outcomes", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+    comments = {"known_at": why}
+    if typed and profile.drawn_at is not None:
+        settings["observed_until"] = profile.drawn_at.isoformat(sep=" ")
+        comments["query"] = (
+            f"{typed:,} closed ones have a {closed.name} beyond the export, as people type it: they count as closed "
+            "when it was drawn"
+        )
+        comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
+    return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found))
+
+
+def _typed_ahead(
+    tables: Tables, profile: Profile, closed: Column, stage: str, ends: Sequence[str], drawn_at: datetime
+) -> int:
+    """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
+    at = time_sql(f"CAST({identifier(closed.name)} AS VARCHAR)", closed)
+    texts = ", ".join(map(literal, ends))
+    (row,) = tables.ask(
+        f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} "
+        f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({texts})), beyond AS (SELECT count(*) AS number, "
+        f"max(moment) - TIMESTAMP '{drawn_at}' AS span FROM closings WHERE moment > TIMESTAMP '{drawn_at}') "
+        f"SELECT any_value(number), count(*) FILTER (moment > TIMESTAMP '{drawn_at}' - span AND moment <= "
+        f"TIMESTAMP '{drawn_at}') FROM closings, beyond"
+    )
+    beyond, before = (int(str(value or 0)) for value in row)
+    return beyond if beyond <= _AS_BEFORE * before else 0
 
 
 def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
@@ -75,10 +115,9 @@ def created_source(
     profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
 ) -> Proposed | None:
     """Propose the event that a deal, or another thing that is overwritten later, was created."""
-    times = [column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER)]
-    if not times:
+    created = _created(profile)
+    if created is None:
         return None
-    created = times[0]
     what = underscored(profile.name)
     select = f"event.{identifier(created.name)} AS occurred_at"
     known, why = known_at(profile, created)
@@ -93,6 +132,11 @@ def created_source(
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": {"constant": f"{what}_created"}},
     }
     return Proposed(f"{what}_creations", profile.name, settings, {"known_at": why}, tables_read(profile, found))
+
+
+def _created(profile: Profile) -> Column | None:
+    times = (column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER))
+    return next(times, None)
 
 
 def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from pipeline.discovery.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.discovery.links import Way, find_key
-from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.profile import TIMES, Column, Profile
 from pipeline.discovery.roles import LeadTable, occurred_column
 from pipeline.discovery.words import (
     CAMPAIGN,
+    CHANGED,
     CHANNEL,
     CLICK_ID,
     CREATED,
@@ -23,6 +24,7 @@ from pipeline.discovery.words import (
     LIFECYCLE,
     LOST,
     OURS,
+    PLANNED,
     QUANTITY,
     STAGE,
     SURE,
@@ -43,9 +45,9 @@ _MOST_KINDS = 1000
 _NO_STEP = (
     r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
 )
-OVERWRITTEN = (
-    r"modified|updated|update|last|latest|recent|birth|due|next|maj|modification|expected|forecast|planned|scheduled"
-)
+_ALWAYS = 0.99
+"""Of the rows: some dirt is expected."""
+OVERWRITTEN = f"{CHANGED}|{PLANNED}"
 
 
 @dataclass
@@ -64,7 +66,7 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     """Give the settings that say how a table is read, as far as they differ from the defaults."""
     settings = {} if from_query else profile.table.settings.model_dump(exclude_defaults=True, mode="json")
     columns = [profile.columns[name] for name in used if name in profile.columns]
-    formats = [text for column in columns if column.kind == "time" for text in column.formats]
+    formats = [text for column in columns if column.kind in TIMES for text in column.formats]
     # Of numbers, what counts the fewest must be tried first: too large a number is no time of it.
     distinct = sorted(dict.fromkeys(formats), key=lambda name: EPOCHS.index(name) if name in EPOCHS else -1)
     if distinct and distinct != ["iso"]:
@@ -239,7 +241,7 @@ def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
     free = {
         name: column
         for name, column in profile.columns.items()
-        if name not in types and column.kind not in ("empty", "time")
+        if name not in types and column.kind not in ("empty", *TIMES)
     }
     columns: dict[str, Any] = {}
     channel = next((name for name in free if has(name, CHANNEL)), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from features.errors import InputError
@@ -33,12 +33,14 @@ class Part:
     name: str
     settings: Table
     columns: tuple[str, ...]
+    is_ascii: bool = False
+    """Whether it has no letter that tells its encoding."""
 
 
 def join_families(parts: Sequence[Part], folder: Path) -> list[Table]:
     """Give the settings of each table, of one file or of several that no other file is among."""
     families: dict[tuple[str, Table], list[list[Part]]] = {}
-    for part in parts:
+    for part in _with_encodings(parts):
         read_alike = part.settings.model_copy(update={"path": None})
         clusters = families.setdefault((_pattern(part.name), read_alike), [])
         own = next((cluster for cluster in clusters if _are_alike(part.columns, cluster)), None)
@@ -54,6 +56,22 @@ def join_families(parts: Sequence[Part], folder: Path) -> list[Table]:
             settings = cluster[0].settings
             tables += [settings.model_copy(update={"path": path}) for path in ([glob] if glob else names)]
     return tables
+
+
+def _with_encodings(parts: Sequence[Part]) -> list[Part]:
+    """Let files whose letters are all plain share the encoding of those that are called alike."""
+    told: dict[str, set[str | None]] = {}
+    for part in parts:
+        if not part.is_ascii:
+            told.setdefault(_pattern(part.name), set()).add(part.settings.encoding)
+    settled = []
+    for part in parts:
+        encodings = told.get(_pattern(part.name), set())
+        if part.is_ascii and len(encodings) == 1:
+            (encoding,) = encodings
+            part = replace(part, settings=part.settings.model_copy(update={"encoding": encoding}))  # noqa: PLW2901
+        settled.append(part)
+    return settled
 
 
 def _pattern(name: str) -> str:

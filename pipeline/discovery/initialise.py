@@ -26,8 +26,10 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
-from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.accused import accuse_events
+from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.events import type_holding
+from pipeline.discovery.judging import ask_about, attribute_settings, judge_attributes, to_measure, vouched_for
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
     EventType,
@@ -39,9 +41,11 @@ from pipeline.discovery.outcomes import (
 )
 from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
+from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
+from pipeline.discovery.stamps import set_stamps_apart
 from pipeline.discovery.tables import opened
-from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, told
+from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
 from pipeline.discovery.times import judge_recorded
 from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
@@ -49,7 +53,6 @@ from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import table_of
 from pipeline.quarantine import EXPECTED
 from pipeline.source_configuration import Ingest
-from pipeline.sql import identifier, literal
 
 Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""
@@ -75,6 +78,8 @@ class Options:
     """Columns that the user vouches for: they never change after creation."""
     leave_out: tuple[str, ...] = ()
     """Tables or files that are not to be used."""
+    survivor: str | None = None
+    """Of a table of merges, the column of the record that is left."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     """
     with opened(folder, options.database, options.leave_out, progress) as tables:
         progress("looking at the columns")
-        known = judge_recorded(tables, settle_orders(profiles(tables), options.date_order, ask))
+        settled = settle_orders(profiles(tables), options.date_order, ask)
+        known, no_events = set_stamps_apart(tables, settled)
+        known = judge_recorded(tables, known)
         proposal = propose(
             tables,
             known,
@@ -102,7 +109,10 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             event_type=options.event_type or type_holding(known, options.conversion),
             outcome=options.outcome,
             horizon=options.horizon,
+            survivor=options.survivor,
+            ask=ask,
         )
+        proposal.notes += no_events
         if not proposal.ingest["sources"]:
             notes = "".join(f"\n  {note}" for note in proposal.notes)
             raise InputError(
@@ -111,8 +121,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 f"events{notes}"
             )
         content = _content(folder, here, proposal, options)
-        vouched = _vouched(proposal, options)
-        content["ingest"].get("leads", {}).update(_attribute_settings(vouched, content))
+        vouched = vouched_for(proposal.attributes, options.attributes)
+        if "leads" in content["ingest"]:
+            content["ingest"]["leads"]["attributes"] = to_measure(vouched)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
             root = Path(temporary)
             trial = _for_trial(content, folder)
@@ -123,20 +134,30 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                     content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
                 )
                 outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
-                attributes = _judge_attributes(connection, root, vouched, outcomes, options)
-            content["ingest"].get("leads", {}).update(_attribute_settings(attributes, content))
+                proposal.notes += accuse_events(
+                    connection, root / INTERACTIONS, types, outcomes, content["ingest"]["sources"]
+                )
+                assumed = proposal.looks is not None
+                judged = judge_attributes(connection, root, vouched, outcomes, types, summary, assumed=assumed)
+                attributes = ask_about(vouched_for(judged, options.attributes), ask)
+                if proposal.looks:
+                    ends = {*outcomes.conversion, *outcomes.lost}
+                    proposal.notes += said_of_later(connection, root / INTERACTIONS, root / LEADS, ends, proposal.looks)
+            content["ingest"].get("leads", {}).update(attribute_settings(attributes, content))
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
+            proposal.notes += said_of_strangers(proposal, summary)
+            declare_ends(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
             size = find_size(
                 trial,
                 root,
-                options.horizon or proposal.assumed_horizon,
-                assumed=proposal.assumed_horizon is not None,
+                options.horizon or (proposal.looks.horizon if proposal.looks else None),
+                assumed=proposal.looks.ages if proposal.looks else (),
             )
     comments = (
-        _size(content, size, ours, said=options.horizon is not None or proposal.assumed_horizon is not None)
+        _size(content, size, ours, said=options.horizon is not None or proposal.looks is not None)
         | proposal.comments
         | comments_on_findings(outcomes, attributes, types)
     )
@@ -263,43 +284,6 @@ def _settle_actors(
     return types, ours / max(sum(kind.events for kind in types), 1)
 
 
-def _vouched(proposal: Proposal, options: Options) -> list[Attribute]:
-    """List the attributes, with those open that the user vouches for."""
-    known = [one.name for one in proposal.attributes]
-    absent = [name for name in options.attributes if name not in known]
-    if absent:
-        raise InputError(f"--attribute {absent[0]}: the leads have no such column; {nearest(absent[0], known)}")
-    return [replace(one, refused=None) if one.name in options.attributes else one for one in proposal.attributes]
-
-
-def _judge_attributes(
-    connection: duckdb.DuckDBPyConnection,
-    root: Path,
-    attributes: Sequence[Attribute],
-    outcomes: Outcomes,
-    options: Options,
-) -> list[Attribute]:
-    """Refuse the columns that know the outcome, by the values that ingest has read, but for those vouched for."""
-    wanted = [one.name for one in attributes if not one.refused]
-    if not wanted:
-        return list(attributes)
-    log, leads = (f"read_parquet({literal(str(root / path))})" for path in (INTERACTIONS, LEADS))
-    columns = ", ".join(identifier(name) for name in wanted)
-    frame = connection.execute(
-        f"SELECT {columns}, lead_id IN (SELECT lead_id FROM {log} WHERE list_contains(?, event_type)) AS converted "
-        f"FROM {leads} ORDER BY lead_id",
-        [list(outcomes.conversion)],
-    ).df()
-    judged = judge_by_outcome(attributes, {name: frame[name] for name in wanted}, frame["converted"].tolist())
-    return [replace(one, refused=None) if one.name in options.attributes else one for one in judged]
-
-
-def _attribute_settings(attributes: Sequence[Attribute], content: Mapping[str, Any]) -> dict[str, Any]:
-    if "leads" not in content["ingest"]:
-        return {}
-    return {"attributes": {one.name: one.kind for one in attributes if not one.refused}}
-
-
 def _episodes(outcomes: Outcomes) -> dict[str, Any]:
     settings: dict[str, Any] = {"conversion": list(outcomes.conversion)}
     if outcomes.lost:
@@ -339,7 +323,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
     )
     return {
         "snapshots.horizon": f"does it convert within this time? {why}",
-        "snapshots.policies": f"when a lead is looked at; half of them convert within {size.median_days:.0f} days",
+        "snapshots.policies": f"when a lead is looked at; {size.why}",
         "snapshots.split": "a short log: most of it to fit",
         "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
         if mostly_ours

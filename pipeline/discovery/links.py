@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.discovery.profile import Column, Profile
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import LEAD, POLYMORPHIC, has, plain, rank, singular
+from pipeline.discovery.words import LEAD, LINKS, POLYMORPHIC, has, plain, rank, singular
 from pipeline.sql import identifier
 
 _SAMPLE = 20_000
@@ -30,6 +30,8 @@ class Link:
     key: str
     share: float
     """Of the distinct values of the column that are found."""
+    is_shared: bool = False
+    """Whether it is no key: several rows of the target have the value, as leads have their account."""
 
 
 Way = tuple[Link, ...]
@@ -66,20 +68,25 @@ def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
 
     Small whole numbers are in every table's ids: they need a name that says so, other texts prove it by themselves.
     """
-    links = []
-    for target in profiles.values():
-        for key in target.columns.values():
-            if not is_key(key, target):
-                continue
-            for source in profiles.values():
-                if source is not target:
-                    links += [
-                        Link(source.name, column.name, target.name, key.name, share)
-                        for column in source.of_kind("identifier", "number", "category", "text")
-                        if _may_link(column, source, key, target)
-                        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
-                    ]
-    return links
+    return [
+        link
+        for target in profiles.values()
+        for key in target.columns.values()
+        if is_key(key, target)
+        for link in links_to(tables, profiles, target, key)
+    ]
+
+
+def links_to(tables: Tables, profiles: Mapping[str, Profile], target: Profile, key: Column) -> list[Link]:
+    """Find the columns of other tables that hold the values of a column."""
+    return [
+        Link(source.name, column.name, target.name, key.name, share)
+        for source in profiles.values()
+        if source is not target
+        for column in source.of_kind("identifier", "number", "category", "text")
+        if _may_link(column, source, key, target)
+        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
+    ]
 
 
 def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> bool:
@@ -93,7 +100,9 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
     # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became.
     either = has(column.name, POLYMORPHIC) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
-    if same or called or back or either:
+    # The two ids of a merge are called by what became of them.
+    merged = has(source.name, LINKS) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
+    if same or called or back or either or merged:
         return True
     if _is_counting(column, key) or column.kind != "identifier":
         return False

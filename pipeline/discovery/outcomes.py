@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.discovery.words import LOST, MILESTONES, SURE, has, plain, rank, sounds_won
+from pipeline.discovery.words import DECIDED, LOST, MILESTONES, PAGES, SURE, has, plain, rank, sounds_won
 
 _HALF = 0.5
 _MOST_LEADS = 0.7
@@ -91,19 +91,23 @@ def find_outcomes(
         return Outcomes((), tuple(lost), {}, (), tuple(candidates))
     losses = tuple(lost) or _losses(connection, log, types, won)
     ends = {*won, *losses}
+    decided = [kind for kind in types if kind.name not in ends and kind.share < _NEARLY_ALL and _is_decided(kind)]
     milestones = {
         name: found
         for name, pattern in MILESTONES.items()
-        if (
-            found := tuple(
-                k.name for k in types if k.name not in ends and k.share < _NEARLY_ALL and has(k.name, pattern)
-            )
-        )
+        if (found := tuple(kind.name for kind in decided if has(kind.name, pattern)))
     }
     acts = [kind.name for kind in types if kind.actor == "lead" and kind.name not in ends]
     reopen = [name for name in acts if _raises_a_hand(name)]
     returning = losses and _converting_after(connection, log, losses, won)[0] > 0
     return Outcomes(won, losses, milestones, tuple(reopen) if returning else (), tuple(candidates))
+
+
+def _is_decided(kind: EventType) -> bool:
+    """Tell a step that people decided from what a lead did: who looks at the page of a demo is no opportunity yet."""
+    if has(kind.name, PAGES) or has(kind.source, PAGES):
+        return False
+    return kind.actor != "lead" or has(kind.name, DECIDED)
 
 
 def _likeness(kind: EventType) -> float:

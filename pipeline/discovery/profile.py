@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pipeline.discovery.tables import FoundTable, Tables
@@ -14,7 +15,9 @@ from pipeline.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
 from pipeline.sql import identifier, literal
 from pipeline.totals import WORDS
 
-Kind = Literal["empty", "time", "number", "flag", "category", "identifier", "text"]
+Kind = Literal["empty", "time", "stamp", "planned", "number", "flag", "category", "identifier", "text"]
+"""Of times, those at which something happened are told apart: the stamp of a row's last change, and what is planned."""
+TIMES: tuple[Kind, ...] = ("time", "stamp", "planned")
 
 _SAMPLE = 100_000
 _EXAMPLES = 3_000
@@ -61,7 +64,7 @@ class Column:
     @property
     def holds_days(self) -> bool:
         """Whether its times are days without an hour."""
-        if self.kind != "time" or set(EPOCHS) & set(self.formats):
+        if self.kind not in TIMES or set(EPOCHS) & set(self.formats):
             return False
         if self.formats == (EXCEL,):
             return not any(text.partition(".")[2].strip("0") for text in self.examples)
@@ -96,6 +99,8 @@ class Profile:
     columns: Mapping[str, Column]
     recorded: tuple[Recorded, ...] = ()
     """The times that may say when its events were known, the likeliest first."""
+    drawn_at: datetime | None = None
+    """When the exports were drawn, as far as their clocks tell: what is dated later was written beforehand."""
 
     @property
     def name(self) -> str:

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from features.duration import DAY
 from features.errors import InputError, nearest
-from pipeline.discovery.assumed import assumed_creation, assumed_outcomes, find_flag, numbered_rows
+from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.companies import said_of_shared
 from pipeline.discovery.empty_words import comment_on_words
-from pipeline.discovery.events import Proposed, event_source, reading
+from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
+from pipeline.discovery.events import Proposed, reading
 from pipeline.discovery.joins import LINKED, time_sql
 from pipeline.discovery.links import find_links
+from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
+from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import ROW, LeadColumn, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.roles import ROW, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
+from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.words import (
     ACCOUNT,
     CAMPAIGN,
     CHANNEL,
     CURRENCY,
-    LOST,
-    STAGE,
-    SURE,
+    IDENTIFIER,
     TIME_ZONE,
     has,
-    rank,
-    sounds_won,
 )
 from pipeline.sql import identifier, literal
 
 SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
-_CONSTANT = 0.99
-_MOST_CONSTANTS = 40
 
 
 @dataclass
@@ -48,8 +46,12 @@ class Proposal:
     roles: Roles
     attributes: list[Attribute] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    assumed_horizon: timedelta | None = None
-    """Where it is assumed when leads converted: the horizon that this was made for."""
+    looks: Looks | None = None
+    """Where it is assumed when leads converted: when they are looked at, and the horizon that this was made for."""
+    labels: str | None = None
+    """The table that says who converted."""
+    reads: tuple[str, ...] = ()
+    """The tables that say more of the leads."""
 
 
 def propose(
@@ -61,24 +63,30 @@ def propose(
     event_type: str | None,
     outcome: str | None,
     horizon: timedelta | None,
+    survivor: str | None,
+    ask: Ask | None,
 ) -> Proposal:
     """Propose how the tables become one log; the options are what the user has said.
 
     Raises InputError where no table tells of leads, or what was said is not there.
     """
     links = find_links(tables, profiles)
-    roles = find_roles(profiles, links, leads, lead_id)
-    constants = _constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
+    roles = find_roles(tables, profiles, links, leads, lead_id)
+    if roles.identities is not None:
+        settled = settle_merges(tables, profiles, roles.identities, roles.lead_table, survivor, ask)
+        roles = replace(roles, identities=settled)
+    constants = constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
-    proposed = _sources(profiles, roles, constants, event_type)
+    proposed = propose_sources(tables, profiles, roles, constants, event_type, dates=outcome is None)
     mapping = Proposal({}, {}, roles)
     lead = roles.lead_table
     if lead is not None:
         mapping = _with_lead_table(tables, profiles, roles, lead, proposed, outcome, horizon)
     elif roles.lead_column is not None:
-        mapping = _with_lead_column(profiles, roles, proposed, constants)
+        ends = ends_of_log(tables, profiles, roles.lead_column, proposed, outcome, horizon)
+        mapping = _with_lead_column(tables, profiles, roles, ends, constants)
     if roles.identities is not None:
         alias = roles.identities
         mapping.ingest["identities"] = {
@@ -86,13 +94,22 @@ def propose(
             "columns": {"alias_id": alias.alias, "lead_id": alias.lead, "linked_at": alias.linked_at},
         }
         mapping.comments["ingest.identities"] = "ids that are one lead, each from the moment it was linked"
+        mapping.comments["ingest.identities.columns.lead_id"] = f"what is left: {alias.alias} is the other one's id"
+    elif lead is not None and (merged := merges_in_leads(tables, profiles[lead.table], lead)):
+        mapping.ingest["identities"] = merged[0]
+        mapping.notes.append(merged[1])
+        _add_tables(mapping.ingest, profiles, [lead.table])
     if roles.spend is not None:
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
     words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
-    mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items()]
+    if lead is not None:
+        told = (said_of_shared(tables, found, lead.table) for found in roles.events.values())
+        mapping.notes += [note for note in told if note]
+    used = {mapping.labels, *mapping.reads}
+    mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items() if name not in used]
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note
     ]
@@ -113,23 +130,6 @@ def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[
     return notes
 
 
-def _sources(
-    profiles: Mapping[str, Profile], roles: Roles, constants: Sequence[str], event_type: str | None
-) -> list[Proposed]:
-    """Propose a source for each table of events; of what is overwritten in place, only its start and its end."""
-    lead, found = roles.lead_table, []
-    column = roles.lead_column.column if roles.lead_column else None
-    for name, ways in roles.events.items():
-        profile = profiles[name]
-        ending = stage_source(profile, ways, lead) if lead else None
-        if ending is not None and lead is not None:
-            begun = created_source(profile, ways, lead, profiles)
-            found += [begun, ending] if begun else [ending]
-        elif occurred_column(profile) is not None:
-            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
-    return found
-
-
 def _with_lead_table(
     tables: Tables,
     profiles: Mapping[str, Profile],
@@ -140,59 +140,40 @@ def _with_lead_table(
     horizon: timedelta | None,
 ) -> Proposal:
     profile = profiles[lead.table]
-    flag = find_flag(profile, outcome)
-    if outcome is not None and flag is None:
-        raise InputError(
-            f"--outcome {outcome}: {lead.table} has no such column that says yes or no; "
-            f"{nearest(outcome, profile.columns)}"
-        )
-    if outcome is None:
-        ending = stage_source(profile, [], lead)
-        dates = dates_source(profile, lead, ends=ending is not None)
-        proposed = [*proposed, *([dates] if dates else []), *([ending] if ending else [])]
-    known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
-    created = lead.created_at
+    ends = ends_of_leads(tables, profiles, roles, lead, proposed, outcome, horizon)
+    proposed = ends.proposed
+    parents = find_parents(profiles, lead.table, roles.parents)
+    created, relation = lead.created_at, profile.table.relation
     notes: list[str] = []
     lead_settings: dict[str, Any]
     if created is None:
         lead_settings, created, said = assumed_creation(profile, lead)
+        relation = f"(\n{lead_settings['query']}\n)"
         notes.append(said)
     else:
         keyless = lead.key == ROW
-        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless)
+        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless or bool(parents.reads))
         if keyless:
-            lead_settings = {"query": f"SELECT * FROM {numbered_rows(profile)}", **lead_settings}
+            relation = numbered_rows(profile)
+            lead_settings = {"query": f"SELECT * FROM {relation}", **lead_settings}
             notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
-    assumed = None
-    if flag is not None and (outcome is not None or not known_ends):
-        assumed = horizon or 30 * DAY
-        source, said = assumed_outcomes(profile, lead, flag, assumed)
-        proposed = [*proposed, source]
-        notes.append(said)
-    elif flag is not None:
-        notes.append(
-            f"{lead.table}.{flag.column} says who converted, too, but not when, and is not used; if it is what you "
-            f"mean: --outcome {flag.column!r}"
-        )
-    notes += [
-        f"{lead.table}.{column.name} says that leads are lost ({', '.join(lost[:3])}), but not when: they stay open"
-        for column in profile.of_kind("category", "flag")
-        if has(column.name, STAGE)
-        and (lost := [text for text in column.values if rank(text, LOST)])
-        and not any(column.name in source.settings.get("query", "") for source in proposed)
-    ]
+    if parents.reads:
+        lead_settings = {"query": parents.query(relation)} | {k: v for k, v in lead_settings.items() if k != "query"}
+    notes += ends.notes
     # What an outcome is made of, its amount too, is no attribute of the lead.
     taken = [name for source in proposed if source.table == lead.table for name in _names(source)]
-    attributes = judge_by_name(profile, [lead.key, created, *([flag.column] if flag else []), *_taken(profile), *taken])
+    attributes = judge_by_name(profile, [lead.key, created, *ends.taken, *_taken(profile), *taken])
+    attributes += parents.attributes
     columns: dict[str, Any] = {"lead_id": lead.key, "created_at": created}
-    for key, pattern in (("account_id", f"(?:{ACCOUNT}) ?(?:id|key|number)"), ("time_zone", TIME_ZONE)):
+    account = rf"(?:{ACCOUNT}) ?(?:{IDENTIFIER})|(?:{IDENTIFIER}) (?:{ACCOUNT})"
+    for key, pattern in (("account_id", account), ("time_zone", TIME_ZONE)):
         named = next((name for name in profile.columns if has(name, pattern) and name != lead.key), None)
         if named:
             columns[key] = named
     ingest, comments = _collect(profiles, proposed)
     ingest["leads"] = {**lead_settings, "columns": columns, "attributes": {}}
     if "query" in lead_settings:
-        _add_tables(ingest, profiles, [lead.table])
+        _add_tables(ingest, profiles, [lead.table, *parents.reads])
     count = profile.columns[lead.key].distinct if lead.key != ROW else profile.rows
     comments["ingest.leads"] = f"{lead.table}: {profile.rows:,} rows, {count:,} leads"
     comments["ingest.leads.columns.created_at"] = "when the lead came to be; its age counts from here"
@@ -202,42 +183,31 @@ def _with_lead_table(
         roles,
         attributes,
         notes,
-        assumed_horizon=assumed,
+        looks=ends.looks,
+        labels=ends.labels,
+        reads=parents.reads,
     )
 
 
-def _tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
-    """Tell whether one of a source's event types may be a conversion, by its name."""
-    columns = source.settings["columns"]
-    if source.name.endswith("_outcomes"):
-        return True
-    types = columns.get("event_type")
-    if isinstance(types, dict):
-        return sounds_won(types["constant"]) >= SURE
-    names = [types] if isinstance(types, str) else types or []
-    texts = [*columns.get("events", {}).values()]
-    for name in names:
-        if name in profile.columns:
-            rows = tables.ask(f"SELECT DISTINCT CAST({identifier(name)} AS VARCHAR) FROM {profile.table.relation}")
-            texts += [str(row[0]) for row in rows]
-    return any(sounds_won(text) >= SURE for text in texts)
-
-
 def _with_lead_column(
-    profiles: Mapping[str, Profile], roles: Roles, proposed: list[Proposed], constants: Sequence[str]
+    tables: Tables, profiles: Mapping[str, Profile], roles: Roles, ends: Ends, constants: Sequence[str]
 ) -> Proposal:
     """Take the leads from the log, each created with its first event, with what each of its rows says alike."""
     column = roles.lead_column
     assert column is not None  # noqa: S101 - the caller asked
     profile = profiles[column.table]
-    ingest, comments = _collect(profiles, proposed)
+    ingest, comments = _collect(profiles, ends.proposed)
     place = f"ingest.sources.{column.table}.columns.lead_id"
     others = f"; it could also be {', '.join(column.others[:3])}: --lead-id" if column.others else ""
     comments[place] = f"{profile.columns[column.column].distinct:,} leads{others}"
     occurred = occurred_column(profile)
-    mapping = Proposal(ingest, comments, roles)
+    mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
     in_query = {column.column, occurred.name if occurred else column.column}
-    if occurred is None or not (constants or column.kind) or in_query & profile.table.nested:
+    if (
+        occurred is None
+        or not (constants or column.kind or roles.identities or len(ends.proposed) > 1)
+        or in_query & profile.table.nested
+    ):
         return mapping
     time = time_sql(identifier(occurred.name), occurred)
     first = "".join(f",\n  arg_min({identifier(name)}, {time}) AS {identifier(name)}" for name in constants)
@@ -254,7 +224,21 @@ def _with_lead_column(
         f"SELECT {identifier(column.column)} AS lead_id, min({time}) AS created_at{first}\n"
         f"FROM {identifier(in_settings(column.table))} {only}GROUP BY 1"
     )
-    mapping.attributes = [one for one in judge_by_name(profile, []) if one.name in constants]
+    reads: Sequence[str] = ()
+    untimed = ends.labels if ends.looks else None
+    names = list(dict.fromkeys(source.table for source in ends.proposed if source.table != untimed))
+    if column.kind is None and (len(names) > 1 or roles.identities):
+        said = constants_of_all(tables, profiles, column, names, constants)
+        scattered = scattered_leads(tables, profiles, column, names, said, roles.identities)
+        constants = [one for listed in said.values() for one in listed]
+        query = scattered.query
+        mapping.notes += scattered.notes
+        reads = scattered.reads
+    if not (constants or column.kind or roles.identities):
+        return mapping
+    _add_tables(ingest, profiles, reads)
+    judged = [one for name in dict.fromkeys([column.table, *names]) for one in judge_by_name(profiles[name], [])]
+    mapping.attributes = [one for one in {one.name: one for one in reversed(judged)}.values() if one.name in constants]
     ingest["leads"] = {
         "query": query,
         "columns": {"lead_id": "lead_id", "created_at": "created_at"},
@@ -273,26 +257,6 @@ def _tell_kinds_apart(sources: dict[str, Any], table: str, column: str, kind: st
     rest = {key: part for key, part in source.items() if key not in reading_keys}
     rest["columns"] = {**rest["columns"], "lead_id": LINKED}
     sources[f"{table}_events"] = {"query": f"{query}FROM {identifier(in_settings(table))}", **rest}
-
-
-def _constant_columns(tables: Tables, profiles: Mapping[str, Profile], lead: LeadColumn) -> list[str]:
-    """List the columns of a log that say the same in all rows of a lead, from its first row on."""
-    profile = profiles[lead.table]
-    columns = [
-        column.name
-        for column in profile.columns.values()
-        if column.name not in {lead.column, *profile.table.nested}
-        and column.kind in ("number", "category", "flag")
-        and column.filled > _CONSTANT
-    ][:_MOST_CONSTANTS]
-    if not columns:
-        return []
-    counts = ", ".join(f"avg(CAST(n{number} <= 1 AS DOUBLE))" for number in range(len(columns)))
-    distinct = ", ".join(f"count(DISTINCT {identifier(name)}) AS n{number}" for number, name in enumerate(columns))
-    row = tables.ask(
-        f"SELECT {counts} FROM (SELECT {distinct} FROM {profile.table.relation} GROUP BY {identifier(lead.column)})"
-    )[0]
-    return [name for name, share in zip(columns, row, strict=True) if float(str(share)) >= _CONSTANT]
 
 
 def _collect(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from features.errors import InputError, nearest
+from pipeline.discovery.companies import shared_links, shared_ways
 from pipeline.discovery.links import Link, Way, find_key, is_key, ways
 from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.words import CREATED, KIND, KNOWN, LEAD, OCCURRED, has, is_called_id, plain, rank, singular
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import (
+    CHANGED,
+    CREATED,
+    KIND,
+    KNOWN,
+    LEAD,
+    LEFT_FOR_SURE,
+    LINKS,
+    OCCURRED,
+    OUTCOMES,
+    PLANNED,
+    has,
+    is_called_id,
+    plain,
+    rank,
+    singular,
+)
 
 _NARROW = 5
 _MOST_KINDS = 20
@@ -60,9 +78,15 @@ class Roles:
     spend: str | None
     unused: Mapping[str, str]
     """Tables that are not needed, each with the reason."""
+    timeless: Mapping[str, Sequence[Way]] = field(default_factory=dict)
+    """Tables that lead to a lead, and hold no times."""
+    parents: Sequence[Link] = ()
+    """The links from the leads to tables that say more of them."""
 
 
-def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None) -> Roles:
+def find_roles(
+    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None
+) -> Roles:
     """Decide what each table is; ``leads`` and ``lead_id`` are what the user has said.
 
     Raises InputError where what was said is not there, or no column can be a lead.
@@ -72,14 +96,19 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
     spend = next((name for name, profile in profiles.items() if name != leads and _is_spend(profile, links)), None)
     table = _lead_table(profiles, links, leads, lead_id, spend)
     if table is None:
-        column = _lead_column(profiles, lead_id, spend)
-        events: dict[str, Sequence[Way]] = {
-            name: [()] for name, profile in profiles.items() if name != spend and column.column in profile.columns
+        alias = next((one for name in profiles if (one := lone_alias_table(profiles, name))), None)
+        column = _lead_column({n: p for n, p in profiles.items() if alias is None or n != alias.table}, lead_id, spend)
+        holding: dict[str, Sequence[Way]] = {
+            name: [()]
+            for name, profile in profiles.items()
+            if name != spend and column.column in profile.columns and (alias is None or name != alias.table)
         }
-        unused = {
-            name: f"it has no column {column.column!r}" for name in profiles if name not in events and name != spend
+        without = {
+            name: f"it has no column {column.column!r}"
+            for name in profiles
+            if name not in holding and name != spend and (alias is None or name != alias.table)
         }
-        return Roles(None, column, events, None, spend, unused)
+        return Roles(None, column, holding, alias, spend, without)
     identities = _alias_table(profiles, links, table)
     if identities:
         # An id that is an alias is as good as the lead's own: ingest unites them.
@@ -94,37 +123,70 @@ def find_roles(profiles: Mapping[str, Profile], links: Sequence[Link], leads: st
             for link in sorted(links, key=lambda link: link.share)
         }
         links = list(best.values())
-    events, unused = {}, {}
+    shared = shared_links(tables, profiles, table.table, table.key)
+    events: dict[str, Sequence[Way]] = {}
+    timeless: dict[str, Sequence[Way]] = {}
+    unused: dict[str, str] = {}
     for name, profile in profiles.items():
         if name in (table.table, spend) or (identities and name == identities.table):
             continue
         found = ways(links, name, table.table, table.key)
+        found += shared_ways(profile, found, links, shared, table.table, table.key)
         if not found:
             unused[name] = "no column leads to a lead"
         elif not profile.of_kind("time"):
+            timeless[name] = found
             unused[name] = "it holds no times" + _on_a_way(name, profiles, links, table)
         else:
             events[name] = found
-    return Roles(table, None, events, identities, spend, unused)
+    used = {link.target for found in (*events.values(), *timeless.values()) for way in found for link in way}
+    unused |= {name: "it only ties others to their lead" for name in unused if name in used and name not in timeless}
+    parents = [link for link in links if link.table == table.table and link.target in unused]
+    return Roles(table, None, events, identities, spend, unused, timeless, parents)
 
 
 def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:
-    """Find a narrow table that gives an id of each row to a lead, at a time."""
+    """Find a narrow table that gives an id of each row to a lead, at a time.
+
+    Merged duplicates may be leads, too: then either id leads to some, and which is left is found out later.
+    """
     for name, profile in profiles.items():
-        # Merged duplicates are leads, too, so that the alias leads to some: the lead is what leads to most.
         to_lead = sorted(
             (link for link in links if (link.table, link.target, link.key) == (name, lead.table, lead.key)),
             key=lambda link: -link.share,
         )
-        times = profile.of_kind("time")
-        if not to_lead or len(times) != 1 or len(profile.columns) > _NARROW:
+        if not to_lead or not _is_narrow(profile):
             continue
-        others = [c for c in profile.of_kind("identifier") if c.name != to_lead[0].column and is_key(c, profile)]
-        called = has(name, "identit(?:y|ies)|alias(?:es)?|links?|linked|merge[sd]?|map(?:ping)?|match(?:es)?|cookies?")
-        called = called or any(has(c.name, "alias|cookie|visitor|anonymous|duplicate|merged|old") for c in others)
-        if others and called:
-            return AliasTable(name, others[0].name, to_lead[0].column, times[0].name)
+        led = [link.column for link in to_lead]
+        others = [
+            column
+            for column in profile.of_kind("identifier", "number")
+            if column.name != led[0] and (column.name in led or is_key(replace(column, kind="identifier"), profile))
+        ]
+        others.sort(key=lambda column: (column.name not in led, column.kind != "identifier"))
+        if others and _is_called_link(profile, others):
+            return AliasTable(name, others[0].name, led[0], profile.of_kind("time")[0].name)
     return None
+
+
+def _is_narrow(profile: Profile) -> bool:
+    return len(profile.of_kind("time")) == 1 and len(profile.columns) <= _NARROW
+
+
+def _is_called_link(profile: Profile, ids: Sequence[Column]) -> bool:
+    return has(profile.name, LINKS) or any(has(one.name, _ALIASES + "|" + LEFT_FOR_SURE) for one in ids)
+
+
+def lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable | None:
+    """Take a table for links where nothing holds the leads: two ids and a time, called so."""
+    profile = profiles[table]
+    ids = profile.of_kind("identifier")
+    if len(profiles) > 1 and _is_narrow(profile) and len(ids) == 2 and has(profile.name, LINKS):  # noqa: PLR2004 - a pair
+        return AliasTable(table, ids[0].name, ids[1].name, profile.of_kind("time")[0].name)
+    return None
+
+
+_ALIASES = r"alias|cookie|visitor|anonymous|duplicate|merged|old|loser|winner|secondary|survivor|master"
 
 
 def _on_a_way(name: str, profiles: Mapping[str, Profile], links: Sequence[Link], table: LeadTable) -> str:
@@ -164,8 +226,10 @@ def _lead_table(
     candidates = []
     for name, profile in profiles.items():
         key = profile.columns.get(lead_id) if lead_id else find_key(profile)
-        if name == spend or key is None or not is_key(key, profile):
+        if name == spend or key is None or not is_key(key, profile) or lone_alias_table(profiles, name):
             continue
+        if leads is None and len(profiles) > 1 and has(name, OUTCOMES) and _created(profile) is None:
+            continue  # who converted, of leads that the log knows
         referring = {link.table for link in links if (link.target, link.key) == (name, key.name)}
         referred = {link.target for link in links if link.table == name}
         called = rank(singular(name), LEAD) or rank(key.name, LEAD) // 2
@@ -198,9 +262,7 @@ def _created(profile: Profile) -> str | None:
     return best.name if best else None
 
 
-_LATE = (
-    r"modified|updated|update|last|latest|closed?|won|lost|converted|birth|due|next|maj|modification|cloture|geandert"
-)
+_LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
 
 
 def _repeated_ids(profile: Profile) -> list[Column]:

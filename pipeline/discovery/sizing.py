@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,12 +17,10 @@ from features.schema import CONVERTED
 from features.snapshots import find_episodes
 from pipeline.artefacts import INTERACTIONS, LEADS
 from pipeline.configuration import Parameters
+from pipeline.discovery.looks import Looks, choose_looks
 from pipeline.maturity import LADDER, Maturity, tabulate
 from pipeline.snapshots import observe, read_history
 
-_AGES = tuple(hours * HOUR for hours in (1, 6, 24, 48, 72, 120, 168, 336, 720))
-_LONG_LOG = 182 * DAY
-_MOST_LOOKS = 3_000_000
 _MONTH = 30 * DAY
 _SHORT = 6
 """Horizons that a log must hold not to be short: the gap takes one, the horizon after the test part another."""
@@ -35,6 +33,8 @@ class Size:
 
     horizon: timedelta
     policies: list[dict[str, Any]]
+    why: str
+    """Why leads are looked at so."""
     split: dict[str, float]
     windows: list[timedelta]
     half_life: timedelta
@@ -43,7 +43,7 @@ class Size:
     late_days: float
     """A fifth take longer."""
     base_rate: float
-    """Share of the mature snapshots that convert within the horizon."""
+    """Share of the mature snapshots that convert within the horizon; where none does, of the leads that convert."""
     last_created: str
     """The day of the last lead's creation."""
     stale: bool
@@ -51,11 +51,13 @@ class Size:
     rows: list[Maturity]
 
 
-def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None, *, assumed: bool) -> Size:
+def find_size(
+    content: Mapping[str, Any], root: Path, horizon: timedelta | None, *, assumed: Sequence[timedelta] = ()
+) -> Size:
     """Choose when to look at leads, and the horizon unless it is given; the log must be ingested below ``root``.
 
-    ``content`` is the settings as a file holds them; where conversions are ``assumed``, leads are looked at when they
-    are new. Raises NotEnoughDataError where no lead converts.
+    ``content`` is the settings as a file holds them; where it is assumed when leads converted, ``assumed`` are the ages
+    at which they are looked at. Raises NotEnoughDataError where no lead converts.
     """
     parameters = Parameters.model_validate(content)
     history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
@@ -72,34 +74,34 @@ def find_size(content: Mapping[str, Any], root: Path, horizon: timedelta | None,
     until = observation.outcomes_until
     span = until - episodes["started_at"].min().to_pydatetime()
     last = episodes["started_at"].max().to_pydatetime()
-    ages = [age for age in _AGES if age <= max(timedelta(days=median) / 2, DAY)] or [HOUR]
-    ages = [age for age in ages if age >= DAY] or ages
-    ages = [HOUR] if assumed else ages
-    policies: list[dict[str, Any]] = [{"ages": [format_duration(age) for age in ages]}]
-    ends = episodes["outcome_at"].fillna(until)
-    open_days = float(((ends - episodes["started_at"]).dt.total_seconds() / 86400).clip(lower=0).sum())
-    if span >= _LONG_LOG and median > 1 and not assumed:
-        policies.insert(0, {"calendar": "monday" if open_days / 7 < _MOST_LOOKS else "monthly"})
+    if assumed:
+        said = "no time says when leads convert: they are looked at while they are new"
+        looks = Looks([{"ages": [format_duration(age) for age in assumed]}], said, assumed[-1])
+    else:
+        ends = [*parameters.episodes.conversion, *parameters.episodes.lost]
+        looks = choose_looks(episodes, root / INTERACTIONS, ends, timedelta(days=median), until)
     # What sales can act on is a month ahead; where leads are quicker, less.
     wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), _MONTH)
     wanted = horizon or min(wanted, _MONTH)
     short = span < _SHORT * wanted
-    chosen, split, rows = _trainable(content, root, policies, wanted, short=short, fixed=horizon is not None)
+    chosen, split, rows = _trainable(content, root, looks.policies, wanted, short=short, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
-    longest = span if "calendar" in policies[0] else ages[-1]
-    windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < longest] or [HOUR]
+    windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < looks.longest] or [HOUR]
     return Size(
         horizon=chosen,
-        policies=policies,
+        policies=looks.policies,
+        why=looks.why,
         split=split,
         windows=windows,
-        half_life=14 * DAY if "calendar" in policies[0] else _third(ages[-1]),
+        half_life=14 * DAY if looks.by_calendar else min(_third(looks.longest), 14 * DAY),
         median_days=median,
         late_days=late,
-        base_rate=row.conversions / row.mature if row.mature else 0.0,
+        # Nothing mature, or nothing that converts in time, is no reason to call everybody.
+        base_rate=row.conversions / row.mature if row.conversions else len(converted) / len(episodes),
         last_created=last.date().isoformat(),
         stale=last < observation.log_until - chosen and not assumed and _is_anyone_open(episodes, last),
-        rows=rows,
+        # What is assumed of one horizon says nothing of others.
+        rows=[row for row in rows if row.horizon == chosen] if assumed else rows,
     )
 
 

@@ -21,11 +21,12 @@ from pipeline.discovery.families import Part, join_families
 from pipeline.discovery.words import plain
 from pipeline.extent import read_layout
 from pipeline.moments import macro
+from pipeline.nested import pointer
 from pipeline.nothing import without_words
 from pipeline.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
 from pipeline.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
 from pipeline.source_configuration import OWN_TABLES, Table
-from pipeline.sql import connect, file_literal, identifier
+from pipeline.sql import connect, file_literal, identifier, literal
 
 MOST_ROWS = 2_000_000
 """Rows of a table that are looked at."""
@@ -34,6 +35,8 @@ _HEAD_ROWS = 5_000
 _HEADS = 20
 """Files of a table whose first rows are looked at for what lies inside of their columns."""
 _MOST_KEYS = 40
+_DEEPEST = 3
+"""Objects within objects whose keys are named."""
 _TEXTS: tuple[list[tuple[str]], ...] = ([("VARCHAR",)], [])
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
@@ -137,8 +140,10 @@ def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[
             unread.append((name, "not a CSV, JSON lines or Parquet file"))
             continue
         try:
-            settings = _dialect(find_files(name, name, folder)[0])
-            parts.append(Part(name, settings, table_columns(name, settings, folder)))
+            (file,) = find_files(name, name, folder)
+            settings = _dialect(file)
+            columns = table_columns(name, settings, folder)
+            parts.append(Part(name, settings, columns, settings.encoding is None and _is_ascii(file)))
         except InputError as error:
             broken.append(str(error))
     if broken:
@@ -192,6 +197,13 @@ def _encoding(file: RawFile) -> str | None:
     return None
 
 
+def _is_ascii(file: RawFile) -> bool:
+    if file.format == "parquet":
+        return False
+    with open_lines(file) as lines:
+        return lines.read_bytes(_LOOKED_AT_BYTES).isascii()
+
+
 def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, folder: Path, scratch: Path) -> FoundTable:
     """Copy the rows of a table that can be read, as text or in Parquet's own types, and make a view of its columns."""
     scratch.mkdir()
@@ -235,23 +247,29 @@ def flat_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable, scratch: 
     return tuple(dict.fromkeys(wanted))
 
 
-def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str, depth: int = 2) -> list[str]:
+def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str) -> list[str]:
     """List the paths to the values inside of a column of JSON or of a nested type; itself, where it is plain."""
     nested = f"SELECT to_json({column}) AS value FROM read_parquet({file})"
     if connection.execute(f"SELECT typeof({column}) FROM read_parquet({file}) LIMIT 1").fetchall() in _TEXTS:
         begun = f"left({column}, 1) IN ('{{', '[')"
         nested = f"SELECT TRY_CAST({column} AS JSON) AS value FROM read_parquet({file}) WHERE {begun}"
-    kinds = {row[0] for row in connection.execute(f"SELECT DISTINCT json_type(value) FROM ({nested})").fetchall()}
+    return _paths_in(connection, nested, name, _DEEPEST)
+
+
+def _paths_in(connection: duckdb.DuckDBPyConnection, values: str, name: str, depth: int) -> list[str]:
+    kinds = {row[0] for row in connection.execute(f"SELECT DISTINCT json_type(value) FROM ({values})").fetchall()}
     if "OBJECT" in kinds and depth:
-        objects = f"({nested}) WHERE json_type(value) = 'OBJECT'"
+        objects = f"({values}) WHERE json_type(value) = 'OBJECT'"
         query = f"SELECT DISTINCT unnest(json_keys(value)) AS key FROM {objects} ORDER BY key"
-        return [f"{name}.{key}" for (key,) in connection.execute(query).fetchall()[:_MOST_KEYS]]
+        keys = [key for (key,) in connection.execute(query).fetchall()[:_MOST_KEYS]]
+        held = {key: f"SELECT json_extract(value, {literal(pointer([key]))}) AS value FROM {objects}" for key in keys}
+        return [path for key in keys for path in _paths_in(connection, held[key], f"{name}.{key}", depth - 1)]
     if "ARRAY" in kinds:
         query = (
             "SELECT key, count(*) FROM (SELECT unnest(json_extract_string(value, '$[*].key')) AS key "
-            f"FROM ({nested}) WHERE json_type(value) = 'ARRAY') WHERE key IS NOT NULL GROUP BY key ORDER BY ALL"
+            f"FROM ({values}) WHERE json_type(value) = 'ARRAY') WHERE key IS NOT NULL GROUP BY key ORDER BY ALL"
         )
-        return [f"{name}[{key}]" for key, _ in connection.execute(query).fetchall()[:_MOST_KEYS]]
+        return [f"{name}[{key}]" for key, _ in connection.execute(query).fetchall()[:_MOST_KEYS]] or [name]
     return [name]
 
 
@@ -274,7 +292,7 @@ def _view(
     counts = f"count(*), count(reason), {', '.join(above_and_below)}"
     ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
     told = ((above, "above its header"), (below, "below its rows"))
-    notes = tuple(f"{count:,} lines {where}" for count, where in told if count)
+    notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
     notes += (f"words for nothing: {empty.told}",) if empty.told else ()
     return FoundTable(

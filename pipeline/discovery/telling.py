@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from features.duration import format_duration
 from pipeline.discovery.attributes import Attribute
+from pipeline.discovery.joins import LINKED
 from pipeline.discovery.outcomes import EventType, Outcomes
 from pipeline.discovery.proposal import Proposal
 from pipeline.discovery.sizing import Size
 from pipeline.discovery.tables import Tables
 from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import longest_trainable
+from pipeline.quarantine import UNKNOWN_LEAD
 
+_MANY_STRANGERS = 0.1
 NEARLY_ALL = 0.9
 """Where a larger share converts, it is hardly a conversion."""
 
@@ -34,6 +38,28 @@ def comments_on_findings(
     if refused:
         comments["ingest.leads.attributes"] = "only what never changes after creation; left out: " + ", ".join(refused)
     return comments
+
+
+def said_of_strangers(proposal: Proposal, summary: IngestSummary) -> list[str]:
+    """Say where the table of leads seems to hold only some of them: events name others by the very same column."""
+    lead = proposal.roles.lead_table
+    if lead is None:
+        return []
+    direct = {
+        name: (source.rows, source.set_aside.get(UNKNOWN_LEAD, 0))
+        for name, source in summary.sources.items()
+        if proposal.ingest["sources"][name]["columns"]["lead_id"] != LINKED
+    }
+    rows, strange = (sum(counts) for counts in zip(*direct.values(), strict=True)) if direct else (0, 0)
+    if strange < _MANY_STRANGERS * rows or not strange:
+        return []
+    listed = ", ".join(f"{unknown:,} of {of:,} of {name}" for name, (of, unknown) in direct.items() if unknown)
+    said = (
+        f"{strange / rows:.0%} of the events are of leads that {lead.table} does not hold, and are set aside "
+        f"({listed}): does it list only those that are open, or left? Bring all of them, or say --without "
+        f"{lead.table}: then every id of the log is a lead, without attributes"
+    )
+    return [said]
 
 
 def head(folder: Path, summary: IngestSummary) -> str:
@@ -61,7 +87,9 @@ def told(
     if lead is not None:
         lines.append(f"leads: {lead.table}, named by {lead.key}, created at {lead.created_at or 'nothing: see below'}")
     elif roles.lead_column is not None:
-        lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}")
+        more = len(roles.events) - 1
+        among = f" and {more} other table{'s' if more > 1 else ''}" if more > 0 else ""
+        lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}{among}")
     for name, source in summary.sources.items():
         aside = sum(source.set_aside.values())
         reasons = ", ".join(
@@ -87,7 +115,7 @@ def told(
     if unjudged:
         lines.append(f"note: too few convert to see whether these know the outcome: {', '.join(unjudged)}")
     lines.append(f"attributes: {', '.join(used) or 'none'}")
-    lines += [f"left out: {one.name}, {one.refused}" for one in attributes if one.refused]
+    lines += [f"left out: {one.name}, {one.refused}{_worth(one)}" for one in attributes if one.refused]
     lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
     lines += [f"note: {note}" for note in proposal.notes]
     longest = longest_trainable(size.rows)
@@ -97,3 +125,14 @@ def told(
         chosen = format_duration(size.horizon)
         lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
     return lines
+
+
+def _worth(one: Attribute) -> str:
+    """Say what a column that is left out is worth and, where only the user can know, how it is taken in."""
+    if one.worth is None or one.auc is None:
+        return ""
+    alone = "" if one.is_asked or "AUC" in (one.refused or "") else f": alone it has an AUC of {one.auc:.2f}"
+    worth = f"{alone}; it would raise the AUC of all attributes by {max(one.worth, 0.0):.3f}"
+    return (
+        f"{worth}. If it never changes after creation: --attribute {shlex.quote(one.name)}" if one.is_asked else worth
+    )

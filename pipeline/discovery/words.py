@@ -11,18 +11,32 @@ from collections.abc import Iterable, Mapping
 
 _NO_IDS = r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid"
 _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
+_GLUED = re.compile(
+    r"(last|first|next|actual|estimated|scheduled|expected)?"
+    r"(created?|modified|modify|mod|closed?|won|lost|updated?|start|end|activity|viewed|due|birth|entered|changed)"
+    r"(date|time|on|at|stamp)|(actual|scheduled)(start|end)"
+)
+"""Words that CRMs write as one: createdate, modifiedon, lastmodifieddate, scheduledend."""
 
 
 def plain(name: str) -> str:
     """Write a name as lower-case words.
 
-    >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid")]
-    ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid']
+    >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid", "Merged IDs")]
+    ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid', 'merged ids']
+    >>> [plain(name) for name in ("hs_lastmodifieddate", "createdon", "SystemModstamp", "scheduledend", "timestamp")]
+    ['hs last modified date', 'created on', 'system mod stamp', 'scheduled end', 'timestamp']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    letters = re.sub(r"([A-Z]{2,})s(?![a-z])", lambda found: f"{found[1].capitalize()}s", letters)  # IDs, URLs
     parted = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", letters)
     words = re.findall(r"[a-z0-9]+", parted.lower())
-    return " ".join(word if re.fullmatch(_NO_IDS, word) else re.sub(_ID_ENDING, r"\1 \2", word) for word in words)
+    return " ".join(word if re.fullmatch(_NO_IDS, word) else _taken_apart(word) for word in words)
+
+
+def _taken_apart(word: str) -> str:
+    glued = _GLUED.fullmatch(word)
+    return " ".join(filter(None, glued.groups())) if glued else re.sub(_ID_ENDING, r"\1 \2", word)
 
 
 def rank(name: str, table: Mapping[str, int]) -> int:
@@ -69,21 +83,23 @@ def longest_first(names: Iterable[str]) -> list[str]:
 
 LEAD = {
     "lead": 100,
-    "prospect|interessent": 90,
-    "applicant|application|antrag|demande": 80,
+    "prospect|interessent(?:en)?|anfragen?|piste": 90,
+    "applicant|application|antrag|antrage|demande": 80,
     "case": 75,
-    "contact|kontakt": 60,
+    "contact|kontakte?": 60,
     "cart|basket|panier|warenkorb": 50,
-    "customer|client|kunde|cliente|klant": 45,
+    "customer|client|kunden?|cliente|klant": 45,
     "visitor|user pseudo|user|person|member|subscriber|patient|student": 40,
-    "deal|opportunity": 35,
-    "account|company|organi[sz]ation|entreprise|firma": 30,
+    "deal|opportunity|opportunite|verkaufschancen?": 35,
+    "account|company|organi[sz]ation|entreprise|firma|firmen|compte|societe|unternehmen|konto|konten": 30,
     "entity|object|record|who|subject": 25,
     "cookie|session|device": 15,
     "e ?mail|mail": 10,
 }
 """What a lead may be called, the likeliest first."""
 
+OURS_IDS = r"owner|user|rep|agent|assigned|assignee|by|proprietaire|commercial|vendeur|besitzer|verkaufer|bearbeiter"
+"""What the id of one of our own people is called."""
 IDENTIFIER = r"id|ids|key|uuid|guid|identifier|nr|no|number|numero|nummer|code|ref|reference"
 
 
@@ -107,7 +123,7 @@ OCCURRED = {
     "created|create|cree|creation|erstellt|added": 60,
 }
 CREATED = {
-    "created|create|creation|cree|creee|erstellt|creado|aangemaakt": 100,
+    "created|create|creation|cree|creee|erstellt|angelegt|creado|aangemaakt": 100,
     "registered|registration|signup|signed up|inscription|subscribed": 80,
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
     "date|timestamp|time|day|datum|fecha": 40,
@@ -120,6 +136,19 @@ RECORDED = {
 }
 """What the time may be called at which an event reached a system, the nearest to its occurrence first."""
 KNOWN = rf"(?:{'|'.join(RECORDED)})"
+CHANGED = (
+    r"modified|modification|modify|mod stamp|updated?|update|write|written|edited|touched|viewed|referenced|changed?|"
+    r"last\w*|latest|recent|maj|mise a jour|derniere?|geandert|geaendert|zuletzt|actualizado|actualizada|gewijzigd|"
+    r"bijgewerkt"
+)
+"""What the time of a row's last change is called: it moves with everything that happens to the row."""
+PLANNED = (
+    r"due|deadline|reminde?r?|scheduled|planned|plan|expected|estimated|forecast|target|next|follow ?up|call ?back|"
+    r"renewal|renew|expir\w+|valid (?:until|to|through)|(?:contract|subscription|trial) end|contract ends?|birth\w*|"
+    r"birthday|dob|anniversary|geburts\w*|naissance|nacimiento|echeance|fallig|faellig|relance|rappel|vencimiento|"
+    r"prevue?|geplant"
+)
+"""What a date is called that people write down beforehand: when a task is due, when a deal may close, a birthday."""
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
@@ -149,7 +178,9 @@ VALUE = {
 }
 CURRENCY = r"currency|currency iso code|devise|wahrung|moneda|valuta"
 QUANTITY = r"quantity|count|events|hits|qty|nombre|anzahl"
-ACCOUNT = r"account|company|organi[sz]ation|entreprise|firma"
+ACCOUNT = r"account|company|organi[sz]ation|entreprise|firma|firmen|compte|societe|unternehmen|konto|household|haushalt"
+SHARED = rf"{ACCOUNT}|contact|kontakt|customer|client|kunden?|person|personne"
+"""What several leads may have in common whose acts are theirs: not an owner, nor a campaign."""
 TIME_ZONE = r"time zone|timezone|tz|fuseau"
 STAGE = r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state"
 KIND = r"entity|entity type|object|object type|record type|subject type|who type"
@@ -181,6 +212,15 @@ MILESTONES = {
     "accepted by sales": r"sales accepted|accepted by sales|sal|sales qualified|sql|qualified|converted|conversion",
     "opportunity": r"opportunity|opportunity created|deal created|quote|quote sent|proposal|offer|demo|devis",
 }
+DECIDED = (
+    r"opportunity|opportunity created|deal created|sales accepted|accepted by sales|sal|sales qualified|sql|qualified"
+)
+"""Milestones that nobody mistakes for an act of the lead, which may look at a demo or ask for an offer."""
+PAGES = (
+    r"web|visits?|visited|sessions?|pages?|views?|viewed|hits?|clicks?|clicked|clickstream|mails?|emails?|newsletter|ads?|"
+    r"utm|url|path|screen|title|link|touch(?:es)?|downloads?|webinars?|visites?|courriels?|besuche?|seiten?|webseite"
+)
+"""What a table, a column or an event is called that tells what a lead looked at: no decision of ours."""
 OURS = (
     r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|assigned|"
     r"case opened|note|follow up|dial|voicemail|reminder|appel|tache|relance"
@@ -198,6 +238,12 @@ OVERWRITTEN = (
     r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
+AT_CREATION = (
+    r"source|origin\w*|channel|medium|utm \w+|campaign|referr?er|referral|landing page|landing|first page|entry page|"
+    r"country|region|city|language|locale|browser|device|platform|operating system|os|keyword|ad group|"
+    r"how did you hear|hear about|form|product|industry|sector|canal|campagne|herkunft|quelle|pays|ville|origine"
+)
+"""What a column is called that is written when a lead comes in: where it came from, and where it is."""
 PERSONAL = (
     r"e ?mail|mail|phone|telephone|mobile|fax|first name|last name|full name|name|nom|prenom|vorname|nachname|surname|"
     r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
@@ -209,5 +255,46 @@ PERSONS = (
 """What is personal however few values it has."""
 POLYMORPHIC = r"who|what|related|regarding|parent|object|entity|subject|record|target"
 """What an id may be called that points into several tables."""
+OUTCOMES = (
+    r"labels?|outcomes?|targets?|ground truth|truth|conversions?|converted|results?|answers?|"
+    r"etiquettes?|resultats?|cibles?|converti|etikett\w*|ergebnis(?:se)?|zielwerte?|konversion(?:en)?|konvertiert|"
+    r"resultados?|etiquetas?|uitkomst(?:en)?"
+)
+"""What a table is called that says who converted, or its column."""
+LISTED = (
+    rf"{OUTCOMES}|wins?|won|positives?|customers?|sales?|purchases?|contracts?|subscriptions?|"
+    r"clients?|ventes?|achats?|contrats?|kunden|kaufe|verkaufe|vertrage?|abschlusse?|ventas?|clientes"
+)
+"""What a table is called that lists those who converted."""
+LOOKED = (
+    r"snapshot|as of|observed|observation|prediction|predicted|cutoff|cut off|reference|export(?:ed)?|extract(?:ed)?|"
+    r"loaded|processed|run|horizon|window|until|end of"
+)
+"""What a time is called at which somebody looked."""
+CONVERTED_TO = r"convert\w*|became|opportunity|deal|order|contract|invoice|quote"
+"""What an id is called that a lead gets on its way."""
+LINKS = (
+    r"identit(?:y|ies)|alias(?:es)?|links?|linked|merges?|merged|map(?:ping)?|match(?:es)?|cookies?|duplicates?|dedupe?|"
+    r"fusions?|doublons?|zusammenfuhrung(?:en)?|dubletten?"
+)
+"""What a table is called that says which ids are one lead's."""
+LEFT_FOR_SURE = (
+    r"merged? (?:in)?to|merge target|duplicate of|dup of|alias of|replaced by|superseded by|survivor|surviving|"
+    r"canonical|fusionne (?:dans|avec|vers)|doublon de|zusammengefuhrt (?:in|mit)|dublette von"
+)
+GONE_FOR_SURE = r"merged? from|replaces|supersedes|merge source"
+LEFT = (
+    r"into|primary|winner|winning|kept|keep|master|new|to|target|final|golden|main|destination|remaining|current|"
+    r"principal|principale|conservee?|gagnante?|cible|nouveau|nouvel|nouvelle|maitre|vers|"
+    r"haupt\w*|neue?[nrsm]?|ziel\w*|fuhrende?\w*|behalten\w*|verbleib\w*|verblieben\w*|gewinner|master\w*"
+)
+"""What the id of the record is called that is left after a merge."""
+GONE = (
+    r"merged|duplicate|duplicated|dup|dupe|loser|losing|secondary|from|old|source|removed|deleted|absorbed|victim|"
+    r"previous|former|obsolete|retired|alias|redundant|discarded|"
+    r"doublon|ancien|ancienne|perdante?|supprimee?|absorbee?|fusionnee?|secondaire|"
+    r"alte?[nrsm]?|dublette|doppelte?\w*|geloschte?\w*|quell\w*|verlierer|zusammengefuhrte?\w*|nachrangige?\w*"
+)
+"""What the id of the record is called that is gone after a merge."""
 YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
 NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")

@@ -15,12 +15,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from features.duration import format_duration
-from pipeline.setting_types import Column, Duration, Encoding, Moment, Name, Zone
+from pipeline.setting_types import Column, Duration, Encoding, Moment, Name, Span, Zone
 
 _KINDS: tuple[tuple[object, str, str], ...] = (
     (Column, "column", "columns"),
     (Duration, "length of time, as in `30d`", "lengths of time, as in `[1d, 7d]`"),
     (Moment, 'quoted date, as in `"2026-06-29"`', "quoted dates"),
+    (Span, "quoted day, or the first and the last of several", "quoted days, or of the first and the last of several"),
     (Zone, "time zone, as in `Europe/Amsterdam`", "time zones"),
     (Encoding, "encoding, as in `cp1252`", "encodings"),
     (Name, "text", "texts"),

@@ -1,0 +1,24 @@
+"""``make bench SIZE=truth``: what is promised, measured where the truth is known. A check more is a line more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks import coverage, late_outcomes, rhythms, verdicts_truth
+from benchmarks.findings import Check, Finding, Progress
+
+CHECKS: tuple[Check, ...] = (
+    coverage.of_what_is_shown,
+    late_outcomes.of_late_outcomes,
+    rhythms.of_rhythms,
+    verdicts_truth.of_verdicts,
+)
+
+
+def truth(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
+    """Put every promise to the test, and tell each finding as soon as it is known."""
+    for check in CHECKS:
+        for finding in check(progress, scale):
+            verdict = {True: "holds", False: "does NOT hold", None: "no promise"}[finding.holds]
+            progress(f"= {finding.what}: {finding.measured:.3f} ({verdict}; promised {finding.promised})")
+            yield finding

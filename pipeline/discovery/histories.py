@@ -1,0 +1,83 @@
+"""The history of a stage, where there is one: a row for each stage that a deal or a lead came to, with its time.
+
+It says what happened and when. The stage that is overwritten in place, and the close date that people type, are not
+needed beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.discovery.events import Proposed, event_source
+from pipeline.discovery.joins import time_sql
+from pipeline.discovery.links import Way
+from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.roles import LeadTable, occurred_column
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
+from pipeline.sql import identifier, literal
+
+_CALLED = r"histor\w*|changes?|log|logs|transitions?|moves?|flow|trail|audit|tracking|verlauf|historique|stages"
+_NEARLY_ALL = 0.9
+_STEPS = 1.5
+"""Rows of a thing, on average: a table of deals holds hardly more than one of a contact."""
+
+
+def history_source(
+    tables: Tables,
+    profile: Profile,
+    found: Sequence[Way],
+    lead: LeadTable,
+    profiles: Mapping[str, Profile],
+) -> Proposed | None:
+    """Propose the source that reads a history of stages; None where the table is none, or no stage in it ends."""
+    occurred = occurred_column(profile)
+    stage = _stage(profile)
+    if occurred is None or stage is None or not found or has(occurred.name, PLANNED):
+        return None
+    if not _is_history(tables, profile, found[0][0].column, occurred, stage):
+        return None
+    source = event_source(profile, found, lead, None, profiles, said=stage.name)
+    columns = source.settings["columns"]
+    if "events" in columns:
+        return None
+    ends = [text for text in stage.values if _ends(text)]
+    # People move a deal from stage to stage; that it is closed is nobody's act that a model could learn.
+    source.settings["actor"] = {"default": "us", "system": ends}
+    return source
+
+
+def _stage(profile: Profile) -> Column | None:
+    """Find the column of stages, one of which is won; where a row names two, that which was come to."""
+    stages = [
+        column
+        for column in profile.of_kind("category", "flag")
+        if has(column.name, STAGE) and any(sounds_won(text) >= SURE for text in column.values)
+    ]
+    return min(
+        stages,
+        key=lambda column: (has(column.name, "old|from|previous|prior"), not has(column.name, "new|to|after|name")),
+        default=None,
+    )
+
+
+def _ends(text: str) -> bool:
+    return sounds_won(text) >= SURE or rank(text, LOST) > 0
+
+
+def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, stage: Column) -> bool:
+    """Tell a history, in which the rows of a thing follow each other to its end, from things that each have a stage."""
+    things = profile.columns[of]
+    if has(occurred.name, "closed?") or things.filled * profile.rows < _STEPS * things.distinct:
+        return False
+    at = time_sql(f"CAST({identifier(occurred.name)} AS VARCHAR)", occurred)
+    ends = ", ".join(literal(text) for text in stage.values if _ends(text))
+    is_end = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
+    (row,) = tables.ask(
+        f"SELECT avg(CAST(last_end >= last AS DOUBLE)), avg(CAST(ends = 1 AS DOUBLE)) FROM (SELECT "
+        f"max({at}) AS last, max({at}) FILTER ({is_end}) AS last_end, count(*) FILTER ({is_end}) AS ends "
+        f"FROM {profile.table.relation} WHERE CAST({identifier(of)} AS VARCHAR) <> '' GROUP BY {identifier(of)}) "
+        "WHERE ends > 0"
+    )
+    ends_last, once = (float(str(value or 0.0)) for value in row)
+    return has(profile.name, _CALLED) or min(ends_last, once) >= _NEARLY_ALL

@@ -1,0 +1,97 @@
+"""The attributes, judged by the log that was ingested for a try, and by whom they are asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from features.errors import InputError, nearest
+from pipeline.artefacts import INTERACTIONS, LEADS
+from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
+from pipeline.discovery.outcomes import EventType, Outcomes
+from pipeline.ingest_summary import IngestSummary
+from pipeline.sql import identifier, literal
+
+Ask = Callable[[str, Sequence[str], str], str]
+_DAY = 86_400_000_000.0
+
+
+def vouched_for(attributes: Sequence[Attribute], names: Sequence[str]) -> list[Attribute]:
+    """Take in the attributes that the user vouches for; raises InputError where there is none of that name."""
+    known = [one.name for one in attributes]
+    absent = [name for name in names if name not in known]
+    if absent:
+        raise InputError(f"--attribute {absent[0]}: the leads have no such column; {nearest(absent[0], known)}")
+    return [replace(one, refused=None, is_asked=False) if one.name in names else one for one in attributes]
+
+
+def to_measure(attributes: Sequence[Attribute]) -> dict[str, str]:
+    """List what is read for a try, by its kind: also what a name refuses, to say what it is worth."""
+    return {one.name: one.kind for one in attributes if one.measured or not one.refused}
+
+
+def judge_attributes(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    attributes: Sequence[Attribute],
+    outcomes: Outcomes,
+    types: Sequence[EventType],
+    summary: IngestSummary,
+    *,
+    assumed: bool,
+) -> list[Attribute]:
+    """Refuse the columns that know the outcome, by the values that ingest has read below ``root``."""
+    wanted = list(to_measure(attributes))
+    if not wanted:
+        return list(attributes)
+    log, leads = (f"read_parquet({literal(str(root / path))})" for path in (INTERACTIONS, LEADS))
+    columns = "".join(f", lead.{identifier(name)}" for name in wanted)
+    frame = connection.execute(
+        "SELECT epoch_us(lead.created_at) AS born_us, epoch_us(won) AS won_us, epoch_us(lost) AS lost_us"
+        f"{columns} FROM {leads} AS lead LEFT JOIN (SELECT lead_id, "
+        "min(occurred_at) FILTER (list_contains($won, event_type)) AS won, "
+        "min(occurred_at) FILTER (list_contains($lost, event_type)) AS lost "
+        f"FROM {log} GROUP BY lead_id) AS ended USING (lead_id) ORDER BY lead.created_at, lead_id",
+        {"won": list(outcomes.conversion), "lost": list(outcomes.lost)},
+    ).df()
+    converted = frame["won_us"].notna().to_numpy()
+    lost = frame["lost_us"].notna().to_numpy() & ~converted
+    born = frame["born_us"].to_numpy(float) / _DAY
+    at = np.where(converted, frame["won_us"], np.where(lost, frame["lost_us"], np.inf)).astype(float)
+    until = _until(summary, types, outcomes) or float(np.nanmax(born))
+    lives = Lives(born, at / _DAY - born, lost, until, assumed)
+    return judge_by_outcome(attributes, {name: frame[name] for name in wanted}, converted.tolist(), lives)
+
+
+def _until(summary: IngestSummary, types: Sequence[EventType], outcomes: Outcomes) -> float | None:
+    """Give the day up to which outcomes were observed."""
+    ends = {*outcomes.conversion, *outcomes.lost}
+    named = {kind.source for kind in types if kind.name in ends} & summary.sources.keys()
+    moments = [moment for name in named if (moment := summary.sources[name].observed_until) is not None]
+    return float(np.datetime64(min(moments).replace(tzinfo=None), "us").astype(np.int64)) / _DAY if moments else None
+
+
+def ask_about(attributes: Sequence[Attribute], ask: Ask | None) -> list[Attribute]:
+    """Ask for each attribute that nothing tells of whether it was there from the start; unasked, it stays out."""
+    if ask is None:
+        return list(attributes)
+    return [
+        replace(one, refused=None, is_asked=False)
+        if one.is_asked
+        and ask(f"Was {one.name} written when a lead came in, and never since? It {one.refused}", ["no", "yes"], "no")
+        == "yes"
+        else one
+        for one in attributes
+    ]
+
+
+def attribute_settings(attributes: Sequence[Attribute], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings of what is used."""
+    if "leads" not in content["ingest"]:
+        return {}
+    return {"attributes": {one.name: one.kind for one in attributes if not one.refused}}

@@ -1,0 +1,225 @@
+"""Who converted, where a table of its own says it: labels, outcomes, conversions, a ground truth.
+
+Such a table has a row a lead, with a yes or a no (a flag, a word), or lists those who converted. It may say when; a
+time that all rows share, that is the lead's creation, or that says when somebody looked, is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from features.duration import DAY
+from pipeline.discovery.assumed import Flag, read_flag
+from pipeline.discovery.deals import stage_source
+from pipeline.discovery.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
+from pipeline.discovery.joins import LINKED, join_query, tables_read, time_sql
+from pipeline.discovery.links import Way
+from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.tables import Tables
+from pipeline.discovery.words import CREATED, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
+from pipeline.sql import identifier, literal
+
+_ONE_EACH = 0.9
+_MOSTLY = 0.9
+_HALF = 0.5
+_MOST_LEADS = 0.7
+_FEWEST_TIMES = 4
+_KINDS = r"event|activity|type|action|status|stage|label|outcome|target|result"
+_ENDED = OUTCOMES + r"|closed?|signed"
+_WITHIN = re.compile(r"\b(\d+) ?(d|days?|jours?|tagen?|w|weeks?|m|months?|mois|monaten?)\b")
+_DAYS = {"d": 1, "j": 1, "t": 1, "w": 7, "m": 30}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The table that says who converted, and the ways from it to the leads."""
+
+    table: str
+    found: Sequence[Way]
+    flag: Flag | None
+    """The column that says yes or no; None where the table lists those who converted."""
+    at: Column | None
+    """When they did; None where it is not said."""
+    tells_losses: bool = False
+    """Whether it also says when the others were lost."""
+
+
+def find_labels(
+    tables: Tables,
+    profiles: Mapping[str, Profile],
+    found: Mapping[str, Sequence[Way]],
+    lead: LeadTable | None,
+    column: str | None,
+    named: str | None,
+) -> Labels | None:
+    """Find the table that says who converted, of those with a way to the leads, or the one with the ``named`` column.
+
+    Where the leads are taken from the log, ``column`` names them.
+    """
+    best: list[tuple[tuple[bool, bool, bool], Labels]] = []
+    for name, ways in found.items():
+        profile = profiles[name]
+        start = column or ways[0][0].column
+        if lead and named is None and stage_source(tables, profile, ways, lead, profiles):
+            continue  # a deal's stage says it
+        called = has(name, OUTCOMES)
+        flag = _flag(profile, start, named, called=called)
+        if flag is None and (named is not None or not _lists(profile, start, profiles, lead)):
+            continue
+        at = _when(tables, profile, ways, flag, lead, profiles)
+        if (at is None or not called) and profile.columns[start].distinct < _ONE_EACH * profile.rows:
+            continue  # events of a lead, each with an answer of its own
+        told = at is not None and flag is not None and _is_filled(tables, profile, at, flag.column, flag.no)
+        best.append(((called, at is not None, flag is not None), Labels(name, ways, flag, at, told)))
+    return max(best, key=lambda one: (one[0], one[1].table), default=(None, None))[1]
+
+
+def _flag(profile: Profile, start: str, named: str | None, *, called: bool) -> Flag | None:
+    """Find the column that says yes or no; outside of a table called so, only one that surely means a conversion."""
+    if named is not None:
+        return read_flag(profile.columns[named]) if named in profile.columns else None
+    words = OUTCOMES + r"|y|is won" + (r"|status|stage|class" if called else "")
+    sure = [
+        column
+        for column in profile.of_kind("flag", "category")
+        if column.name != start and (sounds_won(column.name) >= SURE or has(column.name, words))
+    ]
+    sure.sort(key=lambda column: (-sounds_won(column.name), column.kind != "flag"))
+    return next((flag for column in sure if (flag := read_flag(column))), None)
+
+
+def _lists(profile: Profile, start: str, profiles: Mapping[str, Profile], lead: LeadTable | None) -> bool:
+    """Tell whether a table lists those who converted: it is called so, says nothing else, and holds a part of them."""
+    if not has(profile.name, LISTED):
+        return False
+    kinds = [
+        column
+        for column in profile.of_kind("category", "flag")
+        if column.name != start and column.distinct > 1 and has(column.name, _KINDS)
+    ]
+    leads = profiles[lead.table].rows if lead else None
+    return not kinds and (leads is None or profile.columns[start].distinct <= _MOST_LEADS * leads)
+
+
+def _when(
+    tables: Tables,
+    profile: Profile,
+    found: Sequence[Way],
+    flag: Flag | None,
+    lead: LeadTable | None,
+    profiles: Mapping[str, Profile],
+) -> Column | None:
+    """Find when those who converted did."""
+    times = [
+        column
+        for column in profile.of_kind("time")
+        if not has(column.name, f"{OVERWRITTEN}|{LOOKED}")
+        and column.distinct >= _FEWEST_TIMES
+        and (flag is None or _is_filled(tables, profile, column, flag.column, flag.yes))
+        and not _is_creation(tables, profile, column, found, lead, profiles)
+        and (flag is None or rank(column.name, CREATED) < SURE)
+    ]
+    return max(
+        times,
+        key=lambda column: (sounds_won(column.name), has(column.name, _ENDED), column.filled),
+        default=None,
+    )
+
+
+def _is_filled(tables: Tables, profile: Profile, column: Column, flag: str, texts: Sequence[str]) -> bool:
+    """Tell whether the rows with one of some texts have a time, and not all the same one."""
+    at = f"nullif(trim(CAST({identifier(column.name)} AS VARCHAR)), '')"
+    row = tables.ask(
+        f"SELECT count({at}), count(*), count(DISTINCT {at}) FROM {profile.table.relation} "
+        f"WHERE coalesce(CAST({identifier(flag)} AS VARCHAR), '') IN ({_listed(texts)})"
+    )[0]
+    filled, rows, distinct = (int(str(count)) for count in row)
+    return rows > 0 and filled >= _MOSTLY * rows and distinct >= _FEWEST_TIMES
+
+
+def _is_creation(
+    tables: Tables,
+    profile: Profile,
+    column: Column,
+    found: Sequence[Way],
+    lead: LeadTable | None,
+    profiles: Mapping[str, Profile],
+) -> bool:
+    """Tell whether a time is that of the lead's creation, written once more."""
+    if lead is None or lead.created_at is None or len(found[0]) > 1 or found[0][0].is_shared:
+        return False
+    own, created = profiles[lead.table], profiles[lead.table].columns[lead.created_at]
+    at, of = time_sql(f"label.{identifier(column.name)}", column), time_sql(f"lead.{identifier(created.name)}", created)
+    row = tables.ask(
+        f"SELECT avg(CAST({at} <= {of} AS DOUBLE)) FROM {profile.table.relation} AS label "
+        f"JOIN {own.table.relation} AS lead ON CAST(lead.{identifier(found[0][0].key)} AS VARCHAR) = "
+        f"CAST(label.{identifier(found[0][0].column)} AS VARCHAR)"
+    )[0]
+    return row[0] is not None and float(str(row[0])) > _HALF
+
+
+def horizon_of(name: str) -> timedelta | None:
+    """Read how far ahead a label looks, where its name says it.
+
+    >>> [horizon_of(name) for name in ("converted_within_90_days", "won_30d", "converted")]
+    [datetime.timedelta(days=90), datetime.timedelta(days=30), None]
+    """
+    found = _WITHIN.search(plain(name))
+    return int(found[1]) * _DAYS[found[2][0]] * DAY if found and int(found[1]) else None
+
+
+def timed_labels(
+    labels: Labels,
+    profile: Profile,
+    lead: LeadTable | None,
+    profiles: Mapping[str, Profile],
+    what: str,
+    column: str | None = None,
+) -> Proposed:
+    """Propose the source of conversions, and losses, of which the time is said.
+
+    Without a table of leads, ``column`` names the lead.
+    """
+    at, flag = labels.at, labels.flag
+    assert at is not None  # noqa: S101 - the caller asked
+    amount = {key: name for key, name in where_from(profile, []).items() if key in ("value", "currency")}
+    result = f"CAST(event.{identifier(flag.column)} AS VARCHAR)" if flag else ""
+    yes = f"{result} IN ({_listed(flag.yes)})" if flag else ""
+    kind: str = literal(f"{what}_converted")
+    if flag and labels.tells_losses:
+        kind = f"CASE WHEN {yes} THEN {kind} ELSE {literal(f'{what}_lost')} END"
+    select = f"event.{identifier(at.name)} AS occurred_at,\n  {kind} AS event_type"
+    select += "".join(f",\n  event.{identifier(name)}" for name in amount.values())
+    if lead is None:
+        query = (
+            f"SELECT event.{identifier(column or '')} AS {LINKED},\n  {select}\nFROM {profile.table.relation} AS event"
+        )
+        reads = [profile.name]
+    else:
+        query = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)[0]
+        reads = tables_read(profile, labels.found)
+    wanted = [f"CAST(event.{identifier(at.name)} AS VARCHAR) <> ''"]
+    if flag:
+        both = [*flag.yes, *flag.no] if labels.tells_losses else flag.yes
+        wanted.append(f"{result} IN ({_listed(both)})")
+    columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
+    known, why = known_at(profile, at)
+    settings = {
+        "query": f"{query}\nWHERE {' AND '.join(wanted)}",
+        **reading(profile, [at.name, *amount.values()], from_query=True),
+        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
+        "actor": "system",
+        "columns": columns,
+    }
+    said = f"by {flag.column}: {', '.join(flag.yes)}" if flag else "its rows"
+    comments = {"known_at": why, "columns.event_type": f"{profile.name} says who converted, {said}"}
+    return Proposed(f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, reads)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(map(literal, texts))

@@ -1,0 +1,67 @@
+"""The sources that the tables make: histories of stages, what was overwritten in place, and any other events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.events import Proposed, event_source
+from pipeline.discovery.histories import history_source
+from pipeline.discovery.profile import Profile
+from pipeline.discovery.roles import LeadTable, Roles, occurred_column
+from pipeline.discovery.tables import Tables
+
+
+def propose_sources(
+    tables: Tables,
+    profiles: Mapping[str, Profile],
+    roles: Roles,
+    constants: Sequence[str],
+    event_type: str | None,
+    *,
+    dates: bool,
+) -> list[Proposed]:
+    """Propose a source for each table of events; of what is overwritten in place, only its start and its end.
+
+    Where a history of its stages is there, not even its end. What the table of leads itself tells comes last, if its
+    ``dates`` are wanted.
+    """
+    lead, found = roles.lead_table, []
+    column = roles.lead_column.column if roles.lead_column else None
+    histories = _find_histories(tables, profiles, roles)
+    for name, ways in roles.events.items():
+        profile = profiles[name]
+        ending = stage_source(tables, profile, ways, lead, profiles) if lead else None
+        if name in histories:
+            found.append(histories[name])
+        elif ending is not None and lead is not None:
+            begun = created_source(profile, ways, lead, profiles)
+            found += [begun] if begun else []
+            found += [] if name in _told_by(histories, roles) else [ending]
+        elif occurred_column(profile) is not None:
+            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
+    if lead is not None and dates:
+        found += _lead_sources(tables, profiles, lead, told=lead.table in _told_by(histories, roles))
+    return found
+
+
+def _find_histories(tables: Tables, profiles: Mapping[str, Profile], roles: Roles) -> dict[str, Proposed]:
+    """Propose the sources of the tables that are histories of stages, by the table."""
+    lead = roles.lead_table
+    if lead is None:
+        return {}
+    named = {name: history_source(tables, profiles[name], ways, lead, profiles) for name, ways in roles.events.items()}
+    return {name: source for name, source in named.items() if source is not None}
+
+
+def _told_by(histories: Mapping[str, Proposed], roles: Roles) -> set[str]:
+    """List the tables of things whose stages a history tells."""
+    return {way[0].target for name in histories for way in roles.events[name] if way}
+
+
+def _lead_sources(tables: Tables, profiles: Mapping[str, Profile], lead: LeadTable, *, told: bool) -> list[Proposed]:
+    """Propose what the table of leads tells: its dates and, unless a history has ``told`` it, how each lead ended."""
+    profile = profiles[lead.table]
+    ending = None if told else stage_source(tables, profile, [], lead, profiles)
+    dates = dates_source(profile, lead, ends=told or ending is not None)
+    return [source for source in (dates, ending) if source is not None]

@@ -1,0 +1,41 @@
+"""Rows of a source that are dated beyond the end of all others, as a close date is that people type: they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import duckdb
+
+from pipeline.ingest_summary import SourceSummary
+from pipeline.source_configuration import Ingest
+from pipeline.sql import fetch_row, literal
+
+_GAP = timedelta(days=7)
+_FEW = 0.05
+"""Of a source's rows: where more lie beyond the others' end, it rather is the others that stopped."""
+
+
+def ahead_warnings(
+    connection: duckdb.DuckDBPyConnection, settings: Ingest, sources: Mapping[str, SourceSummary], log: str
+) -> list[str]:
+    """Name the sources of which a few rows lie far beyond the end of every other, and move the end of the log."""
+    warnings = []
+    for name, source in sources.items():
+        others = [other.last_occurred_at for key, other in sources.items() if key != name and other.last_occurred_at]
+        if not others or source.last_occurred_at is None or settings.sources[name].observed_until is not None:
+            continue
+        end = max(others)
+        if source.last_occurred_at <= end + _GAP:
+            continue
+        (rows,) = fetch_row(
+            connection,
+            f"SELECT count(*) FROM {log} WHERE source = {literal(name)} "
+            f"AND occurred_at > TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'",
+        )
+        if rows <= _FEW * source.used:
+            warnings.append(
+                f"{name}: {rows:,} rows lie up to {source.last_occurred_at:%Y-%m-%d}, every other source ends on "
+                f"{end:%Y-%m-%d}; if people typed these dates, state observed_until, the day of the export"
+            )
+    return warnings

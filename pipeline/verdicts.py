@@ -1,0 +1,33 @@
+"""The list of verdicts as a file: written by ``evaluate``, read by whoever shows figures or acts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from features.errors import VerdictError
+from models.verdicts import Verdict
+from pipeline.artefacts import VERDICTS, read_json, write_json
+
+
+def write_verdicts(root: Path, model_version: str, verdicts: Sequence[Verdict]) -> None:
+    """Write the list, in its order."""
+    write_json(
+        root / VERDICTS, {"model_version": model_version, "verdicts": [verdict.to_json() for verdict in verdicts]}
+    )
+
+
+def read_verdicts(root: Path) -> list[Verdict]:
+    """Read the list that ``evaluate`` has written; raises InputError where it has not run."""
+    return [Verdict(**verdict) for verdict in read_json(root / VERDICTS)["verdicts"]]
+
+
+def refuse_standing(verdicts: Sequence[Verdict]) -> None:
+    """Raise VerdictError where a verdict stands."""
+    standing = [verdict for verdict in verdicts if verdict.stands]
+    if standing:
+        listed = "; ".join(f"{verdict.name} ({verdict.title})" for verdict in standing)
+        raise VerdictError(
+            f"all stages have run, but nobody should act on the result: {listed}. What was seen and what to do stands "
+            "in reports/summary.txt; what you know to be harmless is acquitted under evaluate.acquitted, with a reason"
+        )

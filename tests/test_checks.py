@@ -1,0 +1,231 @@
+"""What the checks find in models and columns of which it is known what is amiss, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.verdicts_truth import EXPECTED, World, judge_world
+from models import checks, drift, leaks
+from models.artefact import Model
+from models.checks import Facts
+from models.drift import base_rate_drift, drifts, feature_drift, stability_index
+from models.leaks import Presence, auc_alone, columns_that_know, events_that_know
+from models.learner import Slice
+from models.metrics import Estimate
+
+BASE = 0.1
+
+
+class Told(Model):
+    """A model that says what stands in the column ``p``."""
+
+    def predict(self, frame: pd.DataFrame, params: Any = None) -> Any:  # noqa: ANN401, ARG002 - as its parent
+        """Give the column."""
+        return frame["p"].to_numpy(dtype=np.float64)
+
+
+def part(labels: list[int], promised: list[float]) -> Slice:
+    """Make a part of rows of a lead each."""
+    return Slice(pd.DataFrame({"p": promised}), np.array(labels, dtype=float), np.arange(len(labels)))
+
+
+def facts_of(labels: list[int], promised: list[float], **changes: Any) -> Facts:  # noqa: ANN401 - any of Facts
+    """Give facts of a model that promises what is stated of a test part, and has learned well otherwise."""
+    manifest = {"base_rate": BASE, "columns": ["p"], "categories": {}, "parameters": {"learning_rate": 0.04}}
+    model = Told("", {"method": "sigmoid", "slope": 1.0, "intercept": 0.0}, manifest)
+    known = part([1] + [0] * 9, [BASE] * 10)
+    auc = Estimate(0.7, 0.6, 0.8)
+    return dataclasses.replace(Facts(model, 200, known, known, part(labels, promised), auc), **changes)
+
+
+def given(check: checks.Check, facts: Facts) -> dict[str, str]:
+    return {verdict.code: verdict.severity for verdict in check(facts)}
+
+
+@pytest.mark.parametrize("module", [checks, drift, leaks])
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+SOUND = ([1] * 20 + [0] * 180, [0.4] * 15 + [0.06] * 5 + [0.4] * 7 + [0.06] * 173)
+
+
+def test_the_log_loss_is_compared_with_that_of_the_constant_that_was_known() -> None:
+    facts = facts_of(*SOUND)
+    own = -(15 * np.log(0.4) + 5 * np.log(0.06) + 7 * np.log(0.6) + 173 * np.log(0.94)) / 200
+    constant = -(20 * np.log(BASE) + 180 * np.log(1 - BASE)) / 200
+    assert facts.excess_loss.value == pytest.approx(own - constant)
+    assert facts.excess_loss.high < 0
+    assert given(checks.worse_than_base_rate, facts) == {}
+    same = facts_of(SOUND[0], [BASE] * 200)
+    assert same.excess_loss.value == 0.0
+    assert given(checks.worse_than_base_rate, same) == {"worse_than_base_rate": "wrong"}
+
+
+def test_of_two_constants_that_were_known_a_model_must_beat_the_better() -> None:
+    latest = part([1] * 3 + [0] * 7, [0.3] * 10)
+    facts = facts_of([1] * 30 + [0] * 70, [0.3] * 100, calibration=latest)
+    assert facts.base_rate == 0.3
+    assert given(checks.worse_than_base_rate, facts) == {"worse_than_base_rate": "wrong"}
+
+
+def test_what_chance_explains_is_doubtful_where_the_order_is_better_than_chance_and_else_wrong() -> None:
+    labels, promised = [1] * 12 + [0] * 100, [0.15] * 7 + [0.09] * 5 + [0.15] * 40 + [0.09] * 60
+    facts = facts_of(labels, promised)
+    assert facts.excess_loss.value < 0 < facts.excess_loss.high
+    assert given(checks.worse_than_base_rate, facts) == {"worse_than_base_rate": "doubtful"}
+    coin = dataclasses.replace(facts, roc_auc=Estimate(0.55, 0.45, 0.65))
+    assert given(checks.worse_than_base_rate, coin) == {"worse_than_base_rate": "wrong"}
+    assert given(checks.ranks_like_a_coin, coin) == {"ranks_like_a_coin": "wrong"}
+
+
+@pytest.mark.parametrize(
+    ("trees", "rate", "severity"), [(10, 0.04, "doubtful"), (10, 0.5, None), (20, 0.04, None), (300, 0.001, "doubtful")]
+)
+def test_trees_count_by_how_much_each_may_learn(trees: int, rate: float, severity: str | None) -> None:
+    facts = facts_of(*SOUND, trees=trees)
+    facts.model.manifest["parameters"]["learning_rate"] = rate
+    assert given(checks.too_little_learned, facts).get("too_little_learned") == severity
+
+
+def test_too_little_learned_is_wrong_where_nothing_shows_that_it_is_of_use() -> None:
+    assert given(checks.too_little_learned, facts_of(*SOUND, trees=3, test=None)) == {"too_little_learned": "wrong"}
+
+
+@pytest.mark.parametrize(("slope", "is_accused"), [(0.01, True), (0.0100000001, True), (0.02, False)])
+def test_a_slope_at_its_bound_is_wrong(slope: float, is_accused: bool) -> None:
+    facts = facts_of(*SOUND)
+    facts.model.calibrator["slope"] = slope
+    assert bool(given(checks.slope_at_bound, facts)) == is_accused
+
+
+@pytest.mark.parametrize(
+    ("times", "severity"), [(1.0, None), (1.2, None), (1.6, "doubtful"), (4.0, "wrong"), (0.2, "wrong")]
+)
+def test_promises_are_held_to_what_happened(times: float, severity: str | None) -> None:
+    labels = [1] * 200 + [0] * 1800
+    facts = facts_of(labels, [0.1 * times] * 2000)
+    assert given(checks.promises_not_kept, facts).get("promises_not_kept") == severity
+
+
+def test_a_few_conversions_more_or_less_are_chance() -> None:
+    assert given(checks.promises_not_kept, facts_of([1] * 3 + [0] * 97, [0.06] * 100)) == {}
+    assert given(checks.promises_not_kept, facts_of([0] * 1000, [0.2] * 1000)) == {"promises_not_kept": "wrong"}
+
+
+def test_too_few_leads_that_convert_are_not_judged_rather_than_accused() -> None:
+    facts = facts_of([1] * 9 + [0] * 200, [0.5] * 209, roc_auc=Estimate(0.5, 0.3, 0.7))
+    assert given(checks.not_judged, facts) == {"not_judged": "told"}
+    assert given(checks.worse_than_base_rate, facts) == given(checks.ranks_like_a_coin, facts) == {}
+
+
+def test_one_lead_with_many_rows_is_one_witness() -> None:
+    facts = facts_of([1] * 40 + [0] * 200, [0.5] * 240)
+    assert facts.is_judged
+    assert facts.test
+    facts.test.leads[:40] = 0
+    assert dataclasses.replace(facts).leads == (1, 200)
+
+
+def test_a_steady_growth_is_usual_and_a_jump_is_not() -> None:
+    draw = np.random.default_rng(1)
+    time = np.linspace(0, 1, 4000)
+    frame = pd.DataFrame({"growing": draw.random(4000) * (0.5 + time), "jumping": draw.normal(0, 1, 4000)})
+    frame.loc[3000:, "jumping"] += 2
+    parts = [
+        Slice(frame[chosen], np.zeros(chosen.sum()), np.arange(chosen.sum())) for chosen in (time < 0.5, time >= 0.75)
+    ]
+    measured = {one.column: one for one in drifts(parts[0], parts[1], list(frame), {})}
+    assert measured["growing"].index > drift.LARGE, "it would be accused, were it not usual"
+    (verdict,) = feature_drift(parts[0], parts[1], list(frame), {})
+    assert verdict.evidence.startswith("1 of 2 columns")
+    assert "jumping" in verdict.evidence
+
+
+def test_missing_values_and_new_levels_are_drift_too() -> None:
+    texts = pd.Series(["a", "b"] * 500)
+    for after in (pd.Series([None] * 1000, dtype="str"), pd.Series(["new"] * 1000)):
+        assert stability_index(texts, after, is_category=True)[0] > drift.ANOTHER_WORLD
+    numbers = pd.Series(np.arange(1000.0))
+    assert stability_index(numbers, pd.Series([np.nan] * 1000), is_category=False)[0] > drift.ANOTHER_WORLD
+    assert stability_index(numbers, numbers, is_category=False)[0] == 0.0
+
+
+@pytest.mark.parametrize(("later", "is_told"), [(60, False), (140, False), (310, True), (10, True)])
+def test_a_base_rate_is_compared_with_those_of_the_quarters_before(later: int, is_told: bool) -> None:
+    draw = np.random.default_rng(1)
+    before = part((draw.random(4000) < 0.08).astype(int).tolist(), [0.1] * 4000)
+    after = part([1] * later + [0] * (1000 - later), [0.1] * 1000)
+    assert bool(list(base_rate_drift(before, after))) == is_told
+
+
+CREATED = pd.Series(pd.date_range("2025-01-01", periods=2000, freq="h"))
+
+
+def test_a_column_that_was_written_after_the_outcome_is_named_and_one_of_the_calendar_is_not() -> None:
+    draw = np.random.default_rng(1)
+    late = np.arange(2000) >= 1000
+    converted = draw.random(2000) < np.where(late, 0.8, 0.02)
+    columns = {
+        "price": pd.Series(np.where(late, 1.0, 5.0)),
+        "stage": pd.Series(np.where(converted & (draw.random(2000) < 0.9), "customer", "contact")),
+        "country": pd.Series(draw.choice(["NL", "BE"], 2000)),
+    }
+    kinds: dict[str, leaks.Kind] = {"price": "number", "stage": "category", "country": "category"}
+    (verdict,) = columns_that_know(columns, kinds, converted, CREATED)
+    assert (verdict.name, verdict.severity) == ("column_knows_outcome:stage", "wrong")
+    by_calendar = auc_alone(columns["price"], "number", converted, CREATED)
+    assert by_calendar is not None
+    assert by_calendar.value == pytest.approx(0.5)
+
+
+def test_only_a_value_that_is_missing_may_know_the_outcome() -> None:
+    converted = np.arange(2000) % 4 == 0
+    contract = pd.Series(np.where(converted, 7.0, np.nan))
+    estimate = auc_alone(contract, "number", converted, CREATED)
+    assert estimate is not None
+    assert estimate.value == 1.0
+
+
+def test_where_few_convert_nothing_is_said_and_where_chance_may_have_helped_it_is_doubtful() -> None:
+    draw = np.random.default_rng(2)
+    few = np.arange(2000) < 10
+    assert auc_alone(pd.Series(few.astype(float)), "number", few, CREATED) is None
+    some = np.arange(200) < 24
+    column = pd.Series(1.25 * some + draw.normal(0, 1, 200))
+    (verdict,) = columns_that_know(
+        {"size": column}, {"size": "number"}, some, CREATED[:200].sample(frac=1, random_state=1)
+    )
+    assert verdict.severity == "doubtful"
+
+
+def presence(name: str, *, ended_with: float, ages: int = 4) -> Presence:
+    """Of 100 snapshots of each age half have the event; 30 of those without end."""
+    full = np.full(ages, 50.0)
+    return Presence(name, full, np.full(ages, ended_with), full, np.full(ages, 30.0), rows_per_end=2.0)
+
+
+def test_an_event_after_which_nothing_ever_happens_is_one_that_an_end_would_have_overwritten() -> None:
+    found = list(events_that_know([presence("last_changed", ended_with=0), presence("unsubscribed", ended_with=5)]))
+    assert [verdict.name for verdict in found] == ["event_knows_outcome:last_changed"]
+    assert "0 ended within the horizon, won or lost, where 60 of as many others" in found[0].evidence
+    assert not list(events_that_know([presence("rare", ended_with=0, ages=1)])), "15 might be chance"
+
+
+def test_an_event_that_all_leads_of_an_age_have_is_compared_with_nobody() -> None:
+    reminder = Presence("reminder", np.array([0.0, 90.0]), np.array([0.0, 0.0]), np.array([90.0, 0.0]),
+                        np.array([60.0, 0.0]), rows_per_end=1.0)  # fmt: skip
+    assert not list(events_that_know([reminder]))
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_a_drawn_world_is_judged_by_what_it_is(kind: str) -> None:
+    world = World(kind, 1, judge_world(kind, 1))
+    assert world.is_right, [(verdict.name, verdict.evidence) for verdict in world.verdicts]

@@ -1,0 +1,172 @@
+"""From when on outcomes were recorded: found where it was planted, and nobody else is accused."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from numpy.typing import NDArray
+from raw_logs import source_of
+from small_project import SmallProject
+
+from features.recording import CHANCE, Recording, find_start
+
+START, DAY = datetime(2025, 6, 1), timedelta(days=1)
+
+
+def episodes_of(
+    created: NDArray[np.float64], lasting: NDArray[np.float64], until: float, *, recorded_from: float = 0
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Give leads that convert after some days, as a log shows them that begins to record it later."""
+    at = created + lasting
+    seen = (at >= recorded_from) & (at < until)
+    keep = created < until
+    times = {"started_at": created, "outcome_at": np.where(seen, at, np.nan)}
+    frame = pd.DataFrame({name: START + pd.to_timedelta(days, unit="D") for name, days in times.items()})
+    return frame[keep].astype("datetime64[us]"), pd.Series(seen)[keep]
+
+
+def start_of(created: NDArray[np.float64], lasting: NDArray[np.float64], until: float, since: float = 0) -> Recording:
+    found = find_start(*episodes_of(created, lasting, until, recorded_from=since), START + until * DAY)
+    assert found is not None
+    return found
+
+
+def test_the_chance_is_the_one_that_is_counted_by_hand() -> None:
+    """Ten leads convert at the age of one day, each on a day of its own; as many reached that age before the first."""
+    created = np.concatenate([np.arange(10) / 10, 20.0 + np.arange(10)])
+    lasting = np.concatenate([np.full(10, 999.0), np.full(10, 1.0)])
+    found = start_of(created, lasting, 40)
+    # At the first conversion 20 leads reach the age, 10 of them before it; and so for all ten, of ten leads later.
+    assert (found.first, found.conversions) == (START + 21 * DAY, 10)
+    assert (found.expected, found.chance) == pytest.approx((10 * (1 - math.exp(-1)), 0.5**10))
+
+
+def test_conversions_of_one_day_count_as_one() -> None:
+    created = np.concatenate([np.arange(10) / 10, np.full(10, 20.0)])
+    lasting = np.concatenate([np.full(10, 999.0), np.full(10, 1.0)])
+    assert start_of(created, lasting, 40).chance == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_start_that_was_planted_is_found_to_the_day_or_so(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    created, lasting = random.uniform(0, 365, 3_000), random.exponential(150, 3_000)
+    found = start_of(created, lasting, 365, since=183)
+    unseen = (created + lasting < 183).sum()
+    assert found.chance < CHANCE / 1_000
+    assert 183 <= (found.first - START) / DAY + 1 < 186
+    assert 0.8 * unseen < found.expected < 1.25 * unseen
+
+
+def accused(draws: int, draw: str) -> int:
+    count = 0
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        created = random.uniform(0, 300, 1_500)
+        lasting = {
+            "at any time": random.exponential(400, 1_500),
+            "after half a year": random.normal(170, 10, 1_500),
+            "seldom": random.exponential(20_000, 1_500),
+            "a few at once": np.where(random.random(1_500) < 0.2, random.lognormal(3, 1, 1_500), 9e5),
+            "at the end of a month": 30 * np.ceil((created + random.exponential(60, 1_500)) / 30) - created,
+        }[draw]
+        if draw == "a growing company":
+            created = 300 * np.sqrt(random.random(1_500))
+        found = find_start(*episodes_of(created, lasting, 300), START + 300 * DAY)
+        count += found is not None and found.chance < CHANCE
+    return count
+
+
+@pytest.mark.parametrize(
+    "draw", ["at any time", "after half a year", "seldom", "a few at once", "at the end of a month"]
+)
+def test_an_honest_company_is_not_accused(draw: str) -> None:
+    assert accused(200, draw) <= 2
+
+
+def write_company(project: SmallProject, since: float) -> tuple[int, int]:
+    """Write a log of a year whose conversions are recorded from a day on; gives all conversions, and those unseen."""
+    random = np.random.default_rng(1)
+    created, lasting = random.uniform(0, 330, 1_500), random.exponential(120, 1_500)
+    at = created + lasting
+    seen = (at >= since) & (at < 365)
+    events = [(lead, day, "visit") for lead in range(1_500) for day in random.uniform(created[lead], 365, 2)]
+    project.write(
+        leads_csv="lead,created\n" + "".join(f"L{lead},{moment(day)}\n" for lead, day in enumerate(created)),
+        log_csv="lead,at,what\n" + "".join(f"L{lead},{moment(day)},{what}\n" for lead, day, what in events),
+        deals_csv="lead,at,what\n" + "".join(f"L{lead},{moment(at[lead])},won\n" for lead in np.flatnonzero(seen)),
+    )
+    return int(seen.sum()), int((at < since).sum())
+
+
+def moment(day: float) -> str:
+    return (START + day * DAY).isoformat(sep=" ", timespec="seconds")
+
+
+def snapshots_of(project: SmallProject, **deals: str) -> tuple[str, dict[str, Any], pd.DataFrame]:
+    sources = {"log": source_of(), "deals": source_of("deals.csv", None, actor="system", **deals)}
+    project.set(sources)
+    content = yaml.safe_load((project.root / "params.yaml").read_text())
+    content["snapshots"] = {"policies": [{"calendar": "monday"}], "horizon": "30d"}
+    (project.root / "params.yaml").write_text(yaml.safe_dump(content))
+    assert project.run("ingest").code == 0
+    outcome = project.run("snapshots")
+    assert outcome.code == 0, outcome.text
+    counts = json.loads((project.root / "data/snapshots.json").read_text())
+    return outcome.text, counts, pd.read_parquet(project.root / "data/snapshots.parquet")
+
+
+def test_before_outcomes_were_recorded_there_is_no_label_and_it_is_told(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path / "project")
+    conversions, unseen = write_company(project, since=183)
+    told, counts, snapshots = snapshots_of(project)
+    start = counts["outcomes_from"]["deals"]
+    assert start["observed_from"] == "2025-12-01T00:00:00"
+    assert (start["stated"], start["conversions"]) == (False, conversions)
+    assert start["chance"] < 1e-9
+    assert 0.8 * unseen < start["expected_before"] < 1.25 * unseen
+    assert "deals: no conversion before 2025-12-01" in told
+    assert "ingest.sources.deals.observed_from" in told
+    early = snapshots["as_of"] < datetime(2025, 12, 1)
+    assert counts["unlabelled"]["unobserved"] == early.sum() > 1_000
+    assert set(snapshots.loc[early, "unlabelled"]) == {"unobserved"}
+    assert snapshots.loc[early, ["label", "part"]].isna().all(axis=None)
+    assert snapshots.loc[~early & (snapshots["as_of"] < datetime(2026, 4, 1)), "label"].notna().all()
+
+
+def test_what_a_source_states_is_believed(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path / "project")
+    write_company(project, since=183)
+    told, counts, _ = snapshots_of(project, observed_from="2025-06-01")
+    assert counts["outcomes_from"]["deals"]["stated"]
+    assert "conversions are observed from 2025-06-01 on, as stated" in told
+    assert "unobserved" not in counts["unlabelled"]
+    _, counts, snapshots = snapshots_of(project, observed_from="2026-01-15")
+    assert counts["unlabelled"]["unobserved"] == (snapshots["as_of"] < datetime(2026, 1, 15)).sum()
+
+
+def test_who_recorded_all_along_is_told_nothing(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path / "project")
+    write_company(project, since=0)
+    told, counts, _ = snapshots_of(project)
+    assert counts["outcomes_from"] == {}
+    assert "deals" not in told
+    assert set(counts["unlabelled"]) == {"immature"}
+
+
+def test_a_start_of_a_source_without_conversions_has_no_effect_and_is_refused(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path / "project")
+    project.set({"log": source_of(), "web": source_of("web.csv", observed_from="2025-12-01")})
+    project.write(web_csv="lead,at,what\nA,2026-01-03,visit\n")
+    assert project.run("ingest").code == 0
+    outcome = project.run("snapshots")
+    assert outcome.code != 0
+    assert "ingest.sources.web.observed_from has no effect: the source brings no conversion (won)" in outcome.text

@@ -1,0 +1,83 @@
+"""What is said where MLflow's store can't be used: each time what, where, and what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from features.errors import RegistryError
+from pipeline.tracking import connected, experiment_id
+
+NAME = "leadcast"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store with one experiment."""
+    root = tmp_path_factory.mktemp("made")
+    with connected(root) as client:
+        experiment_id(client, root, NAME)
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path) -> Path:
+    """Copy the store, for a test to spoil."""
+    shutil.copy(made, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+def said(root: Path) -> str:
+    """Give the message of a store that refuses."""
+    with pytest.raises(RegistryError) as error, connected(root) as client:
+        client.create_run(experiment_id(client, root, NAME))
+    return str(error.value)
+
+
+def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(root: Path) -> None:
+    with connected(root) as client:
+        client.delete_experiment(experiment_id(client, root, NAME))
+    told = said(root)
+    assert f"MLflow's experiment 'leadcast' at sqlite:///{root}/mlflow.db is deleted; restore it: " in told
+    assert told.endswith("; or name another one under evaluate.experiment")
+    assert "check that it runs" not in told
+    address, *command = told.partition("restore it: ")[2].partition(";")[0].split()
+    name, _, uri = address.partition("=")
+    subprocess.run([sys.executable, "-m", *command], env={**os.environ, name: uri}, check=True, capture_output=True)
+    with connected(root) as client:
+        assert client.create_run(experiment_id(client, root, NAME)).info.run_id
+
+
+def test_an_experiment_whose_files_have_no_place_says_where_they_were(root: Path) -> None:
+    with sqlite3.connect(root / "mlflow.db") as store:
+        store.execute("UPDATE experiments SET artifact_location = 'file:///gone%20away/project/mlruns'")
+    assert "keeps its files in /gone away/project/mlruns, which is not there: has the project's folder" in said(root)
+
+
+def test_a_store_of_another_version_of_mlflow_is_upgraded(root: Path) -> None:
+    with sqlite3.connect(root / "mlflow.db") as store:
+        store.execute("UPDATE alembic_version SET version_num = 'abc'")
+    told = said(root)
+    assert "out-of-date database schema (found version abc, but expected" in told
+    assert f"copy it, then run: mlflow db upgrade sqlite:///{root}/mlflow.db" in told
+
+
+def test_a_store_that_is_no_database_is_put_aside(root: Path) -> None:
+    (root / "mlflow.db").write_bytes(b"nothing of the kind " * 500)
+    told = said(root)
+    assert "file is not a database; the file is damaged, or no database: put a copy of it back" in told
+
+
+def test_a_locked_store_is_waited_for(root: Path) -> None:
+    holder = sqlite3.connect(root / "mlflow.db")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        assert "database is locked; another program is writing to it: wait until it is done" in said(root)
+    finally:
+        holder.close()
