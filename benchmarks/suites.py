@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from benchmarks.matrices import (
 )
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, memory, within
+from benchmarks.sample_log import ingest_sample, write_sample_project
 from pipeline.sql import file_literal, identifier
 
 ONE_SNAPSHOT: dict[str, float | None] = {"pandas": 20, "DuckDB": 20, "pandas, tuned": None, "DuckDB, tuned": None}
@@ -67,6 +69,7 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     _ingest(log, progress)
     yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
     usual = measure_ours(log, 1, progress)
+    yield _sample(folder, int(200_000 * scale), progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
     bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")
     yield _odd(bot, "half of them one lead's", log, usual, progress)
@@ -148,6 +151,17 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
     yield within(task, f"ourselves at {in_words(events)}", measured[1], measured[0], 11)
     yield memory(task, measured[1], 2)
     yield memory(f"ingest, {log.size} events", ingest, 2)
+
+
+def _sample(folder: Path, leads: int, progress: Progress) -> Result:
+    """Measure that what joins several sources stays within its memory, too."""
+    root = folder / f"sample-{leads}"
+    events = write_sample_project(root, leads)
+    task = f"ingest, {in_words(events)} events of the sample, 4 sources with identities"
+    progress(task)
+    ours = measure(ingest_sample, root)
+    shutil.rmtree(root)
+    return memory(task, ours, 2)
 
 
 def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:

@@ -16,6 +16,7 @@ from benchmarks.matrices import PEERS, StandardLog, write_standard_log
 from benchmarks.measurement import Measurement
 from benchmarks.page import write_page
 from benchmarks.results import faster, memory, merge, skipped, within
+from benchmarks.sample_log import ingest_sample, write_sample_project
 from benchmarks.standard_log import Shape, write_raw_log
 from benchmarks.standard_task import columns
 
@@ -40,6 +41,12 @@ def test_every_program_computes_the_same_matrix(log: StandardLog, peer: str, eac
     for events in (log.ingested, log.raw):
         PEERS[peer](events, log.snapshots(each), tmp_path / "theirs.parquet")
         compare(log.root / f"ours-{each}.parquet", tmp_path / "theirs.parquet")
+
+
+def test_the_sample_is_ingested_by_its_own_settings(tmp_path: Path) -> None:
+    assert write_sample_project(tmp_path / "sample", 50) > 0
+    ingest_sample(tmp_path / "sample")
+    assert (tmp_path / "sample/data/interactions.parquet").exists()
 
 
 @pytest.mark.parametrize("shape", ["bot", "once"])

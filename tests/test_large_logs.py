@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import csv
-from raw_logs import LEADS, read_log, read_quarantine, run_ingest, source_of, write_raw
+from raw_logs import LEADS, LINKS, read_log, read_quarantine, run_ingest, source_of, write_raw
 
 from features.errors import InputError
 from pipeline.duplicates import find_duplicates
@@ -48,6 +49,33 @@ def test_a_log_that_does_not_fit_into_memory_is_sorted_on_disk_to_the_same_bytes
     # A row takes about a hundred bytes while it is sorted.
     for limit in ("2GB", "80MB"):
         run_ingest(tmp_path, {"log": source}, memory_limit=limit)
+        digests.add(hashlib.sha256((tmp_path / "data/interactions.parquet").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_sources_with_identities_that_do_not_fit_into_memory_give_the_same_bytes(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    leads, rows = 20_000, 100_000
+    log = _random_log(rows, leads)
+    names = pa.array([f"L{number:05}" for number in range(leads)])
+    days = pa.array(["2025-12-01"] * leads)
+    csv.write_csv(pa.table({"lead": names, "created": days}), tmp_path / "raw/leads.csv")
+    cookies = pa.array([f"cookie-{number:05}" for number in range(leads // 2)])
+    links = pa.table({"alias": cookies, "lead": names.slice(0, leads // 2), "at": days.slice(0, leads // 2)})
+    csv.write_csv(links, tmp_path / "raw/links.csv")
+    sources = {}
+    for number in range(4):
+        # A quarter of the rows are of cookies.
+        who = [f"cookie-{name[1:]}" if row % 4 == 0 and name < "L10000" else name
+               for row, name in enumerate(log["lead"].to_pylist())]  # fmt: skip
+        shifted = pc.add(log["at"], pa.scalar(timedelta(hours=number)))
+        pq.write_table(pa.table({**{name: log[name] for name in log.column_names}, "lead": who, "at": shifted}),
+                       tmp_path / f"raw/log{number}.parquet", row_group_size=50_000)  # fmt: skip
+        own = source_of(f"log{number}.parquet", columns={"campaign": "campaign", "value": "amount"})
+        sources[f"log{number}"] = own | {"known_at": {"delay": "6h"}}
+    digests = set()
+    for limit in ("2GB", "60MB"):
+        run_ingest(tmp_path, sources, leads=LEADS, identities=LINKS, memory_limit=limit)
         digests.add(hashlib.sha256((tmp_path / "data/interactions.parquet").read_bytes()).hexdigest())
     assert len(digests) == 1
 
