@@ -52,7 +52,14 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     (root / SCORES).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / SCORES / ".lock", timeout=0):
-            recommendations, _ = recommend(parameters, root, model, as_of, progress)
+            recommendations, doubts = recommend(parameters, root, model, as_of, progress)
+            if doubts.ended_unknown:
+                progress(f"{doubts.ended_unknown:,} of these leads had in truth ended, and nobody knew then")
+            if doubts.older_than_outcomes:
+                progress(
+                    f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
+                    "some may have converted unseen"
+                )
             check(recommendations, parameters.score.reasons_for)
             scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
             for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):

@@ -291,6 +291,11 @@ class Evaluate(Strict):
             if code not in KINDS
         ]
         wrong += [
+            f"{name!r} is declared, not acquitted: by closed, quiet, observed_until or closed_days of its source"
+            for name, code in codes.items()
+            if code in {"source_silent", "source_thin"}
+        ]
+        wrong += [
             f"{name!r} has no reason; say why it is harmless" for name, why in acquitted.items() if not why.strip()
         ]
         if wrong:

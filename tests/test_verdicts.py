@@ -231,6 +231,7 @@ def test_without_a_test_part_it_is_not_judged_and_becomes_champion_only_by_hand(
             "there is no verdict 'column_knows_outcom'; did you mean 'column_knows_",
         ),
         ({"feature_drift": " "}, "'feature_drift' has no reason; say why it is harmless"),
+        ({"source_thin:web": "a holiday"}, "'source_thin:web' is declared, not acquitted: by closed, quiet, "),
     ],
 )
 def test_an_acquittal_needs_a_verdict_that_there_is_and_a_reason(

@@ -101,7 +101,12 @@ def test_what_nothing_tells_is_left_out_and_asked_about_with_what_it_is_worth(tm
         return "yes" if "badge" in question else proposed
 
     taken = initialise(tmp_path / "raw", Options(), answer, lambda _: None, tmp_path)
-    assert yaml.safe_load(taken.settings)["ingest"]["leads"]["attributes"] == {"badge": "category"}
+    settings = yaml.safe_load(taken.settings)
+    assert settings["ingest"]["leads"]["attributes"] == {"badge": "category"}
+    # What is taken knowingly does not end the run that follows with a verdict.
+    assert settings["evaluate"]["acquitted"] == {
+        "column_knows_outcome:badge": "vouched for: it never changes after creation"
+    }
     assert any(question.startswith("Was badge written when a lead came in, and never since?") for question in asked)
 
 

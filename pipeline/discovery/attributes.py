@@ -62,6 +62,8 @@ class Attribute:
     refused: str | None = None
     is_asked: bool = False
     """Whether it is left out only because nothing tells when it was written: the user may know."""
+    is_vouched_for: bool = False
+    """Whether a person says that it never changes after creation."""
     worth: float | None = None
     """How much the AUC of all attributes together gains by it, where it is asked about."""
     measured: bool = True

@@ -29,7 +29,14 @@ from pipeline.configuration import Parameters
 from pipeline.discovery.accused import accuse_events
 from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.events import type_holding
-from pipeline.discovery.judging import ask_about, attribute_settings, judge_attributes, to_measure, vouched_for
+from pipeline.discovery.judging import (
+    acquittals,
+    ask_about,
+    attribute_settings,
+    judge_attributes,
+    to_measure,
+    vouched_for,
+)
 from pipeline.discovery.moments import settle_orders
 from pipeline.discovery.outcomes import (
     EventType,
@@ -144,6 +151,8 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                     ends = {*outcomes.conversion, *outcomes.lost}
                     proposal.notes += said_of_later(connection, root / INTERACTIONS, root / LEADS, ends, proposal.looks)
             content["ingest"].get("leads", {}).update(attribute_settings(attributes, content))
+            if harmless := acquittals(attributes):
+                content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
             content["episodes"] = _episodes(outcomes)
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 
 from features.errors import InputError, nearest
+from models.written import SUSPECT
 from pipeline.artefacts import INTERACTIONS, LEADS
 from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
 from pipeline.discovery.outcomes import EventType, Outcomes
@@ -27,7 +28,10 @@ def vouched_for(attributes: Sequence[Attribute], names: Sequence[str]) -> list[A
     absent = [name for name in names if name not in known]
     if absent:
         raise InputError(f"--attribute {absent[0]}: the leads have no such column; {nearest(absent[0], known)}")
-    return [replace(one, refused=None, is_asked=False) if one.name in names else one for one in attributes]
+    return [
+        replace(one, refused=None, is_asked=False, is_vouched_for=True) if one.name in names else one
+        for one in attributes
+    ]
 
 
 def to_measure(attributes: Sequence[Attribute]) -> dict[str, str]:
@@ -81,13 +85,26 @@ def ask_about(attributes: Sequence[Attribute], ask: Ask | None) -> list[Attribut
     if ask is None:
         return list(attributes)
     return [
-        replace(one, refused=None, is_asked=False)
+        replace(one, refused=None, is_asked=False, is_vouched_for=True)
         if one.is_asked
         and ask(f"Was {one.name} written when a lead came in, and never since? It {one.refused}", ["no", "yes"], "no")
         == "yes"
         else one
         for one in attributes
     ]
+
+
+def acquittals(attributes: Sequence[Attribute]) -> dict[str, str]:
+    """Acquit, by the name of the verdict, what is taken although it alone tells who converts, each with its reason."""
+    return {
+        f"column_knows_outcome:{one.name}": (
+            "vouched for: it never changes after creation"
+            if one.is_vouched_for
+            else f"AUC {one.auc:.2f} alone: written at the creation, by its name or by what the newest leads show"
+        )
+        for one in attributes
+        if not one.refused and one.auc is not None and one.auc >= SUSPECT
+    }
 
 
 def attribute_settings(attributes: Sequence[Attribute], content: Mapping[str, Any]) -> dict[str, Any]:
