@@ -181,8 +181,8 @@ def _has_faded(arrivals: Arrivals, ended: datetime, last: datetime) -> bool:
     if span < _FADING:
         return False
     usual = _rows_after(arrivals, ended - WATCHED) - _rows_after(arrivals, ended)
-    late = _rows_after(arrivals, last - span / 2)
-    return late < usual * (span / 2 / WATCHED) / 2
+    late = _rows_after(arrivals, last - span / 4)
+    return late < usual * (span / 4 / WATCHED) / 2
 
 
 def _rows_after(arrivals: Arrivals, moment: datetime) -> int:
