@@ -14,7 +14,7 @@ from typing import Any
 from features.errors import InputError
 from pipeline.discovery.events import reading
 from pipeline.discovery.joins import time_sql
-from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.profile import TIMES, Column, Profile
 from pipeline.discovery.roles import AliasTable, LeadTable, occurred_column
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
@@ -197,7 +197,7 @@ def _linked(since: str, gone: bool) -> str:
 def _changed(profile: Profile, lead: LeadTable) -> tuple[str, str]:
     changed: Sequence[Column] = [
         column
-        for column in profile.of_kind("time")
+        for column in profile.of_kind(*TIMES)
         if has(column.name, r"modified|modstamp|updated|last change|lastmodified|modification|geandert")
     ]
     if changed:

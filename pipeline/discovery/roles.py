@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from features.errors import InputError, nearest
 from pipeline.discovery.companies import shared_links, shared_ways
 from pipeline.discovery.links import Link, Way, find_key, is_key, ways
-from pipeline.discovery.profile import Column, Profile
+from pipeline.discovery.profile import TIMES, Column, Profile
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import (
     CHANGED,
@@ -165,12 +165,12 @@ def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: L
         ]
         others.sort(key=lambda column: (column.name not in led, column.kind != "identifier"))
         if others and _is_called_link(profile, others):
-            return AliasTable(name, others[0].name, led[0], profile.of_kind("time")[0].name)
+            return AliasTable(name, others[0].name, led[0], profile.of_kind(*TIMES)[0].name)
     return None
 
 
 def _is_narrow(profile: Profile) -> bool:
-    return len(profile.of_kind("time")) == 1 and len(profile.columns) <= _NARROW
+    return len(profile.of_kind(*TIMES)) == 1 and len(profile.columns) <= _NARROW
 
 
 def _is_called_link(profile: Profile, ids: Sequence[Column]) -> bool:
@@ -182,7 +182,7 @@ def lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable 
     profile = profiles[table]
     ids = profile.of_kind("identifier")
     if len(profiles) > 1 and _is_narrow(profile) and len(ids) == 2 and has(profile.name, LINKS):  # noqa: PLR2004 - a pair
-        return AliasTable(table, ids[0].name, ids[1].name, profile.of_kind("time")[0].name)
+        return AliasTable(table, ids[0].name, ids[1].name, profile.of_kind(*TIMES)[0].name)
     return None
 
 
