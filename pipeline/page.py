@@ -73,8 +73,8 @@ def _doubts(parameters: Parameters, results: Results) -> list[str]:
         )
     if scoring["older_than_outcomes"]:
         doubts.append(
-            f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some may have "
-            "converted unseen, and their probabilities are too high by as much"
+            f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some of them may be "
+            "customers already, unseen, and the model has learned from them as from the others"
         )
     if scoring["ended_unknown"]:
         doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")
