@@ -1,4 +1,4 @@
-"""The sample world, large: four sources of three kinds of files, leads, identities, and the settings that go with it."""
+"""The sample world, large: four sources of three kinds of files, leads, identities, and the settings it comes with."""
 
 from __future__ import annotations
 
