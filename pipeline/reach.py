@@ -41,11 +41,11 @@ class Reach:
     @cached_property
     def _roles(self) -> tuple[frozenset[str], frozenset[str]]:
         """Look into the log which sources feed features, and which end episodes; most nights need not know."""
-        settings = self._parameters
-        ends = [*settings.episodes.conversion, *settings.episodes.lost]
+        parameters = self._parameters
+        ends = [*parameters.episodes.conversion, *parameters.episodes.lost]
         wanted = {
-            "actors": list(settings.features.actors),
-            "unused": [*ends, *settings.features.exclude_types],
+            "actors": list(parameters.features.actors),
+            "unused": [*ends, *parameters.features.exclude_types],
             "ends": ends,
             "log": str(self._log),
         }

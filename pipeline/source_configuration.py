@@ -34,7 +34,7 @@ PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 class Table(Extent):
     """Where the rows of one table come from (``path``, ``database`` and ``query``, or ``query``), and how to read them.
 
-    Rows of a query have no order of their own: they are sorted by all their columns, so that a run can be repeated. What
+    Rows of a query have no order of their own: they are sorted by all their columns, so that a run repeats itself. What
     would have no effect is refused, as of a table that only queries read decimal, thousands, time_zone and time_format.
     """
 
