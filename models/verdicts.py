@@ -124,28 +124,28 @@ KINDS: Mapping[str, Kind] = {
             "check that outcomes are complete at both ends of the log; learn from newer leads (snapshots.start)",
         ),
         Kind(
-            "source_silent", "a source has been silent for longer than ever", "wrong",
+            "source_silent", "silent for longer than ever", "wrong",
             "bring its rows and run leadcast ingest; or state under ingest.sources what is so: closed, quiet or "
             "observed_until",
             is_of_data=True,
         ),
         Kind(
-            "source_thin", "a source has far fewer rows than usual in the last four weeks", "wrong",
+            "source_thin", "far fewer rows than usual in the last four weeks", "wrong",
             "bring its rows and run leadcast ingest; or, where so few are right, state the days under its closed_days",
             is_of_data=True,
         ),
         Kind(
-            "source_thin_before", "a source had few rows on other days", "told",
+            "source_thin_before", "few rows on days long ago, or explained", "told",
             "nothing, or state the days under its closed_days",
             is_of_data=True,
         ),
         Kind(
-            "source_unjudged", "whether a source has stopped can't be told", "told",
+            "source_unjudged", "too few silences to tell whether it has stopped", "told",
             "look at its last row; with more of them it is judged by its own rhythm",
             is_of_data=True,
         ),
         Kind(
-            "source_goes_on", "a source has rows after the end that the settings state", "doubtful",
+            "source_goes_on", "rows after the end that the settings state", "doubtful",
             "take what states its end out of ingest.sources, or move it",
             is_of_data=True,
         ),

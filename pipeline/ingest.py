@@ -100,7 +100,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
 def _doubts(summary: IngestSummary) -> list[str]:
     """Say which sources seem to have stopped, or lack rows; the stages that compute with them refuse, or judge."""
     verdicts = [verdict for verdict in source_verdicts(summary.as_json()) if verdict.severity != "told"]
-    return [f"{verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
+    return [f"{verdict.subject}: {verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
 
 
 @contextmanager

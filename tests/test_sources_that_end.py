@@ -81,7 +81,7 @@ def test_a_source_that_ended_a_month_ago_stops_the_run_and_the_night(
 ) -> None:
     rhythm = rhythm_of(old_web)
     assert (rhythm["state"], rhythm["since"][:10], rhythm["reaches"][:10]) == ("silent", "2026-05-30", "2026-05-30")
-    warned = [line for line in old_web.told if line.startswith("warning: web has been silent for longer than ever")]
+    warned = [line for line in old_web.told if line.startswith("warning: web: silent for longer than ever: ")]
     assert len(warned) == 1
     for command in (("snapshots",), ("score", "--as-of", "latest"), ("score", "--as-of", "now")):
         code, text = failure(old_web.root, monkeypatch, *command)
@@ -92,9 +92,8 @@ def test_a_source_that_ended_a_month_ago_stops_the_run_and_the_night(
         assert "observed_until: '2026-05-30T23:" in text
     examination = examine(old_web.root)
     assert examination.exit_code == 7
-    assert [one.what.partition(":")[0] for one in examination.findings if one.state == "wrong"] == [
-        "web has been silent for longer than ever"
-    ]
+    (wrong,) = [one.what for one in examination.findings if one.state == "wrong"]
+    assert wrong.startswith("silent for longer than ever (source_silent:web): no row became known since 2026-05-30")
 
 
 def test_a_moment_before_it_ended_can_be_scored(old_web: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,9 +215,9 @@ def test_a_small_company_is_scored_after_a_few_days_without_news(tmp_path: Path)
     assert night.code == 8, "no champion here, and no other objection"
 
 
-def test_a_small_company_is_not_scored_a_month_after_its_last_row(tmp_path: Path) -> None:
+def test_a_small_company_is_not_scored_six_weeks_after_its_last_row(tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
-    night = small_company(tmp_path, now, 30 * DAY).run("score", "--as-of", "now")
+    night = small_company(tmp_path, now, 42 * DAY).run("score", "--as-of", "now")
     assert night.code == 7
     assert "the log ends more than 2d ago (visits on" in night.text
 
