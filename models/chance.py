@@ -7,9 +7,11 @@ lead had not converted by then: the earlier one converts if the moment falls whe
     variance of (label - p)                          p (1 - p)
     covariance of (label - p) of two such rows       q (1 - p), with p of the later row
 
-and rows whose windows don't meet have none. These hold for the rows that there are: where a lead converts, its later
-rows are missing from the data and from the sum alike. How much of ``p`` falls into the first part of its window goes by
-a hazard that falls (or rises) through the window at one rate for all rows, read from the rows themselves.
+and rows whose windows don't meet have none. Where conversions are rare, rows of a lead convert together as often as the
+window of the earliest of them catches what the last one promises: from that follows how skewed their sum is. These hold
+for the rows that there are: where a lead converts, its later rows are missing from the data and from the sum alike. How
+much of ``p`` falls into the first part of its window goes by a hazard that falls (or rises) through the window at one
+rate for all rows, read from the rows themselves.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ DRAWS = 20_000
 SEED = 10
 # How fast a hazard may fall (or rise) within a window: e-fold, over the whole of it.
 SLOWEST, FASTEST = -5.0, 30.0
-# Of a sum of few conversions: beyond it the correction for its skewness is no longer small, and wrong.
-LARGEST_SKEWNESS = 1.5
+# Of a sum of few conversions: beyond it the bend to a skewness is no longer close to a sum of that kind.
+LARGEST_SKEWNESS = 2.0
+NO_SKEWNESS = 1e-6
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def of_a_perfect_model(
     """Say what these rows would show if each of the `probabilities` were exactly right; all of shape (n,).
 
     The `labels` say only how early in its window a conversion comes; `as_of` are times. The sums of the ten groups are
-    drawn from the normal law of their covariance, with the skewness that sums of few conversions have.
+    drawn from the normal law of their covariance, bent to their skewness.
     """
     scores = np.asarray(probabilities, dtype=np.float64)
     outcomes = np.asarray(labels, dtype=np.float64)
@@ -70,25 +74,27 @@ def of_a_perfect_model(
     order = np.lexsort((moment, lead))
     scores, outcomes, lead, moment = scores[order], outcomes[order], lead[order], moment[order]
     bins = bin_of_each_row(Blocks.of(outcomes, scores), scores)
-    covariance, independent = _covariance(scores, outcomes, lead, moment, bins)
+    covariance, independent, third_moment = _moments(scores, outcomes, lead, moment, bins)
     rows, expected = (np.bincount(bins, weights=of, minlength=BINS) for of in (np.ones(len(bins)), scores))
+    rows[rows == 0] = np.nan
     deviation = np.sqrt(np.diagonal(covariance))
     with np.errstate(invalid="ignore", divide="ignore"):
-        skewness = _skewness(expected / rows, expected / deviation)
-        # No fewer than none convert: what lies beyond it is drawn as none.
-        standard = np.maximum(
-            _draws(covariance / np.outer(deviation, deviation)), _bent_to(-expected / deviation, skewness)
-        )
-        excess = np.maximum(deviation * _bend(standard, skewness), -expected)
-        errors = np.abs(excess).sum(axis=1) / len(scores)
-        widest = float(np.quantile(np.abs(standard).max(axis=1), LEVEL))
-        ends = [(expected + deviation * _bend(sign * widest, skewness)) / rows for sign in (-1.0, 1.0)]
+        skewness = np.nan_to_num(third_moment / deviation**3).clip(-LARGEST_SKEWNESS, LARGEST_SKEWNESS)
+        drawn = expected + deviation * _bend(_draws(covariance / np.outer(deviation, deviation)), skewness)
+        conversions = np.maximum(np.rint(drawn), 0.0)
+        errors = np.abs(conversions - expected).sum(axis=1) / len(scores)
+        # A whole number stands for all up to halfway to the next: a band holds it that reaches its nearer end.
+        above = _bent_to((conversions - HALF - expected) / deviation, skewness)
+        below = _bent_to((conversions + HALF - expected) / deviation, skewness)
+        widest = float(np.quantile(np.maximum(above, -below).max(axis=1), LEVEL))
+        low = (expected + deviation * _bend(-widest, skewness) - HALF) / rows
+        high = (expected + deviation * _bend(widest, skewness) + HALF) / rows
         rows_for_one = np.diagonal(covariance) / independent
     return Chance(
         error_mean=float(errors.mean()),
         error_quantile_95=float(np.quantile(errors, LEVEL)),
-        low=np.clip(ends[0], 0.0, 1.0),
-        high=np.clip(ends[1], 0.0, 1.0),
+        low=low.clip(0.0, 1.0),
+        high=high.clip(0.0, 1.0),
         rows_for_one=rows_for_one,
     )
 
@@ -98,18 +104,37 @@ def _in_horizons(as_of: ArrayLike, horizon: timedelta) -> FloatArray:
     return np.asarray((moments - moments.min(initial=0)) / (horizon / timedelta(microseconds=1)), dtype=np.float64)
 
 
-def _covariance(
+def _moments(
     scores: FloatArray, outcomes: FloatArray, lead: NDArray[np.int64], moment: FloatArray, bins: NDArray[np.int64]
-) -> tuple[FloatArray, FloatArray]:
-    """Give the covariance of what the groups hold beyond their promise, and its diagonal were rows independent."""
-    independent = np.bincount(bins, weights=scores * (1.0 - scores), minlength=BINS).astype(np.float64)
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Give the covariance of what the groups hold beyond their promise, its diagonal were rows independent, their skew.
+
+    The last is the third central moment of each group. That of `n` rows of one lead that convert together is `n ** 3`
+    times the one of a single row: one for each row, and six for each pair times the steps in the group between them.
+    """
+    fails = 1.0 - scores
+    independent = np.bincount(bins, weights=scores * fails, minlength=BINS).astype(np.float64)
+    step = _step_in_group(lead, bins)
     share = _share_by(_rate(outcomes, lead, moment), moment)
     together = np.zeros(BINS * BINS)
+    third = np.bincount(bins, weights=scores * fails * (fails - scores), minlength=BINS).astype(np.float64)
     for earlier, later in _pairs(lead, moment):
-        weights = scores[later] * share(earlier, later) * (1.0 - scores[later])
-        together += np.bincount(bins[earlier] * BINS + bins[later], weights=weights, minlength=BINS * BINS)
+        both = scores[later] * share(earlier, later) * fails[later]
+        together += np.bincount(bins[earlier] * BINS + bins[later], weights=both, minlength=BINS * BINS)
+        skew = 6.0 * both * (fails - scores)[later] * (step[later] - step[earlier]) * (bins[earlier] == bins[later])
+        third += np.bincount(bins[later], weights=skew, minlength=BINS)
     square = together.reshape(BINS, BINS)
-    return np.diag(independent) + square + square.T, independent
+    return np.diag(independent) + square + square.T, independent, third
+
+
+def _step_in_group(lead: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count how many rows of its lead stand before each in its own group; rows are sorted by lead and time."""
+    group = lead * BINS + bins
+    order = np.argsort(group, kind="stable")
+    begins = np.flatnonzero(np.diff(group[order], prepend=-1))
+    step = np.empty(len(group), dtype=np.int64)
+    step[order] = np.arange(len(group)) - np.repeat(begins, np.diff(begins, append=len(group)))
+    return step
 
 
 def _pairs(lead: NDArray[np.int64], moment: FloatArray) -> Iterator[Pairs]:
@@ -171,19 +196,21 @@ def _draws(correlation: FloatArray) -> FloatArray:
     return drawn
 
 
-def _skewness(share: FloatArray, deviations: FloatArray) -> FloatArray:
-    """Give the skewness of a number of conversions whose mean is so many `deviations`, as if it were binomial."""
-    skewness = (1.0 - 2.0 * share) / (1.0 - share) / deviations
-    return np.asarray(np.clip(np.nan_to_num(skewness), -LARGEST_SKEWNESS, LARGEST_SKEWNESS))
-
-
 def _bend(standard: Any, skewness: FloatArray) -> FloatArray:  # noqa: ANN401 - a number or an array
-    """Bend normal values to a given skewness (Cornish & Fisher 1938)."""
-    return np.asarray(standard + (standard**2 - 1.0) * skewness / 6.0, dtype=np.float64)
+    """Bend normal values to those of a gamma distribution of this skewness, mean 0 and variance 1.
+
+    A sum of few clumps of conversions is close to one. By the cube of Wilson & Hilferty (1931).
+    """
+    sixth = _not_zero(skewness) / 6.0
+    return np.asarray((np.maximum(1.0 + sixth * standard - sixth**2, 0.0) ** 3 - 1.0) / (3.0 * sixth))
 
 
 def _bent_to(value: FloatArray, skewness: FloatArray) -> FloatArray:
     """Give the normal value that `_bend` turns into `value`; where none does, the one that comes nearest."""
-    third = skewness / 3.0
-    root = np.sqrt(np.maximum(1.0 + 2.0 * third * (value + skewness / 6.0), 0.0))
-    return np.nan_to_num(np.where(np.abs(third) < 1e-9, value, (root - 1.0) / third))  # noqa: PLR2004 - no bend at all
+    sixth = _not_zero(skewness) / 6.0
+    return np.nan_to_num((np.cbrt(np.maximum(1.0 + 3.0 * sixth * value, 0.0)) - 1.0 + sixth**2) / sixth)
+
+
+def _not_zero(skewness: FloatArray) -> FloatArray:
+    """Take a skewness that bends nothing for one that bends less than can be seen, for what divides by it."""
+    return np.where(np.abs(skewness) < NO_SKEWNESS, NO_SKEWNESS, skewness)

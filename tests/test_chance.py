@@ -72,6 +72,19 @@ def test_two_looks_at_one_moment_are_one_look() -> None:
     assert twice.rows_for_one == pytest.approx(2.0 * once.rows_for_one)
 
 
+def test_conversions_that_come_in_clumps_are_skewed_as_clumps_are() -> None:
+    # Three leads of a thousand are expected to convert. One lead in ten is looked at ten times at once, the others
+    # once, so what comes in clumps of ten is drawn here from its own law: two Poisson counts.
+    leads = np.concatenate([np.repeat(np.arange(100), 10), np.arange(100, 1_000)])
+    rows = len(leads)
+    chance = of_a_perfect_model(np.arange(rows) % 2, np.full(rows, 0.003), leads, np.full(rows, NOW), HORIZON)
+    generator = np.random.default_rng(1)
+    conversions = 10 * generator.poisson(0.3, 100_000) + generator.poisson(2.7, 100_000)
+    high = rows * chance.high[~np.isnan(chance.high)][0]
+    assert np.mean(conversions > high) == pytest.approx(0.05, abs=0.015)
+    assert chance.low[~np.isnan(chance.low)][0] == 0.0
+
+
 def test_two_looks_a_horizon_apart_are_two_leads() -> None:
     probabilities, later = np.linspace(0.02, 0.3, 800), np.arange(800) % 2 * np.timedelta64(30, "D")
     apart = of_a_perfect_model(np.arange(800) % 2, probabilities, np.arange(800) // 2, NOW + later, HORIZON)
