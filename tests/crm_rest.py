@@ -149,7 +149,7 @@ def _refusal(error: str, code: int) -> dict[str, Any]:
 def example(name: str) -> dict[str, Any]:
     """Give the section of an example, with a short limit of time."""
     push: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))["push"]
-    push["sink"]["timeout_seconds"] = 0.5
+    push["sink"]["timeout_seconds"] = 2
     return push
 
 

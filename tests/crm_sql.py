@@ -46,7 +46,7 @@ class _Database:
                 "database": database,
                 "table": "leads",
                 "closed": {"stage": ["won", "lost"]},
-                "timeout_seconds": 0.5,
+                "timeout_seconds": 2,
             },
             "fields": dict(FIELDS),
         }
