@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from engines import Value, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
+from tracking_stores import copy_what_a_new_store_holds
 from world import Project, new_project
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
@@ -26,6 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let pass what others' packages warn of while they are imported; every other warning is an error."""
     for line in THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+@pytest.fixture(autouse=True)
+def _new_stores() -> None:
+    copy_what_a_new_store_holds()
 
 
 @pytest.fixture(params=["reference", "kernel", "kernel uncompiled"])
