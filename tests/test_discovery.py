@@ -8,11 +8,13 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import yaml
 from exports import BEGINNING, write_table
 from test_init import count, propose, read
 from world import Project
 
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.initialise import Options, initialise
 from pipeline.discovery.words import is_called_id
 from pipeline.parameters import load_parameters
 
@@ -226,6 +228,25 @@ def test_an_amount_that_is_nought_unless_won_gives_itself_away() -> None:
         won.tolist(),
     )
     assert [one.refused is not None for one in judged] == [True, False]
+
+
+def test_what_a_name_counts_or_names_says_whether_it_is_overwritten(tmp_path: Path) -> None:
+    header = ("lead_id", "created_at", "Number of Employees", "num_children", "Number of Pageviews", "Last Activity",
+              "Last Name", "lastname", "Total Visits")  # fmt: skip
+    rows = [
+        (f"L{n:04}", BEGINNING + timedelta(hours=n), n * 7 % 90, n % 3, n * 11 % 60, f"act {n % 7}", f"Name {n % 40}",
+         f"name{n % 30}", n * 13 % 50)
+        for n in range(600)
+    ]  # fmt: skip
+    events = [(row[0], row[1] + timedelta(hours=n), ("view", "click", "signed")[n])
+              for number, row in enumerate(rows) for n in range(3 if number % 4 == 0 else 2)]  # fmt: skip
+    write_table(tmp_path / "raw/leads.csv", header, rows)
+    write_table(tmp_path / "raw/events.csv", ("lead_id", "occurred_at", "event"), events)
+    found = initialise(tmp_path / "raw", Options(conversion=("signed",)), None, lambda _: None, tmp_path)
+    attributes = yaml.safe_load(found.settings)["ingest"]["leads"]["attributes"]
+    assert attributes == {"Number of Employees": "number", "num_children": "number"}
+    told = {line.split(",")[0]: line for line in found.told if line.startswith("left out")}
+    assert [one for one in told if "personal" in told[one]] == ["left out: Last Name", "left out: lastname"]
 
 
 def test_files_with_a_name_between_are_no_parts(tmp_path: Path) -> None:

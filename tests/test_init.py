@@ -110,6 +110,16 @@ def test_a_crm_s_tables_become_one_log_by_their_ids(tmp_path: Path) -> None:
     assert read(tmp_path, "data/scoring.json")["leads"] > 0
 
 
+def test_the_settings_name_no_table_that_nothing_reads(tmp_path: Path) -> None:
+    write_crm_dump(tmp_path / "data", leads=400)
+    ingest = propose(tmp_path / "data", tmp_path)["ingest"]
+    queries = "".join(source.get("query", "") for source in ingest["sources"].values())
+    assert ingest["tables"] == {
+        name: {"path": f"{name}.csv", "delimiter": ","} for name in ("activities", "opportunities", "touches")
+    }
+    assert all(f'"{name}"' in queries for name in ingest["tables"])
+
+
 def test_what_a_contact_did_is_known_only_from_when_it_was_tied_to_its_lead(tmp_path: Path) -> None:
     write_crm_dump(tmp_path / "raw", leads=1500)
     propose(tmp_path / "raw", tmp_path)

@@ -32,6 +32,7 @@ from pipeline.discovery.words import (
     TIME_ZONE,
     has,
 )
+from pipeline.queries import tables_read
 from pipeline.sql import identifier, literal
 
 SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
@@ -99,6 +100,7 @@ def propose(
         mapping.ingest["identities"] = merged[0]
         mapping.notes.append(merged[1])
         _add_tables(mapping.ingest, profiles, [lead.table])
+    _leave_idle_tables_out(mapping.ingest)
     if roles.spend is not None:
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
@@ -284,6 +286,18 @@ def _add_tables(ingest: dict[str, Any], profiles: Mapping[str, Profile], names: 
         rest = dict(ingest)
         ingest.clear()
         ingest.update(ordered | rest)
+
+
+def _leave_idle_tables_out(ingest: dict[str, Any]) -> None:
+    """Take out the tables that no query reads: the last step of a way, to the leads themselves, is often spared."""
+    parts = [*ingest["sources"].values(), ingest.get("leads", {}), ingest.get("identities", {})]
+    known = {*ingest.get("tables", {}), *ingest["sources"]}
+    queries = [part["query"] for part in parts if "query" in part and "database" not in part]
+    read = {name for query in queries for name in tables_read("a proposed query", query, known)}
+    for name in known - read:
+        ingest.get("tables", {}).pop(name, None)
+    if not ingest.get("tables", True):
+        del ingest["tables"]
 
 
 def _names(source: Proposed) -> list[str]:

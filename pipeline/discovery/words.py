@@ -230,12 +230,20 @@ THEIRS = (
     r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended"
 )
 
+_SIZE = (
+    r"employees|staff|workers|people|persons|children|kids|dependents|dependants|adults|guests|rooms|bedrooms|beds|"
+    r"offices|locations|sites|stores|shops|branches|vehicles|cars|trucks|machines|students|pupils|inhabitants|"
+    r"employes|enfants|mitarbeiter\w*|kinder|zimmer|filialen|empleados|hijos"
+)
+"""What is counted of a company or a household itself, and not of what became of it."""
+_OF_SIZE = rf"(?: of)? (?:{_SIZE})(?: range)?$"
 OVERWRITTEN = (
-    r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last|latest|notable|"
+    r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last(?! name)|latest|notable|"
     r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|"
     r"mrr|arr|ltv|is customer|customer since|plan|subscription|unworked|priority|contacted|delivered|opened|clicked|"
     r"bounced|unsubscribed|sends|sessions?|days (?:open|to|since)|duration|talk time|variant|"
-    r"index|profile|amount won|revenue|accepted|selected|final|total|time spent|num|number of|count|visits?|views?"
+    r"index|profile|amount won|revenue|accepted|selected|final|time spent|visits?|views?|"
+    rf"(?:total|num|number of|count)(?!{_OF_SIZE})"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
 AT_CREATION = (
@@ -245,12 +253,13 @@ AT_CREATION = (
 )
 """What a column is called that is written when a lead comes in: where it came from, and where it is."""
 PERSONAL = (
-    r"e ?mail|mail|phone|telephone|mobile|fax|first name|last name|full name|name|nom|prenom|vorname|nachname|surname|"
+    r"e ?mail|mail|phone|telephone|mobile|fax|name|nom|prenom|vorname|nachname|surname|"
     r"street|address|adresse|rue|birth|ssn|iban|ip|ip address|url|website|linkedin|description|comments?|notes?|"
     r"message|text|body|subject"
 )
 PERSONS = (
-    r"first name|last name|full name|middle name|nom|prenom|vorname|nachname|surname|e ?mail|phone|mobile|iban|ssn"
+    r"(?:first|last|full|middle|given|family|maiden) ?name|forename|nom|prenom|vorname|nachname|surname|e ?mail|phone|"
+    r"mobile|iban|ssn"
 )
 """What is personal however few values it has."""
 POLYMORPHIC = r"who|what|related|regarding|parent|object|entity|subject|record|target"
