@@ -19,10 +19,10 @@ import duckdb
 
 from features.duration import DAY, HOUR, format_duration, microseconds
 from pipeline.discovery.events import Proposed, reading
-from pipeline.discovery.joins import LINKED, time_sql
+from pipeline.discovery.joins import LINKED
+from pipeline.discovery.leads import ROW, LeadTable
 from pipeline.discovery.links import is_key
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import ROW, LeadTable
+from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import in_settings
 from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
 from pipeline.results import ASSUMED_OUTCOMES

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read, time_sql
+from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
@@ -21,9 +21,16 @@ _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
 def stage_source(
-    tables: Tables, profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
+    tables: Tables,
+    profile: Profile,
+    found: Sequence[Way],
+    lead: LeadTable,
+    profiles: Mapping[str, Profile],
+    sold_at: Column | None = None,
 ) -> Proposed | None:
     """Propose the source that says how a deal, or a lead, ended: its stage when it was closed. None where none does.
+
+    Where no column says when it was closed, it was at ``sold_at``.
 
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
     People type that date: what they closed with a date beyond the export had been closed when it was drawn.
@@ -32,12 +39,7 @@ def stage_source(
     if ending is None:
         return None
     stage, won, lost = ending
-    times = [
-        column
-        for column in profile.of_kind("time", "planned")
-        if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
-    ]
-    closed = max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
+    closed = closed_column(profile) or sold_at
     if closed is None:
         return None
     own = profile.name == lead.table
@@ -80,6 +82,16 @@ def stage_source(
         )
         comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found))
+
+
+def closed_column(profile: Profile) -> Column | None:
+    """Find when a deal was closed."""
+    times = [
+        column
+        for column in profile.of_kind("time", "planned")
+        if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
+    ]
+    return max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
 
 
 def _typed_ahead(

@@ -13,12 +13,13 @@ from features.duration import DAY
 from features.errors import InputError, nearest
 from pipeline.discovery.assumed import Answers, Looks, answer_sql, assumed_outcomes, find_flag, looks, own_answers
 from pipeline.discovery.events import Proposed, underscored
-from pipeline.discovery.joins import LINKED, join_query, tables_read, time_sql
+from pipeline.discovery.joins import LINKED, join_query, tables_read
 from pipeline.discovery.labels import Labels, find_labels, horizon_of, timed_labels
-from pipeline.discovery.links import Way
-from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import LeadColumn, LeadTable, Roles, occurred_column
+from pipeline.discovery.leads import LeadColumn, LeadTable
+from pipeline.discovery.profile import Profile, time_sql
+from pipeline.discovery.roles import Roles
 from pipeline.discovery.tables import Tables
+from pipeline.discovery.times import occurred_column
 from pipeline.discovery.words import LOST, STAGE, SURE, has, rank, sounds_won
 from pipeline.sql import identifier
 
@@ -55,7 +56,7 @@ def ends_of_leads(
     flag = find_flag(profile, outcome)
     labels = None
     if flag is None or outcome is None:
-        labels = find_labels(tables, profiles, {**roles.events, **roles.timeless}, lead, None, outcome)
+        labels = find_labels(tables, profiles, {**roles.events, **roles.timeless}, lead, outcome)
     _require(outcome, [flag, labels], profiles, [lead.table, *roles.events, *roles.timeless])
     notes: list[str] = []
     what = underscored(profile.name)
@@ -101,23 +102,21 @@ def ends_of_leads(
 def ends_of_log(
     tables: Tables,
     profiles: Mapping[str, Profile],
+    roles: Roles,
     column: LeadColumn,
     proposed: list[Proposed],
     outcome: str | None,
     horizon: timedelta | None,
 ) -> Ends:
     """Find what ends leads that are known from their events alone."""
-    found: dict[str, Sequence[Way]] = {
-        name: [()] for name, profile in profiles.items() if column.column in profile.columns
-    }
-    labels = find_labels(tables, profiles, found, None, column.column, outcome)
-    _require(outcome, [labels], profiles, list(found))
+    labels = find_labels(tables, profiles, roles.events, column.log, outcome)
+    _require(outcome, [labels], profiles, list(roles.events))
     if labels is None:
         return Ends(proposed)
     profile, what = profiles[labels.table], "lead"
     proposed = [source for source in proposed if source.table != labels.table]
     if labels.at is not None:
-        source = timed_labels(labels, profile, None, profiles, what, column.column)
+        source = timed_labels(labels, profile, column.log, profiles, what)
         return Ends([*proposed, source], None, (), labels.table, _said_of_labels(labels))
     if outcome is None and any(tells_an_end(tables, source, profiles[source.table]) for source in proposed):
         note = f"{labels.table} says who converted, too, but not when, and is not used: other tables say when"
@@ -126,11 +125,11 @@ def ends_of_log(
     if not logs:
         return Ends(proposed)
     firsts = "\n    UNION ALL ".join(
-        f"SELECT {identifier(column.column)} AS lead_id, {at} AS moment FROM {profiles[name].table.relation}"
+        f"SELECT {identifier(column.named[name])} AS lead_id, {at} AS moment FROM {profiles[name].table.relation}"
         for name, times in logs.items()
         for at in times
     )
-    own, flag = identifier(column.column), labels.flag
+    own, flag = identifier(column.named[labels.table]), labels.flag
     answer = f"max({answer_sql(identifier(flag.column), flag)})" if flag else "1"
     query = (
         f"SELECT lead.lead_id, created_at, {'answer' if flag else 'coalesce(answer, 0) AS answer'}\n"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.discovery.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Way, find_key
 from pipeline.discovery.profile import TIMES, Column, Profile
-from pipeline.discovery.roles import LeadTable, occurred_column
+from pipeline.discovery.times import occurred_column
 from pipeline.discovery.words import (
     CAMPAIGN,
     CHANGED,
@@ -111,8 +112,7 @@ def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said
 def event_source(
     profile: Profile,
     found: Sequence[Way],
-    lead: LeadTable | None,
-    lead_column: str | None,
+    lead: LeadTable,
     profiles: Mapping[str, Profile],
     constants: Sequence[str] = (),
     said: str | None = None,
@@ -123,10 +123,10 @@ def event_source(
     """
     occurred = occurred_column(profile)
     assert occurred is not None  # noqa: S101 - only tables with times hold events
-    direct = lead_column or next((way[0].column for way in found if is_direct(way, lead)), None)
+    direct = next((way[0].column for way in found if is_direct(way, lead)), None)
     what = _what_happened(profile, occurred, direct, said)
     types, ends, columns = what.types, what.ends, dict(what.columns)
-    found = [way for way in found if not way or lead is None or is_told(way, lead, profiles)]
+    found = [way for way in found if is_told(way, lead, profiles)]
     columns |= where_from(profile, [*types, *constants])
     if not types and any(_is_overwritten_kind(name) for name in profile.columns):
         for name in ("value", "currency"):  # an amount that is overwritten with its status
@@ -141,7 +141,7 @@ def event_source(
         comments["columns.event_type"] = f"{first.distinct:,} kinds, as in {', '.join(first.examples[:3])}"
     used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
     used += [columns["value"]] if "value" in columns else []
-    if lead is not None and (direct is None or len(found) > 1):
+    if direct is None or len(found) > 1:
         told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
         query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=told)
         if linked:
@@ -229,9 +229,12 @@ def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str
 
 
 def _says_what_happened(name: str, table: str) -> bool:
-    """Tell an event's type from the type of another thing: ``type`` and ``touch_type``, not ``device_type``."""
+    """Tell an event's type from the type of another thing: ``type`` and ``touch_type``, not ``device_type``.
+
+    A column that is called like its rows says which of their kinds each is: the goal of goals.
+    """
     if not rank(name, EVENT_TYPE):
-        return False
+        return plain(name) == singular(table)
     others = set(plain(name).split()) - set(singular(table).split()) - EVENT_WORDS
     return not others
 

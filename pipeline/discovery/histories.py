@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.discovery.events import Proposed, event_source
-from pipeline.discovery.joins import time_sql
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Way
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import LeadTable, occurred_column
+from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import Tables
+from pipeline.discovery.times import occurred_column
 from pipeline.discovery.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
@@ -37,7 +37,7 @@ def history_source(
         return None
     if not _is_history(tables, profile, found[0][0].column, occurred, stage):
         return None
-    source = event_source(profile, found, lead, None, profiles, said=stage.name)
+    source = event_source(profile, found, lead, profiles, said=stage.name)
     columns = source.settings["columns"]
     if "events" in columns:
         return None

@@ -140,7 +140,8 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 types, ours = _settle_actors(
                     content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
                 )
-                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask)
+                unused = proposal.roles.unused
+                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, unused, options, ask)
                 proposal.notes += accuse_events(
                     connection, root / INTERACTIONS, types, outcomes, content["ingest"]["sources"]
                 )
@@ -219,7 +220,12 @@ def _for_trial(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _choose_outcomes(
-    connection: duckdb.DuckDBPyConnection, log: Path, types: Sequence[EventType], options: Options, ask: Ask | None
+    connection: duckdb.DuckDBPyConnection,
+    log: Path,
+    types: Sequence[EventType],
+    unused: Mapping[str, str],
+    options: Options,
+    ask: Ask | None,
 ) -> Outcomes:
     _require_types(types, [*options.conversion, *options.lost])
     found = find_outcomes(connection, log, types, options.conversion, options.lost)
@@ -228,11 +234,13 @@ def _choose_outcomes(
         said = _ask_types("Which event means that a lead has converted?", names, ", ".join(found.conversion), ask)
         found = find_outcomes(connection, log, types, said, options.lost)
     if not found.conversion:
+        idle = "".join(f"\n  {name} is not used: {reason}" for name, reason in unused.items())
         top = sorted(types, key=lambda kind: -kind.events)[:12]
         raise InputError(
             "no event type is called a conversion; name the ones that mean it: --conversion TYPE. The log has "
             + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in top)
             + " ...; or a column that says who converted: --outcome COLUMN"
+            + (f"; or does one of these tell it?{idle}" if idle else "")
         )
     if ask is not None and not options.lost:
         names = [kind.name for kind in types if kind.name not in found.conversion]

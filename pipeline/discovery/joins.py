@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import in_settings
 from pipeline.discovery.words import CREATED, has, rank
 from pipeline.sql import identifier, literal
@@ -22,9 +22,9 @@ def tables_read(profile: Profile, found: Sequence[Way]) -> list[str]:
     return list(dict.fromkeys([profile.name, *(link.target for way in found for link in way)]))
 
 
-def is_direct(way: Way, lead: LeadTable | None) -> bool:
+def is_direct(way: Way, lead: LeadTable) -> bool:
     """Tell whether a way is one link to the lead's own key."""
-    return lead is not None and len(way) == 1 and way[0].target == lead.table and way[0].key == lead.key
+    return len(way) == 1 and way[0].target == lead.table and way[0].key == lead.key
 
 
 def join_query(
@@ -144,11 +144,3 @@ def is_told(way: Way, lead: LeadTable, profiles: Mapping[str, Profile]) -> bool:
         or last.key == lead.key
         or converted_at(profiles[lead.table]) is not None
     )
-
-
-def time_sql(expression: str, column: Column) -> str:
-    """Write the SQL that reads a column of times just as ingest does; what has no offset is UTC."""
-    if column.native:
-        return f"CAST({expression} AS TIMESTAMP)"
-    read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
-    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"

@@ -16,10 +16,10 @@ from features.duration import DAY
 from pipeline.discovery.assumed import Flag, read_flag
 from pipeline.discovery.deals import stage_source
 from pipeline.discovery.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import LINKED, join_query, tables_read, time_sql
+from pipeline.discovery.joins import LINKED, join_query, tables_read
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Way
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import LeadTable
+from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import CREATED, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
 from pipeline.sql import identifier, literal
@@ -53,19 +53,18 @@ def find_labels(
     tables: Tables,
     profiles: Mapping[str, Profile],
     found: Mapping[str, Sequence[Way]],
-    lead: LeadTable | None,
-    column: str | None,
+    lead: LeadTable,
     named: str | None,
 ) -> Labels | None:
     """Find the table that says who converted, of those with a way to the leads, or the one with the ``named`` column.
 
-    Where the leads are taken from the log, ``column`` names them.
+    Where the leads are taken from a log, it stands for their table.
     """
     best: list[tuple[tuple[bool, bool, bool], Labels]] = []
     for name, ways in found.items():
         profile = profiles[name]
-        start = column or ways[0][0].column
-        if lead and named is None and stage_source(tables, profile, ways, lead, profiles):
+        start = ways[0][0].column
+        if named is None and stage_source(tables, profile, ways, lead, profiles):
             continue  # a deal's stage says it
         called = has(name, OUTCOMES)
         flag = _flag(profile, start, named, called=called)
@@ -93,7 +92,7 @@ def _flag(profile: Profile, start: str, named: str | None, *, called: bool) -> F
     return next((flag for column in sure if (flag := read_flag(column))), None)
 
 
-def _lists(profile: Profile, start: str, profiles: Mapping[str, Profile], lead: LeadTable | None) -> bool:
+def _lists(profile: Profile, start: str, profiles: Mapping[str, Profile], lead: LeadTable) -> bool:
     """Tell whether a table lists those who converted: it is called so, says nothing else, and holds a part of them."""
     if not has(profile.name, LISTED):
         return False
@@ -102,8 +101,7 @@ def _lists(profile: Profile, start: str, profiles: Mapping[str, Profile], lead: 
         for column in profile.of_kind("category", "flag")
         if column.name != start and column.distinct > 1 and has(column.name, _KINDS)
     ]
-    leads = profiles[lead.table].rows if lead else None
-    return not kinds and (leads is None or profile.columns[start].distinct <= _MOST_LEADS * leads)
+    return not kinds and profile.columns[start].distinct <= _MOST_LEADS * profiles[lead.table].rows
 
 
 def _when(
@@ -111,7 +109,7 @@ def _when(
     profile: Profile,
     found: Sequence[Way],
     flag: Flag | None,
-    lead: LeadTable | None,
+    lead: LeadTable,
     profiles: Mapping[str, Profile],
 ) -> Column | None:
     """Find when those who converted did."""
@@ -147,11 +145,11 @@ def _is_creation(
     profile: Profile,
     column: Column,
     found: Sequence[Way],
-    lead: LeadTable | None,
+    lead: LeadTable,
     profiles: Mapping[str, Profile],
 ) -> bool:
     """Tell whether a time is that of the lead's creation, written once more."""
-    if lead is None or lead.created_at is None or len(found[0]) > 1 or found[0][0].is_shared:
+    if lead.created_at is None or len(found[0]) > 1 or found[0][0].is_shared:
         return False
     own, created = profiles[lead.table], profiles[lead.table].columns[lead.created_at]
     at, of = time_sql(f"label.{identifier(column.name)}", column), time_sql(f"lead.{identifier(created.name)}", created)
@@ -176,15 +174,11 @@ def horizon_of(name: str) -> timedelta | None:
 def timed_labels(
     labels: Labels,
     profile: Profile,
-    lead: LeadTable | None,
+    lead: LeadTable,
     profiles: Mapping[str, Profile],
     what: str,
-    column: str | None = None,
 ) -> Proposed:
-    """Propose the source of conversions, and losses, of which the time is said.
-
-    Without a table of leads, ``column`` names the lead.
-    """
+    """Propose the source of conversions, and losses, of which the time is said."""
     at, flag = labels.at, labels.flag
     assert at is not None  # noqa: S101 - the caller asked
     amount = {key: name for key, name in where_from(profile, []).items() if key in ("value", "currency")}
@@ -195,14 +189,8 @@ def timed_labels(
         kind = f"CASE WHEN {yes} THEN {kind} ELSE {literal(f'{what}_lost')} END"
     select = f"event.{identifier(at.name)} AS occurred_at,\n  {kind} AS event_type"
     select += "".join(f",\n  event.{identifier(name)}" for name in amount.values())
-    if lead is None:
-        query = (
-            f"SELECT event.{identifier(column or '')} AS {LINKED},\n  {select}\nFROM {profile.table.relation} AS event"
-        )
-        reads = [profile.name]
-    else:
-        query = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)[0]
-        reads = tables_read(profile, labels.found)
+    query = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)[0]
+    reads = tables_read(profile, labels.found)
     wanted = [f"CAST(event.{identifier(at.name)} AS VARCHAR) <> ''"]
     if flag:
         both = [*flag.yes, *flag.no] if labels.tells_losses else flag.yes

@@ -13,8 +13,8 @@ from pipeline.sql import identifier
 
 _SAMPLE = 20_000
 _KEY_SHARE = 0.97
-_FOUND_SHARE = 0.5
-_FOUND_BY_VALUE = 0.05
+FOUND_SHARE = 0.5
+FOUND_BY_VALUE = 0.05
 """What is no count proves itself: an id may point into several tables, and into each with a part of its rows."""
 _LONGEST_WAY = 3
 _LONGEST_COUNT = 9
@@ -47,20 +47,23 @@ def is_key(column: Column, profile: Profile) -> bool:
     )
 
 
-def find_key(profile: Profile) -> Column | None:
-    """Find the column that names the rows of a table: ``id``, ``lead_id`` in ``leads``, or the first that could."""
+def find_keys(profile: Profile) -> list[Column]:
+    """Find the columns that name the rows of a table: ``id``, ``lead_id`` in ``leads``, and then all that could."""
     keys = [column for column in profile.columns.values() if is_key(column, profile) and column.filled > 0.99]  # noqa: PLR2004 - dirt
     own = singular(profile.name)
-    return max(
+    return sorted(
         keys,
         key=lambda column: (
-            plain(column.name) in {"id", f"{own} id", own},
-            has(column.name, f"{own.split()[-1]} (id|number|no|key)"),
-            not has(column.name, "name|mail|email|phone|session|event|message"),
-            -list(profile.columns).index(column.name),
+            plain(column.name) not in {"id", f"{own} id", own},
+            not has(column.name, f"{own.split()[-1]} (id|number|no|key)"),
+            has(column.name, "name|mail|email|phone|session|event|message"),
         ),
-        default=None,
     )
+
+
+def find_key(profile: Profile) -> Column | None:
+    """Find the column that most likely names the rows of a table."""
+    return next(iter(find_keys(profile)), None)
 
 
 def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
@@ -85,7 +88,7 @@ def links_to(tables: Tables, profiles: Mapping[str, Profile], target: Profile, k
         if source is not target
         for column in source.of_kind("identifier", "number", "category", "text")
         if _may_link(column, source, key, target)
-        and (share := _share_found(tables, source, column, target, key)) >= _least_share(column)
+        and (share := share_found(tables, source, column, target, key)) >= _least_share(column)
     ]
 
 
@@ -104,23 +107,24 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     merged = has(source.name, LINKS) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
     if same or called or back or either or merged:
         return True
-    if _is_counting(column, key) or column.kind != "identifier":
+    if is_counting(column, key) or column.kind != "identifier":
         return False
     # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
     return not is_key(column, source) or has(column.name, r"\w*ids?|\w*uuid|key|ref")
 
 
 def _least_share(column: Column) -> float:
-    proves = column.kind == "identifier" and (has(column.name, POLYMORPHIC) or not _is_counting(column))
-    return _FOUND_BY_VALUE if proves else _FOUND_SHARE
+    proves = column.kind == "identifier" and (has(column.name, POLYMORPHIC) or not is_counting(column))
+    return FOUND_BY_VALUE if proves else FOUND_SHARE
 
 
-def _is_counting(*columns: Column) -> bool:
+def is_counting(*columns: Column) -> bool:
     """Tell small whole numbers, which are in every table's ids."""
     return all(text.isdigit() and len(text) <= _LONGEST_COUNT for column in columns for text in column.examples[:3])
 
 
-def _share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
+def share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
+    """Give the share of the distinct values of a column that another table's column holds."""
     from_column, to_column = (f"CAST({identifier(name)} AS VARCHAR)" for name in (column.name, key.name))
     row = tables.ask(
         f"WITH own AS (SELECT DISTINCT {from_column} AS value FROM {source.table.relation} "

@@ -13,10 +13,11 @@ from typing import Any
 
 from features.errors import InputError
 from pipeline.discovery.events import reading
-from pipeline.discovery.joins import time_sql
-from pipeline.discovery.profile import TIMES, Column, Profile
-from pipeline.discovery.roles import AliasTable, LeadTable, occurred_column
+from pipeline.discovery.leads import LeadTable
+from pipeline.discovery.profile import TIMES, Column, Profile, time_sql
+from pipeline.discovery.roles import AliasTable
 from pipeline.discovery.tables import Tables
+from pipeline.discovery.times import occurred_column
 from pipeline.discovery.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
 from pipeline.sql import identifier
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.discovery.words import DECIDED, LOST, MILESTONES, PAGES, SURE, has, plain, rank, sounds_won
+from pipeline.discovery.words import DECIDED, LOST, MILESTONES, PAGES, SOLD, SURE, has, plain, rank, sounds_won
 
 _HALF = 0.5
 _MOST_LEADS = 0.7
 _NEARLY_ALL = 0.9
 _COVERED = 0.95
 _STILL_CONVERT = 0.05
+_OF_A_TABLE = 60
 _WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
 """Steps in the life of a piece of work: what is scheduled or started is done by people."""
 
@@ -79,11 +80,7 @@ def find_outcomes(
 ) -> Outcomes:
     """Propose what ends an episode; ``conversion`` and ``lost`` are what the user has said."""
     candidates = sorted(
-        (
-            kind
-            for kind in types
-            if (sure := sounds_won(kind.name)) and kind.share <= (1.0 if sure >= SURE else _MOST_LEADS)
-        ),
+        (kind for kind in types if (sure := _sounds(kind)) and kind.share <= (1.0 if sure >= SURE else _MOST_LEADS)),
         key=lambda kind: (-_likeness(kind), kind.name),
     )
     won = tuple(conversion) or _conversions(connection, log, candidates)
@@ -103,6 +100,16 @@ def find_outcomes(
     return Outcomes(won, losses, milestones, tuple(reopen) if returning else (), tuple(candidates))
 
 
+def _sounds(kind: EventType) -> int:
+    """Give the rank of an event's name; what a table is called that lists what was sold means it, if nothing else does.
+
+    >>> [_sounds(EventType(name, "orders_export", "lead", 9, 9, 0.1, 0.0)) for name in ("orders_export", "order_seen")]
+    [60, 0]
+    """
+    is_row = kind.source == kind.name or kind.source.startswith(kind.name)
+    return sounds_won(kind.name) or (_OF_A_TABLE if is_row and has(kind.name, SOLD) else 0)
+
+
 def _is_decided(kind: EventType) -> bool:
     """Tell a step that people decided from what a lead did: who looks at the page of a demo is no opportunity yet."""
     if has(kind.name, PAGES) or has(kind.source, PAGES):
@@ -112,7 +119,7 @@ def _is_decided(kind: EventType) -> bool:
 
 def _likeness(kind: EventType) -> float:
     """Weigh the name, and how little comes after: what ends an episode is followed by next to nothing."""
-    return sounds_won(kind.name) - 40 * kind.after - (20 if kind.share > _HALF else 0)
+    return _sounds(kind) - 40 * kind.after - (20 if kind.share > _HALF else 0)
 
 
 def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: Sequence[EventType]) -> tuple[str, ...]:
@@ -120,7 +127,7 @@ def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: S
     chosen: list[str] = []
     for kind in candidates:
         if not chosen or (
-            sounds_won(kind.name) >= SURE
+            _sounds(kind) >= SURE
             and _share_covered(connection, log, kind.name, chosen) < _HALF
             # What most of those who convert have done, too, is a step on their way.
             and all(_share_covered(connection, log, other, [kind.name]) < _HALF for other in chosen)

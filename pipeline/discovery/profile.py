@@ -261,6 +261,14 @@ def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str 
     return tuple(str(row[0]) for row in rows)
 
 
+def time_sql(expression: str, column: Column) -> str:
+    """Write the SQL that reads a column of times just as ingest does; what has no offset is UTC."""
+    if column.native:
+        return f"CAST({expression} AS TIMESTAMP)"
+    read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
+    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
 def profiles(tables: Tables, wanted: Sequence[str] | None = None) -> dict[str, Profile]:
     """Look at all tables."""
     return {name: profile(tables, table) for name, table in tables.found.items() if wanted is None or name in wanted}

@@ -14,15 +14,17 @@ from pipeline.discovery.companies import said_of_shared
 from pipeline.discovery.empty_words import comment_on_words
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.events import Proposed, reading
-from pipeline.discovery.joins import LINKED, time_sql
+from pipeline.discovery.joins import LINKED
+from pipeline.discovery.leads import ROW, LeadTable
 from pipeline.discovery.links import find_links
 from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
-from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import ROW, LeadTable, Roles, find_roles, occurred_column
+from pipeline.discovery.profile import Profile, time_sql
+from pipeline.discovery.roles import Roles, find_roles
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
 from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.tables import Tables, in_settings
+from pipeline.discovery.times import occurred_column
 from pipeline.discovery.words import (
     ACCOUNT,
     CAMPAIGN,
@@ -86,7 +88,7 @@ def propose(
     if lead is not None:
         mapping = _with_lead_table(tables, profiles, roles, lead, proposed, outcome, horizon)
     elif roles.lead_column is not None:
-        ends = ends_of_log(tables, profiles, roles.lead_column, proposed, outcome, horizon)
+        ends = ends_of_log(tables, profiles, roles, roles.lead_column, proposed, outcome, horizon)
         mapping = _with_lead_column(tables, profiles, roles, ends, constants)
     if roles.identities is not None:
         alias = roles.identities
@@ -110,6 +112,11 @@ def propose(
     if lead is not None:
         told = (said_of_shared(tables, found, lead.table) for found in roles.events.values())
         mapping.notes += [note for note in told if note]
+    mapping.notes += [
+        f"{one.table} is no table of leads: {one.before:,} of {one.events:,} events of its {one.key} lie before "
+        f"its rows, so these are what leads came to; if it is, say so: --leads {one.table}"
+        for one in roles.late
+    ]
     used = {mapping.labels, *mapping.reads}
     mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items() if name not in used]
     mapping.notes += [

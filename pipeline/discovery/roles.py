@@ -7,54 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from features.errors import InputError, nearest
 from pipeline.discovery.companies import shared_links, shared_ways
-from pipeline.discovery.links import Link, Way, find_key, is_key, ways
+from pipeline.discovery.late_tables import Late
+from pipeline.discovery.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table
+from pipeline.discovery.links import Link, Way, is_key, ways
 from pipeline.discovery.profile import TIMES, Column, Profile
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import (
-    CHANGED,
-    CREATED,
-    KIND,
-    KNOWN,
-    LEAD,
-    LEFT_FOR_SURE,
-    LINKS,
-    OCCURRED,
-    OUTCOMES,
-    PLANNED,
-    has,
-    is_called_id,
-    plain,
-    rank,
-    singular,
-)
+from pipeline.discovery.words import LEFT_FOR_SURE, LINKS, has
 
 _NARROW = 5
-_MOST_KINDS = 20
-_MOSTLY = 0.8
-ROW = "row_number"
-"""Names the leads of a table without a key: the place of each among the rows."""
-_FEWEST_EVENTS = 1.15
-"""Events a lead, on average: where an id has fewer, it rather names the events."""
-
-
-@dataclass(frozen=True)
-class LeadTable:
-    """The table of leads: its key, and when each was created (None where no column says it)."""
-
-    table: str
-    key: str
-    created_at: str | None
-
-
-@dataclass(frozen=True)
-class LeadColumn:
-    """Where there is no table of leads: the column of the log that names the lead, and what else could have."""
-
-    table: str
-    column: str
-    others: tuple[str, ...]
-    kind: tuple[str, str] | None = None
-    """Where rows of several kinds of things share the column: the column of the kind, and the kind that is a lead."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +42,8 @@ class Roles:
     """Tables that lead to a lead, and hold no times."""
     parents: Sequence[Link] = ()
     """The links from the leads to tables that say more of them."""
+    late: Sequence[Late] = ()
+    """Tables that look like the leads', and were written when it was over: what is in the log's words an outcome."""
 
 
 def find_roles(
@@ -94,21 +56,19 @@ def find_roles(
     if leads is not None and leads not in profiles:
         raise InputError(f"--leads {leads}: there is no such table; {nearest(leads, profiles)}")
     spend = next((name for name, profile in profiles.items() if name != leads and _is_spend(profile, links)), None)
-    table = _lead_table(profiles, links, leads, lead_id, spend)
+    alias = next((one for name in profiles if (one := lone_alias_table(profiles, name))), None)
+    apart = {name for name in profiles if name == spend or lone_alias_table(profiles, name)}
+    table, late = find_lead_table(tables, profiles, links, leads, lead_id, apart)
     if table is None:
-        alias = next((one for name in profiles if (one := lone_alias_table(profiles, name))), None)
-        column = _lead_column({n: p for n, p in profiles.items() if alias is None or n != alias.table}, lead_id, spend)
-        holding: dict[str, Sequence[Way]] = {
-            name: [()]
-            for name, profile in profiles.items()
-            if name != spend and column.column in profile.columns and (alias is None or name != alias.table)
-        }
+        logs = {name: one for name, one in profiles.items() if name != spend and (alias is None or name != alias.table)}
+        column = find_lead_column(tables, logs, links, lead_id, late)
+        holding: dict[str, Sequence[Way]] = {name: [column.way_of(name)] for name in logs if name in column.named}
         without = {
-            name: f"it has no column {column.column!r}"
-            for name in profiles
-            if name not in holding and name != spend and (alias is None or name != alias.table)
+            name: f"it has no column {column.column!r}, nor its ids by another name"
+            for name in logs
+            if name not in holding
         }
-        return Roles(None, column, holding, alias, spend, without)
+        return Roles(None, column, holding, alias, spend, without, late=[one for one in late if one.table in holding])
     identities = _alias_table(profiles, links, table)
     if identities:
         # An id that is an alias is as good as the lead's own: ingest unites them.
@@ -208,130 +168,3 @@ def _is_spend(profile: Profile, links: Sequence[Link]) -> bool:
         name for name in profile.columns if has(name, "channel|campaign|source|medium|canal|campagne|kampagne|kanal")
     ]
     return bool(cost and place and profile.of_kind("time"))
-
-
-def _lead_table(
-    profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None, spend: str | None
-) -> LeadTable | None:
-    """Find the table of leads: the one that is said, or called so, or that most others refer to."""
-    if leads is not None:
-        profile = profiles[leads]
-        key = profile.columns.get(lead_id) if lead_id else find_key(profile)
-        if key is None:
-            raise InputError(
-                f"--leads {leads}: no column names its rows; say which one does: --lead-id COLUMN "
-                f"(it holds {', '.join(profile.columns)})"
-            )
-        return LeadTable(leads, key.name, _created(profile))
-    candidates = []
-    for name, profile in profiles.items():
-        key = profile.columns.get(lead_id) if lead_id else find_key(profile)
-        if name == spend or key is None or not is_key(key, profile) or lone_alias_table(profiles, name):
-            continue
-        if leads is None and len(profiles) > 1 and has(name, OUTCOMES) and _created(profile) is None:
-            continue  # who converted, of leads that the log knows
-        referring = {link.table for link in links if (link.target, link.key) == (name, key.name)}
-        referred = {link.target for link in links if link.table == name}
-        called = rank(singular(name), LEAD) or rank(key.name, LEAD) // 2
-        weight = 2 * called + 15 * len(referring) - 5 * len(referred)
-        if referring or (len(profiles) == 1 and not _is_log(profile, called)):
-            candidates.append((weight, name, key.name))
-    if not candidates:
-        return _keyless(profiles)
-    _, name, key_name = max(candidates, key=lambda one: (one[0], one[1]))
-    return LeadTable(name, key_name, _created(profiles[name]))
-
-
-def _keyless(profiles: Mapping[str, Profile]) -> LeadTable | None:
-    """Take a lone table whose rows nothing names for leads, each named by its place, unless it holds events."""
-    if len(profiles) > 1:
-        return None
-    (profile,) = profiles.values()
-    return None if _repeated_ids(profile) else LeadTable(profile.name, ROW, _created(profile))
-
-
-def _is_log(profile: Profile, called: int) -> bool:
-    """Tell whether a table holds events, not leads: an id that is called more like a lead than its key repeats."""
-    return any(rank(column.name, LEAD) > called or not called for column in _repeated_ids(profile))
-
-
-def _created(profile: Profile) -> str | None:
-    """Find when a lead was created: a time that is always there, by its name or as the earliest."""
-    times = [column for column in profile.of_kind("time") if column.filled > _MOSTLY and not has(column.name, _LATE)]
-    best = max(times, key=lambda column: (rank(column.name, CREATED), column.filled), default=None)
-    return best.name if best else None
-
-
-_LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
-
-
-def _repeated_ids(profile: Profile) -> list[Column]:
-    """List the columns that may name what an event belongs to: ids that repeat."""
-    return [
-        column
-        for column in profile.of_kind("identifier", "category", "text")
-        if column.distinct > min(_MOST_KINDS, profile.rows // 4)
-        and is_called_id(column.name)
-        and column.filled * profile.rows >= _FEWEST_EVENTS * column.distinct
-    ]
-
-
-def _lead_column(profiles: Mapping[str, Profile], lead_id: str | None, spend: str | None) -> LeadColumn:
-    """Choose the column that names the lead in a log: filled in nearly every row, and called like a lead."""
-    logs = [profile for name, profile in profiles.items() if name != spend and profile.of_kind("time")]
-    log = max(logs, key=lambda profile: profile.rows, default=None)
-    if log is None:
-        raise InputError(
-            "no table has a column of times and one that names the lead, so there is no log; "
-            f"say which column names the lead: --lead-id COLUMN (tables: {', '.join(profiles)})"
-        )
-    if lead_id is not None:
-        holding = [profile for profile in logs if lead_id in profile.columns]
-        if not holding:
-            raise InputError(f"--lead-id {lead_id}: no table with times has it; {nearest(lead_id, log.columns)}")
-        return LeadColumn(holding[0].name, lead_id, ())
-    candidates = sorted(
-        _repeated_ids(log),
-        key=lambda column: (
-            column.filled < 0.9,  # noqa: PLR2004 - dirt
-            has(column.name, "event id|session|message|resource|owner|agent|campaign|product|item|sku"),
-            -rank(column.name, LEAD),
-            -(plain(column.name) in {"id", "lead", "case"}),
-            column.distinct,
-        ),
-    )
-    if not candidates:
-        raise InputError(
-            f"no column of {log.name} can name the lead: none repeats and is called like an id; "
-            f"say which one does: --lead-id COLUMN (it holds {', '.join(log.columns)})"
-        )
-    best = candidates[0]
-    return LeadColumn(log.name, best.name, tuple(column.name for column in candidates[1:]), _kind(log, best))
-
-
-def _kind(log: Profile, column: Column) -> tuple[str, str] | None:
-    """Find the column that says what kind of thing a row is about, and which kind is a lead."""
-    if not has(column.name, "entity|object|record|subject|who|id"):
-        return None
-    for kind in log.of_kind("category", "flag"):
-        if has(kind.name, KIND) and kind.distinct > 1 and any(rank(text, LEAD) for text in kind.examples):
-            return kind.name, max(kind.examples, key=lambda text: rank(text, LEAD))
-    return None
-
-
-def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Column | None:
-    """Find when the events of a table happened."""
-    times = [column for column in profile.of_kind("time") if column.name not in apart_from]
-    return max(
-        times,
-        key=lambda column: (
-            column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
-            not has(column.name, _LATE),
-            not has(column.name, rf"{KNOWN}|end|ended|finished|due"),
-            not has(column.name, "original|client|device|dvce|user|previous"),
-            not column.holds_days,
-            rank(column.name, OCCURRED),
-            column.filled,
-        ),
-        default=None,
-    )

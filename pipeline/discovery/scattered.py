@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.discovery.attributes import judge_by_name
-from pipeline.discovery.joins import time_sql
-from pipeline.discovery.profile import Column, Profile
-from pipeline.discovery.roles import AliasTable, LeadColumn, occurred_column
+from pipeline.discovery.leads import LeadColumn
+from pipeline.discovery.profile import Column, Profile, time_sql
+from pipeline.discovery.roles import AliasTable
 from pipeline.discovery.tables import Tables
+from pipeline.discovery.times import occurred_column
 from pipeline.sql import identifier
 
 _CONSTANT = 0.99
@@ -34,10 +35,10 @@ def constants_of_all(
     found = {column.table: list(own)}
     for name in names:
         profile = profiles[name]
-        ids = profile.columns.get(column.column)
-        if name not in found and ids is not None and profile.rows >= _SEVERAL * max(ids.distinct, 1):
+        ids = profile.columns[column.named[name]]
+        if name not in found and profile.rows >= _SEVERAL * max(ids.distinct, 1):
             known = {one for listed in found.values() for one in listed}
-            listed = constant_columns(tables, profiles, replace(column, table=name))
+            listed = constant_columns(tables, profiles, replace(column, table=name, column=column.named[name]))
             usable = {one.name for one in judge_by_name(profile, []) if not one.refused}
             found[name] = [one for one in listed if one not in known and one in usable]
     return found
@@ -78,7 +79,8 @@ def scattered_leads(
     """
     times = {name: occurred for name in names if (occurred := occurred_column(profiles[name])) is not None}
     acts = [
-        f"SELECT {_text(column.column)} AS lead_id, {_known(occurred)} AS moment FROM {profiles[name].table.relation}"
+        f"SELECT {_text(column.named[name])} AS lead_id, {_known(occurred)} AS moment "
+        f"FROM {profiles[name].table.relation}"
         for name, occurred in times.items()
     ]
     reads = list(times)
@@ -102,7 +104,7 @@ def scattered_leads(
         said, at = f"said_{number}", _known(times[name])
         firsts = "".join(f",\n    arg_min({identifier(one)}, {at}) AS {identifier(one)}" for one in columns)
         part = (
-            f"{said} AS (\n  SELECT {_text(column.column)} AS lead_id, min({at}) AS moment{firsts}\n"
+            f"{said} AS (\n  SELECT {_text(column.named[name])} AS lead_id, min({at}) AS moment{firsts}\n"
             f"  FROM {profiles[name].table.relation} GROUP BY 1\n)"
         )
         notes += _said_of_late(tables, [*parts[:2], part], said, name, columns)

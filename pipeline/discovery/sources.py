@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.discovery.deals import created_source, dates_source, stage_source
+from pipeline.discovery.deals import closed_column, created_source, dates_source, stage_source
 from pipeline.discovery.events import Proposed, event_source
 from pipeline.discovery.histories import history_source
+from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import LeadTable, Roles, occurred_column
+from pipeline.discovery.roles import Roles
 from pipeline.discovery.tables import Tables
+from pipeline.discovery.times import occurred_column
+from pipeline.discovery.words import SOLD, has
 
 
 def propose_sources(
@@ -27,22 +30,30 @@ def propose_sources(
     ``dates`` are wanted.
     """
     lead, found = roles.lead_table, []
-    column = roles.lead_column.column if roles.lead_column else None
+    log = roles.lead_column.table if roles.lead_column else None
+    led_to = lead or (roles.lead_column.log if roles.lead_column else None)
+    assert led_to is not None  # noqa: S101 - one or the other names the lead
     histories = _find_histories(tables, profiles, roles)
     for name, ways in roles.events.items():
         profile = profiles[name]
-        ending = stage_source(tables, profile, ways, lead, profiles) if lead else None
+        # Of what was sold, a row was written when it was; of other things, a status alone does not say when.
+        sold_at = occurred_column(profile) if lead is None and _is_sold(name, roles) else None
+        ending = None if name == log else stage_source(tables, profile, ways, led_to, profiles, sold_at)
         if name in histories:
             found.append(histories[name])
-        elif ending is not None and lead is not None:
-            begun = created_source(profile, ways, lead, profiles)
+        elif ending is not None:
+            begun = created_source(profile, ways, led_to, profiles) if closed_column(profile) else None
             found += [begun] if begun else []
             found += [] if name in _told_by(histories, roles) else [ending]
         elif occurred_column(profile) is not None:
-            found.append(event_source(profile, ways, lead, column, profiles, constants, event_type))
+            found.append(event_source(profile, ways, led_to, profiles, constants, event_type))
     if lead is not None and dates:
         found += _lead_sources(tables, profiles, lead, told=lead.table in _told_by(histories, roles))
     return found
+
+
+def _is_sold(table: str, roles: Roles) -> bool:
+    return has(table, SOLD) or table in {one.table for one in roles.late}
 
 
 def _find_histories(tables: Tables, profiles: Mapping[str, Profile], roles: Roles) -> dict[str, Proposed]:

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pipeline.discovery.joins import time_sql
 from pipeline.discovery.links import find_key
-from pipeline.discovery.profile import Column, Kind, Profile
+from pipeline.discovery.profile import Column, Kind, Profile, time_sql
 from pipeline.discovery.tables import Tables
 from pipeline.discovery.words import CHANGED, CREATED, KNOWN, LOST, OCCURRED, PLANNED, SURE, has, rank, sounds_won
 from pipeline.sql import identifier

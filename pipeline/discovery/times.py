@@ -1,4 +1,4 @@
-"""Of several times of one event, which says when it was known: by its name, and by what it holds.
+"""Of several times of a row, which says when it came to be, when it happened, and when that was known.
 
 A time at which an event reached a system lies after its occurrence in nearly all rows. Where one load brought most of a
 log, long after it happened, the time of that load says nothing of when each event was known.
@@ -6,22 +6,48 @@ log, long after it happened, the time of that load says nothing of when each eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.discovery.joins import time_sql
-from pipeline.discovery.profile import Column, Profile, Recorded
-from pipeline.discovery.roles import occurred_column
+from pipeline.discovery.profile import Column, Profile, Recorded, time_sql
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import CREATED, OCCURRED, RECORDED, SURE, has, rank
+from pipeline.discovery.words import CHANGED, CREATED, KNOWN, OCCURRED, PLANNED, RECORDED, SURE, has, rank
 from pipeline.sql import identifier
 
+LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
+"""What a time is called that is not that of a row's beginning."""
+_USUALLY = 0.8
 _NEARLY_ALL = 0.99
 _MINUTES = 5
 """How far the clocks of two systems may differ."""
 _ONE_LOAD = 0.2
 """Of the rows: more than that on one day, most of them days late, were loaded at once."""
 _LATE_DAYS = 7
+
+
+def created_column(profile: Profile) -> str | None:
+    """Find when a lead was created: a time that is always there, by its name or as the earliest."""
+    times = [column for column in profile.of_kind("time") if column.filled > _USUALLY and not has(column.name, LATE)]
+    best = max(times, key=lambda column: (rank(column.name, CREATED), column.filled), default=None)
+    return best.name if best else None
+
+
+def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Column | None:
+    """Find when the events of a table happened."""
+    times = [column for column in profile.of_kind("time") if column.name not in apart_from]
+    return max(
+        times,
+        key=lambda column: (
+            column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
+            not has(column.name, LATE),
+            not has(column.name, rf"{KNOWN}|end|ended|finished|due"),
+            not has(column.name, "original|client|device|dvce|user|previous"),
+            not column.holds_days,
+            rank(column.name, OCCURRED),
+            column.filled,
+        ),
+        default=None,
+    )
 
 
 def judge_recorded(tables: Tables, profiles: Mapping[str, Profile]) -> dict[str, Profile]:

@@ -199,7 +199,7 @@ WON = {
 _DENIED = (
     r"not|never|non|no|nicht|nie|kein\w*|pas|failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
     r"verloren|perdid[oa]|declined|denied|rejected|cancell?(?:ed|ation)?|unsubscribed?|newsletter|page|view|viewed|support|"
-    r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un\w+"
+    r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!i[fqtv])\w+"
 )
 """What turns a word for a conversion into its opposite, or into another thing: not converted, payment failed."""
 LOST = {
@@ -275,6 +275,12 @@ LISTED = (
     r"clients?|ventes?|achats?|contrats?|kunden|kaufe|verkaufe|vertrage?|abschlusse?|ventas?|clientes"
 )
 """What a table is called that lists those who converted."""
+SOLD = (
+    r"orders?|goals?|deals?|opportunit(?:y|ies)|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|"
+    r"contracts?|subscriptions?|wins?|policies|commandes?|reservations?|ventes?|achats?|contrats?|paiements?|"
+    r"bestellung(?:en)?|auftrage?|buchung(?:en)?|zahlung(?:en)?|verkaufe?|kaufe?|vertrage?|pedidos?|ventas?|pagos?"
+)
+"""What a table is called whose rows are what leads come to: they were written when a lead converted, or hoped to."""
 LOOKED = (
     r"snapshot|as of|observed|observation|prediction|predicted|cutoff|cut off|reference|export(?:ed)?|extract(?:ed)?|"
     r"loaded|processed|run|horizon|window|until|end of"
