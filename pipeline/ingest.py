@@ -37,7 +37,7 @@ from pipeline.id_checks import look_at_ids
 from pipeline.idle_settings import refuse_idle
 from pipeline.ingest_summary import IngestSummary
 from pipeline.log import write_log
-from pipeline.quarantine import SetAside, broken_share, too_many_broken, write_quarantine
+from pipeline.quarantine import SetAside, broken_share, said_of_rows, too_many_broken, write_quarantine
 from pipeline.queries import Origins
 from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
 from pipeline.reading_advice import advise
@@ -169,8 +169,7 @@ def _read(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, progre
     """Map the files of a table, and look once at what its rows hold."""
     _map_files(connection, job, now)
     found = survey(connection, job)
-    rows = fetch_row(connection, f"SELECT count(*) FROM {job.mapped}")[0]
-    progress(f"{job.name}: {rows:,} rows read, {rows - found.rows:,} of them unusable")
+    progress(f"{job.name}: {said_of_rows(connection, job.mapped)}")
     return found
 
 

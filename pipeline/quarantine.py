@@ -69,6 +69,15 @@ def write_quarantine(
     return [SetAside(table, *row) for row in rows]
 
 
+def said_of_rows(connection: duckdb.DuckDBPyConnection, relation: str, read: str = "read") -> str:
+    """Say how many rows a relation has and how many can't be used; titles and remarks around them are no rows."""
+    around = f"reason IN ({literal(TITLE_LINE)}, {literal(FOOTER_LINE)})"
+    counts = f"count(*), count(reason), count(*) FILTER ({around})"
+    [(every, unusable, lines)] = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
+    said = f"{every - lines:,} rows {read}, {unusable - lines:,} of them unusable"
+    return f"{said}; {lines:,} line{'s' if lines > 1 else ''} above or below them" if lines else said
+
+
 def broken_share(set_aside: Iterable[SetAside], rows: int) -> float:
     """Give the share of a table's rows that is broken."""
     return sum(part.rows for part in set_aside if part.reason not in EXPECTED) / rows if rows else 0.0

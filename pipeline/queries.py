@@ -26,6 +26,7 @@ from pipeline import moments
 from pipeline.artefacts import Progress
 from pipeline.databases import fetch, refuse_names
 from pipeline.mapped_table import MappedTable
+from pipeline.quarantine import said_of_rows
 from pipeline.readers import (
     OpenFile,
     RawTable,
@@ -183,9 +184,7 @@ class Origins:
         if name in self.settings.tables:
             self.connection.execute(f"CREATE TEMP VIEW {job.mapped} AS SELECT sequence, reason FROM {job.files}")
             self.connection.execute(f"CREATE TEMP VIEW {job.judged} AS FROM {job.mapped}")
-        count = f"SELECT count(*), count(reason) FROM {job.files}"
-        [(rows, unusable)] = self.connection.execute(count).fetchall()
-        self.progress(f"{name}: {rows:,} rows read for queries, {unusable:,} of them unusable")
+        self.progress(f"{name}: {said_of_rows(self.connection, job.files, 'read for queries')}")
 
     def _whole(self, name: str) -> str:
         """Give the rows of a table that can be used, by the names of its columns."""

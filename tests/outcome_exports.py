@@ -142,3 +142,22 @@ def write_charges(folder: Path) -> None:
     write_table(folder / "unified_payments.csv", header, charges)
     rows = [(at, one.mail, f"/{page}", "page_view") for one, at, page in _views()]
     write_table(folder / "page_views.csv", ("timestamp", "user_email", "path", "event"), rows)
+
+
+def write_customers(folder: Path) -> None:
+    """Write page views by address, and the customers that a payment service knows, with the charges of each."""
+    rows = [(one.mail, at, f"{page}_view") for one, at, page in _views()]
+    write_table(folder / "page_views.csv", ("email", "time", "event"), rows)
+    buyers = [(one, one.bought) for one in visitors() if one.bought]
+    customers = [(f"cus_{one.number * 32_452_843:014x}", one.mail, f"{at:%Y-%m-%d %H:%M:%S}") for one, at in buyers]
+    write_table(folder / "customers.csv", ("id", "Email", "Created (UTC)"), customers)
+    charges = [
+        (
+            f"ch_{one.number * 15_485_863:016x}",
+            f"cus_{one.number * 32_452_843:014x}",
+            f"{at:%Y-%m-%d %H:%M:%S}",
+            one.amount,
+        )
+        for one, at in buyers
+    ]
+    write_table(folder / "charges.csv", ("id", "Customer ID", "Created (UTC)", "Amount"), charges)

@@ -15,6 +15,7 @@ from outcome_exports import (
     visitors,
     write_analytics,
     write_charges,
+    write_customers,
     write_deals,
     write_goals,
     write_shop,
@@ -32,6 +33,7 @@ FOLDERS = {
     "deals of a CRM": (write_deals, "deal_won", ["deal_lost"]),
     "deals and browsers": (write_analytics, "crm_deal_won", ["crm_deal_lost"]),
     "charges": (write_charges, "unified_payment_won", []),
+    "customers": (write_customers, "lead_converted", []),
 }
 
 
@@ -118,6 +120,19 @@ def test_where_no_event_is_called_a_conversion_the_tables_that_were_left_are_nam
     assert said.code == 4
     assert "no event type is called a conversion" in said.text
     assert "orders is not used: it has no column 'visitor_id', nor its ids by another name" in said.text
+
+
+def test_a_table_tied_by_an_id_that_came_at_any_time_is_told_and_not_used(tmp_path: Path) -> None:
+    contacts = [(f"C-{n:05d}q", f"m{n * 7919:05d}@example.org", stamp(n, 5)) for n in range(400)]
+    views = [(one[1], stamp(n, step), "view") for n, one in enumerate(contacts) for step in range(4)]
+    deals = [(f"D{n}", one[0], stamp(n, 9), "won" if n % 3 else "lost", stamp(n, 70)) for n, one in enumerate(contacts)]
+    write_table(tmp_path / "raw/views.csv", ("mail_address", "at", "event"), views)
+    write_table(tmp_path / "raw/contacts.csv", ("Contact ID", "Email", "Created"), contacts)
+    write_table(tmp_path / "raw/deals.csv", ("Deal ID", "Contact ID", "Created", "Stage", "Closed"), deals)
+    found = initialise(tmp_path / "raw", Options(), None, lambda _: None, tmp_path)
+    assert "leads: contacts, named by Contact ID, created at Created" in found.told
+    silent = "nothing says when its rows happened, or when their ids became the lead's"
+    assert f"note: views is not used: {silent}" in found.told
 
 
 def test_what_the_user_calls_the_leads_are_the_leads(tmp_path: Path) -> None:

@@ -327,7 +327,8 @@ def test_of_several_times_of_an_event_each_has_its_role(
 
 def test_the_cases_end_in_the_right_values(tmp_path: Path) -> None:
     campaigns = case("ads-title-lines", tmp_path / "titles")
-    propose(campaigns, "data/exports", "--conversion", "signed")
+    told = propose(campaigns, "data/exports", "--conversion", "signed").text
+    assert "spend: 5 rows read, 2 of them unusable; 2 lines above or below them" in told
     assert (settings_of(campaigns)["spend"]["header_line"], spent(campaigns)) == (3, 2282.6)
     assert (8, "total of the others") in campaigns.set_aside("spend")
     totals = case("ads-totals-row", tmp_path / "totals")

@@ -1,7 +1,7 @@
 """Tables that look like the leads', and were written when all was over: orders, goals, deals of those who converted.
 
 A lead is created before most of what it does. Where nearly all events of a table's ids lie before its rows, and the log
-has ids that it lacks, its rows are what some of the leads came to.
+has ids that it lacks, its rows are what some of the leads came to. That some paid afterwards acquits no table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEARLY_ALL = 0.9
 _MOST = 0.5
 """Who has bought comes back: of what is called an order, a smaller share is enough."""
 _HARDLY_MISSING = 0.95
-_SURELY_A_LEAD = 75
+_SURELY_A_LEAD = 60
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def find_late(
     if created_at is None or rank(singular(table), LEAD) >= _SURELY_A_LEAD:
         return None
     best: dict[str, Link] = {}
-    for link in sorted(links, key=lambda link: link.share):
-        if (link.target, link.key) == (table, key) and occurred_column(profiles[link.table]):
+    for link in sorted(links, key=lambda link: (link.key == key, link.share)):
+        if link.target == table and not has(link.table, SOLD) and occurred_column(profiles[link.table]):
             best[link.table] = link
     if not any(link.share < _HARDLY_MISSING for link in best.values()):
         return None

@@ -15,6 +15,7 @@ from pipeline.discovery.words import (
     KIND,
     LEAD,
     OUTCOMES,
+    SOLD,
     has,
     is_called_id,
     plain,
@@ -106,7 +107,7 @@ def _candidates(
         if name in apart or (len(profiles) > 1 and has(name, OUTCOMES) and created_column(profile) is None):
             continue  # or it says who converted, of leads that the log knows
         for key in _keys(profile, lead_id)[:most]:
-            if not is_key(key, profile):
+            if not is_key(key, profile) or (most is None and has(name, SOLD)):
                 continue
             referring = _referring(links, name, key.name)
             referred = {link.target for link in links if link.table == name}

@@ -83,6 +83,12 @@ def propose(
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
     proposed = propose_sources(tables, profiles, roles, constants, event_type, dates=outcome is None)
+    silent = "nothing says when its rows happened, or when their ids became the lead's"
+    told_of = {source.table for source in proposed} | {
+        link.target for found in roles.events.values() for way in found for link in way
+    }
+    idle = {name: silent for name in roles.events if name not in told_of}
+    roles = replace(roles, unused={**roles.unused, **idle})
     mapping = Proposal({}, {}, roles)
     lead = roles.lead_table
     if lead is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.discovery.deals import closed_column, created_source, dates_source, stage_source
 from pipeline.discovery.events import Proposed, event_source
 from pipeline.discovery.histories import history_source
+from pipeline.discovery.joins import is_told
 from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.profile import Profile
 from pipeline.discovery.roles import Roles
@@ -45,7 +46,7 @@ def propose_sources(
             begun = created_source(profile, ways, led_to, profiles) if closed_column(profile) else None
             found += [begun] if begun else []
             found += [] if name in _told_by(histories, roles) else [ending]
-        elif occurred_column(profile) is not None:
+        elif occurred_column(profile) is not None and any(is_told(way, led_to, profiles) for way in ways):
             found.append(event_source(profile, ways, led_to, profiles, constants, event_type))
     if lead is not None and dates:
         found += _lead_sources(tables, profiles, lead, told=lead.table in _told_by(histories, roles))
