@@ -12,7 +12,7 @@ from features.duration import microseconds
 from pipeline import channels, money, totals
 from pipeline.event_settings import ActorByType, KnownColumn, KnownDelay
 from pipeline.mapped_table import MappedTable, Problem, problem
-from pipeline.moments import moment, moment_problems, timestamp
+from pipeline.moments import TOO_EARLY, moment, moment_problems, timestamp
 from pipeline.numbers import number
 from pipeline.odd_ids import id_problems, is_word, unless_word
 from pipeline.quarantine import NO_EVENT, OWN_WRITE
@@ -223,7 +223,7 @@ def _shape_of_events(columns: InteractionColumns, raw: Columns, source: Source) 
     problems = (
         problem("NOT occurred_at_given", NO_EVENT),
         ("occurred_at IS NULL", "'unreadable ' || column_name"),
-        ("occurred_at < TIMESTAMP '1970-01-01'", "column_name || ' before 1970'"),
+        *((f"occurred_at {test}", f"column_name || {literal(f' {what}')}") for test, what in TOO_EARLY),
         (_AFTER_2100, "column_name || ' after 2100'"),
     )
     listed, parts = _list(entries, "entry.occurred_at_given")

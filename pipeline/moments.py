@@ -74,12 +74,19 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
     return {name: found, f"{name}_given": f"{sql} IS NOT NULL"}
 
 
+TOO_EARLY = (
+    ("< TIMESTAMP '1970-01-01'", "before 1970"),
+    ("< TIMESTAMP '1970-01-02'", "on 1970-01-01, the zero of clocks"),
+)
+"""What is wrong with a time as SQL, and in words."""
+
+
 def moment_problems(name: str) -> list[Problem]:
     """List what may be wrong with a time that has to be there."""
     return [
         problem(f"NOT {name}_given", f"missing {name}"),
         problem(f"{name} IS NULL", f"unreadable {name}"),
-        problem(f"{name} < TIMESTAMP '1970-01-01'", f"{name} before 1970"),
+        *(problem(f"{name} {test}", f"{name} {what}") for test, what in TOO_EARLY),
     ]
 
 

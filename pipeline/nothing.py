@@ -6,7 +6,7 @@ Which of them a table uses is a setting of it, ``nothing``: a word may mean some
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.sql import literal
 
@@ -21,11 +21,16 @@ WORDS = frozenset({
 VAGUE = frozenset({
     "none", "nil", "na", "-", "--", "---", "\u2014", "\u2013", ".", "?", "??", "false", "unknown", "never", "0",
     "empty", "blank", "missing", "no date", "leer", "vide", "vac\u00edo", "inconnu", "unbekannt", "keine", "aucun",
-    "jamais", "nie",
+    "jamais", "nie", "(none)", "n.a.", "n/d", "n.d.", "tbd", "tba", "pending", "not applicable", "no data",
+    "k.a.", "k. a.", "keine angabe", "offen", "non renseign\u00e9", "sin datos",
 })  # fmt: skip
 """What may mean something, in small letters: nothing only in a column that holds times or numbers otherwise."""
-NO_DAY = r"(0000-00-00|0001-01-01|00[/.-]00[/.-]0000|0000[/.]00[/.]00)([ T]00:00(:00(\.0+)?)?Z?)?"
-"""How databases write a day that is none."""
+NO_DAY = (
+    r"(0000[-/.]00[-/.]00|00[/.-]00[/.-]0000|(0001|1753|1900|1970)-01-01|0?1[/.]0?1[/.](0001|1753|1900|1970)"
+    r"|1900-01-00|1899-12-3[01]|3[01]\.12\.1899|12/3[01]/1899|(2999|9999)-12-31|31[/.]12[/.](2999|9999)|12/31/(2999|9999))"
+    r"([ T](0[01]:00|23:59)(:(00|59)(\.\d+)?)?( ?(Z|UTC|[+-]0[01]:?00))?)?"
+)
+"""How databases, spreadsheets and clocks write a day that is none: the first and the last that they know."""
 
 
 def is_word_for_nothing(text: str) -> bool:
@@ -41,6 +46,15 @@ def is_word_for_nothing(text: str) -> bool:
 def may_be_nothing(text: str) -> bool:
     """Tell whether a text that is no time, or no number, where it should be one, may be a word for nothing."""
     return is_word_for_nothing(text) or text.strip(SPACES).casefold() in VAGUE
+
+
+def in_yaml(words: Iterable[str]) -> str:
+    r"""Write words as they stand in settings, each in quotes.
+
+    >>> print(in_yaml([r"\N", "l'inconnu"]))
+    '\N', 'l''inconnu'
+    """
+    return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
 
 
 def trimmed(sql: str) -> str:

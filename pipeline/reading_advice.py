@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.moments import advise_format
-from pipeline.nothing import may_be_nothing
+from pipeline.moments import TOO_EARLY, advise_format
+from pipeline.nothing import in_yaml, may_be_nothing
 from pipeline.quarantine import SetAside
 from pipeline.readers import copy_rows
 from pipeline.rows import Job
@@ -28,10 +28,15 @@ def advise(
         for parts in refused
         for part in parts
         for field, column in (jobs[part.table].times | jobs[part.table].numbers).items()
-        if part.reason in (f"unreadable {field}", f"{field} before 1970")
+        if part.reason in _reasons(field)
         for told in _advise_column(connection, jobs[part.table], field, column, folder)
     ]
     return list(dict.fromkeys(advice))
+
+
+def _reasons(field: str) -> set[str]:
+    """List why a row is set aside whose time, or number, may be a word for nothing or another format."""
+    return {f"unreadable {field}", f"{field} after 2100", *(f"{field} {what}" for _, what in TOO_EARLY)}
 
 
 def _advise_column(
@@ -47,7 +52,7 @@ def _advise_column(
         values.update(text for (text,) in rows)
     words = sorted(filter(may_be_nothing, values))[:_SHOWN]
     if words:
-        listed = ", ".join(map(repr, words))
+        listed = in_yaml(words)
         yield f"{listed} in {column!r} may stand for nothing; if so, set nothing: [{listed}]"
     told = advise_format(column, values - set(words), job.settings.time_format) if field in job.times else None
     if told and values != set(words):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from cases import CASES, case, empty_project
+from cases import CASES, case, empty_project, propose
 from raw_logs import LEADS, source_of
 from small_project import SmallProject
 
@@ -34,18 +34,61 @@ def test_the_case_of_words_for_nothing_ends_in_the_right_value(name: str, word: 
     shutil.copyfile(CASES / "words-for-nothing" / f"{name}.csv", exports / "crm.csv")
     refused = project.run("ingest")
     assert refused.code == 4
-    assert f"{word!r} in 'lost_at' may stand for nothing; if so, set nothing: [{word!r}]" in refused.text
+    assert f"'{word}' in 'lost_at' may stand for nothing; if so, set nothing: ['{word}']" in refused.text
     proposed = project.run("init", "data/exports", "--yes", "--output", "p2.yaml")
     assert proposed.code == 0
     cells = [line.split(",") for line in (exports / "crm.csv").read_text().splitlines()[1:]]
     count = sum(row.count(word) for row in cells)
-    assert f"crm: 400 rows, 5 columns; words for nothing: {word!r} {count:,} times" in proposed.text
+    assert f"crm: 400 rows, 5 columns; words for nothing: '{word}' {count:,} times" in proposed.text
     content = _settings(project, "p2.yaml")
     assert all(table["nothing"] == [word] for table in content["ingest"]["sources"].values())
     shutil.copyfile(project.root / "p2.yaml", project.root / "params.yaml")
     assert project.ingest().code == 0
     happened = dict(project.log("event_type, count(*) OVER (PARTITION BY event_type)"))
     assert sum(1 for row in cells if row[2] != word) in happened.values()
+
+
+_NO_DAYS = [
+    "1970-01-01 00:00:00", "1970-01-01", "1900-01-01", "1899-12-30 00:00:00.000", "9999-12-31T23:59:59Z", "01.01.1900",
+    "12/31/9999",
+]  # fmt: skip
+
+
+def _crm(word: str, source: str = "web") -> str:
+    """Write leads of which every third converted and every third was lost, with a word where neither is so."""
+    rows = "id,created_at,converted_at,lost_at,source,stage\n"
+    for n in range(300):
+        at = f"2026-0{1 + n % 5}-{1 + n % 27:02} 10:00:00"
+        later = at.replace(" 10", " 18")
+        ends = (later if n % 3 == 0 else word, later if n % 3 == 1 else word)
+        rows += f"L{n:04},{at},{ends[0]},{ends[1]},{source if n % 2 else 'fair'},{['New', 'Open'][n % 2]}\n"
+    return rows
+
+
+@pytest.mark.parametrize("word", [*_NO_DAYS, "(none)", "keine Angabe", "not yet", "TBD"])
+def test_init_knows_what_a_column_of_times_says_where_nothing_happened(word: str, tmp_path: Path) -> None:
+    project = empty_project(tmp_path).write(crm_csv=_crm(word))
+    told = propose(project, "raw").text
+    assert f"words for nothing: '{word}' 400 times, in converted_at, lost_at" in told
+    assert len(project.log("lead_id")) == 200
+    assert project.accounts()["leads"]["used"] == 300
+
+
+def test_a_word_that_other_columns_hold_too_is_none_for_nothing_as_nobody_knows_it(tmp_path: Path) -> None:
+    project = empty_project(tmp_path).write(crm_csv=_crm("Open"))
+    told = project.run("init", "raw", "--yes").text
+    assert "words for nothing" not in told
+    assert "crm.converted_at is called a time, but 67% of its values are 'Open'" in told
+
+
+@pytest.mark.parametrize("word", _NO_DAYS[:5])
+def test_without_the_setting_nobody_converts_on_the_first_or_the_last_day_of_a_clock(word: str, tmp_path: Path) -> None:
+    project = SmallProject(tmp_path).write(log_csv=_crm(word))
+    columns = {"lead_id": "id", "events": {"converted_at": "won", "lost_at": "lost"}}
+    project.set({"log": source_of() | {"columns": columns}}, leads=None, maximum_broken=0.05)
+    outcome = project.run("ingest")
+    assert outcome.code == 4
+    assert f"'{word}' in 'lost_at' may stand for nothing; if so, set nothing: ['{word}']" in outcome.text
 
 
 def _one_row(path: Path, kind: str, words: list[str]) -> None:

@@ -2,26 +2,30 @@
 
 A word that never means anything (NULL) is one wherever it stands. One that may (false, none, 0) is one where it stands
 in a column that otherwise holds times or numbers, and means something in no other column: of ``false`` beside ``true``
-nobody is asked.
+nobody is asked. Any other word is one where it recurs in columns of times, and stands in no other column.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from pipeline.discovery.words import is_called_id
-from pipeline.nothing import NO_DAY, VAGUE, WORDS, trimmed
+from pipeline.discovery.words import is_called_id, is_called_time
+from pipeline.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
 from pipeline.sql import literal
 
 _NEARLY_ALL, _SOME = 0.9, 0.2
 _TRUTHS = "'true', 'yes', '1', 't', 'y', 'oui', 'ja', 'si', 'sí'"
 _TIMELIKE = r"\d.*[-/.:].*\d.*|\d{8,}"
 _NUMBER = r"[+-]?[\d., ]*\d[\d., %€$]*"
+_SURE_TIME = r"\d{4}[-/.]\d\d?[-/.]\d\d?([ T].*)?|\d\d?[-/.]\d\d?[-/.]\d{4}([ ,].*)?"
+"""Unlike a range (1-10), no other thing is written so."""
+_FEWEST_TIMES, _MOST_STRANGERS = 3, 3
 _SHOWN = 4
 
 
@@ -67,18 +71,21 @@ def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, colum
     """Look for the words in the columns of texts (their SQL, by name) of a relation."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     vague: dict[str, dict[str, tuple[int, _Column]]] = defaultdict(dict)
-    for name, sql in columns.items():
-        if is_called_id(name):
-            continue  # whom a word there names is nobody: these rows are set aside for it
-        counts = _count_words(connection, relation, sql)
+    # Whom a word in a column of ids names is nobody: such rows are set aside for it.
+    texts = {name: sql for name, sql in columns.items() if not is_called_id(name)}
+    times = [sql for name, sql in texts.items() if is_called_time(name)]
+    strangers = {word.casefold() for sql in times for word in _find_strangers(connection, relation, sql)}
+    sought = WORDS | VAGUE | strangers
+    for name, sql in texts.items():
+        counts = _count_words(connection, relation, sql, sought)
         if not counts:
             continue
-        beside = _beside(connection, relation, sql)
+        beside = _beside(connection, relation, sql, sought)
         for word, count in counts.items():
-            if word.casefold() in VAGUE:
-                vague[word][name] = count, beside
-            else:
+            if is_word_for_nothing(word):
                 found[word][name] = count
+            else:
+                vague[word][name] = count, beside
     for word, held in vague.items():
         alien = [name for name, (_, column) in held.items() if _is_alien(word, column)]
         if alien and not any(_means_something(word, column) for name, (_, column) in held.items() if name not in alien):
@@ -87,8 +94,25 @@ def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, colum
     return EmptyWords(words, "; ".join(_tell(word, found[word]) for word in words))
 
 
-def _count_words(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> dict[str, int]:
-    listed = ", ".join(map(literal, sorted(WORDS | VAGUE)))
+def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> list[str]:
+    """List the few words that recur in a column which otherwise holds times."""
+    text = trimmed(sql)
+    is_time = f"regexp_full_match({text}, {literal(_SURE_TIME)})"
+    [(times,)] = connection.execute(f"SELECT count(*) FILTER ({is_time}) FROM {relation}").fetchall()
+    if times < _FEWEST_TIMES:
+        return []
+    rows = connection.execute(
+        f"SELECT {text} AS word, count(*) FROM {relation} WHERE coalesce({text}, '') <> '' AND NOT {is_time} "
+        f"GROUP BY word ORDER BY count(*) DESC, word LIMIT {_MOST_STRANGERS + 1}"
+    ).fetchall()
+    recur = all(count > 1 and not re.search(r"\d", word) for word, count in rows)
+    return [word for word, _ in rows] if recur and len(rows) <= _MOST_STRANGERS else []
+
+
+def _count_words(
+    connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]
+) -> dict[str, int]:
+    listed = ", ".join(map(literal, sorted(sought)))
     text = trimmed(sql)
     rows = connection.execute(
         f"SELECT {text} AS word, count(*) FROM {relation} WHERE lower({text}) IN ({listed}) "
@@ -97,8 +121,9 @@ def _count_words(connection: duckdb.DuckDBPyConnection, relation: str, sql: str)
     return dict(rows)
 
 
-def _beside(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> _Column:
-    listed = ", ".join(map(literal, sorted(WORDS | VAGUE)))
+def _beside(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]) -> _Column:
+    """Count what the column holds beside the words."""
+    listed = ", ".join(map(literal, sorted(sought)))
     text = trimmed(sql)
     [row] = connection.execute(
         f"SELECT count(*), count(*) FILTER (regexp_full_match({text}, {literal(_TIMELIKE)})), "
@@ -115,8 +140,8 @@ def _is_alien(word: str, beside: _Column) -> bool:
 
 
 def _means_something(word: str, beside: _Column) -> bool:
-    """Tell whether the word may be an answer: a no beside a yes, a zero beside other numbers."""
-    if word.isdigit():
+    """Tell whether the word may be an answer: a no beside a yes, a zero beside other numbers, one that none knows."""
+    if word.isdigit() or word.casefold() not in VAGUE:
         return True
     return word.casefold() in {"false", "never", "nie", "jamais"} and (beside.holds_answers or not beside.filled)
 
@@ -124,4 +149,4 @@ def _means_something(word: str, beside: _Column) -> bool:
 def _tell(word: str, columns: Counter[str]) -> str:
     shown = ", ".join(sorted(columns, key=lambda name: (-columns[name], name))[:_SHOWN])
     more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    return f"{word!r} {sum(columns.values()):,} times, in {shown}{more}"
+    return f"{in_yaml([word])} {sum(columns.values()):,} times, in {shown}{more}"

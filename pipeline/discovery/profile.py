@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from pipeline.discovery.tables import FoundTable, Tables
-from pipeline.discovery.words import CREATED, OCCURRED, PERSONAL, has, is_called_id, rank
+from pipeline.discovery.words import PERSONAL, has, is_called_id, is_called_time
 from pipeline.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
 from pipeline.sql import identifier, literal
 from pipeline.totals import WORDS
@@ -25,6 +25,7 @@ _MOST_CATEGORIES = 500
 _LONG_TEXT = 80
 _DAY_LENGTH = len("2026-01-31")
 _MOSTLY = 0.9
+_SOME = 0.05
 _FEW = 20
 _SHOWN = 12
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
@@ -226,17 +227,17 @@ def _times(
     tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
 ) -> tuple[tuple[Fit, ...], str]:
     """Find how the texts read as times, and what is odd about them; numbers must also be called a time."""
-    if counts.timelike < _MOSTLY * (counts.filled - counts.totals) or counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+    if counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return (), ""
+    if counts.timelike < _MOSTLY * (counts.filled - counts.totals):
+        return (), _tell_stranger(tables, table, name, counts)
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
         f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
     )
     texts = [text for row in rows if not re.match(WORDS, text := str(row[0]).strip())]
-    called = (
-        rank(name, OCCURRED) or rank(name, CREATED) or has(name, r"\w*date|\w*time|\w*timestamp|at|on|since|until|day")
-    )
+    called = is_called_time(name)
     if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
         return (), ""
     fits = fitting_formats(texts)
@@ -246,6 +247,22 @@ def _times(
         return (), ""
     best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
     return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"
+
+
+def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts) -> str:
+    """Tell what a column holds that is called a time, and holds some."""
+    if not is_called_time(name) or counts.timelike < max(3, _SOME * counts.filled):
+        return ""
+    text = f"CAST({identifier(name)} AS VARCHAR)"
+    [(word, count)] = tables.ask(
+        f"SELECT {text} AS word, count(*) FROM {table.relation} WHERE trim({text}) <> '' AND "
+        f"NOT regexp_matches({text}, '{_TIMELIKE}') GROUP BY word ORDER BY count(*) DESC, word LIMIT 1"
+    )
+    share = int(str(count)) / counts.filled
+    return (
+        f"{table.name}.{name} is called a time, but {share:.0%} of its values are {str(word)[:_LONG_TEXT]!r}; "
+        "where nothing happened, leave the cell empty"
+    )
 
 
 def _examples(tables: Tables, table: FoundTable, name: str) -> tuple[str, ...]:

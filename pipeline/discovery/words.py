@@ -313,3 +313,15 @@ GONE = (
 """What the id of the record is called that is gone after a merge."""
 YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
 NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")
+
+
+def is_called_time(name: str) -> bool:
+    """Tell whether a name says that it is a time.
+
+    >>> [is_called_time(name) for name in ("converted_at", "ModifiedDate", "on", "status")]
+    [True, True, True, False]
+    """
+    return bool(rank(name, OCCURRED) or rank(name, CREATED) or has(name, _TIME))
+
+
+_TIME = r"\w*date|\w*time|\w*timestamp|at|on|since|until|day"
