@@ -30,8 +30,12 @@ WORDS = (
     r"suma|somme|overall|all (?:campaigns|channels|sources))\b.*"
 )
 """How what a total is called begins."""
+_SUBTOTAL = r"(?i)^(.*\S)[\s:_-]+(?:(?:grand|sub)[- ]?total|totals?|totale|gesamt|ergebnis|summe|somme|suma)\W*$"
+"""How spreadsheets call the sum of what is named: ``Spring Total``."""
 _NOTHING = ("", "-", "--", "\u2013", "\u2014")
 _THREE = 3
+_NEARLY = 0.1
+"""A row without a label that comes so near to the sum of all others may be the total of more than the file shows."""
 Place = Callable[[int], tuple[str, int]]
 """Gives the file and the line of a row's sequence."""
 _LABELS = ("said_day", "dimensions", "says_total")
@@ -58,8 +62,13 @@ def labels(columns: SpendColumns | InteractionColumns, day: str, raw: Columns) -
         parts = [columns.lead_id]
     said = [text(part, raw) for part in parts if part and not isinstance(part, Constant)]
     day_text = as_text(raw[day]) if raw[day].type == "VARCHAR" else f"CAST({raw[day].sql} AS VARCHAR)"
-    kept = ", ".join(f"CASE WHEN NOT {_is_general(one)} THEN lower(trim({one})) END" for one in said)
-    called = " OR ".join(f"coalesce(regexp_matches({one}, {literal(WORDS)}), false)" for one in [day_text, *said])
+    subject = f"lower(regexp_replace(trim({{}}), {literal(_SUBTOTAL)}, '\\1'))"
+    kept = ", ".join(f"CASE WHEN NOT {_is_general(one)} THEN {subject.format(one)} END" for one in said)
+    called = " OR ".join(
+        f"coalesce(regexp_matches({one}, {literal(pattern)}), false)"
+        for one in [day_text, *said]
+        for pattern in (WORDS, _SUBTOTAL)
+    )
     return {
         "said_day": f"NOT {_is_general(day_text)}",
         "dimensions": f"CAST([{kept}] AS VARCHAR[])",
@@ -106,8 +115,9 @@ def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, un
     connection.execute(
         f"CREATE TEMP TABLE {unsure} AS SELECT sequence FROM (SELECT *, {of_file} AS all_amounts, count(*) OVER "
         f"(PARTITION BY file, apart) AS rows FROM sums WHERE reason IS NULL AND sequence NOT IN (FROM {table})) "
-        f"WHERE says_total OR "
-        f"(rows > {_THREE} AND amount > 0 AND {unit} < 1 AND abs(2 * amount - all_amounts) < {unit})"
+        f"WHERE says_total OR (rows > {_THREE} AND amount > 0 AND "
+        f"(({unit} < 1 AND abs(2 * amount - all_amounts) < {unit}) OR "
+        f"(({general}) AND abs(2 * amount - all_amounts) < {_NEARLY} * amount)))"
     )
     connection.execute("DROP TABLE sums")
 
