@@ -165,6 +165,8 @@ def _header_position(records: Sequence[_Record], width: int) -> int:
 def _is_title(record: _Record, width: int) -> bool:
     if record.is_comment and (record.filled <= 1 or len(record.cells) < width):
         return True
+    if record.filled < width and any(_VALUE.fullmatch(cell.strip()) for cell in record.cells):
+        return True  # neither are all columns named, nor are all cells names
     return len(record.cells) < width or record.filled < _HALF * width
 
 

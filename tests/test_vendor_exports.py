@@ -68,6 +68,7 @@ TITLED = {
         "Date Generated: January 3, 2026\n\n" + HEADER + COSTS
     ).replace(",", "\t"),
     "padded": "Costs;;;\n;;;\n" + (HEADER + COSTS).replace(",", ";"),
+    "titles of values": "Account;4711;Costs;\nFrom;2026-01-01;To;\n" + (HEADER + COSTS).replace(",", ";"),
     "remarks below": "Costs\n" + HEADER + COSTS + "\nExported by the marketing department\n# all is well\n",
 }  # fmt: skip
 
