@@ -103,31 +103,44 @@ def test_the_day_on_which_a_task_is_due_is_no_event(tmp_path: Path) -> None:
     assert "events" not in columns
 
 
-def write_deals(folder: Path, *, history: bool, deals: int = 500) -> tuple[int, int]:
-    """Write deals of which some that are closed carry a close date beyond the export; gives how many won, and lost."""
+def write_deals(
+    folder: Path,
+    *,
+    history: bool,
+    deals: int = 500,
+    days: bool = False,
+    far: int = 0,
+    ends: Sequence[str] = (WON, LOST),
+) -> tuple[int, int]:
+    """Write deals of which some that are closed carry a close date beyond the export; gives how many won, and lost.
+
+    ``days``: all that is told is days. ``far``: every so manieth deal is said to close at the end of 2030.
+    """
     rng = np.random.default_rng(13)
     rows: list[Sequence[object]] = []
     steps: list[Sequence[object]] = []
-    counts = {WON: 0, LOST: 0, "Proposal": 0}
+    counts = dict.fromkeys((*ends, "Proposal"), 0)
+    written = day if days else stamp
     for number in range(deals):
         created = BEGINNING + timedelta(minutes=int(rng.integers(399 * 1440)))
         closed = created + timedelta(days=float(rng.gamma(2, 20)) + 1)
-        end = str(rng.choice([WON, LOST]))
+        end = str(rng.choice(ends))
         stage = end if closed < DRAWN_AT else "Proposal"
         counts[stage] += 1
         typed = closed + timedelta(days=80) if number % 60 == 0 else closed
         if stage == "Proposal" or (DRAWN_AT - closed < timedelta(days=30) and number % 4 == 0):
             typed = DRAWN_AT + timedelta(days=int(rng.integers(1, 90)))
+        typed = datetime(2030, 12, 31) if far and number % far == 0 else typed
         for step, at in (("Interest", created), ("Proposal", created + (closed - created) / 2), (end, closed)):
             if at < DRAWN_AT:
                 steps.append((f"H{len(steps):06d}X", f"D{number:05d}X", stamp(at), step, day(typed)))
-        rows.append((f"D{number:05d}X", stamp(created), ["Web", "Fair"][number % 2], stage, day(typed)))
+        rows.append((f"D{number:05d}X", written(created), ["Web", "Fair"][number % 2], stage, day(typed)))
     write_table(folder / "Opportunity.csv", ("Id", "CreatedDate", "LeadSource", "StageName", "CloseDate"), rows)
     if history:
         write_table(
             folder / "OpportunityHistory.csv", ("Id", "OpportunityId", "CreatedDate", "StageName", "CloseDate"), steps
         )
-    return counts[WON], counts[LOST]
+    return counts[ends[0]], counts[ends[1]]
 
 
 def test_a_history_of_stages_says_what_happened_and_when(tmp_path: Path) -> None:
@@ -150,8 +163,13 @@ def test_a_history_of_stages_says_what_happened_and_when(tmp_path: Path) -> None
     assert datetime.fromisoformat(reach["observed_until"]) < DRAWN_AT
 
 
-def test_a_close_date_beyond_the_export_does_not_move_the_end_of_the_log(tmp_path: Path) -> None:
-    won, lost = write_deals(tmp_path / "raw", history=False)
+@pytest.mark.parametrize("ends", [(WON, LOST), ("closedwon", "closedlost")])
+@pytest.mark.parametrize("far", [0, 9])
+@pytest.mark.parametrize("days", [False, True])
+def test_a_close_date_beyond_the_export_does_not_move_the_end_of_the_log(
+    tmp_path: Path, ends: Sequence[str], far: int, *, days: bool
+) -> None:
+    won, lost = write_deals(tmp_path / "raw", history=False, days=days, far=far, ends=ends)
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["episodes"] == {"conversion": ["opportunity_won"], "lost": ["opportunity_lost"]}
     ingest(tmp_path)
@@ -161,9 +179,10 @@ def test_a_close_date_beyond_the_export_does_not_move_the_end_of_the_log(tmp_pat
         last, known = connection.execute(
             "SELECT max(occurred_at), max(known_at) FROM read_parquet(?)", [str(tmp_path / "data/interactions.parquet")]
         ).fetchall()[0]
-    assert last <= DRAWN_AT
+    drawn_at = datetime.combine(DRAWN_AT + timedelta(days=days), datetime.min.time()) if days else DRAWN_AT
+    assert last <= drawn_at
     reach = read(tmp_path, "data/ingest.json")["sources"]["opportunity_outcomes"]["observed_until"]
-    assert datetime.fromisoformat(reach).replace(tzinfo=None) <= DRAWN_AT
+    assert datetime.fromisoformat(reach).replace(tzinfo=None) <= drawn_at
     assert known <= DRAWN_AT + timedelta(days=1)
 
 

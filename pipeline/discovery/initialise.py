@@ -121,11 +121,10 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         )
         proposal.notes += no_events
         if not proposal.ingest["sources"]:
-            notes = "".join(f"\n  {note}" for note in proposal.notes)
             raise InputError(
                 f"{folder} holds leads, but nothing that happened to them: no events that a column ties to a lead, no "
                 "dates of theirs and no column that says who converted; name one: --outcome COLUMN, or add a table of "
-                f"events{notes}"
+                f"events{_below(proposal.notes)}"
             )
         content = _content(folder, here, proposal, options)
         vouched = vouched_for(proposal.attributes, options.attributes)
@@ -140,8 +139,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 types, ours = _settle_actors(
                     content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
                 )
-                unused = proposal.roles.unused
-                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, unused, options, ask)
+                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask, proposal.notes)
                 proposal.notes += accuse_events(
                     connection, root / INTERACTIONS, types, outcomes, content["ingest"]["sources"]
                 )
@@ -223,9 +221,9 @@ def _choose_outcomes(
     connection: duckdb.DuckDBPyConnection,
     log: Path,
     types: Sequence[EventType],
-    unused: Mapping[str, str],
     options: Options,
     ask: Ask | None,
+    notes: Sequence[str],
 ) -> Outcomes:
     _require_types(types, [*options.conversion, *options.lost])
     found = find_outcomes(connection, log, types, options.conversion, options.lost)
@@ -234,19 +232,23 @@ def _choose_outcomes(
         said = _ask_types("Which event means that a lead has converted?", names, ", ".join(found.conversion), ask)
         found = find_outcomes(connection, log, types, said, options.lost)
     if not found.conversion:
-        idle = "".join(f"\n  {name} is not used: {reason}" for name, reason in unused.items())
         top = sorted(types, key=lambda kind: -kind.events)[:12]
         raise InputError(
             "no event type is called a conversion; name the ones that mean it: --conversion TYPE. The log has "
             + ", ".join(f"{kind.name} ({kind.leads:,} leads)" for kind in top)
             + " ...; or a column that says who converted: --outcome COLUMN"
-            + (f"; or does one of these tell it?{idle}" if idle else "")
+            + _below(notes)
         )
     if ask is not None and not options.lost:
         names = [kind.name for kind in types if kind.name not in found.conversion]
         lost = _ask_types("Which events mean that a lead is lost? (none: -)", names, ", ".join(found.lost) or "-", ask)
         found = replace(found, lost=lost)
     return found
+
+
+def _below(notes: Sequence[str]) -> str:
+    """List below a fault what was seen before it, as it may be the reason."""
+    return "".join(f"\n  {note}" for note in notes)
 
 
 def _ask_types(question: str, names: Sequence[str], proposed: str, ask: Ask) -> tuple[str, ...]:

@@ -35,11 +35,13 @@ def set_stamps_apart(tables: Tables, profiles: Mapping[str, Profile]) -> tuple[d
     was typed. A table's only time stays one: a history of changes is told by when they were made.
     """
     drawn_at = _drawn_at(tables, profiles)
+    # Where only days were written, those on which rows came to be are the only ones that nobody types.
+    reached = drawn_at or _last_created(tables, profiles)
     found, notes = {}, []
     for name, profile in profiles.items():
         kinds = _kinds(tables, profile, drawn_at)
         columns = {column.name: replace(column, kind=kinds[column.name]) for column in profile.of_kind("time")}
-        found[name] = replace(profile, columns={**profile.columns, **columns}, drawn_at=drawn_at)
+        found[name] = replace(profile, columns={**profile.columns, **columns}, drawn_at=reached)
         notes += [f"{name}.{column} is no event: {_WHY[kind]}" for column, kind in kinds.items() if kind != "time"]
     return found, notes
 
@@ -100,6 +102,13 @@ def _drawn_at(tables: Tables, profiles: Mapping[str, Profile]) -> datetime | Non
                 days.append((profile, column))
     ends = [end for profile, column in clocks or days if (end := _end(tables, profile, column)) is not None]
     return max(ends, default=None)
+
+
+def _last_created(tables: Tables, profiles: Mapping[str, Profile]) -> datetime | None:
+    """Tell when the last row came to be, by the day."""
+    created = [(profile, _created(profile.of_kind("time"))) for profile in profiles.values()]
+    ends = [_end(tables, profile, column) for profile, column in created if column is not None]
+    return max((end for end in ends if end is not None), default=None)
 
 
 def _end(tables: Tables, profile: Profile, column: Column) -> datetime | None:

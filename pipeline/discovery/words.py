@@ -14,9 +14,9 @@ _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
 _GLUED = re.compile(
     r"(last|first|next|actual|estimated|scheduled|expected)?"
     r"(created?|modified|modify|mod|closed?|won|lost|updated?|start|end|activity|viewed|due|birth|entered|changed)"
-    r"(date|time|on|at|stamp)|(actual|scheduled)(start|end)"
+    r"(date|time|on|at|stamp)|(actual|scheduled)(start|end)|(closed)(won|lost)"
 )
-"""Words that CRMs write as one: createdate, modifiedon, lastmodifieddate, scheduledend."""
+"""Words that CRMs write as one: createdate, modifiedon, lastmodifieddate, scheduledend, closedwon."""
 
 
 def plain(name: str) -> str:
@@ -24,8 +24,8 @@ def plain(name: str) -> str:
 
     >>> [plain(name) for name in ("case:ConceptName", "créé_le", "UTMSource", "visitorid", "Paid", "Merged IDs")]
     ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid', 'merged ids']
-    >>> [plain(name) for name in ("hs_lastmodifieddate", "createdon", "SystemModstamp", "scheduledend", "timestamp")]
-    ['hs last modified date', 'created on', 'system mod stamp', 'scheduled end', 'timestamp']
+    >>> [plain(name) for name in ("hs_lastmodifieddate", "createdon", "SystemModstamp", "closedwon", "timestamp")]
+    ['hs last modified date', 'created on', 'system mod stamp', 'closed won', 'timestamp']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     letters = re.sub(r"([A-Z]{2,})s(?![a-z])", lambda found: f"{found[1].capitalize()}s", letters)  # IDs, URLs
