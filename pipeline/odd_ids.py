@@ -24,7 +24,8 @@ PERHAPS = frozenset({
 })  # fmt: skip
 """What may be an id, but stands for nobody in particular where it is frequent, in small letters."""
 _ALIKE = r"\{?(0{8}-?0{4}-?0{4}-?0{4}-?0{12}|[fF]{8}-?[fF]{4}-?[fF]{4}-?[fF]{4}-?[fF]{12}|0{9,})\}?"
-_SCIENTIFIC = r"[+-]?\d+([.,]\d+)?[eE]\+\d+"
+SCIENTIFIC = r"[+-]?\d+([.,]\d+)?[eE]\+\d+"
+"""A number as spreadsheets shorten it."""
 
 
 def id_problems(field: str) -> list[Problem]:
@@ -51,4 +52,4 @@ def is_word(sql: str) -> str:
 
 def is_rounded(sql: str) -> str:
     """Write the condition that a text is a number as spreadsheets shorten it."""
-    return f"(contains({sql}, '+') AND regexp_full_match(trim({sql}), '{_SCIENTIFIC}'))"
+    return f"(contains({sql}, '+') AND regexp_full_match(trim({sql}), '{SCIENTIFIC}'))"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import case, propose
+from cases import case, empty_project, propose
 from raw_logs import LEADS, LINKS, source_of
 from small_project import SmallProject
 
@@ -127,6 +127,17 @@ def test_a_column_of_ids_that_was_rounded_is_refused(ids: list[str], column: str
     assert outcome.code == 4
     assert f": {column} " in outcome.text
     assert "the file is damaged: export the column as text" in outcome.text
+
+
+def test_ids_that_were_rounded_to_a_few_are_seen_by_init(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{1 + n % 9}.0E+05,2026-01-{1 + n % 27:02} 10:00,{('visit', 'signed')[n % 7 == 0]}\n" for n in range(300)
+    )
+    project = empty_project(tmp_path).write(log_csv="visitor_id,time,event\n" + rows)
+    refused = project.run("init", "raw", "--yes", "--conversion", "signed")
+    assert refused.code == 4
+    assert "log.visitor_id holds numbers that a spreadsheet has shortened, as in 1.0E+05: 9 are left" in refused.text
+    assert "export the column as text" in refused.text
 
 
 def test_few_rounded_ids_are_set_aside(tmp_path: Path) -> None:

@@ -283,6 +283,23 @@ SEVERAL_TIMES: Mapping[str, tuple[Mapping[str, Any], str, str | None]] = {
         {"mp_processing_time_ms": lambda at, n: 1000 * seconds(at + lag(n)), "time": lambda at, _: seconds(at)},
         "time", "mp_processing_time_ms",
     ),
+    "Mixpanel, of late": (
+        {
+            "$mp_api_timestamp_ms": lambda at, n: 1000 * seconds(at + lag(n)),
+            "mp_processing_time_ms": lambda at, n: 1000 * seconds(at + lag(n)) + 400,
+            "time": lambda at, _: seconds(at),
+        },
+        "time", "$mp_api_timestamp_ms",
+    ),
+    "Segment's warehouse": (
+        {
+            "original_timestamp": lambda at, _: (at + timedelta(minutes=3)).isoformat(),
+            "received_at": lambda at, n: (at + lag(n)).isoformat(),
+            "timestamp": lambda at, _: at.isoformat(),
+            "uuid_ts": lambda at, n: (at + lag(n) + timedelta(minutes=9)).isoformat(),
+        },
+        "timestamp", "received_at",
+    ),
     "Segment": (
         {
             "originalTimestamp": lambda at, _: (at + timedelta(minutes=3)).isoformat(),

@@ -48,6 +48,7 @@ from pipeline.discovery.outcomes import (
 )
 from pipeline.discovery.profile import profiles
 from pipeline.discovery.proposal import Proposal, propose
+from pipeline.discovery.rounded_ids import refuse_rounded_ids
 from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
 from pipeline.discovery.stamps import set_stamps_apart
@@ -105,7 +106,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     """
     with opened(folder, options.database, options.leave_out, progress) as tables:
         progress("looking at the columns")
-        settled = settle_orders(profiles(tables), options.date_order, ask)
+        seen = profiles(tables)
+        refuse_rounded_ids(seen)
+        settled = settle_orders(seen, options.date_order, ask)
         known, no_events = set_stamps_apart(tables, settled)
         known = judge_recorded(tables, known)
         proposal = propose(

@@ -129,10 +129,10 @@ CREATED = {
     "date|timestamp|time|day|datum|fecha": 40,
 }
 RECORDED = {
-    "received|reception|collector|collected|arrived": 100,
+    "received|reception|collector|collected|arrived|api (?:time|timestamp|tstamp)": 100,
     "server (?:upload|time|timestamp)|processing|processed|logged|recorded|known|delivered|entered": 90,
     "ingested|ingestion|inserted|uploaded|published|batched": 80,
-    "loaded|load|synced|sync|etl|extracted|imported|emitted|landed|replicated|sdc": 70,
+    "loaded|load|synced|sync|etl|extracted|imported|emitted|landed|replicated|sdc|uuid ts": 70,
 }
 """What the time may be called at which an event reached a system, the nearest to its occurrence first."""
 KNOWN = rf"(?:{'|'.join(RECORDED)})"

@@ -1,0 +1,134 @@
+"""Cases that end in a figure of the model, or in the registry: the whole way, from the exports on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import mlflow
+import pytest
+from cases import CASES, case, propose
+from raw_logs import moment_of
+from small_project import SmallProject
+
+LEARNED = ("validate", "snapshots", "features", "train", "evaluate")
+DEALS, LEADS, DELETED = "deals-closing-in-the-future", "salesforce-last-change", "deleted-experiment"
+DRAWN_AT = moment_of("2026-02-01 23:59")
+
+
+def run(project: SmallProject, *commands: str) -> None:
+    for command in commands:
+        outcome = project.run(command)
+        assert outcome.code == 0, outcome.text
+
+
+def read(project: SmallProject, path: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((project.root / path).read_text())
+    return content
+
+
+def ask(project: SmallProject, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        rows: list[tuple[Any, ...]] = connection.execute(query.replace("DATA", f"{project.root}/data")).fetchall()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def proposed_deals(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    """Learn from the deals as ``init`` proposes it."""
+    project = case(DEALS, tmp_path_factory.mktemp("proposed"))
+    propose(project, "data/exports", "--leads", "opportunity")
+    run(project, *LEARNED)
+    return project
+
+
+@pytest.fixture(scope="module")
+def right_deals(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    """Learn from the deals by the settings that are right."""
+    project = case(DEALS, tmp_path_factory.mktemp("right"))
+    shutil.copyfile(CASES / DEALS / "params-right.yaml", project.root / "params.yaml")
+    run(project, "ingest", *LEARNED)
+    return project
+
+
+def test_the_deals_of_the_proposal_are_those_of_the_right_settings(
+    proposed_deals: SmallProject, right_deals: SmallProject
+) -> None:
+    columns = "lead_id, occurred_at, known_at, event_type, actor"
+    assert proposed_deals.log(columns) == right_deals.log(columns)
+    assert proposed_deals.leads("lead_id, created_at") == right_deals.leads("lead_id, created_at")
+
+
+def test_no_close_date_moves_the_end_of_the_deals_log(proposed_deals: SmallProject, right_deals: SmallProject) -> None:
+    for project in (proposed_deals, right_deals):
+        assert project.log("max(occurred_at), max(known_at)") <= [(DRAWN_AT, DRAWN_AT)]
+        [(ends,)] = ask(project, "SELECT max(as_of) FROM 'DATA/snapshots.parquet' WHERE part = 'test'")
+        assert f"{ends:%Y-%m-%d}" == "2026-01-02"
+
+
+def test_the_deals_calibration_error_is_what_chance_explains(right_deals: SmallProject) -> None:
+    figures = read(right_deals, "reports/metrics.json")
+    assert figures["calibration_error"]["value"] == pytest.approx(0.0196, abs=0.002)
+    assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
+
+
+def test_looks_at_early_ages_change_whom_the_deals_error_is_measured_on_and_it_is_told(
+    proposed_deals: SmallProject, right_deals: SmallProject
+) -> None:
+    """The proposal looks at 2, 3, 5 and 7 days, too: half of the conversions it is measured on are those of new deals.
+
+    Of both calibration parts few deals were won (34 in August and September, 80 in the three months after), so both
+    expect too few. Of 71 logs drawn from the same process the error lay beyond its yardstick in 23 % with either
+    looks, and on the Mondays that both have the log loss was the same (0.1653 and 0.1650).
+    """
+    measured = {project: read(project, "reports/metrics.json") for project in (proposed_deals, right_deals)}
+    shares = [figures["base_rate"]["value"] for figures in measured.values()]
+    assert shares == pytest.approx([0.109, 0.080], abs=0.001)
+    counted = (
+        "SELECT count(*), sum(label::INT) FROM 'DATA/snapshots.parquet' WHERE part = 'test' AND trigger = 'monday'"
+    )
+    [(looks, won)], [(others, others_won)] = ask(proposed_deals, counted), ask(right_deals, counted)
+    assert won / looks == pytest.approx(others_won / others, abs=0.003)
+    error = measured[proposed_deals]["calibration_error"]["value"]
+    assert error < 0.0488  # with a log that ended in April
+    codes = {verdict["code"] for verdict in read(proposed_deals, "reports/verdicts.json")["verdicts"]}
+    assert (
+        error <= measured[proposed_deals]["calibration_error_by_chance"]["quantile_95"] or "promises_not_kept" in codes
+    )
+
+
+def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_they_can_be(tmp_path: Path) -> None:
+    """Without the 60 looks at leads that had ended, unknown to us, these are 0.922, 71 and 35, as the case says.
+
+    They are scored, so they are learned from: that costs a little of what could be told in hindsight.
+    """
+    project = case(LEADS, tmp_path)
+    propose(project, "data/exports")
+    run(project, *LEARNED, "score")
+    figures = read(project, "reports/metrics.json")
+    assert figures["roc_auc"]["value"] == pytest.approx(0.922, abs=0.004)
+    assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
+    ended = "SELECT count(*) FROM 'DATA/snapshots.parquet' WHERE outcome_at < as_of AND label IS NOT NULL"
+    assert ask(project, ended) == [(60,)]
+    tiers = dict(ask(project, "SELECT tier, count(*) FROM 'DATA/recommendations.parquet' GROUP BY tier"))
+    assert (tiers["SQL"], tiers["MQL"]) == (pytest.approx(71, abs=4), pytest.approx(35, abs=4))
+
+
+def test_a_deleted_experiment_is_said_to_be_deleted_with_the_way_back(tmp_path: Path) -> None:
+    project = case(DELETED, tmp_path)
+    run(project, "ingest", *LEARNED)
+    uri = f"sqlite:///{project.root}/mlflow.db"
+    client = mlflow.MlflowClient(uri)
+    gone = [one for one in client.search_experiments() if one.name != "Default"]
+    for one in gone:
+        client.delete_experiment(one.experiment_id)
+    refused = project.run("evaluate")
+    assert refused.code != 0
+    assert f"MLflow's experiment '{gone[0].name}' at {uri} is deleted; restore it: " in refused.text
+    assert f"mlflow experiments restore --experiment-id {gone[0].experiment_id}" in refused.text
+    assert "check that it runs" not in refused.text
+    client.restore_experiment(gone[0].experiment_id)
+    run(project, "evaluate")
