@@ -101,6 +101,8 @@ def find_files(label: str, pattern: str, data_root: Path) -> tuple[RawFile, ...]
         longest_first = sorted(found, key=lambda name: (len(name), name), reverse=True)
         shortest = {os.path.realpath(data_root / name): Path(name) for name in longest_first}
         names = sorted(name.as_posix() for name in shortest.values() if (data_root / name).is_file())
+        # Of several parts, one without a byte is a day on which nothing happened.
+        names = [name for name in names if (data_root / name).stat().st_size] or names
     if not names and (data_root / pattern).is_dir():
         raise InputError(f"{label}: {data_root / pattern} is a folder; name its files, as in {pattern}/*.csv")
     if not names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -40,10 +41,9 @@ def refusal(error: Exception, uri: str) -> RegistryError:
     lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
     for pattern, remedy in _REMEDIES.items():
         if re.search(pattern, said, re.IGNORECASE):
+            told = remedy.format(uri=shlex.quote(address))
             telling = next((line for line in lines if re.search(pattern, line, re.IGNORECASE)), lines[0])
-            return RegistryError(
-                f"MLflow at {address} refuses: {telling.split('. ')[0][:300]}; {remedy.format(uri=address)}"
-            )
+            return RegistryError(f"MLflow at {address} refuses: {telling.split('. ')[0][:300]}; {told}")
     return RegistryError(f"MLflow at {address} refuses: {lines[0][:300]}; check that it runs, and MLFLOW_TRACKING_URI")
 
 
@@ -53,8 +53,8 @@ def check_experiment(experiment: Any, uri: str) -> None:  # noqa: ANN401 - MLflo
     if experiment.lifecycle_stage == "deleted":
         raise RegistryError(
             f"MLflow's experiment {name!r} at {address} is deleted; restore it: "
-            f"MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {experiment.experiment_id}; "
-            "or name another one under evaluate.experiment"
+            f"MLFLOW_TRACKING_URI={shlex.quote(address)} mlflow experiments restore "
+            f"--experiment-id {experiment.experiment_id}; or name another one under evaluate.experiment"
         )
     place = urlparse(experiment.artifact_location)
     if place.scheme == "file" and not place.netloc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -40,18 +41,23 @@ def said(root: Path) -> str:
     return str(error.value)
 
 
-def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(root: Path) -> None:
+@pytest.mark.parametrize(("folder", "name"), [("project", NAME), ("my project's", "Vertrieb 2026")])
+def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(folder: str, name: str, tmp_path: Path) -> None:
+    root = tmp_path / folder
+    root.mkdir()
     with connected(root) as client:
-        client.delete_experiment(experiment_id(client, root, NAME))
-    told = said(root)
-    assert f"MLflow's experiment 'leadcast' at sqlite:///{root}/mlflow.db is deleted; restore it: " in told
+        client.delete_experiment(experiment_id(client, root, name))
+    with pytest.raises(RegistryError) as error, connected(root) as client:
+        experiment_id(client, root, name)
+    told = str(error.value)
+    assert f"MLflow's experiment {name!r} at sqlite:///{root}/mlflow.db is deleted; restore it: " in told
     assert told.endswith("; or name another one under evaluate.experiment")
     assert "check that it runs" not in told
-    address, *command = told.partition("restore it: ")[2].partition(";")[0].split()
-    name, _, uri = address.partition("=")
-    subprocess.run([sys.executable, "-m", *command], env={**os.environ, name: uri}, check=True, capture_output=True)
+    address, *command = shlex.split(told.partition("restore it: ")[2].partition("; or")[0])
+    variable, _, uri = address.partition("=")
+    subprocess.run([sys.executable, "-m", *command], env={**os.environ, variable: uri}, check=True, capture_output=True)
     with connected(root) as client:
-        assert client.create_run(experiment_id(client, root, NAME)).info.run_id
+        assert client.create_run(experiment_id(client, root, name)).info.run_id
 
 
 def test_an_experiment_whose_files_have_no_place_says_where_they_were(root: Path) -> None:

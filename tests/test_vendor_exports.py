@@ -232,6 +232,30 @@ def test_a_file_a_day_is_one_table_whatever_a_day_lacks(tmp_path: Path) -> None:
     assert {reason for _, reason in project.set_aside("events")} == {"duplicate"}
 
 
+def test_an_empty_file_among_those_of_days_is_a_day_on_which_nothing_happened(tmp_path: Path) -> None:
+    project = empty_project(tmp_path)
+    daily_events(project)
+    (project.raw / "events_20260222.jsonl").write_text("")
+    propose(project, "raw", "--conversion", "signed")
+    assert [source["path"] for source in settings_of(project)["sources"].values()] == ["events_*.jsonl"]
+    assert len(project.log()) == len(visits())
+    (project.raw / "orders.jsonl").write_text("")
+    refused = project.run("init", "raw", "--yes", "--conversion", "signed", "--force")
+    assert refused.code == 4
+    assert "orders.jsonl holds no JSON object" in refused.text
+
+
+def test_an_object_that_lists_the_rows_is_refused_with_the_way_to_lines(tmp_path: Path) -> None:
+    rows = [{"visitor": lead, "time": at.isoformat(), "event": what} for lead, at, what in visits()]
+    project = empty_project(tmp_path).write(a_json=json.dumps({"success": True, "result": rows}))
+    refused = project.run("init", "raw", "--yes", "--conversion", "signed")
+    assert refused.code == 4
+    assert (
+        f"a.json is one JSON object, whose 'result' lists {len(rows)} others; write one object a line" in refused.text
+    )
+    assert "jq -c '.result[]'" in refused.text
+
+
 def test_files_without_a_letter_that_tells_are_written_like_the_others(tmp_path: Path) -> None:
     project = empty_project(tmp_path)
     rows = log_csv().splitlines(keepends=True)

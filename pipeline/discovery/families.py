@@ -58,6 +58,11 @@ def join_families(parts: Sequence[Part], folder: Path) -> list[Table]:
     return tables
 
 
+def is_empty_part(name: str, parts: Sequence[Part], folder: Path) -> bool:
+    """Tell whether a file without a byte is a part of a table whose other parts hold rows."""
+    return not (folder / name).stat().st_size and _pattern(name) in {_pattern(part.name) for part in parts}
+
+
 def _with_encodings(parts: Sequence[Part]) -> list[Part]:
     """Let files whose letters are all plain share the encoding of those that are called alike."""
     told: dict[str, set[str | None]] = {}

@@ -17,11 +17,11 @@ from features.errors import InputError
 from pipeline.artefacts import Progress
 from pipeline.databases import database_tables, fetch
 from pipeline.discovery.empty_words import find_empty_words
-from pipeline.discovery.families import Part, join_families
+from pipeline.discovery.families import Part, is_empty_part, join_families
 from pipeline.discovery.words import plain
 from pipeline.extent import read_layout
 from pipeline.moments import macro
-from pipeline.nested import pointer
+from pipeline.nested import parse, pointer
 from pipeline.nothing import without_words
 from pipeline.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
 from pipeline.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
@@ -110,6 +110,7 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
                 except InputError as error:
                     raise InputError(f"{error}\nor leave it out: --without {settings.path or name}") from None
                 tables.found[name] = found
+                _refuse_lone_object(tables, found, settings)
                 only = f", of which the first {MOST_ROWS:,} are looked at" if found.cut else ""
                 notes = "".join(f"; {note}" for note in found.notes)
                 progress(f"{name}: {found.rows:,} rows{only}, {len(found.columns)} columns{notes}")
@@ -123,13 +124,27 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
             yield tables
 
 
+def _refuse_lone_object(tables: Tables, table: FoundTable, settings: Table) -> None:
+    """Raise InputError where a file is one JSON object that lists the rows, as an interface answers."""
+    if table.rows != 1 or "json" not in (settings.path or "").lower():
+        return
+    for column in table.columns:
+        [(text,)] = tables.ask(f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {table.relation}")
+        listed = parse(str(text or ""))
+        if isinstance(listed, list) and len(listed) > 1 and all(isinstance(one, dict) for one in listed):
+            raise InputError(
+                f"{settings.path} is one JSON object, whose {column!r} lists {len(listed):,} others; write one object "
+                f"a line, as with: jq -c '.{column}[]'"
+            )
+
+
 def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[str, str]]) -> dict[str, Table]:
     """Find the files, and join those that are parts of one table.
 
     Raises InputError where a file should be readable and is not: without it the rest may tell something else.
     """
     parts: list[Part] = []
-    broken: list[str] = []
+    broken: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if not path.is_file() or any(part.startswith((".", "_")) for part in Path(name).parts):
@@ -145,9 +160,12 @@ def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[
             columns = table_columns(name, settings, folder)
             parts.append(Part(name, settings, columns, settings.encoding is None and _is_ascii(file)))
         except InputError as error:
-            broken.append(str(error))
+            broken[name] = str(error)
+    for name in [name for name in broken if is_empty_part(name, parts, folder)]:
+        del broken[name]
+        unread.append((name, "empty"))
     if broken:
-        told = "".join(f"\n  {reason}" for reason in broken)
+        told = "".join(f"\n  {reason}" for reason in broken.values())
         raise InputError(f"files that can't be read:{told}\nmend them, or leave them out: --without FILE")
     tables: dict[str, Table] = {}
     for settings in join_families(parts, folder):
