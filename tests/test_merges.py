@@ -231,14 +231,14 @@ def test_without_a_table_of_leads_every_id_of_the_log_is_a_lead(tmp_path: Path) 
         assert late == [(0,)]
 
 
-def test_a_table_that_calls_the_lead_otherwise_is_named_with_its_column(tmp_path: Path) -> None:
-    write_activities(tmp_path / "raw")
+def test_a_table_that_calls_the_lead_otherwise_belongs_to_the_log(tmp_path: Path) -> None:
+    leads = write_activities(tmp_path / "raw")
     deals = tmp_path / "raw/activity_opportunity.csv"
     deals.write_text(deals.read_text(encoding="utf-8").replace("lead_id", "LeadId", 1), encoding="utf-8")
-    with pytest.raises(InputError) as error:
-        propose(tmp_path / "raw", tmp_path)
-    told = "activity_opportunity is not used: it has no column 'lead_id', nor its ids by another name; if its 'LeadId' names the same leads, give it"
-    assert told in str(error.value)
+    propose(tmp_path / "raw", tmp_path, conversion=("activity_opportunity_created",))
+    ingest(tmp_path)
+    assert read(tmp_path, "data/ingest.json")["lead_count"] == leads
+    assert len({lead for lead, _, _ in interactions(tmp_path, "event_type = 'activity_opportunity_created'")}) == 75
 
 
 def test_a_table_that_lists_some_of_the_leads_is_told_with_what_it_costs(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def find_roles(
         column = find_lead_column(tables, logs, links, lead_id, late)
         holding: dict[str, Sequence[Way]] = {name: [column.way_of(name)] for name in logs if name in column.named}
         without = {
-            name: f"it has no column {column.column!r}, nor its ids by another name{_called_otherwise(profile)}"
-            for name, profile in logs.items()
+            name: f"it has no column {column.column!r}, nor its ids by another name"
+            for name in logs
             if name not in holding
         }
         return Roles(None, column, holding, alias, spend, without, late=[one for one in late if one.table in holding])
@@ -103,13 +103,6 @@ def find_roles(
     unused |= {name: "it only ties others to their lead" for name in unused if name in used and name not in timeless}
     parents = [link for link in links if link.table == table.table and link.target in unused]
     return Roles(table, None, events, identities, spend, unused, timeless, parents)
-
-
-def _called_otherwise(profile: Profile) -> str:
-    """Name the column that may name the leads in a table of its own spelling."""
-    named = [column for column in profile.of_kind("identifier") if rank(column.name, LEAD)]
-    best = max(named, key=lambda column: rank(column.name, LEAD), default=None)
-    return f"; if its {best.name!r} names the same leads, give it that name" if best else ""
 
 
 def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:
