@@ -50,9 +50,9 @@ class Observation:
     log_until: datetime
     """The moment up to which every source that feeds features reaches; no lead is looked at later."""
     outcomes_until: datetime
-    """Until when every source of outcomes was observed."""
+    """Until when every source of conversions was observed."""
     outcome_delay: timedelta
-    """How long after it occurred an outcome is known at the latest."""
+    """How long after it occurred a conversion is known at the latest."""
 
 
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
@@ -95,7 +95,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
 
 
 def observe(parameters: Parameters, root: Path) -> Observation:
-    """Tell how far the sources reach, and which of them bring the outcomes.
+    """Tell how far the sources reach, and up to when it is known who had converted, which is what a label says.
+
+    A source that brings losses alone says nothing of that.
 
     Raises NotEnoughDataError where a type that the settings name never occurs: it names the nearest type that does.
     """
@@ -108,11 +110,10 @@ def observe(parameters: Parameters, root: Path) -> Observation:
     policies = [policy.policy() for policy in parameters.snapshots.policies]
     triggers = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
     require_event_types(seen, "snapshots.policies", triggers)
-    outcomes = [*parameters.episodes.conversion, *parameters.episodes.lost]
-    bringing = sorted(set(seen.loc[seen["event_type"].isin(outcomes), "source"]))
+    bringing = sorted(set(seen.loc[seen["event_type"].isin(parameters.episodes.conversion), "source"]))
     delay = parameters.snapshots.outcome_delay
     if delay is None:
-        delay = _delay_of_outcomes(root / INTERACTIONS, outcomes)
+        delay = _delay_of_conversions(root / INTERACTIONS, parameters.episodes.conversion)
     reach = Reach(parameters, root)
     # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
     telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
@@ -128,13 +129,13 @@ SELECT max(delay) FROM (
 """
 
 
-def _delay_of_outcomes(interactions: Path, event_types: list[str]) -> timedelta:
-    """Tell how long after it occurred an outcome is known: the 99th percentile of the type that takes longest.
+def _delay_of_conversions(interactions: Path, event_types: Sequence[str]) -> timedelta:
+    """Tell how long after it occurred a conversion is known: the 99th percentile of the type that takes longest.
 
-    Not of the source: where one in a hundred rows is an outcome, the others' delays would hide it.
+    Not of the source: where one in a hundred rows is a conversion, the others' delays would hide it.
     """
     with duckdb.connect() as connection:
-        row = connection.execute(_DELAYS, [str(interactions), event_types]).fetchone()
+        row = connection.execute(_DELAYS, [str(interactions), list(event_types)]).fetchone()
     return timedelta(microseconds=row[0] if row else 0)
 
 

@@ -111,10 +111,14 @@ def moment(day: float) -> str:
     return (START + day * DAY).isoformat(sep=" ", timespec="seconds")
 
 
-def snapshots_of(project: SmallProject, **deals: str) -> tuple[str, dict[str, Any], pd.DataFrame]:
+def snapshots_of(
+    project: SmallProject, lost: dict[str, Any] | None = None, **deals: str
+) -> tuple[str, dict[str, Any], pd.DataFrame]:
     sources = {"log": source_of(), "deals": source_of("deals.csv", None, actor="system", **deals)}
-    project.set(sources)
+    project.set(sources | ({"lost": lost} if lost else {}))
     content = yaml.safe_load((project.root / "params.yaml").read_text())
+    if lost:
+        content["episodes"]["lost"] = ["lost"]
     content["snapshots"] = {"policies": [{"calendar": "monday"}], "horizon": "30d"}
     (project.root / "params.yaml").write_text(yaml.safe_dump(content))
     assert project.run("ingest").code == 0
@@ -151,6 +155,19 @@ def test_what_a_source_states_is_believed(tmp_path: Path) -> None:
     assert "unobserved" not in counts["unlabelled"]
     _, counts, snapshots = snapshots_of(project, observed_from="2026-01-15")
     assert counts["unlabelled"]["unobserved"] == (snapshots["as_of"] < datetime(2026, 1, 15)).sum()
+
+
+def test_losses_that_were_seldom_entered_and_late_say_nothing_of_who_had_converted(tmp_path: Path) -> None:
+    project = SmallProject(tmp_path / "project")
+    write_company(project, since=0)
+    _, without, _ = snapshots_of(project)
+    # Somebody noted six losses in the first spring, each two months after it had happened.
+    losses = "".join(f"L{lead},{moment(60 + lead)},lost,{moment(120 + lead)}\n" for lead in range(6))
+    project.write(lost_csv=f"lead,at,what,noted\n{losses}")
+    _, counts, snapshots = snapshots_of(project, source_of("lost.csv", actor="us", known_at={"column": "noted"}))
+    assert counts["observed_until"] == without["observed_until"] > "2026-05-20"
+    assert counts["outcome_delay_hours"] == 0.0
+    assert snapshots.loc[snapshots["label"].notna(), "as_of"].max() > datetime(2026, 4, 20)
 
 
 def test_who_recorded_all_along_is_told_nothing(tmp_path: Path) -> None:
