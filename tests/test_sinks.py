@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -482,22 +483,15 @@ def test_a_push_without_calls_that_is_killed_again_and_again_ends_right(crm: Crm
     for key in keys:
         crm.add(key)
     leads = {key: Lead("SQL", round(0.2 + number / 10_000, 4)) for number, key in enumerate(keys)}
-    killed = 0
-    for attempt in range(100):
+    killed, calls = 0, 1_000
+    while True:
         with delivery.start(leads) as process:
-            assert process.stdout
-            assert process.stdin
-            process.stdout.readline()
-            process.stdin.write("\n")
-            process.stdin.flush()
-            time.sleep(0.06 * attempt)  # later each time, so that it is killed everywhere between start and end
-            process.kill()
-            if process.stdout.read() == "done\n":
-                break
-            killed += 1
-    else:
-        pytest.fail("it never came to its end")
-    assert killed > 1
+            said, _ = process.communicate(f"{calls}\n")
+        if said.endswith("done\n"):
+            break
+        assert process.returncode == -signal.SIGKILL
+        killed, calls = killed + 1, 3 * calls  # later each time: at the beginning, amid all, near the end
+    assert killed > 3
     assert ways(delivery.push(leads)) == {"unchanged": 1_500}
     assert all(holds(crm, key, leads[key]) for key in keys)
     with Ledger(delivery.root / LEDGER) as ledger:
