@@ -365,6 +365,10 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
 delivery_commands.add_to(app)
 
 
+_ORDER = list(STAGES)
+app.registered_commands.sort(key=lambda one: _ORDER.index(one.name) if one.name in STAGES else len(_ORDER))
+
+
 def main() -> None:
     """Run the command line."""
     try:

@@ -216,6 +216,15 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
             "leadcast ingest, then leadcast doctor again: it tells what can be trained",
         )
         return
+    sources = set(read_json(root / INGEST)["sources"])
+    if sources != set(parameters.ingest.sources):
+        examination.add(
+            "data",
+            "odd",
+            f"the log in data/ was made by other settings, of {', '.join(sorted(sources))}",
+            "leadcast ingest, then leadcast doctor again: it tells what can be trained",
+        )
+        return
     written = (root / INGEST).stat().st_mtime
     newer = [
         path.name

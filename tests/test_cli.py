@@ -56,6 +56,12 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
     assert all(f" {error.exit_code} " in listed for error in FAILURES)
 
 
+def test_the_help_lists_the_stages_in_the_order_in_which_they_run() -> None:
+    _, told = call("--help")
+    places = [told.index(f" {stage} ") for stage in STAGES]
+    assert places == sorted(places)
+
+
 def test_every_failure_has_an_exit_code_of_its_own() -> None:
     codes = [error.exit_code for error in FAILURES]
     assert codes == [1, 3, 4, 5, 6, 7, 8, 9, 10]

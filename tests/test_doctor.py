@@ -125,6 +125,23 @@ def test_without_a_log_it_says_what_to_run_first(world: Project, tmp_path: Path)
     assert finding in examine(project.root).findings
 
 
+def test_of_a_log_of_other_settings_nothing_is_judged(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("reports",))
+    content = yaml.safe_load((project.root / "params.yaml").read_text())
+    content["ingest"]["sources"] = {"tickets": content["ingest"]["sources"]["outcomes"]}
+    content["episodes"] = {"conversion": ["bought"]}
+    (project.root / "params.yaml").write_text(yaml.safe_dump(content))
+    said = [finding for finding in examine(project.root).findings if finding.area == "data"]
+    assert [finding for finding in said if not finding.what.endswith("can be opened")] == [
+        Finding(
+            "data",
+            "odd",
+            "the log in data/ was made by other settings, of crm, email, outcomes, web",
+            "leadcast ingest, then leadcast doctor again: it tells what can be trained",
+        )
+    ]
+
+
 def test_files_that_are_newer_than_the_log_are_told(world: Project, tmp_path: Path) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("reports",))
     path = project.root / "data/raw/outcomes.csv"

@@ -28,6 +28,7 @@ _EVENT_NAMES = pa.array([*company.TYPE_NAMES, "case_opened"])
 _EVENT_SOURCES = np.array([*(event_type.source for event_type in company.EVENT_TYPES), Source.CRM_SALES])
 _PAID_CHANNELS = ("sea", "social", "email", "webinar")
 _THEMES = ("brand", "product", "retarget")
+_DECIMALS = 9
 # Campaigns by channel and number; visits through other channels have none.
 _CAMPAIGNS = pa.array(
     [f"{channel}-{theme}" if channel in _PAID_CHANNELS else None for channel in company.CHANNELS for theme in _THEMES]
@@ -304,8 +305,9 @@ def truth_table(truth: Truth, ids: Identifiers) -> pa.Table:
             "as_of": _timestamps(truth.as_of),
             "state": pa.array(["open", "worked"]).take(pa.array(truth.state - State.OPEN)),
             "level": pa.array(truth.level),
-            "p_hidden": pa.array(truth.p_hidden),
-            "p_observable": pa.array(truth.p_observable),
+            # The last bits of a product of matrices go by the kind of processor.
+            "p_hidden": pa.array(truth.p_hidden.round(_DECIMALS)),
+            "p_observable": pa.array(truth.p_observable.round(_DECIMALS)),
         },
         schema=TRUTH_SCHEMA,
     )
