@@ -44,7 +44,7 @@ def source_warnings(
         if summary.rows == 0:
             warnings.append(f"{name}: its files hold no rows; check the export, or drop the source")
             continue
-        warnings += _rows_lost(name, summary)
+        warnings += _rows_lost(name, summary, settings)
         warnings += _unmapped(name, summary.unmapped_channels)
         if name in whole_days and not _known_a_day_later(source):
             warnings.append(
@@ -97,12 +97,15 @@ def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | N
     return warnings
 
 
-def _rows_lost(name: str, summary: SourceSummary) -> Iterator[str]:
+def _rows_lost(name: str, summary: SourceSummary, settings: Ingest) -> Iterator[str]:
     unknown, repeated = summary.set_aside.get(UNKNOWN_LEAD, 0), summary.set_aside.get(DUPLICATE, 0)
     if unknown > MANY * summary.rows:
         yield (
             f"{name}: {_share(unknown, summary.rows)} are of leads that the table of leads does not hold; check that "
-            "both use the same ids, or add identities"
+            f"both use the same ids{'' if settings.identities else ', or add identities'}"
+            if settings.leads
+            else f"{name}: {_share(unknown, summary.rows)} are of ids that ingest.identities does not name, so they "
+            "are no leads. Of visitors who never said who they are that is no fault; else check the ids"
         )
     if repeated > MANY * summary.rows:
         yield (f"{name}: {_share(repeated, summary.rows)} are duplicates; check event_id, and whether files overlap")

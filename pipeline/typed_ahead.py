@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 
+from pipeline.event_settings import KnownDelay
 from pipeline.ingest_summary import SourceSummary
-from pipeline.source_configuration import Ingest
+from pipeline.source_configuration import Ingest, Source
 from pipeline.sql import fetch_row, literal
 
 _GAP = timedelta(days=7)
@@ -22,7 +23,7 @@ def ahead_warnings(
     """Name the sources of which a few rows lie far beyond the end of every other, and move the end of the log."""
     warnings = []
     for name, source in sources.items():
-        others = [other.last_occurred_at for key, other in sources.items() if key != name and other.last_occurred_at]
+        others = [end for key, other in sources.items() if key != name and (end := _end(settings.sources[key], other))]
         if not others or source.last_occurred_at is None or settings.sources[name].observed_until is not None:
             continue
         end = max(others)
@@ -39,3 +40,9 @@ def ahead_warnings(
                 f"{end:%Y-%m-%d}; if people typed these dates, state observed_until, the day of the export"
             )
     return warnings
+
+
+def _end(source: Source, summary: SourceSummary) -> datetime | None:
+    """Tell when a source ends: with what it told last, which may have occurred long before."""
+    is_assumed = isinstance(source.known_at, KnownDelay) and source.observed_until is None
+    return summary.last_occurred_at if is_assumed else summary.observed_until

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_logs import LEADS, parameters_of, run_ingest, source_of, write_raw
+from raw_logs import LEADS, LINKS, parameters_of, run_ingest, source_of, write_raw
 
 from pipeline import ingest
 
@@ -52,6 +52,13 @@ def test_unknown_leads_above_a_fifth(more: int, expected: bool, tmp_path: Path) 
     warnings = warnings_of(tmp_path, HOURLY + strangers, leads=LEADS)
     assert any("that the table of leads does not hold" in warning for warning in warnings) is expected
     assert "ghost" not in " ".join(warnings)
+
+
+def test_ids_that_no_identity_names_are_not_missed_in_a_table_that_is_not_there(tmp_path: Path) -> None:
+    write_raw(tmp_path, links_csv="alias,lead,at\ncookie,A,2026-01-01\n")
+    strangers = "".join(f"ghost{n},2026-01-01T00:10:00,visit\n" for n in range(3))
+    (warning,) = warnings_of(tmp_path, HOURLY + strangers, identities=LINKS)
+    assert warning.startswith("log: 3 of 13 rows (23%) are of ids that ingest.identities does not name")
 
 
 @pytest.mark.parametrize(
@@ -104,3 +111,15 @@ def test_a_few_rows_beyond_the_end_of_all_other_sources(tmp_path: Path) -> None:
     assert warning.startswith("deals: 1 rows lie up to 2026-04-20, every other source ends on 2026-01-28; ")
     stated = source_of("deals.csv") | {"observed_until": "2026-01-29"}
     assert run_ingest(tmp_path, {"log": source_of(), "deals": stated}).warnings == []
+
+
+def test_a_source_that_tells_late_ends_with_what_it_told_last(tmp_path: Path) -> None:
+    """Wins become known three weeks late: the visits after the last of them were not typed."""
+    web = "".join(f"A,2026-01-{day:02}T08:10:00,visit\n" for day in range(1, 21))
+    web += "A,2026-02-09T08:10:00,visit\n"
+    deals = "A,2026-01-20T09:10:00,won,2026-02-10T09:10:00\n"
+    write_raw(tmp_path, log_csv=HEAD + web, deals_csv="lead,at,what,told\n" + deals)
+    sources = {"log": source_of(), "deals": source_of("deals.csv") | {"known_at": {"column": "told"}}}
+    assert run_ingest(tmp_path, sources).warnings == []
+    (warning,) = run_ingest(tmp_path, sources | {"deals": source_of("deals.csv")}).warnings
+    assert warning.startswith("log: 1 rows lie up to 2026-02-09, every other source ends on 2026-01-20")
