@@ -66,6 +66,8 @@ class SourceState:
     """Days, and times, with far fewer rows than usual; the newest, explained or not."""
     rows_after: int = 0
     """Rows that became known after the source was, as declared, closed or last read."""
+    closes: datetime | None = None
+    """When it is, as declared, to end for good, where the log ends before that."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the state as ``data/ingest.json`` holds it."""
@@ -80,6 +82,7 @@ class SourceState:
             "longest_silence_hours": round(known.longest / _HOUR, 2) if known and known.count else None,
             "silent_after_hours": round(known.limit / _HOUR, 2) if known and known.count >= FEW else None,
             "rows_after": self.rows_after,
+            "closes": _iso(self.closes),
             "holes": [
                 {
                     "from": hole.begin.isoformat(),
@@ -130,7 +133,10 @@ def judge_source(
         end,
         reaches=end if end < until else None,
         rows_after=_rows_after(arrivals, end) if declared.observed_until else 0,
+        closes=declared.closed,
     )
+    if state.rows_after == arrivals.rows.sum():
+        return replace(state, state="unjudged", evidence=f"no row became known by {_said(end)}, its observed_until")
     calendar = declared.calendar
     silences = measure_silences(arrivals, end, calendar)
     if silences.count < FEW:

@@ -150,6 +150,11 @@ KINDS: Mapping[str, Kind] = {
             is_of_data=True,
         ),
         Kind(
+            "source_closes_later", "the log ends before the day that closes the source", "told",
+            "nothing, if the day is right; a source that has ended was closed on the day of its last row",
+            is_of_data=True,
+        ),
+        Kind(
             "not_judged", "not judged", "told",
             "nobody knows what this model is worth: it becomes the champion only by hand. A test part "
             "(snapshots.split.test) with ten leads that convert would tell",

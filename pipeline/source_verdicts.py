@@ -55,6 +55,9 @@ def _verdicts(name: str, source: dict[str, Any], rhythm: dict[str, Any], severit
     if rhythm["rows_after"]:
         setting = "closed" if rhythm["state"] == "closed" else "observed_until"
         yield found("source_goes_on", f"{rhythm['rows_after']:,} rows became known after {setting}", subject=name)
+    if rhythm["closes"]:
+        told = f"declared closed on {rhythm['closes'][:10]}, and read until {rhythm['judged_at'][:10]}"
+        yield found("source_closes_later", f"{told}: it is judged as one that runs", subject=name)
 
 
 def recent_holes(source: dict[str, Any], as_of: datetime | None = None) -> list[dict[str, Any]]:

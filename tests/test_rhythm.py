@@ -141,7 +141,9 @@ def test_what_is_declared_is_not_judged() -> None:
     assert (closed.state, closed.reaches, closed.rows_after) == ("closed", None, 0)
     assert judged(arrivals, until, Declared(closed=datetime(2025, 2, 1))).rows_after == 33 * 24
     assert judged(arrivals, until, Declared(quiet=True)).state == "quiet"
-    assert judged(arrivals, arrivals.last, Declared(closed=datetime(2030, 1, 1))).state == "running"
+    later = judged(arrivals, arrivals.last, Declared(closed=datetime(2030, 1, 1)))
+    assert (later.state, later.closes) == ("running", datetime(2030, 1, 1))
+    assert closed.closes is None
 
 
 def test_closed_days_are_no_silence() -> None:

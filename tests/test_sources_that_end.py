@@ -230,6 +230,23 @@ def test_few_rows_are_not_judged_and_it_is_told(tmp_path: Path) -> None:
     assert [(one.code, one.severity) for one in source_verdicts(project.accounts())] == [("source_unjudged", "told")]
 
 
+def test_an_end_that_no_row_has_met_is_told(tmp_path: Path) -> None:
+    """Closed years after the log's end, it is not closed; read until years before, no row of it was ever read."""
+    project = SmallProject(tmp_path)
+    visits = "".join(f"A,2026-01-{day:02} 10:00,visit\n" for day in range(2, 30))
+    project.write(log_csv="lead,at,what\n" + visits).set({"log": source_of() | {"closed": "2030-05-31"}})
+    assert project.ingest().code == 0
+    (told,) = source_verdicts(project.accounts())
+    assert (told.name, told.severity) == ("source_closes_later:log", "told")
+    assert told.evidence.startswith("declared closed on 2030-05-31, and read until 2026-01-29")
+
+    project.set({"log": source_of() | {"observed_until": "2025-05-31"}})
+    outcome = project.ingest()
+    assert outcome.code == 0
+    assert "log: rows after the end that the settings state: 28 rows became known after observed_until" in outcome.text
+    assert project.accounts()["sources"]["log"]["rhythm"]["state"] == "unjudged"
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
