@@ -92,6 +92,9 @@ def sole(root: Path) -> Iterator[None]:
         ) from None
 
 
+_ANEW = "make it anew: dvc repro --force (or make run)"
+
+
 def write_json(path: Path, content: object) -> None:
     """Write JSON with sorted keys, so that equal content is equal bytes; NaN is refused."""
     with written_whole(path) as temporary:
@@ -101,9 +104,33 @@ def write_json(path: Path, content: object) -> None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the stage before has written
-    """Read JSON; raises InputError where an earlier stage has not run."""
+    """Read an object of JSON; raises InputError where an earlier stage has not run, or has not written this."""
     require(path)
-    return json.loads(path.read_text(encoding="utf-8"))
+
+    def named(entries: dict[str, Any]) -> _Written:
+        return _Written(entries, path)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=named, parse_constant=refuse)
+    except ValueError as error:
+        raise InputError(f"{path} is broken ({error}); {_ANEW}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is broken (it holds no object); {_ANEW}")
+    return content
+
+
+class _Written(dict[str, Any]):
+    """What a stage has written; what is asked for and is not there stands in the file of another version."""
+
+    def __init__(self, entries: dict[str, Any], path: Path) -> None:
+        super().__init__(entries)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401 - it only raises
+        raise InputError(f"{self._path} lacks {key!r}: it was changed, or written by another version; {_ANEW}")
 
 
 def require(*paths: Path) -> None:

@@ -55,7 +55,7 @@ def _verdicts(name: str, source: dict[str, Any], rhythm: dict[str, Any], severit
     if rhythm["rows_after"]:
         setting = "closed" if rhythm["state"] == "closed" else "observed_until"
         yield found("source_goes_on", f"{rhythm['rows_after']:,} rows became known after {setting}", subject=name)
-    if rhythm["closes"]:
+    if rhythm.get("closes"):
         told = f"declared closed on {rhythm['closes'][:10]}, and read until {rhythm['judged_at'][:10]}"
         yield found("source_closes_later", f"{told}: it is judged as one that runs", subject=name)
 

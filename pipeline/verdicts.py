@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from features.errors import VerdictError
@@ -19,7 +20,8 @@ def write_verdicts(root: Path, model_version: str, verdicts: Sequence[Verdict]) 
 
 def read_verdicts(root: Path) -> list[Verdict]:
     """Read the list that ``evaluate`` has written; raises InputError where it has not run."""
-    return [Verdict(**verdict) for verdict in read_json(root / VERDICTS)["verdicts"]]
+    names = [field.name for field in fields(Verdict)]
+    return [Verdict(**{name: verdict[name] for name in names}) for verdict in read_json(root / VERDICTS)["verdicts"]]
 
 
 def refuse_standing(verdicts: Sequence[Verdict]) -> None:
