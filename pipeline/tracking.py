@@ -33,6 +33,7 @@ from pipeline.artefacts import (
 )
 from pipeline.configuration import Evaluate, Parameters
 from pipeline.tracking_refusals import check_experiment, refusal, without_secrets
+from pipeline.tracking_store import make_store
 from pipeline.train import fingerprint
 
 _NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
@@ -70,6 +71,7 @@ def connected(root: Path) -> Iterator[Any]:
     # MLflow keeps what it is told in the environment, where the next project would find it.
     tracking_before, registry_before = (os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY"))
     try:
+        make_store(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         yield mlflow.MlflowClient(uri)

@@ -23,9 +23,9 @@ _REMEDIES = {
     r"unable to open database file": (
         "its folder is not there, or may not be read: make it, or set MLFLOW_TRACKING_URI"
     ),
-    r"file is not a database|disk image is malformed": (
-        "the file is damaged, or no database: put a copy of it back, or move it away; the next run makes a new one, "
-        "with a champion of its own"
+    r"file is not a database|disk image is malformed|table \S+ already exists|no such (table|column)": (
+        "the file is damaged, half made, or no database: put a copy of it back, or move it away; the next run makes a "
+        "new one, with a champion of its own"
     ),
 }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,7 +79,30 @@ def test_a_store_of_another_version_of_mlflow_is_upgraded(root: Path) -> None:
 def test_a_store_that_is_no_database_is_put_aside(root: Path) -> None:
     (root / "mlflow.db").write_bytes(b"nothing of the kind " * 500)
     told = said(root)
-    assert "file is not a database; the file is damaged, or no database: put a copy of it back" in told
+    assert "file is not a database; the file is damaged, half made, or no database: put a copy of it back" in told
+
+
+def test_a_store_whose_making_was_killed_is_made_by_the_next_run(tmp_path: Path) -> None:
+    code = (
+        f"from pathlib import Path; from pipeline.tracking import *\nwith connected(Path({str(tmp_path)!r})) as client:"
+    )
+    process = subprocess.Popen([sys.executable, "-c", f"{code} client.search_experiments()"])
+    while process.poll() is None and not any(path.stat().st_size > 200_000 for path in tmp_path.iterdir()):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    with connected(tmp_path) as client:
+        assert experiment_id(client, tmp_path, NAME)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_a_store_that_is_half_made_is_put_aside(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        store.execute("CREATE TABLE runs (run_uuid TEXT)")
+    assert (
+        "no such column: runs.user_id; the file is damaged, half made, or no database: put a copy of it back"
+        in said(tmp_path)
+    )
 
 
 def test_a_locked_store_is_waited_for(root: Path) -> None:
