@@ -54,7 +54,9 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
         with FileLock(root / SCORES / ".lock", timeout=0):
             recommendations, doubts = recommend(parameters, root, model, as_of, progress)
             if doubts.ended_unknown:
-                progress(f"{doubts.ended_unknown:,} of these leads had in truth ended, and nobody knew then")
+                progress(
+                    f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then"
+                )
             if doubts.older_than_outcomes:
                 progress(
                     f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "

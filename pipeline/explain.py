@@ -98,8 +98,8 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
     if not everything and (len(counted) > _MOST_COUNTED or len(others) > _MOST_OTHERS):
         counted, others = counted[-_MOST_COUNTED:], others[-_MOST_OTHERS:]
         told.append(
-            f"the newest {len(counted)} that were counted and the newest {len(others)} that were not are listed; "
-            "--all lists every one"
+            f"listed are the newest of those that were counted ({len(counted)}), and of those that were not "
+            f"({len(others)}); --all lists every one"
         )
     newest_first = sorted([*counted, *others], key=lambda one: one.event.occurred_at, reverse=True)
     rows = [_row(one) for one in newest_first]

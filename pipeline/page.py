@@ -77,7 +77,10 @@ def _doubts(parameters: Parameters, results: Results) -> list[str]:
             "customers already, unseen, and the model has learned from them as from the others"
         )
     if scoring["ended_unknown"]:
-        doubts.append(f"{scoring['ended_unknown']:,} of the leads that were scored had in truth ended, unknown to us")
+        doubts.append(
+            f"{scoring['ended_unknown']:,} of the leads that were scored had converted or were lost before, "
+            "which nobody knew yet"
+        )
     return doubts
 
 

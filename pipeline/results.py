@@ -152,7 +152,8 @@ class Results:
             )
         if ended := self.snapshots["ended_unknown"]:
             told.append(
-                f"{ended:,} were of leads that had in truth ended, unknown to us: they count as not converting."
+                f"{ended:,} were of leads that had converted or were lost before, which nobody knew yet: "
+                "they count as not converting."
             )
         return told
 

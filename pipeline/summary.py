@@ -159,5 +159,5 @@ def _print_recommendations(console: Console, parameters: Parameters, results: Re
             f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"
         )
     if scoring["ended_unknown"]:
-        console.print(f"  {scoring['ended_unknown']:,} had in truth ended, unknown to us")
+        console.print(f"  {scoring['ended_unknown']:,} had converted or were lost before, which nobody knew yet")
     console.print()

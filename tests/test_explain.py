@@ -182,7 +182,7 @@ def test_of_many_events_the_newest_are_listed_unless_all_are_asked_for(long_log:
     short = explain_value(long_log.root, "count__visit__7d", "A", "2026-01-03", everything=False)
     assert short.told[-2:] == (
         "counted 60 of 91 events",
-        "the newest 50 that were counted and the newest 20 that were not are listed; --all lists every one",
+        "listed are the newest of those that were counted (50), and of those that were not (20); --all lists every one",
     )
     assert [row[-1] for row in short.rows].count("counted") == 50
     assert len(short.rows) == 70

@@ -261,7 +261,7 @@ def test_warnings_of_the_log_and_broken_expectations_are_told_whole(
     assert " 3 warnings " in told
     assert long in told
     assert "leads: created_at is &lt;plausible&gt;, found 12,345" in told
-    assert "3 of the leads that were scored had in truth ended" in told
+    assert "3 of the leads that were scored had converted or were lost before" in told
     assert "2 expectations were put to the data, and 1 of them are met" in told
 
 
