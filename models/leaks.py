@@ -21,6 +21,8 @@ from models.written import FEWEST, MOST_LEVELS, SUSPECT, number_levels, rates_of
 
 NOT_BY_CHANCE = 0.75
 """Where its interval begins below it, chance may have helped."""
+NEVER = 0.01
+"""As many leads that don't convert, to one that does, are those of a column that is filled at the conversion alone."""
 STRATA = 10
 
 Kind = Literal["number", "category"]
@@ -32,6 +34,16 @@ def columns_that_know(
     """Accuse the attributes of leads that alone tell who converts; all columns have the shape (leads,)."""
     for name, column in values.items():
         auc = auc_alone(column, kinds[name], converted, created_at)
+        filled = column.notna().to_numpy(dtype=bool)
+        wins, fails = int(converted[filled].sum()), int((~converted)[filled].sum())
+        if wins >= FEWEST and fails <= NEVER * wins and not filled.all():
+            yield found(
+                "column_knows_outcome",
+                f"{name} is filled for {wins:,} leads that converted, and for {fails:,} others: so it was most likely "
+                "written at the conversion",
+                subject=name,
+            )
+            continue
         if auc is None or auc.value < SUSPECT:
             continue
         yield found(
@@ -111,8 +123,11 @@ SILENCED = 0.05
 """Of the ends that leads without the event would have had, the share that is still there: fewer are no accident."""
 
 
-def events_that_know(presences: Iterable[Presence]) -> Iterator[Verdict]:
-    """Accuse the event types after which nothing happens any more, neither a conversion nor a loss."""
+def events_that_know(presences: Iterable[Presence], *, losses_known: bool) -> Iterator[Verdict]:
+    """Accuse the event types after which nothing happens any more, neither a conversion nor a loss.
+
+    Where no losses are known, an honest event that means no, as an unsubscription, looks the same: then it is a doubt.
+    """
     for one in presences:
         comparable = one.without > 0
         rates = one.ended_without[comparable] / one.without[comparable]
@@ -124,6 +139,11 @@ def events_that_know(presences: Iterable[Presence]) -> Iterator[Verdict]:
             "event_knows_outcome",
             f"of the leads that had {one.event_type} before a snapshot {happened:,.0f} ended within the horizon, won "
             f"or lost, where {expected:,.0f} of as many others of the same age did: it seems to be written anew "
-            "until a lead has ended",
+            f"until a lead has ended{'' if losses_known else ', or it means no, and no losses are named'}",
             subject=one.event_type,
+            severity="wrong" if losses_known else "doubtful",
+            remedy=None
+            if losses_known
+            else "if it means that a lead is lost, name it under episodes.lost; if it is the "
+            "time of a row's last change, or a date that people type, put it under features.exclude_types",
         )

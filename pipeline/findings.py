@@ -59,11 +59,13 @@ def gather(
     counts = read_json(root / SNAPSHOT_COUNTS)
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     until = datetime.fromisoformat(counts["observed_until"]) - parse_duration(counts["horizon"])
-    conversion = model.manifest["question"]["episodes.conversion"]
+    asked = model.manifest["question"]
     verdicts = [
         *check(facts),
-        *of_columns(root, dict(catalogue.attributes), conversion, until),
-        *events_that_know(_presences(root, catalogue, parse_duration(counts["horizon"]))),
+        *of_columns(root, dict(catalogue.attributes), asked["episodes.conversion"], until),
+        *events_that_know(
+            _presences(root, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
+        ),
         *source_verdicts(read_json(root / INGEST), needed),
     ]
     return judged(verdicts, acquitted)

@@ -34,6 +34,7 @@ _SUBTOTAL = r"(?i)^(.*\S)[\s:_-]+(?:(?:grand|sub)[- ]?total|totals?|totale|gesam
 """How spreadsheets call the sum of what is named: ``Spring Total``."""
 _NOTHING = ("", "-", "--", "\u2013", "\u2014")
 _THREE = 3
+_AS_A_RULE = 0.8
 _NEARLY = 0.1
 """A row without a label that comes so near to the sum of all others may be the total of more than the file shows."""
 Place = Callable[[int], tuple[str, int]]
@@ -142,15 +143,22 @@ def _add_totals(
     # Each of the rows was rounded, and so was the sum; where rows are small, that explains no other sum.
     slack = f"greatest({0.0050001 if unit else 0}, least({unit} * (4 * sqrt({rows} / 12.0) + 1), 0.005 * abs({total})))"
     agrees = f"(one.beside IS NOT NULL AND one.beside > 0 AND abs(one.beside - {beside}) <= 0.005 * {beside} + 0.5)"
+    is_sum = f"abs(one.amount - {total}) <= {slack}"
+    tells = (
+        f"(one.amount <> 0 OR {agrees}) AND "
+        f"({rows} >= {_THREE} OR ({rows} >= 1 AND (says_total OR {agrees})) OR ({rows} = 2 AND one.beside IS NULL))"
+    )
+    # What is not called a total may equal the sum of its day by chance: those that are totals do so day after day.
     connection.execute(
-        f"INSERT INTO {table} SELECT sequence FROM (SELECT sequence, amount, beside, says_total, "
+        f"INSERT INTO {table} SELECT sequence FROM (SELECT sequence, says_total, {is_sum} AS is_sum, {tells} AS tells, "
+        f"avg(CAST({is_sum} AS INTEGER)) OVER (PARTITION BY one.{named[0]}, says_total) AS share "
+        "FROM (SELECT sequence, amount, beside, says_total, "
         f"reason IS NULL AND {within} AS is_added, {chosen} FROM sums WHERE ({general}) "
         f"AND said_day = {said_day} AND list_transform(dimensions, lambda one: one IS NOT NULL) = "
         f"CAST([{', '.join(map(str, said))}] AS BOOLEAN[]) AND sequence NOT IN (FROM {table})) AS one "
         f"JOIN (SELECT {', '.join(named)}, count(*) AS rows, sum(amount) AS amount, coalesce(sum(beside), 0) AS beside "
         f"FROM (SELECT amount, beside, {chosen} FROM sums WHERE reason IS NULL AND {within}) GROUP BY ALL) AS rest "
-        f"ON {joined} WHERE abs(one.amount - {total}) <= {slack} AND (one.amount <> 0 OR {agrees}) AND "
-        f"({rows} >= {_THREE} OR ({rows} >= 1 AND (says_total OR {agrees})) OR ({rows} = 2 AND one.beside IS NULL))"
+        f"ON {joined}) WHERE is_sum AND tells AND (says_total OR share >= {_AS_A_RULE})"
     )
 
 

@@ -213,16 +213,40 @@ def presence(name: str, *, ended_with: float, ages: int = 4) -> Presence:
 
 
 def test_an_event_after_which_nothing_ever_happens_is_one_that_an_end_would_have_overwritten() -> None:
-    found = list(events_that_know([presence("last_changed", ended_with=0), presence("unsubscribed", ended_with=5)]))
+    found = list(
+        events_that_know(
+            [presence("last_changed", ended_with=0), presence("unsubscribed", ended_with=5)], losses_known=True
+        )
+    )
     assert [verdict.name for verdict in found] == ["event_knows_outcome:last_changed"]
     assert "0 ended within the horizon, won or lost, where 60 of as many others" in found[0].evidence
-    assert not list(events_that_know([presence("rare", ended_with=0, ages=1)])), "15 might be chance"
+    assert not list(events_that_know([presence("rare", ended_with=0, ages=1)], losses_known=True)), "15 might be chance"
+
+
+def test_where_no_losses_are_known_an_event_that_may_mean_no_is_a_doubt() -> None:
+    [verdict] = events_that_know([presence("unsubscribed", ended_with=0)], losses_known=False)
+    assert (verdict.name, verdict.severity) == ("event_knows_outcome:unsubscribed", "doubtful")
+    assert "or it means no" in verdict.evidence
+    assert "name it under episodes.lost" in verdict.remedy
+
+
+@pytest.mark.parametrize(("others", "accused"), [(0, True), (1, True), (20, False)])
+def test_a_column_that_is_filled_at_the_conversion_alone_is_named(others: int, accused: bool) -> None:
+    # Of 1,000 leads 300 convert; for 135 of these an amount is known, and for some others.
+    converted = np.arange(1_000) < 300
+    known = (np.arange(1_000) < 135) | (np.arange(1_000) >= 1_000 - others)
+    amount = pd.Series(np.where(known, np.arange(1_000) % 7 + 1.0, np.nan))
+    created = pd.Series(pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(1_000) * 7919 % 1_000, unit="h"))
+    found = list(columns_that_know({"amount": amount}, {"amount": "number"}, converted, created))
+    assert [verdict.name for verdict in found] == ["column_knows_outcome:amount"] * accused
+    if accused:
+        assert f"filled for 135 leads that converted, and for {others} others" in found[0].evidence
 
 
 def test_an_event_that_all_leads_of_an_age_have_is_compared_with_nobody() -> None:
     reminder = Presence("reminder", np.array([0.0, 90.0]), np.array([0.0, 0.0]), np.array([90.0, 0.0]),
                         np.array([60.0, 0.0]), rows_per_end=1.0)  # fmt: skip
-    assert not list(events_that_know([reminder]))
+    assert not list(events_that_know([reminder], losses_known=True))
 
 
 @pytest.mark.parametrize("kind", EXPECTED)

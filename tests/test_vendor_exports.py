@@ -134,6 +134,14 @@ TOTALS: Mapping[str, tuple[str, Sequence[int]]] = {
     "a campaign of that name": (COSTS + "2026-01-02,Total Recall,5.00,2\n", []),
     "a campaign that ends so": (COSTS + "2026-01-02,Recall Total,5.00,2\n2026-01-02,Recall,6.00,2\n", []),
     "of more than the file shows": (COSTS + "2026-01-01,,105.00,11\n", []),
+    "a day's cost that is the sum by chance": (
+        "".join(
+            f"2026-01-0{day},{name},{cost}.00,{day}\n"
+            for day in (1, 2, 3)
+            for name, cost in (("A", day * 10), ("B", day + 20), ("C", 30), ("", 61 if day == 1 else 45 + day))
+        ),
+        [],
+    ),
     "a day's cost without a campaign": (COSTS + "2026-01-02,,5.00,2\nTotal,,106.10,12\n", [7]),
 }
 
