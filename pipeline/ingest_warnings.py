@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 import duckdb
@@ -22,6 +22,8 @@ EARLY = 0.05
 """The share of a source's events from which on those before their lead's creation are no mere visits of cookies."""
 _FEW = 20
 """Fewer leads may well be created in the same second."""
+_BEFORE_ANY_LOG = datetime(1990, 1, 1)
+"""Nobody's leads were logged before: a source that ends earlier was read by the wrong unit."""
 _QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
@@ -52,6 +54,12 @@ def source_warnings(
                 "before it happened; state known_at: {delay: 1d}"
             )
         warnings += _actors(name, source, types[name])
+        last = summary.last_occurred_at
+        if last and last < _BEFORE_ANY_LOG:
+            warnings.append(
+                f"{name}: all of its events lie before {_BEFORE_ANY_LOG:%Y}, up to {last:%Y-%m-%d}: "
+                "seconds that are read as milliseconds look so; check its time_format"
+            )
     if spend:
         warnings += ["spend: its files hold no rows; check the export, or drop it"] if spend.rows == 0 else []
         warnings += _unmapped("spend", spend.unmapped_channels)

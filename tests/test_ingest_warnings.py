@@ -102,6 +102,14 @@ def test_events_before_the_creation_of_their_lead(tmp_path: Path) -> None:
     assert warning.startswith("events before the creation of their lead: 5 of log;")
 
 
+@pytest.mark.parametrize(("unit", "expected"), [("epoch_seconds", False), ("epoch_milliseconds", True)])
+def test_seconds_that_are_read_as_milliseconds(unit: str, expected: bool, tmp_path: Path) -> None:
+    log = "".join(f"A,{1_767_225_600 + 3_600 * hour},visit\n" for hour in range(10))
+    warnings = warnings_of(tmp_path, log, source_of(time_format=unit))
+    told = [warning for warning in warnings if "before 1990, up to 1970-01-21: seconds that are read as" in warning]
+    assert len(told) == expected
+
+
 def test_a_few_rows_beyond_the_end_of_all_other_sources(tmp_path: Path) -> None:
     """One close date of twenty-one was typed: the end of the log lies there."""
     web = "".join(f"A,2026-01-{day:02}T08:10:00,visit\n" for day in range(1, 29))
