@@ -41,13 +41,14 @@ endif
 	@echo && cat reports/summary.txt
 	@leadcast verdicts > /dev/null # ends with exit code 10 where a verdict stands
 
-# An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run.
+# An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run. In the
+# order of their names: by the number of tests, the files of few and long ones would come last, and one worker idle.
 test: export NUMBA_BOUNDSCHECK := 1
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.pytest_cache/numba
 test: export NUMBA_DISABLE_PERFORMANCE_WARNINGS := 1
 test: setup lint # all tests, ruff and mypy
 	@coverage erase
-	@pytest --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --cov --cov-report=term
+	@pytest --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term
 
 lint: setup
 	@ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }
