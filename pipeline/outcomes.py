@@ -40,6 +40,7 @@ class Start:
             "observed_from": self.observed_from.isoformat(),
             "stated": self.stated,
             "conversions": seen and seen.conversions,
+            "conversions_before": seen and seen.before,
             "expected_before": seen and seen.expected,
             "chance": seen and seen.chance,
             "told": self.told(),
@@ -50,10 +51,15 @@ class Start:
         seen = self.recording
         if self.stated or not seen:
             return f"{self.source}: conversions are observed from {self.observed_from:%Y-%m-%d} on, as stated"
+        day, expected = f"{self.observed_from:%Y-%m-%d}", f"{seen.expected:,.0f}"
+        if seen.before:
+            strays = f"{seen.before:,} conversion{'s' if seen.before > 1 else ''}"
+            evidence, recorded = f"{strays} before {day}, far fewer than the {expected} expected", "hardly recorded"
+        else:
+            evidence, recorded = f"no conversion before {day}, where {expected} would be expected", "not recorded"
         return (
-            f"{self.source}: no conversion before {self.observed_from:%Y-%m-%d}, where {seen.expected:,.0f} would be "
-            f"expected of leads of these ages; by chance that happens {_odds(seen.chance)}. So they were not recorded, "
-            "and whether a lead converted then is unknown; if they were, say since when in "
+            f"{self.source}: {evidence} of leads of these ages; by chance that happens {_odds(seen.chance)}. "
+            f"So they were {recorded}, and whether a lead converted then is unknown; if they were, say since when in "
             f"ingest.sources.{self.source}.observed_from"
         )
 

@@ -183,7 +183,7 @@ class Source(Table):
     the first and last of several, each quoted: ['2026-12-25', ['2026-12-24', '2027-01-01']]."""
     observed_from: Moment | None = None
     """From when on the source recorded conversions; where it is not given, the log itself shows whether there was a
-    time without, in which leads would have converted had they been recorded."""
+    time without, or with a few strays, in which leads would have converted had they been recorded."""
 
     @model_validator(mode="after")
     def _one_silence(self) -> Self:

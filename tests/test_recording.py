@@ -66,6 +66,54 @@ def test_a_start_that_was_planted_is_found_to_the_day_or_so(seed: int) -> None:
     assert 0.8 * unseen < found.expected < 1.25 * unseen
 
 
+def with_strays(
+    created: NDArray[np.float64], lasting: NDArray[np.float64], days: list[int], since: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add a lead for each day, which converted then; of the others, those that did before ``since`` are not seen."""
+    lasting = np.where(created + lasting < since, 9e5, lasting)
+    return np.append(created, np.array(days) - 9.0), np.append(lasting, np.full(len(days), 9.5))
+
+
+@pytest.mark.parametrize("days", [[40], [20, 90, 140], [30, 30, 31, 160, 170], list(range(15, 180, 16))])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_few_strays_do_not_hide_the_start(days: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    created, lasting = random.uniform(0, 365, 3_000), random.exponential(150, 3_000)
+    unseen = (created + lasting < 183).sum()
+    found = start_of(*with_strays(created, lasting, days, since=183), 365)
+    assert found.chance < CHANCE / 1_000
+    assert 183 <= (found.first - START) / DAY + 1 < 186
+    assert found.before == len(days)
+    assert 0.8 * unseen < found.expected < 1.25 * unseen
+
+
+def test_the_chance_of_a_stray_is_bounded_as_by_hand() -> None:
+    """A hundred convert, each on a day of its own, after a hundred others had reached their age: of these, one did."""
+    created = np.concatenate([np.arange(100) / 100, 100.0 + np.arange(100)])
+    lasting = np.concatenate([[1.0], np.full(99, 999.0), np.full(100, 1.0)])
+    found = start_of(created, lasting, 300)
+    assert (found.first, found.before, found.conversions) == (START + 101 * DAY, 1, 101)
+    # Each of 101 falls before with chance 1/2: at most one does with 102 / 2^101, which the bound must not undercut.
+    bound = 101 * 0.5 * (101 * 0.5 / 100) ** 100
+    assert found.chance == pytest.approx(bound)
+    assert 102 * 0.5**101 < bound < 3 * 102 * 0.5**101
+
+
+def test_a_tenth_of_what_is_expected_is_no_stray() -> None:
+    """A company that converts one lead in eight of what it converts later is believed, however certain that is."""
+    random = np.random.default_rng(0)
+    created, lasting = random.uniform(0, 365, 9_000), random.exponential(150, 9_000)
+    early = created + lasting < 183
+    lasting = np.where(early & (random.random(9_000) > 1 / 8), 9e5, lasting)
+    assert start_of(created, lasting, 365).chance > CHANCE
+
+
+def tripling(created: NDArray[np.float64], lasting: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Let the rate at which leads convert rise by a factor of 3 within 365 days."""
+    growth = math.log(3) / 365
+    return np.log(np.exp(growth * created) + growth * lasting) / growth - created
+
+
 def accused(draws: int, draw: str) -> int:
     count = 0
     for seed in range(draws):
@@ -77,27 +125,37 @@ def accused(draws: int, draw: str) -> int:
             "seldom": random.exponential(20_000, 1_500),
             "a few at once": np.where(random.random(1_500) < 0.2, random.lognormal(3, 1, 1_500), 9e5),
             "at the end of a month": 30 * np.ceil((created + random.exponential(60, 1_500)) / 30) - created,
+            "ever more": tripling(created, random.exponential(400, 1_500)),
+            "ever more, seldom": tripling(created, random.exponential(10_000, 1_500)),
         }[draw]
-        if draw == "a growing company":
-            created = 300 * np.sqrt(random.random(1_500))
         found = find_start(*episodes_of(created, lasting, 300), START + 300 * DAY)
         count += found is not None and found.chance < CHANCE
     return count
 
 
 @pytest.mark.parametrize(
-    "draw", ["at any time", "after half a year", "seldom", "a few at once", "at the end of a month"]
+    "draw",
+    [
+        "at any time",
+        "after half a year",
+        "seldom",
+        "a few at once",
+        "at the end of a month",
+        "ever more",
+        "ever more, seldom",
+    ],
 )
 def test_an_honest_company_is_not_accused(draw: str) -> None:
     assert accused(200, draw) <= 2
 
 
-def write_company(project: SmallProject, since: float) -> tuple[int, int]:
-    """Write a log of a year whose conversions are recorded from a day on; gives all conversions, and those unseen."""
+def write_company(project: SmallProject, since: float, strays: int = 0) -> tuple[int, int]:
+    """Write a log of a year whose conversions are recorded from a day on, and some before; gives those seen, unseen."""
     random = np.random.default_rng(1)
     created, lasting = random.uniform(0, 330, 1_500), random.exponential(120, 1_500)
     at = created + lasting
     seen = (at >= since) & (at < 365)
+    seen[np.flatnonzero(at < since)[:strays]] = True
     events = [(lead, day, "visit") for lead in range(1_500) for day in random.uniform(created[lead], 365, 2)]
     project.write(
         leads_csv="lead,created\n" + "".join(f"L{lead},{moment(day)}\n" for lead, day in enumerate(created)),
@@ -144,6 +202,18 @@ def test_before_outcomes_were_recorded_there_is_no_label_and_it_is_told(tmp_path
     assert set(snapshots.loc[early, "unlabelled"]) == {"unobserved"}
     assert snapshots.loc[early, ["label", "part"]].isna().all(axis=None)
     assert snapshots.loc[~early & (snapshots["as_of"] < datetime(2026, 4, 1)), "label"].notna().all()
+
+
+@pytest.mark.parametrize(("strays", "words"), [(1, "1 conversion before"), (3, "3 conversions before")])
+def test_strays_before_the_start_are_told(tmp_path: Path, strays: int, words: str) -> None:
+    project = SmallProject(tmp_path / "project")
+    _, unseen = write_company(project, since=183, strays=strays)
+    told, counts, snapshots = snapshots_of(project)
+    start = counts["outcomes_from"]["deals"]
+    assert (start["observed_from"], start["conversions_before"]) == ("2025-12-01T00:00:00", strays)
+    assert 0.8 * unseen < start["expected_before"] < 1.25 * unseen
+    assert f"deals: {words} 2025-12-01, far fewer than the {start['expected_before']:,.0f} expected" in told
+    assert snapshots.loc[snapshots["as_of"] < datetime(2025, 12, 1), "label"].isna().all()
 
 
 def test_what_a_source_states_is_believed(tmp_path: Path) -> None:
