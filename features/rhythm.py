@@ -5,7 +5,8 @@
     a monthly import         silent for 31 days at most               so is a month
 
 What has been silent for a day longer than ever (files are exported at different hours of a day) is silent, and where
-few silences are known, what their longest make likely once in 1,000 nights is allowed for. A day is thin if so few rows
+few silences are known, what their longest make likely once in 1,000 nights is allowed for. An outage of before is no
+measure, of silences or of days: it excuses none but that of last year's same weeks. A day is thin if so few rows
 come by chance less than once in 10,000 spans of four weeks, given the same weekday of eight weeks before, the level of
 the last two weeks, and how far the days of this source have strayed from that.
 
@@ -14,7 +15,7 @@ Rows count from when they became known, in minutes; days are those of the source
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -33,11 +34,14 @@ REMEMBERED = 400 * DAY
 """How long ago silences count: a year, and the same weeks of the last one; what was before was another company."""
 _CHANCE_OF_SILENCE, _CHANCE = 1e-3, 1e-4
 """How often a source that runs may be said to be silent in a night, and to have a hole in four weeks."""
-_FAR_FEWER = 2 / 3
+FAR_FEWER = 2 / 3
 """The share of the usual rows from which on a day is none with far fewer, however unlikely."""
 _FAR_LONGER, _LEAST_HOLE, _LEAST_MISSED = 1.5, timedelta(hours=6), 1 / 14
 """How many times the longest silence one that is over must have lasted to count as a hole, how long at least, and what
 share of a week's rows must have been missed: those of half a day."""
+_LEAST_OUTAGE, _MOST_OUTAGES = 5 * DAY, 2
+"""How long a silence at least lasts that may be an outage, for holidays around a weekend are none; and how many there
+may be: what has happened three times is the way of a source."""
 _TOP = 10
 """The longest silences, from whose differences the tail is told."""
 _WEEKS, _FEWEST_WEEKS = 8, 3
@@ -105,6 +109,8 @@ class Silences:
     """As long as the longest, or as what is likely once in 1,000 nights where that is longer."""
     limit: timedelta
     """Beyond it a source has stopped: what is usual, and at least a day more than the longest."""
+    outages: tuple[timedelta, ...] = ()
+    """The longest first; they are left out of all the rest."""
 
 
 @dataclass(frozen=True)
@@ -132,16 +138,46 @@ class Hole:
 def measure_silences(arrivals: Arrivals, until: datetime, calendar: Calendar) -> Silences:
     """Tell how many silences a source has had up to ``until``, and how long the next may last."""
     begins, lengths = _pauses(arrivals, calendar)
-    remembered = begins >= _minute(until - REMEMBERED)
-    if _count(lengths[remembered]) >= FEW:
-        begins, lengths = begins[remembered], lengths[remembered]
+    first, past = (_minute(until - (_YEAR + around) * DAY) for around in (_WEEKS_AROUND, -_WEEKS_AROUND))
+    last_year = (begins < past) & (begins + lengths > first)
+    out = _outages(begins, lengths, until) & ~last_year
+    outages = sorted((timedelta(minutes=float(length)) for length in lengths[out]), reverse=True)
+    begins, lengths = begins[~out], lengths[~out]
+    remembered = _remembered(begins, lengths, until)
+    begins, lengths = begins[remembered], lengths[remembered]
     count = _count(lengths)
     longest = usual = float(lengths.max()) if count else 0.0
     if count >= FEW:
         threshold, excess, rate = _tail(lengths, _minute(until) - int(begins[0]))
         usual = max(longest, threshold + excess * _logarithm(rate * excess / _CHANCE_OF_SILENCE))
     limit = max(usual, longest + _MINUTES)
-    return Silences(count, *(timedelta(minutes=round(length)) for length in (longest, usual, limit)))
+    lasted, likely, allowed = (timedelta(minutes=round(length)) for length in (longest, usual, limit))
+    return Silences(count, lasted, likely, allowed, tuple(outages))
+
+
+def _remembered(begins: _Integers, lengths: _Floats, until: datetime) -> NDArray[np.bool_]:
+    """Tell which silences count: all of them where few are young enough."""
+    young = begins >= _minute(until - REMEMBERED)
+    return young if _count(lengths[young]) >= FEW else np.ones(len(begins), dtype=bool)
+
+
+def _outages(begins: _Integers, lengths: _Floats, until: datetime) -> NDArray[np.bool_]:
+    """Tell which silences were holes themselves: far longer than all others, and than chance lets one of these be."""
+    found = np.zeros(len(begins), dtype=bool)
+    long = np.flatnonzero(lengths > _LEAST_OUTAGE / timedelta(minutes=1))
+    known = _remembered(begins, lengths, until) if len(long) else found
+    long = long[known[long]]
+    long = long[np.argsort(-lengths[long], kind="stable")]
+    for number in range(min(_MOST_OUTAGES, len(long)), 0, -1):
+        found[long[:number]] = True
+        others = lengths[known & ~found]
+        if _count(others) >= FEW:
+            threshold, excess, rate = _tail(others, 1.0)
+            limit = max(threshold + excess * _logarithm(rate / _CHANCE), _FAR_LONGER * float(others.max()))
+            if lengths[long[number - 1]] > limit:
+                break
+        found[:] = False
+    return found
 
 
 def silent_for(arrivals: Arrivals, until: datetime, calendar: Calendar) -> timedelta:
@@ -157,7 +193,7 @@ def find_long_silences(arrivals: Arrivals, until: datetime, calendar: Calendar) 
     """
     begins, hours = _pauses(arrivals, calendar)
     recent = begins >= _minute(until - WATCHED)
-    before = ~recent & (begins >= _minute(until - REMEMBERED))
+    before = ~recent & (begins >= _minute(until - REMEMBERED)) & ~_outages(begins, hours, until)
     if _count(hours[before]) < FEW:
         return []
     week = _week(arrivals, begins[before], calendar)
@@ -249,13 +285,17 @@ def measure_days(arrivals: Arrivals, until: datetime, calendar: Calendar) -> Day
     length = max(last - first + (1 if cut else 0), 0)
     counts = _by_day(minutes, rows, first, length)
     closed = np.array([calendar.has(_day(first + number)) for number in range(length)], dtype=bool)
-    usual, spread = _usual(counts, closed)
+    day = minutes // _MINUTES - first
+    left_out = closed | (np.arange(length) > day[-1])  # what comes after the last row is judged, and no measure
+    for pause in np.flatnonzero(_outages(*_pauses(Arrivals(arrivals.minutes[known], rows), calendar), until)):
+        left_out[max(day[pause], 0) : day[pause + 1] + 1] = True
+    usual, spread = _usual(counts, left_out)
     thin = _thin(counts, usual, spread) & ~closed
     ends = calendar.utc(_day(first + length))
     if cut and length:
         early = minutes % _MINUTES < cut
         part = _by_day(minutes[early], rows[early], first, length)
-        expected, _ = _usual(part, closed)
+        expected, _ = _usual(part, left_out)
         whole = usual[-1] > 0 and expected[-1] >= _WHOLE * usual[-1]
         usual[-1] = expected[-1] if whole else np.nan
         thin[-1] = bool(whole and _thin(counts[-1:], usual[-1:], spread)[0] and not closed[-1])
@@ -280,13 +320,13 @@ def _by_day(minutes: _Integers, rows: _Integers, first: int, length: int) -> _In
     return np.bincount(day[inside], weights=rows[inside], minlength=length).astype(np.int64)
 
 
-def _usual(counts: _Integers, closed: NDArray[np.bool_]) -> tuple[_Floats, float]:
+def _usual(counts: _Integers, left_out: NDArray[np.bool_]) -> tuple[_Floats, float]:
     """Give what such days have, for each day, and how far the days of the source stray from it.
 
     The same weekday of the weeks before says how days differ, and the last two weeks how the level has changed since:
     a company grows. Both are medians, so that a day that was missing before hides no other.
     """
-    open_rows = np.where(closed, np.nan, counts.astype(np.float64))
+    open_rows = np.where(left_out, np.nan, counts.astype(np.float64))
     base = _median([_shifted(open_rows, 7 * week) for week in range(1, _WEEKS + 1)], _FEWEST_WEEKS)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(base > 0, open_rows / base, np.nan)
@@ -335,7 +375,7 @@ def _thin(rows: _Integers, usual: _Floats, spread: float) -> NDArray[np.bool_]:
     judged = np.nan_to_num(usual) > 0
     size = 1 / spread
     tail = betainc(size, rows[judged] + 1.0, size / (size + usual[judged]))
-    thin[judged] = (tail < _CHANCE / WATCHED.days) & (rows[judged] < _FAR_FEWER * usual[judged])
+    thin[judged] = (tail < _CHANCE / WATCHED.days) & (rows[judged] < FAR_FEWER * usual[judged])
     return thin
 
 
@@ -347,28 +387,8 @@ def _as_last_year(rows: _Integers, usual: _Floats, thin: NDArray[np.bool_]) -> N
     for number in np.flatnonzero(thin):
         same = ratio[max(number - _YEAR - _WEEKS_AROUND, 0) : max(number - _YEAR + _WEEKS_AROUND + 1, 0)]
         lows = same[~np.isnan(same)]
-        excused[number] = len(lows) > 0 and bool(lows.min() < _FAR_FEWER and lows.min() <= 1.5 * ratio[number] + 0.05)
+        excused[number] = len(lows) > 0 and bool(lows.min() < FAR_FEWER and lows.min() <= 1.5 * ratio[number] + 0.05)
     return excused
-
-
-def lacks_one_campaign(rows: Mapping[str | None, int], such_days: Sequence[Mapping[str | None, int]]) -> str | None:
-    """Name the campaign without which a thin day is as usual; none where there is none.
-
-    ``rows``: of the day, by campaign; ``such_days``: of the days that it is compared with. Of each of them the largest
-    campaign is left out of those that the day has hardly any rows of, for a newsletter has another name every week.
-    """
-    rests, left_out = [], []
-    for other in such_days:
-        gone = {name: count for name, count in other.items() if name and rows.get(name, 0) < count / 5}
-        name = max(gone, key=lambda key: (gone[key], key or ""), default=None)
-        left_out.append(name)
-        rests.append(sum(count for key, count in other.items() if key != name))
-    rest = sum(count for key, count in rows.items() if key not in left_out)
-    usual = float(np.median(rests)) if rests else 0.0
-    named = [name for name in left_out if name]
-    if not named or rest < max(_FAR_FEWER * usual, 1):
-        return None
-    return max(set(named), key=lambda name: (named.count(name), name))
 
 
 def _minute(moment: datetime) -> int:

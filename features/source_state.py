@@ -15,6 +15,7 @@ from features.rhythm import (
     WATCHED,
     Arrivals,
     Calendar,
+    Days,
     Hole,
     Silences,
     find_long_silences,
@@ -26,7 +27,7 @@ from features.rhythm import (
 
 State = Literal["running", "thin", "silent", "unjudged", "closed", "quiet"]
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
-_MOST_LISTED = 50
+_MOST_LISTED = 60
 """Thin days that are kept, the newest."""
 _MOST_TOLD = 3
 _FADING = 2 * DAY
@@ -143,20 +144,25 @@ def judge_source(
         told = f"too few silences to tell its rhythm: {silences.count}, and {FEW} are needed"
         return replace(state, state="unjudged", evidence=told, silences=silences)
     silent = silent_for(arrivals, end, calendar)
-    rhythm = f"its longest silence of {silences.count:,} lasted {_length(silences.longest)}"
-    holes = tuple(hole for hole in _holes(arrivals, end, calendar, explain) if not ended or hole.begin < ended)
+    rhythm = f"its longest silence of {silences.count:,} lasted {_length(silences.longest)}{_but_for(silences)}"
+    days = measure_days(arrivals, end, calendar)
+    found = _holes(arrivals, days, end, calendar, explain)
+    holes = tuple(hole for hole in found if not ended or hole.begin < ended)
     state = replace(state, evidence=f"silent for {_length(silent)}; {rhythm}", silences=silences, holes=holes)
     last = min(last_known_at, end)
+    lacking = _lacking_since(days, holes, calendar)
+    lacking = lacking if end - lacking > silences.longest else end  # it has paused for as long before
     if silent > silences.limit and ended and _has_faded(arrivals, ended, last):
         told = f"silent for {_length(silent)}, for no lead was created since {_said(ended)}, and its rows faded then"
         return replace(state, state="quiet", evidence=told, since=last)
     if silent > silences.limit:
         told = f"no row became known since {_said(last)}, for {_length(silent)}; {rhythm}"
         before = tuple(hole for hole in holes if hole.begin < last)
-        return replace(state, state="silent", evidence=told, since=last, reaches=last, holes=before)
-    recent = [hole for hole in holes if hole.end > end - WATCHED and not hole.explained]
-    if silences.usual < silent <= DAY or any(hole.begin > last for hole in recent):
-        state = replace(state, reaches=last)
+        return replace(state, state="silent", evidence=told, since=last, reaches=min(last, lacking), holes=before)
+    watched = min(end - WATCHED, lacking)
+    recent = [hole for hole in holes if hole.end > watched and not hole.explained]
+    if silences.usual < silent <= DAY or lacking < end or any(hole.begin > last for hole in recent):
+        state = replace(state, reaches=min(last, lacking))
     if recent:
         more = f"; {len(recent) - _MOST_TOLD} more" if len(recent) > _MOST_TOLD else ""
         told = "; ".join(map(str, recent[:_MOST_TOLD])) + more
@@ -164,9 +170,29 @@ def judge_source(
     return state
 
 
-def _holes(arrivals: Arrivals, end: datetime, calendar: Calendar, explain: Explain) -> tuple[Hole, ...]:
+def _lacking_since(days: Days, holes: tuple[Hole, ...], calendar: Calendar) -> datetime:
+    """Tell since when every day up to the end has been thin or empty, however long that is; the end if the last wasn't.
+
+    What is explained is not thin.
+    """
+    thin = {hole.day: hole.begin for hole in holes if hole.day and not hole.explained}
+    since = days.ends
+    for number in reversed(range(len(days.rows))):
+        day = days.first + timedelta(days=number)
+        if day in thin:
+            since = thin[day]
+        elif days.rows[number] and not calendar.has(day):
+            break
+    return since
+
+
+def _but_for(silences: Silences) -> str:
+    told = " and ".join(_length(length) for length in silences.outages)
+    return f", but for {'an outage' if len(silences.outages) == 1 else 'outages'} of {told}" if told else ""
+
+
+def _holes(arrivals: Arrivals, days: Days, end: datetime, calendar: Calendar, explain: Explain) -> tuple[Hole, ...]:
     """List what is thin or was silent for far too long, the newest; of four weeks it is asked what explains them."""
-    days = measure_days(arrivals, end, calendar)
     thin = [
         replace(hole, explained=explain(hole, days.such_days(hole.day, calendar)))
         if hole.day and hole.end > end - WATCHED

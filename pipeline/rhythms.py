@@ -7,13 +7,13 @@ stated delay does not move it, for what has just occurred counts as known only l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import duckdb
 import numpy as np
 
-from features.rhythm import Arrivals, Calendar, Hole, Silences, lacks_one_campaign, measure_silences
+from features.rhythm import FAR_FEWER, Arrivals, Calendar, Hole, Silences, measure_silences
 from features.source_state import Declared, SourceState, judge_source, leads_ended
 from pipeline.event_settings import KnownDelay
 from pipeline.rows import Job
@@ -92,3 +92,23 @@ class _Campaigns:
         for number, campaign, rows in found:
             counts[number][campaign] = rows
         return counts
+
+
+def lacks_one_campaign(rows: Mapping[str | None, int], such_days: Sequence[Mapping[str | None, int]]) -> str | None:
+    """Name the campaign without which a thin day is as usual; none where there is none.
+
+    ``rows``: of the day, by campaign; ``such_days``: of the days that it is compared with. Of each of them the largest
+    campaign is left out of those that the day has hardly any rows of, for a newsletter has another name every week.
+    """
+    rests, left_out = [], []
+    for other in such_days:
+        gone = {name: count for name, count in other.items() if name and rows.get(name, 0) < count / 5}
+        name = max(gone, key=lambda key: (gone[key], key or ""), default=None)
+        left_out.append(name)
+        rests.append(sum(count for key, count in other.items() if key != name))
+    rest = sum(count for key, count in rows.items() if key not in left_out)
+    usual = float(np.median(rests)) if rests else 0.0
+    named = [name for name in left_out if name]
+    if not named or rest < max(FAR_FEWER * usual, 1):
+        return None
+    return max(set(named), key=lambda name: (named.count(name), name))

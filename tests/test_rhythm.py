@@ -17,12 +17,12 @@ from features.rhythm import (
     Calendar,
     find_long_silences,
     find_thin_days,
-    lacks_one_campaign,
     measure_days,
     measure_silences,
     silent_for,
 )
 from features.source_state import Declared, SourceState, judge_source, leads_ended
+from pipeline.rhythms import lacks_one_campaign
 
 MONDAY = datetime(2025, 1, 6)
 UTC = Calendar()
@@ -227,6 +227,86 @@ def test_growth_is_no_reason_and_a_level_that_has_lasted_is_the_new_one() -> Non
     rising = [moment for day in range(130) for moment in [MONDAY + day * DAY] * (50 + 2 * day)]
     falling = [moment for day in range(130) for moment in [MONDAY + day * DAY] * (320 - 2 * day)]
     assert thin(rising, MONDAY + 130 * DAY) == thin(falling, MONDAY + 130 * DAY) == []
+
+
+def busy(days: int, rows: int, missing: Sequence[tuple[int, int]] = ()) -> list[datetime]:
+    """List rows that come round the clock, but for the spans of days that are missing."""
+    return [
+        MONDAY + number * DAY / rows
+        for number in range(days * rows)
+        if not any(first * rows <= number < past * rows for first, past in missing)
+    ]
+
+
+@pytest.mark.parametrize("days", [90, 120])
+@pytest.mark.parametrize("outage", [3, 5, 8, 12])
+@pytest.mark.parametrize("dead", [2, 5, 10])
+def test_an_outage_of_before_excuses_no_end(days: int, outage: int, dead: int) -> None:
+    """A row every nine minutes; an outage in the middle, and nothing at the end."""
+    until = MONDAY + days * DAY
+    moments = busy(days, 160, [(days // 2, days // 2 + outage), (days - dead, days)])
+    state = judged(at(moments), until)
+    assert state.state in ("silent", "thin")
+    assert state.reaches == max(moments).replace(second=0)
+    before = [moment for moment in busy(days, 160, [(days // 2, days // 2 + outage)]) if moment < until]
+    lately = judged(at(before), until + 60 * DAY)
+    assert (lately.state, lately.reaches) == ("silent", at(before).last)
+
+
+def test_an_outage_is_told_and_is_not_the_longest_silence() -> None:
+    """400 days with a row every nine minutes, of which 45 are missing; then none for 42 days."""
+    moments = busy(400, 160, [(100, 145)])
+    silences = measure_silences(at(moments), MONDAY + 400 * DAY, UTC)
+    assert (silences.longest, silences.outages) == (timedelta(minutes=9), (45 * DAY + timedelta(minutes=9),))
+    state = judged(at(moments), MONDAY + 442 * DAY)
+    assert (state.state, state.reaches) == ("silent", at(moments).last)
+    assert state.evidence.endswith("lasted 9 minutes, but for an outage of 45 days")
+    assert judged(at(moments), MONDAY + 400 * DAY).state == "running", "it runs again since long ago"
+
+
+def test_two_outages_excuse_no_end_either() -> None:
+    moments = busy(120, 160, [(40, 48), (70, 82), (115, 120)])
+    state = judged(at(moments), MONDAY + 120 * DAY)
+    assert (state.state, state.reaches) == ("silent", at(moments).last)
+    assert state.evidence.endswith("lasted 9 minutes, but for outages of 12 days and 8 days")
+
+
+def test_days_after_an_outage_are_compared_with_those_before_it() -> None:
+    """What is missing 3 days after an outage of 20 is found, and every day of the outage is."""
+    moments = busy(120, 160, [(80, 100), (103, 104)])
+    days = [hole.day for hole in find_thin_days(measure_days(at(moments), MONDAY + 120 * DAY, UTC), UTC)]
+    assert days == [(MONDAY + day * DAY).date() for day in (*range(80, 100), 103)]
+
+
+def test_a_source_that_pauses_regularly_runs() -> None:
+    """Three weeks of every ten without a row: the last of them is as all were."""
+    pauses = [(first, first + 21) for first in range(49, 400, 70)]
+    moments = busy(399, 40, pauses)
+    silences = measure_silences(at(moments), MONDAY + 399 * DAY, UTC)
+    assert silences.outages == ()
+    for days in (1, 5, 14, 21):
+        until = MONDAY + (pauses[-1][0] + days) * DAY
+        state = judged(at([moment for moment in moments if moment < until]), until)
+        assert state.state == "running", days
+    assert judged(at([moment for moment in moments if moment < until]), until + 70 * DAY).state == "silent"
+
+
+def test_a_pause_of_last_year_s_same_weeks_is_no_outage() -> None:
+    """Closed for three weeks every summer, with three rows a day."""
+    summer = 200
+    moments = busy(summer + 364, 3, [(summer, summer + 21)])
+    pause = at(moments)
+    assert judged(pause, MONDAY + (summer + 364 + 20) * DAY).state == "running"
+    assert judged(pause, MONDAY + (summer + 364 + 23) * DAY).state == "silent"
+    spring = at([moment for moment in moments if moment < MONDAY + (summer + 264) * DAY])
+    assert judged(spring, MONDAY + (summer + 264 + 5) * DAY).state == "silent"
+
+
+def test_a_stray_row_does_not_end_an_outage() -> None:
+    """Of the last 40 days only the last one has a row."""
+    state = judged(at([*busy(160, 160), MONDAY + 199.5 * DAY]), MONDAY + 200 * DAY)
+    since = MONDAY + 160 * DAY
+    assert (state.state, state.since, state.reaches) == ("thin", since, since)
 
 
 def test_half_a_day_without_a_row_is_found_where_there_is_one_every_few_minutes() -> None:
