@@ -25,6 +25,7 @@ from pipeline.discovery.scattered import constant_columns, constants_of_all, sca
 from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.tables import Tables, in_settings
 from pipeline.discovery.times import occurred_column
+from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.discovery.words import (
     ACCOUNT,
     CAMPAIGN,
@@ -78,6 +79,7 @@ def propose(
     if roles.identities is not None:
         settled = settle_merges(tables, profiles, roles.identities, roles.lead_table, survivor, ask)
         roles = replace(roles, identities=settled)
+    profiles, no_events = set_trailing_apart(tables, profiles, roles)
     constants = constant_columns(tables, profiles, roles.lead_column) if roles.lead_column else []
     if event_type is not None and not any(event_type in profile.columns for profile in profiles.values()):
         columns = [name for profile in profiles.values() for name in profile.columns]
@@ -113,6 +115,7 @@ def propose(
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
+    mapping.notes += no_events
     words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
     if lead is not None:

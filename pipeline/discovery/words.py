@@ -138,8 +138,8 @@ RECORDED = {
 KNOWN = rf"(?:{'|'.join(RECORDED)})"
 CHANGED = (
     r"modified|modification|modify|mod stamp|updated?|update|write|written|edited|touched|viewed|referenced|changed?|"
-    r"last\w*|latest|recent|maj|mise a jour|derniere?|geandert|geaendert|zuletzt|actualizado|actualizada|gewijzigd|"
-    r"bijgewerkt"
+    r"last\w*|latest|recent|maj|mise a jour|dernier\w*|modifiee?|geandert|geaendert|zuletzt|letzte[nrsm]?|"
+    r"actualizad[oa]|modificad[oa]|ultim[oa]|gewijzigd|bijgewerkt|laatste?"
 )
 """What the time of a row's last change is called: it moves with everything that happens to the row."""
 PLANNED = (
@@ -238,7 +238,9 @@ _SIZE = (
 """What is counted of a company or a household itself, and not of what became of it."""
 _OF_SIZE = rf"(?: of)? (?:{_SIZE})(?: range)?$"
 OVERWRITTEN = (
-    r"stage|status|statut|owner|proprietaire|assigned|score|grade|rating|quality|tags?|last(?! name)|latest|notable|"
+    r"stage|status|statut|owner|proprietaire|assigned|zustandig\w*|betreuer\w*|bearbeiter\w*|besitzer\w*|verkaufer\w*|"
+    r"vertriebler\w*|responsable|vendeur|charge d affaires|propietari[oa]|vendedor\w*|fase|"
+    r"phase|etape|score|grade|rating|quality|tags?|last(?! name)|latest|letzte[nrsm]?|dernier\w*|ultim[oa]|notable|"
     r"modified|updated|closed?|won|lost|reason|probability|next|outcome|result|converted|conversion|lifecycle|"
     r"mrr|arr|ltv|is customer|customer since|plan|subscription|unworked|priority|contacted|delivered|opened|clicked|"
     r"bounced|unsubscribed|sends|sessions?|days (?:open|to|since)|duration|talk time|variant|"
