@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from exports import BEGINNING, write_table
 from test_crm_dumps import notes
-from test_init import propose
+from test_discovery import ingest
+from test_init import count, propose, read
 
 ENGLISH = {
     "contacts": ("contact_id", "created_at", "source", "owner", "last_activity", "status"),
@@ -109,3 +110,89 @@ def test_the_last_activity_of_a_lead_is_no_event(tmp_path: Path, tongue: str) ->
     last = next(iter(TONGUES[tongue].values()))[4]
     assert f"{last}" not in repr(settings["ingest"]["sources"])
     assert f".{last} is no event" in notes(tmp_path / "raw")
+
+
+@pytest.mark.parametrize("tongue", TONGUES)
+def test_the_time_of_recording_is_when_an_event_was_known_and_a_type_is_one(tmp_path: Path, tongue: str) -> None:
+    written = write_crm(tmp_path / "raw", tongue)
+    settings = propose(tmp_path / "raw", tmp_path)
+    header = list(TONGUES[tongue].values())[1]
+    (source,) = (one for one in settings["ingest"]["sources"].values() if one["columns"].get("event_id") == header[0])
+    assert source["known_at"] == {"column": header[5]}
+    assert (source["columns"]["occurred_at"], source["columns"]["event_type"]) == (header[3], header[2])
+    ingest(tmp_path)
+    counts = count(tmp_path)
+    assert sum(counts[kind, "lead"] for kind in ("E-Mail", "Anruf", "Formular")) == written["acts"]
+
+
+@pytest.mark.parametrize("tongue", TONGUES)
+def test_deals_are_begun_and_end_and_their_quotes_have_a_value(tmp_path: Path, tongue: str) -> None:
+    written = write_crm(tmp_path / "raw", tongue)
+    settings = propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    counts = {kind: number for (kind, _), number in count(tmp_path).items()}
+    conversion, lost = settings["episodes"]["conversion"], settings["episodes"]["lost"]
+    assert [counts[name] for name in conversion] == [written["won"]]
+    assert len(lost) == 1
+    created = [kind for kind in counts if kind.endswith("_created")]
+    assert [counts[kind] for kind in created] == [written["deals"]]
+    assert settings["episodes"]["milestones"] == {"opportunity": created}
+    (quotes,) = (one for one in settings["ingest"]["sources"].values() if one["columns"].get("value") in _AMOUNTS)
+    assert quotes["columns"]["value"] == list(TONGUES[tongue].values())[3][3]
+    owner = next(iter(TONGUES[tongue].values()))[3]
+    assert owner not in settings["ingest"]["leads"]["attributes"]
+
+
+_AMOUNTS = {header["quotes" if "quotes" in header else next(reversed(header))][3] for header in TONGUES.values()}
+
+
+def write_shop(folder: Path) -> None:
+    """Write a web log with two pages in the same second, a row that is there twice, and orders of three kinds."""
+    rng = np.random.default_rng(3)
+    hits: list[Sequence[object]] = []
+    orders: list[Sequence[object]] = []
+    for number in range(600):
+        visitor, at = f"{rng.integers(16**12):012x}", BEGINNING + timedelta(minutes=int(rng.integers(300 * 1440)))
+        for page in range(int(rng.integers(2, 8))):
+            moment = f"{at + timedelta(hours=6 * page):%Y-%m-%d %H:%M:%S}"
+            hits.append((moment, visitor, ["/", "/cart", "/offer"][page % 3], "GET", 200, "-"))
+        if number < 50:
+            hits.append((hits[-1][0], visitor, "/about", "GET", 200, "-"))
+            hits.append((hits[-1][0], visitor, "/about", "POST", 200, "-"))
+        if number < 10:
+            hits.append(hits[-1])
+        status = {0: "paid", 1: "paid", 2: "cancelled", 3: "returned"}.get(number % 8)
+        if status:
+            ordered = f"{at + timedelta(days=3):%Y-%m-%d %H:%M:%S}"
+            orders.append((f"O{number}", visitor, ordered, f"{rng.gamma(2, 30):.2f}", status))
+    write_table(folder / "access.csv", ("time", "visitor", "path", "method", "status", "referrer"), hits)
+    write_table(folder / "orders.csv", ("order_id", "visitor", "order_date", "total", "status"), orders)
+
+
+def test_only_rows_alike_in_all_columns_are_duplicates_of_a_log_without_ids(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["ingest"]["sources"]["access"]["columns"]["event_type"] == "path"
+    ingest(tmp_path)
+    assert count(tmp_path)["/about", "lead"] == 100
+    assert read(tmp_path, "data/ingest.json")["sources"]["access"]["set_aside"] == {"duplicate": 10}
+    assert "50 rows differ from another one only in method" in notes(tmp_path / "raw")
+
+
+def test_orders_that_are_neither_won_nor_lost_are_told_and_a_status_that_says_lost_is_a_loss(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["episodes"]["lost"] == ["order_lost"]
+    assert "75 of the 300 rows of orders are not used" in notes(tmp_path / "raw")
+    assert "(75 returned)" in notes(tmp_path / "raw")
+
+
+def test_an_id_is_no_time_and_a_column_that_is_mostly_empty_is_said_to_be(tmp_path: Path) -> None:
+    write_crm(tmp_path / "raw", "english")
+    path = tmp_path / "raw" / "contacts.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    noted = [row + (";calls back" if number % 20 == 0 else ";") for number, row in enumerate(rows)]
+    path.write_text("\n".join([header + ";remark", *noted]), encoding="utf-8")
+    said = notes(tmp_path / "raw")
+    assert "activity_id is called a time" not in said
+    assert "left out: remark, empty in 95% of the rows, else always the same" in said

@@ -108,6 +108,8 @@ def _refusal(column: Column, profile: Profile) -> str | None:
     if has(column.name, PERSONAL) and column.distinct > _FEW and not at_creation:
         return "personal"
     if column.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+        if column.filled < _COVERED:
+            return f"empty in {1 - column.filled:.0%} of the rows, else always the same"
         return "always the same"
     return None
 

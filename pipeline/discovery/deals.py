@@ -12,10 +12,10 @@ from pipeline.discovery.leads import LeadTable
 from pipeline.discovery.links import Link, Way
 from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
+from pipeline.discovery.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 from pipeline.sql import identifier, literal
 
-_CLOSED = r"closed?|won|lost|end|ended|decided|decision|cloture|signed|finished|resolved|outcome"
+_CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
@@ -81,7 +81,26 @@ def stage_source(
             "when it was drawn"
         )
         comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
-    return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found))
+    notes = [] if closed_column(profile) else _said_of_rest(tables, profile, stage, [*won, *lost])
+    return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
+
+
+def _said_of_rest(tables: Tables, profile: Profile, stage: str, ends: Sequence[str]) -> list[str]:
+    """Tell how many rows were sold, and are neither won nor lost by their status."""
+    text = f"CAST({identifier(stage)} AS VARCHAR)"
+    rows = tables.ask(
+        f"SELECT coalesce(nullif(trim({text}), ''), 'nothing'), count(*) FROM {profile.table.relation} "
+        f"WHERE coalesce({text}, '') NOT IN ({', '.join(map(literal, ends))}) GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    if not rows:
+        return []
+    listed = ", ".join(f"{int(str(count)):,} {word}" for word, count in rows)
+    count = sum(int(str(count)) for _, count in rows)
+    said = (
+        f"{count:,} of the {profile.rows:,} rows of {profile.name} are not used, for their {stage} says neither won "
+        f"nor lost ({listed}); where it means one of them, add it to the query of {underscored(profile.name)}_outcomes"
+    )
+    return [said]
 
 
 def closed_column(profile: Profile) -> Column | None:
@@ -91,7 +110,7 @@ def closed_column(profile: Profile) -> Column | None:
         for column in profile.of_kind("time", "planned")
         if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
     ]
-    return max(times, key=lambda column: (has(column.name, "closed?|cloture"), column.filled), default=None)
+    return max(times, key=lambda column: (has(column.name, CLOSED), column.filled), default=None)
 
 
 def _typed_ahead(

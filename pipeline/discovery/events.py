@@ -43,6 +43,8 @@ from pipeline.moments import EPOCHS
 _NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _RECORD = 30
 _MOST_KINDS = 1000
+_MOST_PAGES = 50
+"""A site of more pages than these is told by its traffic, not by each page."""
 _NO_STEP = (
     r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
 )
@@ -61,6 +63,8 @@ class Proposed:
     settings: dict[str, Any]
     comments: dict[str, str] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What to tell the user of it."""
 
 
 def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) -> dict[str, Any]:
@@ -101,7 +105,10 @@ def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said
     is_record = not types and not happened and rank(name, LEAD) >= _RECORD
     begun = happened or (f"{name}_created" if is_record else name)
     event_type: Any = (types if len(types) > 1 else types[0]) if types else {"constant": begun}
-    times = [c for c in profile.of_kind("time") if c is not occurred and not has(c.name, OVERWRITTEN)]
+    known = {one.column for one in profile.recorded if one.holds and one.occurred == occurred.name}
+    times = [
+        c for c in profile.of_kind("time") if c is not occurred and c.name not in known and not has(c.name, OVERWRITTEN)
+    ]
     ends = [c.name for c in times if _is_called_by_its_event(c.name) or (not types and _is_a_step(c.name))]
     columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
     if ends:  # a row tells of several moments
@@ -206,6 +213,9 @@ def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str
         and column.kind in ("category", "flag", "identifier", "text")
         and column.distinct <= _MOST_KINDS
         and (column.distinct > 1 or rank(column.name, EVENT_TYPE) >= SURE)
+        # A number is no stage: it is how a web server answered.
+        and not (column.number_format and rank(column.name, EVENT_TYPE) == rank("status", EVENT_TYPE))
+        and (column.distinct <= _MOST_PAGES or rank(column.name, EVENT_TYPE) != rank("page", EVENT_TYPE))
     ]
     field_column = next(
         (column for column in columns if plain(column.name) in {"field", "field name", "property"}), None

@@ -19,6 +19,8 @@ _MOST_LEADS = 0.7
 _NEARLY_ALL = 0.9
 _COVERED = 0.95
 _STILL_CONVERT = 0.05
+_COME_BACK = 0.25
+"""Who has cancelled an order may yet order again: where a table's own status says lost, a larger share may."""
 _OF_A_TABLE = 60
 _WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
 """Steps in the life of a piece of work: what is scheduled or started is done by people."""
@@ -144,7 +146,8 @@ def _losses(
     final = []
     for kind in named:
         converting, leads = _converting_after(connection, log, [kind.name], won)
-        if converting <= _STILL_CONVERT * leads:
+        said = kind.name.endswith("_lost") and kind.source.endswith("_outcomes")
+        if converting <= (_COME_BACK if said else _STILL_CONVERT) * leads:
             final.append(kind)
     chosen: list[str] = []
     for kind in sorted(final, key=lambda kind: (-kind.leads, kind.name)):

@@ -230,7 +230,7 @@ def _times(
     if counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return (), ""
     if counts.timelike < _MOSTLY * (counts.filled - counts.totals):
-        return (), _tell_stranger(tables, table, name, counts)
+        return (), "" if is_called_id(name) else _tell_stranger(tables, table, name, counts)
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
@@ -259,6 +259,11 @@ def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts
         f"NOT regexp_matches({text}, '{_TIMELIKE}') GROUP BY word ORDER BY count(*) DESC, word LIMIT 1"
     )
     share = int(str(count)) / counts.filled
+    if share < _SOME:
+        return (
+            f"{table.name}.{name} is called a time, but only {counts.timelike / counts.filled:.0%} of its values look "
+            f"like one, and not {str(word)[:_LONG_TEXT]!r}; write it in one format"
+        )
     return (
         f"{table.name}.{name} is called a time, but {share:.0%} of its values are {str(word)[:_LONG_TEXT]!r}; "
         "where nothing happened, leave the cell empty"

@@ -20,6 +20,7 @@ from pipeline.discovery.links import find_links
 from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
 from pipeline.discovery.profile import Profile, time_sql
+from pipeline.discovery.repeats import tell_rows_apart
 from pipeline.discovery.roles import Roles, find_roles
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
 from pipeline.discovery.sources import propose_sources
@@ -85,6 +86,7 @@ def propose(
         columns = [name for profile in profiles.values() for name in profile.columns]
         raise InputError(f"--event-type {event_type}: no table has such a column; {nearest(event_type, columns)[:300]}")
     proposed = propose_sources(tables, profiles, roles, constants, event_type, dates=outcome is None)
+    repeated = tell_rows_apart(tables, profiles, proposed)
     silent = "nothing says when its rows happened, or when their ids became the lead's"
     told_of = {source.table for source in proposed} | {
         link.target for found in roles.events.values() for way in found for link in way
@@ -115,7 +117,7 @@ def propose(
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
     _settle_currency(tables, profiles, mapping)
-    mapping.notes += no_events
+    mapping.notes += [*no_events, *repeated, *(note for source in proposed for note in source.notes)]
     words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
     if lead is not None:

@@ -13,7 +13,19 @@ from datetime import datetime, timedelta
 from pipeline.discovery.links import find_key
 from pipeline.discovery.profile import Column, Kind, Profile, time_sql
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import CHANGED, CREATED, KNOWN, LOST, OCCURRED, PLANNED, SURE, has, rank, sounds_won
+from pipeline.discovery.words import (
+    CHANGED,
+    CLOSED,
+    CREATED,
+    KNOWN,
+    LOST,
+    OCCURRED,
+    PLANNED,
+    SURE,
+    has,
+    rank,
+    sounds_won,
+)
 from pipeline.sql import identifier
 
 _ALWAYS = 0.99
@@ -25,7 +37,7 @@ _TOLERANCE = timedelta(days=1)
 _FEWEST = 3
 _HALF = 0.5
 _APPOINTED = r"start\w*|begin\w*|end|ends|meeting|appointment|rendez vous|termin|cita"
-_CLOSED = r"closed?|won|lost|cloture|converted"
+_CLOSED = rf"{CLOSED}|converted"
 
 
 def set_stamps_apart(tables: Tables, profiles: Mapping[str, Profile]) -> tuple[dict[str, Profile], list[str]]:

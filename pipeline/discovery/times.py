@@ -11,10 +11,24 @@ from dataclasses import replace
 
 from pipeline.discovery.profile import Column, Profile, Recorded, time_sql
 from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import CHANGED, CREATED, KNOWN, OCCURRED, PLANNED, RECORDED, SURE, has, rank
+from pipeline.discovery.words import (
+    CHANGED,
+    CLOSED,
+    CREATED,
+    KNOWN,
+    LOST,
+    OCCURRED,
+    PLANNED,
+    RECORDED,
+    SURE,
+    has,
+    is_called_time,
+    rank,
+    sounds_won,
+)
 from pipeline.sql import identifier
 
-LATE = rf"{CHANGED}|{PLANNED}|closed?|won|lost|converted|cloture"
+LATE = rf"{CHANGED}|{PLANNED}|{CLOSED}|converted"
 """What a time is called that is not that of a row's beginning."""
 _USUALLY = 0.8
 _NEARLY_ALL = 0.99
@@ -73,8 +87,16 @@ def _may_record(column: Column, occurred: Column) -> bool:
     """Tell a time of reception by its name, or the creation of a row about what is said to have happened elsewhere."""
     if column.name == occurred.name or column.filled < _NEARLY_ALL * occurred.filled:
         return False
+    if rank(column.name, RECORDED) > 0:
+        return True
     created = rank(column.name, CREATED) >= SURE and not has(column.name, "user|first")
-    return rank(column.name, RECORDED) > 0 or (created and rank(occurred.name, OCCURRED) > SURE)
+    return (created and rank(occurred.name, OCCURRED) > SURE) or _is_nameless(column, occurred)
+
+
+def _is_nameless(column: Column, occurred: Column) -> bool:
+    """Tell a time whose name says nothing, beside one that is just called a date: then its values must say it."""
+    named = is_called_time(column.name) or sounds_won(column.name) or rank(column.name, LOST) or has(column.name, LATE)
+    return not named and not column.holds_days and rank(occurred.name, OCCURRED) > 0
 
 
 def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -> Recorded:
@@ -98,6 +120,9 @@ def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -
             f"more than {_LATE_DAYS} days late; it does not say when each event was known"
         )
         return Recorded(column.name, occurred.name, holds=False, said=said, is_load=True)
+    if not named and rank(column.name, CREATED) < SURE and counts[2] > (1 - _USUALLY) * counts[0]:
+        said = f"is more than a day later in {counts[2]:,} of {counts[0]:,} rows: another step, by its values"
+        return Recorded(column.name, occurred.name, holds=False, said=said)
     if counts[1] < (_NEARLY_ALL if named else 1.0) * counts[0] or not counts[0]:
         said = f"lies before the event in {counts[0] - counts[1]:,} of {counts[0]:,} rows"
         return Recorded(column.name, occurred.name, holds=False, said=said)

@@ -125,6 +125,7 @@ OCCURRED = {
 CREATED = {
     "created|create|creation|cree|creee|erstellt|angelegt|creado|aangemaakt": 100,
     "registered|registration|signup|signed up|inscription|subscribed": 80,
+    "erfasst|saisie?|enregistree?|registrad[oa]": 75,
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
     "date|timestamp|time|day|datum|fecha": 40,
 }
@@ -132,6 +133,7 @@ RECORDED = {
     "received|reception|collector|collected|arrived|api (?:time|timestamp|tstamp)": 100,
     "server (?:upload|time|timestamp)|processing|processed|logged|recorded|known|delivered|entered": 90,
     "ingested|ingestion|inserted|uploaded|published|batched": 80,
+    "erfasst|erfassung|eingegangen|eingetragen|protokolliert|gespeichert|saisie?|enregistree?|registrad[oa]": 75,
     "loaded|load|synced|sync|etl|extracted|imported|emitted|landed|replicated|sdc|uuid ts": 70,
 }
 """What the time may be called at which an event reached a system, the nearest to its occurrence first."""
@@ -152,14 +154,16 @@ PLANNED = (
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
-    "event|activity|action|evenement|aktivitat|actividad": 90,
-    "type|kind": 70,
+    "event|activity|action|evenement|ereignis|aktivitat|actividad|evento": 90,
+    "type|kind|art|typ|genre|tipo|soort|vorgang": 70,
     "step|status|stage|etape|statut": 50,
+    "page|path|screen|url|uri|seite|chemin|pagina": 40,
 }
 EVENT_WORDS = {
     "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
     "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
-    "crm", "hs", "engagement",
+    "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
+    "ereignis", "evento", "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
@@ -175,6 +179,7 @@ VALUE = {
     "amount|montant|betrag|importe|bedrag": 100,
     "cart value|deal value|order value|value|valeur|wert": 95,
     "revenue|price|total|prix|preis|turnover": 80,
+    "summe|gesamt(?:summe|betrag|preis|wert|umsatz)?|umsatz|somme|suma|netto(?:summe|betrag|preis|wert|umsatz)?": 80,
 }
 CURRENCY = r"currency|currency iso code|devise|wahrung|moneda|valuta"
 QUANTITY = r"quantity|count|events|hits|qty|nombre|anzahl"
@@ -182,7 +187,12 @@ ACCOUNT = r"account|company|organi[sz]ation|entreprise|firma|firmen|compte|socie
 SHARED = rf"{ACCOUNT}|contact|kontakt|customer|client|kunden?|person|personne"
 """What several leads may have in common whose acts are theirs: not an owner, nor a campaign."""
 TIME_ZONE = r"time zone|timezone|tz|fuseau"
-STAGE = r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state"
+STAGE = (
+    r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state|"
+    r"ergebnis|resultat|resultado|estado|fase"
+)
+CLOSED = r"closed?|won|lost|abgeschlossen|geschlossen|beendet|cloture\w*|fermee?|cerrad[oa]|cierre|gesloten"
+"""What the time is called at which a deal was over."""
 KIND = r"entity|entity type|object|object type|record type|subject type|who type"
 
 WON = {
@@ -210,7 +220,10 @@ LOST = {
 }
 MILESTONES = {
     "accepted by sales": r"sales accepted|accepted by sales|sal|sales qualified|sql|qualified|converted|conversion",
-    "opportunity": r"opportunity|opportunity created|deal created|quote|quote sent|proposal|offer|demo|devis",
+    "opportunity": (
+        r"opportunity|opportunity created|deal created|quote|quote sent|proposal|offer|demo|devis|"
+        r"verkaufschancen? created|opportunite created|oportunidade? created"
+    ),
 }
 DECIDED = (
     r"opportunity|opportunity created|deal created|sales accepted|accepted by sales|sal|sales qualified|sql|qualified"
