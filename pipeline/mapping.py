@@ -26,7 +26,7 @@ from pipeline.source_configuration import (
     Table,
 )
 from pipeline.sql import literal
-from pipeline.texts import LARGEST_WHOLE, Columns, names, text
+from pipeline.texts import LARGEST_WHOLE, Columns, as_text, names, text
 
 SLACK = timedelta(days=1)
 """How far clocks may differ before a time lies in the future."""
@@ -112,6 +112,15 @@ def _wanted(*columns: Column | None) -> list[str]:
     return [name for column in columns for name in names(column)]
 
 
+def _event_id(column: Column | None, raw: Columns) -> str:
+    """Give what tells events apart; of several columns their hash, for among them may be what is nobody's business."""
+    named = names(column)
+    if len(named) < 2:  # noqa: PLR2004 - one column, a constant or none
+        return unless_word(text(column, raw)) if column else text(None, raw)
+    parts = ", ".join(f"coalesce({as_text(raw[name])}, '')" for name in named)
+    return f"CASE WHEN {text(column, raw)} IS NOT NULL THEN md5(concat_ws(chr(31), {parts})) END"
+
+
 def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetime) -> MappedTable:
     """Map a source onto the interactions, but for source, local_day and local_hour.
 
@@ -125,7 +134,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
     expressions = {
         "lead_id": text(columns.lead_id, raw),
         "campaign": text(columns.campaign, raw),
-        "event_id": unless_word(text(columns.event_id, raw)) if columns.event_id else text(None, raw),
+        "event_id": _event_id(columns.event_id, raw),
         **channels.expressions(columns, columns.channel, raw),
         **number("value", columns.value, raw, source, money.constant(columns.currency)),
         **money.expressions(columns.currency, raw),

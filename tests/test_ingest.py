@@ -360,6 +360,15 @@ def test_odd_names_of_columns_and_folders_are_no_harm(tmp_path: Path) -> None:
     ]
 
 
+def test_an_event_id_of_several_columns_tells_rows_apart_and_shows_none_of_them(tmp_path: Path) -> None:
+    rows = ["visit,/a,", "visit,/a,", "visit,,/a", "visit,/b,secret word"]
+    write_raw(tmp_path, log_csv="lead,at,what,page,note\n" + "".join(f"A,2026-01-02T10:00:00,{row}\n" for row in rows))
+    summary = run_ingest(tmp_path, {"log": source_of(columns={"event_id": ["page", "note"]})})
+    ids = [event_id for (event_id,) in read_log(tmp_path, "event_id")]
+    assert (len(ids), len(set(ids)), summary.sources["log"].set_aside) == (3, 3, {"duplicate": 1})
+    assert not any(word in event_id for event_id in ids for word in ("/", "secret"))
+
+
 def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
     generator = np.random.default_rng(5)
     size = 300_000
