@@ -168,7 +168,7 @@ class HubSpotCrm(HubSpotServer):
         """The section ``push``."""
         sink = {
             "kind": "hubspot", "token": "$HUBSPOT_TOKEN", "url": self.url, "key_field": "lead_number",
-            "timeout_seconds": 2,
+            "timeout_seconds": 1,
         }  # fmt: skip
         return {"sink": sink}
 

@@ -214,7 +214,7 @@ class OdooCrm(OdooServer):
         """The section ``push``."""
         sink = {
             "kind": "odoo", "url": self.url, "database": DATABASE, "user": LOGIN, "key": "$ODOO_API_KEY",
-            "interface": self.interface, "key_field": "x_lead_number", "timeout_seconds": 2,
+            "interface": self.interface, "key_field": "x_lead_number", "timeout_seconds": 1,
         }  # fmt: skip
         return {"sink": sink}
 

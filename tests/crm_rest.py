@@ -149,7 +149,7 @@ def _refusal(error: str, code: int) -> dict[str, Any]:
 def example(name: str) -> dict[str, Any]:
     """Give the section of an example, with a short limit of time."""
     push: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))["push"]
-    push["sink"]["timeout_seconds"] = 2
+    push["sink"]["timeout_seconds"] = 1
     return push
 
 
@@ -161,7 +161,6 @@ class _Crm:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.server.faults.late = 1.0
         self.faults = self.server.faults
         self.environment = {settings["sink"]["secret"].strip("$"): self.server.token}
 

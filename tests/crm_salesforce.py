@@ -304,7 +304,7 @@ class SalesforceCrm(SalesforceServer):
         """The section ``push``."""
         sink = {
             "kind": "salesforce", "url": self.url, "token": "$SALESFORCE_TOKEN", "key_field": "Lead_Number__c",
-            "timeout_seconds": 2,
+            "timeout_seconds": 1,
         }  # fmt: skip
         return {"sink": sink}
 

@@ -59,7 +59,7 @@ class Faults:
     seed: int = 7
     retry_after: str | None = "0"
     """What a 429 or 503 says."""
-    late: float = 3.0
+    late: float = 1.5
     """Seconds until an answer comes that is too late."""
     kill: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Calls at which a process is killed: before or after the work, or answered; and its number."""

@@ -91,6 +91,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
             "since": None,
             "judged_at": "2026-01-02T10:00:00",
             "reaches": None,
+            "closes": None,
             "silences": 1,
             "longest_silence_hours": 33.5,
             "silent_after_hours": None,

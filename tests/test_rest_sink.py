@@ -57,7 +57,7 @@ def _settings(server: Plain, fields: dict[str, str] | None = None, **sink: Any) 
     by_default = {
         "kind": "rest", "url": f"{server.url}/api/v1", "method": "PUT", "path": "/Lead/{key}", "secret": "$CRM_KEY",
         "headers": {"X-Api-Key": "{secret}"}, "read": {"path": "/Lead/{key}"}, "closed": {"status": ["Dead"]},
-        "check": "/App/user", "timeout_seconds": 2,
+        "check": "/App/user", "timeout_seconds": 1,
     }  # fmt: skip
     return {"sink": by_default | sink, "fields": fields or FIELDS}
 
