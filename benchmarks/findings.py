@@ -55,8 +55,6 @@ seeds 0, 1, 2 ..., so a second run gives the same figures. A share of 95 % of 1,
 
 - An *interval* of 95 %, of a figure or of a dot of the calibration picture, is to hold the figure of all leads of
   that kind in 95 of 100 test parts: each by itself, not all at once.
-  Conversions are whole: where the best rows hold fewer than ten of them, no interval comes close to 95, and the one
-  that is shown holds up to 99 of 100.
   One that holds the figure in more than 97 is wider than it need be: what it excludes is excluded all the same.
 - The *band* of the calibration picture is to hold all dots of a model that promises exactly right, all at once, in 95
   of 100 test parts.
