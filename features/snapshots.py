@@ -343,10 +343,12 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
     reach = horizon + outcome_delay
     if labelled.empty:
         unobserved = int((snapshots["unlabelled"] == "unobserved").sum())
-        unless = f", or begins before conversions were recorded ({unobserved:,} snapshots)" if unobserved else ""
+        unless = f", or they come before conversions were recorded ({unobserved:,} snapshots)" if unobserved else ""
         raise NotEnoughDataError(
-            f"snapshots: none of {len(snapshots):,} snapshots has a label, since the log ends before the horizon of "
-            f"{format_duration(horizon)} is over{unless}; shorten snapshots.horizon, or bring a longer log"
+            f"snapshots: none of {len(snapshots):,} snapshots has a label, since outcomes were observed until "
+            f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, before the horizon of {format_duration(horizon)} is over"
+            f"{unless}; shorten snapshots.horizon, bring a longer log, or move an observed_until of ingest.sources "
+            "that is stated too early"
         )
     test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]

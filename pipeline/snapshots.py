@@ -60,7 +60,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     settings = parameters.snapshots
     interactions, leads = root / INTERACTIONS, root / LEADS
     require(interactions, leads, root / FORMER_CREATIONS)
-    Reach(parameters, root).refuse_silent()
+    reach = Reach(parameters, root)
+    reach.refuse_silent()
     observation = observe(parameters, root)
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
@@ -78,7 +79,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         raise NotEnoughDataError(
             "snapshots: the policies ask for no moment at which a lead is open; "
             "check snapshots.policies and snapshots.start against the times of the log, which ends on "
-            f"{observation.log_until:%Y-%m-%d}"
+            f"{observation.log_until:%Y-%m-%d} ({reach.ends()}), and whether an observed_until is stated too early"
         )
     labelled = assign_labels(
         taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)

@@ -158,11 +158,7 @@ def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
     with connected(root) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
-            _refuse_newest(client, settings)
-            raise RegistryError(
-                f"no champion of {settings.model_name!r} in {without_secrets(tracking_uri(root))}; "
-                "train and register one: make run"
-            )
+            raise _no_champion(client, settings, without_secrets(tracking_uri(root)))
         found = client.get_model_version(settings.model_name, version)
         _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
         return _fetch(found), str(found.run_id)
@@ -195,12 +191,21 @@ def _fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
         ) from error
 
 
-def _refuse_newest(client: Any, settings: Evaluate) -> None:  # noqa: ANN401 - MLflow's own
-    """Raise VerdictError where there is no champion because of what is wrong with the newest version."""
+def _no_champion(client: Any, settings: Evaluate, uri: str) -> RegistryError:  # noqa: ANN401 - MLflow's own
+    """Say what makes a champion where there is none; raises VerdictError where the newest version is wrong."""
     versions = client.search_model_versions(f"name = '{settings.model_name}'")
-    if versions:
-        newest = max(versions, key=lambda version: int(version.version))
-        _refuse_wrong(newest, settings, f"there is no champion of {settings.model_name!r}: version {newest.version}")
+    whose = f"no champion of {settings.model_name!r} in {uri}"
+    if not versions:
+        return RegistryError(f"{whose}; train and register one: make run")
+    newest = max(versions, key=lambda version: int(version.version))
+    _refuse_wrong(newest, settings, f"there is no champion of {settings.model_name!r}: version {newest.version}")
+    if json.loads(newest.tags.get(WRONG, "[]")):
+        return RegistryError(
+            f"{whose}: what was wrong with version {newest.version} is acquitted now; judge it anew: leadcast evaluate"
+        )
+    return RegistryError(
+        f"{whose}, but version {newest.version}; make it the champion by hand if it is one: leadcast ui"
+    )
 
 
 def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa: ANN401 - MLflow's own

@@ -163,6 +163,9 @@ def test_an_acquittal_gives_the_alias_and_is_shown_and_without_it_the_alias_is_t
     table, _, _ = knowing
     assert table.aliases() == {}
     table.set("evaluate.acquitted", {"column_knows_outcome:duration": "we score after the call, so it is known"})
+    code, text = table.call("score", "--as-of", "latest")
+    assert code == 8
+    assert "what was wrong with version 1 is acquitted now; judge it anew: leadcast evaluate" in text
     code, text = table.call("run", "--start", "evaluate")
     assert code == 0
     assert table.verdicts()["column_knows_outcome:duration"] == "acquitted"
@@ -211,7 +214,9 @@ def test_without_a_test_part_it_is_not_judged_and_becomes_champion_only_by_hand(
     assert "not judged" in table.card()
     parts = json.loads((tmp_path / "data/snapshots.json").read_text())["parts"]
     assert set(parts) == {"fit", "early_stopping", "calibration"}
-    assert table.call("score", "--as-of", "latest")[0] == 8
+    code, text = table.call("score", "--as-of", "latest")
+    assert code == 8
+    assert "but version 1; make it the champion by hand if it is one: leadcast ui" in text
     with connected(tmp_path) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
     assert table.call("evaluate")[0] == 0
