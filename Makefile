@@ -58,7 +58,7 @@ lint: setup
 docs: setup # write the pages of docs/ that are generated from the code
 	@python -m pipeline.documentation
 
-bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large or push for others, SIZE=truth for promises, DOCS=yes for the page
+bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large, push or bounds for others, SIZE=truth for promises, DOCS=yes for the page
 	@python -m benchmarks.run --size $(or $(SIZE),standard) $(if $(DOCS),--write-docs)
 
 ui: setup # open MLflow on the runs

@@ -46,7 +46,6 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     yield from against_peers(log, 1, ours, ONE_SNAPSHOT, progress)
     yield from from_raw(log, ingest, ours, FROM_RAW, progress)
     yield _scoring(log, int(_MILLION * scale), progress)
-    yield _beside_a_neighbour(progress)
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
     _ingest(smaller, progress)
     yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
@@ -62,6 +61,13 @@ def push(folder: Path, environments: Path, progress: Progress, scale: float = 1.
     yield from push_http.against_replay(folder, progress)
 
 
+def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
+    """Measure training beside a busy neighbour, and ingest of the sample within the memory of its settings."""
+    del environments  # nobody else is compared with
+    yield _beside_a_neighbour(progress)
+    yield _sample(folder, int(200_000 * scale), progress)
+
+
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
     """Measure six snapshots each of 20 million events, how time grows up to 100 million, and the odd shapes of logs."""
     del environments  # no peer of this size needs one
@@ -69,7 +75,6 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     _ingest(log, progress)
     yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
     usual = measure_ours(log, 1, progress)
-    yield _sample(folder, int(200_000 * scale), progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
     bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")
     yield _odd(bot, "half of them one lead's", log, usual, progress)
@@ -156,9 +161,8 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
 def _sample(folder: Path, leads: int, progress: Progress) -> Result:
     """Measure that what joins several sources stays within its memory, too."""
     root = folder / f"sample-{leads}"
-    events = write_sample_project(root, leads)
-    task = f"ingest, {in_words(events)} events of the sample, 4 sources with identities"
-    progress(task)
+    task = f"ingest, the sample with {in_words(leads)} leads, 4 sources with identities"
+    progress(f"{task}: {write_sample_project(root, leads):,} events")
     ours = measure(ingest_sample, root)
     shutil.rmtree(root)
     return memory(task, ours, 2)
