@@ -38,11 +38,9 @@ SPANISH = {
     "oportunidades": ("Nº oportunidad", "Nº contacto", "Creada el", "Importe", "Cerrada el", "Resultado"),
     "presupuestos": ("Nº presupuesto", "Nº oportunidad", "Fecha del presupuesto", "Total neto"),
 }
-NAMELESS = {
+NAMELESS = ENGLISH | {
     "contacts": ("contact_id", "created_at", "source", "owner", "zuletztx", "status"),
     "activities": ("activity_id", "contact_id", "type", "date", "subject", "spalte7"),
-    "opportunities": ("opportunity_id", "contact_id", "created_at", "amount", "closed_at", "outcome"),
-    "quotes": ("quote_id", "opportunity_id", "quote_date", "total_net"),
 }
 """What names tell nothing of must be told by the values: the stamp of the last activity, and the time of recording."""
 ENDS = {
