@@ -194,6 +194,18 @@ def test_a_sound_table_is_not_accused(sound: tuple[Table, int, str]) -> None:
     assert table.call("doctor")[0] == 0
 
 
+def test_leads_of_a_table_without_events_are_not_called_older_than_any_that_was_learned_from(
+    sound: tuple[Table, int, str],
+) -> None:
+    """They were looked at an hour after their creation, and say the same ever since."""
+    table, _, text = sound
+    scoring = json.loads((table.root / "data/scoring.json").read_text())
+    assert scoring["leads"] > 2_000
+    assert scoring["older_than_learned"] == 0
+    for told in (text, *((table.root / "reports" / name).read_text() for name in ("summary.txt", "index.html"))):
+        assert "older than any" not in told
+
+
 def test_the_small_world_is_not_accused(world: Project) -> None:
     assert not [verdict for verdict in read_verdicts(world.root) if verdict.severity == "wrong"]
 
