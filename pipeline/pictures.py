@@ -48,7 +48,7 @@ def _calibration(axes: Axes, frame: pd.DataFrame) -> None:
         yerr=[below, above],
         fmt="o",
         color=ACCENT,
-        label="ten equal groups, each with its 95 %",
+        label="a tenth, with its 95 % interval",
     )
     axes.set(
         title="Calibration: promised and kept", xlabel="predicted probability", ylabel="share that converted",
