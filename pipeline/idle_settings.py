@@ -3,7 +3,7 @@
 time_zone: Europe/Paris    beside times that are counted from 1970, or carry an offset
 time_format: '%d/%m/%Y'    beside times that Parquet or a database holds as such
 decimal: ','               where no number is text
-delimiter: ';'             of a file that has none
+delimiter: ';'             of a file that has none, as header_line and footer_lines
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _LOOKED_AT = 10_000
 _OFFSET = r"(?i).*\d(\.\d+)?\s*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)"
 
 
-def refuse_idle(jobs: Mapping[str, Job], tables: Mapping[str, Table]) -> None:
+def refuse_idle(jobs: Mapping[str, Job], read: Mapping[str, Job]) -> None:
     """Raise SettingsError where a setting of a table has no effect, of all tables at once.
 
-    ``tables`` are those that queries read, by their names.
+    ``read`` are the ``ingest.tables`` that queries have read, by their names.
     """
     found = [
         f"  {_label(name, job.settings)}: {told}"
@@ -38,10 +38,9 @@ def refuse_idle(jobs: Mapping[str, Job], tables: Mapping[str, Table]) -> None:
         for told in [*_of_files(job.settings, job.raw), *_of_times(job), *_of_numbers(job)]
     ]
     found += [
-        f"  ingest.tables.{name}: {key} has no effect, for queries read its texts as they are; write it into the query"
-        for name, table in tables.items()
-        for key in ("time_zone", "time_format", "decimal", "thousands")
-        if _is_given(table, key)
+        f"  ingest.tables.{name}: {told}"
+        for name, job in read.items()
+        for told in [*_of_files(job.settings, job.raw), *_of_texts(job.settings)]
     ]
     if found:
         raise SettingsError("settings that have no effect, and may hide a mistake:\n" + "\n".join(found))
@@ -58,10 +57,17 @@ def _is_given(table: Table, key: str) -> bool:
 def _of_files(table: Table, raw: RawTable) -> Iterator[str]:
     formats = {opened.file.format for opened in raw.files}
     what = "the rows of a query have none" if table.query else f"{table.path} has none"
-    if table.delimiter and "delimited" not in formats:
-        yield f"delimiter has no effect, for {what}; leave it out"
+    for key in ("delimiter", "header_line", "footer_lines"):
+        if _is_given(table, key) and "delimited" not in formats:
+            yield f"{key} has no effect, for {what}; leave it out"
     if table.encoding and formats == {"parquet"}:
         yield f"encoding has no effect, for {what} of its own; leave it out"
+
+
+def _of_texts(table: Table) -> Iterator[str]:
+    for key in ("time_zone", "time_format", "decimal", "thousands"):
+        if _is_given(table, key):
+            yield f"{key} has no effect, for queries read its texts as they are; write it into the query"
 
 
 def _of_times(job: Job) -> Iterator[str]:

@@ -63,7 +63,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
         with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
             jobs = _open_jobs(settings, origins, folder)
-            refuse_idle(jobs, settings.tables)
+            refuse_idle(jobs, origins.read)
             with _naming_unreadable_files(connection, jobs):
                 surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
                 ids = look_at_ids(connection, jobs, surveys)

@@ -73,6 +73,8 @@ def test_leads_and_identities_are_looked_at_and_all_are_told_at_once(tmp_path: P
         (pa.timestamp("ns", "UTC"), {"time_zone": "Europe/Paris"}, "time_zone has no effect, for the times (at) carry"),
         (pa.timestamp("us"), {"delimiter": ";"}, "delimiter has no effect, for log.parquet has none"),
         (pa.timestamp("us"), {"encoding": "cp1252"}, "encoding has no effect, for log.parquet has none"),
+        (pa.timestamp("us"), {"header_line": 3}, "header_line has no effect, for log.parquet has none"),
+        (pa.timestamp("us"), {"footer_lines": 1}, "footer_lines has no effect, for log.parquet has none"),
     ],
 )
 def test_parquet_needs_no_word_for_what_it_says_itself(
@@ -95,6 +97,26 @@ def test_a_table_for_queries_keeps_its_texts(tmp_path: Path) -> None:
     outcome = project.ingest()
     assert outcome.code == 3
     assert "ingest.tables.hits: time_zone has no effect, for queries read its texts as they are" in outcome.text
+
+
+@pytest.mark.parametrize(
+    "setting", [{"delimiter": ";"}, {"header_line": 2}, {"footer_lines": 1}], ids=lambda one: str(*one)
+)
+@pytest.mark.parametrize("place", ["sources.log", "tables.hits"])
+def test_json_lines_have_no_delimiter_and_no_lines_around_them(
+    place: str, setting: dict[str, Any], tmp_path: Path
+) -> None:
+    project = SmallProject(tmp_path)
+    (project.raw / "log.jsonl").write_text('{"lead": "A", "at": "2026-01-01 10:00", "what": "visit"}\n' * 3)
+    if place == "sources.log":
+        project.set({"log": source_of("log.jsonl", **setting)}, leads=None)
+    else:
+        source = source_of() | {"query": 'SELECT lead, "at", what FROM hits'}
+        del source["path"]
+        project.set({"log": source}, leads=None, tables={"hits": {"path": "log.jsonl"} | setting})
+    outcome = project.ingest()
+    assert outcome.code == 3
+    assert f"ingest.{place}: {next(iter(setting))} has no effect, for log.jsonl has none; leave it out" in outcome.text
 
 
 @pytest.mark.parametrize(("log", "told"), [(OFFSET, True), (OFFSET + "B,2026-01-01 10:00,visit\n", False)])
