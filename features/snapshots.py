@@ -342,13 +342,14 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
     labelled = snapshots.loc[snapshots["label"].notna(), "as_of"].sort_values(kind="stable", ignore_index=True)
     reach = horizon + outcome_delay
     if labelled.empty:
-        unobserved = int((snapshots["unlabelled"] == "unobserved").sum())
-        unless = f", or they come before conversions were recorded ({unobserved:,} snapshots)" if unobserved else ""
+        immature, unobserved = (int((snapshots["unlabelled"] == why).sum()) for why in ("immature", "unobserved"))
+        until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
+        told = [f"of {immature:,} the horizon of {format_duration(horizon)} is not over by {until}"] if immature else []
+        told += [f"{unobserved:,} come before conversions were recorded (observed_from)"] if unobserved else []
         raise NotEnoughDataError(
-            f"snapshots: none of {len(snapshots):,} snapshots has a label, since outcomes were observed until "
-            f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, before the horizon of {format_duration(horizon)} is over"
-            f"{unless}; shorten snapshots.horizon, bring a longer log, or move an observed_until of ingest.sources "
-            "that is stated too early"
+            f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told)}; shorten "
+            "snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an observed_until that "
+            "comes too early, an observed_from too late)"
         )
     test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]
