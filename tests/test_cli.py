@@ -122,7 +122,7 @@ def test_a_stage_without_what_it_reads_says_what_to_run(
     [
         ("snapshots", "episodes.conversion", ["wonn"], "no event of type 'wonn' in the log; did you mean 'won'?"),
         ("snapshots", "snapshots.start", "2031-01-01", "check snapshots.policies and snapshots.start"),
-        ("snapshots", "snapshots.horizon", "5000d", "shorten snapshots.horizon, or bring a longer log"),
+        ("snapshots", "snapshots.horizon", "5000d", "shorten snapshots.horizon, bring a longer log, or mend what is stated"),
         ("train", "train.minimum_conversions", 100_000, "fit:"),
         ("score", "score.as_of", "1990-01-01", "no lead is open at 1990-01-01T00:00:00"),
     ],
