@@ -7,7 +7,6 @@ the scale of its logarithm, whatever else as it is. `docs/truth.md` has the meas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,19 +18,14 @@ if TYPE_CHECKING:
 NORMAL_QUANTILE = 1.959963984540054
 
 
-@dataclass(frozen=True)
-class Cases:
-    """How many independent cases a share tells of: `most` at most, and so many where it is 0 or 1 and never varies."""
+def interval_of_share(value: float, draws: NDArray[np.float64], independent: float) -> tuple[float, float]:
+    """Low and high end of a share; `independent` cases are taken where it is 0 or 1, and so never varies.
 
-    most: float
-    where_none_vary: float
-
-
-def interval_of_share(value: float, draws: NDArray[np.float64], cases: Cases) -> tuple[float, float]:
-    """Low and high end of a share."""
+    Where few cases make a share so small that even none would be no wonder, only the low end can miss: the interval
+    then holds the truth in 97.5 of 100.
+    """
     variance = float(np.var(draws))
-    varies = 0.0 < value < 1.0 and variance > 0.0
-    number = min(value * (1.0 - value) / variance, cases.most) if varies else cases.where_none_vary
+    number = value * (1.0 - value) / variance if 0.0 < value < 1.0 and variance > 0.0 else independent
     low, high = wilson_interval(np.array([value * number]), np.array([number]))
     return float(low[0]), float(high[0])
 
