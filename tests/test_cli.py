@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 import typer.main
+import typer.testing
 from test_layout import ROOT
-from typer.testing import CliRunner
 from world import Project
 
 from features.errors import LeadcastError
 from pipeline.cli import STAGES, app
 
 _GROUP: Any = typer.main.get_command(app)
+# A runner makes the commands anew at every call, which takes longer than many of them.
+setattr(typer.testing, "_get_command", lambda _: _GROUP)  # noqa: B010 - it is no part of what typer offers
 COMMANDS: list[str] = sorted(_GROUP.commands)
 CALLS = [name for name in COMMANDS if name != "crm"] + [f"crm {name}" for name in _GROUP.commands["crm"].commands]
 FAILURES: list[type[LeadcastError]] = [LeadcastError, *LeadcastError.__subclasses__()]
@@ -30,7 +32,7 @@ HEAVY = {"pandas", "numpy", "pyarrow", "duckdb", "mlflow", "lightgbm", "great_ex
 
 def call(*arguments: str) -> tuple[int, str]:
     """Call the command line in this process; gives the exit code, and all that was printed with single spaces."""
-    result = CliRunner(env=WIDE).invoke(app, list(arguments), prog_name="leadcast")
+    result = typer.testing.CliRunner(env=WIDE).invoke(app, list(arguments), prog_name="leadcast")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, re.sub(r"[\s│]+", " ", result.output)
 
