@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
@@ -65,6 +66,29 @@ def count(root: Path) -> dict[tuple[str, str], int]:
     return {(kind, actor): number for kind, actor, number in rows}
 
 
+@pytest.fixture(scope="module")
+def crm_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Propose settings for a CRM's tables, once. The folder is shared: a test that writes makes its own copy."""
+    root = tmp_path_factory.mktemp("crm_dump")
+    write_crm_dump(root / "raw", leads=1500)
+    propose(root / "raw", root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def entity_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Propose settings for a log of applications and their offers, once; shared as well."""
+    root = tmp_path_factory.mktemp("entity_log")
+    write_entity_log(root / "raw", cases=1500)
+    propose(root / "raw", root)
+    return root
+
+
+def settings_of(root: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    return content
+
+
 @pytest.mark.skipif(needs_the_loan_log.args[0], reason=needs_the_loan_log.kwargs["reason"])
 def test_the_loan_log_gets_the_settings_of_the_example(tmp_path: Path) -> None:
     proposed = propose(LOG, tmp_path)
@@ -74,9 +98,9 @@ def test_the_loan_log_gets_the_settings_of_the_example(tmp_path: Path) -> None:
     assert proposed == example
 
 
-def test_a_crm_s_tables_become_one_log_by_their_ids(tmp_path: Path) -> None:
-    write_crm_dump(tmp_path / "raw", leads=1500)
-    settings = propose(tmp_path / "raw", tmp_path)
+def test_a_crm_s_tables_become_one_log_by_their_ids(crm_dump: Path, tmp_path: Path) -> None:
+    shutil.copytree(crm_dump, tmp_path, dirs_exist_ok=True)
+    settings = settings_of(tmp_path)
     assert settings["data_root"] == "raw"
     assert settings["ingest"]["leads"]["columns"] == {"lead_id": "id", "created_at": "created_at"}
     assert settings["ingest"]["leads"]["attributes"] == {
@@ -110,9 +134,8 @@ def test_a_crm_s_tables_become_one_log_by_their_ids(tmp_path: Path) -> None:
     assert read(tmp_path, "data/scoring.json")["leads"] > 0
 
 
-def test_the_settings_name_no_table_that_nothing_reads(tmp_path: Path) -> None:
-    write_crm_dump(tmp_path / "data", leads=400)
-    ingest = propose(tmp_path / "data", tmp_path)["ingest"]
+def test_the_settings_name_no_table_that_nothing_reads(crm_dump: Path) -> None:
+    ingest = settings_of(crm_dump)["ingest"]
     queries = "".join(source.get("query", "") for source in ingest["sources"].values())
     assert ingest["tables"] == {
         name: {"path": f"{name}.csv", "delimiter": ","} for name in ("activities", "opportunities", "touches")
@@ -120,9 +143,8 @@ def test_the_settings_name_no_table_that_nothing_reads(tmp_path: Path) -> None:
     assert all(f'"{name}"' in queries for name in ingest["tables"])
 
 
-def test_what_a_contact_did_is_known_only_from_when_it_was_tied_to_its_lead(tmp_path: Path) -> None:
-    write_crm_dump(tmp_path / "raw", leads=1500)
-    propose(tmp_path / "raw", tmp_path)
+def test_what_a_contact_did_is_known_only_from_when_it_was_tied_to_its_lead(crm_dump: Path, tmp_path: Path) -> None:
+    shutil.copytree(crm_dump, tmp_path, dirs_exist_ok=True)
     Project(tmp_path, load_parameters(tmp_path / "params.yaml")).run("ingest")
     with duckdb.connect() as connection:
         late = connection.execute(
@@ -135,9 +157,9 @@ def test_what_a_contact_did_is_known_only_from_when_it_was_tied_to_its_lead(tmp_
     assert late[0] == late[1]
 
 
-def test_a_log_of_two_kinds_of_entities_is_told_by_the_one_that_all_rows_have(tmp_path: Path) -> None:
-    write_entity_log(tmp_path / "raw", cases=1500)
-    settings = propose(tmp_path / "raw", tmp_path)
+def test_a_log_of_two_kinds_of_entities_is_told_by_the_one_that_all_rows_have(entity_log: Path, tmp_path: Path) -> None:
+    shutil.copytree(entity_log, tmp_path, dirs_exist_ok=True)
+    settings = settings_of(tmp_path)
     source = settings["ingest"]["sources"]["event_log"]
     assert source["columns"]["lead_id"] == "case:concept:name"
     assert source["columns"]["event_type"] == ["concept:name", "lifecycle:transition"]
@@ -153,9 +175,8 @@ def test_a_log_of_two_kinds_of_entities_is_told_by_the_one_that_all_rows_have(tm
     assert 0.6 < auc["value"] < 0.8
 
 
-def test_the_other_kind_of_entity_can_be_the_lead(tmp_path: Path) -> None:
-    write_entity_log(tmp_path / "raw", cases=1500)
-    settings = propose(tmp_path / "raw", tmp_path, lead_id="OfferID", conversion=("O_Accepted complete",))
+def test_the_other_kind_of_entity_can_be_the_lead(entity_log: Path, tmp_path: Path) -> None:
+    settings = propose(entity_log / "raw", tmp_path, lead_id="OfferID", conversion=("O_Accepted complete",))
     assert settings["ingest"]["sources"]["event_log"]["columns"]["lead_id"] == "OfferID"
 
 
@@ -358,12 +379,13 @@ def test_questions_are_asked_where_somebody_answers(tmp_path: Path) -> None:
     assert [proposed for _, proposed in asked] == ["", "won", "lost"]
 
 
-def test_the_tables_of_a_database_are_exports_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_crm_dump(tmp_path / "files", leads=1500)
+def test_the_tables_of_a_database_are_exports_too(
+    crm_dump: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "raw"
     folder.mkdir()
     with sqlite3.connect(folder / "crm.sqlite") as database:
-        for path in sorted((tmp_path / "files").glob("*.csv")):
+        for path in sorted((crm_dump / "raw").glob("*.csv")):
             header, *rows = [line.split(",") for line in path.read_text(encoding="utf-8").split("\n") if line]
             names = ", ".join(f'"{name.strip()}"' for name in header)
             database.execute(f"CREATE TABLE {path.stem} ({names})")
@@ -376,15 +398,13 @@ def test_the_tables_of_a_database_are_exports_too(tmp_path: Path, monkeypatch: p
     assert settings["episodes"]["conversion"] == ["opportunity_won"]
     assert settings["ingest"]["sources"]["sessions"]["database"] == "$CRM_DATABASE"
     Project(tmp_path / "database", load_parameters(tmp_path / "database/params.yaml")).run("ingest")
-    propose(tmp_path / "files", tmp_path / "plain")
+    shutil.copytree(crm_dump, tmp_path / "plain")
     Project(tmp_path / "plain", load_parameters(tmp_path / "plain/params.yaml")).run("ingest")
     assert count(tmp_path / "database") == count(tmp_path / "plain")
 
 
-def test_every_line_of_the_settings_says_what_it_is(tmp_path: Path) -> None:
-    write_entity_log(tmp_path / "raw", cases=1500)
-    propose(tmp_path / "raw", tmp_path)
-    lines = (tmp_path / "params.yaml").read_text(encoding="utf-8").splitlines()
+def test_every_line_of_the_settings_says_what_it_is(entity_log: Path) -> None:
+    lines = (entity_log / "params.yaml").read_text(encoding="utf-8").splitlines()
     bare = [
         line
         for before, line in zip(["", *lines], lines, strict=False)
