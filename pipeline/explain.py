@@ -30,7 +30,7 @@ from pipeline.artefacts import (
 )
 from pipeline.reach import looked_until
 from pipeline.setting_types import read_moment
-from pipeline.sql import identifier
+from pipeline.sql import identifier, open_reader
 
 _EPOCH = datetime(1970, 1, 1)
 _MOST_COUNTED, _MOST_OTHERS = 50, 20
@@ -79,7 +79,7 @@ def explain_value(root: Path, name: str, lead_id: str, when: str, *, everything:
             "One that is newly declared is there after leadcast features"
         )
     as_of = _moment(root, when)
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         lead = _read_lead(connection, root, lead_id, as_of)
         if name not in catalogue.names:
             return Explanation(tuple(_explain_other(connection, root, catalogue, name, lead, as_of)))

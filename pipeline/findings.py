@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -32,6 +31,7 @@ from pipeline.artefacts import (
     read_json,
 )
 from pipeline.source_verdicts import source_verdicts
+from pipeline.sql import open_reader
 from pipeline.train import read_slice
 
 _AGES = 10
@@ -75,7 +75,7 @@ def of_columns(root: Path, kinds: Mapping[str, Kind], conversion: Sequence[str],
     """Judge the attributes of the leads that were created before ``until``: the others had no time to convert yet."""
     leads = pq.read_table(root / LEADS).to_pandas()
     leads = leads[leads["created_at"] <= until].reset_index(drop=True)
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         converted = {
             row[0]
             for row in connection.execute(

@@ -21,7 +21,7 @@ import pyarrow as pa
 from features.errors import InputError, SettingsError
 from pipeline.mapped_table import Problem, problem
 from pipeline.source_configuration import Table
-from pipeline.sql import literal
+from pipeline.sql import literal, open_reader
 from pipeline.texts import Columns, is_text, trimmed
 from pipeline.written_zones import with_offset
 
@@ -176,7 +176,7 @@ def _clip(epoch: str, readable: str) -> str:
 def parses_offset(time_format: str) -> bool:
     """Ask DuckDB whether a format holds an offset; raises SettingsError where it is no format at all."""
     try:
-        with duckdb.connect() as connection:
+        with open_reader() as connection:
             row = connection.execute("SELECT typeof(try_strptime(NULL, ?))", [time_format]).fetchone()
     except duckdb.Error as error:
         raise SettingsError(
@@ -342,7 +342,7 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
         read = _read_format("text", time_format, "UTC")
         earliest = _EARLIEST_EPOCH if time_format in NUMBERS else "TIMESTAMP '1970-01-01'"
         conditions.append(f"list(text) FILTER ({read} >= {earliest} AND {read} < TIMESTAMP '2100-01-01')")
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
         row = connection.execute(f"SELECT {', '.join(conditions)} FROM texts").fetchone() or ()

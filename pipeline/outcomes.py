@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from features.errors import SettingsError
 from features.recording import CHANCE, Recording, find_start
 from features.schema import CONVERTED
 from pipeline.artefacts import INGEST, INTERACTIONS, read_json
+from pipeline.sql import open_reader
 
 _BILLION = 10**9
 _CONVERSIONS = """
@@ -96,7 +96,7 @@ def refuse_without_effect(root: Path, conversion: Sequence[str]) -> None:
 
 
 def _read_conversions(root: Path, conversion: Sequence[str]) -> pd.DataFrame:
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         frame: pd.DataFrame = connection.execute(_CONVERSIONS, [str(root / INTERACTIONS), list(conversion)]).df()
     return frame
 

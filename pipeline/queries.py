@@ -39,7 +39,7 @@ from pipeline.readers import (
 )
 from pipeline.rows import Job
 from pipeline.source_configuration import Ingest, Table
-from pipeline.sql import connect, file_literal, identifier, literal
+from pipeline.sql import connect, file_literal, identifier, literal, open_reader
 from pipeline.texts import Columns
 
 _QUERY = identifier("the query")
@@ -205,7 +205,7 @@ def tables_read(label: str, query: str, known: Collection[str]) -> list[str]:
 
     Raises InputError unless the query is one SELECT, over known tables alone.
     """
-    with duckdb.connect() as connection, _explaining(label):
+    with open_reader() as connection, _explaining(label):
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise InputError(f"{label}: the query must be one SELECT, and nothing else")

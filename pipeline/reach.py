@@ -11,12 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from features.errors import StaleError
 from pipeline.artefacts import INGEST, INTERACTIONS, SNAPSHOT_COUNTS, read_json
 from pipeline.configuration import Parameters
 from pipeline.source_verdicts import DECLARE, FILL, recent_holes
+from pipeline.sql import open_reader
 
 
 def _observed(sources: dict[str, dict[str, Any]]) -> dict[str, datetime]:
@@ -49,7 +48,7 @@ class Reach:
             "ends": ends,
             "log": str(self._log),
         }
-        with duckdb.connect() as connection:
+        with open_reader() as connection:
             rows = connection.execute(
                 "SELECT source, bool_or(list_contains($actors, actor) AND NOT list_contains($unused, event_type)), "
                 "bool_or(list_contains($ends, event_type)) FROM read_parquet($log) GROUP BY source",

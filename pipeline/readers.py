@@ -24,7 +24,7 @@ from pipeline.file_settings import Extent
 from pipeline.nothing import without_words
 from pipeline.raw_files import RawFile, find_files, open_lines
 from pipeline.source_configuration import Table
-from pipeline.sql import fetch_row, file_literal, identifier, literal
+from pipeline.sql import fetch_row, file_literal, identifier, literal, open_reader
 
 Required = Mapping[str, Sequence[str]]
 """The fields without which no row can be used, each with the columns that it may be made of."""
@@ -214,7 +214,7 @@ def _never_occurs(name: str, table: RawTable) -> bool:
         return False
     only = replace(table, wanted=(name,))
     rows = 0
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         for file in table.files:
             with _raw_rows(connection, only, file) as relation:
                 found = f"SELECT count(*), count(r0) FROM (SELECT * FROM ({relation}) WHERE reason IS NULL)"
@@ -228,7 +228,7 @@ def _never_occurs(name: str, table: RawTable) -> bool:
 def _advise_key(name: str, files: Sequence[OpenFile]) -> str:
     """Name the nearest of the keys that the first rows hold."""
     known: dict[str, None] = {}
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         for file in files[:10]:
             held = file.fields if file.file.format == "parquet" else file.names
             column = next((column for column, _ in nested.cuts(name) if column in held), None)
@@ -268,7 +268,7 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
 
 
 def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         described = connection.sql(f"SELECT * FROM {relation}")
         return tuple(described.columns), dict(zip(described.columns, described.types, strict=True))
 

@@ -12,7 +12,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,7 +48,7 @@ from pipeline.reach import Reach
 from pipeline.setting_types import halve
 from pipeline.snapshots import read_history
 from pipeline.spreadsheets import FORMULA
-from pipeline.sql import connect
+from pipeline.sql import connect, open_reader
 from pipeline.trained import open_trained
 
 MICROSECOND = timedelta(microseconds=1)
@@ -185,7 +184,7 @@ def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int)
 def check(recommendations: pa.Table, reasons_for: Sequence[str]) -> None:
     """Judge the recommendations before they are written; raises ContractError. Only counts are judged, no ids."""
     checks = recommendation_checks(reasons_for)
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         connection.register("recommendations", recommendations)
         counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
     findings = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,6 +40,7 @@ from pipeline.artefacts import (
 from pipeline.configuration import Episodes, Parameters
 from pipeline.outcomes import find_starts, observed_from, refuse_without_effect
 from pipeline.reach import Reach
+from pipeline.sql import open_reader
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _delay_of_conversions(interactions: Path, event_types: Sequence[str]) -> tim
 
     Not of the source: where one in a hundred rows is a conversion, the others' delays would hide it.
     """
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         row = connection.execute(_DELAYS, [str(interactions), list(event_types)]).fetchone()
     return timedelta(microseconds=row[0] if row else 0)
 
@@ -168,7 +168,7 @@ def read_history(interactions: Path, leads: Path, settings: Episodes) -> History
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:
     """Read some columns of the events of some types, in the dataset's order."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         query = (
             f"SELECT {columns} FROM read_parquet(?) WHERE list_contains(?, event_type)"
             " ORDER BY lead_id, occurred_at, source, sequence"
@@ -180,7 +180,7 @@ def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.
 
 def read_event_types(interactions: Path) -> pd.DataFrame:
     """Count the events by type and source."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         frame: pd.DataFrame = connection.execute(
             "SELECT event_type, source, count(*) AS events FROM read_parquet(?) GROUP BY ALL ORDER BY ALL",
             [str(interactions)],
@@ -197,7 +197,7 @@ def read_funnel(interactions: Path, episodes: pd.DataFrame, settings: Episodes) 
     milestones = settings.milestones
     reached = ["actor = 'lead'", *("list_contains(?, event_type)" for _ in milestones)]
     columns = ", ".join(f"count(DISTINCT lead_id) FILTER (WHERE {condition})" for condition in reached)
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         row = connection.execute(
             f"SELECT {columns} FROM read_parquet(?)", [*map(list, milestones.values()), str(interactions)]
         ).fetchone()

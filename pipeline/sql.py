@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,19 @@ def connect(memory_limit: str, temporary: Path) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+@cache
+def _shared() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def open_reader() -> duckdb.DuckDBPyConnection:
+    """Open a connection that asks files and frames, within DuckDB's own limits; all that it makes is temporary.
+
+    Those of a process share one database in memory: to open one takes longer than most questions to be answered.
+    """
+    return _shared().cursor()
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -6,11 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from pipeline import ingest
 from pipeline.configuration import Parameters
 from pipeline.ingest_summary import IngestSummary
+from pipeline.sql import open_reader
 
 COLUMNS = {"lead_id": "lead", "occurred_at": "at", "event_type": "what"}
 LEADS: dict[str, Any] = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}
@@ -66,7 +65,7 @@ def read_quarantine(root: Path, table: str = "log") -> list[tuple[Any, ...]]:
 def query_of(root: Path, query: str) -> list[tuple[Any, ...]]:
     """Run a query."""
     assert root.exists()
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
     return rows
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 
 from features.duration import format_duration
@@ -18,7 +17,7 @@ from pipeline.contracts import RECOMMENDATION_LIMITS, count_violations, recommen
 from pipeline.delivery.deliver import Scores
 from pipeline.push_configuration import Push
 from pipeline.setting_types import read_moment
-from pipeline.sql import file_literal, identifier, literal
+from pipeline.sql import file_literal, identifier, literal, open_reader
 
 SUSPENSIONS = Path("data/suspensions.json")
 """Segments whose scores are not to be relied on, as a monitor writes them: [{"where": {"channel": "SEO"}, "since":
@@ -84,7 +83,7 @@ def _failed(root: Path, scores: Scores) -> list[str]:
     ]
     # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
     checks = [check for check in recommendation_checks(()) if not check.name.startswith("reasons")]
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         table = _scored(scores)
         counts = count_violations(connection, table, checks, RECOMMENDATION_LIMITS)
     meanings = {check.name: check.meaning for check in checks}
@@ -101,7 +100,7 @@ def suspended(root: Path, scores: Scores, progress: Progress) -> dict[str, str]:
     attributes = pq.read_schema(root / LEADS).names if (root / LEADS).exists() else []
     leads = f"LEFT JOIN read_parquet({file_literal(root / LEADS)}) AS lead USING (lead_id)" if attributes else ""
     found: dict[str, str] = {}
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         for where, since in _conditions(path):
             unknown = sorted(set(where) - {*own, *attributes})
             if unknown:

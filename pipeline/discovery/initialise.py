@@ -61,6 +61,7 @@ from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import table_of
 from pipeline.quarantine import EXPECTED
 from pipeline.source_configuration import Ingest
+from pipeline.sql import open_reader
 
 Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""
@@ -138,7 +139,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
             summary = ingest.run(_checked(trial), root, progress)
-            with duckdb.connect() as connection:
+            with open_reader() as connection:
                 types, ours = _settle_actors(
                     content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
                 )

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 
 from features.duration import DAY, HOUR, format_duration
+from pipeline.sql import open_reader
 
 _EARLY = tuple(hours * HOUR for hours in (1, 6, 24, 48, 72, 120, 168, 336, 720))
 _GROWING = tuple(days * DAY for days in (1, 3, 7, 14, 30, 60, 90, 180, 365, 730))
@@ -77,7 +77,7 @@ def _at(ages: list[timedelta]) -> dict[str, Any]:
 
 def _idle_days(episodes: pd.DataFrame, log: Path, outcomes: list[str], until: datetime) -> float:
     """Sum up the days that leads stayed open after the last thing that happened to them, but for their end."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         last = connection.execute(
             "SELECT lead_id, max(occurred_at) AS last FROM read_parquet(?) WHERE NOT list_contains(?, event_type) "
             "GROUP BY lead_id",
