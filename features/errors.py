@@ -55,10 +55,11 @@ class NotEnoughDataError(LeadcastError):
 
 
 class StaleError(LeadcastError):
-    """The data is too old, or from a time, for which a score would mislead; or a source has stopped, or lacks a day.
+    """A score would mislead: the data is too old, or learned from; or a source stopped, lacks a day, or is another.
 
     Bring newer files and run leadcast ingest; or name the moment with --as-of, and add --backfill where the model has
-    learned from that time. Where it is right that a source is silent, say so: closed, quiet or closed_days.
+    learned from that time. Where it is right that a source is silent, say so: closed, quiet or closed_days. Where its
+    events are of other types than the model learned, check event_type in params.yaml, or train again.
     """
 
     exit_code = 7

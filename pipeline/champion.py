@@ -22,8 +22,8 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
     ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
-    a source has stopped or lacks rows, or where ``when`` lies in the time that the champion has learned from and no
-    backfill was asked for.
+    a source has stopped, lacks rows or has other events than the champion learned from, or where ``when`` lies in the
+    time that it has learned from and no backfill was asked for.
     """
     require(root / INTERACTIONS, root / LEADS)
     as_of = _moment(when, parameters, root)

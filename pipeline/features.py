@@ -29,6 +29,7 @@ from pipeline.artefacts import (
 )
 from pipeline.batches import size_batches, whole_groups
 from pipeline.configuration import Parameters
+from pipeline.known_types import leanest_shares
 from pipeline.matrix import read_log, stream_matrix, write_matrix
 from pipeline.setting_types import halve, in_bytes
 from pipeline.snapshots import read_event_types, require_event_types
@@ -44,11 +45,12 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     fitted = pq.read_table(snapshots, columns=["as_of"], filters=[("part", "==", FIT)])["as_of"]
     catalogue = grow_catalogue(parameters, interactions, leads, pc.max(fitted).as_py())
     (root / FEATURES).unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
-    write_json(root / CATALOGUE, catalogue.to_json())
     parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
     of_duckdb, of_batches = halve(parameters.features.memory_limit)
     with connect(of_duckdb, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
+        shares = leanest_shares(connection, interactions, catalogue)
+        write_json(root / CATALOGUE, catalogue.to_json() | {"known_types": shares})
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
         batches = stream_matrix(

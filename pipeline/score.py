@@ -42,6 +42,7 @@ from pipeline.artefacts import (
 from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
 from pipeline.judge import Suite, judge, refuse_critical
+from pipeline.known_types import refuse_others
 from pipeline.matrix import stream_matrix
 from pipeline.outcomes import find_starts, observed_from
 from pipeline.reach import Reach
@@ -126,6 +127,8 @@ def recommend(
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
     ages = int(bool(catalogue.vocabulary.event_types))
     with connect(of_duckdb, root / _SPILL) as connection:
+        # A model of before this was noted says nothing of it.
+        refuse_others(connection, root / INTERACTIONS, catalogue, model.manifest.get("known_types", {}), as_of)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(

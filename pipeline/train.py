@@ -39,7 +39,8 @@ _ROUNDS_A_LINE = 100
 def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     """Fit, stop and calibrate; write the model's three files and the training log."""
     require(root / FEATURES)
-    catalogue = Catalogue.from_json(read_json(root / CATALOGUE))
+    content = read_json(root / CATALOGUE)
+    catalogue = Catalogue.from_json(content)
     counts = read_json(root / SNAPSHOT_COUNTS)
     settings = parameters.train
 
@@ -59,6 +60,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         minimum_conversions=settings.minimum_conversions,
         manifest={
             "catalogue": catalogue.to_json(),
+            "known_types": content.get("known_types", {}),
             "horizon": counts["horizon"],
             "question": question_of(parameters),
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
