@@ -35,7 +35,7 @@ from features.history import EPOCH, as_integer, as_integers
 
 CHANCE = 0.001
 """What is less likely is no chance."""
-_FEWEST = 10
+FEWEST = 10
 """Of fewer conversions nothing is said."""
 _SHARE = 0.1
 """Where at least this share of the expected conversions was seen before a day, they were recorded."""
@@ -72,16 +72,21 @@ def find_start(episodes: pd.DataFrame, converted: pd.Series, until: datetime) ->
     ``episodes``: started_at, outcome_at; ``converted``: which of them ended with a conversion of this source. The
     others were observed up to their own end, or to ``until``.
     """
+    record = read_record(episodes, converted, until)
+    if record is None:
+        return None
+    first, *others = record.ends_of_silences()
+    strays = (found for found in map(record.begin, others) if found.only_strays)
+    return min((record.begin(first), *strays), key=lambda begin: begin.recording.log_chance).recording
+
+
+def read_record(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Record | None:
+    """Read what ``find_start`` is given; None where the conversions are too few to say anything of."""
     started = as_integers(episodes["started_at"])
     ended = np.minimum(as_integers(episodes["outcome_at"]), as_integer(until))
     lived = ended >= started
     mine = converted.to_numpy(bool)[lived]
-    if mine.sum() < _FEWEST:
-        return None
-    record = _Record(started[lived], ended[lived], mine)
-    first, *others = record.ends_of_silences()
-    strays = (found for found in map(record.begin, others) if found.only_strays)
-    return min((record.begin(first), *strays), key=lambda begin: begin.recording.log_chance).recording
+    return None if mine.sum() < FEWEST else Record(started[lived], ended[lived], mine)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class _Beginning:
     """Whether what was seen before is too little for a record, of a company that has grown, too."""
 
 
-class _Record:
+class Record:
     """Leads as they were looked at: from when, until when, and which of them had converted then."""
 
     def __init__(self, started: NDArray[np.int64], ended: NDArray[np.int64], converted: NDArray[np.bool_]) -> None:
@@ -101,6 +106,10 @@ class _Record:
         self.day_of = ended[converted][order] // _DAY
         self.days, self.which_day, self.of_day = np.unique(self.day_of, return_inverse=True, return_counts=True)
         self.everyone = self._reaching(self._ages_passed(ended))
+
+    def reached_before(self, day: int) -> NDArray[np.int64]:
+        """Count, for each conversion by age, the leads that had reached its age before a day (since 1970) began."""
+        return self._reaching(self._ages_passed(np.minimum(self.ended, day * _DAY - 1)))
 
     def ends_of_silences(self) -> list[int]:
         """Give the first day of a conversion, and those that come longest after the one before."""

@@ -124,6 +124,12 @@ KINDS: Mapping[str, Kind] = {
             "check that outcomes are complete at both ends of the log; learn from newer leads (snapshots.start)",
         ),
         Kind(
+            "outcomes_lack", "months without a conversion, where many were due", "doubtful",
+            "complete the export, and run leadcast ingest; or learn from what came after (its observed_from); "
+            "or, where the business stood still, state the days under its closed_days",
+            is_of_data=True,
+        ),
+        Kind(
             "source_silent", "silent for longer than ever", "wrong",
             "bring its rows and run leadcast ingest; or state under ingest.sources what is so: closed, quiet or "
             "observed_until",

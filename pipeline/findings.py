@@ -30,6 +30,7 @@ from pipeline.artefacts import (
     TRAINING,
     read_json,
 )
+from pipeline.outcome_holes import outcome_verdicts
 from pipeline.source_verdicts import source_verdicts
 from pipeline.sql import open_reader
 from pipeline.train import read_slice
@@ -67,6 +68,7 @@ def gather(
             _presences(root, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
         ),
         *source_verdicts(read_json(root / INGEST), needed),
+        *outcome_verdicts(counts.get("outcome_holes", [])),
     ]
     return judged(verdicts, acquitted)
 

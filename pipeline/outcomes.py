@@ -58,7 +58,7 @@ class Start:
         else:
             evidence, recorded = f"no conversion before {day}, where {expected} would be expected", "not recorded"
         return (
-            f"{self.source}: {evidence} of leads of these ages; by chance that happens {_odds(seen.chance)}. "
+            f"{self.source}: {evidence} of leads of these ages; by chance that happens {odds(seen.chance)}. "
             f"So they were {recorded}, and whether a lead converted then is unknown; if they were, say since when in "
             f"ingest.sources.{self.source}.observed_from"
         )
@@ -71,15 +71,15 @@ def find_starts(root: Path, conversion: Sequence[str], episodes: pd.DataFrame) -
     """
     sources = read_json(root / INGEST)["sources"]
     stated = {name: source["observed_from"] for name, source in sources.items() if source.get("observed_from")}
-    by_source = _read_conversions(root, conversion).groupby("source")
+    by_source = conversions_by_source(root, conversion)
     starts = []
-    for name, own in by_source:
+    for name, own in by_source.items():
         until = datetime.fromisoformat(sources[name]["observed_until"])
-        recording = find_start(episodes, _ended_by(own, episodes), until)
+        recording = find_start(episodes, ended_by(own, episodes), until)
         if name in stated:
-            starts.append(Start(str(name), datetime.fromisoformat(stated[name]), stated=True, recording=recording))
+            starts.append(Start(name, datetime.fromisoformat(stated[name]), stated=True, recording=recording))
         elif recording and recording.chance < CHANCE / len(by_source):
-            starts.append(Start(str(name), recording.first, stated=False, recording=recording))
+            starts.append(Start(name, recording.first, stated=False, recording=recording))
     return sorted(starts, key=lambda start: start.observed_from, reverse=True)
 
 
@@ -95,13 +95,18 @@ def refuse_without_effect(root: Path, conversion: Sequence[str]) -> None:
         )
 
 
+def conversions_by_source(root: Path, conversion: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Read lead_id and outcome_at of the conversions that each source brings."""
+    return {str(name): own for name, own in _read_conversions(root, conversion).groupby("source")}
+
+
 def _read_conversions(root: Path, conversion: Sequence[str]) -> pd.DataFrame:
     with open_reader() as connection:
         frame: pd.DataFrame = connection.execute(_CONVERSIONS, [str(root / INTERACTIONS), list(conversion)]).df()
     return frame
 
 
-def _ended_by(conversions: pd.DataFrame, episodes: pd.DataFrame) -> pd.Series:
+def ended_by(conversions: pd.DataFrame, episodes: pd.DataFrame) -> pd.Series:
     """Tell which episodes ended with one of the conversions."""
     own = pd.MultiIndex.from_frame(conversions[["lead_id", "outcome_at"]])
     ended = pd.MultiIndex.from_frame(episodes[["lead_id", "outcome_at"]]).isin(own)
@@ -113,10 +118,10 @@ def observed_from(starts: Sequence[Start]) -> datetime | None:
     return starts[0].observed_from if starts else None
 
 
-def _odds(chance: float) -> str:
+def odds(chance: float) -> str:
     """Say how seldom it is.
 
-    >>> _odds(0.0002), _odds(1e-30)
+    >>> odds(0.0002), odds(1e-30)
     ('once in 5,000 times', 'less than once in a billion times')
     """
     return "less than once in a billion times" if chance < 1 / _BILLION else f"once in {1 / chance:,.0f} times"

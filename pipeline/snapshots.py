@@ -38,6 +38,7 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.configuration import Episodes, Parameters
+from pipeline.outcome_holes import find_outcome_holes
 from pipeline.outcomes import find_starts, observed_from, refuse_without_effect
 from pipeline.reach import Reach
 from pipeline.sql import open_reader
@@ -74,6 +75,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     starts = find_starts(root, parameters.episodes.conversion, episodes)
     for start in starts:
         progress(start.told())
+    lacking = find_outcome_holes(parameters, root, episodes, starts)
+    for hole in lacking:
+        progress(f"warning: {hole.source}: {hole.told()}")
     taken = take_snapshots(history, triggers, policies, observation.log_until, settings.start)
     if taken.empty:
         raise NotEnoughDataError(
@@ -89,7 +93,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
     counts = _counts(episodes, parted, observation, settings.horizon) | {
-        "outcomes_from": {start.source: start.as_json() for start in starts}
+        "outcomes_from": {start.source: start.as_json() for start in starts},
+        "outcome_holes": [hole.as_json() for hole in lacking],
     }
     funnel = read_funnel(interactions, episodes, parameters.episodes)
     write_json(root / SNAPSHOT_COUNTS, counts | {"funnel": funnel})

@@ -149,12 +149,17 @@ def test_an_honest_company_is_not_accused(draw: str) -> None:
     assert accused(200, draw) <= 2
 
 
-def write_company(project: SmallProject, since: float, strays: int = 0) -> tuple[int, int]:
-    """Write a log of a year whose conversions are recorded from a day on, and some before; gives those seen, unseen."""
+def write_company(
+    project: SmallProject, since: float, strays: int = 0, hole: tuple[float, float] = (0, 0)
+) -> tuple[int, int]:
+    """Write a log of a year whose conversions are recorded from a day on, and some before; gives those seen, unseen.
+
+    Between two days none is recorded.
+    """
     random = np.random.default_rng(1)
     created, lasting = random.uniform(0, 330, 1_500), random.exponential(120, 1_500)
     at = created + lasting
-    seen = (at >= since) & (at < 365)
+    seen = (at >= since) & (at < 365) & ((at < hole[0]) | (at >= hole[1]))
     seen[np.flatnonzero(at < since)[:strays]] = True
     events = [(lead, day, "visit") for lead in range(1_500) for day in random.uniform(created[lead], 365, 2)]
     project.write(
@@ -170,7 +175,7 @@ def moment(day: float) -> str:
 
 
 def snapshots_of(
-    project: SmallProject, lost: dict[str, Any] | None = None, **deals: str
+    project: SmallProject, lost: dict[str, Any] | None = None, **deals: object
 ) -> tuple[str, dict[str, Any], pd.DataFrame]:
     sources = {"log": source_of(), "deals": source_of("deals.csv", None, actor="system", **deals)}
     project.set(sources | ({"lost": lost} if lost else {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.outcome_holes import FAR_LONGER, LEAST, MOST
 from models.checks import FAR_OFF, FEWEST_LEADS, FEWEST_TREES, OFF, TOO_GOOD
 from models.drift import ANOTHER_WORLD, LARGE, OTHER_RATE, USUAL
 from models.verdicts import KINDS
@@ -59,6 +60,10 @@ Rows of one lead are no independent witnesses, so chance is taken account of ove
   {ANOTHER_WORLD:g} and more.
 - *More or fewer convert than before*: the share of the test part lies {OTHER_RATE:g} times beyond those of the
   quarters of the fit part.
+- *Months without a conversion*: at least {LEAST} days in which a source has none, where leads of such ages would have
+  brought so many that chance leaves them out less than once in 1,000 logs; and {FAR_LONGER:g} times beyond the other
+  silences of the source, each by what was due in it, and than chance lets them be. What was as silent in the same weeks
+  of another year is the way of a company, and none; up to {MOST} are told.
 - *Not judged*: there is no test part (`snapshots.split.test: 0`), or fewer than {FEWEST_LEADS} leads in it convert,
   or don't. Nothing is wrong then, and nothing is known: the model becomes the champion only by hand.
 """
