@@ -65,6 +65,11 @@ def test_the_leanest_four_weeks_are_those_that_are_counted_by_hand(tmp_path: Pat
     assert shares_of(tmp_path, events) == {"web": pytest.approx(2 / 3), "mail": pytest.approx(4 / 5)}
 
 
+def test_of_a_large_log_some_leads_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.known_types._EVENTS", 100)
+    assert shares_of(tmp_path, people(1_000, ("visit", "call", "won"), 1)) == {"web": pytest.approx(2 / 3)}
+
+
 @pytest.mark.parametrize(
     ("events", "leanest", "refused"),
     [
