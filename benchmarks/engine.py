@@ -34,7 +34,7 @@ def standard_catalogue() -> Catalogue:
 def stream_standard_matrix(log: Path, snapshots: Path) -> Iterator[pa.Table]:
     """Yield the matrix of the standard task, within the default limit of memory: only here the engine is called."""
     asked = f"SELECT * FROM read_parquet({file_literal(snapshots)})"
-    of_duckdb, of_batches = halve(standard_parameters().features.memory_limit)
+    of_duckdb, of_batches = halve(standard_parameters().run.memory_limit)
     with connect(of_duckdb, log.parent / "spill") as connection:
         yield from stream_matrix(
             connection, asked, log, log.with_name(LEADS.name), standard_catalogue(), memory_limit=of_batches
@@ -85,7 +85,7 @@ def standard_parameters() -> Parameters:
             "train": {},
             "evaluate": {},
             "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
-            "score": {},
+            "recommend": {},
         }
     )
 

@@ -145,7 +145,7 @@ def settings() -> Parameters:
             },
             "evaluate": {},
             "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
-            "score": {"reasons_for": []},
+            "recommend": {"reasons_for": []},
         }
     )
 

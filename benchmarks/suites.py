@@ -91,7 +91,7 @@ def _against_sort(log: StandardLog, ours: Measurement, progress: Progress) -> Re
     task = f"ingest, {log.size} events"
     progress(f"{task}: DuckDB's sort-and-write")
     target = log.root / "sorted.parquet"
-    limit = engine.standard_parameters().ingest.memory_limit
+    limit = engine.standard_parameters().run.memory_limit
     theirs = measure(duckdb_peer.sort_and_write, log.raw, target, limit)
     _compare_logs(log.ingested, target)
     target.unlink()

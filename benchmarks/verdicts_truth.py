@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from benchmarks.findings import Finding, Progress
 from models.checks import Facts, check
 from models.leaks import columns_that_know
-from models.learner import Slice, fit
+from models.learner import fit
 from models.metrics import Estimate, evaluate
+from models.slices import Slice
 from models.verdicts import Verdict
 
 WORLDS = 30

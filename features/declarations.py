@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from features.duration import DAY, HOUR, LONGEST, format_duration, parse_duration
 from features.errors import nearest
-from features.filters import ACTORS, OTHER, Filter, Pooled, Value
+from features.filters import OTHER, Filter, Pooled, Value
 from features.measures import MEASURES, TOUCHED, Part, Setting
+from features.schema import ACTORS
 
 Scope = Literal["lead", "account"]
 """Whose events: the lead's own, or those of the other leads of its account."""

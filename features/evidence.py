@@ -14,8 +14,9 @@ from functools import cache
 
 from features.declarations import Feature
 from features.duration import microseconds
-from features.filters import ACTORS, OTHER, WEEKDAYS, Filter, Vocabulary, weekday_of
+from features.filters import OTHER, WEEKDAYS, Filter, Vocabulary, weekday_of
 from features.reference import Interaction, events_of_others, in_window, is_known, label_of, value_of
+from features.schema import ACTORS
 from features.wording import in_words
 
 _EPOCH = datetime(1970, 1, 1)

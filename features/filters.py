@@ -6,9 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from features.errors import nearest
-
-ACTORS = ("lead", "system", "us")
-"""Who can have acted, in byte order."""
+from features.schema import ACTORS
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """The days of the week, in the lead's time zone."""
@@ -38,6 +36,11 @@ class Vocabulary:
     """Event types that no feature sees, those of the outcomes among them."""
     acted_by_us: tuple[str, ...] = ()
     """Event types that were our own effort in training: no reason quotes them."""
+
+    @property
+    def known_types(self) -> list[str]:
+        """Event types that are left out on purpose, outcomes and others, and those that have features of their own."""
+        return list(dict.fromkeys((*self.ignored_types, *self.event_types)))
 
     def of(self, part: str) -> tuple[str, ...]:
         """Give the named values of event_type, channel or campaign."""

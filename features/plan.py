@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from features import kernel
 from features.declarations import Feature, decay_weights
 from features.duration import microseconds
-from features.filters import ACTORS, HOURS_A_DAY, OTHER, Filter, Kind, Value, Vocabulary, within
+from features.filters import HOURS_A_DAY, OTHER, Filter, Kind, Value, Vocabulary, within
 from features.kernel import FOREVER, NEEDS_DAYS, NEEDS_SESSIONS, Program
 from features.measures import MEASURES, SESSION_SILENCE_MINUTES, TOUCHED
+from features.schema import ACTORS
 
 Combine = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from features.filters import ACTORS
+ACTORS = ("lead", "system", "us")
+"""Who can have acted, in byte order."""
 
 
 @dataclass(frozen=True)

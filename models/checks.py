@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from models.artefact import Model
-    from models.learner import Slice
+    from models.slices import Slice
     from models.verdicts import Severity, Verdict
 
 FEWEST_LEADS = 10

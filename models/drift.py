@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from models.learner import Slice
+from models.slices import Slice
 from models.verdicts import found
 
 if TYPE_CHECKING:

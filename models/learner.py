@@ -16,6 +16,7 @@ import numpy as np
 from features.errors import NotEnoughDataError, SettingsError, nearest
 from models.artefact import Model, encode, without_settings
 from models.calibration import Method, fit_calibrator
+from models.slices import Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -77,26 +78,6 @@ REFUSED = {
     "seed": f"{_FIXED}; the seed is a setting of its own",
     "num_threads": "it doesn't belong to the model, which is the same for any number of threads",
 }
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The rows of one part of time: features, labels of 0 and 1 of shape (n,), the rows' leads of shape (n,)."""
-
-    frame: pd.DataFrame
-    labels: NDArray[np.float64]
-    leads: NDArray[Any]
-
-    def __post_init__(self) -> None:
-        if not len(self.frame) == len(self.labels) == len(self.leads):
-            raise ValueError(f"{len(self.frame)} rows, {len(self.labels)} labels, {len(self.leads)} leads")
-        if not np.isin(self.labels, (0.0, 1.0)).all():
-            raise ValueError("labels must be 0 or 1; rows whose outcome is not known yet don't belong here")
-
-    @property
-    def conversions(self) -> int:
-        """Rows that convert."""
-        return int(np.sum(self.labels))
 
 
 @dataclass(frozen=True)

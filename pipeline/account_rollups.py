@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from features.catalogue import Catalogue
 from features.engine import compute_event_features, plan_of
 from features.errors import InputError
-from pipeline.batches import Batch, in_order, pair, whole_groups
+from pipeline.batches import Batch, pair, whole_groups
+from pipeline.parallel import in_order
 from pipeline.sql import fetch_row, file_literal, identifier, literal
 
 

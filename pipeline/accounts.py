@@ -23,14 +23,13 @@ from pipeline.ingest_summary import (
     UnmappedChannels,
 )
 from pipeline.ingest_warnings import lead_warnings, source_warnings
-from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.quarantine import SetAside
 from pipeline.raw_files import fingerprint
 from pipeline.rhythms import judge_sources
 from pipeline.row_warnings import row_warnings
 from pipeline.rows import Job, may_hold_totals
 from pipeline.source_configuration import Ingest, Leads, Spend
-from pipeline.sql import fetch_row, file_literal
+from pipeline.sql import LINE_BITS, fetch_row, file_literal, line_of
 from pipeline.survey import Survey
 from pipeline.totals import total_warnings
 from pipeline.typed_ahead import ahead_warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -138,3 +139,9 @@ def require(*paths: Path) -> None:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise InputError(f"{', '.join(missing)} not there; run the stages before this one: dvc repro (or make run)")
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

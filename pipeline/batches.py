@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import bisect
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar, TypeVarTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from features.engine import Key
+from pipeline.parallel import cores
 
 MEMORY_LIMIT = 10**9
 _EVENT_BYTES = 128
@@ -31,30 +29,10 @@ class Batch(NamedTuple):
 
 def size_batches(memory_limit: int, columns: int) -> Batch:
     """Say how many events and rows fit into the limit, in bytes, with a batch for each core and two more in flight."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = cores()
     share = memory_limit // (workers + 2) // 2
     events, rows = (min(max(share // each, _FEWEST), _MOST) for each in (_EVENT_BYTES, _VALUE_BYTES * columns))
     return Batch(events, rows, workers)
-
-
-Parts = TypeVarTuple("Parts")
-Result = TypeVar("Result")
-
-
-def in_order(compute: Callable[[*Parts], Result], parts: Iterable[tuple[*Parts]], workers: int) -> Iterator[Result]:
-    """Compute parts side by side, at most one more than there are workers, and yield results in their order."""
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for part in parts:
-                waiting.append(pool.submit(compute, *part))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:

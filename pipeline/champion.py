@@ -12,9 +12,10 @@ from features.duration import format_duration
 from features.errors import InputError, RegistryError, SettingsError, StaleError
 from pipeline.artefacts import INTERACTIONS, LEADS, SCORES, Progress, require
 from pipeline.configuration import Parameters
+from pipeline.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.question import differences, question_of
 from pipeline.reach import Reach
-from pipeline.score import MICROSECOND, check, recommend, refuse_future, write_recommendations
+from pipeline.scored_files import write_recommendations
 from pipeline.tracking import load_champion
 
 
@@ -62,7 +63,7 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
                     f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
                     "some may have converted unseen"
                 )
-            check(recommendations, parameters.score.reasons_for)
+            check(recommendations, parameters.recommend.reasons_for)
             scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
             for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
                 recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
@@ -77,7 +78,7 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
 def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
     """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
     reach = Reach(parameters, root)
-    maximum_age = parameters.score.maximum_age
+    maximum_age = parameters.recommend.maximum_age
     if when in ("latest", "now"):
         reach.refuse_silent()
         reach.refuse_thin()
@@ -88,7 +89,7 @@ def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
             raise StaleError(
                 f"the log ends more than {format_duration(maximum_age)} ago ({reach.ends()}): a score for now would "
                 "not know what leads did since. Bring newer files and run 'leadcast ingest', score the end of the log "
-                "with --as-of latest, or raise score.maximum_age"
+                "with --as-of latest, or raise recommend.maximum_age"
             )
         return now
     try:

@@ -35,7 +35,7 @@ STAGES = {
     "features": "Compute the feature matrix of the labelled snapshots.",
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
-    "score": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
+    "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
     "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
@@ -48,70 +48,62 @@ def _run_stage(name: str) -> None:
         parameters = load_parameters(Path("params.yaml"))
         stage = importlib.import_module(f"pipeline.{name}")
         from pipeline.artefacts import sole  # noqa: PLC0415 - only here
+        from pipeline.parallel import keep_to  # noqa: PLC0415 - only here
 
+        keep_to(parameters.run.threads)
         with sole(Path()):
-            stage.run(parameters, Path(), lambda text: tell(name, text))
+            stage.run(parameters.hand_over(stage.run), Path(), lambda text: tell(name, text))
 
 
 def _add_stage(name: str, meaning: str) -> None:
-    def command() -> None:
+    def command(context: typer.Context) -> None:
+        if "--explain" in context.args:  # what features once took
+            raise typer.BadParameter("a value is explained by 'leadcast explain FEATURE --lead ID' now")
+        if context.args:
+            raise typer.BadParameter(f"{context.args[0]!r}: a stage takes nothing; its settings stand in params.yaml")
         _run_stage(name)
 
     example = f"Example: leadcast {name}"
-    app.command(name, help=meaning, epilog=example, rich_help_panel=_STAGE_PANEL)(command)
+    app.command(
+        name,
+        help=meaning,
+        epilog=example,
+        rich_help_panel=_STAGE_PANEL,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(command)
 
 
 for _name, _meaning in STAGES.items():
-    if _name not in {"features", "score"}:
-        _add_stage(_name, _meaning)
+    _add_stage(_name, _meaning)
 
 
 @app.command(
-    "features",
-    help=STAGES["features"]
-    + "\n\nWithout --explain it is the stage. With it, nothing is written: the value of a feature of a lead is told in "
-    "words, with the events that it was computed from: what was counted, what was not and why.",
-    epilog="Examples: leadcast features | leadcast features --explain count__quote_request__30d --lead L000042 | "
-    "leadcast features --explain days_since_last__all --lead L000042 --as-of 2026-03-01 --all",
-    rich_help_panel=_STAGE_PANEL,
+    help="Tell the value of a feature of a lead in words, with the events that it was computed from: what was counted, "
+    "what was not and why. Nothing is written.",
+    epilog="Examples: leadcast explain count__quote_request__30d --lead L000042 | "
+    "leadcast explain days_since_last__all --lead L000042 --as-of 2026-03-01 --all",
 )
-def features(
-    explain: Annotated[
-        str | None, typer.Option(help="The name of a feature, as data/features.parquet has it.", show_default=False)
-    ] = None,
-    lead: Annotated[str | None, typer.Option(help="The lead_id whose value is asked for.", show_default=False)] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(help="latest (the end of the log, also where not given), or a date, in UTC.", show_default=False),
-    ] = None,
+def explain(
+    feature: Annotated[str, typer.Argument(help="Its name, as data/features.parquet has it.", show_default=False)],
+    lead: Annotated[str, typer.Option(help="The lead_id whose value is asked for.", show_default=False)],
+    as_of: Annotated[str, typer.Option(help="latest (the end of the log), or a date, in UTC.")] = "latest",
     *,
     everything: Annotated[bool, typer.Option("--all", help="List all events, however many.")] = False,
 ) -> None:
-    """Compute the matrix, or explain one of its values."""
-    if explain is None and lead is None:
-        if as_of is not None or everything:
-            raise typer.BadParameter("--as-of and --all go with --explain and --lead; name a feature and a lead")
-        _run_stage("features")
-        return
-    if explain is None or lead is None:
-        raise typer.BadParameter("--explain and --lead go together; name both, the feature and the lead")
-    with reporting("features"):
+    """Explain a value of the matrix."""
+    with reporting("explain"):
         from pipeline.explain import explain_value  # noqa: PLC0415 - heavy
 
-        explanation = explain_value(Path(), explain, lead, as_of or "latest", everything=everything)
+        explanation = explain_value(Path(), feature, lead, as_of, everything=everything)
         for line in explanation.told:
-            tell("features", line)
+            tell("explain", line)
         if explanation.rows:
             print_table(explanation.headers, explanation.rows, texts=explanation.headers)
 
 
 @app.command(
-    "score",
-    help=STAGES["score"]
-    + "\n\nWithout --as-of it is the stage: the model just trained, at score.as_of. With it, the champion "
-    "of the registry scores, and the result is kept in data/scores.",
-    epilog="Examples: leadcast score | leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
-    rich_help_panel=_STAGE_PANEL,
+    help="Score every open lead with the champion of the registry, and keep the result in data/scores.",
+    epilog="Examples: leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
 )
 def score(
     as_of: Annotated[
@@ -122,18 +114,21 @@ def score(
         bool, typer.Option("--backfill", help="Allow a moment that the champion has learned from.")
     ] = False,
 ) -> None:
-    """Score with the model just trained, or with the champion."""
+    """Score with the champion."""
     if as_of is None:
-        if backfill:
-            raise typer.BadParameter("--backfill goes with --as-of; name the moment")
-        _run_stage("score")
-        return
+        raise typer.BadParameter(
+            "name the moment: now, latest or a date. The stage that scores with the model just trained is "
+            "'leadcast recommend'",
+            param_hint="--as-of",
+        )
     with reporting("score"):
         from pipeline.parameters import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(Path("params.yaml"))
         from pipeline import champion  # noqa: PLC0415 - heavy
+        from pipeline.parallel import keep_to  # noqa: PLC0415 - only here
 
+        keep_to(parameters.run.threads)
         folder = champion.run(parameters, Path(), lambda text: tell("score", text), as_of, backfill=backfill)
         tell("score", f"wrote {folder}")
 
@@ -277,7 +272,6 @@ def doctor() -> None:
     """Examine the project."""
     with reporting("doctor"):
         from pipeline.doctor import examine  # noqa: PLC0415 - heavy
-        from pipeline.maturity import longest_trainable, table_of  # noqa: PLC0415 - heavy
 
         examination = examine(Path())
         signs = {"good": "[green]good [/green]", "odd": "[yellow]odd  [/yellow]", "wrong": "[red]wrong[/red]"}
@@ -287,14 +281,9 @@ def doctor() -> None:
                 finding.what + (f"\n      {'':<12}-> {finding.remedy}" if finding.remedy else ""), markup=False
             )
         if examination.maturity:
-            print_table(
-                ("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), table_of(examination.maturity)
-            )
-            longest = longest_trainable(examination.maturity)
-            if longest is not None:
-                from features.duration import format_duration  # noqa: PLC0415 - only here
-
-                tell("doctor", f"the longest horizon that can be trained is {format_duration(longest)}")
+            print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), examination.table())
+            if examination.longest is not None:
+                tell("doctor", f"the longest horizon that can be trained is {examination.longest}")
     if examination.exit_code:
         raise typer.Exit(examination.exit_code)
 
@@ -331,8 +320,11 @@ def verdicts(
 ) -> None:
     """Show the list of verdicts."""
     with reporting("verdicts"):
-        from pipeline.summary import tell_verdicts  # noqa: PLC0415 - heavy
-        from pipeline.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
+        from pipeline.verdicts import (  # noqa: PLC0415 - heavy
+            read_verdicts,
+            refuse_standing,
+            tell_verdicts,
+        )
 
         found = read_verdicts(Path())
         if as_json:
@@ -363,10 +355,6 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
 
 
 delivery_commands.add_to(app)
-
-
-_ORDER = list(STAGES)
-app.registered_commands.sort(key=lambda one: _ORDER.index(one.name) if one.name in STAGES else len(_ORDER))
 
 
 def main() -> None:

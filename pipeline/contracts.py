@@ -157,12 +157,12 @@ def count_expectations(checks: Sequence[Check], limits: Sequence[Limit]) -> list
     ]
 
 
-def row_expectations(fields: Sequence[Field]) -> list[Expectation]:
-    """Give the expectations on single rows that follow from the schema; lists and ids are left to the counts."""
+def row_expectations() -> list[Expectation]:
+    """Give the expectations on single interactions that follow from the schema; counts judge lists and ids."""
     from great_expectations import expectations as gx  # noqa: PLC0415 - takes seconds
 
     found: list[Expectation] = []
-    for field in fields:
+    for field in INTERACTION:
         shared: dict[str, Any] = {"column": field.name, "severity": "critical", "meta": {"name": field.name}}
         if field.name.endswith("_id") or field.duckdb.endswith("[]"):
             continue

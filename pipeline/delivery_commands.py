@@ -65,12 +65,18 @@ def push(
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
         from pipeline.delivery.deliver import Options  # noqa: PLC0415 - heavy
         from pipeline.delivery.records import select  # noqa: PLC0415 - heavy
+        from pipeline.tracking import champion_version  # noqa: PLC0415 - heavy
 
         options = Options(select(only or (), part), first, force)
+        champion = champion_version(Path(), parameters.evaluate)
         if dry_run:
-            _tell_rehearsal(*operations.rehearse(parameters, Path(), lambda text: tell("push", text), options))
+            _tell_rehearsal(
+                *operations.rehearse(parameters, Path(), champion, lambda text: tell("push", text), options)
+            )
         else:
-            _tell_pushed("push", operations.push(parameters, Path(), lambda text: tell("push", text), options))
+            _tell_pushed(
+                "push", operations.push(parameters, Path(), champion, lambda text: tell("push", text), options)
+            )
 
 
 @crm.command(

@@ -24,18 +24,16 @@ from features.errors import (
     StaleError,
     VerdictError,
 )
-from features.snapshots import find_episodes
 from models.verdicts import KINDS, Verdict, acquit, judged, ordered
-from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, TRAINING, VERDICTS, read_json
+from pipeline.artefacts import INGEST, TRAINING, VERDICTS, read_json
 from pipeline.configuration import Parameters
 from pipeline.findings import of_columns
-from pipeline.maturity import Maturity, longest_trainable, tabulate
-from pipeline.outcome_holes import find_outcome_holes, outcome_verdicts
-from pipeline.outcomes import find_starts
+from pipeline.history import observe
+from pipeline.maturity import Maturity, longest_trainable, table_of, tabulate
+from pipeline.outcome_holes import doubts_of_outcomes
 from pipeline.parameters import load_parameters
 from pipeline.reach import Reach
 from pipeline.readers import table_columns
-from pipeline.snapshots import observe, read_history
 from pipeline.source_configuration import Table
 from pipeline.source_verdicts import source_verdicts
 from pipeline.verdicts import read_verdicts
@@ -66,6 +64,16 @@ class Examination:
     findings: list[Finding] = field(default_factory=list)
     maturity: list[Maturity] = field(default_factory=list)
     exit_code: int = 0
+
+    def table(self) -> list[tuple[str, str, str, str, str]]:
+        """Give the rows of the table of milestones and horizons, as they are printed."""
+        return table_of(self.maturity)
+
+    @property
+    def longest(self) -> str | None:
+        """The longest horizon that can be trained, in words."""
+        longest = longest_trainable(self.maturity)
+        return None if longest is None else format_duration(longest)
 
     def add(self, area: Area, state: State, what: str, remedy: str = "") -> None:
         """Note a finding."""
@@ -263,12 +271,10 @@ def _examine_verdicts(examination: Examination, parameters: Parameters, root: Pa
     """Show the list of verdicts as summary and page do: what the log shows now, and what was found of the model."""
     kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
     until = observe(parameters, root).outcomes_until - parameters.snapshots.horizon
-    episodes = find_episodes(read_history(root / INTERACTIONS, root / LEADS, parameters.episodes))
-    starts = find_starts(root, parameters.episodes.conversion, episodes)
     verdicts = [
         *of_columns(root, kinds, parameters.episodes.conversion, until),
         *source_verdicts(read_json(root / INGEST), Reach(parameters, root).needed),
-        *outcome_verdicts([hole.as_json() for hole in find_outcome_holes(parameters, root, episodes, starts)]),
+        *doubts_of_outcomes(parameters, root),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")

@@ -26,12 +26,11 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
-from pipeline.configuration import Parameters
 from pipeline.findings import gather
+from pipeline.matrix_slices import read_as_of, read_slice
 from pipeline.pictures import draw
 from pipeline.reach import Reach
-from pipeline.tracking import track
-from pipeline.train import read_as_of, read_slice
+from pipeline.tracking import Sections, track
 from pipeline.trained import open_trained
 from pipeline.verdicts import write_verdicts
 
@@ -45,7 +44,7 @@ _COLUMNS = {
 """Of the plots that only a test part can give: where it can't be measured on they hold no row."""
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Measure on the test part, write metrics, plots and verdicts, and track the model in MLflow."""
     require(root / FEATURES, root / MODEL)
     model = open_trained(root)

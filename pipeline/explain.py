@@ -1,4 +1,4 @@
-"""``leadcast features --explain``: the value of one feature of one lead, and the events that it was computed from."""
+"""``leadcast explain``: the value of one feature of one lead, and the events that it was computed from."""
 
 from __future__ import annotations
 

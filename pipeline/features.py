@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,17 +29,27 @@ from pipeline.artefacts import (
     written_whole,
 )
 from pipeline.batches import size_batches, whole_groups
-from pipeline.configuration import Parameters
+from pipeline.features_settings import Features
+from pipeline.history import read_event_types, require_event_types
 from pipeline.known_types import leanest_shares
 from pipeline.matrix import read_log, stream_matrix, write_matrix
+from pipeline.run_settings import Run
 from pipeline.setting_types import halve, in_bytes
-from pipeline.snapshots import read_event_types, require_event_types
 from pipeline.sql import connect, fetch_row, file_literal, literal
+from pipeline.timeline_settings import Episodes
 
 _SPILL = Path("data/.tmp/features")
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+class Sections(Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    episodes: Episodes
+    features: Features
+    run: Run
+
+
+def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Build the catalogue and compute the matrix; the gap and what has no label are left out."""
     interactions, leads, snapshots = root / INTERACTIONS, root / LEADS, root / SNAPSHOTS
     require(interactions, leads, snapshots)
@@ -47,9 +58,9 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
     (root / FEATURES).unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
-    of_duckdb, of_batches = halve(parameters.features.memory_limit)
+    of_duckdb, of_batches = halve(parameters.run.memory_limit)
     with connect(of_duckdb, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
-        shares = leanest_shares(connection, interactions, catalogue)
+        shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
         write_json(root / CATALOGUE, catalogue.to_json() | {"known_types": shares})
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
@@ -66,7 +77,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             progress(f"computed features of {done:,} of {rows:,} snapshots")
 
 
-def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, until: datetime) -> Catalogue:
+def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until: datetime) -> Catalogue:
     """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part.
 
     Those of leads that nobody had heard of by then were nobody's.
@@ -87,7 +98,7 @@ def grow_catalogue(parameters: Parameters, interactions: Path, leads: Path, unti
                 f"{place}: no feature may see {unseen[0]!r}, which says the outcome or is among "
                 "features.exclude_types; leave the feature out"
             )
-    size = size_batches(in_bytes(settings.memory_limit), len(SEEN_COLUMNS)).events
+    size = size_batches(in_bytes(parameters.run.memory_limit), len(SEEN_COLUMNS)).events
     parts = whole_groups(read_log(interactions, SEEN_COLUMNS, size), "lead_id")
     unheard_of = pq.read_table(leads, columns=["lead_id"], filters=[("known_at", ">=", until)])["lead_id"]
     log = see(parts, until, settings.actors, unheard_of.to_pylist())

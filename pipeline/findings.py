@@ -17,8 +17,8 @@ from features.schema import CALIBRATION, FIT
 from models.artefact import Model
 from models.checks import Facts, check
 from models.leaks import Kind, Presence, columns_that_know, events_that_know
-from models.learner import Slice
 from models.metrics import Estimate
+from models.slices import Slice
 from models.verdicts import Verdict, judged
 from pipeline.artefacts import (
     FEATURES,
@@ -30,10 +30,10 @@ from pipeline.artefacts import (
     TRAINING,
     read_json,
 )
+from pipeline.matrix_slices import read_slice
 from pipeline.outcome_holes import outcome_verdicts
 from pipeline.source_verdicts import source_verdicts
 from pipeline.sql import open_reader
-from pipeline.train import read_slice
 
 _AGES = 10
 

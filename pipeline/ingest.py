@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
@@ -31,7 +32,6 @@ from pipeline.artefacts import (
     publish,
     write_json,
 )
-from pipeline.configuration import Parameters
 from pipeline.creations import date_leads
 from pipeline.id_checks import look_at_ids
 from pipeline.idle_settings import refuse_idle
@@ -42,6 +42,7 @@ from pipeline.queries import Origins
 from pipeline.readers import RawTable, check_readable, copy_rows, parquet_rows
 from pipeline.reading_advice import advise
 from pipeline.rows import Job, judge
+from pipeline.run_settings import Run
 from pipeline.source_configuration import Ingest, Leads
 from pipeline.source_verdicts import source_verdicts
 from pipeline.sql import connect, fetch_row, identifier, literal
@@ -51,7 +52,15 @@ _TEMPORARY = Path("data/.tmp/ingest")
 _OUTPUT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary:
+class Sections(Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    data_root: str
+    ingest: Ingest
+    run: Run
+
+
+def run(parameters: Sections, root: Path, progress: Progress) -> IngestSummary:
     """Read all sources below ``root``/data_root and write the log, the leads, the quarantine and their summary.
 
     Outputs replace the former ones at the end; a run that fails leaves them, but for the quarantine of one that fails
@@ -60,8 +69,8 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> IngestSummary
     settings = parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
     with _fresh_folder(root / _TEMPORARY) as folder:
-        with connect(settings.memory_limit, folder / "spill") as connection, _spilling_to_disk():
-            origins = Origins(settings, root / parameters.data_root, folder, connection, progress)
+        with connect(parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
+            origins = Origins(settings, parameters.run, root / parameters.data_root, folder, connection, progress)
             jobs = _open_jobs(settings, origins, folder)
             refuse_idle(jobs, origins.read)
             with _naming_unreadable_files(connection, jobs):
@@ -120,7 +129,7 @@ def _spilling_to_disk() -> Iterator[None]:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
         raise LeadcastError(
-            f"ingest: {str(error).splitlines()[0]}; free space on the disk, or raise ingest.memory_limit"
+            f"ingest: {str(error).splitlines()[0]}; free space on the disk, or raise run.memory_limit"
         ) from None
 
 

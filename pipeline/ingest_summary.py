@@ -8,6 +8,7 @@ from typing import Any
 
 from features.rhythm import FEW, Silences
 from features.source_state import SourceState
+from pipeline.quarantine import EXPECTED, UNKNOWN_LEAD
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,16 @@ class TableSummary:
     set_aside: dict[str, int]
     fingerprint: str
     """SHA-256 over the bytes of the files."""
+
+    @property
+    def broken(self) -> dict[str, int]:
+        """Those set aside for reasons that sound tables don't have."""
+        return {reason: count for reason, count in self.set_aside.items() if reason not in EXPECTED}
+
+    @property
+    def unknown_leads(self) -> int:
+        """Those set aside because nobody knows their lead."""
+        return self.set_aside.get(UNKNOWN_LEAD, 0)
 
 
 @dataclass(frozen=True)

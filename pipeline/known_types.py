@@ -21,7 +21,6 @@ from pathlib import Path
 
 import duckdb
 
-from features.catalogue import Catalogue
 from features.duration import microseconds
 from features.errors import StaleError
 from features.rhythm import WATCHED
@@ -61,8 +60,8 @@ class _Block:
     things: int
 
 
-def leanest_shares(connection: duckdb.DuckDBPyConnection, interactions: Path, catalogue: Catalogue) -> dict[str, float]:
-    """Give for each source the share of known types in the leanest four weeks of the log, as the manifest keeps it.
+def leanest_shares(connection: duckdb.DuckDBPyConnection, interactions: Path, known: Sequence[str]) -> dict[str, float]:
+    """Give for each source the share of ``known`` types in the leanest four weeks of the log, as the manifest keeps it.
 
     Of all that is in the log, not of the fit part alone: what a model that is measured on newer events did not know is
     in its figures, and no surprise. Some of the leads of a large log tell it.
@@ -72,7 +71,7 @@ def leanest_shares(connection: duckdb.DuckDBPyConnection, interactions: Path, ca
     if not events:
         return {}
     of_source: dict[str, list[_Block]] = {}
-    for block in _blocks(connection, interactions, catalogue, since, until, one_in=events // _EVENTS + 1):
+    for block in _blocks(connection, interactions, known, since, until, one_in=events // _EVENTS + 1):
         of_source.setdefault(block.source, []).append(block)
     return {source: _leanest(blocks) for source, blocks in of_source.items()}
 
@@ -80,7 +79,7 @@ def leanest_shares(connection: duckdb.DuckDBPyConnection, interactions: Path, ca
 def refuse_others(
     connection: duckdb.DuckDBPyConnection,
     interactions: Path,
-    catalogue: Catalogue,
+    known: Sequence[str],
     leanest: Mapping[str, float],
     as_of: datetime,
 ) -> None:
@@ -92,32 +91,26 @@ def refuse_others(
     if not leanest:
         return
     since = as_of - WATCHED
-    for block in _blocks(connection, interactions, catalogue, since, as_of):
+    for block in _blocks(connection, interactions, known, since, as_of):
         share = leanest.get(block.source, min(leanest.values()))
         if block.known >= _LEFT * share * block.things or not _is_enough(block.leads, share):
             continue
         asked = {"log": str(interactions), "source": block.source, "since": since, "until": as_of}
-        rows = connection.execute(_UNKNOWN, asked | {"known": _known(catalogue)}).fetchall()
+        rows = connection.execute(_UNKNOWN, asked | {"known": known}).fetchall()
         raise StaleError(
             f"{block.source} has other events than the model learned from: in the {WATCHED.days} days before "
             f"{as_of:%Y-%m-%d %H:%M} {block.known / block.things:.0%} of what its leads did (each type of a lead "
             f"counted once) is of a type that the model knows, where it was never less than {share:.0%}. Unknown are "
-            f"{_unknown(rows)}; the model knows {_listed(_known(catalogue))}. Is another column mapped as event_type "
+            f"{_unknown(rows)}; the model knows {_listed(known)}. Is another column mapped as event_type "
             f"under ingest.sources.{block.source} in params.yaml? Mend it and run leadcast ingest; where the types "
             "themselves are new, train again (dvc repro) and make that model the champion"
         )
 
 
-def _known(catalogue: Catalogue) -> list[str]:
-    """List the types that are left out on purpose, outcomes and others, and those that have features of their own."""
-    vocabulary = catalogue.vocabulary
-    return list(dict.fromkeys((*vocabulary.ignored_types, *vocabulary.event_types)))
-
-
 def _blocks(
     connection: duckdb.DuckDBPyConnection,
     interactions: Path,
-    catalogue: Catalogue,
+    known: Sequence[str],
     since: datetime,
     until: datetime,
     *,
@@ -125,7 +118,7 @@ def _blocks(
 ) -> list[_Block]:
     asked = {
         "log": str(interactions),
-        "known": _known(catalogue),
+        "known": known,
         "since": since,
         "until": until,
         "width": microseconds(WATCHED),

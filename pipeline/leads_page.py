@@ -6,16 +6,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.artefacts import RECOMMENDATIONS_CSV
-from pipeline.configuration import Parameters
 from pipeline.rendering import TEMPLATES, duration_in_words, render
-from pipeline.results import Results
+from pipeline.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
 RECOMMENDED = ("SQL", "MQL")
 
 
-def leads_page(parameters: Parameters, results: Results, recommendations: pa.Table) -> str:
+def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
     worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(RECOMMENDED)))
     shown = worked.slice(0, MOST_LEADS).to_pylist()
@@ -32,7 +31,7 @@ def leads_page(parameters: Parameters, results: Results, recommendations: pa.Tab
             for lead in shown
         ],
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in RECOMMENDED],
-        unexplained=[tier for tier in RECOMMENDED if tier not in parameters.score.reasons_for],
+        unexplained=[tier for tier in RECOMMENDED if tier not in parameters.recommend.reasons_for],
         mql=parameters.policy.tiers.mql,
         left_out=len(worked) - len(shown),
         waiting=len(recommendations) - len(worked),

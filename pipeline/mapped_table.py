@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.sql import literal
-
-LINE_BITS = 40
-"""A row's sequence is the number of its file times 2 ** LINE_BITS, plus its line (times ``width``)."""
-
-
-def line_of(width: str | int) -> str:
-    """Write the SQL that takes a row's line out of its sequence, for a table whose lines are ``width`` entries each.
-
-    >>> line_of(3)
-    'CAST((sequence & 1099511627775) // 3 AS BIGINT)'
-    """
-    return f"CAST((sequence & {(1 << LINE_BITS) - 1}) // {width} AS BIGINT)"
-
+from pipeline.sql import LINE_BITS, literal
 
 Problem = tuple[str, str]
 """A condition and the reason it gives, both SQL over the names of expressions."""

@@ -21,7 +21,8 @@ from features.catalogue import Catalogue
 from features.engine import SNAPSHOT_COLUMNS, compute_matrix, plan_of, prepare
 from features.errors import InputError
 from pipeline.account_rollups import roll_up_accounts
-from pipeline.batches import MEMORY_LIMIT, in_order, pair, size_batches, whole_groups
+from pipeline.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
+from pipeline.parallel import in_order
 from pipeline.sql import file_literal, identifier
 
 ROW_GROUP = 65_536

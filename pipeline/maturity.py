@@ -14,9 +14,10 @@ from features.errors import NotEnoughDataError
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.snapshots import EventPolicy, assign_labels, assign_parts, find_episodes, take_snapshots
 from pipeline.artefacts import INTERACTIONS, LEADS
-from pipeline.configuration import Episodes, Parameters
+from pipeline.configuration import Parameters
+from pipeline.history import Observation, observe, read_events, read_history
 from pipeline.outcomes import find_starts, observed_from
-from pipeline.snapshots import Observation, observe, read_events, read_history
+from pipeline.timeline_settings import Episodes
 
 LADDER = tuple(days * DAY for days in (1, 3, 7, 14, 30, 60, 90, 180, 365))
 """The horizons that are tried, beside the one that is set."""

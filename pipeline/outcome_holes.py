@@ -6,23 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from features.history import EPOCH
 from features.outcome_holes import OutcomeHole, find_holes
 from features.recording import CHANCE
+from features.snapshots import find_episodes
 from models.verdicts import Verdict, found
-from pipeline.artefacts import INGEST, read_json
-from pipeline.configuration import Parameters
-from pipeline.outcomes import Start, conversions_by_source, ended_by, odds
+from pipeline.artefacts import INGEST, INTERACTIONS, LEADS, read_json
+from pipeline.history import read_history
+from pipeline.outcomes import Start, conversions_by_source, ended_by, find_starts, odds
+from pipeline.source_configuration import Ingest
+from pipeline.timeline_settings import Episodes, Snapshots
 
 _REMEDY = (
     "complete the export of {name} from {first} to {last}, and run leadcast ingest; where nobody has it any more, "
     "learn from what came after (ingest.sources.{name}.observed_from: '{after}'); where the business stood still, "
     "state the days under ingest.sources.{name}.closed_days, as in [['{first}', '{last}']]"
 )
+
+
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    ingest: Ingest
+    snapshots: Snapshots
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class LackingOutcomes:
 
 
 def find_outcome_holes(
-    parameters: Parameters, root: Path, episodes: pd.DataFrame, starts: Sequence[Start]
+    parameters: Sections, root: Path, episodes: pd.DataFrame, starts: Sequence[Start]
 ) -> list[LackingOutcomes]:
     """Find the holes in the record of each source of conversions, from where it begins, and labels are wanted.
 
@@ -75,6 +86,14 @@ def find_outcome_holes(
         )
         lacking += [LackingOutcomes(name, hole) for hole in holes if datetime.combine(hole.last, time.max) >= wanted]
     return lacking
+
+
+def doubts_of_outcomes(parameters: Sections, root: Path) -> list[Verdict]:
+    """List what the log, as it is now, says against its record of conversions."""
+    episodes = find_episodes(read_history(root / INTERACTIONS, root / LEADS, parameters.episodes))
+    starts = find_starts(root, parameters.episodes.conversion, episodes)
+    lacking = find_outcome_holes(parameters, root, episodes, starts)
+    return list(outcome_verdicts([hole.as_json() for hole in lacking]))
 
 
 def outcome_verdicts(lacking: Sequence[Mapping[str, Any]]) -> Iterator[Verdict]:

@@ -11,10 +11,9 @@ import pandas as pd
 
 from features.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, LOST, PARTS, TEST
 from models.policy import MATURITIES, TIERS
-from pipeline.configuration import Parameters
 from pipeline.headlines import headlines
 from pipeline.rendering import duration_in_words, render
-from pipeline.results import Results, what_would_teach_age
+from pipeline.results import Results, Sections, what_would_teach_age
 
 PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
@@ -31,7 +30,7 @@ _EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5
 
 
 def page(
-    parameters: Parameters,
+    parameters: Sections,
     results: Results,
     recommendations: pd.DataFrame,
     spending: pd.DataFrame,
@@ -63,7 +62,7 @@ def page(
     )
 
 
-def _doubts(parameters: Parameters, results: Results) -> list[str]:
+def _doubts(parameters: Sections, results: Results) -> list[str]:
     """Say which of the probabilities say less than they seem to."""
     scoring, doubts = results.scoring, []
     if scoring["older_than_learned"]:
@@ -84,7 +83,7 @@ def _doubts(parameters: Parameters, results: Results) -> list[str]:
     return doubts
 
 
-def _tiers(parameters: Parameters, recommendations: pd.DataFrame) -> list[dict[str, object]]:
+def _tiers(parameters: Sections, recommendations: pd.DataFrame) -> list[dict[str, object]]:
     cuts = {"SQL": parameters.policy.tiers.sql, "MQL": parameters.policy.tiers.mql, "IQL": 0.0}
     rows = []
     for tier in reversed(TIERS):
@@ -103,7 +102,7 @@ def _tiers(parameters: Parameters, recommendations: pd.DataFrame) -> list[dict[s
     return rows
 
 
-def _maturities(parameters: Parameters) -> dict[str, str]:
+def _maturities(parameters: Sections) -> dict[str, str]:
     """Say from where on a lead is what, the hottest first."""
     policy = parameters.policy.maturity
     return {

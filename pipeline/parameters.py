@@ -15,6 +15,8 @@ from pipeline.configuration import Parameters
 from pipeline.setting_types import Strict
 from pipeline.strict_yaml import read_yaml
 
+MOVED = {"ingest.memory_limit": "run.memory_limit", "features.memory_limit": "run.memory_limit", "score": "recommend"}
+"""Settings of earlier versions that have another place."""
 _MOST_SHOWN = 200
 """Letters at either end of a long value that tell it apart."""
 
@@ -80,6 +82,9 @@ def _sections(model: type[Strict]) -> Iterator[type[Strict]]:
 
 def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
     location, kind = violation["loc"], violation["type"]
+    moved = MOVED.get(_place(location))
+    if kind == "extra_forbidden" and moved:
+        return f"is {moved} now"
     if kind == "extra_forbidden":
         return f"unknown key; {nearest(str(location[-1]), _keys_at(location[:-1]))}"
     if kind == "missing":

@@ -9,9 +9,8 @@ from pathlib import Path
 import duckdb
 
 from features.errors import InputError
-from pipeline.mapped_table import LINE_BITS, line_of
 from pipeline.raw_files import FOOTER_LINE, NOT_UTF_8, TITLE_LINE
-from pipeline.sql import file_literal, literal
+from pipeline.sql import LINE_BITS, file_literal, line_of, literal
 
 DUPLICATE = "duplicate"
 UNKNOWN_LEAD = "unknown lead"

@@ -38,6 +38,7 @@ from pipeline.readers import (
     table_columns,
 )
 from pipeline.rows import Job
+from pipeline.run_settings import Run
 from pipeline.source_configuration import Ingest, Table
 from pipeline.sql import connect, file_literal, identifier, literal, open_reader
 from pipeline.texts import Columns
@@ -61,6 +62,7 @@ class Origins:
     """Gives the rows of tables, wherever they come from; asks each database and runs each query once."""
 
     settings: Ingest
+    work: Run
     data_root: Path
     folder: Path
     connection: duckdb.DuckDBPyConnection
@@ -138,7 +140,7 @@ class Origins:
 
     def _run(self, name: str, query: str, inputs: list[str]) -> OpenFile:
         label, result = self._label(name), self._result_path(name)
-        with _sandbox(self.settings.memory_limit, self.folder) as sandbox, _explaining(label):
+        with _sandbox(self.work.memory_limit, self.folder) as sandbox, _explaining(label):
             for table in inputs:
                 sandbox.execute(f"CREATE TEMP VIEW {identifier(table)} AS {self._whole(table)}")
             sandbox.execute("SET lock_configuration = true")
@@ -298,7 +300,7 @@ def _explaining(label: str) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in reason:
-            raise LeadcastError(f"{label}: {reason}; free space on the disk, or raise ingest.memory_limit") from None
+            raise LeadcastError(f"{label}: {reason}; free space on the disk, or raise run.memory_limit") from None
         if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException):
             reason = re.sub(r"'[^']*'|\"[^\"]*\"", "'***'", reason)  # a row's own
         raise InputError(f"{label}: the query can't be answered: {reason}; mend the query") from None

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from features.duration import format_duration
-from pipeline.configuration import Parameters
 from pipeline.event_settings import ActorByType, KnownColumn, KnownDelay
 from pipeline.setting_types import Constant
-from pipeline.source_configuration import Source
+from pipeline.source_configuration import Ingest, Source
+from pipeline.timeline_settings import Episodes, Snapshots
 
 Question = Mapping[str, Any]
 
 
-def question_of(parameters: Parameters) -> dict[str, Any]:
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    ingest: Ingest
+    snapshots: Snapshots
+
+
+def question_of(parameters: Sections) -> dict[str, Any]:
     """Give what a probability depends on, by the places of the settings, as JSON holds it."""
     episodes, ingest = parameters.episodes, parameters.ingest
     sources = ingest.sources.values()

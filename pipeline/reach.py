@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from features.errors import StaleError
 from pipeline.artefacts import INGEST, INTERACTIONS, SNAPSHOT_COUNTS, read_json
-from pipeline.configuration import Parameters
+from pipeline.features_settings import Features
 from pipeline.source_verdicts import DECLARE, FILL, recent_holes
 from pipeline.sql import open_reader
+from pipeline.timeline_settings import Episodes
 
 
 def _observed(sources: dict[str, dict[str, Any]]) -> dict[str, datetime]:
@@ -27,10 +28,17 @@ def _observed(sources: dict[str, dict[str, Any]]) -> dict[str, datetime]:
     }
 
 
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    features: Features
+
+
 class Reach:
     """The sources of the log, as ``ingest`` judged them, and which of them matter for these settings."""
 
-    def __init__(self, parameters: Parameters, root: Path) -> None:
+    def __init__(self, parameters: Sections, root: Path) -> None:
         ingested = read_json(root / INGEST)
         self.sources: dict[str, dict[str, Any]] = ingested["sources"]
         self.silence = timedelta(hours=ingested.get("silences", {}).get("longest_hours", 0.0))

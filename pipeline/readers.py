@@ -396,5 +396,5 @@ def _parquet(file: RawFile, *, row_number: bool = False) -> str:
 def _unreadable(file: RawFile, error: duckdb.Error) -> LeadcastError:
     reason = str(error).splitlines()[0]
     if "No space left" in reason or "write" in reason or isinstance(error, duckdb.OutOfMemoryException):
-        return LeadcastError(f"{file.name}: {reason}; free space on the disk, or raise ingest.memory_limit")
+        return LeadcastError(f"{file.name}: {reason}; free space on the disk, or raise run.memory_limit")
     return InputError(f"{file.name} can't be read: {reason}; export it again")

@@ -17,14 +17,13 @@ from pipeline.artefacts import (
     require,
     written_whole,
 )
-from pipeline.configuration import Parameters
 from pipeline.leads_page import leads_page
 from pipeline.page import PICTURE_NAMES, PICTURES_OF_THE_MODEL, page
-from pipeline.results import Results
+from pipeline.results import Results, Sections
 from pipeline.summary import summary
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Write the summary and the page, which hold no leads, and the private page of leads."""
     results = Results.read(root)
     shown = PICTURE_NAMES if results.is_measured else PICTURES_OF_THE_MODEL

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from models.verdicts import Verdict
 from pipeline.artefacts import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
-from pipeline.configuration import Calendar, Parameters
+from pipeline.decision_settings import DecisionPolicy, Recommend
+from pipeline.source_configuration import ASSUMED_OUTCOMES, Ingest
+from pipeline.timeline_settings import Calendar, Snapshots
 from pipeline.verdicts import read_verdicts
 
 _FIGURES = (
@@ -22,11 +24,16 @@ _FIGURES = (
 )
 
 
-ASSUMED_OUTCOMES = "answer_of_each"
-"""What the SQL names it that init writes where no table says when leads converted."""
+class Sections(Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    ingest: Ingest
+    policy: DecisionPolicy
+    recommend: Recommend
+    snapshots: Snapshots
 
 
-def what_would_teach_age(parameters: Parameters) -> str:
+def what_would_teach_age(parameters: Sections) -> str:
     """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
     queries = (source.query or "" for source in parameters.ingest.sources.values())
     if any(ASSUMED_OUTCOMES in query for query in queries):

@@ -9,12 +9,11 @@ import duckdb
 
 from pipeline import identities, money
 from pipeline.duplicates import find_duplicates
-from pipeline.mapped_table import LINE_BITS
 from pipeline.mapping import Map, adds_up
 from pipeline.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.readers import OpenFile, RawTable
 from pipeline.source_configuration import Leads, Rates, Source, Spend, Table
-from pipeline.sql import file_literal, identifier, literal
+from pipeline.sql import LINE_BITS, file_literal, identifier, literal
 from pipeline.texts import is_text
 from pipeline.totals import Sum, find_totals
 

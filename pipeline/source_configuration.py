@@ -19,7 +19,6 @@ from pipeline.setting_types import (
     Moment,
     Name,
     Share,
-    Size,
     Span,
     Strict,
     TimeFormats,
@@ -213,6 +212,8 @@ class LeadColumns(Strict):
     """The lead's own zone, as in Europe/Amsterdam, for its local days and hours."""
 
 
+ASSUMED_OUTCOMES = "answer_of_each"
+"""What the SQL names it that init writes where no table says when leads converted."""
 OWN_TABLES = {"leads", "identities", "spend", "rates"}
 _RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
 
@@ -354,8 +355,6 @@ class Ingest(Strict):
     """What all values and costs are turned into, as in EUR; needed where a source names currencies."""
     rates: Rates | None = None
     """Exchange rates, needed where there is more than one currency."""
-    memory_limit: Size = "1GB"
-    """What DuckDB may use; beyond it, it spills to disk."""
     maximum_broken: Share = 0.05
     """Share of a source's rows that may be broken; above it the run fails. Duplicates and unknown leads don't count."""
 

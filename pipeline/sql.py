@@ -67,3 +67,16 @@ def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, .
     """Give the only row of a query; all is fetched, so that the connection is free again."""
     (row,) = connection.execute(query).fetchall()
     return tuple(row)
+
+
+LINE_BITS = 40
+"""A row's sequence is the number of its file times 2 ** LINE_BITS, plus its line (times ``width``)."""
+
+
+def line_of(width: str | int) -> str:
+    """Write the SQL that takes a row's line out of its sequence, for a table whose lines are ``width`` entries each.
+
+    >>> line_of(3)
+    'CAST((sequence & 1099511627775) // 3 AS BIGINT)'
+    """
+    return f"CAST((sequence & {(1 << LINE_BITS) - 1}) // {width} AS BIGINT)"

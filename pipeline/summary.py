@@ -12,16 +12,14 @@ from rich.table import Table
 from features.schema import PARTS
 from models.verdicts import Verdict
 from pipeline.artefacts import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
-from pipeline.configuration import Parameters
-from pipeline.results import Results, what_would_teach_age
-
-_WIDTH = 96
+from pipeline.results import Results, Sections, what_would_teach_age
+from pipeline.verdicts import WIDTH, tell_verdicts
 
 
-def summary(parameters: Parameters, results: Results) -> str:
+def summary(parameters: Sections, results: Results) -> str:
     """Put the figures of all stages into a page of text, 96 columns wide; it holds no lead ids."""
     # Names come from the log and the settings: what looks like markup in them is none.
-    console = Console(file=StringIO(), width=_WIDTH, color_system=None, legacy_windows=False, markup=False, emoji=False)
+    console = Console(file=StringIO(), width=WIDTH, color_system=None, legacy_windows=False, markup=False, emoji=False)
     _print_verdicts(console, results.verdicts)
     _print_log(console, results)
     _print_model(console, results)
@@ -40,20 +38,6 @@ def summary(parameters: Parameters, results: Results) -> str:
     output = console.file
     assert isinstance(output, StringIO)  # noqa: S101 - made above
     return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
-
-
-def tell_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
-    """Put each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
-    lines = []
-    for verdict in verdicts:
-        advice = f"-> {verdict.remedy}" if verdict.acquitted is None else f"acquitted: {verdict.acquitted}"
-        lines.append(f"  {verdict.weight:<10}{verdict.title} ({verdict.name})")
-        indent = " " * 12
-        lines += [
-            textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
-            for text in (verdict.evidence, advice)
-        ]
-    return lines
 
 
 def _print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -86,7 +70,7 @@ def _print_log(console: Console, results: Results) -> None:
     console.print(table)
     for name, state, evidence in results.rhythms():
         told = f"{name} is {state}: {evidence}"
-        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="    "))
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="    "))
     aside = results.set_aside()
     if aside:
         table = _table("  set aside because", "rows")
@@ -97,7 +81,7 @@ def _print_log(console: Console, results: Results) -> None:
     told = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
     console.print(f"  {len(results.validated['expectations'])} expectations, {told}")
     for warning in warnings:
-        console.print(textwrap.fill(warning, _WIDTH, initial_indent="    ", subsequent_indent="      "))
+        console.print(textwrap.fill(warning, WIDTH, initial_indent="    ", subsequent_indent="      "))
     console.print()
 
 
@@ -116,7 +100,7 @@ def _print_model(console: Console, results: Results) -> None:
     console.print(table)
     trees = results.training["best_iteration"]
     for told in (*results.unlabelled(), f"{trees} trees were grown."):
-        console.print(textwrap.fill(told, _WIDTH, initial_indent="  ", subsequent_indent="  "))
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     if not results.is_measured:
         console.print("  not judged: nothing, or too few conversions, was kept as a test part")
@@ -132,7 +116,7 @@ def _print_model(console: Console, results: Results) -> None:
     console.print()
 
 
-def _print_recommendations(console: Console, parameters: Parameters, results: Results) -> None:
+def _print_recommendations(console: Console, parameters: Sections, results: Results) -> None:
     scoring = results.scoring
     console.print(f"The recommendations, as of {scoring['as_of'][:16]} UTC")
     tiers = parameters.policy.tiers

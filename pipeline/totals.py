@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipeline.mapped_table import LINE_BITS
 from pipeline.quarantine import TOTAL, SetAside
 from pipeline.setting_types import Column, Constant
 from pipeline.source_configuration import InteractionColumns, SpendColumns
-from pipeline.sql import fetch_row, literal
+from pipeline.sql import LINE_BITS, fetch_row, literal
 from pipeline.texts import Columns, as_text, text
 
 WORDS = (

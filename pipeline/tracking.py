@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from features.errors import RegistryError, VerdictError
 from features.schema import PARTS
@@ -29,17 +29,17 @@ from pipeline.artefacts import (
     SNAPSHOTS,
     TRAINING,
     VERDICTS,
+    fingerprint,
     read_json,
 )
-from pipeline.configuration import Evaluate, Parameters
+from pipeline.features_settings import Features
+from pipeline.learning_settings import Evaluate, Train
+from pipeline.timeline_settings import Episodes, Snapshots
 from pipeline.tracking_refusals import check_experiment, refusal, without_secrets
 from pipeline.tracking_store import make_store
-from pipeline.train import fingerprint
 
-_NOT_OF_THE_MODEL: Mapping[str, bool | set[str]] = {
-    **dict.fromkeys(("data_root", "ingest", "validate_", "evaluate", "policy", "score", "push"), True),
-    "episodes": {"milestones"},
-}
+_MADE_BY = ("episodes", "snapshots", "features", "train")
+"""The sections that a model depends on; milestones are shown and not learned from."""
 CHAMPION, CHALLENGER = "champion", "challenger"
 WRONG = "wrong"
 """The tag of a version that names the verdicts that say so, with those that are acquitted."""
@@ -97,7 +97,17 @@ def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - 
     return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
 
 
-def track(parameters: Parameters, root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    evaluate: Evaluate
+    features: Features
+    snapshots: Snapshots
+    train: Train
+
+
+def track(parameters: Sections, root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
     settings = parameters.evaluate
     with connected(root) as client:
@@ -237,7 +247,7 @@ def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - 
 def _log_facts(
     client: Any,  # noqa: ANN401 - MLflow's own
     run: Any,  # noqa: ANN401 - MLflow's own
-    parameters: Parameters,
+    parameters: Sections,
     root: Path,
     model: Model,
     figures: Figures,
@@ -255,7 +265,9 @@ def _log_facts(
     ]
     counts = {severity: sum(verdict.weight == severity for verdict in verdicts) for severity in SEVERITIES}
     metrics += [Metric(f"verdicts_{severity}", count, 0, 0) for severity, count in counts.items()]
-    settings = _flat(parameters.model_dump(mode="json", by_alias=True, exclude=_NOT_OF_THE_MODEL))
+    sections = {name: getattr(parameters, name).model_dump(mode="json", by_alias=True) for name in _MADE_BY}
+    del sections["episodes"]["milestones"]
+    settings = _flat(sections)
     settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
     missing = settings.keys() - run.data.params.keys() if is_new else set()
     params = [Param(name, str(settings[name])) for name in sorted(missing)]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
-from features.catalogue import Catalogue
 from features.duration import parse_duration
 from features.schema import CALIBRATION, EARLY_STOPPING, FIT
-from models.learner import Slice, fit
+from models.learner import fit
+from pipeline import question
 from pipeline.artefacts import (
     CATALOGUE,
     FEATURES,
@@ -25,22 +19,29 @@ from pipeline.artefacts import (
     SNAPSHOT_COUNTS,
     TRAINING,
     Progress,
+    fingerprint,
     read_json,
     require,
     write_json,
     written_whole,
 )
-from pipeline.configuration import Parameters
+from pipeline.learning_settings import Train
+from pipeline.matrix_slices import read_catalogue, read_slice
 from pipeline.question import question_of
 
 _ROUNDS_A_LINE = 100
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+class Sections(question.Sections, Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    train: Train
+
+
+def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Fit, stop and calibrate; write the model's three files and the training log."""
     require(root / FEATURES)
-    content = read_json(root / CATALOGUE)
-    catalogue = Catalogue.from_json(content)
+    catalogue, known_types = read_catalogue(root / CATALOGUE)
     counts = read_json(root / SNAPSHOT_COUNTS)
     settings = parameters.train
 
@@ -60,7 +61,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
         minimum_conversions=settings.minimum_conversions,
         manifest={
             "catalogue": catalogue.to_json(),
-            "known_types": content.get("known_types", {}),
+            "known_types": known_types,
             "horizon": counts["horizon"],
             "question": question_of(parameters),
             "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
@@ -82,26 +83,3 @@ def labels_until(counts: dict[str, Any]) -> datetime:
     """Tell up to when the labels of the last training part look: what happened before it is no news to the model."""
     last = datetime.fromisoformat(counts["parts"][CALIBRATION]["to"])
     return last + parse_duration(counts["horizon"]) + timedelta(hours=counts["outcome_delay_hours"])
-
-
-def read_slice(matrix: Path, part: str, *, in_time: bool = False) -> Slice:
-    """Read the rows of one part of the matrix, in its order, or in the order of time."""
-    table = pq.read_table(matrix, filters=pc.field("part") == part)
-    if in_time:
-        table = table.sort_by([("as_of", "ascending"), ("lead_id", "ascending")])
-    frame = table.drop_columns(["lead_id", "as_of", "part", "label"]).to_pandas()
-    return Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
-
-
-def read_as_of(matrix: Path, part: str) -> NDArray[np.datetime64]:
-    """Read when the rows that `read_slice` gives were taken (UTC), in its order."""
-    moments: NDArray[np.datetime64] = pq.read_table(matrix, columns=["as_of"], filters=pc.field("part") == part)[
-        "as_of"
-    ].to_numpy()
-    return moments
-
-
-def fingerprint(path: Path) -> str:
-    """Give the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

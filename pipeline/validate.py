@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pandas as pd
 
 from features.schema import INTERACTION
 from pipeline.artefacts import DATA_DOCS, INTERACTIONS, LEADS, VALIDATION, Progress, require, write_json
-from pipeline.configuration import Parameters
 from pipeline.contracts import (
     LEAD_LIMITS,
     Check,
@@ -25,20 +25,29 @@ from pipeline.contracts import (
     row_expectations,
 )
 from pipeline.judge import Finding, Suite, judge, refuse_critical
-from pipeline.mapped_table import line_of
+from pipeline.run_settings import Run
 from pipeline.source_configuration import Ingest
-from pipeline.sql import connect, file_literal, literal
+from pipeline.sql import connect, file_literal, line_of, literal
+from pipeline.validate_settings import Validate
 
 _SPILL = Path("data/.tmp/validate")
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
+class Sections(Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    ingest: Ingest
+    run: Run
+    validate_: Validate
+
+
+def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Judge the log, write ``validation.json`` and the data docs; raises ContractError on a critical failure."""
     settings = parameters.validate_
     interactions, leads = root / INTERACTIONS, root / LEADS
     require(interactions, leads)
     line = _line(parameters.ingest)
-    with _connection(parameters.ingest.memory_limit, root / _SPILL) as connection:
+    with _connection(parameters.run.memory_limit, root / _SPILL) as connection:
         log, people = f"read_parquet({file_literal(interactions)})", f"read_parquet({file_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
@@ -51,7 +60,7 @@ def run(parameters: Parameters, root: Path, progress: Progress) -> None:
             [
                 Suite("interactions", log_counts, count_expectations(log_checks, log_limits)),
                 Suite("leads", lead_counts, count_expectations(lead_checks(), LEAD_LIMITS)),
-                Suite("interactions (sampled rows)", sample, row_expectations(INTERACTION)),
+                Suite("interactions (sampled rows)", sample, row_expectations()),
             ],
             root / DATA_DOCS,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from features.errors import VerdictError
 from models.verdicts import Verdict
 from pipeline.artefacts import VERDICTS, read_json, write_json
+
+WIDTH = 96
+"""Letters in a line of what is told."""
 
 
 def write_verdicts(root: Path, model_version: str, verdicts: Sequence[Verdict]) -> None:
@@ -33,3 +37,17 @@ def refuse_standing(verdicts: Sequence[Verdict]) -> None:
             f"all stages have run, but nobody should act on the result: {listed}. What was seen and what to do stands "
             "in reports/summary.txt; what you know to be harmless is acquitted under evaluate.acquitted, with a reason"
         )
+
+
+def tell_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    """Put each verdict as it is told: what it is, what was seen, and what to do or why it is harmless."""
+    lines = []
+    for verdict in verdicts:
+        advice = f"-> {verdict.remedy}" if verdict.acquitted is None else f"acquitted: {verdict.acquitted}"
+        lines.append(f"  {verdict.weight:<10}{verdict.title} ({verdict.name})")
+        indent = " " * 12
+        lines += [
+            textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+            for text in (verdict.evidence, advice)
+        ]
+    return lines

@@ -8,8 +8,9 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from features.declarations import SCOPES, SHARED, Feature
-from features.filters import ACTORS, HOURS_A_DAY, OTHER, WEEKDAYS, Filter
+from features.filters import HOURS_A_DAY, OTHER, WEEKDAYS, Filter
 from features.measures import MEASURES, TOUCHED
+from features.schema import ACTORS
 
 TYPES = ("click", "form", "won", "rare", "odd")
 HOUR = timedelta(hours=1)

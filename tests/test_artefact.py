@@ -21,7 +21,8 @@ from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
 import models.artefact
 from models.artefact import ArtefactError, Model, calibrate, check_calibrator, check_trees, encode, without_settings
-from models.learner import Slice, fit
+from models.learner import fit
+from models.slices import Slice
 
 
 @pytest.fixture(scope="module")

@@ -323,4 +323,4 @@ def test_too_little_memory_is_told_with_the_remedy(project: SmallProject) -> Non
     outcome = project.set(memory_limit="1MB").ingest()
     assert outcome.code == 1
     assert "Out of Memory" in outcome.text
-    assert "raise ingest.memory_limit" in outcome.text
+    assert "raise run.memory_limit" in outcome.text

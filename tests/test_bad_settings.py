@@ -91,7 +91,7 @@ def test_a_time_zone_that_does_not_exist_is_told(project: SmallProject, zone: st
 def test_a_memory_limit_that_is_none_is_told(project: SmallProject, limit: str) -> None:
     outcome = project.set(memory_limit=limit).ingest()
     assert outcome.code == 3
-    assert "ingest.memory_limit: string should match pattern" in outcome.text
+    assert "run.memory_limit: string should match pattern" in outcome.text
 
 
 def test_the_doctor_says_of_an_empty_folder_what_is_missing(project: SmallProject) -> None:

@@ -131,9 +131,9 @@ def test_settings_without_bounds_are_refused_in_one_line(text: str, words: str, 
     [
         (("snapshots", "horizon"), "9" * 100_000 + "d", "is longer than a hundred years"),
         (("snapshots", "horizon"), "9" * 4000 + "w", "is longer than a hundred years"),
-        (("ingest", "memory_limit"), "9" * 100_000 + "GB", "should match pattern"),
-        (("ingest", "memory_limit"), "9" * 12 + "GB", "should match pattern"),
-        (("score", "as_of"), "9" * 100_000, "as_of"),
+        (("run", "memory_limit"), "9" * 100_000 + "GB", "should match pattern"),
+        (("run", "memory_limit"), "9" * 12 + "GB", "should match pattern"),
+        (("recommend", "as_of"), "9" * 100_000, "as_of"),
     ],
 )
 def test_texts_that_hold_such_numbers_are_refused_too(

@@ -26,7 +26,7 @@ def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     )
     recommended = pq.read_table(project.root / "data/recommendations.parquet", columns=["lead_id"])
     rename_leads(project, recommended["lead_id"].to_pylist())
-    project.run("snapshots", "score", "report")
+    project.run("snapshots", "recommend", "report")
     return project
 
 

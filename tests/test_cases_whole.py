@@ -107,7 +107,7 @@ def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_
     """
     project = case(LEADS, tmp_path)
     propose(project, "data/exports")
-    run(project, *LEARNED, "score")
+    run(project, *LEARNED, "recommend")
     figures = read(project, "reports/metrics.json")
     assert figures["roc_auc"]["value"] == pytest.approx(0.922, abs=0.004)
     assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]

@@ -16,9 +16,9 @@ CHANGES = {
     "no number": (b'{"sources": NaN}', "is broken (NaN is no number)"),
 }
 READERS = {
-    "data/ingest.json": ("snapshots", "score", "report", "doctor"),
+    "data/ingest.json": ("snapshots", "recommend", "report", "doctor"),
     "data/snapshots.json": ("train", "report"),
-    "data/training.json": ("score", "report"),
+    "data/training.json": ("recommend", "report"),
     "data/catalogue.json": ("train",),
     "data/scoring.json": ("report",),
     "reports/metrics.json": ("report",),

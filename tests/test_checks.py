@@ -17,8 +17,8 @@ from models.artefact import Model
 from models.checks import Facts
 from models.drift import base_rate_drift, drifts, feature_drift, stability_index
 from models.leaks import Presence, auc_alone, columns_that_know, events_that_know
-from models.learner import Slice
 from models.metrics import Estimate
+from models.slices import Slice
 
 BASE = 0.1
 

@@ -49,7 +49,18 @@ def call_executable(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_the_help_lists_every_command_and_every_exit_code() -> None:
     code, text = call("--help")
     assert code == 0
-    assert set(STAGES) | {"sample", "ui", "init", "doctor", "run", "verdicts", "push", "crm"} == set(COMMANDS)
+    assert set(STAGES) | {
+        "sample",
+        "ui",
+        "init",
+        "doctor",
+        "run",
+        "verdicts",
+        "push",
+        "crm",
+        "explain",
+        "score",
+    } == set(COMMANDS)
     for name, meaning in STAGES.items():
         assert f" {name} {meaning.split('.')[0][:30]}" in text
     assert " sample " in text
@@ -124,9 +135,14 @@ def test_a_stage_without_what_it_reads_says_what_to_run(
     [
         ("snapshots", "episodes.conversion", ["wonn"], "no event of type 'wonn' in the log; did you mean 'won'?"),
         ("snapshots", "snapshots.start", "2031-01-01", "check snapshots.policies and snapshots.start"),
-        ("snapshots", "snapshots.horizon", "5000d", "shorten snapshots.horizon, bring a longer log, or mend what is stated"),
+        (
+            "snapshots",
+            "snapshots.horizon",
+            "5000d",
+            "shorten snapshots.horizon, bring a longer log, or mend",
+        ),
         ("train", "train.minimum_conversions", 100_000, "fit:"),
-        ("score", "score.as_of", "1990-01-01", "no lead is open at 1990-01-01T00:00:00"),
+        ("recommend", "recommend.as_of", "1990-01-01", "no lead is open at 1990-01-01T00:00:00"),
     ],
 )
 def test_too_little_to_learn_from_is_told_with_its_exit_code(  # noqa: PLR0913, RUF100 - what pytest hands over
@@ -169,6 +185,14 @@ def test_wrong_usage_is_told_before_anything_is_done(
     assert code == 2
     assert "Usage: leadcast" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scoring_asks_for_the_moment_and_names_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = call("score")
+    assert code == 2
+    assert "name the moment: now, latest or a date" in text
+    assert "leadcast recommend" in text
 
 
 def test_a_sample_is_written_once_and_never_over_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from features import declarations as declarations_module
 from features import duration, errors, filters, reference, wording
 from features.catalogue import Catalogue, build_catalogue
 from features.declarations import Feature, derive_names
-from features.filters import ACTORS, OTHER, WEEKDAYS, Filter, Vocabulary
+from features.filters import OTHER, WEEKDAYS, Filter, Vocabulary
+from features.schema import ACTORS
 from features.wording import describe, quotes_us
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

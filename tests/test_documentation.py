@@ -23,7 +23,7 @@ from features.errors import LeadcastError
 from features.filters import Filter
 from features.wording import describe
 from pipeline.cli import app
-from pipeline.configuration import DeclaredFeature, Parameters
+from pipeline.configuration import Parameters
 from pipeline.documentation import markdown, words
 from pipeline.documentation.__main__ import main
 from pipeline.documentation.commands import commands_page
@@ -34,6 +34,7 @@ from pipeline.documentation.markdown import anchor, paragraphs, table
 from pipeline.documentation.pages import PAGES
 from pipeline.documentation.settings import Section, find_sections, settings_page
 from pipeline.documentation.words import as_written, in_words
+from pipeline.features_settings import DeclaredFeature
 from pipeline.parameters import load_parameters
 from pipeline.setting_types import Column, Duration, Name, Strict
 
@@ -46,7 +47,7 @@ BLOCKS = dict(re.findall(r"^##+ (.*?)\n(?:(?!^##).)*?^```yaml\n(.*?)^```", PAGE,
 
 def configuration_classes(of: type[Strict] = Strict) -> Iterator[type[Strict]]:
     for model in of.__subclasses__():
-        if model.__module__ in {"pipeline.configuration", "pipeline.setting_types", "pipeline.source_configuration"}:
+        if model.__module__.startswith("pipeline."):
             yield model
         yield from configuration_classes(model)
 

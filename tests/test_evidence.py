@@ -16,9 +16,10 @@ from test_features import EXAMPLES, VISITS, VOCABULARY, hours, interactions
 from features import evidence
 from features.declarations import Feature
 from features.evidence import find_evidence, find_evidence_in_account
-from features.filters import ACTORS, OTHER, Filter
+from features.filters import OTHER, Filter
 from features.measures import MEASURES
 from features.reference import Interaction, compute, events_of_others
+from features.schema import ACTORS
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 NOON = moment("2026-03-10 12:00")  # a Tuesday

@@ -1,4 +1,4 @@
-"""``leadcast features --explain``: a value of a project, and the events behind it, as the command line tells them."""
+"""``leadcast explain``: a value of a project, and the events behind it, as the command line tells them."""
 
 from __future__ import annotations
 
@@ -194,9 +194,9 @@ def test_of_many_events_the_newest_are_listed_unless_all_are_asked_for(long_log:
 
 
 def test_the_command_line_prints_the_value_and_the_table(project: SmallProject) -> None:
-    outcome = project.run("features", "--explain", "count__visit__7d", "--lead", "A", "--as-of", "2026-01-10")
+    outcome = project.run("explain", "count__visit__7d", "--lead", "A", "--as-of", "2026-01-10")
     assert outcome.code == 0
-    assert "features count__visit__7d at 2026-01-10 00:00 UTC is 3 events" in outcome.text
+    assert "explain count__visit__7d at 2026-01-10 00:00 UTC is 3 events" in outcome.text
     assert "occurred (UTC) known since type actor channel campaign value quantity verdict" in outcome.text
     assert "2026-01-07 11:00 visit lead [bold]tv 3 counted" in outcome.text
     assert not (project.root / "data/features.parquet").exists(), "nothing is computed but the value"
@@ -213,13 +213,13 @@ def test_the_command_line_prints_the_value_and_the_table(project: SmallProject) 
 def test_what_is_not_there_is_told_with_what_to_do(
     project: SmallProject, arguments: Sequence[str], expected: str
 ) -> None:
-    outcome = project.run("features", "--explain", *arguments)
+    outcome = project.run("explain", *arguments)
     assert outcome.code == 4
     assert expected in outcome.text
 
 
 def test_without_a_catalogue_the_stages_to_run_are_named(tmp_path: Path) -> None:
-    outcome = SmallProject(tmp_path).run("features", "--explain", "count__all", "--lead", "A")
+    outcome = SmallProject(tmp_path).run("explain", "count__all", "--lead", "A")
     assert outcome.code == 4
     assert "data/catalogue.json" in outcome.text
     assert "dvc repro" in outcome.text
@@ -227,15 +227,22 @@ def test_without_a_catalogue_the_stages_to_run_are_named(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--explain", "count__all"), ("--lead", "A"), ("--all",), ("--as-of", "latest")],
+    [("count__all",), ("--lead", "A"), ("--all",), ("--as-of", "latest")],
     ids=" ".join,
 )
 def test_half_a_question_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    code, text = call("features", *arguments)
+    code, text = call("explain", *arguments)
     assert code == 2
-    assert "--explain and --lead" in text
+    assert "Missing" in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_former_spelling_answers_with_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = call("features", "--explain", "count__all", "--lead", "A")
+    assert code == 2
+    assert "leadcast explain FEATURE --lead ID" in text
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from features.catalogue import Catalogue
 from features.declarations import Feature, Scope
 from features.engine import compute_matrix
-from features.filters import ACTORS, OTHER, Filter, Vocabulary
+from features.filters import OTHER, Filter, Vocabulary
 from features.measures import MEASURES
 from features.reference import Interaction
+from features.schema import ACTORS
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), campaigns=("may",), ignored_types=("won",))

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from features.errors import DeliveryError
 from pipeline.push_configuration import Push
 from pipeline.sinks.connect import connect
-from pipeline.sinks.leads_file import LeadsFile
+from pipeline.sinks.files import LeadsFile
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value
 
 EXPORT = "crm.csv"

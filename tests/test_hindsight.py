@@ -20,10 +20,12 @@ from raw_logs import LINKS, parameters_of, source_of
 from features.catalogue import Catalogue
 from features.snapshots import take_snapshots, take_snapshots_at
 from pipeline import ingest
-from pipeline.configuration import Episodes, Features, Parameters, Snapshots
+from pipeline.configuration import Parameters
 from pipeline.features import grow_catalogue
+from pipeline.features_settings import Features
+from pipeline.history import read_events, read_history
 from pipeline.matrix import stream_matrix
-from pipeline.snapshots import read_events, read_history
+from pipeline.timeline_settings import Episodes, Snapshots
 
 START, DAYS = datetime(2026, 1, 1), 60
 DUPLICATES = ("L20", "L21", "L22")

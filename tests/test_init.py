@@ -47,7 +47,7 @@ def run_all(root: Path) -> Project:
     content["evaluate"] |= SMALL["evaluate"]
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     project = Project(root, load_parameters(root / "params.yaml"))
-    project.run("ingest", "validate", "snapshots", "features", "train", "evaluate", "score", "report")
+    project.run("ingest", "validate", "snapshots", "features", "train", "evaluate", "recommend", "report")
     return project
 
 

@@ -34,7 +34,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "features": ("data/features.parquet", "data/catalogue.json"),
     "train": ("data/model", "data/training.json"),
     "evaluate": ("reports/metrics.json", "reports/verdicts.json", "reports/plots", "reports/pictures"),
-    "score": ("data/recommendations.parquet", "data/recommendations.csv", "data/scoring.json"),
+    "recommend": ("data/recommendations.parquet", "data/recommendations.csv", "data/scoring.json"),
     "report": ("reports/summary.txt", "reports/index.html", "reports/private"),
 }  # fmt: skip
 MOMENTS: dict[str, list[tuple[str, int]]] = {
@@ -44,11 +44,11 @@ MOMENTS: dict[str, list[tuple[str, int]]] = {
     "features": [("word", 1), ("os.rename data", 1), ("os.rename data", 2)],
     "train": [("os.rename data", 1), ("os.rename data", 2)],
     "evaluate": [("os.rename reports", 6), ("open mlruns", 3)],
-    "score": [("word", 1), ("os.rename data", 2)],
+    "recommend": [("word", 1), ("os.rename data", 2)],
     "report": [("word", 1), ("os.rename reports", 2)],
 }
 """When each stage dies: as it says its n-th word, or as it renames or opens its n-th file below a folder."""
-NEXT = {"ingest": "snapshots", "snapshots": "train", "features": "train", "train": "report", "score": "report"}
+NEXT = {"ingest": "snapshots", "snapshots": "train", "features": "train", "train": "report", "recommend": "report"}
 """The stage that reads all that another has written, and must not take it for whole where that was killed."""
 
 
@@ -82,7 +82,8 @@ def run_and_die(root: Path, stage: str, moment: str, number: int) -> None:
 
     parameters = load_parameters(root / "params.yaml")
     sys.addaudithook(listen)
-    importlib.import_module(f"pipeline.{stage}").run(parameters, root, lambda _: come_to("word"))
+    run = importlib.import_module(f"pipeline.{stage}").run
+    run(parameters.hand_over(run), root, lambda _: come_to("word"))
 
 
 def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
@@ -172,7 +173,7 @@ def test_a_disk_that_is_full_is_told_and_once_there_is_room_the_stage_runs(proje
         code, _, message = call_executable(small.root, "ingest")
         assert code == 1
         assert "No space left on device" in message
-        assert "free space on the disk, or raise ingest.memory_limit" in message
+        assert "free space on the disk, or raise run.memory_limit" in message
         assert "Traceback" not in message
         assert [path for path in (small.root / "data").rglob("*") if path.is_file()] == []
         subprocess.run(["mount", "-o", "remount,size=200m", str(small.root / "data")], check=True)

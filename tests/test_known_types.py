@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.catalogue import Catalogue
 from features.errors import StaleError
 from features.filters import Vocabulary
 from models.artefact import Model
 from pipeline.known_types import leanest_shares, refuse_others
 
-CATALOGUE = Catalogue(Vocabulary(event_types=("visit",), ignored_types=("won",)), ())
+KNOWN = Vocabulary(event_types=("visit",), ignored_types=("won",)).known_types
 END = datetime(2026, 6, 1)
 
 
@@ -40,13 +39,13 @@ def people(count: int, kinds: tuple[str, ...], ago: float, source: str = "web") 
 
 def shares_of(folder: Path, events: list[tuple[str, str, str, float]]) -> dict[str, float]:
     with duckdb.connect() as connection:
-        return leanest_shares(connection, write_log(folder, events), CATALOGUE)
+        return leanest_shares(connection, write_log(folder, events), KNOWN)
 
 
 def refusal_of(folder: Path, events: list[tuple[str, str, str, float]], leanest: dict[str, float]) -> str | None:
     with duckdb.connect() as connection:
         try:
-            refuse_others(connection, write_log(folder, events), CATALOGUE, leanest, END + timedelta(hours=1))
+            refuse_others(connection, write_log(folder, events), KNOWN, leanest, END + timedelta(hours=1))
         except StaleError as error:
             return str(error)
     return None

@@ -13,8 +13,9 @@ import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
 from features.errors import NotEnoughDataError, SettingsError
-from models.learner import DEFAULTS, Slice, TrainingLog, category_levels, checked_parameters, fit
+from models.learner import DEFAULTS, TrainingLog, category_levels, checked_parameters, fit
 from models.metrics import evaluate
+from models.slices import Slice
 
 
 def learn(rows: int = 2000, **changes: Any) -> tuple[Any, TrainingLog]:  # noqa: ANN401 (whatever `fit` takes)

@@ -47,8 +47,8 @@ def complaint(path: Path) -> str:
 
 
 def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> None:
-    parameters = load_parameters(write(changed("score.as_of", "2026-03-29T02:30:00+02:00")))
-    assert parameters.score.as_of == datetime(2026, 3, 29, 0, 30)
+    parameters = load_parameters(write(changed("recommend.as_of", "2026-03-29T02:30:00+02:00")))
+    assert parameters.recommend.as_of == datetime(2026, 3, 29, 0, 30)
     day = timedelta(days=1)
     assert [policy.policy() for policy in parameters.snapshots.policies] == [
         CalendarPolicy("monday"),
@@ -81,8 +81,8 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("snapshots.horizon", "30m", "must be an hour or more"),
         ("snapshots.policies", [{"calender": "monday"}], "calender: unknown key; did you mean 'calendar'?"),
         ("snapshots.start", datetime(2026, 1, 1), "must be a quoted date, as in '2026-06-29'"),
-        ("score.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
-        ("score.reasons_for", ["SQL", "VIP"], "score.reasons_for.1: input should be 'IQL', 'MQL' or 'SQL'"),
+        ("recommend.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
+        ("recommend.reasons_for", ["SQL", "VIP"], "recommend.reasons_for.1: input should be 'IQL', 'MQL' or 'SQL'"),
         ("snapshots.split", {"calibration": 0.6, "early_stopping": 0.4}, "leave nothing to fit"),
         ("features.windows", ["90m"], "multiples of an hour"),
         ("features.half_life", "30m", "must be a multiple of an hour"),

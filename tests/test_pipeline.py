@@ -35,7 +35,7 @@ from models.metrics import evaluate
 from pipeline.cli import STAGES
 from pipeline.configuration import Parameters
 from pipeline.explain import explain_value
-from pipeline.snapshots import observe
+from pipeline.history import observe
 
 MONDAY = datetime(2026, 3, 2)
 """In the test part: the model was trained on what was known before."""
@@ -74,9 +74,9 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subpr
 
 
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
-    from pipeline import score  # noqa: PLC0415 - heavy
+    from pipeline import open_leads  # noqa: PLC0415 - heavy
 
-    recommendations, _ = score.recommend(project.parameters, project.root, model, as_of, project.told.append)
+    recommendations, _ = open_leads.recommend(project.parameters, project.root, model, as_of, project.told.append)
     frame: pd.DataFrame = recommendations.to_pandas()
     return frame
 
@@ -163,8 +163,8 @@ def test_a_lead_to_work_on_has_up_to_three_reasons_in_words(recommendations: pd.
 def test_the_tiers_that_are_asked_for_get_the_reasons_they_always_have(
     recommendations: pd.DataFrame, world: Project, model: Model, tiers: tuple[str, ...]
 ) -> None:
-    score = world.parameters.score.model_copy(update={"reasons_for": tiers})
-    project = Project(world.root, world.parameters.model_copy(update={"score": score}))
+    score = world.parameters.recommend.model_copy(update={"reasons_for": tiers})
+    project = Project(world.root, world.parameters.model_copy(update={"recommend": score}))
     asked = recommend(project, model, recommendations["as_of"].iloc[0].to_pydatetime())
     asked["model_version"] = asked["model_version"].astype("str")
     others = [name for name in recommendations.columns if name != "reasons"]
@@ -220,8 +220,8 @@ def test_a_row_that_was_learned_from_is_scored_the_same(world: Project, model: M
 @pytest.fixture(scope="module")
 def scored_on_monday(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = world.copy_to(tmp_path_factory.mktemp("monday") / "project", leave_out=("reports",))
-    project = project.with_settings({"score.as_of": MONDAY.isoformat()})
-    project.run("score")
+    project = project.with_settings({"recommend.as_of": MONDAY.isoformat()})
+    project.run("recommend")
     return project
 
 
@@ -231,7 +231,7 @@ def test_what_became_known_later_changes_nothing(
 ) -> None:
     other = scored_on_monday.copy_to(tmp_path / "project")
     rewrite(other.root / "data/raw", MONDAY)
-    other.run("ingest", "score")
+    other.run("ingest", "recommend")
     events = [
         json.loads((project.root / "data/ingest.json").read_text())["interactions"]
         for project in (scored_on_monday, other)

@@ -19,6 +19,7 @@ from pipeline import ingest
 from pipeline.configuration import Parameters
 from pipeline.queries import Origins, tables_read
 from pipeline.readers import copy_rows
+from pipeline.run_settings import Run
 from pipeline.source_configuration import Ingest
 from pipeline.sql import connect, file_literal
 
@@ -62,7 +63,7 @@ def _ask(
     temporary = folder / "temporary"
     temporary.mkdir()
     with connect("200MB", temporary / "spill") as connection:
-        origins = Origins(settings, folder, temporary, connection, (told if told is not None else []).append)
+        origins = Origins(settings, Run(), folder, temporary, connection, (told if told is not None else []).append)
         origins.prepare()
         raw = origins.open("events", settings.sources["events"], wanted)
         assert [opened.file.name for opened in raw.files] == ["query of events"]
@@ -73,7 +74,7 @@ def _ask(
 
 
 def _parameters(settings: Mapping[str, object]) -> Parameters:
-    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "score")}
+    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend")}
     return Parameters.model_validate({
         "data_root": "raw",
         "ingest": settings,

@@ -20,7 +20,6 @@ from world import Project
 
 from features.errors import InputError, NotEnoughDataError
 from pipeline.artefacts import read_json
-from pipeline.configuration import Episodes
 from pipeline.headlines import headlines
 from pipeline.leads_page import MOST_LEADS, leads_page
 from pipeline.page import PICTURE_NAMES, distribution, page
@@ -28,6 +27,7 @@ from pipeline.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.results import Results
 from pipeline.snapshots import read_funnel
 from pipeline.summary import summary
+from pipeline.timeline_settings import Episodes
 
 ACTS = """
 A page_view lead
@@ -323,8 +323,8 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
 def test_the_page_of_leads_says_whose_reasons_were_not_computed(
     world: Project, results: Results, reasons_for: list[str], explained: bool, unexplained: str | None
 ) -> None:
-    score = world.parameters.score.model_copy(update={"reasons_for": tuple(reasons_for)})
-    parameters = world.parameters.model_copy(update={"score": score})
+    score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
+    parameters = world.parameters.model_copy(update={"recommend": score})
     lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": []}
     told = words(leads_page(parameters, results, pa.Table.from_pylist([lead])))
     assert ("A reason says what moves" in told) == explained
@@ -352,7 +352,7 @@ def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results:
 def test_a_spreadsheet_runs_no_lead(world: Project, recommendations: pd.DataFrame, tmp_path: Path) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
     renamed = rename_leads(project, list(recommendations["lead_id"].head(12)))
-    project.run("score")
+    project.run("recommend")
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
     assert set(renamed.values()) <= set(scored["lead_id"]), "the Parquet file keeps the names"
     with (project.root / "data/recommendations.csv").open(encoding="utf-8", newline="") as stream:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.schema import RECOMMENDATION
-from pipeline import score
+from pipeline import scored_files
 
 SCHEMA = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION])
 
@@ -37,7 +37,7 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     reasons = [["raises: 'x'", 'lowers: a "b"'], [], ["=cmd: x"]]
-    score.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
+    scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
     assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
         '"lead_id","as_of","probability","score","maturity","tier","reasons","model_version"',
         '"a',
@@ -49,7 +49,7 @@ def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_each_start_of_a_formula_is_defused_and_only_at_the_start(tmp_path: Path, start: str) -> None:
-    score.write_csv(tmp_path / "leads.csv", table([f"{start}1", f"1{start}"], [[], []]))
+    scored_files.write_csv(tmp_path / "leads.csv", table([f"{start}1", f"1{start}"], [[], []]))
     with (tmp_path / "leads.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["lead_id"] for row in csv.DictReader(stream)] == [f"'{start}1", f"1{start}"]
 
@@ -59,10 +59,10 @@ def test_pieces_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     recommendations = table(
         [f"lead {number}" for number in range(rows)], [["raises: x"] * (n % 3) for n in range(rows)]
     )
-    score.write_csv(tmp_path / "whole.csv", recommendations)
-    monkeypatch.setattr(score, "ROWS", 7)
-    score.write_csv(tmp_path / "pieces.csv", recommendations)
-    score.write_recommendations(tmp_path / "pieces.parquet", recommendations)
+    scored_files.write_csv(tmp_path / "whole.csv", recommendations)
+    monkeypatch.setattr(scored_files, "ROWS", 7)
+    scored_files.write_csv(tmp_path / "pieces.csv", recommendations)
+    scored_files.write_recommendations(tmp_path / "pieces.parquet", recommendations)
     assert (tmp_path / "pieces.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert pq.read_table(tmp_path / "pieces.parquet").equals(recommendations)
 
@@ -73,7 +73,7 @@ def test_what_a_reader_of_csv_finds_is_what_was_written(
 ) -> None:
     leads, reasons = (list(column) for column in zip(*rows, strict=True))
     path = tmp_path_factory.mktemp("drawn") / "leads.csv"
-    score.write_csv(path, table(leads, reasons))
+    scored_files.write_csv(path, table(leads, reasons))
     with path.open(encoding="utf-8", newline="") as stream:
         read = list(csv.DictReader(stream))
     for row, lead, told in zip(read, leads, reasons, strict=True):

@@ -24,7 +24,7 @@ from pipeline.database_url import find_url, make_engine
 from pipeline.push_configuration import Push, Sql
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 from pipeline.sinks.sql import SqlSink
-from pipeline.sinks.sql_errors import connected
+from pipeline.sinks.sql_writing import connected
 
 Database = SqliteCrm | PostgresqlCrm
 

@@ -150,10 +150,10 @@ def test_a_test_part_of_one_class_is_not_judged_and_the_rest_is_told(project: Pr
 def test_where_all_leads_have_ended_there_is_nobody_to_score(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     change(project.root / LOG, "FROM old WHERE event_type = 'won'")
     change(project.root / "data/leads.parquet", f"FROM old WHERE lead_id IN (SELECT lead_id FROM '{LOG}')")
-    code, text = failure(project.root, monkeypatch, "score")
+    code, text = failure(project.root, monkeypatch, "recommend")
     assert code == 6
     assert "no lead is open at" in text
-    assert "score another moment (score.as_of, --as-of)" in text
+    assert "score another moment (recommend.as_of, --as-of)" in text
 
 
 def test_a_category_that_was_never_seen_is_scored_as_any_other_rare_one(project: Project) -> None:
@@ -161,7 +161,7 @@ def test_a_category_that_was_never_seen_is_scored_as_any_other_rare_one(project:
     scored = []
     for name in ("Atlantis", "Avalon"):
         change(project.root / "data/leads.parquet", f"SELECT * REPLACE ('{name}' AS country) FROM old ORDER BY lead_id")
-        assert call("score")[0] == 0
+        assert call("recommend")[0] == 0
         with duckdb.connect() as connection:
             scored.append(
                 connection.execute(
@@ -177,7 +177,7 @@ def test_names_that_would_run_in_a_spreadsheet_are_text_in_the_recommendations(p
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT lead_id FROM 'data/recommendations.parquet'").fetchall()
     rename_leads(project, [lead for (lead,) in rows[: len(NAMES)]])
-    assert call("score")[0] == 0
+    assert call("recommend")[0] == 0
     text = (project.root / "data/recommendations.csv").read_text(encoding="utf-8")
     assert "'=cmd|" in text
     assert not [cell for cell in ('"=', '"+', '"-', '"@', '"\t', '"\r') if f",{cell}" in text or f"\n{cell}" in text]

@@ -161,7 +161,9 @@ def test_the_parameters_are_those_that_made_the_model(tracked: Project, challeng
     assert (parameters["train.seed"], others["train.seed"]) == ("7", "8")
     assert parameters["snapshots.horizon"] in {"P30D", "30d"}
     assert parameters["train.parameters.num_leaves"] == "8"
-    assert not [place for place in parameters if place.split(".")[0] in {"ingest", "policy", "score", "data_root"}]
+    assert not [
+        place for place in parameters if place.split(".")[0] in {"ingest", "policy", "recommend", "run", "data_root"}
+    ]
 
 
 def test_the_tags_tell_the_model_the_data_and_the_code(tracked: Project, challenged: Project, store: Store) -> None:
@@ -388,7 +390,7 @@ def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tra
     changes: dict[str, object] = {
         "episodes.milestones": {"renamed": ["accepted"]},
         "episodes.lost": list(reversed(tracked.parameters.episodes.lost)),
-        "ingest.memory_limit": "2GB",
+        "run.memory_limit": "2GB",
         "ingest.sources.web.path": "elsewhere.parquet",
         "ingest.sources.crm.time_zone": "UTC",
         "ingest.sources.crm.columns.lead_id": "renamed",
@@ -437,6 +439,6 @@ def test_a_model_that_was_changed_after_its_training_is_not_measured(world: Proj
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
     path = project.root / "data/model/calibrator.json"
     path.write_text(path.read_text().replace("0.", "1.", 1))
-    for stage in ("evaluate", "score"):
+    for stage in ("evaluate", "recommend"):
         with pytest.raises(InputError, match="calibrator.json is not the one that manifest.json was written with"):
             project.run(stage)

@@ -19,7 +19,7 @@ from world import Project
 from features.errors import ContractError
 from features.schema import INTERACTION, LEAD, RECOMMENDATION
 from pipeline.contracts import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
-from pipeline.score import check
+from pipeline.open_leads import check
 
 START = datetime(2026, 3, 2, 9)
 WEB = "web"
@@ -316,15 +316,15 @@ def test_reasons_that_nobody_asked_for_are_refused(reasons_for: list[str], accep
 def test_nothing_is_written_where_recommendations_are_refused(
     world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline import score  # noqa: PLC0415 - only here
+    from pipeline import recommend  # noqa: PLC0415 - only here
 
     project = Project(tmp_path, world.parameters)
     shutil.copytree(world.root / "data/model", tmp_path / "data/model")
     for name in ("ingest.json", "training.json"):
         shutil.copy(world.root / "data" / name, tmp_path / "data" / name)
     wrong = table_of([recommendation(0), recommendation(0)])
-    monkeypatch.setattr(score, "recommend", lambda *_: (wrong, 0))
+    monkeypatch.setattr(recommend, "recommend", lambda *_: (wrong, 0))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ContractError, match="a lead is recommended once, but found 1\nNothing was written"):
-        project.run("score")
+        project.run("recommend")
     assert sorted(tmp_path.rglob("*")) == before

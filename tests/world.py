@@ -39,7 +39,8 @@ class Project:
     def run(self, *stages: str) -> None:
         """Run stages in this process."""
         for stage in stages:
-            importlib.import_module(f"pipeline.{stage}").run(self.parameters, self.root, self.told.append)
+            run = importlib.import_module(f"pipeline.{stage}").run
+            run(self.parameters.hand_over(run), self.root, self.told.append)
 
     def with_settings(self, changes: Mapping[str, object]) -> Project:
         """Change settings by their places, ``{"train.seed": 8}``, in the folder's ``params.yaml``."""

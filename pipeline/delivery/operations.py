@@ -22,7 +22,6 @@ from pipeline.delivery.status import State
 from pipeline.push_configuration import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Sink, WholeBatchError
-from pipeline.tracking import champion_version
 
 LOCK = Path("data/push/.lock")
 
@@ -60,10 +59,13 @@ def _ended() -> Iterator[None]:
         raise DeliveryError(f"the system does not do what it is asked: {error}; try again later") from None
 
 
-def push(parameters: Parameters, root: Path, progress: Progress, options: Options) -> Pushed:
-    """Push the newest recommendations; raises what the guard does, and DeliveryError where the system takes no more."""
+def push(parameters: Parameters, root: Path, champion: str | None, progress: Progress, options: Options) -> Pushed:
+    """Push the newest recommendations, of the ``champion`` (a model_version) where there is one.
+
+    Raises what the guard does, and DeliveryError where the system takes no more.
+    """
     with opened(parameters, root) as (settings, sink, ledger):
-        scores, found = _judged(parameters, settings, root)
+        scores, found = _judged(parameters, settings, root, champion)
         if found and options.forced is None:
             told = [*map(str, found), "to push all the same, give the reason, which is kept: --force 'why'"]
             raise type(found[0])("; and ".join(told))
@@ -73,10 +75,12 @@ def push(parameters: Parameters, root: Path, progress: Progress, options: Option
         return deliver(settings, sink, ledger, scores, suspended(root, scores, progress), options, progress)
 
 
-def rehearse(parameters: Parameters, root: Path, progress: Progress, options: Options) -> tuple[list[str], Rehearsal]:
+def rehearse(
+    parameters: Parameters, root: Path, champion: str | None, progress: Progress, options: Options
+) -> tuple[list[str], Rehearsal]:
     """Do all of a push but the writing; what the guard would refuse is told, and comes first."""
     with opened(parameters, root) as (settings, sink, ledger):
-        scores, found = _judged(parameters, settings, root)
+        scores, found = _judged(parameters, settings, root, champion)
         refuse_unready(sink)
         return [*map(str, found)], rehearsal.rehearse(
             settings, sink, ledger, scores, suspended(root, scores, progress), options, progress
@@ -117,9 +121,8 @@ def state(parameters: Parameters, root: Path, *, retry: bool, everything: bool) 
         return 0, status.state(ledger, sink.name, everything=everything)
 
 
-def _judged(parameters: Parameters, push: Push, root: Path) -> tuple[Scores, list[LeadcastError]]:
+def _judged(parameters: Parameters, push: Push, root: Path, champion: str | None) -> tuple[Scores, list[LeadcastError]]:
     """Find the scores, and what speaks against pushing them."""
-    champion = champion_version(root, parameters.evaluate)
     scores = newest_scores(root, champion)
     return scores, objections(parameters, push, root, scores, champion)
 

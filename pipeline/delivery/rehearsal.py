@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pipeline.artefacts import Progress
-from pipeline.batches import in_order
 from pipeline.delivery.deliver import Changes, Options, Scores
 from pipeline.delivery.ledger import Ledger, a_day_ago
 from pipeline.delivery.sending import Change, Decision, Sender, batches, plan
 from pipeline.delivery.values import same
+from pipeline.parallel import in_order
 from pipeline.push_configuration import Push
 from pipeline.sinks.protocol import Sink, Value
 

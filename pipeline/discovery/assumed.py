@@ -25,7 +25,7 @@ from pipeline.discovery.links import is_key
 from pipeline.discovery.profile import Column, Profile, time_sql
 from pipeline.discovery.tables import in_settings
 from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
-from pipeline.results import ASSUMED_OUTCOMES
+from pipeline.source_configuration import ASSUMED_OUTCOMES
 from pipeline.sql import identifier, literal
 
 ASSUMED = "assumed_created_at"

@@ -26,10 +26,10 @@ from features.errors import InputError, LeadcastError, nearest
 from pipeline import ingest
 from pipeline.artefacts import INTERACTIONS, LEADS, Progress
 from pipeline.configuration import Parameters
-from pipeline.discovery.accused import accuse_events
 from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.events import type_holding
 from pipeline.discovery.judging import (
+    accuse_events,
     acquittals,
     ask_about,
     attribute_settings,
@@ -59,7 +59,6 @@ from pipeline.discovery.words import plain
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import table_of
-from pipeline.quarantine import EXPECTED
 from pipeline.source_configuration import Ingest
 from pipeline.sql import open_reader
 
@@ -197,7 +196,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "train": {},
         "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
         "policy": {"tiers": {"mql": 0.1, "sql": 0.2}},
-        "score": {},
+        "recommend": {},
     }
 
 
@@ -277,7 +276,7 @@ def _allow_missing(settings: dict[str, Any], summary: IngestSummary, proposal: P
     """Allow for the rows in which something is missing, where the run would otherwise stop; not for damaged ones."""
     worst = 0.0
     for name, table in summary.all_tables().items():
-        broken = {reason: count for reason, count in table.set_aside.items() if reason not in EXPECTED}
+        broken = table.broken
         share = sum(broken.values()) / table.rows if table.rows else 0.0
         if share > DEFAULT_BROKEN:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in broken.items())
@@ -338,7 +337,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql, 1.1):.2g}")},
     }
     if size.stale:
-        content["score"] = {"as_of": size.last_created}
+        content["recommend"] = {"as_of": size.last_created}
     why = (
         "as was said or assumed"
         if said
@@ -353,5 +352,5 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         else "whose events count; what we did follows from whom we believed in",
         "policy.tiers": f"{base:.1%} convert; set these by what a call costs and a conversion is worth",
         "policy.maturity": "multiples of the share that converts",
-        "score.as_of": "the last day on which leads came in",
+        "recommend.as_of": "the last day on which leads came in",
     }

@@ -15,7 +15,6 @@ from pipeline.discovery.sizing import Size
 from pipeline.discovery.tables import Tables
 from pipeline.ingest_summary import IngestSummary
 from pipeline.maturity import longest_trainable
-from pipeline.quarantine import UNKNOWN_LEAD
 
 _MANY_STRANGERS = 0.1
 NEARLY_ALL = 0.9
@@ -46,7 +45,7 @@ def said_of_strangers(proposal: Proposal, summary: IngestSummary) -> list[str]:
     if lead is None:
         return []
     direct = {
-        name: (source.rows, source.set_aside.get(UNKNOWN_LEAD, 0))
+        name: (source.rows, source.unknown_leads)
         for name, source in summary.sources.items()
         if proposal.ingest["sources"][name]["columns"]["lead_id"] != LINKED
     }

@@ -63,7 +63,7 @@ domain of a mail provider.
 ## Where a value comes from
 
 ```
-leadcast features --explain count__quote_request__30d --lead L000042
+leadcast explain count__quote_request__30d --lead L000042
 ```
 
 tells the value at the end of the log (or `--as-of 2026-03-01`), in words and as a number, and lists the lead's events:

@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from models.learner import DEFAULTS, TUNABLE
-from pipeline.configuration import DeclaredFeature, Parameters, Train
+from pipeline.configuration import Parameters
 from pipeline.documentation.examples import example_of
 from pipeline.documentation.markdown import NOTICE, link, paragraphs, table
 from pipeline.documentation.words import as_written, in_words
+from pipeline.features_settings import DeclaredFeature
+from pipeline.learning_settings import Train
 from pipeline.setting_types import Column, Constant, Strict
 
 _INTRODUCTION = """\

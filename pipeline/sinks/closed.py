@@ -1,9 +1,10 @@
-"""Whether a lead is closed, by what its fields hold, in systems that give numbers and truth as texts."""
+"""What fields hold in the systems that take scores: texts, numbers or a date, and whether a lead is closed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Literal
 
 from pipeline.push_configuration import Closed
 
@@ -27,3 +28,15 @@ def _says(held: object, value: str | float | bool) -> bool:
     with suppress(TypeError, ValueError):
         return not isinstance(held, bool) and float(held) == value  # type: ignore[arg-type]
     return False
+
+
+Kind = Literal["text", "number", "date"]
+
+
+def kind_of(ours: str) -> Kind:
+    """Say what one of our fields holds.
+
+    >>> kind_of("probability"), kind_of("date"), kind_of("tier")
+    ('number', 'date', 'text')
+    """
+    return "number" if ours in {"probability", "score"} else "date" if ours == "date" else "text"

@@ -15,8 +15,15 @@ from features.errors import DeliveryError
 from pipeline.push_configuration import HubSpot
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.hubspot_client import NOT_FOUND, HubSpotClient, RefusedError, message_of
-from pipeline.sinks.hubspot_fields import OWN_ID, definition, problems
+from pipeline.sinks.hubspot_client import (
+    NOT_FOUND,
+    OWN_ID,
+    HubSpotClient,
+    RefusedError,
+    definition,
+    message_of,
+    problems,
+)
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
 
 _CONNECTIONS = 2

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 from features.errors import DeliveryError
 from pipeline.push_configuration import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
-from pipeline.sinks.odoo_client import OdooClient
+from pipeline.sinks.odoo_client import OdooClient, bad_rows
 from pipeline.sinks.odoo_fields import Fields
-from pipeline.sinks.odoo_messages import bad_rows
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import redact
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from itertools import count
 from json import JSONDecodeError
 from threading import Lock
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import httpx
 
@@ -104,3 +104,37 @@ def _judged(name: str, message: str) -> Exception:
     if any(word in name for word in _REFUSED) or no_database:
         return DeliveryError(f"Odoo refuses: {told}; check the database, the user and its rights")
     return WholeBatchError(told)
+
+
+_MET = ("could not serialize access", "deadlock detected", "could not obtain lock")
+"""What PostgreSQL says where transactions met; ``load`` tells it of the row, as it tells all else."""
+
+
+class Bad(NamedTuple):
+    """What becomes of a row that was not taken."""
+
+    what: Literal["skipped", "rejected", "later"]
+    reason: str
+
+
+def bad_rows(messages: Iterable[Mapping[str, Any]], rows: int) -> dict[int, Bad]:
+    """Give the bad rows by their places; none where the rows were refused together.
+
+    The first message of a row counts: a lead that is unknown is then taken for a new one, and lacks a name.
+    """
+    first: dict[int, Mapping[str, Any]] = {}
+    for message in messages:
+        if message.get("type", "error") == "error" and message.get("record") is not None:
+            first.setdefault(message["record"], message)
+    # What stopped all rows is told of the first, be it good or bad. Alone, or with the rest, it gets its own verdict.
+    if rows > 1 and "field" not in first.get(0, {"field": None}):
+        del first[0]
+    return {place: _bad_row(message) for place, message in first.items()}
+
+
+def _bad_row(message: Mapping[str, Any]) -> Bad:
+    reason = " ".join(redact(str(message.get("message"))).split())
+    if any(told in reason for told in _MET):
+        return Bad("later", reason)
+    # The id is unknown to load where the lead was archived or deleted since we looked.
+    return Bad("skipped" if message.get("field") == ".id" else "rejected", reason)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from pipeline.sinks.kinds import kind_of
+from pipeline.sinks.closed import kind_of
 from pipeline.sinks.protocol import Record, Value
 
 _FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}

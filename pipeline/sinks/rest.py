@@ -14,8 +14,7 @@ from pipeline.push_configuration import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
-from pipeline.sinks.rest_answers import JsonObject, as_value, inside, lacking, told
-from pipeline.sinks.rest_requests import address, filled, has_address
+from pipeline.sinks.rest_requests import JsonObject, address, as_value, filled, has_address, inside, lacking, told
 from pipeline.sinks.secrets import secret
 
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}

@@ -1,11 +1,16 @@
-"""What is sent over HTTP: where the key and the fields of a lead go, as the settings say."""
+"""What is sent over HTTP and what comes back: where a lead's key and fields stand, and why something was refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import urllib.parse
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
+import httpx
+
+from features.errors import nearest
+from pipeline.sinks.calls import quote
 from pipeline.sinks.protocol import Value
 
 
@@ -22,7 +27,7 @@ def address(path: str, key: str) -> str:
     """
     if "'{key}'" in path:
         key = key.replace("'", "''")
-    return path.replace("{key}", quote(key, safe=""))
+    return path.replace("{key}", urllib.parse.quote(key, safe=""))
 
 
 def filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa: ANN401 - any JSON
@@ -41,3 +46,86 @@ def filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa
         case list():
             return [filled(value, fields, key) for value in template]
     return template
+
+
+JsonObject = dict[str, Any]
+
+
+def inside(content: object, path: str | None) -> tuple[JsonObject, JsonObject]:
+    """Find the fields at a path, as in data.custom_fields, and give what stands on the way to them, too.
+
+    Where the path ends in nothing, no field holds anything. Raises ValueError where it leads nowhere.
+
+    >>> inside({"data": {"status": "won", "custom": {"tier": "SQL"}}}, "data.custom")[0]
+    {'tier': 'SQL'}
+    >>> inside({"state": 0, "score": None}, "score")
+    ({}, {'state': 0, 'score': None})
+    """
+    here = around = _object(content)
+    for name in path.split(".") if path else []:
+        if name not in here:
+            raise ValueError(name)
+        here = {} if here[name] is None else _object(here[name])
+        around = here | around
+    return here, around
+
+
+def _object(content: object) -> JsonObject:
+    if isinstance(content, dict):
+        return content
+    raise ValueError("no object")
+
+
+def as_value(held: object) -> Value:
+    """Give what a field holds; a list or the like as JSON.
+
+    >>> [as_value(held) for held in ("a", 1.5, None, True, ["a"])]
+    ['a', 1.5, None, 'true', '["a"]']
+    """
+    if held is None or (isinstance(held, str | int | float) and not isinstance(held, bool)):
+        return held
+    return json.dumps(held, ensure_ascii=False)
+
+
+def lacking(key: str, fields: Iterable[str], found: Mapping[str, object]) -> list[str]:
+    """Say which fields a lead was read without.
+
+    >>> lacking("L1", ["tier", "heat"], {"teir": None, "heat": None})
+    ["lead L1 has no field tier, did you mean 'teir'?; make it, or correct push.fields"]
+    """
+    return [
+        f"lead {key} has no field {name}, {nearest(name, found)}; make it, or correct push.fields"
+        for name in fields
+        if name not in found
+    ]
+
+
+def told(response: httpx.Response) -> str:
+    """Give the reason for a refusal in the system's own words, wherever it puts them."""
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    reason = _reason(content) or response.headers.get("X-Status-Reason") or response.text
+    return quote(response.status_code, reason)
+
+
+def _reason(content: object) -> str | None:
+    """Look for {errors: {field: [...]}}, {error: {message}}, {error} and {message}."""
+    if not isinstance(content, dict):
+        return None
+    errors, error = content.get("errors"), content.get("error")
+    if isinstance(errors, dict) and errors:
+        return "; ".join(f"{field}: {_listed(said)}" for field, said in errors.items())
+    if isinstance(errors, list) and errors:
+        return _listed(errors)
+    if isinstance(error, dict):
+        return _listed(error.get("message") or error)
+    said = error or content.get("message")
+    return _listed(said) if said else None
+
+
+def _listed(said: object) -> str:
+    if isinstance(said, list):
+        return ", ".join(map(_listed, said))
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)

@@ -16,11 +16,9 @@ from pipeline.push_configuration import Salesforce
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
-from pipeline.sinks.salesforce_client import SalesforceClient
+from pipeline.sinks.salesforce_client import ADVICE, Refusal, SalesforceClient
 from pipeline.sinks.salesforce_fields import missing, problems, used_up
-from pipeline.sinks.salesforce_jobs import Jobs, Result
-from pipeline.sinks.salesforce_looks import Looks
-from pipeline.sinks.salesforce_refusals import ADVICE, Refusal
+from pipeline.sinks.salesforce_jobs import Jobs, Looks, Result
 
 _ID = re.compile(r"00Q[0-9A-Za-z]{12}([0-9A-Za-z]{3})?")
 _SHORT_ID = 15

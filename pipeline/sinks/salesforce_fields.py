@@ -7,7 +7,7 @@ from typing import Any
 
 from features.errors import nearest
 from pipeline.push_configuration import Salesforce
-from pipeline.sinks.kinds import kind_of
+from pipeline.sinks.closed import kind_of
 
 _FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}
 _MADE: Mapping[str, Mapping[str, object]] = {

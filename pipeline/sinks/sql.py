@@ -23,10 +23,8 @@ from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
 from pipeline.sinks.secrets import conceal
-from pipeline.sinks.sql_errors import RefusedError, connected
-from pipeline.sinks.sql_shape import find, forbidden, make_missing, required, unfit
-from pipeline.sinks.sql_table import SqlTable
-from pipeline.sinks.sql_writing import insert, update
+from pipeline.sinks.sql_table import SqlTable, find, forbidden, make_missing, required, unfit
+from pipeline.sinks.sql_writing import RefusedError, connected, insert, update
 
 _CONNECTIONS = 2
 """More gain nothing: a batch keeps the server busy for longer than it keeps us."""

@@ -1,29 +1,24 @@
-"""The stage ``score``: the leads that are open at a moment in, recommendations out.
-
-The stage takes the model just trained; ``pipeline.champion`` calls the same functions with the one in use.
-"""
+"""The leads that are open at a moment in, recommendations out: by the model just trained, or by the champion."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.catalogue import CONTEXT, Catalogue
 from features.duration import format_duration
 from features.errors import NotEnoughDataError, StaleError
 from features.history import EPOCH
-from features.schema import RECOMMENDATION
 from features.snapshots import ended_unknown, find_episodes, take_snapshots_at
 from features.wording import describe, quotes_us
 from models.artefact import Model
@@ -32,58 +27,37 @@ from models.policy import MaturityPolicy, TierPolicy, scores
 from pipeline.artefacts import (
     INTERACTIONS,
     LEADS,
-    RECOMMENDATIONS,
-    RECOMMENDATIONS_CSV,
-    SCORING,
     Progress,
-    write_json,
-    written_whole,
 )
-from pipeline.configuration import Parameters
 from pipeline.contracts import RECOMMENDATION_LIMITS, count_expectations, count_violations, recommendation_checks
+from pipeline.decision_settings import DecisionPolicy, Recommend
+from pipeline.features_settings import Features
+from pipeline.history import read_history
 from pipeline.judge import Suite, judge, refuse_critical
 from pipeline.known_types import refuse_others
 from pipeline.matrix import stream_matrix
 from pipeline.outcomes import find_starts, observed_from
 from pipeline.reach import Reach
+from pipeline.run_settings import Run
 from pipeline.setting_types import halve
-from pipeline.snapshots import read_history
-from pipeline.spreadsheets import FORMULA
 from pipeline.sql import connect, open_reader
-from pipeline.trained import open_trained
+from pipeline.timeline_settings import Episodes
 
 MICROSECOND = timedelta(microseconds=1)
+
+
 _SPILL = Path("data/.tmp/score")
-ROWS = 65_536
-"""Recommendations that are written at once."""
 
 
-def run(parameters: Parameters, root: Path, progress: Progress) -> None:
-    """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
-    model = open_trained(root)
+def stated_moment(parameters: Sections, root: Path) -> datetime:
+    """Give the moment that the settings name, UTC; raises StaleError where the sources don't say enough of it."""
     reach = Reach(parameters, root)
-    as_of = parameters.score.as_of
+    as_of = parameters.recommend.as_of
     if not isinstance(as_of, datetime):
         as_of = reach.latest + MICROSECOND
-    refuse_future(as_of, reach, parameters.score.maximum_age)
+    refuse_future(as_of, reach, parameters.recommend.maximum_age)
     reach.refuse_silent(as_of)
-    recommendations, doubts = recommend(parameters, root, model, as_of, progress)
-    check(recommendations, parameters.score.reasons_for)
-    (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
-    write_recommendations(root / RECOMMENDATIONS, recommendations)
-    write_csv(root / RECOMMENDATIONS_CSV, recommendations)
-    write_json(
-        root / SCORING,
-        {
-            "as_of": as_of.isoformat(),
-            "leads": len(recommendations),
-            **asdict(doubts),
-            "expected_conversions": float(recommendations["probability"].to_numpy().sum()),
-            "model_version": model.version,
-            "tiers": _counts(recommendations["tier"]),
-            "maturities": _counts(recommendations["maturity"]),
-        },
-    )
+    return as_of
 
 
 def refuse_future(as_of: datetime, reach: Reach, maximum_age: timedelta) -> None:
@@ -92,8 +66,18 @@ def refuse_future(as_of: datetime, reach: Reach, maximum_age: timedelta) -> None
         raise StaleError(
             f"{as_of:%Y-%m-%d %H:%M} lies more than {format_duration(maximum_age)} after the end of the log, "
             f"{reach.latest:%Y-%m-%d %H:%M} UTC ({reach.ends()}); name an earlier moment, bring newer files, or "
-            "raise score.maximum_age"
+            "raise recommend.maximum_age"
         )
+
+
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    features: Features
+    policy: DecisionPolicy
+    run: Run
+    recommend: Recommend
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ class Doubts:
 
 
 def recommend(
-    parameters: Parameters, root: Path, model: Model, as_of: datetime, progress: Progress
+    parameters: Sections, root: Path, model: Model, as_of: datetime, progress: Progress
 ) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
@@ -120,15 +104,18 @@ def recommend(
     history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
-        raise NotEnoughDataError(f"no lead is open at {as_of.isoformat()}; score another moment (score.as_of, --as-of)")
-    of_duckdb, of_batches = halve(parameters.features.memory_limit)
+        raise NotEnoughDataError(
+            f"no lead is open at {as_of.isoformat()}; score another moment (recommend.as_of, --as-of)"
+        )
+    of_duckdb, of_batches = halve(parameters.run.memory_limit)
     batches = []
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
     ages = int(bool(catalogue.vocabulary.event_types))
     with connect(of_duckdb, root / _SPILL) as connection:
         # A model of before this was noted says nothing of it.
-        refuse_others(connection, root / INTERACTIONS, catalogue, model.manifest.get("known_types", {}), as_of)
+        known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
+        refuse_others(connection, root / INTERACTIONS, known, shares, as_of)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
@@ -148,7 +135,7 @@ def recommend(
     return recommendations.take(best_first), Doubts(ended, older, unseen)
 
 
-def _recommend_batch(parameters: Parameters, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:
+def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:
     """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
     policy = parameters.policy
     features = batch.select(catalogue.columns)
@@ -157,7 +144,7 @@ def _recommend_batch(parameters: Parameters, model: Model, catalogue: Catalogue,
     maturities = MaturityPolicy(policy.maturity.warm, policy.maturity.hot).maturities(
         probabilities, base_rate=model.manifest["base_rate"]
     )
-    told = np.flatnonzero(np.isin(tiers, parameters.score.reasons_for))
+    told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
     frame = features.take(pa.array(told)).to_pandas()
     reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))
     version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
@@ -217,44 +204,3 @@ def _attribute(name: str, value: float | str | None) -> str:
     """Say an attribute of the lead in words."""
     shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float | np.floating) else value
     return f"{name} is {shown}"
-
-
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
-
-
-def write_recommendations(path: Path, recommendations: pa.Table) -> None:
-    """Write recommendations as Parquet, whole or not at all."""
-    types = {field.name: field.arrow for field in RECOMMENDATION} | {
-        "run_id": pa.string(),
-        "scored_at": pa.timestamp("us"),
-    }
-    schema = pa.schema([(name, types[name]) for name in recommendations.column_names])
-    with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for first in range(0, len(recommendations), ROWS):
-            writer.write_table(recommendations.slice(first, ROWS).cast(schema))
-
-
-def write_csv(path: Path, recommendations: pa.Table) -> None:
-    """Write recommendations for a spreadsheet, all texts in quotes, whole or not at all."""
-    with written_whole(path) as temporary:
-        schema = _readable(recommendations.slice(0, 0)).schema
-        with pa_csv.CSVWriter(temporary, schema) as writer:
-            for first in range(0, len(recommendations), ROWS):
-                writer.write_table(_readable(recommendations.slice(first, ROWS)))
-
-
-def _readable(recommendations: pa.Table) -> pa.Table:
-    texts = {
-        "lead_id": _as_cells(recommendations["lead_id"]),
-        "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
-        "reasons": _as_cells(pc.binary_join(recommendations["reasons"], "; ")),
-        "model_version": recommendations["model_version"].cast(pa.string()),
-    }
-    return pa.table({name: texts.get(name, recommendations[name]) for name in recommendations.column_names})
-
-
-def _as_cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
-    formula = pc.match_substring_regex(texts, FORMULA)
-    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)
