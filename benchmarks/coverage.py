@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.drawn_worlds import HORIZON, Floats, Rows, World, after_events, irregular, monthly, weekly
 from benchmarks.findings import Finding, Progress
-from models.chance import of_a_perfect_model
-from models.curves import calibration_curve
-from models.metrics import WITHOUT_INTERVAL, Estimate, calibration_error_of, compare, evaluate
+from models.evaluation.chance import of_a_perfect_model
+from models.evaluation.curves import calibration_curve
+from models.evaluation.metrics import WITHOUT_INTERVAL, Estimate, calibration_error_of, compare, evaluate
 
 LEADS = 1_500
 WORLDS = 1_000

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.logs import columns_of
 from benchmarks.standard_task import HALF_LIFE_DAYS, WINDOW_DAYS, Column, columns
-from pipeline.sql import file_literal, identifier, literal
+from pipeline.core.sql import file_literal, identifier, literal
 
 _DAY = 86_400_000_000
 _HOUR = 3_600_000_000

@@ -9,15 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks.standard_task import CHANNELS, EVENT_TYPES, HALF_LIFE_DAYS, Column, columns
-from features.catalogue import Catalogue
-from features.declarations import Feature
-from features.filters import Filter, Vocabulary
-from pipeline import ingest, matrix
-from pipeline.artefacts import LEADS
-from pipeline.configuration import Parameters
-from pipeline.matrix import stream_matrix
-from pipeline.setting_types import halve
-from pipeline.sql import connect, file_literal
+from features.language.catalogue import Catalogue
+from features.language.feature import Feature
+from features.language.filters import Filter, Vocabulary
+from pipeline.core.project import LEADS
+from pipeline.core.sql import connect, file_literal
+from pipeline.ingest import stage as ingest
+from pipeline.matrix import local as matrix
+from pipeline.matrix.local import stream_matrix
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.types import halve
 
 RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
 """Where the raw files of a benchmark's project lie."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.artefacts import write_json, written_whole
+from pipeline.core.project import write_json, written_whole
 
 FINDINGS, PAGE = Path("reports/truth.json"), Path("docs/truth.md")
 

@@ -19,10 +19,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.findings import Finding, Progress
-from models.artefact import Model
-from pipeline import features, ingest, score, snapshots, train
-from pipeline.artefacts import FEATURES, MODEL
-from pipeline.configuration import Parameters
+from models.core.artefact import Model
+from pipeline import features, score, snapshots, train
+from pipeline.core.project import FEATURES, MODEL
+from pipeline.ingest import stage as ingest
+from pipeline.settings.parameters import Parameters
 
 START, DAY = datetime(2025, 1, 1), timedelta(days=1)
 _SURPRISE = 2.64

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from pipeline.artefacts import FEATURES
-from pipeline.trained import open_trained
+from pipeline.core.project import FEATURES
+from pipeline.core.trained import open_trained
 
 TRUTH = Path("data/raw/truth.parquet")
 

@@ -11,7 +11,7 @@ from benchmarks.comparison import compare
 from benchmarks.featuretools_environment import NotAvailableError, featuretools_python
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, skipped
-from pipeline.artefacts import INTERACTIONS
+from pipeline.core.project import INTERACTIONS
 
 Progress = Callable[[str], None]
 Peer = Callable[[Path, Path, Path], None]

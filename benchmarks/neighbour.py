@@ -24,8 +24,8 @@ def train(threads: int, policy: str = "") -> float:
     """
     if policy:
         os.environ["OMP_WAIT_POLICY"] = policy
-    from models.learner import fit  # noqa: PLC0415 - the policy counts as it is imported
-    from models.slices import Slice  # noqa: PLC0415 - the policy counts as it is imported
+    from models.core.slices import Slice  # noqa: PLC0415 - the policy counts as it is imported
+    from models.learning.learner import fit  # noqa: PLC0415 - the policy counts as it is imported
 
     random = np.random.default_rng(7)
     values = random.normal(size=(_ROWS, _COLUMNS))

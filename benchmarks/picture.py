@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import AT_MOST, Result
-from pipeline.pictures import ACCENT, INK, QUIET
+from pipeline.evaluate.pictures import ACCENT, INK, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -35,10 +35,10 @@ def push(settings: str, folder: Path, leads: int) -> float:
     """Push to leads that hold nothing yet; gives the seconds from the first score read to the run's end."""
     from pushing import Lead, write_scores  # noqa: PLC0415 - of tests/
 
-    from pipeline.delivery.deliver import Options, deliver  # noqa: PLC0415 - measured in a process of its own
     from pipeline.delivery.ledger import Ledger  # noqa: PLC0415 - likewise
+    from pipeline.delivery.push import Options, deliver  # noqa: PLC0415 - measured in a process of its own
     from pipeline.delivery.records import Selection  # noqa: PLC0415 - likewise
-    from pipeline.push_configuration import Push  # noqa: PLC0415 - likewise
+    from pipeline.settings.push import Push  # noqa: PLC0415 - likewise
     from pipeline.sinks.connect import connect  # noqa: PLC0415 - likewise
 
     scores = write_scores(folder / "scores.parquet", {f"L{n}": Lead("SQL", n / leads) for n in range(leads)})

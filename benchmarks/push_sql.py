@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from benchmarks.comparison import DifferenceError
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, skipped, within
-from pipeline.database_url import find_url
-from pipeline.push_configuration import Sql
+from pipeline.reading.database_url import find_url
+from pipeline.settings.push import Sql
 from pipeline.sinks.protocol import Record
 from pipeline.sinks.sql import SqlSink
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.measurement import Measurement
-from pipeline.artefacts import write_json
+from pipeline.core.project import write_json
 
 RESULTS = Path("reports/benchmarks.json")
 AT_MOST = " (at most)"

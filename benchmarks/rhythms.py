@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.findings import Finding, Progress
-from features.duration import DAY
-from features.rhythm import (
+from features.core.time import DAY
+from features.timeline.rhythm import (
     FEW,
     Arrivals,
     Calendar,

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from benchmarks.measurement import ROOT
-from pipeline import ingest
-from pipeline.parameters import load_parameters
+from pipeline.ingest import stage as ingest
 from pipeline.sample import write_sample
+from pipeline.settings.file import load_parameters
 
 _SETTINGS = "params.yaml"
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.standard_task import columns
-from models.artefact import Model, calibrate, encode, without_settings
+from models.core.artefact import Model, calibrate, encode, without_settings
 
 _TREES = 200
 _FITTED = 50_000

@@ -28,7 +28,7 @@ from benchmarks.matrices import (
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, memory, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
-from pipeline.sql import file_literal, identifier
+from pipeline.core.sql import file_literal, identifier
 
 ONE_SNAPSHOT: dict[str, float | None] = {"pandas": 20, "DuckDB": 20, "pandas, tuned": None, "DuckDB, tuned": None}
 SIX_SNAPSHOTS: dict[str, float | None] = {"pandas": 30, "DuckDB": 40, "pandas, tuned": None, "DuckDB, tuned": None}

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.findings import Finding, Progress
-from models.checks import Facts, check
-from models.leaks import columns_that_know
-from models.learner import fit
-from models.metrics import Estimate, evaluate
-from models.slices import Slice
-from models.verdicts import Verdict
+from models.core.slices import Slice
+from models.core.verdicts import Verdict
+from models.evaluation.checks import Facts, check
+from models.evaluation.leaks import columns_that_know
+from models.evaluation.metrics import Estimate, evaluate
+from models.learning.learner import fit
 
 WORLDS = 30
 """Of each kind."""

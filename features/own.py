@@ -4,7 +4,7 @@ For example, how fast a lead speeds up, and whether it reads late at night:
 
     from datetime import timedelta
 
-    from features.filters import Filter
+    from features.language.filters import Filter
 
     WEEK = timedelta(days=7)
     FEATURES = (
@@ -15,7 +15,7 @@ For example, how fast a lead speeds up, and whether it reads late at night:
 
 from __future__ import annotations
 
-from features.declarations import Feature
+from features.language.feature import Feature
 
 FEATURES: tuple[Feature, ...] = ()
 """Yours; docs/features.md says what can be declared."""

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import own
-from features.catalogue import Catalogue, Kind, build_catalogue
-from features.declarations import Feature
-from features.errors import NotEnoughDataError, SettingsError, nearest
-from features.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
-from features.vocabulary import SEEN_COLUMNS, see
-from pipeline.artefacts import (
+from features.core.errors import NotEnoughDataError, SettingsError, nearest
+from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
+from features.engines.census import SEEN_COLUMNS, see
+from features.language.catalogue import Catalogue, Kind, build_catalogue
+from features.language.feature import Feature
+from pipeline.core.project import (
     CATALOGUE,
     FEATURES,
     INTERACTIONS,
@@ -28,15 +28,15 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
-from pipeline.batches import size_batches, whole_groups
-from pipeline.features_settings import Features
-from pipeline.history import read_event_types, require_event_types
-from pipeline.known_types import leanest_shares
-from pipeline.matrix import read_log, stream_matrix, write_matrix
-from pipeline.run_settings import Run
-from pipeline.setting_types import halve, in_bytes
-from pipeline.sql import connect, fetch_row, file_literal, literal
-from pipeline.timeline_settings import Episodes
+from pipeline.core.sql import connect, fetch_row, file_literal, literal
+from pipeline.log.history import read_event_types, require_event_types
+from pipeline.log.known_types import leanest_shares
+from pipeline.matrix.batches import size_batches, whole_groups
+from pipeline.matrix.local import read_log, stream_matrix, write_matrix
+from pipeline.settings.features import Features
+from pipeline.settings.run import Run
+from pipeline.settings.timeline import Episodes
+from pipeline.settings.types import halve, in_bytes
 
 _SPILL = Path("data/.tmp/features")
 

@@ -1,6 +1,6 @@
 """The stage ``recommend``: the leads that are open at a moment in, recommendations out.
 
-The stage takes the model just trained; ``pipeline.champion`` calls the same functions with the one in use.
+The stage takes the model just trained; ``pipeline.scoring.champion`` calls the same functions with the one in use.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.artefacts import (
+from pipeline.core.project import (
     RECOMMENDATIONS,
     RECOMMENDATIONS_CSV,
     SCORING,
     Progress,
     write_json,
 )
-from pipeline.open_leads import Sections, check, recommend, stated_moment
-from pipeline.scored_files import write_csv, write_recommendations
-from pipeline.trained import open_trained
+from pipeline.core.trained import open_trained
+from pipeline.scoring.files import write_csv, write_recommendations
+from pipeline.scoring.open_leads import Sections, check, recommend, stated_moment
 
 
 def run(parameters: Sections, root: Path, progress: Progress) -> None:

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.duration import format_duration, microseconds
-from features.errors import NotEnoughDataError
-from features.schema import CONVERTED, LOST, PARTS
-from features.snapshots import (
+from features.core.errors import NotEnoughDataError
+from features.core.schema import CONVERTED, LOST, PARTS
+from features.core.time import format_duration, microseconds
+from features.timeline.snapshots import (
     EventPolicy,
     assign_labels,
     assign_parts,
@@ -21,7 +21,7 @@ from features.snapshots import (
     find_episodes,
     take_snapshots,
 )
-from pipeline.artefacts import (
+from pipeline.core.project import (
     FORMER_CREATIONS,
     INTERACTIONS,
     LEADS,
@@ -32,14 +32,14 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
-from pipeline.features_settings import Features
-from pipeline.history import Observation, observe, read_events, read_history
-from pipeline.outcome_holes import find_outcome_holes
-from pipeline.outcomes import find_starts, observed_from, refuse_without_effect
-from pipeline.reach import Reach
-from pipeline.source_configuration import Ingest
-from pipeline.sql import open_reader
-from pipeline.timeline_settings import Episodes, Snapshots
+from pipeline.core.sql import open_reader
+from pipeline.log.history import Observation, observe, read_events, read_history
+from pipeline.log.outcome_holes import find_outcome_holes
+from pipeline.log.outcomes import find_starts, observed_from, refuse_without_effect
+from pipeline.log.reach import Reach
+from pipeline.settings.features import Features
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.timeline import Episodes, Snapshots
 
 
 class Sections(Protocol):

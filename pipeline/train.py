@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from features.duration import parse_duration
-from features.schema import CALIBRATION, EARLY_STOPPING, FIT
-from models.learner import fit
-from pipeline import question
-from pipeline.artefacts import (
+from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
+from features.core.time import parse_duration
+from models.learning.learner import fit
+from pipeline.core.project import (
     CATALOGUE,
     FEATURES,
     MODEL,
@@ -25,9 +24,10 @@ from pipeline.artefacts import (
     write_json,
     written_whole,
 )
-from pipeline.learning_settings import Train
-from pipeline.matrix_slices import read_catalogue, read_slice
-from pipeline.question import question_of
+from pipeline.matrix.slices import read_catalogue, read_slice
+from pipeline.settings import question
+from pipeline.settings.learning import Train
+from pipeline.settings.question import question_of
 
 _ROUNDS_A_LINE = 100
 

@@ -12,9 +12,9 @@ from typing import Protocol
 import duckdb
 import pandas as pd
 
-from features.schema import INTERACTION
-from pipeline.artefacts import DATA_DOCS, INTERACTIONS, LEADS, VALIDATION, Progress, require, write_json
-from pipeline.contracts import (
+from features.core.schema import INTERACTION
+from pipeline.contracts.checks import Finding, Suite, judge, refuse_critical
+from pipeline.contracts.expectations import (
     LEAD_LIMITS,
     Check,
     count_expectations,
@@ -24,11 +24,11 @@ from pipeline.contracts import (
     lead_checks,
     row_expectations,
 )
-from pipeline.judge import Finding, Suite, judge, refuse_critical
-from pipeline.run_settings import Run
-from pipeline.source_configuration import Ingest
-from pipeline.sql import connect, file_literal, line_of, literal
-from pipeline.validate_settings import Validate
+from pipeline.core.project import DATA_DOCS, INTERACTIONS, LEADS, VALIDATION, Progress, require, write_json
+from pipeline.core.sql import connect, file_literal, line_of, literal
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.run import Run
+from pipeline.settings.validate import Validate
 
 _SPILL = Path("data/.tmp/validate")
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from features.declarations import SCOPES, SHARED, Feature
-from features.filters import HOURS_A_DAY, OTHER, WEEKDAYS, Filter
-from features.measures import MEASURES, TOUCHED
-from features.schema import ACTORS
+from features.core.schema import ACTORS
+from features.language.feature import SCOPES, SHARED, Feature
+from features.language.filters import HOURS_A_DAY, OTHER, WEEKDAYS, Filter
+from features.language.measures import MEASURES, TOUCHED
 
 TYPES = ("click", "form", "won", "rare", "odd")
 HOUR = timedelta(hours=1)

@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features import engine, kernel, patterns
-from features.declarations import SCOPES, Feature
-from features.engine import compute_event_features
-from features.filters import Vocabulary
-from features.measures import MEASURES
-from features.plan import Plan
-from features.reference import Interaction, compute, events_of_others
-from features.schema import INTERACTION
+from features.core.schema import INTERACTION
+from features.engines import compiled as engine
+from features.engines import kernel, patterns
+from features.engines.compiled import compute_event_features
+from features.engines.plan import Plan
+from features.engines.reference import Interaction, compute, events_of_others
+from features.language.feature import SCOPES, Feature
+from features.language.filters import Vocabulary
+from features.language.measures import MEASURES
 
 Log = Mapping[str, Sequence[Interaction]]
 Snapshots = Sequence[tuple[str, int]]

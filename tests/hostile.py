@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 from world import Project
 
-from pipeline.artefacts import INTERACTIONS, LEADS
+from pipeline.core.project import INTERACTIONS, LEADS
 
 NAMES = (
     "=cmd|' /C calc'!A0",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.slices import Slice
+from models.core.slices import Slice
 
 COLUMNS = ["clicks", "age", "noise", "source", "constant", "never known"]
 CATEGORICAL = ["source"]

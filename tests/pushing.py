@@ -23,12 +23,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.delivery.deliver import Options, Pushed, Scores, deliver
 from pipeline.delivery.ledger import LEDGER, Ledger
+from pipeline.delivery.push import Options, Pushed, Scores, deliver
 from pipeline.delivery.records import Selection
 from pipeline.delivery.rehearsal import Rehearsal, rehearse
 from pipeline.delivery.undo import undo
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 
 MODEL = "0123456789abcdef" * 4

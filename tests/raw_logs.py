@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import ingest
-from pipeline.configuration import Parameters
-from pipeline.ingest_summary import IngestSummary
-from pipeline.sql import open_reader
+from pipeline.core.sql import open_reader
+from pipeline.ingest import stage as ingest
+from pipeline.ingest.summary import IngestSummary
+from pipeline.settings.parameters import Parameters
 
 COLUMNS = {"lead_id": "lead", "occurred_at": "at", "event_type": "what"}
 LEADS: dict[str, Any] = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}

@@ -11,7 +11,7 @@ import yaml
 from test_layout import ROOT
 from world import SMALL, Project
 
-from pipeline.parameters import load_parameters
+from pipeline.settings.file import load_parameters
 
 PAGE = (ROOT / "docs/your-data.md").read_text(encoding="utf-8")
 REST = "The rest of the settings"

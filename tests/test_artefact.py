@@ -19,10 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
-import models.artefact
-from models.artefact import ArtefactError, Model, calibrate, check_calibrator, check_trees, encode, without_settings
-from models.learner import fit
-from models.slices import Slice
+import models.core.artefact
+from models.core.artefact import (
+    ArtefactError,
+    Model,
+    calibrate,
+    check_calibrator,
+    check_trees,
+    encode,
+    without_settings,
+)
+from models.core.slices import Slice
+from models.learning.learner import fit
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +317,7 @@ def test_trees_that_lead_nowhere_are_refused(model: Model, pattern: str, instead
 
 
 def test_the_module_imports_nothing_that_a_logged_model_lacks() -> None:
-    tree = ast.parse(Path(models.artefact.__file__).read_text())
+    tree = ast.parse(Path(models.core.artefact.__file__).read_text())
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -352,7 +360,7 @@ def test_a_logged_model_predicts_the_same_in_a_process_that_lacks_the_project(
             name="model",
             loader_module="artefact",
             data_path=str(tmp_path / "model"),
-            code_paths=[models.artefact.__file__],
+            code_paths=[models.core.artefact.__file__],
             pip_requirements=["lightgbm", "numpy", "pandas"],
             signature=mlflow.models.infer_signature(plain.iloc[:50], model.predict(plain.iloc[:50])),
         )

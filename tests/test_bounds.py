@@ -13,8 +13,8 @@ import yaml
 from raw_logs import source_of
 from small_project import EVENTS, SmallProject
 
-from pipeline import raw_files
-from pipeline.raw_files import Block
+from pipeline.reading import raw_files
+from pipeline.reading.raw_files import Block
 
 MILLION = 1_000_000
 

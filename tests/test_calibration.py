@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from models.artefact import calibrate
-from models.calibration import Method, fit_calibrator
+from models.core.artefact import calibrate
+from models.learning.calibration import Method, fit_calibrator
 
 Floats = NDArray[np.float64]
 

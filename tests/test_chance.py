@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.drawn_worlds import HORIZON, Rows, World, after_events, irregular, monthly, weekly
-from models.chance import Chance, of_a_perfect_model
-from models.curves import calibration_curve
-from models.metrics import WITHOUT_INTERVAL, calibration_error_of, evaluate
+from models.evaluation.chance import Chance, of_a_perfect_model
+from models.evaluation.curves import calibration_curve
+from models.evaluation.metrics import WITHOUT_INTERVAL, calibration_error_of, evaluate
 
 NOW = np.datetime64("2026-01-01T00:00:00", "us")
 WORLDS = 100

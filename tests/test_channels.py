@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from raw_logs import read_log, run_ingest, source_of, write_raw
 
-from features.errors import SettingsError
+from features.core.errors import SettingsError
 
 TRAFFIC = {"traffic_source": "src", "traffic_medium": "med", "click_id": ["gclid", "page"], "referrer": "ref"}
 

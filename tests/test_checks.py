@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from benchmarks.verdicts_truth import EXPECTED, World, judge_world
-from models import checks, drift, leaks
-from models.artefact import Model
-from models.checks import Facts
-from models.drift import base_rate_drift, drifts, feature_drift, stability_index
-from models.leaks import Presence, auc_alone, columns_that_know, events_that_know
-from models.metrics import Estimate
-from models.slices import Slice
+from models.core.artefact import Model
+from models.core.slices import Slice
+from models.evaluation import checks, drift, leaks
+from models.evaluation.checks import Facts
+from models.evaluation.drift import base_rate_drift, drifts, feature_drift, stability_index
+from models.evaluation.leaks import Presence, auc_alone, columns_that_know, events_that_know
+from models.evaluation.metrics import Estimate
 
 BASE = 0.1
 

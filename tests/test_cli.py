@@ -17,8 +17,8 @@ import typer.testing
 from test_layout import ROOT
 from world import Project
 
-from features.errors import LeadcastError
-from pipeline.cli import STAGES, app
+from features.core.errors import LeadcastError
+from pipeline.commands.app import STAGES, app
 
 _GROUP: Any = typer.main.get_command(app)
 # A runner makes the commands anew at every call, which takes longer than many of them.
@@ -88,7 +88,7 @@ def test_every_command_shows_an_example_of_its_use(command: str) -> None:
 
 
 def test_the_command_line_waits_with_heavy_imports() -> None:
-    code = "import sys, pipeline.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "import sys, pipeline.commands.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"pipeline", "typer"} <= set(loaded.stdout.split())
     assert not HEAVY & set(loaded.stdout.split())

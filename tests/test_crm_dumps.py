@@ -14,7 +14,7 @@ from exports import BEGINNING, write_table
 from test_discovery import ingest
 from test_init import propose, read, run_all
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.discovery.initialise import Options, initialise
 
 LEADS = 400

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
-import models.curves
-import models.intervals
-from models.curves import (
+import models.evaluation.curves
+import models.evaluation.intervals
+from models.evaluation.curves import (
     calibration_curve,
     conversion_curve,
     gains_curve,
     importance,
     precision_recall_curve,
 )
-from models.intervals import wilson_interval
-from models.learner import fit
+from models.evaluation.intervals import wilson_interval
+from models.learning.learner import fit
 
 NOW, HORIZON = np.datetime64("2026-01-01T00:00:00", "us"), timedelta(days=30)
 
@@ -146,4 +146,4 @@ def test_a_conversion_curve_of_nobody_is_flat_and_a_negative_length_is_refused()
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(models.curves).failed == doctest.testmod(models.intervals).failed == 0
+    assert doctest.testmod(models.evaluation.curves).failed == doctest.testmod(models.evaluation.intervals).failed == 0

@@ -17,12 +17,12 @@ import pyarrow as pa
 import pytest
 from postgresql import PASSWORD, Server
 
-from features.errors import InputError
-from pipeline import databases
-from pipeline.databases import database_tables, fetch
-from pipeline.readers import copy_rows, open_table
-from pipeline.source_configuration import Table
-from pipeline.sql import file_literal
+from features.core.errors import InputError
+from pipeline.core.sql import file_literal
+from pipeline.reading import databases
+from pipeline.reading.databases import database_tables, fetch
+from pipeline.reading.readers import copy_rows, open_table
+from pipeline.settings.ingest import Table
 
 Rows = list[tuple[object, ...]]
 

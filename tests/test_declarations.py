@@ -14,13 +14,17 @@ from declared import declarations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import declarations as declarations_module
-from features import duration, errors, filters, reference, wording
-from features.catalogue import Catalogue, build_catalogue
-from features.declarations import Feature, derive_names
-from features.filters import OTHER, WEEKDAYS, Filter, Vocabulary
-from features.schema import ACTORS
-from features.wording import describe, quotes_us
+from features.core import errors
+from features.core import time as duration
+from features.core.schema import ACTORS
+from features.engines import reference
+from features.language import feature as declarations_module
+from features.language import filters
+from features.language import words as wording
+from features.language.catalogue import Catalogue, build_catalogue
+from features.language.feature import Feature, derive_names
+from features.language.filters import OTHER, WEEKDAYS, Filter, Vocabulary
+from features.language.words import describe, quotes_us
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

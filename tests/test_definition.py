@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from test_layout import ROOT, imported
+from test_layout import PACKAGES, ROOT, file_of, imported, room_of
 
-from pipeline.cli import STAGES
-from pipeline.configuration import Parameters, sections_of
-from pipeline.parameters import load_parameters
-from pipeline.push_configuration import Push
+from pipeline.commands.app import STAGES, module_of
+from pipeline.settings.file import load_parameters
+from pipeline.settings.parameters import Parameters, sections_of
+from pipeline.settings.push import Push
 
 DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 SECTIONS = {field.alias or name for name, field in Parameters.model_fields.items()}
@@ -21,25 +21,20 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/params.yaml"))
 
 
 def code_of(stage: str) -> set[str]:
-    """Follow the imports of a stage: files of pipeline one by one, features and models as a whole."""
-    found: set[str] = set()
-    waiting = [f"pipeline.{stage}"]
+    """Follow the imports of a stage: the rooms that it needs. Of the settings it depends on its sections' files."""
+    needed = files_of(stage)
+    return {str(path.relative_to(ROOT)) if path.parent.name == "settings" else room_of(path) for path in needed}
+
+
+def files_of(stage: str) -> set[Path]:
+    """Follow the imports of a stage, file by file."""
+    found: set[Path] = set()
+    waiting = [module_of(stage)]
     while waiting:
-        module = waiting.pop()
-        path = ROOT / (module.replace(".", "/") + ".py")
-        if not path.is_file():
-            continue
-        name = str(path.relative_to(ROOT)) if module.startswith("pipeline.") else module.split(".")[0]
-        if name in found:
-            continue
-        found.add(name)
-        if "jinja2" in set(imported(path)):
-            found.add("pipeline/templates")
-        for other in imported(path):
-            if other.split(".")[0] in {"features", "models"}:
-                found.add(other.split(".")[0])
-            elif other.startswith("pipeline."):
-                waiting.append(other)
+        path = file_of(waiting.pop())
+        if path.is_file() and path not in found:
+            found.add(path)
+            waiting += [name for name in imported(path) if name.split(".")[0] in PACKAGES]
     return found
 
 
@@ -68,7 +63,7 @@ def test_the_code_that_a_stage_depends_on_is_what_it_imports(stage: str) -> None
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_parameters_that_a_stage_depends_on_are_those_it_reads(stage: str) -> None:
-    run = importlib.import_module(f"pipeline.{stage}").run
+    run = importlib.import_module(module_of(stage)).run
     asked = [name.rstrip("_") for name in sections_of(run) if name != "run"]  # how the work is done changes no output
     assert asked == sorted(DEFINITION["stages"][stage]["params"])
 
@@ -82,7 +77,7 @@ def test_what_a_stage_reads_is_what_an_earlier_one_writes() -> None:
 
 
 def test_outputs_are_the_places_that_the_code_knows() -> None:
-    text = (ROOT / "pipeline/artefacts.py").read_text(encoding="utf-8")
+    text = (ROOT / "pipeline/core/project.py").read_text(encoding="utf-8")
     for stage in STAGES:
         for output in outputs_of(stage):
             folder = str(Path(output).parent)

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pushing import Lead, write_leads, write_scores
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.delivery.guard import SUSPENSIONS, suspended
 from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
 from pipeline.delivery.records import Selection, Wanted, select, wanted_of
 from pipeline.delivery.values import Significance, Values, same
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 
 MAPPING = {"tier": "t", "probability": "p", "score": "s", "reason_1": "r", "action": "a", "date": "d", "model": "m"}
 SIGNIFICANCE = Significance(MAPPING, 0.01)

@@ -15,8 +15,8 @@ from world import Project
 
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
 from pipeline.discovery.initialise import Options, initialise
-from pipeline.discovery.words import is_called_id
-from pipeline.parameters import load_parameters
+from pipeline.profiling.words import is_called_id
+from pipeline.settings.file import load_parameters
 
 EPOCH = datetime(1970, 1, 1)
 

@@ -19,11 +19,11 @@ from exports import BEGINNING, write_table
 from test_cli import call
 from world import Project
 
-from features.duration import DAY
-from pipeline.artefacts import SNAPSHOTS
-from pipeline.doctor import Examination, Finding, examine
-from pipeline.maturity import LADDER, longest_trainable, table_of, tabulate
-from pipeline.parameters import load_parameters
+from features.core.time import DAY
+from pipeline.core.project import SNAPSHOTS
+from pipeline.inspection.doctor import Examination, Finding, examine
+from pipeline.log.learnable import LADDER, longest_trainable, table_of, tabulate
+from pipeline.settings.file import load_parameters
 
 
 def said(examination: Examination, state: str) -> list[str]:

@@ -15,28 +15,28 @@ import typer
 import typer.main
 import yaml
 from pydantic import Field
-from test_layout import ROOT
+from test_layout import ROOT, SOURCES
 
-from features.catalogue import CONTEXT
-from features.duration import DAY
-from features.errors import LeadcastError
-from features.filters import Filter
-from features.wording import describe
-from pipeline.cli import app
-from pipeline.configuration import Parameters
-from pipeline.documentation import markdown, words
-from pipeline.documentation.__main__ import main
-from pipeline.documentation.commands import commands_page
-from pipeline.documentation.examples import EXAMPLE, PUSH_EXAMPLES
-from pipeline.documentation.features import CONDITIONS, features_page
-from pipeline.documentation.features import EXAMPLES as EXAMPLES_OF_MEASURES
-from pipeline.documentation.markdown import anchor, paragraphs, table
-from pipeline.documentation.pages import PAGES
-from pipeline.documentation.settings import Section, find_sections, settings_page
-from pipeline.documentation.words import as_written, in_words
-from pipeline.features_settings import DeclaredFeature
-from pipeline.parameters import load_parameters
-from pipeline.setting_types import Column, Duration, Name, Strict
+from docs.build import markdown, words
+from docs.build.__main__ import main
+from docs.build.commands import commands_page
+from docs.build.examples import EXAMPLE, PUSH_EXAMPLES
+from docs.build.features import CONDITIONS, features_page
+from docs.build.features import EXAMPLES as EXAMPLES_OF_MEASURES
+from docs.build.markdown import anchor, paragraphs, table
+from docs.build.pages import PAGES
+from docs.build.settings import Section, find_sections, settings_page
+from docs.build.words import as_written, in_words
+from features.core.errors import LeadcastError
+from features.core.time import DAY
+from features.language.catalogue import CONTEXT
+from features.language.filters import Filter
+from features.language.words import describe
+from pipeline.commands.app import app
+from pipeline.settings.features import DeclaredFeature
+from pipeline.settings.file import load_parameters
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.types import Column, Duration, Name, Strict
 
 SECTIONS = find_sections()
 WHOLE: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
@@ -198,7 +198,6 @@ def test_what_contributing_names_is_there() -> None:
     paths |= set(re.findall(r"\]\(([^)#]+)", text))
     assert len(paths) > 20
     assert not [path for path in paths if "NAME" not in path and not (ROOT / path).exists()]
-    code = "".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("tests/*.py"), *ROOT.glob("p*/*.py")])
-    code += "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("features/*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("tests/*.py"), *SOURCES])
     named = set(re.findall(r"`(test_\w+|_\w+|MEASURES|STAGES|written_whole|write_json)`", text))
     assert not [name for name in named if not re.search(rf"\b{name}\b( =|:|\()", code)]

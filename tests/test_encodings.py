@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_readers import compress, read_rows
 
-from features.errors import InputError
-from pipeline import raw_files
-from pipeline.raw_files import LineReader
+from features.core.errors import InputError
+from pipeline.reading import raw_files
+from pipeline.reading.raw_files import LineReader
 
 TEXTS = 'lead,what,cost\n1,"Café; 5 €",2\n\n2,déjà,3\n'
 

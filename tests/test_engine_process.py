@@ -13,9 +13,9 @@ PROGRAM = """
 import json
 import pyarrow as pa
 from features import kernel
-from features.declarations import Feature
-from features.engine import compute_event_features, plan_of
-from features.filters import Filter, Vocabulary
+from features.language.feature import Feature
+from features.engines.compiled import compute_event_features, plan_of
+from features.language.filters import Filter, Vocabulary
 
 times = pa.array([0, 5, 9], pa.timestamp("us"))
 events = {"lead_id": ["a", "a", "b"], "occurred_at": times, "known_at": times, "event_type": ["x", "y", "x"],

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_features import EXAMPLES, VISITS, VOCABULARY, hours, interactions
 
-from features import evidence
-from features.declarations import Feature
-from features.evidence import find_evidence, find_evidence_in_account
-from features.filters import OTHER, Filter
-from features.measures import MEASURES
-from features.reference import Interaction, compute, events_of_others
-from features.schema import ACTORS
+from features.core.schema import ACTORS
+from features.engines import evidence
+from features.engines.evidence import find_evidence, find_evidence_in_account
+from features.engines.reference import Interaction, compute, events_of_others
+from features.language.feature import Feature
+from features.language.filters import OTHER, Filter
+from features.language.measures import MEASURES
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 NOON = moment("2026-03-10 12:00")  # a Tuesday

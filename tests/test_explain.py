@@ -12,12 +12,12 @@ from raw_logs import LEADS, source_of
 from small_project import SmallProject
 from test_cli import call
 
-from features.catalogue import Catalogue
-from features.declarations import Feature
-from features.filters import Filter, Vocabulary
-from pipeline import explain
-from pipeline.artefacts import CATALOGUE, write_json
-from pipeline.explain import Explanation, explain_value
+from features.language.catalogue import Catalogue
+from features.language.feature import Feature
+from features.language.filters import Filter, Vocabulary
+from pipeline.core.project import CATALOGUE, write_json
+from pipeline.inspection import explain
+from pipeline.inspection.explain import Explanation, explain_value
 
 DAY = timedelta(days=1)
 LOG = """lead,at,seen,what,channel,campaign,worth,many

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
-from models.explanation import ReasonTemplate, explain
-from models.learner import fit
+from models.decision.reasons import ReasonTemplate, explain
+from models.learning.learner import fit
 
 
 def told(group: str, name: str) -> ReasonTemplate:

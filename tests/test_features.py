@@ -15,13 +15,13 @@ from engines import Value, events_table, interpret, moment, on_kernel, on_refere
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import Catalogue
-from features.declarations import Feature, Scope
-from features.engine import compute_matrix
-from features.filters import OTHER, Filter, Vocabulary
-from features.measures import MEASURES
-from features.reference import Interaction
-from features.schema import ACTORS
+from features.core.schema import ACTORS
+from features.engines.compiled import compute_matrix
+from features.engines.reference import Interaction
+from features.language.catalogue import Catalogue
+from features.language.feature import Feature, Scope
+from features.language.filters import OTHER, Filter, Vocabulary
+from features.language.measures import MEASURES
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), campaigns=("may",), ignored_types=("won",))

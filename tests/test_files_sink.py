@@ -19,8 +19,8 @@ from filelock import FileLock
 from pushing import Delivery, Lead, ways
 from pydantic import ValidationError
 
-from features.errors import DeliveryError
-from pipeline.push_configuration import Push
+from features.core.errors import DeliveryError
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.files import LeadsFile
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value

@@ -17,15 +17,15 @@ import pyarrow as pa
 import pytest
 from raw_logs import LINKS, parameters_of, source_of
 
-from features.catalogue import Catalogue
-from features.snapshots import take_snapshots, take_snapshots_at
-from pipeline import ingest
-from pipeline.configuration import Parameters
+from features.language.catalogue import Catalogue
+from features.timeline.snapshots import take_snapshots, take_snapshots_at
 from pipeline.features import grow_catalogue
-from pipeline.features_settings import Features
-from pipeline.history import read_events, read_history
-from pipeline.matrix import stream_matrix
-from pipeline.timeline_settings import Episodes, Snapshots
+from pipeline.ingest import stage as ingest
+from pipeline.log.history import read_events, read_history
+from pipeline.matrix.local import stream_matrix
+from pipeline.settings.features import Features
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.timeline import Episodes, Snapshots
 
 START, DAYS = datetime(2026, 1, 1), 60
 DUPLICATES = ("L20", "L21", "L22")

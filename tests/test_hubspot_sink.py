@@ -12,9 +12,9 @@ from crm_hubspot import OURS, HubSpotCrm
 from crm_servers import Answer
 from pushing import Delivery, Lead, ways
 
-from features.errors import DeliveryError
+from features.core.errors import DeliveryError
 from pipeline.delivery.values import Values
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Record, Sink, WholeBatchError
 

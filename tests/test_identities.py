@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.identities import Alias, Link, untangle
-from pipeline.quarantine import CIRCLE, TWO_LEADS, UNKNOWN_LEAD
+from pipeline.ingest.identities import Alias, Link, untangle
+from pipeline.reading.quarantine import CIRCLE, TWO_LEADS, UNKNOWN_LEAD
 
 
 def _day(day: int) -> datetime:

@@ -28,8 +28,8 @@ from raw_logs import (
     write_raw,
 )
 
-from features.errors import InputError
-from features.schema import INTERACTION, LEAD
+from features.core.errors import InputError
+from features.core.schema import INTERACTION, LEAD
 
 
 def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from raw_logs import LEADS, LINKS, parameters_of, run_ingest, source_of, write_raw
 
-from pipeline import ingest
+from pipeline.ingest import stage as ingest
 
 HOURLY = "".join(f"A,2026-01-01T{n:02}:10:00,visit\n" for n in range(10))
 HEAD = "lead,at,what\n"

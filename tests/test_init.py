@@ -21,9 +21,9 @@ from test_loan_log import LOG
 from test_loan_log import pytestmark as needs_the_loan_log
 from world import Project
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.discovery.initialise import Options, initialise
-from pipeline.parameters import load_parameters
+from pipeline.settings.file import load_parameters
 
 SMALL = {
     "train": {"minimum_conversions": 5, "parameters": {"num_iterations": 40, "learning_rate": 0.1}},

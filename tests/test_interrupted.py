@@ -20,9 +20,9 @@ from small_project import AS_SOMEBODY, LEADCAST
 from test_cli import WIDE, call, call_executable
 from world import Project
 
-from pipeline.artefacts import sole
-from pipeline.cli import STAGES
-from pipeline.parameters import load_parameters
+from pipeline.commands.app import STAGES, module_of
+from pipeline.core.project import sole
+from pipeline.settings.file import load_parameters
 
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "ingest": (
@@ -82,7 +82,7 @@ def run_and_die(root: Path, stage: str, moment: str, number: int) -> None:
 
     parameters = load_parameters(root / "params.yaml")
     sys.addaudithook(listen)
-    run = importlib.import_module(f"pipeline.{stage}").run
+    run = importlib.import_module(module_of(stage)).run
     run(parameters.hand_over(run), root, lambda _: come_to("word"))
 
 
@@ -97,7 +97,7 @@ def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
 
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["test_interrupted", *(f"pipeline.{stage}" for stage in STAGES)])
+FORKS.set_forkserver_preload(["test_interrupted", *map(module_of, STAGES)])
 """A process that has loaded everything and begun nothing, of which each process here is a copy."""
 
 
@@ -133,7 +133,7 @@ def test_a_stage_that_was_killed_writes_the_same_bytes_when_it_runs_again(
 
 
 def test_a_model_whose_tracking_was_killed_has_one_run_that_is_whole(project: Project) -> None:
-    from pipeline.tracking import connected  # noqa: PLC0415 - takes seconds
+    from pipeline.registry.mlflow import connected  # noqa: PLC0415 - takes seconds
 
     with connected(project.root) as client:
         experiment = client.get_experiment_by_name("leadcast")

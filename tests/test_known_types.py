@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.errors import StaleError
-from features.filters import Vocabulary
-from models.artefact import Model
-from pipeline.known_types import leanest_shares, refuse_others
+from features.core.errors import StaleError
+from features.language.filters import Vocabulary
+from models.core.artefact import Model
+from pipeline.log.known_types import leanest_shares, refuse_others
 
 KNOWN = Vocabulary(event_types=("visit",), ignored_types=("won",)).known_types
 END = datetime(2026, 6, 1)
@@ -65,7 +65,7 @@ def test_the_leanest_four_weeks_are_those_that_are_counted_by_hand(tmp_path: Pat
 
 
 def test_of_a_large_log_some_leads_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.known_types._EVENTS", 100)
+    monkeypatch.setattr("pipeline.log.known_types._EVENTS", 100)
     assert shares_of(tmp_path, people(1_000, ("visit", "call", "won"), 1)) == {"web": pytest.approx(2 / 3)}
 
 
@@ -113,7 +113,7 @@ def champion(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Projec
 @pytest.fixture
 def reread(champion: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, object]], Path]:
     """Read the raw files again with other settings, and score the end of the log with the champion."""
-    from pipeline import champion as scoring  # noqa: PLC0415 - heavy
+    from pipeline.scoring import champion as scoring  # noqa: PLC0415 - heavy
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{champion.root}/mlflow.db")
     project = champion.copy_to(tmp_path / "project")

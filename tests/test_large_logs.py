@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pyarrow import csv
 from raw_logs import LEADS, LINKS, read_log, read_quarantine, run_ingest, source_of, write_raw
 
-from features.errors import InputError
-from pipeline.duplicates import find_duplicates
-from pipeline.matrix import read_log as stored_log
+from features.core.errors import InputError
+from pipeline.ingest.duplicates import find_duplicates
+from pipeline.matrix.local import read_log as stored_log
 
 _START = datetime(2026, 1, 1)
 

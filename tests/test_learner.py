@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 
-from features.errors import NotEnoughDataError, SettingsError
-from models.learner import DEFAULTS, TrainingLog, category_levels, checked_parameters, fit
-from models.metrics import evaluate
-from models.slices import Slice
+from features.core.errors import NotEnoughDataError, SettingsError
+from models.core.slices import Slice
+from models.evaluation.metrics import evaluate
+from models.learning.learner import DEFAULTS, TrainingLog, category_levels, checked_parameters, fit
 
 
 def learn(rows: int = 2000, **changes: Any) -> tuple[Any, TrainingLog]:  # noqa: ANN401 (whatever `fit` takes)
@@ -234,7 +234,7 @@ def test_a_slice_must_be_whole_and_labelled() -> None:
 def test_threads_that_wait_for_each_other_do_not_spin() -> None:
     """They would take a core from the neighbour they wait for; the runtime itself says what it was told."""
     shown = subprocess.run(
-        [sys.executable, "-c", "import models.learner, lightgbm"],
+        [sys.executable, "-c", "import models.learning.learner, lightgbm"],
         env={name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
         | {"OMP_DISPLAY_ENV": "TRUE"},
         capture_output=True,

@@ -16,7 +16,7 @@ import yaml
 from test_layout import ROOT
 from world import Project
 
-from pipeline.parameters import load_parameters
+from pipeline.settings.file import load_parameters
 
 LOG = Path(os.environ.get("LEADCAST_LOAN_LEADS") or ROOT / "../shared/data/loan-leads").resolve()
 

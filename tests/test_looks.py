@@ -12,8 +12,8 @@ from exports import BEGINNING, write_table
 from test_init import propose
 from world import Project
 
-from features.duration import parse_duration
-from pipeline.parameters import load_parameters
+from features.core.time import parse_duration
+from pipeline.settings.file import load_parameters
 
 
 def write_short_log(folder: Path, leads: int = 1500, days: int = 120) -> None:

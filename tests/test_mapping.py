@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from raw_logs import LEADS, moment_of, read_leads, read_log, read_quarantine, run_ingest, source_of, write_raw
 
-from features.errors import InputError
+from features.core.errors import InputError
 
 WIDE: dict[str, Any] = {
     "path": "deals.csv",

@@ -17,14 +17,14 @@ from engines import events_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import Catalogue
-from features.declarations import Feature
-from features.errors import InputError
-from features.filters import Filter, Vocabulary
-from features.reference import Interaction, compute, events_of_others
-from pipeline import matrix
-from pipeline.batches import Batch, size_batches
-from pipeline.matrix import stream_matrix, write_matrix
+from features.core.errors import InputError
+from features.engines.reference import Interaction, compute, events_of_others
+from features.language.catalogue import Catalogue
+from features.language.feature import Feature
+from features.language.filters import Filter, Vocabulary
+from pipeline.matrix import local as matrix
+from pipeline.matrix.batches import Batch, size_batches
+from pipeline.matrix.local import stream_matrix, write_matrix
 
 EPOCH, HOUR, DAY = datetime(1970, 1, 1), timedelta(hours=1), timedelta(days=1)
 CATALOGUE = Catalogue(

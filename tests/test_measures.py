@@ -14,12 +14,12 @@ from hypothesis import given as drawn_from
 from test_features import EVE, EXAMPLES, VISITS, VOCABULARY
 from test_layout import ROOT
 
-from features.declarations import Feature
-from features.filters import Filter
-from features.measures import MEASURES, Measure
-from features.plan import STEPS, Plan
-from features.reference import compute
-from features.wording import describe
+from features.engines.plan import STEPS, Plan
+from features.engines.reference import compute
+from features.language.feature import Feature
+from features.language.filters import Filter
+from features.language.measures import MEASURES, Measure
+from features.language.words import describe
 
 DAY = timedelta(days=1)
 

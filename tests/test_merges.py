@@ -16,7 +16,7 @@ from test_crm_dumps import interactions, notes
 from test_discovery import ingest
 from test_init import propose, read
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.discovery.merges import left_by_name
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from features.errors import NotEnoughDataError
-from models.metrics import WITHOUT_INTERVAL, Blocks, compare, evaluate
+from features.core.errors import NotEnoughDataError
+from models.evaluation.metrics import WITHOUT_INTERVAL, Blocks, compare, evaluate
 
 Floats = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_logs import SOUND, moment_of, read_log, read_quarantine, run_ingest, source_of, write_raw
 
-from features.errors import InputError, SettingsError
-from pipeline.moments import ambiguous, fitting_formats
+from features.core.errors import InputError, SettingsError
+from pipeline.reading.moments import ambiguous, fitting_formats
 
 LOCAL_TIMES = (
     ("2025-03-30 01:59:59", "2025-03-30 00:59:59"),

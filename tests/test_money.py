@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 from raw_logs import moment_of, query_of, read_log, read_quarantine, run_ingest, source_of, write_raw
 
-from features.errors import InputError
-from features.schema import SPENDING
-from pipeline.ingest_summary import IngestSummary
+from features.core.errors import InputError
+from features.core.schema import SPENDING
+from pipeline.ingest.summary import IngestSummary
 
 LOG = (
     "lead,at,what,v,cur\n"

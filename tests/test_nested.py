@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import InputError
-from pipeline import nested
-from pipeline.databases import fetch
-from pipeline.readers import choose_columns, copy_rows, open_table
-from pipeline.source_configuration import Table
-from pipeline.sql import file_literal, literal
+from features.core.errors import InputError
+from pipeline.core.sql import file_literal, literal
+from pipeline.reading import nested
+from pipeline.reading.databases import fetch
+from pipeline.reading.readers import choose_columns, copy_rows, open_table
+from pipeline.settings.ingest import Table
 
 Rows = list[tuple[object, ...]]
 

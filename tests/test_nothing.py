@@ -15,7 +15,7 @@ from cases import CASES, case, empty_project, propose
 from raw_logs import LEADS, source_of
 from small_project import SmallProject
 
-from pipeline.nothing import is_word_for_nothing
+from pipeline.reading.nothing import is_word_for_nothing
 
 _EVENTS = ("page_view", "form", "signed")
 _FLAWS: dict[str, str] = {"zero": "0000-00-00 00:00:00", "backslash": r"\N", "null": "NULL", "none": "None"}

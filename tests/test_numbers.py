@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.numbers import number
-from pipeline.readers import RawColumn
-from pipeline.source_configuration import Table
+from pipeline.reading.numbers import number
+from pipeline.reading.readers import RawColumn
+from pipeline.settings.ingest import Table
 
 
 def read(texts: list[str], currency: str | None = None, **how: str) -> list[float | None]:

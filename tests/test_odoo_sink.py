@@ -11,8 +11,8 @@ from crm_odoo import DATABASE, OURS, OdooCrm
 from crm_servers import Answer, Request
 from pushing import Delivery, Lead, ways
 
-from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Push
+from features.core.errors import DeliveryError, SettingsError
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Record, Sink
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from small_project import SmallProject
 from test_recording import snapshots_of, write_company
 
-from features.outcome_holes import OutcomeHole, find_holes
+from features.timeline.outcome_holes import OutcomeHole, find_holes
 
 START, DAY = datetime(2023, 1, 2), timedelta(days=1)
 NEVER = 9e5

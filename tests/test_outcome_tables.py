@@ -23,9 +23,9 @@ from outcome_exports import (
 from test_init import count, propose, read, run_all
 from world import Project
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.discovery.initialise import Options, initialise
-from pipeline.parameters import load_parameters
+from pipeline.settings.file import load_parameters
 
 FOLDERS = {
     "orders of a shop": (write_shop, "orders_export_won", []),

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from test_layout import ROOT
 
-from features.errors import SettingsError
-from features.snapshots import AgePolicy, CalendarPolicy, EventPolicy
-from pipeline.parameters import load_parameters
+from features.core.errors import SettingsError
+from features.timeline.snapshots import AgePolicy, CalendarPolicy, EventPolicy
+from pipeline.settings.file import load_parameters
 
 GOOD = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 Write = Callable[[dict[str, Any] | str], Path]

@@ -27,15 +27,15 @@ from test_definition import outputs_of
 from test_layout import ROOT
 from world import Project
 
-from features.catalogue import Catalogue
-from features.errors import NotEnoughDataError
-from features.schema import RECOMMENDATION
-from models.artefact import Model
-from models.metrics import evaluate
-from pipeline.cli import STAGES
-from pipeline.configuration import Parameters
-from pipeline.explain import explain_value
-from pipeline.history import observe
+from features.core.errors import NotEnoughDataError
+from features.core.schema import RECOMMENDATION
+from features.language.catalogue import Catalogue
+from models.core.artefact import Model
+from models.evaluation.metrics import evaluate
+from pipeline.commands.app import STAGES
+from pipeline.inspection.explain import explain_value
+from pipeline.log.history import observe
+from pipeline.settings.parameters import Parameters
 
 MONDAY = datetime(2026, 3, 2)
 """In the test part: the model was trained on what was known before."""
@@ -74,7 +74,7 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subpr
 
 
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
-    from pipeline import open_leads  # noqa: PLC0415 - heavy
+    from pipeline.scoring import open_leads  # noqa: PLC0415 - heavy
 
     recommendations, _ = open_leads.recommend(project.parameters, project.root, model, as_of, project.told.append)
     frame: pd.DataFrame = recommendations.to_pandas()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import SettingsError
-from models.policy import MATURITIES, TIERS, MaturityPolicy, TierPolicy, scores
+from features.core.errors import SettingsError
+from models.decision.tiers import MATURITIES, TIERS, MaturityPolicy, TierPolicy, scores
 
 PROBABILITIES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 CUTS = st.tuples(st.floats(0.001, 0.999), st.floats(0.001, 0.999)).filter(lambda pair: pair[0] < pair[1])

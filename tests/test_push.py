@@ -26,7 +26,7 @@ def scored(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Make a project whose champion has scored the end of the log."""
     project = world.copy_to(tmp_path_factory.mktemp("scored") / "project", leave_out=("raw", "reports"))
     project.run("evaluate")
-    from pipeline import champion  # noqa: PLC0415 - heavy
+    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
     champion.run(project.parameters, project.root, project.told.append, "latest", backfill=False)
     return project

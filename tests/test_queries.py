@@ -14,14 +14,14 @@ import duckdb
 import pytest
 from postgresql import Server
 
-from features.errors import InputError
-from pipeline import ingest
-from pipeline.configuration import Parameters
-from pipeline.queries import Origins, tables_read
-from pipeline.readers import copy_rows
-from pipeline.run_settings import Run
-from pipeline.source_configuration import Ingest
-from pipeline.sql import connect, file_literal
+from features.core.errors import InputError
+from pipeline.core.sql import connect, file_literal
+from pipeline.ingest import stage as ingest
+from pipeline.ingest.queries import Origins, tables_read
+from pipeline.reading.readers import copy_rows
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.run import Run
 
 Rows = list[tuple[object, ...]]
 Tables = Mapping[str, object]

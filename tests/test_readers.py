@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import InputError
-from pipeline import delimited, json_lines, raw_files
-from pipeline.raw_files import LineReader, find_files, open_lines
-from pipeline.readers import copy_rows, open_table
-from pipeline.source_configuration import Table
-from pipeline.sql import file_literal
+from features.core.errors import InputError
+from pipeline.core.sql import file_literal
+from pipeline.reading import delimited, json_lines, raw_files
+from pipeline.reading.raw_files import LineReader, find_files, open_lines
+from pipeline.reading.readers import copy_rows, open_table
+from pipeline.settings.ingest import Table
 
 Rows = list[tuple[object, ...]]
 

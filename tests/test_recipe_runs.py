@@ -15,10 +15,10 @@ from recipes_histories import write_ga4_history, write_salesforce_history
 from recipes_page import project_of, small_model
 from world import Project
 
-from pipeline import ingest
-from pipeline.cli import STAGES
+from pipeline.commands.app import STAGES
 from pipeline.discovery.initialise import Options, initialise
-from pipeline.parameters import load_parameters
+from pipeline.ingest import stage as ingest
+from pipeline.settings.file import load_parameters
 
 GA4, SALESFORCE, TABLE = "GA4, exported from BigQuery", "Salesforce", "Leads without any events"
 

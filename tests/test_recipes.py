@@ -23,7 +23,7 @@ from recipes_exports import (
 from recipes_page import RECIPES, project_of
 from world import Project
 
-from pipeline import ingest
+from pipeline.ingest import stage as ingest
 
 Row = tuple[object, ...]
 

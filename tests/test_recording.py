@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from raw_logs import source_of
 from small_project import SmallProject
 
-from features.recording import CHANCE, Recording, find_start
+from features.timeline.recording import CHANCE, Recording, find_start
 
 START, DAY = datetime(2025, 6, 1), timedelta(days=1)
 

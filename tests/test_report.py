@@ -18,16 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import Project
 
-from features.errors import InputError, NotEnoughDataError
-from pipeline.artefacts import read_json
-from pipeline.headlines import headlines
-from pipeline.leads_page import MOST_LEADS, leads_page
-from pipeline.page import PICTURE_NAMES, distribution, page
-from pipeline.rendering import cut, day, duration_in_words, percent, whole
-from pipeline.results import Results
+from features.core.errors import InputError, NotEnoughDataError
+from pipeline.core.project import read_json
+from pipeline.report.headlines import headlines
+from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.page import PICTURE_NAMES, distribution, page
+from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
+from pipeline.report.results import Results
+from pipeline.report.text import summary
+from pipeline.settings.timeline import Episodes
 from pipeline.snapshots import read_funnel
-from pipeline.summary import summary
-from pipeline.timeline_settings import Episodes
 
 ACTS = """
 A page_view lead

@@ -14,8 +14,8 @@ from crm_servers import Answer, CrmServer, Request
 from pushing import Delivery, Lead, ways
 from pydantic import ValidationError
 
-from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Push
+from features.core.errors import DeliveryError, SettingsError
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.rhythms import KINDS, Kind, measure_kind
-from features.duration import DAY, HOUR
-from features.rhythm import (
+from features.core.time import DAY, HOUR
+from features.timeline.rhythm import (
     Arrivals,
     Calendar,
     find_long_silences,
@@ -21,8 +21,8 @@ from features.rhythm import (
     measure_silences,
     silent_for,
 )
-from features.source_state import Declared, SourceState, judge_source, leads_ended
-from pipeline.rhythms import lacks_one_campaign
+from features.timeline.source_state import Declared, SourceState, judge_source, leads_ended
+from pipeline.ingest.rhythms import lacks_one_campaign
 
 MONDAY = datetime(2025, 1, 6)
 UTC = Calendar()

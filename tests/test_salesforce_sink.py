@@ -11,8 +11,8 @@ from crm_salesforce import OURS, SalesforceCrm
 from crm_servers import Faults
 from pushing import Delivery, Lead, ways
 
-from features.errors import DeliveryError, SettingsError, nearest
-from pipeline.push_configuration import Push
+from features.core.errors import DeliveryError, SettingsError, nearest
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Sink, Value, WholeBatchError
 

@@ -27,7 +27,7 @@ from sample_reading import (
     unzipped,
 )
 
-from features.errors import InputError, SettingsError
+from features.core.errors import InputError, SettingsError
 from pipeline.sample import files, write_sample
 from pipeline.sample.chain import Exit, Source, State
 from pipeline.sample.company import CHANNELS, LEVELS

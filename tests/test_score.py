@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schema import RECOMMENDATION
-from pipeline import scored_files
+from features.core.schema import RECOMMENDATION
+from pipeline.scoring import files as scored_files
 
 SCHEMA = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION])
 

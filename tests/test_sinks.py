@@ -21,10 +21,10 @@ from crm_salesforce import SalesforceCrm
 from crm_sql import PostgresqlCrm, SqliteCrm
 from pushing import Delivery, Lead, of_keys, ways
 
-from features.errors import DeliveryError, InputError, LeadcastError
+from features.core.errors import DeliveryError, InputError, LeadcastError
 from pipeline.delivery.ledger import LEDGER, MOST_ATTEMPTS, Ledger
 from pipeline.delivery.sending import CLOSED, UNKNOWN
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 
 Make = Callable[[Path, Callable[[str], Any]], AbstractContextManager[Crm]]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import features.snapshots as module
-from features.errors import NotEnoughDataError
-from features.history import History
-from features.snapshots import (
+import features.timeline.snapshots as module
+from features.core.errors import NotEnoughDataError
+from features.timeline.history import History
+from features.timeline.snapshots import (
     AgePolicy,
     CalendarPolicy,
     EventPolicy,

@@ -17,11 +17,11 @@ from small_project import SmallProject
 from test_cli import failure
 from world import Project
 
-from features.duration import DAY
+from features.core.time import DAY
 from pipeline.discovery.initialise import Options, initialise
-from pipeline.doctor import examine
-from pipeline.parameters import load_parameters
-from pipeline.source_verdicts import source_verdicts
+from pipeline.inspection.doctor import examine
+from pipeline.log.source_verdicts import source_verdicts
+from pipeline.settings.file import load_parameters
 
 WEB = "data/raw/web.parquet"
 END = datetime(2026, 6, 30, 23, 56)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.sql import fetch_row, file_literal, open_reader
+from pipeline.core.sql import fetch_row, file_literal, open_reader
 
 ONE = pa.table({"a": [1]})
 MAKE: dict[str, Callable[[duckdb.DuckDBPyConnection], object]] = {

@@ -19,9 +19,9 @@ from crm_cases import Crm
 from crm_sql import FIELDS, PostgresqlCrm, SqliteCrm
 from postgresql import PASSWORD, Server
 
-from features.errors import DeliveryError, SettingsError
-from pipeline.database_url import find_url, make_engine
-from pipeline.push_configuration import Push, Sql
+from features.core.errors import DeliveryError, SettingsError
+from pipeline.reading.database_url import find_url, make_engine
+from pipeline.settings.push import Push, Sql
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 from pipeline.sinks.sql import SqlSink
 from pipeline.sinks.sql_writing import connected

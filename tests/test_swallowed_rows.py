@@ -11,8 +11,8 @@ import pytest
 from small_project import SmallProject
 from test_readers import _read_csv
 
-from pipeline import delimited
-from pipeline.delimited import SWALLOWS
+from pipeline.reading import delimited
+from pipeline.reading.delimited import SWALLOWS
 
 HEAD = ["id", "at", "what", "note"]
 
@@ -99,7 +99,7 @@ def test_the_cut_between_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch)
         rows[min(number + 40, 1999)][3] = 'closes"'
     whole = _read_csv(_lines(rows), tuple(HEAD))
     assert [line for line, *_ in whole] == list(range(2, 2002))
-    monkeypatch.setattr("pipeline.raw_files._BLOCK_BYTES", 5000)
+    monkeypatch.setattr("pipeline.reading.raw_files._BLOCK_BYTES", 5000)
     assert _read_csv(_lines(rows), tuple(HEAD)) == whole
 
 

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.errors import InputError, RegistryError, SettingsError, StaleError
-from features.schema import RECOMMENDATION
-from models.artefact import Model
-from pipeline.configuration import Parameters
-from pipeline.tracking import connected, load_champion
+from features.core.errors import InputError, RegistryError, SettingsError, StaleError
+from features.core.schema import RECOMMENDATION
+from models.core.artefact import Model
+from pipeline.registry.mlflow import connected, load_champion
+from pipeline.settings.parameters import Parameters
 
 NAME = "lead-conversion"
 
@@ -50,7 +50,7 @@ class Store:
 
 @pytest.fixture
 def store(tracked: Project) -> Iterator[Store]:
-    from pipeline.tracking import connected  # noqa: PLC0415 - heavy
+    from pipeline.registry.mlflow import connected  # noqa: PLC0415 - heavy
 
     with connected(tracked.root) as client:
         yield Store(client)
@@ -124,7 +124,7 @@ def test_tracking_leaves_no_address_behind_for_the_next_project(
 ) -> None:
     import mlflow  # noqa: PLC0415 - heavy
 
-    from pipeline.tracking import connected, tracking_uri  # noqa: PLC0415 - heavy
+    from pipeline.registry.mlflow import connected, tracking_uri  # noqa: PLC0415 - heavy
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with connected(tracked.root):
@@ -231,7 +231,7 @@ def test_the_logged_model_predicts_on_a_plain_frame_what_the_artefact_predicts(t
 
 
 def champion_scores(project: Project, when: str, *, backfill: bool = False) -> Path:
-    from pipeline import champion  # noqa: PLC0415 - heavy
+    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
     return champion.run(project.parameters, project.root, project.told.append, when, backfill=backfill)
 
@@ -380,7 +380,7 @@ def test_a_champion_of_an_earlier_version_that_noted_no_question_is_a_message(
 ) -> None:
     model, run_id = load_champion(tracked.root, tracked.parameters.evaluate)
     former = replace(model, manifest={name: part for name, part in model.manifest.items() if name != "question"})
-    monkeypatch.setattr("pipeline.champion.load_champion", lambda *_: (former, run_id))
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (former, run_id))
     with pytest.raises(RegistryError, match="trained by an earlier version, which did not note what it asked"):
         champion_scores(tracked, "latest")
 

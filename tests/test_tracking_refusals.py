@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import RegistryError
-from pipeline.tracking import connected, experiment_id
-from pipeline.tracking_refusals import refusal
+from features.core.errors import RegistryError
+from pipeline.registry.mlflow import connected, experiment_id
+from pipeline.registry.refusals import refusal
 
 NAME = "leadcast"
 STORES = ("mlflow.db", ".mlflow.db.tmp")
@@ -94,10 +94,12 @@ def is_half_made(path: Path) -> bool:
 
 
 def test_a_store_whose_making_was_killed_is_made_by_the_next_run(tmp_path: Path) -> None:
-    code = (
-        f"from pathlib import Path; from pipeline.tracking import *\nwith connected(Path({str(tmp_path)!r})) as client:"
+    lines = (
+        "from pathlib import Path",
+        "from pipeline.registry.mlflow import *",
+        f"with connected(Path({str(tmp_path)!r})) as client: client.search_experiments()",
     )
-    with subprocess.Popen([sys.executable, "-c", f"{code} client.search_experiments()"]) as process:
+    with subprocess.Popen([sys.executable, "-c", "\n".join(lines)]) as process:
         while process.poll() is None and not any(map(is_half_made, (tmp_path / name for name in STORES))):
             time.sleep(0.01)
         process.kill()

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.errors import ContractError
-from features.schema import INTERACTION, LEAD, RECOMMENDATION
-from pipeline.contracts import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
-from pipeline.open_leads import check
+from features.core.errors import ContractError
+from features.core.schema import INTERACTION, LEAD, RECOMMENDATION
+from pipeline.contracts.expectations import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
+from pipeline.scoring.open_leads import check
 
 START = datetime(2026, 3, 2, 9)
 WEB = "web"

@@ -13,11 +13,11 @@ from dated_table import HONEST, write_dated_table
 from test_cli import call
 from world import Project
 
-from features.errors import SettingsError
-from models.verdicts import KINDS, found, judged, ordered
-from pipeline.parameters import load_parameters
-from pipeline.tracking import connected
-from pipeline.verdicts import read_verdicts
+from features.core.errors import SettingsError
+from models.core.verdicts import KINDS, found, judged, ordered
+from pipeline.core.verdicts import read_verdicts
+from pipeline.registry.mlflow import connected
+from pipeline.settings.file import load_parameters
 
 NAME = "deposits"
 

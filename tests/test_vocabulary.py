@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_features import logs
 
-from features.reference import Interaction
-from features.vocabulary import SEEN_COLUMNS, see
+from features.engines.census import SEEN_COLUMNS, see
+from features.engines.reference import Interaction
 
 LOG = parse_log(
     """

@@ -11,7 +11,7 @@ import yaml
 from exports import BEGINNING, write_table
 from test_init import propose
 
-from models.written import look_at_newest, look_at_order, tell_alone, worth
+from models.evaluation.written import look_at_newest, look_at_order, tell_alone, worth
 from pipeline.discovery.initialise import Options, initialise
 
 DAYS = 420.0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from raw_logs import moment_of, read_log, run_ingest, source_of, write_raw
 from small_project import SmallProject
 
-from pipeline.moments import fitting_formats
+from pipeline.reading.moments import fitting_formats
 
 PARIS, PLUS_ONE = ZoneInfo("Europe/Paris"), timezone(timedelta(hours=1))
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

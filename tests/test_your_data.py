@@ -12,11 +12,11 @@ from raw_logs import parameters_of, source_of
 from recipes_page import PAGE
 from test_layout import ROOT
 
-from features.errors import LeadcastError
-from pipeline import ingest
-from pipeline.cli import app
-from pipeline.configuration import Parameters
-from pipeline.documentation.markdown import anchor
+from docs.build.markdown import anchor
+from features.core.errors import LeadcastError
+from pipeline.commands.app import app
+from pipeline.ingest import stage as ingest
+from pipeline.settings.parameters import Parameters
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined] # it is a group
 

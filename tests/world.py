@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 from test_layout import ROOT
 
-from pipeline.cli import STAGES
-from pipeline.configuration import Parameters
-from pipeline.parameters import load_parameters
+from pipeline.commands.app import STAGES, module_of
 from pipeline.sample import write_sample
+from pipeline.settings.file import load_parameters
+from pipeline.settings.parameters import Parameters
 
 LEADS = 2_000
 """So many that a model can be told from chance, and so few that all stages together take seconds."""
@@ -39,7 +39,7 @@ class Project:
     def run(self, *stages: str) -> None:
         """Run stages in this process."""
         for stage in stages:
-            run = importlib.import_module(f"pipeline.{stage}").run
+            run = importlib.import_module(module_of(stage)).run
             run(self.parameters.hand_over(run), self.root, self.told.append)
 
     def with_settings(self, changes: Mapping[str, object]) -> Project:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from features.duration import format_duration
-from features.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
-from pipeline.artefacts import LEADS, SCORES, VALIDATION, Progress, read_json
-from pipeline.configuration import Parameters
-from pipeline.contracts import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
-from pipeline.delivery.deliver import Scores
-from pipeline.push_configuration import Push
-from pipeline.setting_types import read_moment
-from pipeline.sql import file_literal, identifier, literal, open_reader
+from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
+from features.core.time import format_duration
+from pipeline.contracts.expectations import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
+from pipeline.core.project import LEADS, SCORES, VALIDATION, Progress, read_json
+from pipeline.core.sql import file_literal, identifier, literal, open_reader
+from pipeline.delivery.push import Scores
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.push import Push
+from pipeline.settings.types import read_moment
 
 SUSPENSIONS = Path("data/suspensions.json")
 """Segments whose scores are not to be relied on, as a monitor writes them: [{"where": {"channel": "SEO"}, "since":

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, NamedTuple, Self
 
-from features.errors import InputError
+from features.core.errors import InputError
 from pipeline.delivery.values import Values
 from pipeline.sinks.secrets import redact
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from features.errors import DeliveryError, InputError, LeadcastError, SettingsError
-from pipeline.artefacts import Progress
-from pipeline.configuration import Parameters
+from features.core.errors import DeliveryError, InputError, LeadcastError, SettingsError
+from pipeline.core.project import Progress
 from pipeline.delivery import rehearsal, status
 from pipeline.delivery import undo as undoing
-from pipeline.delivery.deliver import Options, Pushed, Scores, deliver
 from pipeline.delivery.guard import newest_scores, objections, suspended
 from pipeline.delivery.ledger import LEDGER, Ledger
+from pipeline.delivery.push import Options, Pushed, Scores, deliver
 from pipeline.delivery.rehearsal import Rehearsal
 from pipeline.delivery.status import State
-from pipeline.push_configuration import Push
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Sink, WholeBatchError
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from features.errors import InputError, nearest
-from features.schema import RECOMMENDATION
+from features.core.errors import InputError, nearest
+from features.core.schema import RECOMMENDATION
 from pipeline.delivery.values import Values
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Value
 
 ROWS = 2_000

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pipeline.artefacts import Progress
-from pipeline.delivery.deliver import Changes, Options, Scores
+from pipeline.core.parallel import in_order
+from pipeline.core.project import Progress
 from pipeline.delivery.ledger import Ledger, a_day_ago
+from pipeline.delivery.push import Changes, Options, Scores
 from pipeline.delivery.sending import Change, Decision, Sender, batches, plan
 from pipeline.delivery.values import same
-from pipeline.parallel import in_order
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink, Value
 
 TO_WRITE = "to write"

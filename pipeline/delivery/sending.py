@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Literal, NamedTuple
 
-from features.errors import DeliveryError
+from features.core.errors import DeliveryError
 from pipeline.delivery.ledger import Entry, Intent, Known, Ledger
 from pipeline.delivery.values import Values, same
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 
 _FIRST_WAIT, _LONGEST_STEP, _GROWTH = 0.05, 30.0, 3.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from features.errors import InputError, nearest
-from pipeline.artefacts import Progress
-from pipeline.delivery.deliver import Pushed, carry_out
+from features.core.errors import InputError, nearest
+from pipeline.core.project import Progress
 from pipeline.delivery.ledger import Ledger, Run
+from pipeline.delivery.push import Pushed, carry_out
 from pipeline.delivery.sending import Change, Sender
 from pipeline.delivery.values import same
-from pipeline.push_configuration import Push
+from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink
 
 _LEADS = 10_000

@@ -17,16 +17,16 @@ from typing import Any
 
 import duckdb
 
-from features.duration import DAY, HOUR, format_duration, microseconds
-from pipeline.discovery.events import Proposed, reading
-from pipeline.discovery.joins import LINKED
-from pipeline.discovery.leads import ROW, LeadTable
-from pipeline.discovery.links import is_key
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.tables import in_settings
-from pipeline.discovery.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
-from pipeline.source_configuration import ASSUMED_OUTCOMES
-from pipeline.sql import identifier, literal
+from features.core.time import DAY, HOUR, format_duration, microseconds
+from pipeline.core.sql import identifier, literal
+from pipeline.profiling.events import Proposed, reading
+from pipeline.profiling.joins import LINKED
+from pipeline.profiling.leads import ROW, LeadTable
+from pipeline.profiling.links import is_key
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.tables import in_settings
+from pipeline.profiling.words import LOST, NO, SURE, YES, has, plain, rank, sounds_won
+from pipeline.settings.ingest import ASSUMED_OUTCOMES
 
 ASSUMED = "assumed_created_at"
 _BEGINNING = datetime(2020, 1, 1)

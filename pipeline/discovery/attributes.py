@@ -1,8 +1,8 @@
 """Which columns of the leads may be used: those that never change, and don't know how it ended.
 
 A column that a CRM overwrites in place looks like the best of all predictors, and is worth nothing on the day of the
-score. Its name often tells; where it does not, the newest leads do (``models.written``). Being good is no proof: where
-neither tells, what is too good is left out, and asked about.
+score. Its name often tells; where it does not, the newest leads do (``models.evaluation.written``). Being good is no
+proof: where neither tells, what is too good is left out, and asked about.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from models.written import (
+from models.evaluation.written import (
     FEWEST,
     PURE,
     SUSPECT,
@@ -29,8 +29,8 @@ from models.written import (
     tell_alone,
     worth,
 )
-from pipeline.discovery.profile import TIMES, Column, Profile
-from pipeline.discovery.words import (
+from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.words import (
     ACCOUNT,
     AT_CREATION,
     OVERWRITTEN,

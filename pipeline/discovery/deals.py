@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.discovery.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import KNOWN_SINCE, LINKED, join_query, tables_read
-from pipeline.discovery.leads import LeadTable
-from pipeline.discovery.links import Link, Way
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
-from pipeline.sql import identifier, literal
+from pipeline.core.sql import identifier, literal
+from pipeline.profiling.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
+from pipeline.profiling.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.links import Link, Way
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
 
 _CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3

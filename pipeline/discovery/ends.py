@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from features.duration import DAY
-from features.errors import InputError, nearest
+from features.core.errors import InputError, nearest
+from features.core.time import DAY
+from pipeline.core.sql import identifier
 from pipeline.discovery.assumed import Answers, Looks, answer_sql, assumed_outcomes, find_flag, looks, own_answers
-from pipeline.discovery.events import Proposed, underscored
-from pipeline.discovery.joins import LINKED, join_query, tables_read
 from pipeline.discovery.labels import Labels, find_labels, horizon_of, timed_labels
-from pipeline.discovery.leads import LeadColumn, LeadTable
-from pipeline.discovery.profile import Profile, time_sql
-from pipeline.discovery.roles import Roles
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.discovery.words import LOST, STAGE, SURE, has, rank, sounds_won
-from pipeline.sql import identifier
+from pipeline.profiling.events import Proposed, underscored
+from pipeline.profiling.joins import LINKED, join_query, tables_read
+from pipeline.profiling.leads import LeadColumn, LeadTable
+from pipeline.profiling.profile import Profile, time_sql
+from pipeline.profiling.roles import Roles
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import LOST, STAGE, SURE, has, rank, sounds_won
 
 _USUAL = 30 * DAY
 

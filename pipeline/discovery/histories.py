@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.discovery.events import Proposed, event_source
-from pipeline.discovery.leads import LeadTable
-from pipeline.discovery.links import Way
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.discovery.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
-from pipeline.sql import identifier, literal
+from pipeline.core.sql import identifier, literal
+from pipeline.profiling.events import Proposed, event_source
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.links import Way
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
 
 _CALLED = r"histor\w*|changes?|log|logs|transitions?|moves?|flow|trail|audit|tracking|verlauf|historique|stages"
 _NEARLY_ALL = 0.9

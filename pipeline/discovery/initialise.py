@@ -21,13 +21,11 @@ import duckdb
 import yaml
 from pydantic import ValidationError
 
-from features.duration import format_duration
-from features.errors import InputError, LeadcastError, nearest
-from pipeline import ingest
-from pipeline.artefacts import INTERACTIONS, LEADS, Progress
-from pipeline.configuration import Parameters
+from features.core.errors import InputError, LeadcastError, nearest
+from features.core.time import format_duration
+from pipeline.core.project import INTERACTIONS, LEADS, Progress
+from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
-from pipeline.discovery.events import type_holding
 from pipeline.discovery.judging import (
     accuse_events,
     acquittals,
@@ -37,8 +35,17 @@ from pipeline.discovery.judging import (
     to_measure,
     vouched_for,
 )
-from pipeline.discovery.moments import settle_orders
-from pipeline.discovery.outcomes import (
+from pipeline.discovery.proposal import Proposal, propose
+from pipeline.discovery.silences import declare_ends
+from pipeline.discovery.sizing import Size, find_size
+from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
+from pipeline.discovery.writing import write_settings
+from pipeline.ingest import stage as ingest
+from pipeline.ingest.summary import IngestSummary
+from pipeline.log.learnable import table_of
+from pipeline.profiling.events import type_holding
+from pipeline.profiling.moments import settle_orders
+from pipeline.profiling.outcomes import (
     EventType,
     Outcomes,
     find_outcomes,
@@ -46,21 +53,14 @@ from pipeline.discovery.outcomes import (
     read_event_types,
     said_in_short,
 )
-from pipeline.discovery.profile import profiles
-from pipeline.discovery.proposal import Proposal, propose
-from pipeline.discovery.rounded_ids import refuse_rounded_ids
-from pipeline.discovery.silences import declare_ends
-from pipeline.discovery.sizing import Size, find_size
-from pipeline.discovery.stamps import set_stamps_apart
-from pipeline.discovery.tables import opened
-from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
-from pipeline.discovery.times import judge_recorded
-from pipeline.discovery.words import plain
-from pipeline.discovery.writing import write_settings
-from pipeline.ingest_summary import IngestSummary
-from pipeline.maturity import table_of
-from pipeline.source_configuration import Ingest
-from pipeline.sql import open_reader
+from pipeline.profiling.profile import profiles
+from pipeline.profiling.rounded_ids import refuse_rounded_ids
+from pipeline.profiling.stamps import set_stamps_apart
+from pipeline.profiling.tables import opened
+from pipeline.profiling.times import judge_recorded
+from pipeline.profiling.words import plain
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.parameters import Parameters
 
 Ask = Callable[[str, Sequence[str], str], str]
 """Puts a question with its choices and the proposed answer to the user, and gives the answer."""

@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from features.errors import InputError, nearest
-from models.written import SUSPECT
-from pipeline.artefacts import INTERACTIONS, LEADS
+from features.core.errors import InputError, nearest
+from models.evaluation.written import SUSPECT
+from pipeline.core.project import INTERACTIONS, LEADS
+from pipeline.core.sql import identifier, literal
 from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
-from pipeline.discovery.outcomes import EventType, Outcomes
-from pipeline.ingest_summary import IngestSummary
-from pipeline.sql import identifier, literal
+from pipeline.ingest.summary import IngestSummary
+from pipeline.profiling.outcomes import EventType, Outcomes
 
 Ask = Callable[[str, Sequence[str], str], str]
 _DAY = 86_400_000_000.0

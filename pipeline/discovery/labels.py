@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from features.duration import DAY
+from features.core.time import DAY
+from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Flag, read_flag
 from pipeline.discovery.deals import stage_source
-from pipeline.discovery.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
-from pipeline.discovery.joins import LINKED, join_query, tables_read
-from pipeline.discovery.leads import LeadTable
-from pipeline.discovery.links import Way
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.words import CREATED, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
-from pipeline.sql import identifier, literal
+from pipeline.profiling.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
+from pipeline.profiling.joins import LINKED, join_query, tables_read
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.links import Way
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.words import CREATED, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
 
 _ONE_EACH = 0.9
 _MOSTLY = 0.9

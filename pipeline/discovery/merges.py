@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from features.errors import InputError
-from pipeline.discovery.events import reading
-from pipeline.discovery.leads import LeadTable
-from pipeline.discovery.profile import TIMES, Column, Profile, time_sql
-from pipeline.discovery.roles import AliasTable
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.discovery.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
-from pipeline.sql import identifier
+from features.core.errors import InputError
+from pipeline.core.sql import identifier
+from pipeline.profiling.events import reading
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
+from pipeline.profiling.roles import AliasTable
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
 
 Ask = Callable[[str, Sequence[str], str], str]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.core.sql import identifier
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.links import Link
-from pipeline.discovery.profile import Profile
-from pipeline.discovery.tables import in_settings
-from pipeline.discovery.words import CAMPAIGN, CONVERTED_TO, OURS_IDS, SHARED, has, singular
-from pipeline.sql import identifier
+from pipeline.profiling.links import Link
+from pipeline.profiling.profile import Profile
+from pipeline.profiling.tables import in_settings
+from pipeline.profiling.words import CAMPAIGN, CONVERTED_TO, OURS_IDS, SHARED, has, singular
 
 _MOSTLY = 0.5
 

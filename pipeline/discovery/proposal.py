@@ -7,27 +7,29 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from features.errors import InputError, nearest
+from features.core.errors import InputError, nearest
+from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
-from pipeline.discovery.companies import said_of_shared
-from pipeline.discovery.empty_words import comment_on_words
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
-from pipeline.discovery.events import Proposed, reading
-from pipeline.discovery.joins import LINKED
-from pipeline.discovery.leads import ROW, LeadTable
-from pipeline.discovery.links import find_links
 from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
-from pipeline.discovery.profile import Profile, time_sql
 from pipeline.discovery.repeats import tell_rows_apart
-from pipeline.discovery.roles import Roles, find_roles
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
 from pipeline.discovery.sources import propose_sources
-from pipeline.discovery.tables import Tables, in_settings
-from pipeline.discovery.times import occurred_column
 from pipeline.discovery.trailing import set_trailing_apart
-from pipeline.discovery.words import (
+from pipeline.ingest.queries import tables_read
+from pipeline.profiling.companies import said_of_shared
+from pipeline.profiling.empty_words import comment_on_words
+from pipeline.profiling.events import Proposed, reading
+from pipeline.profiling.joins import LINKED
+from pipeline.profiling.leads import ROW, LeadTable
+from pipeline.profiling.links import find_links
+from pipeline.profiling.profile import Profile, time_sql
+from pipeline.profiling.roles import Roles, find_roles
+from pipeline.profiling.tables import Tables, in_settings
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import (
     ACCOUNT,
     CAMPAIGN,
     CHANNEL,
@@ -36,8 +38,6 @@ from pipeline.discovery.words import (
     TIME_ZONE,
     has,
 )
-from pipeline.queries import tables_read
-from pipeline.sql import identifier, literal
 
 SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
 

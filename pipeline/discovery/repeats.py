@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.discovery.events import Proposed
-from pipeline.discovery.profile import TIMES, Profile
-from pipeline.discovery.tables import Tables, in_settings
-from pipeline.discovery.words import KNOWN, has
-from pipeline.source_configuration import TrafficColumns
-from pipeline.sql import identifier
+from pipeline.core.sql import identifier
+from pipeline.profiling.events import Proposed
+from pipeline.profiling.profile import TIMES, Profile
+from pipeline.profiling.tables import Tables, in_settings
+from pipeline.profiling.words import KNOWN, has
+from pipeline.settings.ingest import TrafficColumns
 
 _TRAFFIC = {*TrafficColumns.model_fields}
 

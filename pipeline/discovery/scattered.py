@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.core.sql import identifier
 from pipeline.discovery.attributes import judge_by_name
-from pipeline.discovery.leads import LeadColumn
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.roles import AliasTable
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.sql import identifier
+from pipeline.profiling.leads import LeadColumn
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.roles import AliasTable
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
 
 _CONSTANT = 0.99
 _MOST_CONSTANTS = 40

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from features.rhythm import WATCHED
-from features.source_state import SourceState
+from features.timeline.rhythm import WATCHED
+from features.timeline.source_state import SourceState
 from pipeline.discovery.proposal import Proposal
-from pipeline.ingest_summary import IngestSummary
+from pipeline.ingest.summary import IngestSummary
 
 _FOR_GOOD = timedelta(days=90)
 """A source that has been silent for so long has ended; to end the whole log with it would lose too much."""

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.duration import DAY, HOUR, format_duration
-from features.errors import NotEnoughDataError
-from features.schema import CONVERTED
-from features.snapshots import find_episodes
-from pipeline.artefacts import INTERACTIONS, LEADS
-from pipeline.configuration import Parameters
-from pipeline.history import observe, read_history
-from pipeline.maturity import LADDER, Maturity, tabulate
-from pipeline.sql import open_reader
+from features.core.errors import NotEnoughDataError
+from features.core.schema import CONVERTED
+from features.core.time import DAY, HOUR, format_duration
+from features.timeline.snapshots import find_episodes
+from pipeline.core.project import INTERACTIONS, LEADS
+from pipeline.core.sql import open_reader
+from pipeline.log.history import observe, read_history
+from pipeline.log.learnable import LADDER, Maturity, tabulate
+from pipeline.settings.parameters import Parameters
 
 _MONTH = 30 * DAY
 _SHORT = 6

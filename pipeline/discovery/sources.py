@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.discovery.deals import closed_column, created_source, dates_source, stage_source
-from pipeline.discovery.events import Proposed, event_source
 from pipeline.discovery.histories import history_source
-from pipeline.discovery.joins import is_told
-from pipeline.discovery.leads import LeadTable
-from pipeline.discovery.profile import Profile
-from pipeline.discovery.roles import Roles
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.discovery.words import SOLD, has
+from pipeline.profiling.events import Proposed, event_source
+from pipeline.profiling.joins import is_told
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.profile import Profile
+from pipeline.profiling.roles import Roles
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import SOLD, has
 
 
 def propose_sources(

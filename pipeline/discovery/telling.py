@@ -6,15 +6,15 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.duration import format_duration
+from features.core.time import format_duration
 from pipeline.discovery.attributes import Attribute
-from pipeline.discovery.joins import LINKED
-from pipeline.discovery.outcomes import EventType, Outcomes
 from pipeline.discovery.proposal import Proposal
 from pipeline.discovery.sizing import Size
-from pipeline.discovery.tables import Tables
-from pipeline.ingest_summary import IngestSummary
-from pipeline.maturity import longest_trainable
+from pipeline.ingest.summary import IngestSummary
+from pipeline.log.learnable import longest_trainable
+from pipeline.profiling.joins import LINKED
+from pipeline.profiling.outcomes import EventType, Outcomes
+from pipeline.profiling.tables import Tables
 
 _MANY_STRANGERS = 0.1
 NEARLY_ALL = 0.9

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.discovery.joins import is_direct
-from pipeline.discovery.profile import Column, Profile, time_sql
-from pipeline.discovery.roles import Roles
-from pipeline.discovery.tables import Tables
-from pipeline.discovery.times import occurred_column
-from pipeline.sql import identifier
+from pipeline.core.sql import identifier
+from pipeline.profiling.joins import is_direct
+from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.roles import Roles
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column
 
 _FEWEST_LEADS = 20
 _ALL = 0.9

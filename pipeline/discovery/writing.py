@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import yaml
 from pydantic import BaseModel
 
-from pipeline.configuration import Parameters
+from pipeline.settings.parameters import Parameters
 
 _WIDTH = 118
 _COMMENT_COLUMN = 40

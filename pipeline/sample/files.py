@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import InputError, SettingsError
+from features.core.errors import InputError, SettingsError
 from pipeline.sample import records
 from pipeline.sample.company import CHANNELS, COMPANY
 from pipeline.sample.simulate import simulate_block

@@ -12,7 +12,7 @@ from threading import BoundedSemaphore, Lock
 
 import httpx
 
-from features.errors import DeliveryError
+from features.core.errors import DeliveryError
 from pipeline.sinks.protocol import LaterError
 from pipeline.sinks.secrets import redact
 

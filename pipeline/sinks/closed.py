@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal
 
-from pipeline.push_configuration import Closed
+from pipeline.settings.push import Closed
 
 
 def is_closed(values: Mapping[str, object], closed: Closed) -> bool:

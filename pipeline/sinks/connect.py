@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import push_configuration as settings
+from pipeline.settings import push as settings
 from pipeline.sinks.protocol import Sink
 
 

@@ -23,14 +23,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from features.errors import DeliveryError, InputError, nearest
-from pipeline.artefacts import written_whole
-from pipeline.delimited import Header, read_header, read_rows
-from pipeline.push_configuration import Files
-from pipeline.raw_files import LineReader
+from features.core.errors import DeliveryError, InputError, nearest
+from pipeline.core.project import written_whole
+from pipeline.core.spreadsheets import defuse, restore
+from pipeline.reading.delimited import Header, read_header, read_rows
+from pipeline.reading.raw_files import LineReader
+from pipeline.settings.push import Files
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value
-from pipeline.spreadsheets import defuse, restore
 
 _NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
 _NUMBERS = ("probability", "score")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from features.errors import DeliveryError
-from pipeline.push_configuration import HubSpot
+from features.core.errors import DeliveryError
+from pipeline.settings.push import HubSpot
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.hubspot_client import (

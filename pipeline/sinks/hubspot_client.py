@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from features.errors import DeliveryError, InputError, nearest
-from pipeline.push_configuration import Closed, HubSpot
+from features.core.errors import DeliveryError, InputError, nearest
+from pipeline.settings.push import Closed, HubSpot
 from pipeline.sinks.calls import Calls, judge, quote, wait_of
 from pipeline.sinks.closed import kind_of
 from pipeline.sinks.protocol import LaterError

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from features.errors import DeliveryError
-from pipeline.push_configuration import Odoo
+from features.core.errors import DeliveryError
+from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import OdooClient, bad_rows
 from pipeline.sinks.odoo_fields import Fields

@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import httpx
 
-from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Odoo
+from features.core.errors import DeliveryError, SettingsError
+from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import Caller, quote
 from pipeline.sinks.protocol import LaterError, WholeBatchError
 from pipeline.sinks.secrets import redact, secret

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from features.errors import DeliveryError, SettingsError
-from pipeline.push_configuration import Rest, RestRead
+from features.core.errors import DeliveryError, SettingsError
+from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote

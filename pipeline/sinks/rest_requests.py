@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from features.errors import nearest
+from features.core.errors import nearest
 from pipeline.sinks.calls import quote
 from pipeline.sinks.protocol import Value
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from features.errors import DeliveryError
-from pipeline.push_configuration import Salesforce
+from features.core.errors import DeliveryError
+from pipeline.settings.push import Salesforce
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from features.errors import DeliveryError, InputError, SettingsError
-from pipeline.push_configuration import Salesforce
+from features.core.errors import DeliveryError, InputError, SettingsError
+from pipeline.settings.push import Salesforce
 from pipeline.sinks.calls import Calls, judge, wait_of
 from pipeline.sinks.protocol import LaterError, WholeBatchError
 from pipeline.sinks.secrets import redact, secret

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from features.errors import nearest
-from pipeline.push_configuration import Salesforce
+from features.core.errors import nearest
+from pipeline.settings.push import Salesforce
 from pipeline.sinks.closed import kind_of
 
 _FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from features.errors import DeliveryError
+from features.core.errors import DeliveryError
 from pipeline.sinks.protocol import LaterError, Record, Value, WholeBatchError
 from pipeline.sinks.salesforce_client import ADVICE, UNPROCESSED, Refusal, SalesforceClient
 from pipeline.sinks.secrets import redact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from urllib.parse import quote
 
-from features.errors import SettingsError
+from features.core.errors import SettingsError
 
 _known: set[str] = set()
 _SHORTEST = 4

@@ -16,9 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.errors import DeliveryError, InputError, SettingsError
-from pipeline.database_url import find_url, make_engine
-from pipeline.push_configuration import Sql
+from features.core.errors import DeliveryError, InputError, SettingsError
+from pipeline.reading.database_url import find_url, make_engine
+from pipeline.settings.push import Sql
 from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError

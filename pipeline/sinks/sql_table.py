@@ -18,8 +18,8 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
-from features.errors import DeliveryError, nearest
-from pipeline.push_configuration import Sql
+from features.core.errors import DeliveryError, nearest
+from pipeline.settings.push import Sql
 from pipeline.sinks.protocol import LaterError, Value
 
 DATES = (sa.Date, sa.DateTime)

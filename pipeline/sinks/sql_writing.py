@@ -16,8 +16,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from features.errors import DeliveryError
-from pipeline.database_url import refusal, tell
+from features.core.errors import DeliveryError
+from pipeline.reading.database_url import refusal, tell
 from pipeline.sinks.protocol import LaterError, Record
 from pipeline.sinks.secrets import redact
 from pipeline.sinks.sql_table import NUMBERS, SqlTable

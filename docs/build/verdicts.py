@@ -1,0 +1,80 @@
+"""The page of the verdicts, from the one list of them."""
+
+from __future__ import annotations
+
+from docs.build.markdown import NOTICE, table
+from features.timeline.outcome_holes import FAR_LONGER, LEAST, MOST
+from models.core.verdicts import KINDS
+from models.evaluation.checks import FAR_OFF, FEWEST_LEADS, FEWEST_TREES, OFF, TOO_GOOD
+from models.evaluation.drift import ANOTHER_WORLD, LARGE, OTHER_RATE, USUAL
+from models.evaluation.written import SUSPECT
+
+_INTRODUCTION = """\
+# Verdicts
+
+`evaluate` gathers what may be wrong with a model and with what it learned from into one list, `reports/verdicts.json`
+(code, title, severity, evidence, what to do). It stands first in `reports/summary.txt`, on `reports/index.html` and
+on the model card in MLflow; `leadcast verdicts` prints it, and `leadcast doctor` shows it, with what the log alone
+shows even before there is a model.
+
+- **wrong**: nobody should act on the result. All stages run, but the model becomes neither champion nor challenger,
+  and loses the alias where it had it; `leadcast run`, `leadcast verdicts` and `leadcast score --as-of` end with [exit
+  code 10](commands.md#exit-codes). `make run` then says `Error 10`, while make itself ends with its own code, 2.
+- **doubtful**: look before you act.
+- **told**: good to know.
+
+What you know to be harmless is acquitted, by its code, with your reason; the reason is shown with it everywhere:
+
+```yaml
+evaluate:
+  acquitted:
+    feature_drift: a new web shop since March
+```
+
+Where there are several of a code, `code:subject` means one of them: `column_knows_outcome:country`. Then run
+`leadcast evaluate` (or `dvc repro`) again: it gives the alias.
+"""
+_RULES = f"""\
+## By which rule
+
+Rows of one lead are no independent witnesses, so chance is taken account of over leads; intervals are of 95 %.
+
+- *No better than the base rate*: the log loss of the test part is not below that of a constant, the share that
+  converted of all that was learned from, or of the calibration part, whichever foretells better. Wrong, too, where
+  the interval of the difference holds 0 and the order of the leads is no better than a coin's; doubtful where only
+  the former holds.
+- *Ranks no better than a coin*: the interval of the ROC AUC begins at 0.5 or below. Doubtful where the log loss is
+  surely below the base rate's.
+- *Next to nothing was learned*: trees times learning rate, in trees of the default learning rate, are fewer than
+  {FEWEST_TREES}: ten trees of ten times the rate are worth a hundred. Doubtful where the log loss is surely below the
+  base rate's, else wrong.
+- *The sum of the promises is not what happened*: expected and happened conversions of the test part differ by more
+  than {OFF:g} times, and not by chance; wrong where that holds of {FAR_OFF:g} times.
+- *Too good to be true*: a ROC AUC of {TOO_GOOD} or more; doubtful where its interval begins below.
+- *A column that knows the outcome*: an attribute that alone has a ROC AUC of {SUSPECT} or more among leads that were
+  created at about the same time. Doubtful where chance may have helped.
+- *An event type that knows the outcome*: leads that have it neither convert nor are lost within the horizon, where
+  others of the same age do.
+- *Leads are not what they were*: the population stability index of a column from the fit part to the test part is at
+  least {LARGE}, and more than {USUAL:g} times that from the first half of the fit part to the second, or
+  {ANOTHER_WORLD:g} and more.
+- *More or fewer convert than before*: the share of the test part lies {OTHER_RATE:g} times beyond those of the
+  quarters of the fit part.
+- *Months without a conversion*: at least {LEAST} days in which a source has none, where leads of such ages would have
+  brought so many that chance leaves them out less than once in 1,000 logs; and {FAR_LONGER:g} times beyond the other
+  silences of the source, each by what was due in it, and than chance lets them be. What was as silent in the same weeks
+  of another year is the way of a company, and none; up to {MOST} are told.
+- *Not judged*: there is no test part (`snapshots.split.test: 0`), or fewer than {FEWEST_LEADS} leads in it convert,
+  or don't. Nothing is wrong then, and nothing is known: the model becomes the champion only by hand.
+"""
+
+
+def verdicts_page() -> str:
+    """Give the text of ``docs/verdicts.md``."""
+    rows = [
+        [f"`{kind.code}`", kind.title, kind.severity, f"{kind.remedy[0].upper()}{kind.remedy[1:]}."]
+        for kind in KINDS.values()
+    ]
+    listed = table(["code", "what it says", "severity", "what to do"], rows)
+    parts = [NOTICE.format(source="models/core/verdicts.py"), _INTRODUCTION, "## The list", listed, _RULES]
+    return "\n\n".join(part.strip() for part in parts) + "\n"

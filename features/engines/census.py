@@ -1,0 +1,84 @@
+"""What there is in a log: how many leads have each event type, channel and campaign, counted in one walk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.engines.compiled import runs_of
+from features.engines.kernel import count_leads
+from features.engines.patterns import dictionary_of
+
+SEEN_COLUMNS = ("lead_id", "known_at", "event_type", "actor", "channel", "campaign", "value")
+"""What is read of the interactions."""
+
+
+@dataclass
+class Seen:
+    """How many leads have an event type of an actor, a channel, a campaign; and which types have values at all."""
+
+    event_types: Counter[tuple[str, str]] = field(default_factory=Counter)
+    channels: Counter[str] = field(default_factory=Counter)
+    campaigns: Counter[str] = field(default_factory=Counter)
+    valued: set[tuple[str, str]] = field(default_factory=set)
+
+    def event_type_table(self) -> pd.DataFrame:
+        """Give event_type, actor, leads and valued, sorted by the first two."""
+        rows = [(*key, leads, key in self.valued) for key, leads in sorted(self.event_types.items())]
+        return pd.DataFrame(rows, columns=["event_type", "actor", "leads", "valued"])
+
+    def table(self, part: str) -> pd.DataFrame:
+        """Give channel, or campaign, and leads, sorted by the first."""
+        counts: Counter[str] = getattr(self, f"{part}s")
+        return pd.DataFrame(sorted(counts.items()), columns=[part, "leads"])
+
+
+def see(parts: Iterable[pa.Table], until: datetime, actors: Sequence[str], unheard_of: Sequence[str] = ()) -> Seen:
+    """Count the leads of the events known before ``until`` (UTC), but for the leads that nobody had heard of by then.
+
+    ``parts``: SEEN_COLUMNS, each part of whole leads. Of channels and campaigns only events of the ``actors`` count.
+    """
+    seen, strangers = Seen(), pa.array(unheard_of, pa.string())
+    for part in parts:
+        if len(part):
+            _see(part, until, actors, strangers, seen)
+    return seen
+
+
+def _see(part: pa.Table, until: datetime, actors: Sequence[str], strangers: pa.Array, seen: Seen) -> None:
+    ids, starts = runs_of(part["lead_id"])
+    known = pc.less(part["known_at"], pa.scalar(until, pa.timestamp("us"))).to_numpy()
+    heard_of = pc.invert(pc.is_in(ids, value_set=strangers)).to_numpy(zero_copy_only=False)
+    known &= np.repeat(heard_of, np.diff(starts))
+    types, actor = dictionary_of(part["event_type"]), dictionary_of(part["actor"])
+    codes = types.indices.to_numpy() * len(actor.dictionary) + actor.indices.to_numpy()
+    names = [(kind, by) for kind in types.dictionary.to_pylist() for by in actor.dictionary.to_pylist()]
+    leads = count_leads(codes.astype(np.int64), known, starts, len(names))
+    has_value = np.zeros(len(names), dtype=bool)
+    has_value[codes[known & part["value"].is_valid().to_numpy()]] = True
+    for code in np.flatnonzero(leads):
+        seen.event_types[names[code]] += int(leads[code])
+        if has_value[code]:
+            seen.valued.add(names[code])
+    counts = np.isin(actor.dictionary.to_pylist(), list(actors))
+    counted = known & counts[actor.indices.to_numpy()]
+    for column, counter in (("channel", seen.channels), ("campaign", seen.campaigns)):
+        _count_texts(dictionary_of(part[column]), counted, starts, counter)
+
+
+def _count_texts(
+    column: pa.DictionaryArray, counted: NDArray[np.bool_], starts: NDArray[np.int64], counter: Counter[str]
+) -> None:
+    given = counted & column.is_valid().to_numpy(zero_copy_only=False)
+    codes = pc.fill_null(column.indices, 0).to_numpy().astype(np.int64)
+    leads = count_leads(codes, given, starts, max(len(column.dictionary), 1))
+    found = np.flatnonzero(leads)
+    counter.update(dict(zip(column.dictionary.take(pa.array(found)).to_pylist(), leads[found].tolist(), strict=True)))

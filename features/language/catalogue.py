@@ -1,0 +1,154 @@
+"""The features a model is built on: the default catalogue, grown from the vocabulary of the training log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas as pd
+
+from features.language.feature import Feature, derive_names, slugify
+from features.language.filters import OTHER, Filter, Pooled, Vocabulary
+from features.language.measures import MEASURES
+
+CONTEXT_MEANINGS = {
+    "lead_age_days": "days from the lead's creation to as_of",
+    "episode_age_days": "days from the start of the lead's episode to as_of",
+    "earlier_episodes": "how many episodes the lead had before this one",
+}
+"""Features of the snapshot itself, which no event is counted for."""
+CONTEXT = tuple(CONTEXT_MEANINGS)
+
+Kind = Literal["number", "category"]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The features of a model, frozen: an event type never seen in training can't change the columns."""
+
+    vocabulary: Vocabulary
+    features: tuple[Feature, ...]
+    attributes: tuple[tuple[str, Kind], ...] = ()
+    """Static attributes of the lead, with their kinds."""
+
+    @cached_property
+    def attribute_columns(self) -> dict[str, str]:
+        """The column of each attribute: ``lead__country``."""
+        columns = [f"lead__{slugify(name)}" for name, _ in self.attributes]
+        return {
+            name: column if columns.count(column) == 1 else f"{column}_{position}"
+            for position, (column, (name, _)) in enumerate(zip(columns, self.attributes, strict=True))
+        }
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the event features, in order."""
+        return tuple(derive_names(self.features, reserved=CONTEXT))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of the matrix, in order."""
+        return (*CONTEXT, *self.attribute_columns.values(), *self.names)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The columns that hold texts."""
+        texts = zip(self.names, self.features, strict=True)
+        return (
+            *(self.attribute_columns[name] for name, kind in self.attributes if kind == "category"),
+            *(name for name, feature in texts if MEASURES[feature.measure].is_category),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the catalogue as JSON; ``from_json`` reads it back."""
+        return {
+            "vocabulary": {name: list(values) for name, values in vars(self.vocabulary).items()},
+            "features": [feature.to_json() for feature in self.features],
+            "attributes": [list(attribute) for attribute in self.attributes],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Catalogue:
+        """Read a catalogue that ``to_json`` wrote."""
+        return cls(
+            Vocabulary(**{name: tuple(values) for name, values in data["vocabulary"].items()}),
+            tuple(Feature.from_json(feature) for feature in data["features"]),
+            tuple((name, kind) for name, kind in data["attributes"]),
+        )
+
+
+def build_catalogue(
+    event_types: pd.DataFrame,
+    channels: pd.DataFrame,
+    campaigns: pd.DataFrame,
+    *,
+    actors: Sequence[str],
+    windows: Sequence[timedelta],
+    half_life: timedelta,
+    minimum_leads: int,
+    maximum_types: int,
+    ignored_types: Sequence[str],
+    declared: Sequence[Feature] = (),
+    attributes: Mapping[str, Kind] | None = None,
+) -> Catalogue:
+    """Grow the default catalogue from what was seen before the end of the fit part.
+
+    ``event_types``: event_type, actor, leads (how many had such an event), valued (whether any has a value).
+    ``channels``: channel, leads, and ``campaigns`` likewise, of the ``actors``. Types count all actors; only those in
+    ``actors`` make features.
+    """
+    seen = event_types[event_types["actor"].isin(actors) & ~event_types["event_type"].isin(ignored_types)]
+    vocabulary = Vocabulary(
+        event_types=_frequent(seen, "event_type", minimum_leads, maximum_types),
+        channels=_frequent(channels, "channel", minimum_leads, maximum_types),
+        campaigns=_frequent(campaigns, "campaign", minimum_leads, maximum_types),
+        ignored_types=tuple(sorted(set(ignored_types))),
+        acted_by_us=tuple(sorted(set(event_types.loc[event_types["actor"] == "us", "event_type"]))),
+    )
+    valued = set(seen.loc[seen["valued"], "event_type"])
+    filters = list(_filters(vocabulary, tuple(sorted(actors))))
+    features = [
+        feature
+        for position, filter_ in enumerate(filters)
+        for feature in _measures(filter_, windows, half_life, valued, is_total=position == 0)
+    ]
+    kinds: Mapping[str, Kind] = attributes or {}
+    return Catalogue(vocabulary, tuple(dict.fromkeys((*features, *declared))), tuple(kinds.items()))
+
+
+def _frequent(counts: pd.DataFrame, column: str, minimum_leads: int, maximum: int) -> tuple[str, ...]:
+    """Give the values that enough leads have, at most ``maximum`` of them, in byte order."""
+    totals = counts.groupby(column, sort=True)["leads"].max()
+    totals = totals[totals >= minimum_leads].sort_values(ascending=False, kind="stable")
+    return tuple(sorted(totals.index[:maximum]))
+
+
+def _filters(vocabulary: Vocabulary, actors: tuple[str, ...]) -> Iterator[Filter]:
+    yield Filter(actors=actors)
+    types: list[str | Pooled] = [*vocabulary.event_types, OTHER]
+    for event_type in types:
+        yield Filter(event_type=event_type, actors=actors)
+    channels: list[str | Pooled] = [*vocabulary.channels, OTHER]
+    for channel in channels if vocabulary.channels else ():
+        yield Filter(channel=channel, actors=actors)
+
+
+def _measures(
+    filter_: Filter, windows: Sequence[timedelta], half_life: timedelta, valued: set[str], *, is_total: bool
+) -> Iterator[Feature]:
+    spans: list[timedelta | None] = [*windows, None]
+    for window in spans:
+        yield Feature("count", filter_, window)
+    if filter_.event_type in valued or (valued and (is_total or filter_.channel is not None)):
+        for window in spans:
+            yield Feature("sum", filter_, window)
+    if is_total:
+        for window in spans:
+            yield Feature("active_days", filter_, window)
+    if filter_.channel is None:
+        yield Feature("days_since_first", filter_)
+    yield Feature("days_since_last", filter_)
+    yield Feature("decayed_count", filter_, half_life=half_life)

@@ -1,0 +1,165 @@
+"""From when on outcomes were recorded: before that, that a lead has none says nothing.
+
+Leads may be older than the record of their outcomes. Then those of the first months look as if none had converted. For
+each conversion, at whatever age it came, all leads that ever reached that age could have been the one; some of them
+reached it before the day of the first conversion. Were outcomes recorded all along, each conversion would fall to any
+of them alike:
+
+    the first is of 2026-12-01; of the leads that reached the age of the
+      first   conversion, 600 of 1,000 did so before:   none of these has it with chance 0.4
+      second  conversion, 500 of 1,000                  ... nor the second with 0.4 * 0.5
+      ...
+      tenth                                             0.0006: they were not recorded
+
+A young company whose leads take long is not accused: before its first conversion hardly a lead had reached such an age.
+Conversions of one day may have been entered together, so a day counts as one.
+
+Somebody may have entered a few by hand before. So other days are asked too, those that end the longest silences: were
+far fewer seen before than the leads of that time would have brought? A company may have grown, and few is not none:
+they must be too few even had these leads converted a third as often as later ones, and less than a tenth of what is
+expected.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.core.time import DAY, microseconds
+from features.timeline.history import EPOCH, as_integer, as_integers
+
+CHANCE = 0.001
+"""What is less likely is no chance."""
+FEWEST = 10
+"""Of fewer conversions nothing is said."""
+_SHARE = 0.1
+"""Where at least this share of the expected conversions was seen before a day, they were recorded."""
+_GROWTH = 3
+"""How much more often leads may convert later, and nothing be wrong."""
+_SILENCES = 20
+"""How many silences are asked whether they end before the start."""
+_DAY = microseconds(DAY)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How the conversions of a source set in."""
+
+    first: datetime
+    """The day from which on they were seen, 00:00 UTC: that of the first one, but for strays."""
+    conversions: int
+    before: int
+    """How many were seen before, the strays."""
+    expected: float
+    """How many there would be before it, were leads then as they were later."""
+    log_chance: float
+    """The logarithm of ``chance``, which may be too small for a number."""
+
+    @property
+    def chance(self) -> float:
+        """How likely it is, at most, that there are so few."""
+        return math.exp(self.log_chance)
+
+
+def find_start(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Recording | None:
+    """Tell how the conversions of a source set in; None where there are too few.
+
+    ``episodes``: started_at, outcome_at; ``converted``: which of them ended with a conversion of this source. The
+    others were observed up to their own end, or to ``until``.
+    """
+    record = read_record(episodes, converted, until)
+    if record is None:
+        return None
+    first, *others = record.ends_of_silences()
+    strays = (found for found in map(record.begin, others) if found.only_strays)
+    return min((record.begin(first), *strays), key=lambda begin: begin.recording.log_chance).recording
+
+
+def read_record(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Record | None:
+    """Read what ``find_start`` is given; None where the conversions are too few to say anything of."""
+    started = as_integers(episodes["started_at"])
+    ended = np.minimum(as_integers(episodes["outcome_at"]), as_integer(until))
+    lived = ended >= started
+    mine = converted.to_numpy(bool)[lived]
+    return None if mine.sum() < FEWEST else Record(started[lived], ended[lived], mine)
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    recording: Recording
+    only_strays: bool
+    """Whether what was seen before is too little for a record, of a company that has grown, too."""
+
+
+class Record:
+    """Leads as they were looked at: from when, until when, and which of them had converted then."""
+
+    def __init__(self, started: NDArray[np.int64], ended: NDArray[np.int64], converted: NDArray[np.bool_]) -> None:
+        self.started, self.ended = started, ended
+        order = np.argsort((ended - started)[converted])
+        self.ages = (ended - started)[converted][order]
+        self.day_of = ended[converted][order] // _DAY
+        self.days, self.which_day, self.of_day = np.unique(self.day_of, return_inverse=True, return_counts=True)
+        self.everyone = self._reaching(self._ages_passed(ended))
+
+    def reached_before(self, day: int) -> NDArray[np.int64]:
+        """Count, for each conversion by age, the leads that had reached its age before a day (since 1970) began."""
+        return self._reaching(self._ages_passed(np.minimum(self.ended, day * _DAY - 1)))
+
+    def ends_of_silences(self) -> list[int]:
+        """Give the first day of a conversion, and those that come longest after the one before."""
+        longest = 1 + np.argsort(-np.diff(self.days), kind="stable")[:_SILENCES]
+        return [int(self.days[0]), *map(int, self.days[longest])]
+
+    def begin(self, day: int) -> _Beginning:
+        """Tell how conversions would set in, were they recorded from a day on."""
+        passed = self._ages_passed(np.minimum(self.ended, day * _DAY - 1))
+        before = self._reaching(passed)
+        later = self.day_of >= day
+        rates = np.zeros(len(later))
+        rates[later] = 1 / (self.everyone - before)[later]
+        hazard = np.concatenate([[0], np.cumsum(rates)])[passed]
+        expected = float((1 - np.exp(-hazard)).sum())
+        seen, seen_days, days = int((~later).sum()), int((self.days < day).sum()), len(self.days)
+        shares = np.bincount(self.which_day, before / self.everyone) / self.of_day
+        share = float(shares.mean())
+        # Of a day with many conversions some are left where each comes with a third of its chance.
+        share_if_grown = float((shares * (1 - (1 - 1 / _GROWTH) ** self.of_day)).mean())
+        return _Beginning(
+            Recording(
+                first=EPOCH + day * DAY,
+                conversions=len(later),
+                before=seen,
+                expected=expected,
+                log_chance=_log_chance(seen_days, days, share),
+            ),
+            only_strays=seen < _SHARE * expected and _log_chance(seen_days, days, share_if_grown) < math.log(CHANCE),
+        )
+
+    def _ages_passed(self, ended: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Count, for each lead, the ages at which one converted that it had reached when it was last looked at."""
+        return np.searchsorted(self.ages, ended - self.started, side="right")
+
+    def _reaching(self, passed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Count, for each age at which one converted, the leads that reached it."""
+        return len(passed) - np.cumsum(np.bincount(passed, minlength=len(self.ages) + 1))[:-1]
+
+
+def _log_chance(seen: int, days: int, share: float) -> float:
+    """Bound the chance that so few of the days, or fewer, fall where that share of them is expected.
+
+    It is Chernoff's bound, which holds where the shares of the days differ, and is exact for none of equal ones:
+
+    >>> math.exp(_log_chance(0, 10, 0.5)) == 0.5**10
+    True
+    """
+    expected = days * share
+    if seen >= expected:
+        return 0.0
+    few = seen * math.log(expected / seen) if seen else 0.0
+    return few + (days - seen) * math.log((days - expected) / (days - seen))

@@ -1,0 +1,384 @@
+"""Episodes of leads, the moments at which we look at them, and what the future then held.
+
+A worked example, with horizon 30 days and outcomes known as they occur; the log ends on 2026-06-30 at 12:00:
+
+    lead A   created 2026-03-02 09:00   lost 2026-03-20   form 2026-05-25 10:00 (reopens)   won 2026-06-10
+    policy   ages 7d; calendar monthly (the first of each month, 00:00 UTC)
+
+    as_of              trigger   episode   label for 30 days
+    2026-03-09 09:00   7d        1         no: lost on 2026-03-20, so not converted before 2026-04-08 09:00
+    2026-04-01 00:00   monthly   none      no snapshot: no episode is open (nor on 2026-05-01)
+    2026-06-01 00:00   monthly   2         none: 2026-07-01 00:00 lies beyond the log's end, though the conversion
+                                           of 2026-06-10 has been seen: to count early "yes" but not late "no" would lie
+    2026-06-01 10:00   7d        2         none, likewise
+
+Parts go by time. Say the labelled snapshots lie between January and June and the test part begins on
+2026-05-01: then fit, early stopping and calibration hold snapshots up to 2026-04-01 (30 days earlier), so none of
+their labels looks into May, and those of April are the gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numba
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.core.errors import NotEnoughDataError
+from features.core.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, TEST
+from features.core.time import format_duration, microseconds
+from features.timeline.history import (
+    CONVERSION,
+    EPOCH,
+    LOSS,
+    NEVER,
+    OUTCOMES,
+    REOPEN,
+    History,
+    as_integer,
+    as_integers,
+    as_times,
+)
+
+ANY = -NEVER
+"""Stands for whichever start the episode has."""
+
+
+@dataclass(frozen=True)
+class AgePolicy:
+    """Look at each lead at these ages after the start of its episode."""
+
+    ages: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True)
+class CalendarPolicy:
+    """Look at every open lead daily, weekly on a named day, or monthly on the first, at midnight UTC."""
+
+    every: str
+
+
+@dataclass(frozen=True)
+class EventPolicy:
+    """Look at a lead one microsecond after an event of this type became known."""
+
+    event_type: str
+
+
+Policy = AgePolicy | CalendarPolicy | EventPolicy
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shares of the parts: early stopping and calibration of what lies before the gap, test of everything."""
+
+    early_stopping: float
+    calibration: float
+    test: float
+
+
+def find_episodes(history: History) -> pd.DataFrame:
+    """Cut the life of each lead into episodes, as all is known today.
+
+    Gives one row an episode: lead_id, episode (1, 2, ...), started_at, outcome (None, converted, lost), outcome_at.
+    A conversion after a loss overrules it, as long as nothing has reopened; a loss before the start ends nothing.
+    """
+    lead, number, started, code, at = _cut(
+        history.starts, history.created_at, history.occurred_at, history.codes, history.pause
+    )
+    return pd.DataFrame(
+        {
+            "lead_id": pd.array(history.lead_ids[lead], dtype="str"),
+            "episode": number,
+            "started_at": as_times(started),
+            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code], dtype="str"),
+            "outcome_at": as_times(at),
+        }
+    )
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
+def _step(
+    code: int, at: int, pause: int, is_open: bool, number: int, started: int, ended_code: int, ended_at: int
+) -> tuple[bool, int, int, int, int]:
+    """Take one event into the state of a lead: the one place that says what ends and what opens an episode."""
+    if code == REOPEN:
+        if not is_open and ended_code == LOSS and at >= ended_at + pause:
+            return True, number + 1, at, 0, NEVER
+    elif is_open:
+        if code == CONVERSION or at >= started:
+            return False, number, started, code, at
+    elif code == CONVERSION and ended_code == LOSS:
+        return False, number, started, code, at
+    return is_open, number, started, ended_code, ended_at
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
+def _cut(
+    starts: NDArray[np.int64],
+    created: NDArray[np.int64],
+    occurred: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    pause: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give lead, number, start, code and time of the outcome of every episode."""
+    size = len(created) + len(codes)
+    leads, numbers, begun = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    outcomes, ends = np.empty(size, np.int64), np.empty(size, np.int64)
+    row = 0
+    for lead in range(len(created)):
+        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        for event in range(starts[lead], starts[lead + 1]):
+            before = (number, started, ended_code, ended_at)
+            is_open, number, started, ended_code, ended_at = _step(
+                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            )
+            if number > before[0]:
+                leads[row], numbers[row], begun[row], outcomes[row], ends[row] = lead, *before
+                row += 1
+        leads[row], numbers[row], begun[row], outcomes[row], ends[row] = lead, number, started, ended_code, ended_at
+        row += 1
+    return leads[:row], numbers[:row], begun[:row], outcomes[:row], ends[:row]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
+def _look(
+    lead_of: NDArray[np.int64],
+    as_of: NDArray[np.int64],
+    created: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    occurred: NDArray[np.int64],
+    known: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    pause: int,
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
+
+    ``created``: of each lead as known then, shape (moments,). Where the episode that was thought open does not exist in
+    truth, the outcome is the last end before the moment.
+    """
+    size = len(as_of)
+    opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
+    outcomes, ends = np.zeros(size, np.int64), np.full(size, NEVER)
+    for row in range(size):
+        lead, now = lead_of[row], as_of[row]
+        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
+        for event in range(starts[lead], starts[lead + 1]):
+            if known[event] < now and (codes[event] != REOPEN or occurred[event] < now):
+                is_open, number, started, ended_code, ended_at = _step(
+                    codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+                )
+        opened[row], numbers[row], begun[row] = is_open, number, started
+        if not is_open:
+            continue
+        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
+        exists = started == begun[row]
+        for event in range(starts[lead], starts[lead + 1]):
+            is_open, number, started, ended_code, ended_at = _step(
+                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            )
+            if started == begun[row]:
+                exists = True
+                outcomes[row], ends[row] = ended_code, ended_at
+            elif not exists and ended_code != 0 and ended_at < now:
+                outcomes[row], ends[row] = ended_code, ended_at
+    return opened, numbers, begun, outcomes, ends
+
+
+def take_snapshots(
+    history: History, triggers: pd.DataFrame, policies: Sequence[Policy], until: datetime, start: datetime | None
+) -> pd.DataFrame:
+    """List every (lead, as_of) that the policies ask for while an episode is known to be open, up to ``until``.
+
+    ``triggers``: lead_id, known_at, event_type of the events that EventPolicy names. Gives lead_id, as_of,
+    created_at, episode, started_at (these three as known at as_of), outcome, outcome_at (as they truly came) and
+    trigger, one row for each lead and as_of, sorted by both.
+    """
+    found = [_candidates(history, triggers, policy, until) for policy in policies]
+    lead, as_of, started, trigger = (np.concatenate(column) for column in zip(*found, strict=True))
+    begin = -NEVER if start is None else as_integer(start)
+    wanted = (as_of <= as_integer(until)) & (as_of >= begin)
+    return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
+
+
+def take_snapshots_at(history: History, as_of: datetime) -> pd.DataFrame:
+    """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does."""
+    lead = np.arange(len(history.lead_ids))
+    at = np.full(len(lead), as_integer(as_of))
+    return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object))
+
+
+def _take(
+    history: History,
+    lead: NDArray[np.intp],
+    as_of: NDArray[np.int64],
+    started: NDArray[np.int64],
+    trigger: NDArray[np.object_],
+) -> pd.DataFrame:
+    """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
+    created = history.created_as_known(lead, as_of)
+    is_open, number, begun, code, at = _look(
+        lead.astype(np.int64),
+        as_of,
+        created,
+        history.starts,
+        history.occurred_at,
+        history.known_at,
+        history.codes,
+        history.pause,
+    )
+    keep = is_open & (begun < as_of) & (history.lead_known_at[lead] < as_of) & ((started == ANY) | (started == begun))
+    frame = pd.DataFrame(
+        {
+            "lead_id": pd.array(history.lead_ids[lead[keep]], dtype="str"),
+            "as_of": as_times(as_of[keep]),
+            "created_at": as_times(created[keep]),
+            "episode": number[keep],
+            "started_at": as_times(begun[keep]),
+            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code[keep]], dtype="str"),
+            "outcome_at": as_times(at[keep]),
+            "trigger": pd.array(trigger[keep], dtype="str"),
+        }
+    )
+    frame = frame.drop_duplicates(["lead_id", "as_of"])  # of the policy that is named first
+    return frame.sort_values(["lead_id", "as_of"], kind="stable", ignore_index=True)
+
+
+_Candidates = tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64], NDArray[np.object_]]
+
+
+def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until: datetime) -> _Candidates:
+    """Give lead, as_of, the start that an age counts from (or ANY) and the trigger, whether or not the lead is open."""
+    leads = np.arange(len(history.lead_ids))
+    if isinstance(policy, AgePolicy):
+        reopening = history.codes == REOPEN
+        lead = np.concatenate([leads, history.lead_of_former, history.lead_of_event[reopening]])
+        started = np.concatenate([history.created_at, history.formerly_created_at, history.occurred_at[reopening]])
+        ages = [microseconds(age) for age in policy.ages]
+        names = np.array([format_duration(age) for age in policy.ages], dtype=object)
+        as_of = np.concatenate([started + age for age in ages])
+        return np.tile(lead, len(ages)), as_of, np.tile(started, len(ages)), np.repeat(names, len(lead))
+    if isinstance(policy, CalendarPolicy):
+        if not len(leads):
+            return leads, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, object)
+        calendar = _calendar(policy.every, pd.Timestamp(history.created_at.min(), unit="us"), until)
+        first = np.searchsorted(calendar, history.created_at, side="right")
+        last = np.searchsorted(calendar, _last_open(history), side="right")
+        counts = np.maximum(last - first, 0)
+        lead = np.repeat(leads, counts)
+        within = np.arange(len(lead)) - np.repeat(np.cumsum(counts) - counts, counts)
+        names = np.full(len(lead), policy.every, dtype=object)
+        return lead, calendar[first[lead] + within], np.full(len(lead), ANY), names
+    wanted = triggers[triggers["event_type"] == policy.event_type]
+    lead = pd.Index(history.lead_ids).get_indexer(pd.Index(wanted["lead_id"]))
+    as_of = as_integers(wanted["known_at"])[lead >= 0] + 1
+    lead = lead[lead >= 0]
+    return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event_type, dtype=object)
+
+
+def _last_open(history: History) -> NDArray[np.int64]:
+    """Give the moment after which each lead is never open again, NEVER where it still is."""
+    lead, _, _, code, _ = _cut(history.starts, history.created_at, history.occurred_at, history.codes, history.pause)
+    last = np.full(len(history.lead_ids), -NEVER)
+    np.maximum.at(last, history.lead_of_event, history.known_at)
+    np.maximum.at(last, history.lead_of_former, history.formerly_until)
+    last[lead[code == 0]] = NEVER
+    return last
+
+
+def _calendar(every: str, first: pd.Timestamp, until: datetime) -> NDArray[np.int64]:
+    frequency = {"daily": "D", "monthly": "MS"}.get(every) or f"W-{every[:3].upper()}"
+    if pd.isna(first):
+        return np.empty(0, np.int64)
+    moments = pd.date_range(first.normalize(), until, freq=frequency, unit="us")
+    integers: NDArray[np.int64] = moments.to_numpy().astype(np.int64)
+    return integers
+
+
+def assign_labels(
+    snapshots: pd.DataFrame,
+    horizon: timedelta,
+    outcome_delay: timedelta,
+    observed_until: datetime,
+    observed_from: datetime | None = None,
+) -> pd.DataFrame:
+    """Say of each snapshot whether the lead converts in [as_of, as_of + horizon).
+
+    One whose episode was in truth over at as_of, unknown to us, does not: its conversion, if it is one, lies before.
+    Adds ``observed_until``, ``label`` (True, False, or missing) and ``unlabelled`` (why it is missing): ``unobserved``
+    where as_of lies before ``observed_from``, from when on outcomes were recorded; ``immature`` where as_of + horizon +
+    outcome_delay lies beyond ``observed_until``.
+    """
+    as_of = snapshots["as_of"]
+    immature = as_of + horizon + outcome_delay > observed_until
+    unobserved = as_of < (observed_from or EPOCH)
+    within = (snapshots["outcome_at"] >= as_of) & (snapshots["outcome_at"] < as_of + horizon)
+    converts = (snapshots["outcome"] == CONVERTED) & within
+    return snapshots.assign(
+        observed_until=pd.Series(observed_until, index=snapshots.index, dtype="datetime64[us]"),
+        label=converts.astype("boolean").mask(immature | unobserved),
+        unlabelled=_texts(np.select([unobserved, immature], ["unobserved", "immature"], ""), snapshots),
+    )
+
+
+def ended_unknown(snapshots: pd.DataFrame) -> pd.Series:
+    """Tell of each snapshot whether its episode was in truth over at as_of, and nobody knew."""
+    ended: pd.Series = snapshots["outcome_at"] < snapshots["as_of"]
+    return ended
+
+
+def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: timedelta, split: Split) -> pd.DataFrame:
+    """Cut the labelled snapshots by time into fit, early_stopping, calibration, gap and test; adds ``part``.
+
+    Walks back from the last labelled ``as_of``: the test part is the last ``split.test`` of the labelled snapshots.
+    A snapshot is before the gap if its label was complete and known when the test part begins. Unlabelled snapshots
+    have no part; where ``split.test`` is 0 there is neither gap nor test. Raises NotEnoughDataError where a part would
+    be empty.
+    """
+    labelled = snapshots.loc[snapshots["label"].notna(), "as_of"].sort_values(kind="stable", ignore_index=True)
+    reach = horizon + outcome_delay
+    if labelled.empty:
+        immature, unobserved = (int((snapshots["unlabelled"] == why).sum()) for why in ("immature", "unobserved"))
+        until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
+        told = [f"of {immature:,} the horizon of {format_duration(horizon)} is not over by {until}"] if immature else []
+        told += [f"{unobserved:,} come before conversions were recorded (observed_from)"] if unobserved else []
+        raise NotEnoughDataError(
+            f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told)}; shorten "
+            "snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an observed_until that "
+            "comes too early, an observed_from too late)"
+        )
+    test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
+    before = labelled[labelled + reach <= test]
+    cuts = [1 - split.early_stopping - split.calibration, 1 - split.calibration]
+    if before.empty or before.nunique() < len(cuts) + 1:
+        raise NotEnoughDataError(
+            f"snapshots: {len(labelled):,} labelled snapshots from {labelled.iloc[0]:%Y-%m-%d} to "
+            f"{labelled.iloc[-1]:%Y-%m-%d} can't be split: only {before.nunique()} moments lie a horizon "
+            f"({format_duration(reach)}) before the test part, which begins on {test:%Y-%m-%d}; shorten "
+            "snapshots.horizon, lower snapshots.split.test, or bring a longer log"
+        )
+    early_stopping, calibration = (before.iloc[int(cut * len(before))] for cut in cuts)
+    as_of = snapshots["as_of"]
+    part = np.select(
+        [snapshots["label"].isna(), as_of >= test, as_of + reach > test, as_of >= calibration, as_of >= early_stopping],
+        ["", TEST, GAP, CALIBRATION, EARLY_STOPPING],
+        FIT,
+    )
+    parted = snapshots.assign(part=_texts(part, snapshots))
+    wanted = (FIT, EARLY_STOPPING, CALIBRATION, *((TEST,) if split.test else ()))
+    missing = [name for name in wanted if not (parted["part"] == name).any()]
+    if missing:
+        raise NotEnoughDataError(
+            f"snapshots: nothing is left for {', '.join(missing)}; the snapshots fall on too few moments. "
+            "Add a policy to snapshots.policies, or change the shares of snapshots.split"
+        )
+    return parted
+
+
+def _texts(texts: NDArray[np.str_], frame: pd.DataFrame) -> pd.Series:
+    """Give a column of texts in which the empty one is missing."""
+    return pd.Series(texts, index=frame.index, dtype="str").replace("", None)

@@ -1,0 +1,1 @@
+"""From a probability to who works on the lead, and why."""

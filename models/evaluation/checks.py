@@ -1,0 +1,288 @@
+"""What may be wrong with a model, as it shows on the rows that it was measured on: each check looks for one thing.
+
+A check takes the `Facts` and yields verdicts; `check` runs them all. Chance is taken account of over leads: rows of one
+lead are no independent witnesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.core.verdicts import found
+from models.evaluation.drift import base_rate_drift, feature_drift
+from models.evaluation.intervals import NORMAL_QUANTILE
+from models.evaluation.metrics import Estimate
+from models.learning.calibration import SMALLEST_SLOPE
+from models.learning.learner import DEFAULTS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from models.core.artefact import Model
+    from models.core.slices import Slice
+    from models.core.verdicts import Severity, Verdict
+
+FEWEST_LEADS = 10
+"""Leads that convert, and leads that don't, which a test part must hold before a model can be told from chance."""
+FEWEST_TREES = 20
+"""Trees of the default learning rate: fewer have hardly begun to learn."""
+TOO_GOOD = 0.97
+"""A ROC AUC that no honest log of leads is known to give."""
+SMALLEST_SPREAD = 0.05
+"""Of probabilities, in multiples of their mean: a ROC AUC of 0.51 would have more."""
+OFF, FAR_OFF = 1.25, 2.0
+"""How many times too much, or too little, a model may promise before it is doubtful, and wrong."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model, what it learned from and what it is measured on."""
+
+    model: Model
+    trees: int
+    fit: Slice
+    """In the order of time."""
+    calibration: Slice
+    test: Slice | None
+    """None where nothing was kept to measure on."""
+    roc_auc: Estimate | None
+    """On the test part; None where it can't be said."""
+
+    @cached_property
+    def promised(self) -> NDArray[np.float64]:
+        """The probabilities of the test part; without one, of the calibration part: shape (n,)."""
+        return self.model.predict((self.test or self.calibration).frame)
+
+    @cached_property
+    def leads(self) -> tuple[int, int]:
+        """How many leads of the test part convert, and how many have a row that doesn't."""
+        if self.test is None:
+            return 0, 0
+        converts = self.test.labels > 0
+        return len(np.unique(self.test.leads[converts])), len(np.unique(self.test.leads[~converts]))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the test part holds enough to tell the model from chance."""
+        return min(self.leads) >= FEWEST_LEADS
+
+    @cached_property
+    def base_rate(self) -> float:
+        """The share that converts as it was known before: of all that was learned from or of the latest part.
+
+        Whichever would have foretold the test part better: a model must beat both.
+        """
+        known = [float(self.model.manifest["base_rate"]), float(self.calibration.labels.mean())]
+        if self.test is None:
+            return known[0]
+        return min(known, key=lambda rate: float(_log_losses(self.test.labels, rate).mean()) if self.test else 0.0)
+
+    @cached_property
+    def excess_loss(self) -> Estimate:
+        """The log loss of the test part, less that of the base rate: below 0 where the model is of use."""
+        assert self.test is not None  # noqa: S101 - asked for where the model is judged
+        losses = _log_losses(self.test.labels, self.promised) - _log_losses(self.test.labels, self.base_rate)
+        return mean_over_leads(losses, self.test.leads)
+
+
+Check = Callable[[Facts], "Iterator[Verdict]"]
+
+
+def check(facts: Facts) -> list[Verdict]:
+    """Run all checks."""
+    return [verdict for one in CHECKS for verdict in one(facts)]
+
+
+def mean_over_leads(values: NDArray[np.float64], leads: ArrayLike) -> Estimate:
+    """Give the mean of `values`, of shape (n,), with its 95 % interval, where rows of one lead hang together.
+
+    The interval is 1.96 standard errors to either side, those of a sum over leads (Liang & Zeger 1986). Four leads, of
+    which A has two rows, lie 1, -0.5, -0.5 and 0 from the mean: a standard error of sqrt(1.5 * 4 / 3) / 5.
+
+    >>> estimate = mean_over_leads(np.array([1.0, 1.0, 0.0, 0.0, 0.5]), ["A", "A", "B", "C", "D"])
+    >>> round(estimate.value, 3), round(estimate.high - estimate.value, 3)
+    (0.5, 0.554)
+    """
+    lead_of_row, distinct = pd.factorize(np.asarray(leads))
+    mean = float(values.mean())
+    deviations = np.bincount(lead_of_row, weights=values - mean)
+    count = len(distinct)
+    error = float(np.sqrt((deviations**2).sum() * count / max(count - 1, 1))) / len(values)
+    return Estimate(mean, mean - NORMAL_QUANTILE * error, mean + NORMAL_QUANTILE * error)
+
+
+def not_judged(facts: Facts) -> Iterator[Verdict]:
+    """Say that nothing, or too little, was kept to measure on."""
+    if facts.test is None:
+        yield found("not_judged", "there is no test part: snapshots.split.test is 0")
+    elif not facts.is_judged:
+        convert, others = facts.leads
+        yield found(
+            "not_judged",
+            f"{convert:,} leads of the test part convert, and {others:,} have a snapshot that does not: with fewer "
+            f"than {FEWEST_LEADS} of either no model can be told from chance",
+        )
+
+
+def worse_than_base_rate(facts: Facts) -> Iterator[Verdict]:
+    """Compare the log loss with that of a constant: what someone without a model would have said."""
+    if not facts.is_judged:
+        return
+    excess = facts.excess_loss
+    said = (
+        f"log loss less that of the base rate ({_share(facts.base_rate)}): {_signed(excess.value)} "
+        f"({_signed(excess.low)} to {_signed(excess.high)}) on the test part"
+    )
+    if excess.value >= 0.0:
+        yield found("worse_than_base_rate", f"{said}; below 0 is of use")
+    elif excess.high >= 0.0:
+        ranks = _ranks(facts)
+        severity: Severity = "doubtful" if ranks else "wrong"
+        order = "though the order of the leads is better than chance" if ranks else "nor is the order of the leads"
+        yield found("worse_than_base_rate", f"{said}: no better than chance, {order}", severity=severity)
+
+
+def ranks_like_a_coin(facts: Facts) -> Iterator[Verdict]:
+    """See whether the order of the leads is worth anything."""
+    auc = facts.roc_auc
+    if not facts.is_judged or auc is None or _ranks(facts):
+        return
+    is_useful = auc.value > 0.5 and facts.excess_loss.high < 0.0  # noqa: PLR2004 - what a coin has
+    yield found(
+        "ranks_like_a_coin",
+        f"ROC AUC {_interval(auc)} on the test part, where a coin has 0.5",
+        severity="doubtful" if is_useful else "wrong",
+    )
+
+
+def same_for_everyone(facts: Facts) -> Iterator[Verdict]:
+    """See whether the probabilities differ at all."""
+    mean, spread = float(facts.promised.mean()), float(facts.promised.std())
+    if spread >= SMALLEST_SPREAD * mean:
+        return
+    low, high = float(facts.promised.min()), float(facts.promised.max())
+    rows = f"{len(facts.promised):,} snapshots of the {'calibration' if facts.test is None else 'test'} part"
+    said = f"get {low:.4%}" if low == high else f"get between {low:.4%} and {high:.4%}, most of them {mean:.2%}"
+    yield found("same_for_everyone", f"all {rows} {said}")
+
+
+def slope_at_bound(facts: Facts) -> Iterator[Verdict]:
+    """See whether the calibrator had to flatten all that the trees say."""
+    slope = float(facts.model.calibrator["slope"])
+    if slope <= SMALLEST_SLOPE * (1.0 + 1e-6):
+        yield found(
+            "slope_at_bound",
+            f"the calibrator's slope is {slope:.2f}, the smallest there may be: on the calibration part leads that the "
+            "trees put higher convert no more often",
+        )
+
+
+def too_little_learned(facts: Facts) -> Iterator[Verdict]:
+    """Count what was learned in trees of the default learning rate: ten of ten times the rate are a hundred."""
+    rate = float(facts.model.manifest["parameters"].get("learning_rate", DEFAULTS["learning_rate"]))
+    worth = facts.trees * rate / float(DEFAULTS["learning_rate"])
+    if worth >= FEWEST_TREES:
+        return
+    is_useful = facts.is_judged and facts.excess_loss.high < 0.0
+    yield found(
+        "too_little_learned",
+        f"{facts.trees:,} {'tree' if facts.trees == 1 else 'trees'} at a learning rate of {rate:g}, worth {worth:.0f} "
+        f"of the default rate of {DEFAULTS['learning_rate']:g}; {FEWEST_TREES} are a beginning"
+        + ("; yet they foretell better than the base rate" if is_useful else ""),
+        severity="doubtful" if is_useful else "wrong",
+    )
+
+
+def promises_not_kept(facts: Facts) -> Iterator[Verdict]:
+    """Compare the expected conversions of the test part with those that happened."""
+    if facts.test is None:
+        return
+    expected, happened = float(facts.promised.sum()), float(facts.test.labels.sum())
+    ratio = expected / max(happened, 1.0)
+    if 1.0 / OFF <= ratio <= OFF:
+        return
+    if _surely_off(facts, FAR_OFF):
+        severity: Severity = "wrong"
+    elif _surely_off(facts, 1.0):
+        severity = "doubtful"
+    else:
+        return
+    yield found(
+        "promises_not_kept",
+        f"of {len(facts.promised):,} snapshots of the test part {expected:,.0f} were expected to convert, and "
+        f"{happened:,.0f} did",
+        severity=severity,
+    )
+
+
+def too_good(facts: Facts) -> Iterator[Verdict]:
+    """See whether the model is better than any honest one."""
+    auc = facts.roc_auc
+    if not facts.is_judged or auc is None or auc.value < TOO_GOOD:
+        return
+    gain = np.asarray(facts.model.booster.feature_importance("gain"), dtype=np.float64)
+    best = int(gain.argmax())
+    yield found(
+        "too_good",
+        f"ROC AUC {_interval(auc)} on the test part, where honest logs of leads stay below {TOO_GOOD}; most of it by "
+        f"{facts.model.columns[best]} ({gain[best] / (gain.sum() or 1.0):.0%} of the gain)",
+        severity="wrong" if auc.low >= TOO_GOOD else "doubtful",
+    )
+
+
+def drift(facts: Facts) -> Iterator[Verdict]:
+    """See whether the rows that are measured, or else the latest known, are of the kind that was learned from."""
+    later = facts.test or facts.calibration
+    yield from feature_drift(facts.fit, later, facts.model.columns, facts.model.categories)
+    yield from base_rate_drift(facts.fit, later)
+
+
+CHECKS: tuple[Check, ...] = (
+    not_judged,
+    worse_than_base_rate,
+    ranks_like_a_coin,
+    same_for_everyone,
+    slope_at_bound,
+    too_little_learned,
+    promises_not_kept,
+    too_good,
+    drift,
+)
+
+
+def _ranks(facts: Facts) -> bool:
+    """Whether the order of the leads is better than chance would have it."""
+    return facts.roc_auc is not None and facts.roc_auc.low > 0.5  # noqa: PLR2004 - what a coin has
+
+
+def _surely_off(facts: Facts, times: float) -> bool:
+    """Whether more than `times` too much, or too little, was promised, and not by the luck of the leads."""
+    assert facts.test is not None  # noqa: S101 - asked for where there is a test part
+    is_too_much = facts.promised.sum() > facts.test.labels.sum()
+    due = facts.promised / times if is_too_much else facts.promised * times
+    excess = mean_over_leads(due - facts.test.labels if is_too_much else facts.test.labels - due, facts.test.leads)
+    # Where hardly anything happened, what happened says too little of how much might have.
+    by_chance = NORMAL_QUANTILE * float(np.sqrt(due.sum())) / len(due)
+    return excess.low > 0.0 and excess.value > by_chance
+
+
+def _log_losses(labels: NDArray[np.float64], probabilities: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    return np.asarray(-np.log(np.where(labels > 0, probabilities, 1.0 - np.asarray(probabilities))))
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.4f}"
+
+
+def _share(share: float) -> str:
+    return f"{share:.2%}"

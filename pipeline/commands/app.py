@@ -1,0 +1,377 @@
+"""The command line. Heavy imports wait until the command that needs them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.core.errors import InputError, SettingsError, nearest
+from pipeline.commands import crm as delivery_commands
+from pipeline.commands.console import console, print_table, reporting, tell
+
+app = typer.Typer(
+    help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
+    epilog="Exit codes: 0 done, 1 other failures, 2 wrong usage, 3 wrong settings, 4 input missing or broken, "
+    "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, "
+    "9 the CRM refuses, 10 the model is wrong, 130 stopped by you.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+STAGES = {
+    "ingest": "Read the raw files into one sorted log; what can't be used goes to data/quarantine.",
+    "validate": "Check the log with Great Expectations; data docs go to reports/data-docs.",
+    "snapshots": "List when each lead is looked at, with its label and its part (fit ... test).",
+    "features": "Compute the feature matrix of the labelled snapshots.",
+    "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
+    "evaluate": "Measure the model on later leads, and track it in MLflow.",
+    "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
+    "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
+}
+_STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
+
+
+def module_of(stage: str) -> str:
+    """Name the module of a stage: a file, or ``stage`` in a folder of what it needs."""
+    spec = importlib.util.find_spec(f"pipeline.{stage}")
+    return f"pipeline.{stage}.stage" if spec and spec.submodule_search_locations else f"pipeline.{stage}"
+
+
+def _run_stage(name: str) -> None:
+    with reporting(name):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(Path("params.yaml"))
+        stage = importlib.import_module(module_of(name))
+        from pipeline.core.parallel import keep_to  # noqa: PLC0415 - only here
+        from pipeline.core.project import sole  # noqa: PLC0415 - only here
+
+        keep_to(parameters.run.threads)
+        with sole(Path()):
+            stage.run(parameters.hand_over(stage.run), Path(), lambda text: tell(name, text))
+
+
+def _add_stage(name: str, meaning: str) -> None:
+    def command(context: typer.Context) -> None:
+        if "--explain" in context.args:  # what features once took
+            raise typer.BadParameter("a value is explained by 'leadcast explain FEATURE --lead ID' now")
+        if context.args:
+            raise typer.BadParameter(f"{context.args[0]!r}: a stage takes nothing; its settings stand in params.yaml")
+        _run_stage(name)
+
+    example = f"Example: leadcast {name}"
+    app.command(
+        name,
+        help=meaning,
+        epilog=example,
+        rich_help_panel=_STAGE_PANEL,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(command)
+
+
+for _name, _meaning in STAGES.items():
+    _add_stage(_name, _meaning)
+
+
+@app.command(
+    help="Tell the value of a feature of a lead in words, with the events that it was computed from: what was counted, "
+    "what was not and why. Nothing is written.",
+    epilog="Examples: leadcast explain count__quote_request__30d --lead L000042 | "
+    "leadcast explain days_since_last__all --lead L000042 --as-of 2026-03-01 --all",
+)
+def explain(
+    feature: Annotated[str, typer.Argument(help="Its name, as data/features.parquet has it.", show_default=False)],
+    lead: Annotated[str, typer.Option(help="The lead_id whose value is asked for.", show_default=False)],
+    as_of: Annotated[str, typer.Option(help="latest (the end of the log), or a date, in UTC.")] = "latest",
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="List all events, however many.")] = False,
+) -> None:
+    """Explain a value of the matrix."""
+    with reporting("explain"):
+        from pipeline.inspection.explain import explain_value  # noqa: PLC0415 - heavy
+
+        explanation = explain_value(Path(), feature, lead, as_of, everything=everything)
+        for line in explanation.told:
+            tell("explain", line)
+        if explanation.rows:
+            print_table(explanation.headers, explanation.rows, texts=explanation.headers)
+
+
+@app.command(
+    help="Score every open lead with the champion of the registry, and keep the result in data/scores.",
+    epilog="Examples: leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
+)
+def score(
+    as_of: Annotated[
+        str | None, typer.Option(help="now, latest (the end of the log), or a date, in UTC.", show_default=False)
+    ] = None,
+    *,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Allow a moment that the champion has learned from.")
+    ] = False,
+) -> None:
+    """Score with the champion."""
+    if as_of is None:
+        raise typer.BadParameter(
+            "name the moment: now, latest or a date. The stage that scores with the model just trained is "
+            "'leadcast recommend'",
+            param_hint="--as-of",
+        )
+    with reporting("score"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(Path("params.yaml"))
+        from pipeline.core.parallel import keep_to  # noqa: PLC0415 - only here
+        from pipeline.scoring import champion  # noqa: PLC0415 - heavy
+
+        keep_to(parameters.run.threads)
+        folder = champion.run(parameters, Path(), lambda text: tell("score", text), as_of, backfill=backfill)
+        tell("score", f"wrote {folder}")
+
+
+@app.command(
+    help="Simulate eighteen months of a company's leads, as raw files to try everything on.",
+    epilog="Examples: leadcast sample | leadcast sample --leads 100000 --directory data/raw --seed 1",
+)
+def sample(
+    leads: Annotated[int, typer.Option(min=1, max=50_000_000, help="How many people.")] = 12_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Equal seeds give equal bytes.")] = 7,
+    directory: Annotated[Path, typer.Option(help="An empty or missing folder.")] = Path("data/raw"),
+) -> None:
+    """Write the sample world."""
+    with reporting("sample"):
+        if directory.exists() and any(directory.iterdir()):
+            raise InputError(
+                f"{directory} holds files, and nothing is overwritten; name another --directory or empty it"
+            )
+        from pipeline.sample import write_sample  # noqa: PLC0415 - heavy
+
+        counts = write_sample(
+            directory,
+            leads=leads,
+            seed=seed,
+            progress=lambda done, of: tell("sample", f"simulated {done:,} of {of:,} leads"),
+        )
+        tell("sample", f"wrote {counts.interactions:,} interactions of {counts.leads:,} leads to {directory}")
+
+
+_DATA_PANEL = "Your own data"
+
+
+@app.command(
+    help="Look at your exports (or a database), propose what is what, and write params.yaml, each line with its reason."
+    "\n\nNothing in the folder is changed. What can't be found out is asked for, or said by an option.",
+    epilog="Examples: leadcast init exports | leadcast init exports --yes --conversion won --lost lost | "
+    "leadcast init exports --database '$CRM_DATABASE'",
+    rich_help_panel=_DATA_PANEL,
+)
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds your exports.")],
+    database: Annotated[
+        str | None, typer.Option(help="Also its tables: $NAME of a variable that holds its URL.", show_default=False)
+    ] = None,
+    leads: Annotated[str | None, typer.Option(help="The table of leads.", show_default=False)] = None,
+    lead_id: Annotated[str | None, typer.Option(help="The column that names the lead.", show_default=False)] = None,
+    event_type: Annotated[
+        str | None, typer.Option(help="The column that says what happened.", show_default=False)
+    ] = None,
+    conversion: Annotated[
+        list[str] | None,
+        typer.Option(help="An event type that means a conversion; may be repeated.", show_default=False),
+    ] = None,
+    lost: Annotated[
+        list[str] | None, typer.Option(help="An event type that means a loss; may be repeated.", show_default=False)
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="The column that says who converted, where no time does.", show_default=False)
+    ] = None,
+    horizon: Annotated[str | None, typer.Option(help="How far ahead to look, as in 30d.", show_default=False)] = None,
+    date_order: Annotated[
+        str | None, typer.Option(help="What comes first in dates such as 03/04/2026: day or month.", show_default=False)
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column of the leads that never changes after creation; may be repeated.", show_default=False
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="A table or file to leave out; may be repeated.", show_default=False)
+    ] = None,
+    survivor: Annotated[
+        str | None,
+        typer.Option(help="Of a table of merges, the column of the record that is left.", show_default=False),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where the settings go.")] = Path("params.yaml"),
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is proposed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite settings that are not committed.")] = False,
+) -> None:
+    """Propose settings for a folder of exports."""
+    with reporting("init"):
+        if date_order not in {None, "day", "month"}:
+            raise typer.BadParameter(f"{date_order!r} is neither day nor month", param_hint="--date-order")
+        from features.core.time import parse_duration  # noqa: PLC0415 - only here
+
+        try:
+            ahead = parse_duration(horizon) if horizon else None
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--horizon") from None
+        if not force:
+            _refuse_to_overwrite(output)
+        from pipeline.discovery.initialise import Options, initialise  # noqa: PLC0415 - heavy
+
+        options = Options(
+            database, leads, lead_id, event_type, tuple(conversion or ()), tuple(lost or ()), outcome, ahead,
+            date_order, tuple(attribute or ()), tuple(without or ()), survivor,
+        )  # fmt: skip
+        ask = _ask if sys.stdin.isatty() and not yes else None
+        found = initialise(folder, options, ask, lambda text: tell("init", text), output.parent)
+        output.write_text(found.settings, encoding="utf-8")
+        for line in found.told:
+            tell("", line)
+        print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.maturity)
+        tell("init", f"wrote {output}: read it, then leadcast doctor, and dvc repro (or leadcast run)")
+
+
+def _ask(question: str, choices: Sequence[str], proposed: str) -> str:
+    """Put a question on the terminal."""
+    console.print(f"  {', '.join(choices[:40])}", markup=False)
+    answer: str = typer.prompt(f"  {question}", default=proposed or None, err=True)
+    return answer
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    """Raise SettingsError where settings would be lost: those that stand in a file, and in no commit."""
+    if not path.exists():
+        return
+    known = subprocess.run(
+        ["git", "diff", "--quiet", "HEAD", "--", path.name], cwd=path.resolve().parent, capture_output=True, check=False
+    )
+    tracked = subprocess.run(
+        ["git", "ls-files", "--error-unmatch", path.name], cwd=path.resolve().parent, capture_output=True, check=False
+    )
+    if known.returncode or tracked.returncode:
+        raise SettingsError(
+            f"{path} is there, is not committed as it stands, and would be overwritten; "
+            "commit it, name another --output, or say --force"
+        )
+
+
+@app.command(
+    help="Say what is missing or odd in environment, settings and data, each with its remedy."
+    "\n\nWhere there is a log, it tabulates how much there is to learn from, and names the longest horizon.",
+    epilog="Example: leadcast doctor",
+    rich_help_panel=_DATA_PANEL,
+)
+def doctor() -> None:
+    """Examine the project."""
+    with reporting("doctor"):
+        from pipeline.inspection.doctor import examine  # noqa: PLC0415 - heavy
+
+        examination = examine(Path())
+        signs = {"good": "[green]good [/green]", "odd": "[yellow]odd  [/yellow]", "wrong": "[red]wrong[/red]"}
+        for finding in examination.findings:
+            console.print(f"{signs[finding.state]} {finding.area:<12}", end="")
+            console.print(
+                finding.what + (f"\n      {'':<12}-> {finding.remedy}" if finding.remedy else ""), markup=False
+            )
+        if examination.maturity:
+            print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), examination.table())
+            if examination.longest is not None:
+                tell("doctor", f"the longest horizon that can be trained is {examination.longest}")
+    if examination.exit_code:
+        raise typer.Exit(examination.exit_code)
+
+
+@app.command(
+    help="Run all stages in this process, without DVC: the same results, but nothing is skipped or cached."
+    "\n\nAll stages run, whatever is found; where a verdict stands, it ends with exit code 10.",
+    epilog="Examples: leadcast run | leadcast run --start train",
+    rich_help_panel=_STAGE_PANEL,
+)
+def run(
+    start: Annotated[str, typer.Option(help="The stage to begin with; those before it must have run.")] = "ingest",
+) -> None:
+    """Run the stages one after the other."""
+    if start not in STAGES:
+        raise typer.BadParameter(f"{start!r} is no stage; {nearest(start, STAGES)}", param_hint="--start")
+    for name in list(STAGES)[list(STAGES).index(start) :]:
+        _run_stage(name)
+    console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
+    with reporting("run"):
+        from pipeline.core.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
+
+        refuse_standing(read_verdicts(Path()))
+
+
+@app.command(
+    help="List what may be wrong with the model just evaluated, and with what it learned from: what was seen, what to "
+    "do, and what is acquitted.\n\nEnds with exit code 10 where a verdict stands: nobody should act on the result.",
+    epilog="Examples: leadcast verdicts | leadcast verdicts --json",
+    rich_help_panel=_DATA_PANEL,
+)
+def verdicts(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON, for a program.")] = False
+) -> None:
+    """Show the list of verdicts."""
+    with reporting("verdicts"):
+        from pipeline.core.verdicts import (  # noqa: PLC0415 - heavy
+            read_verdicts,
+            refuse_standing,
+            tell_verdicts,
+        )
+
+        found = read_verdicts(Path())
+        if as_json:
+            typer.echo(json.dumps([verdict.to_json() for verdict in found], indent=1, ensure_ascii=False))
+        else:
+            typer.echo("\n".join(tell_verdicts(found)) or "  no verdicts")
+        refuse_standing(found)
+
+
+@app.command(
+    help="Open MLflow on the project's runs, in the browser of this machine.",
+    epilog="Examples: leadcast ui | leadcast ui --port 5001",
+)
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
+    """Start MLflow's interface; it runs until it is stopped."""
+    with reporting("ui"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(Path("params.yaml"))
+        from pipeline.registry.mlflow import connected, experiment_id, tracking_uri  # noqa: PLC0415 - heavy
+
+        uri = tracking_uri(Path())
+        with connected(Path()) as client:
+            experiment = experiment_id(client, Path(), parameters.evaluate.experiment)
+        tell("ui", f"open http://127.0.0.1:{port}/#/experiments/{experiment}/runs (stop with Ctrl-C)")
+        command = ["mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
+        os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
+
+
+delivery_commands.add_to(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="leadcast")
+    except KeyboardInterrupt:
+        console.print("stopped")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

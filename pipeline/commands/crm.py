@@ -1,0 +1,239 @@
+"""The commands ``push`` and ``crm``. What they do lies in ``pipeline.delivery``, and is loaded when called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.core.errors import DeliveryError
+from pipeline.commands.console import console, print_table, reporting, tell
+
+if TYPE_CHECKING:
+    from pipeline.delivery.ledger import Run
+    from pipeline.delivery.push import Pushed
+    from pipeline.delivery.rehearsal import Rehearsal
+    from pipeline.settings.parameters import Parameters
+
+_PANEL = "Scores in the CRM"
+_WAYS = ("written", "unchanged", "skipped", "rejected", "dead letter", "deferred", "edited")
+
+crm = typer.Typer(help="Prepare the CRM, see what was pushed to it, take it back.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(
+        help="Write the newest recommendations to the system of push.sink: only what changed, and nothing twice."
+        "\n\nWhat is written may start automations (mails, tasks, assignments) that no undo recalls: look at "
+        "--dry-run, then begin with --first or --share.",
+        epilog="Examples: leadcast push --dry-run | leadcast push --only tier=SQL --first 50 | leadcast push --share "
+        "10% | leadcast push",
+        rich_help_panel=_PANEL,
+    )(push)
+    app.add_typer(crm, name="crm", rich_help_panel=_PANEL)
+
+
+def push(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only leads of a tier or maturity, as in tier=SQL; may be repeated.", show_default=False),
+    ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many leads, the best of those that changed.", show_default=False),
+    ] = None,
+    share: Annotated[
+        str, typer.Option(help="A share of all leads, the same ones every day, as in 10%.", show_default=False)
+    ] = "100%",
+    force: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON", help="Push scores that are refused; the reason is kept with the run.", show_default=False
+        ),
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Rehearse: write nothing, tell what would be.")] = False,
+) -> None:
+    """Push, or rehearse it."""
+    if force is not None and not force.strip():
+        raise typer.BadParameter("say why, as in --force 'the sample ends in June'", param_hint="--force")
+    part = _share(share)
+    with reporting("push"):
+        parameters = _parameters()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+        from pipeline.delivery.push import Options  # noqa: PLC0415 - heavy
+        from pipeline.delivery.records import select  # noqa: PLC0415 - heavy
+        from pipeline.registry.mlflow import champion_version  # noqa: PLC0415 - heavy
+
+        options = Options(select(only or (), part), first, force)
+        champion = champion_version(Path(), parameters.evaluate)
+        if dry_run:
+            _tell_rehearsal(
+                *operations.rehearse(parameters, Path(), champion, lambda text: tell("push", text), options)
+            )
+        else:
+            _tell_pushed(
+                "push", operations.push(parameters, Path(), champion, lambda text: tell("push", text), options)
+            )
+
+
+@crm.command(
+    help="Say whether the system of push.sink is ready: each problem in plain words. Nothing is changed.",
+    epilog="Example: leadcast crm check",
+)
+def check() -> None:
+    """Check the sink."""
+    with reporting("check"):
+        parameters = _parameters()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+
+        tell("check", f"{operations.check(parameters, Path())} is ready")
+
+
+@crm.command(
+    help="Make the fields that the scores go to, where the system's interface allows it; others are left alone.",
+    epilog="Example: leadcast crm setup",
+)
+def setup() -> None:
+    """Make the fields."""
+    with reporting("setup"):
+        parameters = _parameters()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+
+        for line in operations.setup(parameters, Path()) or ["nothing was missing"]:
+            tell("setup", line)
+
+
+@crm.command(
+    help="Put back what a run overwrote, except where a person, or a later run, has changed it since."
+    "\n\nWhat the writes have started (mails, tasks, assignments) is not recalled.",
+    epilog="Example: leadcast crm undo 20260630T021500Z",
+)
+def undo(run: Annotated[str, typer.Argument(help="The run, as leadcast crm status names it.")]) -> None:
+    """Undo a run."""
+    with reporting("undo"):
+        parameters = _parameters()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+
+        _tell_pushed("undo", operations.undo(parameters, Path(), lambda text: tell("undo", text), run))
+        tell("undo", "the next push writes scores again; to stop that, change the champion or the job first")
+
+
+@crm.command(
+    help="List the runs, and the leads that were not written to, each with the reason. Leads are named.",
+    epilog="Examples: leadcast crm status | leadcast crm status --retry",
+)
+def status(
+    *,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Have the next push try again what was rejected or skipped.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List all leads, and not the first of a kind.")] = False,
+) -> None:
+    """Tell the state."""
+    with reporting("status"):
+        parameters = _parameters()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+
+        revived, found = operations.state(parameters, Path(), retry=retry, everything=everything)
+        if retry:
+            tell("status", f"{revived:,} leads will be tried again by the next push")
+        if not found.runs:
+            tell("status", f"nothing was pushed to {found.sink} yet")
+            return
+        rows = [
+            (
+                run.id, run.kind, run.sink, (run.as_of or "")[:16], run.model or "", run.state, f"{run.leads:,}",
+                *(f"{run.counts.get(way, 0):,}" for way in _WAYS), f"{run.calls:,}",
+                "; ".join(filter(None, (_why(run), run.message))),
+            )
+            for run in found.runs
+        ]  # fmt: skip
+        texts = ("run", "", "sink", "as of", "model", "state")
+        print_table((*texts, "leads", *_WAYS, "calls", "told"), rows, texts=texts)
+        if found.dead:
+            tell("status", f"{found.dead:,} dead letters wait for other values, or for --retry")
+        if found.unwritten > len(found.leads):
+            tell("status", f"{found.unwritten:,} leads were not written to; --all lists them")
+        if found.leads:
+            print_table(
+                ("lead", "what", "run", "reason"),
+                [(lead.key, lead.what, lead.run, lead.reason) for lead in found.leads],
+                texts=("what", "run"),
+            )
+
+
+def _parameters() -> Parameters:
+    from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+    return load_parameters(Path("params.yaml"))
+
+
+def _why(run: Run) -> str | None:
+    """Give the reason that was kept with a run: whose undo it is, or why the guard was overruled."""
+    return f"forced: {run.forced}" if run.forced and run.kind == "push" else run.forced
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not text.endswith("%") or not 0 < share <= 1:
+        raise typer.BadParameter(f"{text!r} is no share; write it as in 10%", param_hint="--share")
+    return share
+
+
+def _tell_pushed(command: str, pushed: Pushed) -> None:
+    counts = pushed.tally.statuses + pushed.left
+    told = ", ".join(f"{counts[way]:,} {way}" for way in _WAYS if counts[way])
+    tell(
+        command,
+        f"run {pushed.run}: {counts.total():,} leads: {told or 'none'}; {pushed.calls:,} calls to {pushed.sink}",
+    )
+    if pushed.tally.edited:
+        tell(command, f"{pushed.tally.edited:,} leads have fields that a person has changed since we wrote them")
+    tried = pushed.tally.statuses
+    if tried["skipped"] == tried.total() > 0:
+        tell(
+            command,
+            "warning: the system knows none of these leads, or has closed them all; is push.sink.key_field right?",
+        )
+    if any(counts[way] for way in ("rejected", "skipped", "dead letter", "deferred")):
+        tell(command, "leadcast crm status lists the leads that were not written to, with the reasons")
+    if counts["deferred"]:
+        raise DeliveryError(f"{counts['deferred']:,} leads wait for the next push; run it again")
+
+
+def _tell_rehearsal(objections: list[str], found: Rehearsal) -> None:
+    tell("push", f"a rehearsal: nothing is written to {found.sink}")
+    tell("push", found.scores)
+    for objection in objections:
+        tell("push", f"would be refused: {objection}")
+    print_table(("leads", "", " "), [(what, f"{count:,}", "") for what, count in found.leads.most_common()])
+    if found.edited:
+        tell("push", f"{found.edited:,} leads have fields that a person has changed since we wrote them")
+    if found.fields:
+        print_table(("field", "changes", " "), [(name, f"{count:,}", "") for name, count in found.fields.most_common()])
+    if found.movements:
+        print_table(
+            ("field", "from", "to", "leads", " "),
+            [(*movement, f"{count:,}", "") for movement, count in found.movements.most_common(20)],
+            texts=("from", "to"),
+        )
+    if found.up or found.down:
+        mean = found.by / (found.up + found.down)
+        tell("push", f"probabilities: {found.up:,} rise, {found.down:,} fall, by {mean:+.4f} in the mean")
+    if found.rows:
+        console.print("the first leads in full:")
+        print_table(("lead", "field", "from", "to"), found.rows, texts=("field", "from"))
+    budget = f" of {found.calls_a_day:,} a day" if found.calls_a_day else ""
+    tell("push", f"calls: {found.calls:,} for such a push, {found.calls_today:,} made in the last 24 hours{budget}")
+    if found.leads["to write"]:
+        tell(
+            "push",
+            "a write starts the automations that watch these fields (mails, tasks, assignments), and no undo recalls "
+            "them: begin with --first 50 or --share 10%",
+        )

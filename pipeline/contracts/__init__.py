@@ -1,0 +1,1 @@
+"""What must hold of the log and of recommendations, with Great Expectations."""

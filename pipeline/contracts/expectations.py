@@ -1,0 +1,183 @@
+"""What must hold of the interactions, the leads and the recommendations: suites kept as code.
+
+They are built from the schema itself. Over a whole log DuckDB computes one row of counts, a column an expectation,
+and Great Expectations judges that row; the same fields are judged row by row on a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from features.core.schema import INTERACTION, LEAD, RECOMMENDATION, Field
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    from great_expectations.expectations import Expectation
+
+Severity = Literal["critical", "warning"]
+
+EARLIEST, LATEST = "1970-01-01", "2100-01-01"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition that no row may meet, counted by DuckDB over the whole table."""
+
+    name: str
+    meaning: str
+    violated: str
+    """SQL over the table's columns: true for a row that breaks the rule."""
+    severity: Severity = "critical"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A figure of the whole table that must not exceed a maximum."""
+
+    name: str
+    meaning: str
+    figure: str
+    """SQL that gives one number, the table being named ``log``."""
+    maximum: float = 0
+    severity: Severity = "critical"
+
+
+def field_checks(fields: Sequence[Field]) -> list[Check]:
+    """Give the checks that follow from the schema alone."""
+    checks = []
+    for field in fields:
+        column = f'"{field.name}"'
+        if not field.nullable:
+            checks.append(Check(f"{field.name}_missing", f"{field.name} is never missing", f"{column} IS NULL"))
+        if field.allowed is not None:
+            values = ", ".join(f"'{value}'" for value in field.allowed)
+            checks.append(
+                Check(f"{field.name}_unknown", f"{field.name} is one of {values}", f"{column} NOT IN ({values})")
+            )
+        if field.minimum is not None:
+            checks.append(
+                Check(f"{field.name}_low", f"{field.name} is at least {field.minimum:g}", f"{column} < {field.minimum}")
+            )
+        if field.maximum is not None:
+            checks.append(
+                Check(f"{field.name}_high", f"{field.name} is at most {field.maximum:g}", f"{column} > {field.maximum}")
+            )
+        if field.duckdb == "DOUBLE":
+            checks.append(Check(f"{field.name}_infinite", f"{field.name} is finite", f"NOT isfinite({column})"))
+        if field.duckdb == "TIMESTAMP":
+            outside = f"{column} < TIMESTAMP '{EARLIEST}' OR {column} >= TIMESTAMP '{LATEST}'"
+            checks.append(Check(f"{field.name}_range", f"{field.name} lies in {EARLIEST} to {LATEST}", outside))
+    return checks
+
+
+def interaction_checks() -> list[Check]:
+    """Give the checks of the interactions, row by row."""
+    return [
+        *field_checks(INTERACTION),
+        Check(
+            "known_early",
+            "an event is rarely known more than a year before it occurs",
+            "known_at < occurred_at - INTERVAL 365 DAY",
+            "warning",
+        ),
+    ]
+
+
+def interaction_limits(leads: str) -> list[Limit]:
+    """Give the limits of the whole log; ``leads`` is the quoted path of the leads."""
+    return [
+        Limit(
+            "place_repeated",
+            "source and sequence name one row each",
+            "SELECT count(*) - count(DISTINCT (source, sequence)) FROM log",
+        ),
+        Limit(
+            "lead_unknown",
+            "every event's lead is in the table of leads",
+            f"SELECT count(*) FROM (SELECT DISTINCT lead_id FROM log) ANTI JOIN read_parquet({leads}) USING (lead_id)",
+        ),
+    ]
+
+
+def lead_checks() -> list[Check]:
+    """Give the checks of the leads."""
+    return field_checks(LEAD)
+
+
+LEAD_LIMITS = (
+    Limit("lead_repeated", "a lead has one row", "SELECT count(*) - count(DISTINCT lead_id) FROM log"),
+    Limit("no_leads", "there is at least one lead", "SELECT (count(*) = 0)::INTEGER FROM log"),
+)
+
+
+def recommendation_checks(reasons_for: Sequence[str]) -> list[Check]:
+    """Give the checks of the recommendations; ``reasons_for`` are the tiers that are given reasons."""
+    tiers = ", ".join(f"'{tier}'" for tier in reasons_for)
+    with_reasons = f"tier IN ({tiers})" if tiers else "false"
+    return [
+        *field_checks(RECOMMENDATION),
+        Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),
+        Check(
+            "reasons_lacking",
+            f"a recommendation of the tiers {tiers} has a reason",
+            f"{with_reasons} AND len(reasons) = 0",
+            "warning",
+        ),
+        Check(
+            "reasons_unasked",
+            "a recommendation of any other tier has none",
+            f"NOT ({with_reasons}) AND len(reasons) > 0",
+        ),
+    ]
+
+
+RECOMMENDATION_LIMITS = (
+    Limit("lead_repeated", "a lead is recommended once", "SELECT count(lead_id) - count(DISTINCT lead_id) FROM log"),
+)
+
+
+def count_violations(
+    connection: duckdb.DuckDBPyConnection, table: str, checks: Sequence[Check], limits: Sequence[Limit]
+) -> pd.DataFrame:
+    """Give one row: how many rows of ``table`` (what may follow FROM) break each check, the figure of each limit."""
+    counts = ", ".join(f'count(*) FILTER (WHERE {check.violated})::DOUBLE AS "{check.name}"' for check in checks)
+    figures = "".join(f', (({limit.figure})::DOUBLE) AS "{limit.name}"' for limit in limits)
+    frame: pd.DataFrame = connection.execute(f"WITH log AS (FROM {table}) SELECT {counts}{figures} FROM log").df()
+    return frame
+
+
+def count_expectations(checks: Sequence[Check], limits: Sequence[Limit]) -> list[Expectation]:
+    """Give the expectations on the row of counts: a column a check, or a limit."""
+    return [
+        *(_at_most(check.name, 0, check.meaning, check.severity) for check in checks),
+        *(_at_most(limit.name, limit.maximum, limit.meaning, limit.severity) for limit in limits),
+    ]
+
+
+def row_expectations() -> list[Expectation]:
+    """Give the expectations on single interactions that follow from the schema; counts judge lists and ids."""
+    from great_expectations import expectations as gx  # noqa: PLC0415 - takes seconds
+
+    found: list[Expectation] = []
+    for field in INTERACTION:
+        shared: dict[str, Any] = {"column": field.name, "severity": "critical", "meta": {"name": field.name}}
+        if field.name.endswith("_id") or field.duckdb.endswith("[]"):
+            continue
+        if not field.nullable:
+            found.append(gx.ExpectColumnValuesToNotBeNull(**shared))
+        if field.allowed is not None:
+            found.append(gx.ExpectColumnValuesToBeInSet(value_set=list(field.allowed), **shared))
+        if field.minimum is not None or field.maximum is not None:
+            found.append(gx.ExpectColumnValuesToBeBetween(min_value=field.minimum, max_value=field.maximum, **shared))
+    return found
+
+
+def _at_most(column: str, maximum: float, meaning: str, severity: Severity) -> Expectation:
+    from great_expectations import expectations as gx  # noqa: PLC0415 - takes seconds
+
+    return gx.ExpectColumnValuesToBeBetween(
+        column=column, max_value=maximum, severity=severity, notes=meaning, meta={"name": column, "meaning": meaning}
+    )

@@ -1,0 +1,147 @@
+"""Where everything lies, and how it is written: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from features.core.errors import InputError
+
+Progress = Callable[[str], None]
+"""Takes one line that says what is being done."""
+
+LOCK = Path("data/.tmp/lock")
+INTERACTIONS = Path("data/interactions.parquet")
+LEADS = Path("data/leads.parquet")
+FORMER_CREATIONS = Path("data/former-creations.parquet")
+SPEND = Path("data/spend.parquet")
+QUARANTINE = Path("data/quarantine")
+INGEST = Path("data/ingest.json")
+VALIDATION = Path("data/validation.json")
+SNAPSHOTS = Path("data/snapshots.parquet")
+SNAPSHOT_COUNTS = Path("data/snapshots.json")
+FEATURES = Path("data/features.parquet")
+CATALOGUE = Path("data/catalogue.json")
+MODEL = Path("data/model")
+TRAINING = Path("data/training.json")
+RECOMMENDATIONS = Path("data/recommendations.parquet")
+RECOMMENDATIONS_CSV = Path("data/recommendations.csv")
+SCORING = Path("data/scoring.json")
+SCORES = Path("data/scores")
+METRICS = Path("reports/metrics.json")
+VERDICTS = Path("reports/verdicts.json")
+PLOTS = Path("reports/plots")
+PICTURES = Path("reports/pictures")
+DATA_DOCS = Path("reports/data-docs")
+SUMMARY = Path("reports/summary.txt")
+PAGE = Path("reports/index.html")
+LEADS_PAGE = Path("reports/private/leads.html")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, of a file or a folder, that takes its place when all has gone well.
+
+    Its name is always the same, so that what a killed run has left goes with the next.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    _remove(temporary)
+    try:
+        yield temporary
+        publish(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+def publish(new: Path, old: Path) -> None:
+    """Put a file or a folder in the place of the former one; a folder is gone before its successor comes."""
+    if old.is_dir():
+        shutil.rmtree(old)
+    new.replace(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole(root: Path) -> Iterator[None]:
+    """Hold the project's outputs, so that no two stages write them at once; a process that dies lets go.
+
+    Raises InputError where another process holds them.
+    """
+    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / LOCK, timeout=0):
+            try:
+                yield
+            finally:
+                (root / LOCK).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(
+            f"another leadcast is at work in this folder (it holds {LOCK}); wait until it is done, then run again"
+        ) from None
+
+
+_ANEW = "make it anew: dvc repro --force (or make run)"
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with sorted keys, so that equal content is equal bytes; NaN is refused."""
+    with written_whole(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the stage before has written
+    """Read an object of JSON; raises InputError where an earlier stage has not run, or has not written this."""
+    require(path)
+
+    def named(entries: dict[str, Any]) -> _Written:
+        return _Written(entries, path)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=named, parse_constant=refuse)
+    except ValueError as error:
+        raise InputError(f"{path} is broken ({error}); {_ANEW}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is broken (it holds no object); {_ANEW}")
+    return content
+
+
+class _Written(dict[str, Any]):
+    """What a stage has written; what is asked for and is not there stands in the file of another version."""
+
+    def __init__(self, entries: dict[str, Any], path: Path) -> None:
+        super().__init__(entries)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401 - it only raises
+        raise InputError(f"{self._path} lacks {key!r}: it was changed, or written by another version; {_ANEW}")
+
+
+def require(*paths: Path) -> None:
+    """Raise InputError unless what earlier stages write is there."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise InputError(f"{', '.join(missing)} not there; run the stages before this one: dvc repro (or make run)")
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

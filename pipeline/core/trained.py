@@ -1,0 +1,23 @@
+"""Opening a trained model, with a message that says what next where it can't be opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.core.errors import InputError
+from models.core.artefact import ArtefactError, Model
+from pipeline.core.project import MODEL, TRAINING, read_json, require
+
+
+def open_model(folder: Path, version: str) -> Model:
+    """Read the three files of the model of this version; raises InputError where they are not those."""
+    try:
+        return Model.load(folder, version)
+    except ArtefactError as error:
+        raise InputError(str(error)) from None
+
+
+def open_trained(root: Path) -> Model:
+    """Read the model that was trained last; raises InputError where its files are not those that training wrote."""
+    require(root / MODEL, root / TRAINING)
+    return open_model(root / MODEL, read_json(root / TRAINING)["model_version"])

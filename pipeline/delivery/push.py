@@ -1,0 +1,137 @@
+"""One delivery: the leads that changed are picked from the scores, sent, and the run is closed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from features.core.errors import LeadcastError
+from features.core.time import DAY
+from pipeline.core.project import Progress
+from pipeline.delivery.ledger import MOST_ATTEMPTS, Known, Ledger
+from pipeline.delivery.records import Selection, Wanted, wanted_of
+from pipeline.delivery.sending import Change, Sender, Tally
+from pipeline.delivery.values import Significance
+from pipeline.settings.push import Push
+from pipeline.sinks.protocol import Sink
+
+KEPT = 90 * DAY
+"""How long what a run overwrote can be put back."""
+_SECONDS_A_LINE = 2.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The recommendations that are pushed."""
+
+    path: Path
+    as_of: datetime
+    """UTC."""
+    model: str
+    leads: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    selection: Selection
+    first: int | None = None
+    """At most so many leads, the best of those that have changed."""
+    forced: str | None = None
+    """Why scores are pushed that the guard refuses."""
+
+
+class Pushed(NamedTuple):
+    """A push that has ended."""
+
+    run: str
+    sink: str
+    tally: Tally
+    left: Counter[str]
+    """Leads that were not looked at, by the reason."""
+    calls: int
+
+
+@dataclass
+class Changes:
+    """Goes through recommendations and picks those that are to be sent; counts what it leaves."""
+
+    push: Push
+    sink: Sink
+    ledger: Ledger
+    scores: Scores
+    selection: Selection
+    suspended: Mapping[str, str]
+    left: Counter[str] = field(default_factory=Counter)
+
+    def __iter__(self) -> Iterator[Change]:
+        significance = Significance(self.push.mapping, self.push.probability_change)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        for part in wanted_of(self.scores.path, self.push, self.selection, self.suspended):
+            known = self.ledger.known(self.sink.name, [wanted.key for wanted in part])
+            for wanted in part:
+                why, change = self._judge(wanted, known.get(wanted.key), significance, now)
+                if change is None:
+                    self.left[why] += 1
+                else:
+                    yield change
+
+    def _judge(
+        self, wanted: Wanted, known: Known | None, significance: Significance, now: datetime
+    ) -> tuple[str, Change | None]:
+        """Say why a lead is left, or what is to change."""
+        if known is None:
+            return "", Change(wanted.key, wanted.values, None)
+        if known.status == "skipped" and now - known.at < self.push.look_again_after:
+            return "skipped", None
+        differs = known.target is None or significance.differs(known.target, wanted.values)
+        if known.status == "rejected" and known.attempts >= MOST_ATTEMPTS and not differs:
+            return "dead letter", None
+        settled = known.status in {"written", "unchanged"}
+        if settled and not differs and now - known.at < self.push.refresh_after:
+            return "unchanged", None
+        # Other values begin to count anew.
+        return "", Change(wanted.key, wanted.values, known._replace(attempts=0) if differs else known)
+
+
+def deliver(
+    push: Push,
+    sink: Sink,
+    ledger: Ledger,
+    scores: Scores,
+    suspended: Mapping[str, str],
+    options: Options,
+    progress: Progress,
+) -> Pushed:
+    """Send what changed and keep the ledger; raises DeliveryError where the system takes no more."""
+    ledger.forget_before(datetime.now(UTC).replace(tzinfo=None) - KEPT)
+    as_of, model = scores.as_of.isoformat(), scores.model[:16]
+    run = ledger.begin("push", sink.name, as_of=as_of, model=model, forced=options.forced)
+    changes = Changes(push, sink, ledger, scores, options.selection, suspended)
+    sender = Sender(sink, ledger, push, run)
+    carry_out(sender, islice(changes, options.first), changes.left, progress)
+    return Pushed(run, sink.name, sender.tally, changes.left, sink.calls)
+
+
+def carry_out(sender: Sender, changes: Iterator[Change], left: Counter[str], progress: Progress) -> None:
+    """Send all changes, tell how far it is, and close the run in the ledger, whatever happens."""
+    told = time.monotonic()
+    state, message = "stopped", "by the user, or by a fault"
+    try:
+        for done in sender.send(changes):
+            if time.monotonic() - told > _SECONDS_A_LINE:
+                told = time.monotonic()
+                progress(f"{done:,} leads done, {sender.tally.statuses['written']:,} of them written")
+        state, message = "done", ""
+    except LeadcastError as error:
+        message = str(error)
+        raise
+    finally:
+        sender.close(state, left, message or None)

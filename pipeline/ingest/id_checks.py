@@ -1,0 +1,201 @@
+"""Ids that are odd as a whole: a column that a spreadsheet rounded, one id that is everybody's, tables that never meet.
+
+visits                 leads                 so
+1.00174E+11            100174290385          refused: what was rounded can't be told apart any more
+100174000000           100174290385          refused, too: the column was rounded and then written out
+123.0                  123                   told: pandas makes such numbers of a column with gaps
+4711                   00004711              told: a spreadsheet drops zeros that lead
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from features.core.errors import InputError
+from pipeline.core.sql import fetch_row, identifier, literal
+from pipeline.ingest.rows import Job
+from pipeline.ingest.survey import Survey
+from pipeline.reading.odd_ids import NEVER, PERHAPS, is_rounded
+from pipeline.reading.quarantine import ROUNDED
+from pipeline.settings.ingest import Identities, Leads, Source
+
+_LOOKED_AT = 100_000
+"""Rows of a table, spread over all of it."""
+_MANY = 0.01
+"""The share of rounded ids from which on a table is refused; fewer are set aside."""
+_MOSTLY = 0.9
+_FEW = 20
+_MOST_OF_ONE = 0.02
+"""The share of a source's rows from which on one id is told, if others have far fewer."""
+_TIMES_MORE = 10
+_FEWEST_LEADS = 50
+
+
+@dataclass(frozen=True)
+class Ids:
+    """What the distinct ids of one column of a table look like, as far as looked at."""
+
+    table: str
+    field: str
+    count: int
+    digits: int
+    """Whole numbers."""
+    rounded: int
+    """Written as 1.0E+11."""
+    emptied: int
+    """Long numbers that end in zeros, or beyond the fifteenth digit in nothing else."""
+    long: int
+    fractions: int
+    """Whole numbers with .0."""
+    padded: int
+    """Whole numbers that begin with a zero."""
+    shortest: int
+    longest: int
+
+    @property
+    def place(self) -> str:
+        """Name the column."""
+        return f"{self.table}: {self.field}"
+
+
+def look_at_ids(
+    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], surveys: Mapping[str, Survey]
+) -> list[Ids]:
+    """Look at the ids of all tables, and raise InputError where a spreadsheet has rounded a column of them."""
+    found = [
+        _look(connection, job, field, surveys[name].rows)
+        for name, job in jobs.items()
+        for field in _fields(job)
+        if not any(map(job.reads_again, job.raw.files))  # whose ids were never in a spreadsheet
+    ]
+    told = [_refusal(connection, jobs[ids.table], ids) for ids in found]
+    if any(told):
+        raise InputError("\n".join(dict.fromkeys(filter(None, told))))
+    return found
+
+
+def _fields(job: Job) -> list[str]:
+    columns = getattr(job.settings, "columns", None)
+    if isinstance(job.settings, Source | Leads | Identities):
+        return [name for name in ("lead_id", "alias_id", "account_id", "event_id") if getattr(columns, name, None)]
+    return []
+
+
+def _look(connection: duckdb.DuckDBPyConnection, job: Job, field: str, rows: int) -> Ids:
+    step = rows // _LOOKED_AT + 1
+    sampled = f"{field} IS NOT NULL AND (reason IS NULL OR reason = {literal(ROUNDED.format(field))})"
+    sampled += f" AND sequence // {job.width} % {step} = 0" if step > 1 else ""
+    whole = "regexp_full_match(id, '[0-9]+')"
+    found = fetch_row(
+        connection,
+        f"SELECT count(*), count(*) FILTER ({whole}), count(*) FILTER ({is_rounded('id')}), "
+        f"count(*) FILTER ({whole} AND length(id) >= 12 AND (regexp_full_match(id, '[0-9]*00000') "
+        "OR (length(id) > 15 AND ltrim(id[16:], '0') = ''))), "
+        f"count(*) FILTER ({whole} AND length(id) >= 12), "
+        "count(*) FILTER (regexp_full_match(id, '[0-9]+[.]0')), "
+        f"count(*) FILTER ({whole} AND id[1] = '0' AND length(id) > 1), "
+        f"coalesce(min(length(id)) FILTER ({whole}), 0), coalesce(max(length(id)) FILTER ({whole}), 0) "
+        f"FROM (SELECT DISTINCT trim({field}) AS id FROM {job.mapped} WHERE {sampled})",
+    )
+    return Ids(job.name, field, *found)
+
+
+def _refusal(connection: duckdb.DuckDBPyConnection, job: Job, ids: Ids) -> str | None:
+    if ids.rounded:
+        counts = f"count(*), count(*) FILTER ({is_rounded(ids.field)})"
+        held = f"SELECT {counts} FROM {job.mapped} WHERE {ids.field} IS NOT NULL"
+        rows, rounded = fetch_row(connection, held)
+        if rounded > _MANY * rows:
+            return (
+                f"{ids.place} of {rounded:,} of {rows:,} rows is a number that a spreadsheet has shortened, as in "
+                "1.23457E+11, so many ids have become one; the file is damaged: export the column as text, and don't "
+                "save the file from a spreadsheet"
+            )
+    if ids.long >= _FEW and ids.emptied >= _MOSTLY * ids.long and ids.long >= ids.count / 2:
+        return (
+            f"{ids.place} ends in zeros in {ids.emptied:,} of {ids.long:,} long numbers, as where a spreadsheet has "
+            "rounded them, so many ids have become one; the file is damaged: export the column as text, and don't save "
+            "the file from a spreadsheet"
+        )
+    return None
+
+
+def id_warnings(
+    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], found: list[Ids], log: str
+) -> list[str]:
+    """Tell what may be wrong with ids; names none but those that are words."""
+    return [*_strangers(found), *_everybody(connection, log), *_accounts(connection, jobs), *_aliases(connection, jobs)]
+
+
+def _strangers(found: list[Ids]) -> Iterator[str]:
+    """Tell of tables whose ids are written in another way than those of other tables."""
+    leads = [ids for ids in found if ids.field in ("lead_id", "alias_id") and ids.count >= _FEW]
+    whole = [ids for ids in leads if ids.digits >= _MOSTLY * ids.count]
+    for ids in leads:
+        if ids.fractions >= _MOSTLY * ids.count and whole:
+            yield (
+                f"{ids.place} is written as numbers with .0, and {whole[0].place} without, so they never meet; export "
+                "the column as text (pandas: as Int64, which takes gaps)"
+            )
+    padded = [ids for ids in whole if ids.padded and ids.shortest == ids.longest]
+    for ids in whole:
+        for other in padded:
+            if not ids.padded and ids.shortest < other.longest >= ids.longest:
+                yield (
+                    f"{ids.place} has up to {ids.longest} digits and no zero in front, {other.place} always "
+                    f"{other.longest}, some with zeros in front: a spreadsheet may have dropped them, so that the two "
+                    "don't meet; export the column as text"
+                )
+                break
+
+
+def _everybody(connection: duckdb.DuckDBPyConnection, log: str) -> Iterator[str]:
+    """Tell of one lead that has a good part of a source's rows: it may be everybody whom the source doesn't know."""
+    rows = connection.execute(
+        "SELECT source, arg_max(lead_id, rows), max(rows), sum(rows), count(*) FROM "
+        f"(SELECT source, lead_id, count(*) AS rows FROM {log} GROUP BY ALL) GROUP BY source ORDER BY source"
+    ).fetchall()
+    for source, lead, most, total, leads in rows:
+        if leads < _FEWEST_LEADS or most <= _MOST_OF_ONE * total or most < _TIMES_MORE * total / leads:
+            continue
+        named = f" ({lead!r})" if lead.strip().casefold() in PERHAPS | NEVER else ""
+        yield (
+            f"{source}: one id{named} has {most:,} of {int(total):,} rows ({most / total:.0%}), where a lead has "
+            f"{total / leads:.1f}; see whether it stands for all whom nobody knows, for a machine or a test, and leave "
+            "it out of the export"
+        )
+
+
+def _accounts(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job]) -> Iterator[str]:
+    if "leads" not in jobs:
+        return
+    nameless, leads = fetch_row(connection, "SELECT count(*) FILTER (nameless), count(*) FROM lead")
+    if nameless:
+        yield f"leads: account_id of {nameless:,} of {leads:,} leads is a word such as null; they have no account"
+    most, held, accounts = fetch_row(
+        connection,
+        "SELECT coalesce(max(leads), 0), coalesce(sum(leads), 0), count(*) FROM "
+        "(SELECT count(*) AS leads FROM lead WHERE account_id IS NOT NULL GROUP BY account_id)",
+    )
+    if accounts >= _FEWEST_LEADS and most > _MOST_OF_ONE * held and most >= _TIMES_MORE * held / accounts:
+        yield (
+            f"leads: one account_id has {most:,} of {int(held):,} leads; see whether it stands for all that have none"
+        )
+
+
+def _aliases(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job]) -> Iterator[str]:
+    if "identities" not in jobs:
+        return
+    most, held, leads = fetch_row(
+        connection,
+        "SELECT coalesce(max(aliases), 0), coalesce(sum(aliases), 0), count(*) FROM "
+        f"(SELECT count(*) AS aliases FROM {identifier('alias')} GROUP BY lead_id)",
+    )
+    if leads >= _FEWEST_LEADS and most > _MOST_OF_ONE * held and most >= _TIMES_MORE * held / leads:
+        yield (
+            f"identities: one lead has {most:,} of {int(held):,} aliases, others {held / leads:.1f}; see whether it "
+            "stands for all whom nobody knows"
+        )

@@ -1,0 +1,163 @@
+"""What is odd in what was read: each warning says what, where and what next, and names no lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import duckdb
+
+from features.core.errors import nearest
+from pipeline.core.sql import fetch_row, literal
+from pipeline.ingest.summary import LeadsSummary, SourceSummary, SpendSummary, UnmappedChannels
+from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
+from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
+from pipeline.settings.ingest import Ingest, Source
+
+MANY = 0.2
+"""The share of a table's rows from which on unknown leads, duplicates and unmapped channels are too many."""
+HALF = 0.5
+EARLY = 0.05
+"""The share of a source's events from which on those before their lead's creation are no mere visits of cookies."""
+_FEW = 20
+"""Fewer leads may well be created in the same second."""
+_BEFORE_ANY_LOG = datetime(1990, 1, 1)
+"""Nobody's leads were logged before: a source that ends earlier was read by the wrong unit."""
+_QUARTER_OF_AN_HOUR = 900_000_000
+"""All offsets of time zones are multiples of it: other times are no midnight anywhere."""
+
+
+def source_warnings(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Ingest,
+    sources: Mapping[str, SourceSummary],
+    spend: SpendSummary | None,
+    log: str,
+) -> list[str]:
+    """Look at the sources of the log, and at what was spent."""
+    types: dict[str, set[str]] = {name: set() for name in sources}
+    for name, event_type in connection.execute(f"SELECT DISTINCT source, event_type FROM {log}").fetchall():
+        types[name].add(event_type)
+    whole_days = _only_days(connection, settings, log)
+    warnings: list[str] = []
+    for name, summary in sources.items():
+        source = settings.sources[name]
+        if summary.rows == 0:
+            warnings.append(f"{name}: its files hold no rows; check the export, or drop the source")
+            continue
+        warnings += _rows_lost(name, summary, settings)
+        warnings += _unmapped(name, summary.unmapped_channels)
+        if name in whole_days and not _known_a_day_later(source):
+            warnings.append(
+                f"{name}: its times have no hour, so an event counts as known from its day's first second on, hours "
+                "before it happened; state known_at: {delay: 1d}"
+            )
+        warnings += _actors(name, source, types[name])
+        last = summary.last_occurred_at
+        if last and last < _BEFORE_ANY_LOG:
+            warnings.append(
+                f"{name}: all of its events lie before {_BEFORE_ANY_LOG:%Y}, up to {last:%Y-%m-%d}: "
+                "seconds that are read as milliseconds look so; check its time_format"
+            )
+    if spend:
+        warnings += ["spend: its files hold no rows; check the export, or drop it"] if spend.rows == 0 else []
+        warnings += _unmapped("spend", spend.unmapped_channels)
+    return warnings
+
+
+def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | None, log: str) -> list[str]:
+    """Look at the table of leads, and at what is said of them before they were created."""
+    if leads is None:
+        return []
+    warnings = ["leads: its files hold no rows; check the export"] if leads.rows == 0 else []
+    warnings += [
+        f"leads: {rows:,} of {leads.used:,} values of {attribute!r} are no numbers; make it a category, or set "
+        "decimal and thousands"
+        for attribute, rows in leads.unreadable_attributes.items()
+        if rows > HALF * leads.used
+    ]
+    if leads.set_aside.get(DUPLICATE, 0) > MANY * leads.rows:
+        warnings.append(f"leads: {_share(leads.set_aside[DUPLICATE], leads.rows)} repeat a lead_id; the first counts")
+    old, most = fetch_row(
+        connection,
+        "SELECT count(*) FILTER (created_at < TIMESTAMP '1990-01-01'), (SELECT max(rows) FROM (SELECT count(*) AS rows "
+        "FROM lead GROUP BY epoch_us(created_at) // 1000000)) FROM lead",
+    )
+    if old:
+        warnings.append(f"leads: {old:,} were created before 1990; check created_at: is it a date of birth?")
+    if leads.used >= _FEW and most > HALF * leads.used:
+        warnings.append(
+            f"leads: {_share(most, leads.used)} were created in the same second, as by an import; map the time at "
+            "which "
+            "they were first heard of"
+        )
+    early = connection.execute(
+        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN lead USING (lead_id) "
+        f"GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
+    ).fetchall()
+    if early:
+        counts = ", ".join(f"{rows:,} of {source}" for source, rows in early)
+        warnings.append(
+            f"events before the creation of their lead: {counts}; they count as its past. Where that is not so, check "
+            "created_at and the time zones"
+        )
+    return warnings
+
+
+def _rows_lost(name: str, summary: SourceSummary, settings: Ingest) -> Iterator[str]:
+    unknown, repeated = summary.set_aside.get(UNKNOWN_LEAD, 0), summary.set_aside.get(DUPLICATE, 0)
+    if unknown > MANY * summary.rows:
+        yield (
+            f"{name}: {_share(unknown, summary.rows)} are of leads that the table of leads does not hold; check that "
+            f"both use the same ids{'' if settings.identities else ', or add identities'}"
+            if settings.leads
+            else f"{name}: {_share(unknown, summary.rows)} are of ids that ingest.identities does not name, so they "
+            "are no leads. Of visitors who never said who they are that is no fault; else check the ids"
+        )
+    if repeated > MANY * summary.rows:
+        yield (f"{name}: {_share(repeated, summary.rows)} are duplicates; check event_id, and whether files overlap")
+
+
+def _unmapped(name: str, unmapped: UnmappedChannels | None) -> Iterator[str]:
+    if unmapped and unmapped.share > MANY:
+        source, medium, _ = unmapped.frequent[0]
+        yield (
+            f"{name}: no rule gives {unmapped.rows:,} rows ({unmapped.share:.0%}) a channel, most of them of source "
+            f"{source!r} and medium {medium!r}; add rules under ingest.channels"
+        )
+
+
+def _only_days(connection: duckdb.DuckDBPyConnection, settings: Ingest, log: str) -> set[str]:
+    """Find the sources all of whose events occurred at midnight of their zone."""
+    suspects = connection.execute(
+        f"SELECT source FROM {log} GROUP BY source HAVING bool_and(epoch_us(occurred_at) % {_QUARTER_OF_AN_HOUR} = 0)"
+    ).fetchall()
+    found = set()
+    for (name,) in suspects:
+        local = f"timezone({literal(settings.sources[name].time_zone)}, timezone('UTC', occurred_at))"
+        row = fetch_row(
+            connection,
+            f"SELECT bool_and(date_trunc('day', {local}) = {local}) FROM {log} WHERE source = {literal(name)}",
+        )
+        if row[0]:
+            found.add(name)
+    return found
+
+
+def _known_a_day_later(source: Source) -> bool:
+    known = source.known_at
+    return isinstance(known, KnownColumn) or (isinstance(known, KnownDelay) and known.delay >= timedelta(days=1))
+
+
+def _actors(name: str, source: Source, types: set[str]) -> Iterator[str]:
+    if not isinstance(source.actor, ActorByType) or not types:
+        return
+    for actor in ("lead", "us", "system"):
+        for wanted in getattr(source.actor, actor):
+            if wanted not in types and not any(fnmatchcase(event_type, wanted) for event_type in types):
+                yield (f"{name}: actor.{actor} lists {wanted!r}, which never occurs; {nearest(wanted, types)[:200]}")
+
+
+def _share(rows: int, of: int) -> str:
+    return f"{rows:,} of {of:,} rows ({rows / of:.0%})"

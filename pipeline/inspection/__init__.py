@@ -1,0 +1,1 @@
+"""Questions about a run: why this value, and what is odd."""

@@ -1,0 +1,139 @@
+"""How leads ended and how far that is known: what the log on disk says to whoever looks at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from features.core.errors import NotEnoughDataError, nearest
+from features.timeline.history import CONVERSION, LOSS, REOPEN, History
+from features.timeline.snapshots import (
+    EventPolicy,
+)
+from pipeline.core.project import (
+    FORMER_CREATIONS,
+    INGEST,
+    INTERACTIONS,
+    read_json,
+)
+from pipeline.core.sql import open_reader
+from pipeline.log import reach
+from pipeline.log.reach import Reach
+from pipeline.settings.timeline import Episodes, Snapshots
+
+
+class Sections(reach.Sections, Protocol):
+    """The sections of the settings that are asked for here."""
+
+    snapshots: Snapshots
+
+
+@dataclass(frozen=True)
+class Observation:
+    """How far the log reaches; times in UTC."""
+
+    log_until: datetime
+    """The moment up to which every source that feeds features reaches; no lead is looked at later."""
+    outcomes_until: datetime
+    """Until when every source of conversions was observed."""
+    outcome_delay: timedelta
+    """How long after it occurred a conversion is known at the latest."""
+
+
+def observe(parameters: Sections, root: Path) -> Observation:
+    """Tell how far the sources reach, and up to when it is known who had converted, which is what a label says.
+
+    A source that brings losses alone says nothing of that.
+
+    Raises NotEnoughDataError where a type that the settings name never occurs: it names the nearest type that does.
+    """
+    sources = read_json(root / INGEST)["sources"]
+    seen = read_event_types(root / INTERACTIONS)
+    for place in ("conversion", "lost", "reopen_on"):
+        require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
+    for milestone, names in parameters.episodes.milestones.items():
+        require_event_types(seen, f"episodes.milestones.{milestone}", names)
+    policies = [policy.policy() for policy in parameters.snapshots.policies]
+    triggers = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
+    require_event_types(seen, "snapshots.policies", triggers)
+    bringing = sorted(set(seen.loc[seen["event_type"].isin(parameters.episodes.conversion), "source"]))
+    delay = parameters.snapshots.outcome_delay
+    if delay is None:
+        delay = _delay_of_conversions(root / INTERACTIONS, parameters.episodes.conversion)
+    reach = Reach(parameters, root)
+    # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
+    telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
+    until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in telling)
+    return Observation(reach.latest, until, max(delay, timedelta(0)))
+
+
+_DELAYS = """
+SELECT max(delay) FROM (
+    SELECT quantile_disc(date_diff('microsecond', occurred_at, known_at), 0.99) AS delay
+    FROM read_parquet(?) WHERE list_contains(?, event_type) GROUP BY event_type
+)
+"""
+
+
+def _delay_of_conversions(interactions: Path, event_types: Sequence[str]) -> timedelta:
+    """Tell how long after it occurred a conversion is known: the 99th percentile of the type that takes longest.
+
+    Not of the source: where one in a hundred rows is a conversion, the others' delays would hide it.
+    """
+    with open_reader() as connection:
+        row = connection.execute(_DELAYS, [str(interactions), list(event_types)]).fetchone()
+    return timedelta(microseconds=row[0] if row else 0)
+
+
+def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) -> None:
+    """Raise NotEnoughDataError where a type that the settings name never occurs; it names the nearest that does."""
+    counts = seen.groupby("event_type")["events"].sum()
+    absent = [name for name in names if name not in counts.index]
+    if absent:
+        top = ", ".join(f"{name} ({count:,})" for name, count in counts.nlargest(8).items())
+        raise NotEnoughDataError(
+            f"{place}: no event of type {absent[0]!r} in the log; {nearest(absent[0], counts.index)}; "
+            f"the most frequent are {top}"
+        )
+
+
+def read_history(interactions: Path, leads: Path, settings: Episodes) -> History:
+    """Read what ends or reopens an episode of each lead."""
+    codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
+    events = read_events(
+        interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
+    )
+    events["code"] = events["event_type"].map(codes).fillna(REOPEN).astype("int64")
+    # Only an act of the lead itself opens a new episode.
+    events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
+    frame = pq.read_table(leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
+    former = pq.read_table(leads.with_name(FORMER_CREATIONS.name)).to_pandas()
+    return History.of(frame, events, settings.reopen_after, former)
+
+
+def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:
+    """Read some columns of the events of some types, in the dataset's order."""
+    with open_reader() as connection:
+        query = (
+            f"SELECT {columns} FROM read_parquet(?) WHERE list_contains(?, event_type)"
+            " ORDER BY lead_id, occurred_at, source, sequence"
+        )
+        table = connection.sql(query, params=[str(interactions), event_types]).to_arrow_table()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_event_types(interactions: Path) -> pd.DataFrame:
+    """Count the events by type and source."""
+    with open_reader() as connection:
+        frame: pd.DataFrame = connection.execute(
+            "SELECT event_type, source, count(*) AS events FROM read_parquet(?) GROUP BY ALL ORDER BY ALL",
+            [str(interactions)],
+        ).df()
+    return frame

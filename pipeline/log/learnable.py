@@ -1,0 +1,131 @@
+"""How much there is to learn from: for each milestone and horizon, how many labels are known, and how many convert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from features.core.errors import NotEnoughDataError
+from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
+from features.core.time import DAY, format_duration
+from features.timeline.snapshots import EventPolicy, assign_labels, assign_parts, find_episodes, take_snapshots
+from pipeline.core.project import INTERACTIONS, LEADS
+from pipeline.log.history import Observation, observe, read_events, read_history
+from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.timeline import Episodes
+
+LADDER = tuple(days * DAY for days in (1, 3, 7, 14, 30, 60, 90, 180, 365))
+"""The horizons that are tried, beside the one that is set."""
+CONVERSION_ROW = "converted"
+
+
+@dataclass(frozen=True)
+class Maturity:
+    """One milestone and horizon; ``problem`` is none where a model can be trained."""
+
+    milestone: str
+    horizon: timedelta
+    mature: int
+    """Snapshots whose label is known."""
+    conversions: int
+    """Of these, the ones that reach the milestone within the horizon."""
+    leads: int
+    """Distinct leads among these conversions."""
+    problem: str | None
+
+
+def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] = LADDER) -> list[Maturity]:
+    """Count for each milestone of the settings, the conversion last, and each horizon.
+
+    Raises NotEnoughDataError where a type that the settings name never occurs.
+    """
+    wanted = sorted({*horizons, parameters.snapshots.horizon})
+    milestones: Mapping[str, tuple[str, ...]] = {
+        **parameters.episodes.milestones,
+        CONVERSION_ROW: parameters.episodes.conversion,
+    }
+    rows = []
+    for milestone, event_types in milestones.items():
+        reached = parameters.episodes.model_copy(update={"conversion": event_types})
+        own = parameters.model_copy(update={"episodes": reached})
+        rows += _of_milestone(own, root, milestone, reached, wanted)
+    return rows
+
+
+def _of_milestone(
+    parameters: Parameters, root: Path, milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
+) -> list[Maturity]:
+    observation = observe(parameters, root)
+    history = read_history(root / INTERACTIONS, root / LEADS, episodes)
+    policies = [policy.policy() for policy in parameters.snapshots.policies]
+    event_types = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
+    triggers = read_events(root / INTERACTIONS, "lead_id, known_at, event_type", event_types)
+    taken = take_snapshots(history, triggers, policies, observation.log_until, parameters.snapshots.start)
+    since = observed_from(find_starts(root, episodes.conversion, find_episodes(history)))
+    return [_row(parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
+
+
+def _row(
+    parameters: Parameters,
+    taken: pd.DataFrame,
+    observation: Observation,
+    since: datetime | None,
+    milestone: str,
+    horizon: timedelta,
+) -> Maturity:
+    delay = observation.outcome_delay
+    labelled = assign_labels(taken, horizon, delay, observation.outcomes_until, since)
+    converting = labelled["label"].fillna(value=False)
+    problem = None
+    try:
+        parted = assign_parts(labelled, horizon, delay, parameters.snapshots.split.split())
+    except NotEnoughDataError:
+        problem = "the log is too short"
+    else:
+        problem = _too_few(parted, parameters.train.minimum_conversions)
+    return Maturity(
+        milestone=milestone,
+        horizon=horizon,
+        mature=int(labelled["label"].notna().sum()),
+        conversions=int(converting.sum()),
+        leads=int(labelled.loc[converting, "lead_id"].nunique()),
+        problem=problem,
+    )
+
+
+def _too_few(parted: pd.DataFrame, minimum: int) -> str | None:
+    """Say which parts hold too few that convert, or too few that don't."""
+    counts = parted[parted["part"] != ""].groupby("part")["label"].agg(["sum", "size"])
+    poor = []
+    for part in (FIT, EARLY_STOPPING, CALIBRATION):
+        converting = int(counts.loc[part, "sum"])
+        others = int(counts.loc[part, "size"]) - converting
+        if converting < minimum:
+            poor.append(f"{part} {converting:,} that convert")
+        elif others < minimum:
+            poor.append(f"{part} {others:,} that don't")
+    return f"fewer than {minimum}: {', '.join(poor)}" if poor else None
+
+
+def longest_trainable(rows: Sequence[Maturity], milestone: str = CONVERSION_ROW) -> timedelta | None:
+    """Give the longest horizon that a model can be trained for; none where there is none."""
+    return max((row.horizon for row in rows if row.milestone == milestone and row.problem is None), default=None)
+
+
+def table_of(rows: Sequence[Maturity]) -> list[tuple[str, str, str, str, str]]:
+    """Write the rows for people: milestone, horizon, mature snapshots, conversions (leads), and whether it will do."""
+    return [
+        (
+            row.milestone,
+            format_duration(row.horizon),
+            f"{row.mature:,}",
+            f"{row.conversions:,} ({row.leads:,})",
+            row.problem or "can be trained",
+        )
+        for row in rows
+    ]

@@ -1,0 +1,192 @@
+"""From the log on disk to the matrix, in batches that never split a lead: for training and for scoring alike.
+
+The log is read once, in the order in which it lies; the snapshots come in the same order and meet their events there.
+What is in flight at once is bounded by a limit of memory, whatever the log; all cores compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Thread
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.core.errors import InputError
+from features.engines.compiled import SNAPSHOT_COLUMNS, compute_matrix, plan_of, prepare
+from features.language.catalogue import Catalogue
+from pipeline.core.parallel import in_order
+from pipeline.core.sql import file_literal, identifier
+from pipeline.matrix.accounts import roll_up_accounts
+from pipeline.matrix.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
+
+ROW_GROUP = 65_536
+_TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign"})
+
+
+def stream_matrix(
+    connection: duckdb.DuckDBPyConnection,
+    snapshots: str,
+    interactions: Path,
+    leads: Path,
+    catalogue: Catalogue,
+    *,
+    keep: Sequence[str] = (),
+    memory_limit: int = MEMORY_LIMIT,
+) -> Iterator[pa.Table]:
+    """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
+
+    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix.
+    ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
+    an event. The connection is busy until the last batch has come.
+    """
+    _refuse_absent(leads, catalogue)
+    Thread(target=prepare, daemon=True).start()
+    batch = size_batches(memory_limit, len(catalogue.columns))
+    own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
+    columns = ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
+    with roll_up_accounts(connection, snapshots, interactions, leads, catalogue, batch) as of_accounts:
+        rows = connection.sql(_snapshots_of_leads(snapshots, leads, catalogue, keep)).to_arrow_reader(batch.rows)
+        done = 0
+
+        def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
+            nonlocal done
+            chunks = whole_groups(read_log(interactions, columns, batch.events), "lead_id")
+            for events, piece in pair(chunks, rows, "lead_id"):
+                yield events, piece, None if of_accounts is None else of_accounts[:, done : done + len(piece)]
+                done += len(piece)
+
+        def compute(events: pa.Table, piece: pa.Table, values: NDArray[np.float32] | None) -> pa.Table:
+            matrix = compute_matrix(events, piece, catalogue, values)
+            for name in keep:
+                matrix = matrix.append_column(name, piece[name])
+            return matrix
+
+        yield from in_order(compute, with_accounts(), batch.workers)
+
+
+def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
+    """Raise InputError where the leads lack what the catalogue reads of them."""
+    absent = sorted({name for name, _ in catalogue.attributes} - set(pq.read_schema(leads).names))
+    if absent:
+        raise InputError(
+            f"the model reads the attributes {', '.join(absent)}, which the leads of this log lack; add them to "
+            "ingest.leads.attributes, or use a model of this log (evaluate.model_name names the registry's)"
+        )
+
+
+def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str]) -> str:
+    """Give the snapshots the attributes of their leads, and sort them as the log is."""
+    columns = [f"snapshot.{identifier(name)}" for name in (*SNAPSHOT_COLUMNS, *keep)]
+    columns += [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
+    return (
+        f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
+        "AS lead USING (lead_id) ORDER BY lead_id, as_of"
+    )
+
+
+def read_log(interactions: Path, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+    """Read columns of the log in parts of about ``size`` events, and at last an empty one; texts as dictionaries."""
+    with pq.ParquetFile(interactions, read_dictionary=_dictionaries(interactions, columns)) as file:
+        wanted = [name for name in columns if name != "quantity" or not _is_one(file.metadata)]
+        yield from _row_groups(file, wanted, size)
+        yield file.schema_arrow.empty_table().select(wanted)
+
+
+def _dictionaries(interactions: Path, columns: Sequence[str]) -> list[str]:
+    """List the columns of texts that can be read as dictionaries, without a text being made for each event.
+
+    Where DuckDB found no dictionary worth its while it writes lengths as differences, of which Arrow makes none.
+    """
+    metadata = pq.read_metadata(interactions)
+    places = {name: place for place, name in enumerate(metadata.schema.names) if name in _TEXTS and name in columns}
+    return [
+        name
+        for name, place in places.items()
+        if not any(
+            encoding.startswith("DELTA")
+            for group in range(metadata.num_row_groups)
+            for encoding in metadata.row_group(group).column(place).encodings
+        )
+    ]
+
+
+def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+    """Read as many row groups at once as hold about ``size`` rows; of a larger one a part."""
+    group = 0
+    while group < file.num_row_groups:
+        end, rows = group, 0
+        while end < file.num_row_groups and (end == group or rows + file.metadata.row_group(end).num_rows <= size):
+            rows += file.metadata.row_group(end).num_rows
+            end += 1
+        if rows > size:
+            for batch in file.iter_batches(size, row_groups=[group], columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+        elif rows:
+            yield file.read_row_groups(range(group, end), columns=list(columns))
+        group = end
+
+
+def _is_one(metadata: pq.FileMetaData) -> bool:
+    """Tell from the file's statistics whether every event counts once, so that quantities needn't be read."""
+    place = metadata.schema.names.index("quantity")
+    groups = (metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups))
+    return all(group is not None and group.has_min_max and group.min == group.max == 1 for group in groups)
+
+
+def write_matrix(batches: Iterable[pa.Table], target: Path) -> Iterator[int]:
+    """Write a matrix in row groups of one size, whatever the batches, and yield how many rows have come so far.
+
+    A row group is written while the next is read and computed.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        writer: pq.ParquetWriter | None = None
+        writing: Future[None] | None = None
+        held: list[pa.Table] = []
+        rows = 0
+        try:
+            for batch in batches:
+                writer = writer or _writer(target, batch.schema)
+                held.append(batch)
+                rows += len(batch)
+                while sum(len(part) for part in held) >= ROW_GROUP:
+                    together = pa.concat_tables(held)
+                    if writing is not None:
+                        writing.result()
+                    writing = pool.submit(_write_group, writer, together.slice(0, ROW_GROUP))
+                    held = [together.slice(ROW_GROUP)]
+                yield rows
+            if writing is not None:
+                writing.result()
+            if writer is not None and any(len(part) for part in held):
+                _write_group(writer, pa.concat_tables(held))
+        finally:
+            pool.shutdown()  # nothing is written any more when the file is closed
+            if writer is not None:
+                writer.close()
+
+
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """Write rows in pages that depend on their values alone, and not on the batches that they came in.
+
+    Batches follow the number of cores, and each has dictionaries of its own; a model's version follows these bytes.
+    """
+    columns = [column.combine_chunks() for column in rows.columns]
+    whole = [_in_order_of_appearance(one) if pa.types.is_dictionary(one.type) else one for one in columns]
+    writer.write_table(pa.Table.from_arrays(whole, schema=rows.schema), ROW_GROUP)
+
+
+def _in_order_of_appearance(texts: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Give texts a dictionary that holds each text once, the first first."""
+    return texts.cast(texts.type.value_type).dictionary_encode().cast(texts.type)
+
+
+def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a file in which texts have dictionaries; numbers are no shorter with one, and take long to be looked up."""
+    texts = [field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)]
+    return pq.ParquetWriter(target, schema, compression="lz4", use_dictionary=texts, write_statistics=["part"])

@@ -1,0 +1,152 @@
+"""Which words a table writes where it has nothing, and how often, by column.
+
+A word that never means anything (NULL) is one wherever it stands. One that may (false, none, 0) is one where it stands
+in a column that otherwise holds times or numbers, and means something in no other column: of ``false`` beside ``true``
+nobody is asked. Any other word is one where it recurs in columns of times, and stands in no other column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from pipeline.core.sql import literal
+from pipeline.profiling.words import is_called_id, is_called_time
+from pipeline.reading.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
+
+_NEARLY_ALL, _SOME = 0.9, 0.2
+_TRUTHS = "'true', 'yes', '1', 't', 'y', 'oui', 'ja', 'si', 'sí'"
+_TIMELIKE = r"\d.*[-/.:].*\d.*|\d{8,}"
+_NUMBER = r"[+-]?[\d., ]*\d[\d., %€$]*"
+_SURE_TIME = r"\d{4}[-/.]\d\d?[-/.]\d\d?([ T].*)?|\d\d?[-/.]\d\d?[-/.]\d{4}([ ,].*)?"
+"""Unlike a range (1-10), no other thing is written so."""
+_FEWEST_TIMES, _MOST_STRANGERS = 3, 3
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class EmptyWords:
+    """The words of a table, the most frequent first, and what is told of them."""
+
+    words: tuple[str, ...] = ()
+    told: str = ""
+
+
+def comment_on_words(ingest: Mapping[str, Any], told: Mapping[str | None, str]) -> dict[str, str]:
+    """Write the comments on ``nothing``, by their places in the settings; ``told`` goes by the tables' paths."""
+    parts: list[tuple[str, Any]] = [(f"ingest.{name}", ingest.get(name)) for name in ("leads", "identities", "spend")]
+    parts += [(f"ingest.{kind}.{name}", part) for kind in ("tables", "sources")
+              for name, part in ingest.get(kind, {}).items()]  # fmt: skip
+    return {f"{place}.nothing": told[part.get("path")] for place, part in parts if part and part.get("nothing")}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What a column holds beside words that may be for nothing."""
+
+    filled: int
+    times: int
+    numbers: int
+    truths: int
+
+    @property
+    def holds_times(self) -> bool:
+        return bool(self.filled) and self.times >= _NEARLY_ALL * self.filled
+
+    @property
+    def holds_numbers(self) -> bool:
+        return bool(self.filled) and self.numbers >= _NEARLY_ALL * self.filled and not self.holds_answers
+
+    @property
+    def holds_answers(self) -> bool:
+        return self.truths > _SOME * self.filled
+
+
+def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> EmptyWords:
+    """Look for the words in the columns of texts (their SQL, by name) of a relation."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    vague: dict[str, dict[str, tuple[int, _Column]]] = defaultdict(dict)
+    # Whom a word in a column of ids names is nobody: such rows are set aside for it.
+    texts = {name: sql for name, sql in columns.items() if not is_called_id(name)}
+    times = [sql for name, sql in texts.items() if is_called_time(name)]
+    strangers = {word.casefold() for sql in times for word in _find_strangers(connection, relation, sql)}
+    sought = WORDS | VAGUE | strangers
+    for name, sql in texts.items():
+        counts = _count_words(connection, relation, sql, sought)
+        if not counts:
+            continue
+        beside = _beside(connection, relation, sql, sought)
+        for word, count in counts.items():
+            if is_word_for_nothing(word):
+                found[word][name] = count
+            else:
+                vague[word][name] = count, beside
+    for word, held in vague.items():
+        alien = [name for name, (_, column) in held.items() if _is_alien(word, column)]
+        if alien and not any(_means_something(word, column) for name, (_, column) in held.items() if name not in alien):
+            found[word].update({name: count for name, (count, _) in held.items()})
+    words = tuple(sorted(found, key=lambda word: (-sum(found[word].values()), word)))
+    return EmptyWords(words, "; ".join(_tell(word, found[word]) for word in words))
+
+
+def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> list[str]:
+    """List the few words that recur in a column which otherwise holds times."""
+    text = trimmed(sql)
+    is_time = f"regexp_full_match({text}, {literal(_SURE_TIME)})"
+    [(times,)] = connection.execute(f"SELECT count(*) FILTER ({is_time}) FROM {relation}").fetchall()
+    if times < _FEWEST_TIMES:
+        return []
+    rows = connection.execute(
+        f"SELECT {text} AS word, count(*) FROM {relation} WHERE coalesce({text}, '') <> '' AND NOT {is_time} "
+        f"GROUP BY word ORDER BY count(*) DESC, word LIMIT {_MOST_STRANGERS + 1}"
+    ).fetchall()
+    recur = all(count > 1 and not re.search(r"\d", word) for word, count in rows)
+    return [word for word, _ in rows] if recur and len(rows) <= _MOST_STRANGERS else []
+
+
+def _count_words(
+    connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]
+) -> dict[str, int]:
+    listed = ", ".join(map(literal, sorted(sought)))
+    text = trimmed(sql)
+    rows = connection.execute(
+        f"SELECT {text} AS word, count(*) FROM {relation} WHERE lower({text}) IN ({listed}) "
+        f"OR regexp_full_match({text}, {literal(NO_DAY)}) GROUP BY word ORDER BY word"
+    ).fetchall()
+    return dict(rows)
+
+
+def _beside(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]) -> _Column:
+    """Count what the column holds beside the words."""
+    listed = ", ".join(map(literal, sorted(sought)))
+    text = trimmed(sql)
+    [row] = connection.execute(
+        f"SELECT count(*), count(*) FILTER (regexp_full_match({text}, {literal(_TIMELIKE)})), "
+        f"count(*) FILTER (regexp_full_match({text}, {literal(_NUMBER)})), "
+        f"count(*) FILTER (lower({text}) IN ({_TRUTHS})) FROM {relation} WHERE coalesce({text}, '') <> '' AND "
+        f"lower({text}) NOT IN ({listed}) AND NOT regexp_full_match({text}, {literal(NO_DAY)})"
+    ).fetchall()
+    return _Column(*row)
+
+
+def _is_alien(word: str, beside: _Column) -> bool:
+    """Tell whether a word can't be of the kind that the column holds otherwise."""
+    return beside.holds_times or (beside.holds_numbers and not word.isdigit())
+
+
+def _means_something(word: str, beside: _Column) -> bool:
+    """Tell whether the word may be an answer: a no beside a yes, a zero beside other numbers, one that none knows."""
+    if word.isdigit() or word.casefold() not in VAGUE:
+        return True
+    return word.casefold() in {"false", "never", "nie", "jamais"} and (beside.holds_answers or not beside.filled)
+
+
+def _tell(word: str, columns: Counter[str]) -> str:
+    shown = ", ".join(sorted(columns, key=lambda name: (-columns[name], name))[:_SHOWN])
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return f"{in_yaml([word])} {sum(columns.values()):,} times, in {shown}{more}"

@@ -1,0 +1,340 @@
+"""From a table of events to the settings of a source: what happened, when, to which lead, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
+from pipeline.profiling.leads import LeadTable
+from pipeline.profiling.links import Way, find_key
+from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import (
+    CAMPAIGN,
+    CHANGED,
+    CHANNEL,
+    CLICK_ID,
+    CREATED,
+    CURRENCY,
+    EVENT_TYPE,
+    EVENT_WORDS,
+    KNOWN,
+    LEAD,
+    LIFECYCLE,
+    LOST,
+    OURS,
+    PLANNED,
+    QUANTITY,
+    STAGE,
+    SURE,
+    THEIRS,
+    TRAFFIC,
+    VALUE,
+    has,
+    plain,
+    rank,
+    singular,
+    sounds_won,
+)
+from pipeline.reading.moments import EPOCHS
+
+_NEW_VALUES = {"new value", "newvalue", "value", "to"}
+_RECORD = 30
+_MOST_KINDS = 1000
+_MOST_PAGES = 50
+"""A site of more pages than these is told by its traffic, not by each page."""
+_NO_STEP = (
+    r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
+)
+_ALWAYS = 0.99
+"""Of the rows: some dirt is expected."""
+OVERWRITTEN = f"{CHANGED}|{PLANNED}"
+
+
+@dataclass
+class Proposed:
+    """A part of the settings, the comments on its lines by their places in it, and the tables that its query reads."""
+
+    name: str
+    table: str
+    """The table that its rows come from."""
+    settings: dict[str, Any]
+    comments: dict[str, str] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What to tell the user of it."""
+
+
+def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) -> dict[str, Any]:
+    """Give the settings that say how a table is read, as far as they differ from the defaults."""
+    settings = {} if from_query else profile.table.settings.model_dump(exclude_defaults=True, mode="json")
+    columns = [profile.columns[name] for name in used if name in profile.columns]
+    formats = [text for column in columns if column.kind in TIMES for text in column.formats]
+    # Of numbers, what counts the fewest must be tried first: too large a number is no time of it.
+    distinct = sorted(dict.fromkeys(formats), key=lambda name: EPOCHS.index(name) if name in EPOCHS else -1)
+    if distinct and distinct != ["iso"]:
+        settings["time_format"] = distinct[0] if len(distinct) == 1 else distinct
+    written = {column.number_format for column in columns if column.kind == "number"}
+    if "comma" in written:
+        settings |= {"decimal": ",", "thousands": "."}
+    elif "grouped" in written:
+        settings["thousands"] = ","
+    return settings
+
+
+@dataclass(frozen=True)
+class _What:
+    """What the rows of a table say happened: its columns of types, the times of further moments, and the mapping."""
+
+    types: Sequence[str]
+    ends: Sequence[str]
+    columns: Mapping[str, Any]
+    nobody: bool
+    """Whether nobody acted: a record came to be, or a deal was won."""
+
+
+def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said: str | None) -> _What:
+    # A column of times that is called by what happened then (won_date) says it better than any type.
+    happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
+    types = [] if happened else type_columns(profile, occurred, apart_from=[lead_id or "", occurred.name])
+    if said in profile.columns:
+        happened, types = None, [str(said)]
+    name = underscored(profile.name)
+    is_record = not types and not happened and rank(name, LEAD) >= _RECORD
+    begun = happened or (f"{name}_created" if is_record else name)
+    event_type: Any = (types if len(types) > 1 else types[0]) if types else {"constant": begun}
+    known = {one.column for one in profile.recorded if one.holds and one.occurred == occurred.name}
+    times = [
+        c for c in profile.of_kind("time") if c is not occurred and c.name not in known and not has(c.name, OVERWRITTEN)
+    ]
+    ends = [c.name for c in times if _is_called_by_its_event(c.name) or (not types and _is_a_step(c.name))]
+    columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
+    if ends:  # a row tells of several moments
+        columns = {"events": {occurred.name: begun, **{end: event_name(end) for end in ends}}}
+    return _What(types, ends, columns, bool(is_record or happened))
+
+
+def event_source(
+    profile: Profile,
+    found: Sequence[Way],
+    lead: LeadTable,
+    profiles: Mapping[str, Profile],
+    constants: Sequence[str] = (),
+    said: str | None = None,
+) -> Proposed:
+    """Propose the source that reads the events of a table.
+
+    ``constants`` say the same in all rows of a lead; ``said`` is the column of event types that the user names.
+    """
+    occurred = occurred_column(profile)
+    assert occurred is not None  # noqa: S101 - only tables with times hold events
+    direct = next((way[0].column for way in found if is_direct(way, lead)), None)
+    what = _what_happened(profile, occurred, direct, said)
+    types, ends, columns = what.types, what.ends, dict(what.columns)
+    found = [way for way in found if is_told(way, lead, profiles)]
+    columns |= where_from(profile, [*types, *constants])
+    if not types and any(_is_overwritten_kind(name) for name in profile.columns):
+        for name in ("value", "currency"):  # an amount that is overwritten with its status
+            columns.pop(name, None)
+    known, why = known_at(profile, occurred)
+    comments = {
+        "columns.occurred_at": f"{occurred.filled:.0%} filled, as in {occurred.examples[0]}",
+        "known_at": why,
+    }
+    if types:
+        first = profile.columns[types[0]]
+        comments["columns.event_type"] = f"{first.distinct:,} kinds, as in {', '.join(first.examples[:3])}"
+    used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
+    used += [columns["value"]] if "value" in columns else []
+    if direct is None or len(found) > 1:
+        told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
+        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=told)
+        if linked:
+            known = {"column": KNOWN_SINCE}
+            comments["known_at"] = "not before the row was tied to its lead"
+        settings = {"query": query, **reading(profile, used, from_query=True)}
+        columns = {"lead_id": LINKED, **columns}
+        comments["columns.lead_id"] = "the lead that the ids of the row lead to"
+        name = f"{underscored(profile.name)}_events"
+        reads = tables_read(profile, found)
+    else:
+        settings = reading(profile, used)
+        columns = {"lead_id": direct, **columns}
+        comments["columns.lead_id"] = f"{profile.columns[str(direct)].distinct:,} distinct"
+        key = find_key(profile)
+        if key is not None and key.name != direct:
+            columns["event_id"] = key.name
+        name, reads = profile.name, []
+    settings |= {
+        "known_at": known,
+        "actor": "system" if what.nobody or _is_history(types) else actor(profile, types),
+        "columns": columns,
+    }
+    return Proposed(name, profile.name, settings, comments, reads)
+
+
+def _is_history(types: Sequence[str]) -> bool:
+    """Tell a history of fields: what people, or the CRM, wrote into it."""
+    return len(types) > 1 and plain(types[1]) in _NEW_VALUES
+
+
+def _is_called_by_its_event(name: str) -> bool:
+    return bool(sounds_won(name) or rank(name, LOST))
+
+
+def _is_a_step(name: str) -> bool:
+    """Tell a column of times that says what happened then: opened_at, and not received_at or end_date."""
+    return not (has(name, KNOWN + "|" + _NO_STEP) or rank(name, CREATED) >= SURE) and event_name(name) != "event"
+
+
+def _is_overwritten_kind(name: str) -> bool:
+    return has(name, STAGE) and not has(name, "event|activity|action")
+
+
+def underscored(table: str) -> str:
+    """Write a table's name in the singular, as the name of a source or an event type."""
+    return singular(table).replace(" ", "_")
+
+
+def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str]) -> list[str]:
+    """Choose the columns that say what happened: one, an activity and its lifecycle, or a field and its new value.
+
+    A status is none where a row is a thing with a key and the time is that of its creation: it came later.
+    """
+    came_later = find_key(profile) is not None and (
+        rank(occurred.name, CREATED) >= _RECORD or has(occurred.name, "sent|opened|submitted|started|due|closed?")
+    )
+    columns = [
+        column
+        for column in profile.columns.values()
+        if column.name not in apart_from
+        and column.kind in ("category", "flag", "identifier", "text")
+        and column.distinct <= _MOST_KINDS
+        and (column.distinct > 1 or rank(column.name, EVENT_TYPE) >= SURE)
+        # A number is no stage: it is how a web server answered.
+        and not (column.number_format and rank(column.name, EVENT_TYPE) == rank("status", EVENT_TYPE))
+        and (column.distinct <= _MOST_PAGES or rank(column.name, EVENT_TYPE) != rank("page", EVENT_TYPE))
+    ]
+    field_column = next(
+        (column for column in columns if plain(column.name) in {"field", "field name", "property"}), None
+    )
+    value_column = next(
+        (column for column in profile.columns.values() if plain(column.name) in _NEW_VALUES),
+        None,
+    )
+    if field_column and value_column:
+        return [field_column.name, value_column.name]
+    kinds = [
+        column
+        for column in columns
+        if _says_what_happened(column.name, profile.name) and not (came_later and _is_overwritten_kind(column.name))
+    ]
+    best = max(kinds, key=lambda column: (rank(column.name, EVENT_TYPE), column.filled), default=None)
+    if best is None:
+        return []
+    cycle = next((column.name for column in columns if has(column.name, LIFECYCLE) and column.name != best.name), None)
+    return [best.name, *([cycle] if cycle else [])]
+
+
+def _says_what_happened(name: str, table: str) -> bool:
+    """Tell an event's type from the type of another thing: ``type`` and ``touch_type``, not ``device_type``.
+
+    A column that is called like its rows says which of their kinds each is: the goal of goals.
+    """
+    if not rank(name, EVENT_TYPE):
+        return plain(name) == singular(table)
+    others = set(plain(name).split()) - set(singular(table).split()) - EVENT_WORDS
+    return not others
+
+
+def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
+    """Map channel or traffic columns, campaign, value with currency, and quantity, as far as they are there."""
+    free = {
+        name: column
+        for name, column in profile.columns.items()
+        if name not in types and column.kind not in ("empty", *TIMES)
+    }
+    columns: dict[str, Any] = {}
+    channel = next((name for name in free if has(name, CHANNEL)), None)
+    if channel:
+        columns["channel"] = channel
+    else:
+        for key, pattern in TRAFFIC.items():
+            named = next((name for name in free if has(name, pattern)), None)
+            if named:
+                columns[key] = named
+        if "traffic_medium" in columns and "traffic_source" not in columns:
+            named = next((name for name in free if plain(name) == "source"), None)
+            columns |= {"traffic_source": named} if named else {}
+        clicks = [name for name in free if has(name, CLICK_ID)]
+        if clicks:
+            columns["click_id"] = clicks if len(clicks) > 1 else clicks[0]
+    campaign = next((name for name in free if has(name, CAMPAIGN) and name not in columns.values()), None)
+    if campaign:
+        columns["campaign"] = campaign
+    values = [column for column in profile.of_kind("number") if rank(column.name, VALUE) and column.name in free]
+    if values:
+        columns["value"] = max(values, key=lambda column: rank(column.name, VALUE)).name
+        currency = next((name for name, column in free.items() if has(name, CURRENCY) and column.distinct < 200), None)  # noqa: PLR2004 - there are no more
+        if currency:
+            columns["currency"] = currency
+    quantity = next(
+        (c.name for c in profile.of_kind("number") if has(c.name, QUANTITY) and c.name not in columns.values()), None
+    )
+    if quantity and all(text.isdigit() and text != "0" for text in profile.columns[quantity].examples):
+        columns["quantity"] = quantity
+    return columns
+
+
+def known_at(profile: Profile, occurred: Column) -> tuple[Any, str]:
+    """Propose when an event was known: a column that says it, a day later where only days are told, or at once."""
+    judged = [one for one in profile.recorded if one.occurred == occurred.name]
+    for one in judged:
+        if one.holds:
+            return {"column": one.column}, one.said
+    if occurred.holds_days:
+        return {"delay": "1d"}, "only the day is told, so it is known when the day is over"
+    told = "; ".join(f"{one.column} {one.said}" for one in judged) or "no column says when it reached you"
+    return "as_it_occurred", f"{told}: is it delivered later? then {{delay: 6h}}"
+
+
+def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str | None:
+    """Find the column whose values hold the event types that the user names, where none is called a type."""
+    for profile in profiles.values():
+        occurred = occurred_column(profile)
+        if occurred is None or not wanted or type_columns(profile, occurred, apart_from=[occurred.name]):
+            continue
+        for column in profile.of_kind("category", "flag"):
+            if set(wanted) <= set(column.values) and not _is_overwritten_kind(column.name):
+                return column.name
+    return None
+
+
+def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
+    """Propose who acted, by the table's name and its types: what we do follows from whom we believed in."""
+    worked = any(has(name, "owner|rep|agent|assigned|assignee|user|by|proprietaire") for name in profile.columns)
+    ours = has(profile.name, "tasks?|calls?|appels|taches") or (worked and has(profile.name, "activit(?:y|ies)|notes?"))
+    if not types:
+        return "us" if ours else "lead"
+    examples = profile.columns[types[0]].values or profile.columns[types[0]].examples
+    if ours:
+        theirs = [text for text in examples if has(text, THEIRS)]
+        return {"default": "us", "lead": theirs} if theirs and len(types) == 1 else "us"
+    listed = [text for text in examples if has(text, OURS) and not has(text, THEIRS)]
+    return {"default": "lead", "us": listed} if listed and len(types) == 1 else "lead"
+
+
+def event_name(column: str) -> str:
+    """Name the event of a column of times.
+
+    >>> [event_name(name) for name in ("won_date", "First Contact Date", "converted_at", "date_signed")]
+    ['won', 'first_contact', 'converted', 'signed']
+    """
+    words = [
+        word
+        for word in plain(column).split()
+        if word not in {"date", "at", "on", "time", "timestamp", "datetime", "le", "day"}
+    ]
+    return "_".join(words) or "event"

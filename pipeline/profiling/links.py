@@ -1,0 +1,160 @@
+"""How tables hang together: which column holds the key of which other table, and the way from a table to the leads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.core.sql import identifier
+from pipeline.profiling.profile import Column, Profile
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.words import LEAD, LINKS, POLYMORPHIC, has, plain, rank, singular
+
+_SAMPLE = 20_000
+_KEY_SHARE = 0.97
+FOUND_SHARE = 0.5
+FOUND_BY_VALUE = 0.05
+"""What is no count proves itself: an id may point into several tables, and into each with a part of its rows."""
+_LONGEST_WAY = 3
+_LONGEST_COUNT = 9
+
+
+@dataclass(frozen=True)
+class Link:
+    """The values of ``table``.``column`` are found in ``target``.``key``, where hardly one occurs twice."""
+
+    table: str
+    column: str
+    target: str
+    key: str
+    share: float
+    """Of the distinct values of the column that are found."""
+    is_shared: bool = False
+    """Whether it is no key: several rows of the target have the value, as leads have their account."""
+
+
+Way = tuple[Link, ...]
+"""Links from a table to another one; empty where both are the same."""
+
+
+def is_key(column: Column, profile: Profile) -> bool:
+    """Tell whether a column names the rows of its table; a few rows may be there twice."""
+    return (
+        column.kind == "identifier"
+        and column.filled > 0
+        and column.distinct >= _KEY_SHARE * column.filled * profile.rows
+    )
+
+
+def find_keys(profile: Profile) -> list[Column]:
+    """Find the columns that name the rows of a table: ``id``, ``lead_id`` in ``leads``, and then all that could."""
+    keys = [column for column in profile.columns.values() if is_key(column, profile) and column.filled > 0.99]  # noqa: PLR2004 - dirt
+    own = singular(profile.name)
+    return sorted(
+        keys,
+        key=lambda column: (
+            plain(column.name) not in {"id", f"{own} id", own},
+            not has(column.name, f"{own.split()[-1]} (id|number|no|key)"),
+            has(column.name, "name|mail|email|phone|session|event|message"),
+        ),
+    )
+
+
+def find_key(profile: Profile) -> Column | None:
+    """Find the column that most likely names the rows of a table."""
+    return next(iter(find_keys(profile)), None)
+
+
+def find_links(tables: Tables, profiles: Mapping[str, Profile]) -> list[Link]:
+    """Find all links between tables, by names and by values.
+
+    Small whole numbers are in every table's ids: they need a name that says so, other texts prove it by themselves.
+    """
+    return [
+        link
+        for target in profiles.values()
+        for key in target.columns.values()
+        if is_key(key, target)
+        for link in links_to(tables, profiles, target, key)
+    ]
+
+
+def links_to(tables: Tables, profiles: Mapping[str, Profile], target: Profile, key: Column) -> list[Link]:
+    """Find the columns of other tables that hold the values of a column."""
+    return [
+        Link(source.name, column.name, target.name, key.name, share)
+        for source in profiles.values()
+        if source is not target
+        for column in source.of_kind("identifier", "number", "category", "text")
+        if _may_link(column, source, key, target)
+        and (share := share_found(tables, source, column, target, key)) >= _least_share(column)
+    ]
+
+
+def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> bool:
+    name, other, owner = plain(column.name), plain(key.name), singular(target.name)
+    same = name == other and name not in {"id", "name", "key"}
+    called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
+        column.name, r"\w*ids?|key|no|number|ref|uuid"
+    )
+    # The other way round: a lead that was converted names the opportunity that it became.
+    own = singular(source.name).split()[-1]
+    back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
+    # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became.
+    either = has(column.name, POLYMORPHIC) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
+    # The two ids of a merge are called by what became of them.
+    merged = has(source.name, LINKS) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
+    if same or called or back or either or merged:
+        return True
+    if is_counting(column, key) or column.kind != "identifier":
+        return False
+    # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
+    return not is_key(column, source) or has(column.name, r"\w*ids?|\w*uuid|key|ref")
+
+
+def _least_share(column: Column) -> float:
+    proves = column.kind == "identifier" and (has(column.name, POLYMORPHIC) or not is_counting(column))
+    return FOUND_BY_VALUE if proves else FOUND_SHARE
+
+
+def is_counting(*columns: Column) -> bool:
+    """Tell small whole numbers, which are in every table's ids."""
+    return all(text.isdigit() and len(text) <= _LONGEST_COUNT for column in columns for text in column.examples[:3])
+
+
+def share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
+    """Give the share of the distinct values of a column that another table's column holds."""
+    from_column, to_column = (f"CAST({identifier(name)} AS VARCHAR)" for name in (column.name, key.name))
+    row = tables.ask(
+        f"WITH own AS (SELECT DISTINCT {from_column} AS value FROM {source.table.relation} "
+        f"WHERE {from_column} <> '' ORDER BY hash(value) LIMIT {_SAMPLE}) "
+        f"SELECT count(*), count(*) FILTER (value IN (SELECT {to_column} FROM {target.table.relation})) FROM own"
+    )[0]
+    asked, found = int(str(row[0])), int(str(row[1]))
+    return found / asked if asked else 0.0
+
+
+def ways(links: Sequence[Link], table: str, target: str, key: str) -> list[Way]:
+    """List the ways from a table to the rows of ``target``, the shortest first, each ending in the target.
+
+    A table may hold several ids that lead there (a contact's, a lead's own); each first column gives one way.
+    """
+    found: dict[tuple[str, str], Way] = {}
+    waiting: deque[Way] = deque((link,) for link in _from(links, table))
+    while waiting:
+        way = waiting.popleft()
+        last = way[-1]
+        if last.target == target:
+            found.setdefault((way[0].column, last.key if len(way) == 1 else ""), way)
+        elif len(way) < _LONGEST_WAY:
+            seen = {table, *(link.target for link in way)}
+            waiting.extend((*way, link) for link in _from(links, last.target) if link.target not in seen)
+    # A longer way from a column that also leads straight there says nothing new.
+    straight = {column for column, end in found if end}
+    chosen = [way for (column, end), way in found.items() if end or column not in straight]
+    return sorted(chosen, key=lambda way: (len(way), way[-1].key != key, -way[0].share))
+
+
+def _from(links: Sequence[Link], table: str) -> list[Link]:
+    return sorted((link for link in links if link.table == table), key=lambda link: -link.share)

@@ -1,0 +1,204 @@
+"""What the event types of a log are, by their names and by what they do: conversions, losses, steps, our own work.
+
+A name alone is no proof: an application is accepted by the thousand before it is granted. So a conversion is also
+had by few leads, and little follows it; after a loss hardly anyone converts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipeline.profiling.words import DECIDED, LOST, MILESTONES, PAGES, SOLD, SURE, has, plain, rank, sounds_won
+
+_HALF = 0.5
+_MOST_LEADS = 0.7
+_NEARLY_ALL = 0.9
+_COVERED = 0.95
+_STILL_CONVERT = 0.05
+_COME_BACK = 0.25
+"""Who has cancelled an order may yet order again: where a table's own status says lost, a larger share may."""
+_OF_A_TABLE = 60
+_WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
+"""Steps in the life of a piece of work: what is scheduled or started is done by people."""
+
+
+@dataclass(frozen=True)
+class EventType:
+    """An event type of the log, and how much it is: ``after`` is the share of a lead's events that follow it."""
+
+    name: str
+    source: str
+    actor: str
+    events: int
+    leads: int
+    share: float
+    """Of all leads."""
+    after: float
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What is proposed for the episodes, and what else could be a conversion."""
+
+    conversion: tuple[str, ...]
+    lost: tuple[str, ...]
+    milestones: Mapping[str, tuple[str, ...]]
+    reopen_on: tuple[str, ...]
+    candidates: tuple[EventType, ...]
+
+
+_TYPES = """
+WITH log AS (
+    SELECT lead_id, event_type, source, actor,
+        row_number() OVER lead AS number, count(*) OVER (PARTITION BY lead_id) AS of
+    FROM read_parquet($log)
+    WINDOW lead AS (PARTITION BY lead_id ORDER BY occurred_at, source, sequence)
+), first AS (
+    SELECT lead_id, event_type, min(source) AS source, min(actor) AS actor, count(*) AS events,
+        1 - min(number) / any_value(of) AS after
+    FROM log GROUP BY lead_id, event_type
+)
+SELECT event_type, min(source), min(actor), CAST(sum(events) AS BIGINT), count(*),
+    count(*) / (SELECT count(*) FROM read_parquet($leads)), avg(after)
+FROM first GROUP BY event_type ORDER BY event_type
+"""
+
+
+def read_event_types(connection: duckdb.DuckDBPyConnection, log: Path, leads: Path) -> list[EventType]:
+    """Count the event types of an ingested log."""
+    return [EventType(*row) for row in connection.execute(_TYPES, {"log": str(log), "leads": str(leads)}).fetchall()]
+
+
+def find_outcomes(
+    connection: duckdb.DuckDBPyConnection,
+    log: Path,
+    types: Sequence[EventType],
+    conversion: Sequence[str],
+    lost: Sequence[str],
+) -> Outcomes:
+    """Propose what ends an episode; ``conversion`` and ``lost`` are what the user has said."""
+    candidates = sorted(
+        (kind for kind in types if (sure := _sounds(kind)) and kind.share <= (1.0 if sure >= SURE else _MOST_LEADS)),
+        key=lambda kind: (-_likeness(kind), kind.name),
+    )
+    won = tuple(conversion) or _conversions(connection, log, candidates)
+    if not won:
+        return Outcomes((), tuple(lost), {}, (), tuple(candidates))
+    losses = tuple(lost) or _losses(connection, log, types, won)
+    ends = {*won, *losses}
+    decided = [kind for kind in types if kind.name not in ends and kind.share < _NEARLY_ALL and _is_decided(kind)]
+    milestones = {
+        name: found
+        for name, pattern in MILESTONES.items()
+        if (found := tuple(kind.name for kind in decided if has(kind.name, pattern)))
+    }
+    acts = [kind.name for kind in types if kind.actor == "lead" and kind.name not in ends]
+    reopen = [name for name in acts if _raises_a_hand(name)]
+    returning = losses and _converting_after(connection, log, losses, won)[0] > 0
+    return Outcomes(won, losses, milestones, tuple(reopen) if returning else (), tuple(candidates))
+
+
+def _sounds(kind: EventType) -> int:
+    """Give the rank of an event's name; what a table is called that lists what was sold means it, if nothing else does.
+
+    >>> [_sounds(EventType(name, "orders_export", "lead", 9, 9, 0.1, 0.0)) for name in ("orders_export", "order_seen")]
+    [60, 0]
+    """
+    is_row = kind.source == kind.name or kind.source.startswith(kind.name)
+    return sounds_won(kind.name) or (_OF_A_TABLE if is_row and has(kind.name, SOLD) else 0)
+
+
+def _is_decided(kind: EventType) -> bool:
+    """Tell a step that people decided from what a lead did: who looks at the page of a demo is no opportunity yet."""
+    if has(kind.name, PAGES) or has(kind.source, PAGES):
+        return False
+    return kind.actor != "lead" or has(kind.name, DECIDED)
+
+
+def _likeness(kind: EventType) -> float:
+    """Weigh the name, and how little comes after: what ends an episode is followed by next to nothing."""
+    return _sounds(kind) - 40 * kind.after - (20 if kind.share > _HALF else 0)
+
+
+def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: Sequence[EventType]) -> tuple[str, ...]:
+    """Take the likeliest, and others that surely mean it and are mostly had by other leads."""
+    chosen: list[str] = []
+    for kind in candidates:
+        if not chosen or (
+            _sounds(kind) >= SURE
+            and _share_covered(connection, log, kind.name, chosen) < _HALF
+            # What most of those who convert have done, too, is a step on their way.
+            and all(_share_covered(connection, log, other, [kind.name]) < _HALF for other in chosen)
+        ):
+            chosen.append(kind.name)
+    return tuple(chosen)
+
+
+def _losses(
+    connection: duckdb.DuckDBPyConnection, log: Path, types: Sequence[EventType], won: Sequence[str]
+) -> tuple[str, ...]:
+    """Take what is called a loss, is hardly followed by a conversion, and is not said by another loss already."""
+    named = [kind for kind in types if rank(kind.name, LOST) and kind.name not in won]
+    final = []
+    for kind in named:
+        converting, leads = _converting_after(connection, log, [kind.name], won)
+        said = kind.name.endswith("_lost") and kind.source.endswith("_outcomes")
+        if converting <= (_COME_BACK if said else _STILL_CONVERT) * leads:
+            final.append(kind)
+    chosen: list[str] = []
+    for kind in sorted(final, key=lambda kind: (-kind.leads, kind.name)):
+        if not chosen or _share_covered(connection, log, kind.name, chosen) < _COVERED:
+            chosen.append(kind.name)
+    return tuple(chosen)
+
+
+def _share_covered(connection: duckdb.DuckDBPyConnection, log: Path, name: str, others: Sequence[str]) -> float:
+    """Give the share of a type's leads that have one of the others, too."""
+    row = connection.execute(
+        "SELECT avg(CAST(other AS DOUBLE)) FROM (SELECT bool_or(event_type = $name) AS own, "
+        "bool_or(list_contains($others, event_type)) AS other FROM read_parquet($log) GROUP BY lead_id) WHERE own",
+        {"log": str(log), "name": name, "others": list(others)},
+    ).fetchone()
+    return float(row[0] or 0.0) if row else 0.0
+
+
+def _converting_after(
+    connection: duckdb.DuckDBPyConnection, log: Path, lost: Sequence[str], won: Sequence[str]
+) -> tuple[int, int]:
+    """Count the leads that convert after a loss, and all that have one."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (last_won > first_lost), count(first_lost) FROM (SELECT "
+        "min(occurred_at) FILTER (list_contains($lost, event_type)) AS first_lost, "
+        "max(occurred_at) FILTER (list_contains($won, event_type)) AS last_won "
+        "FROM read_parquet($log) GROUP BY lead_id)",
+        {"log": str(log), "lost": list(lost), "won": list(won)},
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def _raises_a_hand(name: str) -> bool:
+    return has(
+        name, r"form\w*|request\w*|inquiry|enquiry|quote request|demo request|contact us|signup|return\w*|reopen\w*"
+    )
+
+
+def find_own_work(types: Sequence[EventType], source: str) -> list[str]:
+    """List the types of a source that are pieces of work: activities whose life has a start, or was scheduled."""
+    own = [kind.name for kind in types if kind.source == source]
+    activities = {name.rpartition(" ")[0] for name in own if plain(name.rpartition(" ")[2]).replace(" ", "_") in _WORK}
+    return sorted(name for name in own if name.rpartition(" ")[0] in activities - {""})
+
+
+def said_in_short(work: Sequence[str], types: Sequence[EventType], source: str) -> list[str]:
+    """Say a list of types in one pattern where all of them, and no others of the source, begin alike (``W_*``)."""
+    rest = [kind.name for kind in types if kind.source == source and kind.name not in work]
+    for length in (2, 3, 4):
+        heads = {name[:length] for name in work}
+        head = next(iter(heads))
+        if len(heads) == 1 and not head[-1].isalnum() and not any(name.startswith(head) for name in rest):
+            return [f"{head}*"]
+    return list(work)

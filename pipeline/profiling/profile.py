@@ -1,0 +1,296 @@
+"""What the columns of a table hold: times, numbers, categories, identifiers or free text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pipeline.core.sql import identifier, literal
+from pipeline.profiling.tables import FoundTable, Tables
+from pipeline.profiling.words import PERSONAL, has, is_called_id, is_called_time
+from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
+from pipeline.reading.totals import WORDS
+
+Kind = Literal["empty", "time", "stamp", "planned", "number", "flag", "category", "identifier", "text"]
+"""Of times, those at which something happened are told apart: the stamp of a row's last change, and what is planned."""
+TIMES: tuple[Kind, ...] = ("time", "stamp", "planned")
+
+_SAMPLE = 100_000
+_EXAMPLES = 3_000
+_MOST_CATEGORIES = 500
+_LONG_TEXT = 80
+_DAY_LENGTH = len("2026-01-31")
+_MOSTLY = 0.9
+_SOME = 0.05
+_FEW = 20
+_SHOWN = 12
+_PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
+_COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
+_GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
+_MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
+_TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and what was found out about it; shares are of all rows, but for ``time_share``: of those filled."""
+
+    name: str
+    kind: Kind
+    filled: float
+    distinct: int
+    examples: tuple[str, ...]
+    """Its most frequent values, or some of them."""
+    fits: tuple[Fit, ...] = ()
+    """The ways to read it as times; more than one where they can't be told apart."""
+    number_format: Literal["plain", "comma", "grouped"] | None = None
+    unique: bool = False
+    """Whether no filled value occurs twice."""
+    values: tuple[str, ...] = ()
+    """All distinct values of a category or a flag, the most frequent first."""
+    native: bool = False
+    """Whether its times are of a type of their own, not texts or numbers."""
+    note: str = ""
+    """What is odd: a column that is called a time, and can't be read as one."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of its times."""
+        return self.fits[0].formats if self.fits else ()
+
+    @property
+    def holds_days(self) -> bool:
+        """Whether its times are days without an hour."""
+        if self.kind not in TIMES or set(EPOCHS) & set(self.formats):
+            return False
+        if self.formats == (EXCEL,):
+            return not any(text.partition(".")[2].strip("0") for text in self.examples)
+        if "iso" not in self.formats:
+            return not any(re.search("%[HI]", name) for name in self.formats)
+        return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether day and month can't be told apart."""
+        return len(self.fits) > 1
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A time that may say when an event was known, judged beside the time at which it occurred."""
+
+    column: str
+    occurred: str
+    holds: bool
+    said: str
+    """What was found."""
+    is_load: bool = False
+    """Whether one load brought most rows."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A table and its columns."""
+
+    table: FoundTable
+    columns: Mapping[str, Column]
+    recorded: tuple[Recorded, ...] = ()
+    """The times that may say when its events were known, the likeliest first."""
+    drawn_at: datetime | None = None
+    """When the exports were drawn, as far as their clocks tell: what is dated later was written beforehand."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.table.name
+
+    @property
+    def rows(self) -> int:
+        """How many rows were looked at."""
+        return self.table.rows
+
+    def of_kind(self, *kinds: Kind) -> list[Column]:
+        """List the columns of some kinds, in the order of the table."""
+        return [column for column in self.columns.values() if column.kind in kinds]
+
+
+def profile(tables: Tables, table: FoundTable) -> Profile:
+    """Look at all columns of a table."""
+    if not table.rows:
+        columns = {name: Column(name, "empty", 0.0, 0, ()) for name in table.columns}
+        return Profile(table, columns)
+    counts = _counts(tables, table)
+    return Profile(
+        table,
+        {
+            name: _column(tables, table, name, kind, count)
+            for name, kind, count in zip(table.columns, table.types, counts, strict=True)
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    filled: int
+    distinct: int
+    longest: int
+    plain: int
+    comma: int
+    grouped: int
+    timelike: int
+    totals: int
+
+
+def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
+    """Count of every column, in one pass, what is filled, distinct, and looks like a number or a time."""
+    aggregates = []
+    for name in table.columns:
+        written = f"trim(CAST({identifier(name)} AS VARCHAR))"
+        text = f"CASE WHEN {written} NOT IN ('', '-', '--', '\u2013', '\u2014') THEN {written} END"
+        amount = f"regexp_replace({text}, '{_MONEY}', '')"
+        aggregates += [
+            f"count({text})",
+            f"count(DISTINCT {text})",
+            f"coalesce(max(length({text})), 0)",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_PLAIN}'))",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_COMMA.replace(chr(39), chr(39) * 2)}'))",
+            f"count(*) FILTER (regexp_full_match({amount}, '{_GROUPED.replace(chr(39), chr(39) * 2)}'))",
+            f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
+            f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
+        ]
+    width = len(_Counts.__dataclass_fields__)
+    values: list[int] = []
+    for start in range(0, len(aggregates), 20 * width):
+        row = tables.ask(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")[0]
+        values += [int(str(value)) for value in row]
+    return [_Counts(*values[start : start + width]) for start in range(0, len(values), width)]
+
+
+def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, counts: _Counts) -> Column:
+    filled = counts.filled / table.rows
+    examples = _examples(tables, table, name)
+    unique = counts.filled > 1 and counts.distinct == counts.filled
+    if not counts.filled:
+        return Column(name, "empty", 0.0, 0, ())
+    if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
+        own = (Fit(("iso",), 1.0),)
+        return Column(name, "time", filled, counts.distinct, examples, own, unique=unique, native=True)
+    fits, note = _times(tables, table, name, counts, duckdb_type)
+    if fits:
+        # What is as long as most is no dirt, however often it is there.
+        length = Counter(map(len, examples)).most_common(1)[0][0]
+        tidy = tuple(sorted(examples, key=lambda text: len(text) != length))
+        return Column(name, "time", filled, counts.distinct, tidy, fits, unique=unique)
+    number = _number_format(counts)
+    kind: Kind
+    if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two
+        kind = "flag"
+    elif _is_identifier(name, counts, number) or ("@" in "".join(examples[:3]) and counts.distinct > _FEW):
+        kind = "identifier"
+    elif number and not (counts.distinct <= 1):
+        kind = "number"
+    elif counts.distinct <= min(_MOST_CATEGORIES, max(20, counts.filled // 4)) and counts.longest <= 2 * _LONG_TEXT:
+        kind = "category"
+    elif unique and counts.longest <= _LONG_TEXT and not has(name, PERSONAL) and " " not in "".join(examples):
+        kind = "identifier"
+    else:
+        kind = "text"
+    values = _values(tables, table, name, _MOST_CATEGORIES) if kind in ("category", "flag") else ()
+    return Column(
+        name, kind, filled, counts.distinct, examples, number_format=number, unique=unique, values=values, note=note
+    )
+
+
+def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
+    """Go by the name, where there are many; a lone number may be a count."""
+    if has(name, PERSONAL) and not has(name, "id|uuid|guid"):
+        return False
+    return is_called_id(name) and counts.distinct > (50 if number else 20) and counts.longest <= _LONG_TEXT
+
+
+def _number_format(counts: _Counts) -> Literal["plain", "comma", "grouped"] | None:
+    for name, matching in (
+        ("plain", counts.plain),
+        ("comma", counts.comma),
+        ("grouped", counts.grouped + counts.plain),
+    ):
+        if matching >= 0.95 * counts.filled:
+            return name  # type: ignore[return-value] # one of the three above
+    return None
+
+
+def _times(
+    tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
+) -> tuple[tuple[Fit, ...], str]:
+    """Find how the texts read as times, and what is odd about them; numbers must also be called a time."""
+    if counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
+        return (), ""
+    if counts.timelike < _MOSTLY * (counts.filled - counts.totals):
+        return (), "" if is_called_id(name) else _tell_stranger(tables, table, name, counts)
+    column = identifier(name)
+    rows = tables.ask(
+        f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
+        f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
+    )
+    texts = [text for row in rows if not re.match(WORDS, text := str(row[0]).strip())]
+    called = is_called_time(name)
+    if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
+        return (), ""
+    fits = fitting_formats(texts)
+    if fits and fits[0].share >= _MOSTLY:
+        return tuple(ambiguous(fits) or fits[:1]), ""
+    if not called or counts.plain >= _MOSTLY * counts.filled:
+        return (), ""
+    best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
+    return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"
+
+
+def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts) -> str:
+    """Tell what a column holds that is called a time, and holds some."""
+    if not is_called_time(name) or counts.timelike < max(3, _SOME * counts.filled):
+        return ""
+    text = f"CAST({identifier(name)} AS VARCHAR)"
+    [(word, count)] = tables.ask(
+        f"SELECT {text} AS word, count(*) FROM {table.relation} WHERE trim({text}) <> '' AND "
+        f"NOT regexp_matches({text}, '{_TIMELIKE}') GROUP BY word ORDER BY count(*) DESC, word LIMIT 1"
+    )
+    share = int(str(count)) / counts.filled
+    if share < _SOME:
+        return (
+            f"{table.name}.{name} is called a time, but only {counts.timelike / counts.filled:.0%} of its values look "
+            f"like one, and not {str(word)[:_LONG_TEXT]!r}; write it in one format"
+        )
+    return (
+        f"{table.name}.{name} is called a time, but {share:.0%} of its values are {str(word)[:_LONG_TEXT]!r}; "
+        "where nothing happened, leave the cell empty"
+    )
+
+
+def _examples(tables: Tables, table: FoundTable, name: str) -> tuple[str, ...]:
+    return tuple(text[:_LONG_TEXT] for text in _values(tables, table, name, _SHOWN, f"LIMIT {_SAMPLE}"))
+
+
+def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str = "") -> tuple[str, ...]:
+    column = f"CAST({identifier(name)} AS VARCHAR)"
+    rows = tables.ask(
+        f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} {limit}) "
+        f"WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT {most}"
+    )
+    return tuple(str(row[0]) for row in rows)
+
+
+def time_sql(expression: str, column: Column) -> str:
+    """Write the SQL that reads a column of times just as ingest does; what has no offset is UTC."""
+    if column.native:
+        return f"CAST({expression} AS TIMESTAMP)"
+    read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
+    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
+def profiles(tables: Tables, wanted: Sequence[str] | None = None) -> dict[str, Profile]:
+    """Look at all tables."""
+    return {name: profile(tables, table) for name, table in tables.found.items() if wanted is None or name in wanted}

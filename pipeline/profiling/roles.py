@@ -1,0 +1,170 @@
+"""What each table is: the leads, events of leads, money spent, ids that belong together, or nothing that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from features.core.errors import InputError, nearest
+from pipeline.profiling.companies import shared_links, shared_ways
+from pipeline.profiling.late_tables import Late
+from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table
+from pipeline.profiling.links import Link, Way, is_key, ways
+from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.words import LEFT_FOR_SURE, LINKS, has
+
+_NARROW = 5
+
+
+@dataclass(frozen=True)
+class AliasTable:
+    """The table that unites ids of one lead: which column is the alias, which the lead, and since when."""
+
+    table: str
+    alias: str
+    lead: str
+    linked_at: str
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who is a lead, and which tables hold its events, each with the ways to the lead."""
+
+    lead_table: LeadTable | None
+    lead_column: LeadColumn | None
+    events: Mapping[str, Sequence[Way]]
+    identities: AliasTable | None
+    spend: str | None
+    unused: Mapping[str, str]
+    """Tables that are not needed, each with the reason."""
+    timeless: Mapping[str, Sequence[Way]] = field(default_factory=dict)
+    """Tables that lead to a lead, and hold no times."""
+    parents: Sequence[Link] = ()
+    """The links from the leads to tables that say more of them."""
+    late: Sequence[Late] = ()
+    """Tables that look like the leads', and were written when it was over: what is in the log's words an outcome."""
+
+
+def find_roles(
+    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None
+) -> Roles:
+    """Decide what each table is; ``leads`` and ``lead_id`` are what the user has said.
+
+    Raises InputError where what was said is not there, or no column can be a lead.
+    """
+    if leads is not None and leads not in profiles:
+        raise InputError(f"--leads {leads}: there is no such table; {nearest(leads, profiles)}")
+    spend = next((name for name, profile in profiles.items() if name != leads and _is_spend(profile, links)), None)
+    alias = next((one for name in profiles if (one := lone_alias_table(profiles, name))), None)
+    apart = {name for name in profiles if name == spend or lone_alias_table(profiles, name)}
+    table, late = find_lead_table(tables, profiles, links, leads, lead_id, apart)
+    if table is None:
+        logs = {name: one for name, one in profiles.items() if name != spend and (alias is None or name != alias.table)}
+        column = find_lead_column(tables, logs, links, lead_id, late)
+        holding: dict[str, Sequence[Way]] = {name: [column.way_of(name)] for name in logs if name in column.named}
+        without = {
+            name: f"it has no column {column.column!r}, nor its ids by another name"
+            for name in logs
+            if name not in holding
+        }
+        return Roles(None, column, holding, alias, spend, without, late=[one for one in late if one.table in holding])
+    identities = _alias_table(profiles, links, table)
+    if identities:
+        # An id that is an alias is as good as the lead's own: ingest unites them.
+        links = [
+            replace(link, target=table.table, key=table.key)
+            if (link.target, link.key) == (identities.table, identities.alias)
+            else link
+            for link in links
+        ]
+        best = {
+            (link.table, link.column, link.target, link.key): link
+            for link in sorted(links, key=lambda link: link.share)
+        }
+        links = list(best.values())
+    shared = shared_links(tables, profiles, table.table, table.key)
+    events: dict[str, Sequence[Way]] = {}
+    timeless: dict[str, Sequence[Way]] = {}
+    unused: dict[str, str] = {}
+    for name, profile in profiles.items():
+        if name in (table.table, spend) or (identities and name == identities.table):
+            continue
+        found = ways(links, name, table.table, table.key)
+        found += shared_ways(profile, found, links, shared, table.table, table.key)
+        if not found:
+            unused[name] = "no column leads to a lead"
+        elif not profile.of_kind("time"):
+            timeless[name] = found
+            unused[name] = "it holds no times" + _on_a_way(name, profiles, links, table)
+        else:
+            events[name] = found
+    used = {link.target for found in (*events.values(), *timeless.values()) for way in found for link in way}
+    unused |= {name: "it only ties others to their lead" for name in unused if name in used and name not in timeless}
+    parents = [link for link in links if link.table == table.table and link.target in unused]
+    return Roles(table, None, events, identities, spend, unused, timeless, parents)
+
+
+def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:
+    """Find a narrow table that gives an id of each row to a lead, at a time.
+
+    Merged duplicates may be leads, too: then either id leads to some, and which is left is found out later.
+    """
+    for name, profile in profiles.items():
+        to_lead = sorted(
+            (link for link in links if (link.table, link.target, link.key) == (name, lead.table, lead.key)),
+            key=lambda link: -link.share,
+        )
+        if not to_lead or not _is_narrow(profile):
+            continue
+        led = [link.column for link in to_lead]
+        others = [
+            column
+            for column in profile.of_kind("identifier", "number")
+            if column.name != led[0] and (column.name in led or is_key(replace(column, kind="identifier"), profile))
+        ]
+        others.sort(key=lambda column: (column.name not in led, column.kind != "identifier"))
+        if others and _is_called_link(profile, others):
+            return AliasTable(name, others[0].name, led[0], profile.of_kind(*TIMES)[0].name)
+    return None
+
+
+def _is_narrow(profile: Profile) -> bool:
+    return len(profile.of_kind(*TIMES)) == 1 and len(profile.columns) <= _NARROW
+
+
+def _is_called_link(profile: Profile, ids: Sequence[Column]) -> bool:
+    return has(profile.name, LINKS) or any(has(one.name, _ALIASES + "|" + LEFT_FOR_SURE) for one in ids)
+
+
+def lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable | None:
+    """Take a table for links where nothing holds the leads: two ids and a time, called so."""
+    profile = profiles[table]
+    ids = profile.of_kind("identifier")
+    if len(profiles) > 1 and _is_narrow(profile) and len(ids) == 2 and has(profile.name, LINKS):  # noqa: PLR2004 - a pair
+        return AliasTable(table, ids[0].name, ids[1].name, profile.of_kind(*TIMES)[0].name)
+    return None
+
+
+_ALIASES = r"alias|cookie|visitor|anonymous|duplicate|merged|old|loser|winner|secondary|survivor|master"
+
+
+def _on_a_way(name: str, profiles: Mapping[str, Profile], links: Sequence[Link], table: LeadTable) -> str:
+    used = any(
+        link.target == name for other in profiles for way in ways(links, other, table.table, table.key) for link in way
+    )
+    return "; it only ties others to their lead" if used else ""
+
+
+def _is_spend(profile: Profile, links: Sequence[Link]) -> bool:
+    if any(link.table == profile.name for link in links):
+        return False
+    cost = [
+        column
+        for column in profile.of_kind("number")
+        if has(column.name, "cost|spend|spent|cout|kosten|coste|depense|depenses")
+    ]
+    place = [
+        name for name in profile.columns if has(name, "channel|campaign|source|medium|canal|campagne|kampagne|kanal")
+    ]
+    return bool(cost and place and profile.of_kind("time"))

@@ -1,0 +1,325 @@
+"""The tables of a folder or a database: found, opened the way they are written, and ready for questions in SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow.parquet as pq
+
+from features.core.errors import InputError
+from pipeline.core.project import Progress
+from pipeline.core.sql import connect, file_literal, identifier, literal
+from pipeline.profiling.empty_words import find_empty_words
+from pipeline.profiling.families import Part, is_empty_part, join_families
+from pipeline.profiling.words import plain
+from pipeline.reading.databases import database_tables, fetch
+from pipeline.reading.extent import read_layout
+from pipeline.reading.moments import macro
+from pipeline.reading.nested import parse, pointer
+from pipeline.reading.nothing import without_words
+from pipeline.reading.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
+from pipeline.reading.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
+from pipeline.settings.ingest import OWN_TABLES, Table
+
+MOST_ROWS = 2_000_000
+"""Rows of a table that are looked at."""
+_LOOKED_AT_BYTES = 64 << 20
+_HEAD_ROWS = 5_000
+_HEADS = 20
+"""Files of a table whose first rows are looked at for what lies inside of their columns."""
+_MOST_KEYS = 40
+_DEEPEST = 3
+"""Objects within objects whose keys are named."""
+_TEXTS: tuple[list[tuple[str]], ...] = ([("VARCHAR",)], [])
+_UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """A table as the settings would name it: ``settings`` say how to read it, ``columns`` what it holds."""
+
+    name: str
+    settings: Table
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    """DuckDB's; all text but for Parquet."""
+    rows: int
+    nested: frozenset[str] = frozenset()
+    """The columns that lie inside of others: settings may name them, a query may not."""
+    cut: bool = False
+    """Whether it has more rows than were looked at."""
+    notes: tuple[str, ...] = ()
+    empty_words: str = ""
+    """What is told of its words for nothing."""
+
+    @property
+    def relation(self) -> str:
+        """The table as SQL, as the queries of the settings name it."""
+        return identifier(in_settings(self.name))
+
+
+def in_settings(name: str) -> str:
+    """Name a table as ``ingest.tables`` may: some names are the settings' own."""
+    return f"{name}_table" if name in OWN_TABLES else name
+
+
+@dataclass
+class Tables:
+    """All tables that were found, in one DuckDB connection, and the files that were not read, each with the reason."""
+
+    connection: duckdb.DuckDBPyConnection
+    found: dict[str, FoundTable] = field(default_factory=dict)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+
+    def ask(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+        """Put a query to the tables."""
+        rows: list[tuple[object, ...]] = self.connection.execute(query, list(parameters)).fetchall()
+        return rows
+
+
+@contextmanager
+def opened(folder: Path, database: str | None, leave_out: Sequence[str], progress: Progress) -> Iterator[Tables]:
+    """Open all tables of a folder, and of a database where one is named.
+
+    Raises InputError where there is nothing to read.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise InputError(f"the folder {folder} {what}; name the one that holds your exports")
+    with TemporaryDirectory(prefix="leadcast-") as temporary:
+        scratch = Path(temporary)
+        with connect("2GB", scratch / "spill") as connection:
+            connection.execute(macro())
+            tables = Tables(connection)
+            wanted = _tables_of_files(folder, leave_out, tables.unread)
+            if database:
+                wanted |= {name: Table(database=database, query=f"SELECT * FROM {quoted}")
+                           for name, quoted in database_tables(database, folder)}  # fmt: skip
+            for name, settings in wanted.items():
+                if name in leave_out or settings.path in leave_out:
+                    continue
+                try:
+                    found = _open(connection, name, settings, folder, scratch / name)
+                except InputError as error:
+                    raise InputError(f"{error}\nor leave it out: --without {settings.path or name}") from None
+                tables.found[name] = found
+                _refuse_lone_object(tables, found, settings)
+                only = f", of which the first {MOST_ROWS:,} are looked at" if found.cut else ""
+                notes = "".join(f"; {note}" for note in found.notes)
+                progress(f"{name}: {found.rows:,} rows{only}, {len(found.columns)} columns{notes}")
+            if not tables.found:
+                reasons = "".join(f"\n  {name}: {reason}" for name, reason in tables.unread)
+                raise InputError(
+                    f"no table in {folder} that can be read; put CSV, JSON lines or Parquet there{reasons}"
+                )
+            if not any(table.rows for table in tables.found.values()):
+                raise InputError(f"the tables in {folder} hold no rows, only names of columns; export them again")
+            yield tables
+
+
+def _refuse_lone_object(tables: Tables, table: FoundTable, settings: Table) -> None:
+    """Raise InputError where a file is one JSON object that lists the rows, as an interface answers."""
+    if table.rows != 1 or "json" not in (settings.path or "").lower():
+        return
+    for column in table.columns:
+        [(text,)] = tables.ask(f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {table.relation}")
+        listed = parse(str(text or ""))
+        if isinstance(listed, list) and len(listed) > 1 and all(isinstance(one, dict) for one in listed):
+            raise InputError(
+                f"{settings.path} is one JSON object, whose {column!r} lists {len(listed):,} others; write one object "
+                f"a line, as with: jq -c '.{column}[]'"
+            )
+
+
+def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[str, str]]) -> dict[str, Table]:
+    """Find the files, and join those that are parts of one table.
+
+    Raises InputError where a file should be readable and is not: without it the rest may tell something else.
+    """
+    parts: list[Part] = []
+    broken: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or any(part.startswith((".", "_")) for part in Path(name).parts):
+            continue
+        if name in leave_out or _table_name(name, {}) in leave_out:
+            continue
+        if not readable_endings(name):
+            unread.append((name, "not a CSV, JSON lines or Parquet file"))
+            continue
+        try:
+            (file,) = find_files(name, name, folder)
+            settings = _dialect(file)
+            columns = table_columns(name, settings, folder)
+            parts.append(Part(name, settings, columns, settings.encoding is None and _is_ascii(file)))
+        except InputError as error:
+            broken[name] = str(error)
+    for name in [name for name in broken if is_empty_part(name, parts, folder)]:
+        del broken[name]
+        unread.append((name, "empty"))
+    if broken:
+        told = "".join(f"\n  {reason}" for reason in broken.values())
+        raise InputError(f"files that can't be read:{told}\nmend them, or leave them out: --without FILE")
+    tables: dict[str, Table] = {}
+    for settings in join_families(parts, folder):
+        tables[_table_name(settings.path or "", tables)] = settings
+    return tables
+
+
+def _table_name(path: str, taken: dict[str, Table]) -> str:
+    """Name a table after its file: letters, digits and underscores, distinct."""
+    stem = re.sub(r"\[0-9\]|[*]", "", Path(path).name.split(".")[0])
+    name = plain(stem).replace(" ", "_") or "table"
+    count = sum(other == name or re.fullmatch(rf"{name}_\d+", other) is not None for other in taken)
+    return f"{name}_{count + 1}" if count else name
+
+
+def _dialect(file: RawFile) -> Table:
+    """Tell how a file is written: its letters and, of a CSV, what separates the columns."""
+    settings = Table(path=file.name)
+    if file.format == "parquet":
+        return settings
+    encoding = _encoding(file)
+    if file.format == "delimited":
+        layout = read_layout(file, encoding)
+        return Table(
+            path=file.name,
+            encoding=encoding,
+            delimiter=layout.delimiter,
+            header_line=layout.header_line if layout.header_line > 1 else None,
+            footer_lines=layout.footer_lines,
+        )
+    return Table(path=file.name, encoding=encoding)
+
+
+def _encoding(file: RawFile) -> str | None:
+    """UTF-8, or UTF-16 that says so, needs no word; other files are taken for what Western Windows programs write."""
+    with open_lines(file) as lines:
+        head = lines.read_bytes(_LOOKED_AT_BYTES)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return None
+    if b"\x00" in head[:1000]:
+        return "utf-16-le" if head[1:2] == b"\x00" else "utf-16-be"
+    try:
+        # What is cut in the middle of a letter is no mistake.
+        head.decode("utf-8") if len(head) < _LOOKED_AT_BYTES else head[: head.rfind(b"\n") + 1].decode("utf-8")
+    except UnicodeDecodeError:
+        return "iso8859-1" if _UNDEFINED_IN_CP1252.search(head) else "cp1252"
+    return None
+
+
+def _is_ascii(file: RawFile) -> bool:
+    if file.format == "parquet":
+        return False
+    with open_lines(file) as lines:
+        return lines.read_bytes(_LOOKED_AT_BYTES).isascii()
+
+
+def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, folder: Path, scratch: Path) -> FoundTable:
+    """Copy the rows of a table that can be read, as text or in Parquet's own types, and make a view of its columns."""
+    scratch.mkdir()
+    if settings.path is None:
+        raw = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
+        plain_names = raw.wanted
+        raw = choose_columns(name, raw.files, flat_columns(connection, raw, scratch))
+    else:
+        plain_names = table_columns(name, settings, folder)
+        raw = open_table(name, settings, plain_names, folder)
+        wanted = flat_columns(connection, raw, scratch)
+        if wanted != raw.wanted:
+            raw = open_table(name, settings, wanted, folder)
+    nested = frozenset(raw.wanted) - frozenset(plain_names)
+    files = []
+    rows = 0
+    for number, file in enumerate(raw.files):
+        target = scratch / f"{number}.parquet"
+        copy_rows(connection, raw, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {MOST_ROWS}", target)
+        files.append(file_literal(target))
+        rows += pq.read_metadata(target).num_rows
+        if rows >= MOST_ROWS:
+            break
+    return replace(_view(connection, name, settings, raw, files), nested=nested)
+
+
+def flat_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable, scratch: Path) -> tuple[str, ...]:
+    """Name what lies inside of nested columns by its path, as settings do: ``geo.country``, ``event_params[page]``."""
+    limited = partial("SELECT * FROM ({}) LIMIT {}".format)
+    # Some files may lack what others hold: the first, the last and some between them tell more than the first alone.
+    step = max(1, len(raw.files) // _HEADS)
+    heads = [file for number, file in enumerate(raw.files) if not number % step or file is raw.files[-1]]
+    rows = max(_HEAD_ROWS // len(heads), 200)
+    targets = [scratch / f"head-{number}.parquet" for number in range(len(heads))]
+    for file, target in zip(heads, targets, strict=True):
+        copy_rows(connection, raw, file, lambda relation: limited(relation, rows), target)
+    listed = f"[{', '.join(map(file_literal, targets))}], union_by_name = true"
+    wanted: list[str] = []
+    for number, name in enumerate(raw.wanted):
+        wanted += _paths(connection, listed, f"r{number}", name)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str) -> list[str]:
+    """List the paths to the values inside of a column of JSON or of a nested type; itself, where it is plain."""
+    nested = f"SELECT to_json({column}) AS value FROM read_parquet({file})"
+    if connection.execute(f"SELECT typeof({column}) FROM read_parquet({file}) LIMIT 1").fetchall() in _TEXTS:
+        begun = f"left({column}, 1) IN ('{{', '[')"
+        nested = f"SELECT TRY_CAST({column} AS JSON) AS value FROM read_parquet({file}) WHERE {begun}"
+    return _paths_in(connection, nested, name, _DEEPEST)
+
+
+def _paths_in(connection: duckdb.DuckDBPyConnection, values: str, name: str, depth: int) -> list[str]:
+    kinds = {row[0] for row in connection.execute(f"SELECT DISTINCT json_type(value) FROM ({values})").fetchall()}
+    if "OBJECT" in kinds and depth:
+        objects = f"({values}) WHERE json_type(value) = 'OBJECT'"
+        query = f"SELECT DISTINCT unnest(json_keys(value)) AS key FROM {objects} ORDER BY key"
+        keys = [key for (key,) in connection.execute(query).fetchall()[:_MOST_KEYS]]
+        held = {key: f"SELECT json_extract(value, {literal(pointer([key]))}) AS value FROM {objects}" for key in keys}
+        return [path for key in keys for path in _paths_in(connection, held[key], f"{name}.{key}", depth - 1)]
+    if "ARRAY" in kinds:
+        query = (
+            "SELECT key, count(*) FROM (SELECT unnest(json_extract_string(value, '$[*].key')) AS key "
+            f"FROM ({values}) WHERE json_type(value) = 'ARRAY') WHERE key IS NOT NULL GROUP BY key ORDER BY ALL"
+        )
+        return [f"{name}[{key}]" for key, _ in connection.execute(query).fetchall()[:_MOST_KEYS]] or [name]
+    return [name]
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, name: str, settings: Table, raw: RawTable, files: Sequence[str]
+) -> FoundTable:
+    relation = f"read_parquet([{', '.join(files)}])"
+    held = {column: f"r{number}" for number, column in enumerate(raw.wanted)}
+    types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
+    texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
+    empty = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
+    if empty.words:
+        settings = settings.model_copy(update={"nothing": empty.words})
+        held |= {column: without_words(sql, empty.words) for column, sql in texts.items()}
+    columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
+    view = identifier(in_settings(name))
+    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
+    described = connection.execute(f"DESCRIBE {view}").fetchall()
+    above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
+    counts = f"count(*), count(reason), {', '.join(above_and_below)}"
+    ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
+    told = ((above, "above its header"), (below, "below its rows"))
+    notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
+    notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
+    notes += (f"words for nothing: {empty.told}",) if empty.told else ()
+    return FoundTable(
+        name=name,
+        settings=settings,
+        columns=tuple(row[0] for row in described),
+        types=tuple(row[1] for row in described),
+        rows=total - unreadable,
+        cut=total >= MOST_ROWS,
+        notes=notes,
+        empty_words=empty.told,
+    )

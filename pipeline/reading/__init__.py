@@ -1,0 +1,1 @@
+"""From files and databases to typed cells: raw rows, each with its line, and what their texts say."""

@@ -1,0 +1,201 @@
+"""Where the table of a delimited file begins and ends: titles and comments above its header, remarks below its rows.
+
+    Campaign report                                   a title has fewer cells than the table's rows, or only one
+    "1 January 2026 - 31 January 2026"
+    Day,Campaign,Cost                                 the header: names in every cell, none of them twice ...
+    2026-01-01,Brand,88.10                            ... above rows that hold numbers or times where it has names
+    Exported by Ann                                   a footer has one cell
+
+A first line that fits the rows is the header, whatever it says: the rest is for lines that can't be one.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pipeline.reading import nested
+from pipeline.reading.delimited import DELIMITERS
+from pipeline.reading.raw_files import LONGEST_RECORD_BYTES, Block, LineReader, RawFile, open_lines
+
+_LOOKED_AT = 200
+"""Lines at the beginning and at the end of a file that are looked at."""
+_MOST_FOOTER_LINES = 20
+_HALF = 0.5
+_SAID = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
+_VALUE = re.compile(r"[-+(]?\s?[$€£]?\s?[0-9].*")
+_TOTAL = re.compile(r"(grand |sub)?total|gesamt|summe|insgesamt|end of|report|export|generated|source", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class HeaderLine:
+    """A line that looks like the header, and how many of the wanted columns it names."""
+
+    number: int
+    held: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is laid out."""
+
+    delimiter: str
+    header_line: int = 1
+    footer_lines: int = 0
+    agreeing: float = 0.0
+    """The share of the lines that have as many cells as the header."""
+    width: int = 0
+
+
+@dataclass(frozen=True)
+class _Record:
+    line: int
+    cells: tuple[str, ...]
+
+    @property
+    def filled(self) -> int:
+        return sum(bool(cell.strip()) for cell in self.cells)
+
+    @property
+    def is_comment(self) -> bool:
+        return self.cells[0].lstrip().startswith("#")
+
+
+def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> HeaderLine | None:
+    """Find the line that names most of the wanted columns or, where none are, that looks like a header."""
+    with open_lines(file, encoding) as lines:
+        head = _read_head(lines)
+    if not wanted:
+        layout = find_layout(head)
+        return HeaderLine(layout.header_line, layout.width)
+    found = [
+        HeaderLine(record.line, len([name for name in wanted if nested.find_column(name, record.cells)]))
+        for delimiter in DELIMITERS
+        for record in _records(head, delimiter)
+    ]
+    best = max(found, key=lambda line: (line.held, -line.number), default=None)
+    return best if best and best.held >= _HALF * len(set(wanted)) else None
+
+
+def read_layout(file: RawFile, encoding: str | None) -> Layout:
+    """Tell how a file is laid out; raises InputError where it can't be read."""
+    with open_lines(file, encoding) as lines:
+        head = _read_head(lines)
+    with open_lines(file, encoding) as lines:
+        return find_layout(head, _read_tail(lines))
+
+
+def _read_head(lines: LineReader) -> list[str]:
+    read = (lines.read_line().decode("utf-8", "replace") for _ in range(_LOOKED_AT))
+    return [line.removeprefix("\ufeff").removesuffix("\r") for line in read]
+
+
+def _read_tail(lines: LineReader) -> tuple[list[str], bool]:
+    """Read the last lines of a file, and whether the last of them ends."""
+    last: deque[bytes] = deque(maxlen=_LOOKED_AT)
+    ends = True
+    while (block := lines.read()) is not None:
+        if isinstance(block, Block) and block.data:
+            ends = block.data.endswith(b"\n")
+            last.extend(block.data.removesuffix(b"\n").split(b"\n")[-_LOOKED_AT:])
+    return [line.decode("utf-8", "replace").removesuffix("\r") for line in last], ends
+
+
+def find_layout(head: Sequence[str], tail: tuple[Sequence[str], bool] = ((), True)) -> Layout:
+    """Find delimiter, header and footer; of two delimiters the one that gives more rows of more cells."""
+    said = _SAID.fullmatch(head[0]) if head else None
+    choices = [said["sign"]] if said else DELIMITERS
+    layouts = [layout for delimiter in choices if (layout := _by_delimiter(head, delimiter, 2 if said else 1))]
+    best = max(layouts, key=lambda one: (one.width > 1, round(one.agreeing, 1), one.width), default=Layout(choices[0]))
+    if best.width < 2:  # noqa: PLR2004 - of one cell a line, nothing tells
+        first = next((number for number, line in enumerate(head, 1) if line.strip()), 1)
+        return Layout(choices[0], 2 if said else first)
+    footer = _footer(*tail, best)
+    return Layout(best.delimiter, best.header_line, footer, best.agreeing, best.width)
+
+
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:
+    """Cut lines into cells; a record may take several lines. Blank ones are none."""
+    csv.field_size_limit(LONGEST_RECORD_BYTES)
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
+    begun = 0
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            row = []
+        if any(cell.strip() for cell in row):
+            yield _Record(begun + 1, tuple(row))
+        begun = reader.line_num
+
+
+def _by_delimiter(head: Sequence[str], delimiter: str, first_line: int) -> Layout | None:
+    records = [record for record in islice(_records(head, delimiter), _LOOKED_AT) if record.line >= first_line]
+    if not records:
+        return None
+    width = _table_width(records)
+    start = _header_position(records, width)
+    below = records[start:]
+    own = len(below[0].cells)
+    agreeing = sum(len(record.cells) == own for record in below) / len(below)
+    return Layout(delimiter, below[0].line, 0, agreeing, own)
+
+
+def _table_width(records: Sequence[_Record]) -> int:
+    """Give the number of cells that most lines of more than one cell have."""
+    widths = Counter(len(record.cells) for record in records if len(record.cells) > 1)
+    return max(widths, key=lambda width: (widths[width], width), default=1)
+
+
+def _header_position(records: Sequence[_Record], width: int) -> int:
+    """Find the header among the records: the first, unless it and what follows can only be titles."""
+    for position, record in enumerate(records):
+        if not _is_title(record, width):
+            sound = position == 0 or (len(record.cells) == width and _names_columns(record, records[position + 1 :]))
+            return position if sound else 0
+    return 0
+
+
+def _is_title(record: _Record, width: int) -> bool:
+    if record.is_comment and (record.filled <= 1 or len(record.cells) < width):
+        return True
+    if record.filled < width and any(_VALUE.fullmatch(cell.strip()) for cell in record.cells):
+        return True  # neither are all columns named, nor are all cells names
+    return len(record.cells) < width or record.filled < _HALF * width
+
+
+def _names_columns(record: _Record, below: Sequence[_Record]) -> bool:
+    """Tell whether each cell is a name of its own, and some column has numbers or times below its name."""
+    names = [cell.strip().casefold() for cell in record.cells if cell.strip()]
+    if len(set(names)) < len(names) or len(names) < _HALF * len(record.cells) or any(map(_VALUE.fullmatch, names)):
+        return False
+    rows = [other.cells for other in below if len(other.cells) == len(record.cells)]
+    columns = [[cell.strip() for cell in column if cell.strip()] for column in zip(*rows, strict=True)]
+    return not rows or any(
+        sum(_VALUE.fullmatch(cell) is not None for cell in column) > _HALF * len(column) for column in columns if column
+    )
+
+
+def _footer(tail: Sequence[str], ends: bool, layout: Layout) -> int:
+    """Count the lines at the end that are no rows: of one cell, or comments.
+
+    A last line that does not end is taken for a row that was cut off, unless it says that it is none.
+    """
+    records = list(_records(tail, layout.delimiter))
+    count = 0
+    for position in range(len(records) - 1, -1, -1):
+        record = records[position]
+        alone = record.filled <= 1 and layout.width > 2 and len(record.cells) != layout.width  # noqa: PLR2004 - as above
+        if not (alone or (record.is_comment and len(record.cells) < layout.width)):
+            break
+        apart = position == 0 or records[position - 1].line < record.line - 1
+        if not ends and not count and not (apart or record.is_comment or _TOTAL.match(record.cells[0].strip())):
+            break
+        count += 1
+    return count if count <= _MOST_FOOTER_LINES and count < len(records) - 1 else 0

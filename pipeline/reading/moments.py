@@ -1,0 +1,385 @@
+"""Times as the world writes them, in SQL; and which formats a column of times could be written in.
+
+A text with an offset (or a zone's name) obeys it, one without is a local time of the table's time zone, a date alone
+is its midnight. On the day that summer time ends, the hour that occurs twice is taken as the second one (winter time);
+on the day that it begins, a time in the hour that doesn't exist is moved forward by an hour:
+
+    Europe/Amsterdam    2025-10-26 02:30  ->  01:30 UTC     2025-03-30 02:30  ->  01:30 UTC (03:30 there)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+
+from features.core.errors import InputError, SettingsError
+from pipeline.core.sql import literal, open_reader
+from pipeline.reading.mapped_table import Problem, problem
+from pipeline.reading.texts import Columns, is_text, trimmed
+from pipeline.settings.ingest import Table
+
+EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
+"""Formats of numbers that count from 1970 on, in the order in which a list must try them."""
+_MICROSECONDS = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
+EXCEL = "excel_days"
+"""The format of a spreadsheet's times: days since the end of 1899, as in 46025.75."""
+_EXCEL_1970 = 25_569
+NUMBERS = (*EPOCHS, EXCEL)
+"""Formats of numbers."""
+
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999 in microseconds since 1970: other times can't be read."""
+_NUMBERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT",
+    "DOUBLE",
+}  # fmt: skip
+
+
+def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]:
+    """Give a TIMESTAMP in UTC that is null where it can't be read, and whether there was anything to read."""
+    kind, sql = raw[column].type, raw[column].sql
+    if is_text(raw[column]):
+        text = trimmed(raw[column])
+        return {
+            name: read_text(text, table.time_format, table.time_zone),
+            f"{name}_given": f"coalesce({text}, '') <> ''",
+        }
+    if kind in _NUMBERS or kind.startswith("DECIMAL"):
+        # Numbers may be compact dates, too: 20260304.
+        written = [part for part in table.time_format if part != "iso"]
+        if not written:
+            raise InputError(
+                f"{_place(table)}: the column {column!r} holds numbers ({kind}); state as time_format what they are: "
+                f"{', '.join(NUMBERS)}, or '%Y%m%d' where 20260304 is a day"
+            )
+        read = [
+            _read_number(sql, part, table.time_zone) if part in NUMBERS
+            else _read_format(f"CAST(TRY_CAST({sql} AS BIGINT) AS VARCHAR)", part, table.time_zone)
+            for part in written
+        ]  # fmt: skip
+        found = read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        found = _clip(f"epoch_us({sql})", f"isfinite({sql})")
+    elif kind.startswith("TIMESTAMP") or kind == "DATE":
+        found = _from_local(f"CAST({sql} AS TIMESTAMP)", table.time_zone)
+    else:
+        raise InputError(f"{_place(table)}: the column {column!r} holds {kind} and no times; map another one")
+    return {name: found, f"{name}_given": f"{sql} IS NOT NULL"}
+
+
+TOO_EARLY = (
+    ("< TIMESTAMP '1970-01-01'", "before 1970"),
+    ("< TIMESTAMP '1970-01-02'", "on 1970-01-01, the zero of clocks"),
+)
+"""What is wrong with a time as SQL, and in words."""
+
+
+def moment_problems(name: str) -> list[Problem]:
+    """List what may be wrong with a time that has to be there."""
+    return [
+        problem(f"NOT {name}_given", f"missing {name}"),
+        problem(f"{name} IS NULL", f"unreadable {name}"),
+        *(problem(f"{name} {test}", f"{name} {what}") for test, what in TOO_EARLY),
+    ]
+
+
+def day_of(name: str, zone: str) -> str:
+    """Give the calendar day of a moment in a time zone: where a day was written, that day."""
+    return f"CAST({name} AS DATE)" if zone == "UTC" else f"CAST({_to_local(name, zone)} AS DATE)"
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as SQL."""
+    return f"TIMESTAMP {literal(moment.isoformat(sep=' '))}"
+
+
+def read_text(text: str, formats: tuple[str, ...], zone: str) -> str:
+    """Read a text by the first format that fits; the session's zone must be ``zone``."""
+    read = [_read_format(text, time_format, zone) for time_format in formats]
+    return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
+def _read_format(text: str, time_format: str, zone: str) -> str:
+    if time_format in NUMBERS:
+        return _read_number(text, time_format, zone)
+    if time_format == "iso":
+        return _read_iso(text)
+    return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
+
+
+def _read_iso(text: str) -> str:
+    """Read what DuckDB casts, as it stands or once its zone is an offset.
+
+    The cast to TIMESTAMP would drop an offset without a word; this one obeys it. Where there is none it takes the
+    session's zone, which is the table's. Only what starts with a digit is a time: not 'epoch'.
+    """
+    close = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
+    tidy = f"replace(replace({with_offset(text)}, ' +', '+'), ' -', '-')"
+    casts = ", ".join(f"TRY_CAST({written} AS TIMESTAMPTZ)" for written in (text, close, tidy))
+    return _clip(f"epoch_us(coalesce({casts}))", f"{text} >= '0' AND {text} < ':'")
+
+
+def _read_written(text: str, time_format: str, zone: str, *, zoned: bool) -> str:
+    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too."""
+    parsed = f"try_strptime({text}, {time_format})"
+    if zoned:
+        parsed = f"coalesce({parsed}, try_strptime({with_offset(text)}, {time_format}))"
+        return _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+    return _from_local(parsed, zone)
+
+
+def _read_number(number: str, time_format: str, zone: str) -> str:
+    if time_format == "epoch_nanoseconds":
+        return _clip(f"CAST(TRY_CAST({number} AS HUGEINT) // 1000 AS BIGINT)", f"TRY_CAST({number} AS BIGINT) > 0")
+    if time_format == EXCEL:
+        # A day's fraction has fewer digits than its milliseconds need microseconds.
+        days = f"TRY_CAST({number} AS DECIMAL(26, 12)) - {_EXCEL_1970}"
+        milliseconds = f"CAST(round(CAST({days} AS DOUBLE) * 86400000) AS BIGINT)"
+        return _from_local(f"TRY(make_timestamp({milliseconds} * 1000))", zone)
+    # Twenty digits before the point hold every time, and leave room to multiply: what has more is no time.
+    exact = f"TRY_CAST({number} AS DECIMAL(26, 6))"
+    return _clip(f"TRY_CAST(trunc({exact} * {_MICROSECONDS[time_format]}) AS BIGINT)", "true")
+
+
+def macro() -> str:
+    """Write the SQL that defines ``moment(text, time_format)``, by which queries read times as tables do, in UTC."""
+    text = "trim(CAST(text AS VARCHAR), ' \t\u00a0\u202f')"
+    named = " ".join(f"WHEN {literal(name)} THEN {_read_format(text, name, 'UTC')}" for name in ("iso", *NUMBERS))
+    parsed = f"coalesce(try_strptime({text}, time_format), try_strptime({with_offset(text)}, time_format))"
+    written = _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+    return f"CREATE TEMP MACRO moment(text, time_format) AS (CASE time_format {named} ELSE {written} END)"
+
+
+def _from_local(local: str, zone: str) -> str:
+    if zone == "UTC":
+        return _clip(f"epoch_us({local})", f"isfinite({local})")
+    return _clip(f"epoch_us(timezone({literal(zone)}, {local}))", f"isfinite({local})")
+
+
+def _to_local(name: str, zone: str) -> str:
+    return f"timezone({literal(zone)}, timezone('UTC', {name}))"
+
+
+def _clip(epoch: str, readable: str) -> str:
+    """Turn microseconds since 1970 into a TIMESTAMP; null outside of the years 1 to 9999."""
+    return f"TRY(CASE WHEN {readable} AND {epoch} BETWEEN {_FIRST} AND {_LAST} THEN make_timestamp({epoch}) END)"
+
+
+@cache
+def parses_offset(time_format: str) -> bool:
+    """Ask DuckDB whether a format holds an offset; raises SettingsError where it is no format at all."""
+    try:
+        with open_reader() as connection:
+            row = connection.execute("SELECT typeof(try_strptime(NULL, ?))", [time_format]).fetchone()
+    except duckdb.Error as error:
+        raise SettingsError(
+            f"time_format {time_format!r}: {str(error).splitlines()[0]}; write it as in '%d/%m/%Y %H:%M:%S', or iso, "
+            f"{', '.join(NUMBERS)}"
+        ) from None
+    return row is not None and row[0] == "TIMESTAMP WITH TIME ZONE"
+
+
+def _place(table: Table) -> str:
+    return table.path or "the query"
+
+
+_CLOCKS = (
+    "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", ", %I:%M %p",
+    ", %I:%M:%S %p", " %H:%M %z", " %H:%M:%S %z", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f", "T%H:%M:%S%z",
+    " %H:%M:%S.%f %z", "T%H:%M:%S.%f%z", " %I:%M:%S %p %z", ", %I:%M:%S %p %z", " %I:%M%p", " %I:%M:%S%p",
+    " at %I:%M %p", " at %I:%M:%S %p", " at %H:%M", " %H.%M", " %H.%M.%S", " %H:%M:%S,%f", ":%H:%M:%S %z",
+)  # fmt: skip
+# The short year comes first: the long one would take 26 for the year 26.
+_DATES = {
+    "day first": (
+        "%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y",
+        "%d-%b-%y", "%d %b %y", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%B-%Y", "%d %B %Y", "%a, %d %b %Y",
+        "%a %d %b %Y", "%d. %B %Y", "%A, %d %B %Y",
+    ),
+    "month first": (
+        "%m/%d/%y", "%m.%d.%y", "%m-%d-%y", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+        "%a %b %d %Y", "%A, %B %d, %Y", "%b %d, %y",
+    ),
+    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y %b %d"),
+}  # fmt: skip
+# What iso reads as well comes after it.
+_NO_ISO = tuple(date + clock for date in ("%Y-%m-%d", "%Y/%m/%d") for clock in _CLOCKS if clock)
+_FAMILIES = {
+    "day first": tuple(date + clock for date in _DATES["day first"] for clock in _CLOCKS),
+    "year first": (
+        *(date + clock for date in _DATES["year first"] for clock in _CLOCKS),
+        "%Y%m%d%H%M%S",
+        "iso",
+        *_NO_ISO,
+    ),
+    "month first": tuple(date + clock for date in _DATES["month first"] for clock in _CLOCKS),
+    **{name: (name,) for name in NUMBERS},
+}
+_EARLIEST_EPOCH = "TIMESTAMP '1990-01-01'"
+"""A number that would be an earlier time is an amount or an id, or counts something else."""
+_CODES = {
+    "d": "[0-9]{1,2}", "m": "[0-9]{1,2}", "y": "[0-9]{2}", "Y": "[0-9]{4}", "b": "[a-z]{3}", "B": "[a-z]{3,}",
+    "a": "[a-z]{3}", "H": "[0-9]{1,2}", "I": "[0-9]{1,2}", "M": "[0-9]{2}", "S": "[0-9]{2}", "f": "[0-9]{1,9}",
+    "p": "[ap]m", "z": r" ?(?:[a-z]{1,4})?[-+]?[0-9:]*(?:\[.*\]| ?\(.*\))?", "A": "[a-z]{6,9}",
+}  # fmt: skip
+"""What strptime's codes look like: only formats that may fit are tried."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Formats of one order of day, month and year that a column could be written in, and what they read of it."""
+
+    formats: tuple[str, ...]
+    share: float
+    """Of the distinct texts."""
+
+    def __str__(self) -> str:
+        """Write the formats as the settings hold them."""
+        quoted = [repr(name) for name in self.formats]
+        return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def shape(text: str) -> str:
+    """Give the form of a text without what it says.
+
+    >>> shape("3-Apr-2026 at 10")
+    '9-aaa-9999 aa 99'
+    """
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text))
+
+
+def fitting_formats(values: Iterable[str]) -> list[Fit]:
+    """Find the formats that a column of times could be written in, the best first.
+
+    A column may mix days with and without a time, and signs between them, but not the order of day, month and year:
+    there is one fit for each order that reads anything. Where the first two read the same share, the column does not
+    tell which it is (see ``ambiguous``).
+    """
+    texts = sorted({text for value in values if (text := value.strip(" \t\u00a0\u202f"))})
+    if not texts:
+        return []
+    shapes = {shape(text): text for text in texts}.values()
+    every = [time_format for formats in _FAMILIES.values() for time_format in formats]
+    possible = [name for name in every if any(_looks_like(name).fullmatch(text) for text in shapes)]
+    if not all(_looks_like(EXCEL).fullmatch(text) for text in shapes):
+        possible = [name for name in possible if name != EXCEL]  # beside other texts it is a number
+    read_by = _read_by(texts, possible)
+    fits = [_fit(formats, read_by, len(texts)) for formats in _FAMILIES.values()]
+    return sorted((fit for fit in fits if fit.formats), key=lambda fit: -fit.share)
+
+
+def ambiguous(fits: Sequence[Fit]) -> list[Fit]:
+    """List the fits among which the column doesn't tell; none where the first is better than all others."""
+    alike = [fit for fit in fits if fit.share == fits[0].share]
+    return alike if len(alike) > 1 else []
+
+
+def advise_format(column: str, values: Iterable[str], tried: tuple[str, ...]) -> str | None:
+    """Say what to set as time_format of a column, or none where ``tried`` is the best there is.
+
+    Only a text that is a time is shown as it is: another one may be a name.
+    """
+    texts = sorted(set(values))
+    fits = fitting_formats(texts)
+    if not fits:
+        example = f" of the form {shape(texts[0])[:40]!r}" if texts else ""
+        return (
+            f"texts{example} in {column!r} fit no format of times that is known here; map a column of times, or state "
+            "time_format in strptime's codes"
+        )
+    alike = ambiguous(fits) or fits[:1]
+    if any(set(fit.formats) <= set(tried) for fit in alike):
+        return None
+    example = min(read for time_format in alike[0].formats for read in _read_by(texts, [time_format])[time_format])
+    if len(alike) > 1:
+        return (
+            f"times such as {example} in {column!r} fit {' and '.join(str(fit) for fit in alike)} alike; "
+            f"name one: time_format: {alike[0]}"
+        )
+    part = "" if fits[0].share == 1 else f" ({fits[0].share:.0%} of them)"
+    return f"times such as {example} in {column!r} fit {fits[0]}{part}; set time_format: {fits[0]}"
+
+
+@cache
+def _looks_like(time_format: str) -> re.Pattern[str]:
+    if time_format in EPOCHS:
+        return re.compile(r"[0-9]{9,}([.][0-9]+)?")
+    if time_format == EXCEL:
+        return re.compile(r"[0-9]{5}([.][0-9]+)?")
+    if time_format == "iso":
+        return re.compile("[0-9]{4}[-/].*|[0-9]{8}T.*")
+    parts = re.split("%(.)", time_format.replace(" %z", "%z"))
+    looks = [_CODES[part] if odd else re.escape(part) for position, part in enumerate(parts) for odd in [position % 2]]
+    return re.compile("".join(looks), re.IGNORECASE)
+
+
+def _fit(formats: Sequence[str], read_by: dict[str, set[str]], texts: int) -> Fit:
+    """Take, of one order, the formats that read the most until none reads more; in the order they must be tried."""
+    chosen: set[str] = set()
+    read: set[str] = set()
+    while True:
+        best = max(formats, key=lambda name: len(read_by.get(name, set()) - read))
+        if not read_by.get(best, set()) - read:
+            break
+        chosen.add(best)
+        read |= read_by[best]
+    return Fit(tuple(name for name in formats if name in chosen), len(read) / texts)
+
+
+def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]]:
+    """Find which texts each format reads as a time from 1970 to 2100."""
+    if not formats:
+        return {}
+    conditions = []
+    for time_format in formats:
+        read = _read_format("text", time_format, "UTC")
+        earliest = _EARLIEST_EPOCH if time_format in NUMBERS else "TIMESTAMP '1970-01-01'"
+        conditions.append(f"list(text) FILTER ({read} >= {earliest} AND {read} < TIMESTAMP '2100-01-01')")
+    with open_reader() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
+        row = connection.execute(f"SELECT {', '.join(conditions)} FROM texts").fetchone() or ()
+    return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
+
+
+_ABBREVIATIONS = {
+    "+0000": "Z|UTC|GMT|WET",
+    "+0100": "WEST|CET|MEZ",
+    "+0200": "CEST|MESZ|EET",
+    "+0300": "EEST|MSK",
+    "-0400": "EDT",
+    "-0500": "EST|CDT",
+    "-0600": "MDT",
+    "-0700": "PDT",
+    "-0800": "PST",
+}
+_CLOCK = r"[0-9]:[0-9]{2}(?:[.][0-9]+)?(?: ?[AP]M)?"
+_REWRITTEN = (
+    (r"\s*\([^()]*\)$", ""),
+    (r"(Z|[-+][0-9]{2}:?[0-9]{2})\[[^\[\]]*\]$", r"\1"),
+    (r"\[([^\[\]]+)\]$", r" \1"),
+    (r"^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})", r"\1-\2-\3T\4:\5:\6"),
+    (r"^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})", r"\1-\2-\3T\4:\5"),
+    (r"(:[0-9]{2}),([0-9]+)", r"\1.\2"),
+    (rf"({_CLOCK}) ?(?:GMT|UTC) ?([-+])([0-9])(:[0-9]{{2}})?$", r"\1\20\3\4"),
+    (rf"({_CLOCK}) ?(?:GMT|UTC) ?([-+][0-9]{{2}}:?[0-9]{{2}}|[-+][0-9]{{2}})$", r"\1\2"),
+    *((rf"({_CLOCK}) ?(?:{names})$", rf"\1{offset}") for offset, names in _ABBREVIATIONS.items()),
+    (rf"({_CLOCK}) *([-+])([0-9])$", r"\1\20\3"),
+    (rf"({_CLOCK}) *([-+][0-9]{{2}}):?([0-9]{{2}})$", r"\1 \2\3"),
+    (rf"({_CLOCK}) *([-+][0-9]{{2}})$", r"\1 \200"),
+)
+"""Patterns and what stands for them, in this order; a group's number has one digit."""
+
+
+def with_offset(text: str) -> str:
+    """Write the SQL of a text, in capitals, whose zone is a blank and an offset, if it has one."""
+    written = f"upper({text})"
+    for pattern, instead in _REWRITTEN:
+        written = f"regexp_replace({written}, {literal(pattern)}, {literal(instead)})"
+    return written

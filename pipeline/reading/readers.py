@@ -1,0 +1,400 @@
+"""One table's files as raw rows for DuckDB: texts (or Parquet's own types), each with its line.
+
+Whatever the format, a row of raw data becomes: line, reason (why it can't be read, or null), r0, r1 ... in the order of
+the wanted columns. Nothing is judged here but whether it can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count, repeat
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from features.core.errors import InputError, LeadcastError, nearest
+from pipeline.core.sql import fetch_row, file_literal, identifier, literal, open_reader
+from pipeline.reading import delimited, json_lines, nested
+from pipeline.reading.extent import find_header
+from pipeline.reading.nothing import without_words
+from pipeline.reading.raw_files import RawFile, find_files, open_lines
+from pipeline.settings.delimited import Extent
+from pipeline.settings.ingest import Table
+
+Required = Mapping[str, Sequence[str]]
+"""The fields without which no row can be used, each with the columns that it may be made of."""
+
+_STREAM = "raw_stream"
+_COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
+"""What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
+_SHARED = 0.5
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A raw column as SQL, and its DuckDB type."""
+
+    sql: str
+    type: str = "VARCHAR"
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file whose columns are known.
+
+    A Parquet file holds its ``fields`` (columns, and members of nested ones as ``user.id``) as they are, in DuckDB's
+    types; all others are texts. Where it is the result of a query, it says in a column itself why a row can't be read.
+    """
+
+    file: RawFile
+    names: tuple[str, ...]
+    delimiter: str = ","
+    encoding: str | None = None
+    fields: Mapping[str, RawColumn] = field(default_factory=dict)
+    reason: str = "NULL::VARCHAR"
+    extent: Extent = field(default_factory=Extent)
+    texts: frozenset[str] = frozenset()
+    """Of JSON lines: where texts lie that hold JSON themselves."""
+
+    def find(self, name: str) -> RawColumn | None:
+        """Find a column, or what lies inside of one; None where there is no such column."""
+        if self.file.format == "json_lines":
+            return RawColumn(name) if name in self.names else None
+        if self.file.format == "delimited":
+            return RawColumn(name) if nested.find_column(name, self.names) else None
+        if name in self.fields:
+            return self.fields[name]
+        for column, steps in nested.cuts(name):
+            held = self.fields.get(column)
+            if held and (held.type in {"VARCHAR", "JSON"} or held.type.endswith("]") or "(" in held.type):
+                text = held.sql if held.type in {"VARCHAR", "JSON"} else f"to_json({held.sql})"
+                return RawColumn(nested.value_at(text, steps))
+        return None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The files of one table, each with some of the wanted columns: what a file lacks is missing in its rows."""
+
+    label: str
+    files: tuple[OpenFile, ...]
+    wanted: tuple[str, ...]
+    nothing: tuple[str, ...] = ()
+    """The words that stand for a missing text."""
+
+    def columns(self, file: OpenFile) -> dict[str, RawColumn]:
+        """Give the wanted columns of a file as the raw rows hold them."""
+        found = {name: file.find(name) or self.absent(name) for name in self.wanted}
+        return {name: RawColumn(f"r{n}", column.type) for n, (name, column) in enumerate(found.items())}
+
+    def absent(self, name: str) -> RawColumn:
+        """Give what stands for a column in a file that lacks it: nothing, of the type that it has in another one."""
+        kind = next((column.type for file in self.files if (column := file.find(name))), "VARCHAR")
+        return RawColumn(f"CAST(NULL AS {kind})", kind)
+
+
+def open_table(
+    label: str, table: Table, wanted: Sequence[str], data_root: Path, required: Required = MappingProxyType({})
+) -> RawTable:
+    """Find the files of a table and check their columns.
+
+    Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
+    nearest that exists), or a file is of another kind than the others.
+    """
+    files = _open_files(label, table, wanted, data_root)
+    return replace(choose_columns(label, files, wanted, required), nothing=table.nothing)
+
+
+def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
+    """List the columns that any file of a table has; of objects, all keys that any line has.
+
+    Raises InputError where a file can't be read, or is of another kind than the others.
+    """
+    files = _open_files(label, table, None, data_root)
+    _refuse_strangers(label, files)
+    return tuple(dict.fromkeys(name for file in files for name in file.names if name))
+
+
+def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
+    """Open a Parquet file that holds a query's rows: reason, then r0, r1 ..., which are the columns ``names``."""
+    columns, types = _describe(f"read_parquet({file_literal(path)})")
+    fields = _fields((shown, identifier(held), types[held]) for shown, held in zip(names, columns[1:], strict=True))
+    return OpenFile(RawFile(name, path, "parquet"), tuple(names), fields=fields, reason="reason")
+
+
+def choose_columns(
+    label: str, files: Sequence[OpenFile], wanted: Sequence[str], required: Required = MappingProxyType({})
+) -> RawTable:
+    """Choose columns of the files of a table; raises InputError where none has one, or a file is of another kind."""
+    wanted = tuple(dict.fromkeys(wanted))
+    missing = [name for name in wanted if all(file.find(name) is None for file in files)]
+    if missing:
+        told = ", ".join(f"{name!r} ({_advise(name, files[0])})" for name in missing)
+        which = f"{files[0].file.name} has no" if len(files) == 1 else f"none of its {len(files)} files has a"
+        raise InputError(f"{label}: {which} column {told}; {_advise_header(files[0], wanted)}change it under columns")
+    if files[0].file.format != "json_lines":  # which has been read for all that is wanted
+        _refuse_strangers(label, files)
+    _refuse_without(label, files, required)
+    table = RawTable(label, tuple(files), wanted)
+    absent = [f"{name!r} ({_advise_key(name, files)})" for name in wanted if _never_occurs(name, table)]
+    if absent:
+        raise InputError(f"{label}: no row holds {', '.join(absent)}; change it under columns")
+    return table
+
+
+def _advise_header(file: OpenFile, wanted: Sequence[str]) -> str:
+    """Say which other line looks like the header, if one does."""
+    line = find_header(file.file, file.encoding, wanted) if file.file.format == "delimited" else None
+    known = len([name for name in wanted if file.find(name)])
+    if line is None or line.held <= known:
+        return ""
+    return f"line {line.number} of {file.file.name} looks like the header: set header_line: {line.number}; or "
+
+
+def _open_files(label: str, table: Table, wanted: Sequence[str] | None, data_root: Path) -> list[OpenFile]:
+    """Open the files of a table, by the columns that are wanted of them or, without, by all."""
+    if table.path is None:
+        raise LeadcastError(f"{label} has no path; this is a mistake in leadcast itself: please report it")
+    return [_open_file(file, table, wanted) for file in find_files(label, table.path, data_root)]
+
+
+def alike(names: Collection[str], others: Collection[str]) -> bool:
+    """Tell whether files with these columns are parts of one table: they share most of what the narrower one has."""
+    narrower = min(len(set(names)), len(set(others)))
+    return len(set(names) & set(others)) >= _SHARED * narrower
+
+
+def _refuse_strangers(label: str, files: Sequence[OpenFile]) -> None:
+    """Refuse a file that shares too little with the one that has the most columns."""
+    widest = max(files, key=lambda file: len(file.names))
+    for file in files:
+        if not alike(file.names, widest.names):
+            odd = [name for name in file.names if name not in widest.names]
+            raise InputError(
+                f"{label}: {file.file.name} and {widest.file.name} share less than half of their columns (only the "
+                f"first has {', '.join(map(repr, odd[:5]))}); they are no parts of one table: make them two sources"
+            )
+
+
+def _refuse_without(label: str, files: Sequence[OpenFile], required: Required) -> None:
+    """Refuse a file that lacks a field without which none of its rows can be used.
+
+    Objects may lack the key of the lead: on a quiet day nobody may have been known by it.
+    """
+    for file in files:
+        lacking = {name: columns for name, columns in required.items() if not any(map(file.find, columns))}
+        if file.file.format == "json_lines" and set(lacking) == {"lead_id"}:
+            continue
+        for name, columns in lacking.items():
+            raise InputError(
+                f"{label}: {file.file.name} has no {' or '.join(map(repr, columns))}, which says {name} in the other "
+                "files, so none of its rows could be used; take it out of the path, or make it a source of its own"
+            )
+
+
+def _advise(name: str, file: OpenFile) -> str:
+    """Name the nearest column or, where the column is there, the nearest thing inside of it."""
+    known = list(dict.fromkeys([*file.names, *file.fields]))
+    column = nested.split_path(name)[0].key if "." in name or "[" in name else name
+    if column in known:
+        return nearest(name, [other for other in known if other.startswith(column)])
+    if "[" in name:
+        return nearest(column, file.names)
+    return nearest(name, known)
+
+
+def _never_occurs(name: str, table: RawTable) -> bool:
+    """Tell whether a key inside of a column is in no row of any file."""
+    if any(name in file.names or name in file.fields for file in table.files):
+        return False
+    only = replace(table, wanted=(name,))
+    rows = 0
+    with open_reader() as connection:
+        for file in table.files:
+            with _raw_rows(connection, only, file) as relation:
+                found = f"SELECT count(*), count(r0) FROM (SELECT * FROM ({relation}) WHERE reason IS NULL)"
+                count, held = fetch_row(connection, found)
+            if held:
+                return False
+            rows += count
+    return rows > 0
+
+
+def _advise_key(name: str, files: Sequence[OpenFile]) -> str:
+    """Name the nearest of the keys that the first rows hold."""
+    known: dict[str, None] = {}
+    with open_reader() as connection:
+        for file in files[:10]:
+            held = file.fields if file.file.format == "parquet" else file.names
+            column = next((column for column, _ in nested.cuts(name) if column in held), None)
+            if column is None:
+                continue
+            with _raw_rows(connection, RawTable("", (file,), (column,)), file) as relation:
+                found = file.find(column)
+                text = "r0" if found and found.type in {"VARCHAR", "JSON"} else "to_json(r0)"
+                query = f"SELECT CAST({text} AS VARCHAR) FROM ({relation}) LIMIT 1000"
+                texts = connection.execute(query).fetchall()
+            for (text,) in texts:
+                value = nested.parse(text or "null")
+                known.update(dict.fromkeys(nested.paths_of(value, column, entries="[" in name)))
+    return nearest(name, known)
+
+
+def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> OpenFile:
+    if file.format == "parquet":
+        try:
+            columns, types = _describe(_parquet(file))
+        except duckdb.Error as error:
+            raise _unreadable(file, error) from None
+        return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
+    with open_lines(file, table.encoding) as lines:
+        if file.format == "json_lines":
+            keys, texts = json_lines.find_keys(lines, wanted)
+            return OpenFile(file, tuple(sorted(keys)), encoding=table.encoding, texts=texts)
+        try:
+            header = delimited.read_header(lines, wanted, table.delimiter, table.header_line)
+        except InputError as error:
+            line = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
+            if line is None or line.number == 1:
+                raise
+            told = f"{error}; line {line.number} looks like the header: set header_line: {line.number}"
+            raise InputError(told) from None
+        return OpenFile(file, header.names, header.delimiter, table.encoding, extent=table)
+
+
+def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    with open_reader() as connection:
+        described = connection.sql(f"SELECT * FROM {relation}")
+        return tuple(described.columns), dict(zip(described.columns, described.types, strict=True))
+
+
+def _fields(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
+    """Give Parquet columns and, where they are STRUCTs, their members, as SQL over the file; columns come first."""
+    fields: dict[str, RawColumn] = {}
+    members: list[tuple[str, str, Any]] = []
+    for name, sql, kind in columns:
+        fields[name] = _field(sql, str(kind))
+        if kind.id == "struct":
+            members += [
+                (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
+                for member, inner in kind.children
+            ]
+    return {**_fields(members), **fields} if members else fields
+
+
+def _field(sql: str, kind: str) -> RawColumn:
+    """Give a Parquet column as what the rest knows: JSON is text, and no time is finer than a microsecond."""
+    if kind == "JSON":
+        return RawColumn(f"json_extract_string({sql}, '$')")
+    coarse = _COARSE.get(kind)
+    return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
+
+
+def copy_rows(
+    connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile, query: Callable[[str], str], target: Path
+) -> None:
+    """Run ``query`` over the raw rows of a file (as SQL: a relation) and write what it gives to a Parquet file.
+
+    Raises InputError where the file can't be read to its end.
+    """
+    with _raw_rows(connection, table, file) as relation:
+        connection.execute(f"COPY ({query(relation)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
+
+
+def parquet_rows(table: RawTable, file: OpenFile) -> str:
+    """Give the raw rows of a Parquet file as SQL that may be used more than once."""
+    found = [file.find(name) or table.absent(name) for name in table.wanted]
+    columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(found))
+    rows = (
+        f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
+        f"FROM {_parquet(file.file, row_number=True)}"
+    )
+    return _without_words(table, file, rows)
+
+
+def _without_words(table: RawTable, file: OpenFile, rows: str) -> str:
+    """Let the words for nothing of a table be missing in its raw rows; numbers and times of Parquet are no words."""
+    texts = [column.sql for column in table.columns(file).values() if column.type == "VARCHAR"]
+    if not (table.nothing and texts):
+        return rows
+    replaced = ", ".join(f"{without_words(sql, table.nothing)} AS {sql}" for sql in texts)
+    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
+
+
+def check_readable(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> None:
+    """Read a file to its end; raises InputError where it can't be."""
+    with _raw_rows(connection, table, file) as relation:
+        connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM ({relation})").fetchall()
+
+
+@contextmanager
+def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> Iterator[str]:
+    if file.file.format == "parquet":
+        try:
+            yield parquet_rows(table, file)
+        except duckdb.Error as error:
+            raise _unreadable(file.file, error) from None
+        return
+    with open_lines(file.file, file.encoding) as lines:
+        if file.file.format == "json_lines":
+            batches, width = json_lines.read_objects(lines), 1
+            relation = json_lines.relation(_STREAM, table.wanted, file.texts)
+        else:
+            ways = [nested.find_column(name, file.names) for name in table.wanted]
+            held = list(dict.fromkeys(way[0] for way in ways if way))
+            header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
+            batches, width = delimited.read_rows(lines, header, held, _footer(file)), len(held)
+            values = "".join(map(_delimited_value, count(), ways, repeat(held)))
+            relation = f"SELECT line, reason{values} FROM {_STREAM}"
+        failures: list[LeadcastError] = []
+        stream = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
+        connection.register(_STREAM, stream)
+        try:
+            yield _without_words(table, file, relation)
+        except duckdb.Error as error:
+            # DuckDB wraps what the stream raises into an error of its own.
+            raise (failures[0] if failures else _unreadable(file.file, error)) from None
+        finally:
+            connection.unregister(_STREAM)
+
+
+def _footer(file: OpenFile) -> tuple[int, ...]:
+    if not file.extent.footer_lines:
+        return ()
+    with open_lines(file.file, file.encoding) as lines:
+        return delimited.find_footer(lines, file.extent.footer_lines)
+
+
+def _delimited_value(number: int, way: tuple[str, tuple[nested.Step, ...]] | None, held: Sequence[str]) -> str:
+    """Write the SQL of a wanted value: a column, what lies inside of one, or nothing where the file lacks it."""
+    if way is None:
+        return f", NULL::VARCHAR AS r{number}"
+    column = f"r{held.index(way[0])}"
+    return f", {nested.value_at(column, way[1]) if way[1] else column} AS r{number}"
+
+
+def _remember_failure(batches: Iterator[pa.RecordBatch], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except LeadcastError as error:
+        failures.append(error)
+        raise
+
+
+def _parquet(file: RawFile, *, row_number: bool = False) -> str:
+    return (
+        f"read_parquet({file_literal(file.path)}, hive_partitioning = false"
+        f"{', file_row_number = true' if row_number else ''})"
+    )
+
+
+def _unreadable(file: RawFile, error: duckdb.Error) -> LeadcastError:
+    reason = str(error).splitlines()[0]
+    if "No space left" in reason or "write" in reason or isinstance(error, duckdb.OutOfMemoryException):
+        return LeadcastError(f"{file.name}: {reason}; free space on the disk, or raise run.memory_limit")
+    return InputError(f"{file.name} can't be read: {reason}; export it again")

@@ -1,0 +1,1 @@
+"""MLflow: a run for each model, and the registry of champions."""

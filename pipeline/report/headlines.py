@@ -1,0 +1,106 @@
+"""The figures that matter most, in the words of those who call the leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipeline.report.rendering import day, duration_in_words, percent, whole
+from pipeline.report.results import Results
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One figure, large, and the sentences that say what it means."""
+
+    label: str
+    figure: str
+    meaning: str
+
+
+_UNKNOWN = "Nothing, or too few conversions, was kept as a test part to say."
+
+
+def headlines(results: Results) -> list[Headline]:
+    """Say what is expected of the open leads, and how far the model can be trusted; it holds no lead ids."""
+    horizon = duration_in_words(results.snapshots["horizon"])
+    return [_expected(results, horizon), _best_tenth(results, horizon), _ranking(results), _promise(results)]
+
+
+def _with_interval(estimate: Mapping[str, float], write: Callable[[float], str]) -> str:
+    low, high = estimate["low"], estimate["high"]
+    return "" if low is None or high is None else f" ({write(low)} to {write(high)})"
+
+
+def _times(lift: float) -> str:
+    return f"{lift:.1f}"
+
+
+def _reached(lift: float) -> str:
+    """Write the share of all conversions that the best tenth holds, given how much more often its leads convert."""
+    return percent(min(0.1 * lift, 1.0), like=1.0)
+
+
+def _in_hundred(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:.2f}"
+
+
+def _expected(results: Results, horizon: str) -> Headline:
+    scoring = results.scoring
+    expected = scoring["expected_conversions"]
+    return Headline(
+        "Expected conversions",
+        whole(expected) if expected >= 10 else f"{expected:.1f}",  # noqa: PLR2004 - below it a fraction tells
+        f"Of {whole(scoring['leads'])} leads open on {day(scoring['as_of'])}, so many are expected to convert "
+        f"within {horizon}. {whole(scoring['tiers'].get('SQL', 0))} leads are worth a sales call today.",
+    )
+
+
+def _best_tenth(results: Results, horizon: str) -> Headline:
+    lift, tenth, base = (results.metrics[name] for name in ("lift_at_10", "precision_at_10", "base_rate"))
+    if lift["value"] is None or tenth["value"] is None or base["value"] is None:
+        return Headline("The best tenth", "unknown", _UNKNOWN)
+    return Headline(
+        "The best tenth",
+        f"{_times(lift['value'])} times",
+        f"Leads in the best 10 % convert this much more often than leads do on average{_with_interval(lift, _times)}: "
+        f"{percent(tenth['value'])} of them within {horizon}, against {percent(base['value'])}. "
+        f"Who calls only them reaches {_reached(lift['value'])} of all conversions{_with_interval(lift, _reached)}.",
+    )
+
+
+def _ranking(results: Results) -> Headline:
+    auc = results.metrics["roc_auc"]
+    if auc["value"] is None:
+        return Headline("Who comes first", "unknown", _UNKNOWN)
+    return Headline(
+        "Who comes first",
+        f"{_in_hundred(auc['value'])} in 100",
+        "Take one lead that will convert and one that will not: so often the model puts the right one first"
+        f"{_with_interval(auc, _in_hundred)}. A coin would be right 50 times.",
+    )
+
+
+def _promise(results: Results) -> Headline:
+    error = results.metrics["calibration_error"]
+    if error["value"] is None:
+        return Headline("Promised and kept", "unknown", _UNKNOWN)
+    chance = results.metrics["calibration_error_by_chance"]["quantile_95"]
+    if chance is None:
+        verdict = ""
+    elif error["value"] <= chance:
+        verdict = f" Chance alone explains up to {_points(chance)}: nothing here speaks against the probabilities."
+    else:
+        verdict = (
+            f" Chance alone explains only up to {_points(chance)}: "
+            "look at the calibration below before you count on the probabilities."
+        )
+    return Headline(
+        "Promised and kept",
+        f"{_points(error['value'])} points",
+        f"So far, in percentage points, the probabilities lie from what then happened, on average.{verdict}",
+    )

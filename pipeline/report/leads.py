@@ -1,0 +1,43 @@
+"""The private page: the leads that are worth somebody's time, best first, each with its reasons."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.project import RECOMMENDATIONS_CSV
+from pipeline.report.rendering import TEMPLATES, duration_in_words, render
+from pipeline.report.results import Results, Sections
+
+MOST_LEADS = 500
+"""Rows that a page still shows at once; all leads are in the CSV file."""
+RECOMMENDED = ("SQL", "MQL")
+
+
+def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
+    """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
+    worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(RECOMMENDED)))
+    shown = worked.slice(0, MOST_LEADS).to_pylist()
+    return render(
+        "leads.html.jinja",
+        leads=[
+            {
+                "id": lead["lead_id"],
+                "tier": lead["tier"],
+                "maturity": lead["maturity"],
+                "probability": lead["probability"],
+                "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
+            }
+            for lead in shown
+        ],
+        tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in RECOMMENDED],
+        unexplained=[tier for tier in RECOMMENDED if tier not in parameters.recommend.reasons_for],
+        mql=parameters.policy.tiers.mql,
+        left_out=len(worked) - len(shown),
+        waiting=len(recommendations) - len(worked),
+        horizon=duration_in_words(results.snapshots["horizon"]),
+        as_of=results.scoring["as_of"],
+        all_leads=RECOMMENDATIONS_CSV,
+        standing=[verdict.title for verdict in results.verdicts if verdict.stands],
+        script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,176 @@
+"""What the stages found, read once for the summary and the page, and the figures that both of them show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.core.verdicts import Verdict
+from pipeline.core.project import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.core.verdicts import read_verdicts
+from pipeline.settings.decision import DecisionPolicy, Recommend
+from pipeline.settings.ingest import ASSUMED_OUTCOMES, Ingest
+from pipeline.settings.timeline import Calendar, Snapshots
+
+_FIGURES = (
+    ("share that converts", "base_rate", "{:.2%}"),
+    ("ROC AUC", "roc_auc", "{:.3f}"),
+    ("lift, best 5 % of leads", "lift_at_5", "{:.2f}"),
+    ("lift, best 10 % of leads", "lift_at_10", "{:.2f}"),
+    ("share that converts, best 10 %", "precision_at_10", "{:.1%}"),
+    ("calibration error", "calibration_error", "{:.4f}"),
+    ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
+)
+
+
+class Sections(Protocol):
+    """The sections of the settings that this stage is handed."""
+
+    ingest: Ingest
+    policy: DecisionPolicy
+    recommend: Recommend
+    snapshots: Snapshots
+
+
+def what_would_teach_age(parameters: Sections) -> str:
+    """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
+    queries = (source.query or "" for source in parameters.ingest.sources.values())
+    if any(ASSUMED_OUTCOMES in query for query in queries):
+        return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+    if any(isinstance(policy, Calendar) for policy in parameters.snapshots.policies):
+        return "a longer log would teach it"
+    return "a longer log, or a calendar among snapshots.policies, would teach it"
+
+
+@dataclass(frozen=True)
+class Table:
+    """What became of the rows of one table of the log."""
+
+    name: str
+    rows: int
+    used: int
+    set_aside: int
+    until: str | None
+    """Until when a source was observed, to the minute; None where the table is no source."""
+    state: str
+    """Whether a source runs or has stopped; empty where the table is no source."""
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """How many rows were set aside for one reason, and of which tables."""
+
+    reason: str
+    rows: int
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and its 95 % interval, written out; ``interval`` is empty where there is none."""
+
+    label: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """The reports of all stages, each as its JSON file holds it. They hold no lead ids."""
+
+    ingested: dict[str, Any]
+    validated: dict[str, Any]
+    snapshots: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    scoring: dict[str, Any]
+    verdicts: list[Verdict]
+
+    @classmethod
+    def read(cls, root: Path) -> Results:
+        """Read what the stages wrote; raises InputError where one has not run."""
+        paths = (INGEST, VALIDATION, SNAPSHOT_COUNTS, TRAINING, METRICS, SCORING)
+        ingested, validated, snapshots, training, metrics, scoring = (read_json(root / path) for path in paths)
+        return cls(ingested, validated, snapshots, training, metrics, scoring, read_verdicts(root))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are figures of a test part."""
+        return self.metrics["roc_auc"]["value"] is not None
+
+    def tables(self) -> list[Table]:
+        """List the tables of the log: sources first, in alphabetical order."""
+        sources = sorted(self.ingested["sources"].items())
+        until = {name: (part["observed_until"] or "no event")[:16] for name, part in sources}
+        return [
+            Table(
+                name,
+                part["rows"],
+                part["used"],
+                sum(part["set_aside"].values()),
+                until.get(name),
+                part.get("rhythm", {}).get("state", ""),
+            )
+            for name, part in [*sources, *self._other_tables()]
+        ]
+
+    def rhythms(self) -> list[tuple[str, str, str]]:
+        """List name, state and evidence of the sources that don't simply run."""
+        sources = sorted(self.ingested["sources"].items())
+        states = [(name, part["rhythm"]) for name, part in sources if "rhythm" in part]
+        return [(name, one["state"], one["evidence"]) for name, one in states if one["state"] != "running"]
+
+    def set_aside(self) -> list[SetAside]:
+        """Count the rows that were set aside by reason, the most frequent first."""
+        counts: dict[str, dict[str, int]] = {}
+        for name, part in [*sorted(self.ingested["sources"].items()), *self._other_tables()]:
+            for reason, count in part["set_aside"].items():
+                counts.setdefault(reason, {})[name] = count
+        aside = [SetAside(reason, sum(tables.values()), tuple(tables)) for reason, tables in counts.items()]
+        return sorted(aside, key=lambda reason: (-reason.rows, reason.reason))
+
+    def _other_tables(self) -> list[tuple[str, dict[str, Any]]]:
+        """List the tables that are no source of events."""
+        tables = dict(self.ingested.get("tables") or {})
+        tables |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates")}
+        return [(name, part) for name, part in tables.items() if part]
+
+    def warnings(self) -> list[str]:
+        """List what is odd but stopped no stage: of the log as it was read, then of the expectations that failed."""
+        failed = [verdict for verdict in self.validated["expectations"] if not verdict["success"]]
+        return [
+            *self.ingested.get("warnings", []),
+            *(f"{verdict['suite']}: {verdict['meaning']}, found {verdict['count']:,g}" for verdict in failed),
+            *(start["told"] for start in self.snapshots["outcomes_from"].values() if not start["stated"]),
+        ]
+
+    def unlabelled(self) -> list[str]:
+        """Say which snapshots have no label and why, and which have one though their lead was not open in truth."""
+        counts, told = self.snapshots["unlabelled"], []
+        if immature := counts.get("immature"):
+            until = self.snapshots["observed_until"][:10]
+            told.append(f"{immature:,} more snapshots have no label yet: what they ask lies beyond {until}, until when "
+                        "outcomes were observed.")  # fmt: skip
+        if unobserved := counts.get("unobserved"):
+            since = max(start["observed_from"] for start in self.snapshots["outcomes_from"].values())[:10]
+            told.append(
+                f"{unobserved:,} have none, for they come before {since}, from when on conversions were recorded."
+            )
+        if ended := self.snapshots["ended_unknown"]:
+            told.append(
+                f"{ended:,} were of leads that had converted or were lost before, which nobody knew yet: "
+                "they count as not converting."
+            )
+        return told
+
+    def figures(self) -> list[Figure]:
+        """List the figures of the test part; one that can't be said is ``unknown``."""
+        written = []
+        for label, name, style in _FIGURES:
+            value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
+            interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
+            written.append(
+                Figure(label, "unknown", "") if value is None else Figure(label, style.format(value), interval)
+            )
+        return written

@@ -1,0 +1,147 @@
+"""The summary: what came in, what the model is worth, and what it recommends, as a page of text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+
+from features.core.schema import PARTS
+from models.core.verdicts import Verdict
+from pipeline.core.project import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
+from pipeline.core.verdicts import WIDTH, tell_verdicts
+from pipeline.report.results import Results, Sections, what_would_teach_age
+
+
+def summary(parameters: Sections, results: Results) -> str:
+    """Put the figures of all stages into a page of text, 96 columns wide; it holds no lead ids."""
+    # Names come from the log and the settings: what looks like markup in them is none.
+    console = Console(file=StringIO(), width=WIDTH, color_system=None, legacy_windows=False, markup=False, emoji=False)
+    _print_verdicts(console, results.verdicts)
+    _print_log(console, results)
+    _print_model(console, results)
+    _print_recommendations(console, parameters, results)
+    console.print("Where to look next")
+    for place, what in (
+        (PAGE, "all of this in a browser: funnel, figures, pictures"),
+        (LEADS_PAGE, "the recommended leads with their reasons; not to be shared"),
+        (RECOMMENDATIONS_CSV, "every open lead, best first"),
+        (PICTURES, "calibration, gains, precision and recall, importance"),
+        (DATA_DOCS / "index.html", "what Great Expectations found"),
+        (QUARANTINE, "the rows that were set aside: file, line, reason"),
+        ("make ui", "MLflow: the runs, the model card, the registry"),
+    ):
+        console.print(f"  {place!s:<32}{what}")
+    output = console.file
+    assert isinstance(output, StringIO)  # noqa: S101 - made above
+    return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
+
+
+def _print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
+        return
+    standing = sum(verdict.stands for verdict in verdicts)
+    console.print(
+        f"Verdicts: {standing} {'stands' if standing == 1 else 'stand'}, nobody should act on this"
+        if standing
+        else "Verdicts: none stands in the way"
+    )
+    for line in tell_verdicts(verdicts):
+        console.print(line)
+    console.print()
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="left" if position == 0 else "right")
+    return table
+
+
+def _print_log(console: Console, results: Results) -> None:
+    console.print("The log")
+    table = _table("  table", "rows in", "used", "set aside", "observed until", "state")
+    for read in results.tables():
+        counts = (read.rows, read.used, read.set_aside)
+        table.add_row(f"  {read.name}", *(f"{count:,}" for count in counts), read.until or "", read.state)
+    console.print(table)
+    for name, state, evidence in results.rhythms():
+        told = f"{name} is {state}: {evidence}"
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    aside = results.set_aside()
+    if aside:
+        table = _table("  set aside because", "rows")
+        for part in aside:
+            table.add_row(f"  {part.reason}", f"{part.rows:,}")
+        console.print(table)
+    warnings = results.warnings()
+    told = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
+    console.print(f"  {len(results.validated['expectations'])} expectations, {told}")
+    for warning in warnings:
+        console.print(textwrap.fill(warning, WIDTH, initial_indent="    ", subsequent_indent="      "))
+    console.print()
+
+
+def _print_model(console: Console, results: Results) -> None:
+    snapshots = results.snapshots
+    console.print(f"The model: does a lead convert within {snapshots['horizon']}?")
+    table = _table("  part", "snapshots", "that convert", "leads", "from", "to")
+    for name in PARTS:
+        if name in snapshots["parts"]:
+            part = snapshots["parts"][name]
+            table.add_row(
+                f"  {name}",
+                *(f"{part[figure]:,}" for figure in ("rows", "conversions", "leads")),
+                *(part[end][:10] for end in ("from", "to")),
+            )
+    console.print(table)
+    trees = results.training["best_iteration"]
+    for told in (*results.unlabelled(), f"{trees} trees were grown."):
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    console.print()
+    if not results.is_measured:
+        console.print("  not judged: nothing, or too few conversions, was kept as a test part")
+    table = _table("  on the test part", "value", "95 % interval")
+    for figure in results.figures():
+        table.add_row(f"  {figure.label}", figure.value, figure.interval)
+    console.print(table)
+    chance = results.metrics["calibration_error_by_chance"]["quantile_95"]
+    if chance is not None:
+        console.print(
+            f"  by chance, a perfect model shows a calibration error of up to {chance:.4f} in 95 of 100 cases"
+        )
+    console.print()
+
+
+def _print_recommendations(console: Console, parameters: Sections, results: Results) -> None:
+    scoring = results.scoring
+    console.print(f"The recommendations, as of {scoring['as_of'][:16]} UTC")
+    tiers = parameters.policy.tiers
+    table = _table("  tier", "open leads", "from probability", "what to do")
+    for tier, cut, action in (
+        ("SQL", f"{tiers.sql:.1%}", "sales calls today"),
+        ("MQL", f"{tiers.mql:.1%}", "marketing keeps at it"),
+        ("IQL", "0.0%", "wait"),
+    ):
+        table.add_row(f"  {tier}", f"{scoring['tiers'].get(tier, 0):,}", cut, action)
+    console.print(table)
+    maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in ("hot", "warm", "cold"))
+    console.print(
+        f"  {scoring['leads']:,} leads scored ({maturities}); "
+        f"{scoring['expected_conversions']:,.0f} are expected to convert"
+    )
+    if scoring["older_than_learned"]:
+        console.print(
+            f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
+            f"  {what_would_teach_age(parameters)}"
+        )
+    if scoring["older_than_outcomes"]:
+        console.print(
+            f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"
+        )
+    if scoring["ended_unknown"]:
+        console.print(f"  {scoring['ended_unknown']:,} had converted or were lost before, which nobody knew yet")
+    console.print()

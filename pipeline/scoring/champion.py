@@ -1,0 +1,103 @@
+"""``leadcast score --as-of``: the champion scores the open leads, and the result joins the history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from features.core.errors import InputError, RegistryError, SettingsError, StaleError
+from features.core.time import format_duration
+from pipeline.core.project import INTERACTIONS, LEADS, SCORES, Progress, require
+from pipeline.log.reach import Reach
+from pipeline.registry.mlflow import load_champion
+from pipeline.scoring.files import write_recommendations
+from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.question import differences, question_of
+
+
+def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, backfill: bool) -> Path:
+    """Score with the champion and keep the result in the history; gives the folder it was written to.
+
+    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
+    a source has stopped, lacks rows or has other events than the champion learned from, or where ``when`` lies in the
+    time that it has learned from and no backfill was asked for.
+    """
+    require(root / INTERACTIONS, root / LEADS)
+    as_of = _moment(when, parameters, root)
+    progress("fetching the champion")
+    model, run_id = load_champion(root, parameters.evaluate)
+    asked = model.manifest.get("question")
+    if asked is None:
+        raise RegistryError(
+            f"the champion of {parameters.evaluate.model_name!r} was trained by an earlier version, which did not note "
+            "what it asked; train a model (dvc repro) and make it the champion"
+        )
+    changed = differences(asked, question_of(parameters))
+    if changed:
+        listed = "".join(f"\n  {one}" for one in changed)
+        raise SettingsError(
+            f"params.yaml is not what the champion was trained with, so it would be asked another question:{listed}\n"
+            "Train a model with these settings (dvc repro) and make it the champion, or put the former ones back"
+        )
+    trained_until = datetime.fromisoformat(model.manifest["trained_until"])
+    if as_of <= trained_until and not backfill:
+        raise StaleError(
+            f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
+            "knows how some of these leads ended. For a history that is meant as such, add --backfill"
+        )
+    folder = root / SCORES / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
+    (root / SCORES).mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(root / SCORES / ".lock", timeout=0):
+            recommendations, doubts = recommend(parameters, root, model, as_of, progress)
+            if doubts.ended_unknown:
+                progress(
+                    f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then"
+                )
+            if doubts.older_than_outcomes:
+                progress(
+                    f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
+                    "some may have converted unseen"
+                )
+            check(recommendations, parameters.recommend.reasons_for)
+            scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+            for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
+                recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
+            write_recommendations(folder / "recommendations.parquet", recommendations)
+    except Timeout:
+        raise InputError(
+            f"another scoring is writing to {root / SCORES}; wait until it is done, then run again"
+        ) from None
+    return folder
+
+
+def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
+    """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
+    reach = Reach(parameters, root)
+    maximum_age = parameters.recommend.maximum_age
+    if when in ("latest", "now"):
+        reach.refuse_silent()
+        reach.refuse_thin()
+        if when == "latest":
+            return reach.latest + MICROSECOND
+        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        if reach.is_beyond(now, maximum_age):
+            raise StaleError(
+                f"the log ends more than {format_duration(maximum_age)} ago ({reach.ends()}): a score for now would "
+                "not know what leads did since. Bring newer files and run 'leadcast ingest', score the end of the log "
+                "with --as-of latest, or raise recommend.maximum_age"
+            )
+        return now
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        raise InputError(f"--as-of {when!r} is no date; write now, latest, or a date such as 2026-06-29") from None
+    moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    reach.refuse_silent(moment)
+    reach.refuse_thin(moment)
+    refuse_future(moment, reach, maximum_age)
+    return moment

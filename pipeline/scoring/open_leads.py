@@ -1,0 +1,211 @@
+"""The leads that are open at a moment in, recommendations out: by the model just trained, or by the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.core.errors import NotEnoughDataError, StaleError
+from features.core.time import format_duration
+from features.language.catalogue import CONTEXT, Catalogue
+from features.language.words import describe, quotes_us
+from features.timeline.history import EPOCH
+from features.timeline.snapshots import ended_unknown, find_episodes, take_snapshots_at
+from models.core.artefact import Model
+from models.decision.reasons import ReasonTemplate, explain
+from models.decision.tiers import MaturityPolicy, TierPolicy, scores
+from pipeline.contracts.checks import Suite, judge, refuse_critical
+from pipeline.contracts.expectations import (
+    RECOMMENDATION_LIMITS,
+    count_expectations,
+    count_violations,
+    recommendation_checks,
+)
+from pipeline.core.project import (
+    INTERACTIONS,
+    LEADS,
+    Progress,
+)
+from pipeline.core.sql import connect, open_reader
+from pipeline.log.history import read_history
+from pipeline.log.known_types import refuse_others
+from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.log.reach import Reach
+from pipeline.matrix.local import stream_matrix
+from pipeline.settings.decision import DecisionPolicy, Recommend
+from pipeline.settings.features import Features
+from pipeline.settings.run import Run
+from pipeline.settings.timeline import Episodes
+from pipeline.settings.types import halve
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+_SPILL = Path("data/.tmp/score")
+
+
+def stated_moment(parameters: Sections, root: Path) -> datetime:
+    """Give the moment that the settings name, UTC; raises StaleError where the sources don't say enough of it."""
+    reach = Reach(parameters, root)
+    as_of = parameters.recommend.as_of
+    if not isinstance(as_of, datetime):
+        as_of = reach.latest + MICROSECOND
+    refuse_future(as_of, reach, parameters.recommend.maximum_age)
+    reach.refuse_silent(as_of)
+    return as_of
+
+
+def refuse_future(as_of: datetime, reach: Reach, maximum_age: timedelta) -> None:
+    """Raise StaleError where the log ends long before the moment that is to be scored."""
+    if reach.is_beyond(as_of, maximum_age):
+        raise StaleError(
+            f"{as_of:%Y-%m-%d %H:%M} lies more than {format_duration(maximum_age)} after the end of the log, "
+            f"{reach.latest:%Y-%m-%d %H:%M} UTC ({reach.ends()}); name an earlier moment, bring newer files, or "
+            "raise recommend.maximum_age"
+        )
+
+
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    episodes: Episodes
+    features: Features
+    policy: DecisionPolicy
+    run: Run
+    recommend: Recommend
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Leads among those scored whose probability says less than it seems to."""
+
+    ended_unknown: int
+    """Whose episode had in truth ended, without our knowing."""
+    older_than_learned: int
+    """Whose episode is older than any that the model was fitted to."""
+    older_than_outcomes: int
+    """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
+
+
+def recommend(
+    parameters: Sections, root: Path, model: Model, as_of: datetime, progress: Progress
+) -> tuple[pa.Table, Doubts]:
+    """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
+
+    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. Of all leads at once it holds
+    the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
+    """
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
+    snapshots = take_snapshots_at(history, as_of)
+    if snapshots.empty:
+        raise NotEnoughDataError(
+            f"no lead is open at {as_of.isoformat()}; score another moment (recommend.as_of, --as-of)"
+        )
+    of_duckdb, of_batches = halve(parameters.run.memory_limit)
+    batches = []
+    done = older = 0
+    # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
+    ages = int(bool(catalogue.vocabulary.event_types))
+    with connect(of_duckdb, root / _SPILL) as connection:
+        # A model of before this was noted says nothing of it.
+        known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
+        refuse_others(connection, root / INTERACTIONS, known, shares, as_of)
+        connection.register("taken", snapshots)
+        taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
+        for batch in stream_matrix(
+            connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=of_batches
+        ):
+            batches.append(_recommend_batch(parameters, model, catalogue, batch))
+            done += len(batch)
+            older += ages * int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
+            progress(f"scored {done:,} of {len(snapshots):,} open leads")
+    recommendations = pa.concat_tables(batches)
+    best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
+    ended = int(ended_unknown(snapshots).sum())
+    if older:
+        progress(f"warning: {older:,} leads are older than any the model learned from")
+    since = observed_from(find_starts(root, parameters.episodes.conversion, find_episodes(history)))
+    unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
+    return recommendations.take(best_first), Doubts(ended, older, unseen)
+
+
+def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:
+    """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
+    policy = parameters.policy
+    features = batch.select(catalogue.columns)
+    probabilities = model.predict(features.to_pandas(split_blocks=True))
+    tiers = TierPolicy(policy.tiers.mql, policy.tiers.sql).tiers(probabilities)
+    maturities = MaturityPolicy(policy.maturity.warm, policy.maturity.hot).maturities(
+        probabilities, base_rate=model.manifest["base_rate"]
+    )
+    told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
+    frame = features.take(pa.array(told)).to_pandas()
+    reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))
+    version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
+    return pa.table(
+        {
+            "lead_id": batch["lead_id"].cast(pa.string()),
+            "as_of": batch["as_of"],
+            "probability": probabilities,
+            "score": scores(probabilities),
+            "maturity": pa.array(maturities),
+            "tier": pa.array(tiers),
+            "reasons": _lists(reasons, told, len(batch)),
+            "model_version": version,
+        }
+    )
+
+
+def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:
+    """Give ``length`` lists of texts: those of the ``rows`` that have some, empty ones between."""
+    counts = np.zeros(length + 1, dtype=np.int32)
+    counts[rows + 1] = [len(some) for some in texts]
+    return pa.ListArray.from_arrays(
+        pa.array(counts.cumsum(dtype=np.int32)), pa.array(chain.from_iterable(texts), pa.string())
+    )
+
+
+def check(recommendations: pa.Table, reasons_for: Sequence[str]) -> None:
+    """Judge the recommendations before they are written; raises ContractError. Only counts are judged, no ids."""
+    checks = recommendation_checks(reasons_for)
+    with open_reader() as connection:
+        connection.register("recommendations", recommendations)
+        counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
+    findings = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
+    refuse_critical(findings, "Nothing was written; this is a fault of the model or of the program: please report it.")
+
+
+def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:
+    """Say how each column reads as a reason; what may be our own effort is never quoted."""
+    templates = {
+        name: ReasonTemplate(
+            group=str((feature.filter.event_type, feature.filter.channel, feature.filter.campaign)),
+            words=None if quotes_us(feature, catalogue.vocabulary) else partial(describe, feature),
+        )
+        for name, feature in zip(catalogue.names, catalogue.features, strict=True)
+    }
+    templates |= {
+        column: ReasonTemplate(group=column, words=partial(_attribute, name))
+        for name, column in catalogue.attribute_columns.items()
+    }
+    words = ("created {:.1f} days ago", "in this episode for {:.1f} days", "{:.0f} earlier episodes")
+    return templates | {
+        column: ReasonTemplate(group=column, words=text.format) for column, text in zip(CONTEXT, words, strict=True)
+    }
+
+
+def _attribute(name: str, value: float | str | None) -> str:
+    """Say an attribute of the lead in words."""
+    shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float | np.floating) else value
+    return f"{name} is {shown}"

@@ -1,0 +1,135 @@
+"""Reading ``params.yaml``: strict, and with all violations told at once."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from features.core.errors import SettingsError, nearest
+from pipeline.settings.parameters import Parameters
+from pipeline.settings.strict_yaml import read_yaml
+from pipeline.settings.types import Strict
+
+MOVED = {"ingest.memory_limit": "run.memory_limit", "features.memory_limit": "run.memory_limit", "score": "recommend"}
+"""Settings of earlier versions that have another place."""
+_MOST_SHOWN = 200
+"""Letters at either end of a long value that tell it apart."""
+
+
+def load_parameters(path: Path) -> Parameters:
+    """Read and check the parameters.
+
+    Raises SettingsError, which names every violation by its place in the file and the nearest valid key.
+    """
+    try:
+        content = read_yaml(path)
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} is missing; run the command in the project's folder, or copy examples/loan-leads/params.yaml there"
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}; settings must be a file of your own") from None
+    if not isinstance(content, dict):
+        held = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise SettingsError(
+            f"{path} {held}, and no sections such as 'ingest:' and 'snapshots:'; write it with leadcast init, or by "
+            "docs/parameters.md"
+        )
+    try:
+        return Parameters.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {_place(violation['loc'])}: {_message(violation)}" for violation in _telling(error)]
+        raise SettingsError(f"{path}: settings that are wrong ({len(lines)}):\n" + "\n".join(lines)) from None
+
+
+def _telling(error: ValidationError) -> list[typing.Any]:
+    """Leave out what only follows from another violation: of the whole by its part, of a key by its mistyped name."""
+    violations = error.errors()
+    places = [violation["loc"] for violation in violations]
+    mistyped = {
+        (*violation["loc"][:-1], name)
+        for violation in violations
+        if violation["type"] == "extra_forbidden"
+        for name in difflib.get_close_matches(str(violation["loc"][-1]), _keys_at(violation["loc"][:-1]), n=1)
+    }
+    return [
+        violation
+        for violation in violations
+        if not (violation["type"] == "missing" and violation["loc"] in mistyped)
+        and not any(place[: len(violation["loc"])] == violation["loc"] != place for place in places)
+    ]
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Write where a violation stands as it reads in the file, without the names of classes."""
+    return ".".join(str(step) for step in location if not (isinstance(step, str) and _is_internal(step))) or "(file)"
+
+
+def _is_internal(step: str) -> bool:
+    return step in {"Text", "List", "Literal", *(model.__name__ for model in _sections(Strict))}
+
+
+def _sections(model: type[Strict]) -> Iterator[type[Strict]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _sections(below)
+
+
+def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    location, kind = violation["loc"], violation["type"]
+    moved = MOVED.get(_place(location))
+    if kind == "extra_forbidden" and moved:
+        return f"is {moved} now"
+    if kind == "extra_forbidden":
+        return f"unknown key; {nearest(str(location[-1]), _keys_at(location[:-1]))}"
+    if kind == "missing":
+        return "is missing; it has no default (a section may be empty: {})"
+    if kind == "value_error":
+        return _shorten(str(violation["ctx"]["error"]))
+    if kind == "tuple_type":
+        return f"must be a list, as in [{violation['input']}]"
+    if kind == "model_type":
+        held = "empty" if violation["input"] is None else f"{_shorten(repr(violation['input']))}, and no section"
+        return f"is {held}; indent its settings below it, or write {{}} for its defaults"
+    message = violation["msg"]
+    return f"{message[0].lower()}{message[1:]}; got {_shorten(repr(violation['input']))}"
+
+
+def _shorten(text: str) -> str:
+    """Leave out the middle of a text that holds a long value."""
+    return text if len(text) <= 2 * _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... {text[-_MOST_SHOWN:]}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """List the keys that the section at ``location`` may have."""
+    candidates: list[type[BaseModel]] = [Parameters]
+    for step in location:
+        named = [model for model in candidates if model.__name__ == step]
+        fields = [
+            field.annotation
+            for model in candidates
+            for name, field in model.model_fields.items()
+            if step in (name, field.alias)
+        ]
+        if named:
+            candidates = named
+        elif fields:
+            candidates = [model for annotation in fields for model in _models_in(annotation)]
+    return sorted({field.alias or name for model in candidates for name, field in model.model_fields.items()})
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """Find the sections inside of lists, dictionaries and alternatives."""
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)

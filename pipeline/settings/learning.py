@@ -1,0 +1,77 @@
+"""The settings of ``train`` and ``evaluate``: how the model learns, how it is measured, and where that is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    field_validator,
+)
+
+from features.core.errors import SettingsError, nearest
+from models.core.verdicts import KINDS
+from models.learning.learner import checked_parameters
+from pipeline.settings.types import Name, Strict
+
+RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
+"""What MLflow takes as a name without quoting."""
+
+
+class Train(Strict):
+    """LightGBM and the calibration of its probabilities."""
+
+    seed: NonNegativeInt = 7
+    """Equal seeds and equal data give an equal model, to the byte."""
+    calibration: Literal["auto", "sigmoid", "isotonic"] = "auto"
+    """How raw scores become probabilities: auto takes isotonic where it is clearly better than sigmoid."""
+    minimum_conversions: PositiveInt = 20
+    """In each of fit, early stopping and calibration; as many must not convert."""
+    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _of_the_learner(cls, parameters: dict[str, int | float | str | bool]) -> dict[str, int | float | str | bool]:
+        try:
+            checked_parameters(parameters, rows=1)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return parameters
+
+
+class Evaluate(Strict):
+    """The figures on the test part, and where they are tracked."""
+
+    replicates: PositiveInt = 500
+    """Bootstrap draws over leads behind each interval."""
+    experiment: RegistryName = "leadcast"
+    """The MLflow experiment."""
+    model_name: RegistryName = "lead-conversion"
+    """The name in the MLflow registry."""
+    acquitted: dict[Name, str] = Field(default_factory=dict)
+    """Verdicts that you know to be harmless, by their code (or code:subject, where one column or source is meant), each
+    with the reason, which is shown with it; docs/verdicts.md lists them all."""
+
+    @field_validator("acquitted")
+    @classmethod
+    def _known_and_with_a_reason(cls, acquitted: dict[str, str]) -> dict[str, str]:
+        codes = {name: name.partition(":")[0] for name in acquitted}
+        wrong = [
+            f"{name!r}: there is no verdict {code!r}; {nearest(code, KINDS)}"
+            for name, code in codes.items()
+            if code not in KINDS
+        ]
+        wrong += [
+            f"{name!r} is declared, not acquitted: by closed, quiet, observed_until or closed_days of its source"
+            for name, code in codes.items()
+            if code in {"source_silent", "source_thin"}
+        ]
+        wrong += [
+            f"{name!r} has no reason; say why it is harmless" for name, why in acquitted.items() if not why.strip()
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return acquitted

@@ -1,0 +1,59 @@
+"""The settings: what ``params.yaml`` may say, checked whole before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Annotated, get_type_hints
+
+from pydantic import (
+    Field,
+)
+
+from pipeline.settings.decision import DecisionPolicy, Recommend
+from pipeline.settings.features import Features
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.learning import Evaluate, Train
+from pipeline.settings.push import Push
+from pipeline.settings.run import Run
+from pipeline.settings.timeline import Episodes, Snapshots
+from pipeline.settings.types import Name, Strict
+from pipeline.settings.validate import Validate
+
+
+class Parameters(Strict):
+    """All of ``params.yaml``. Every section of a stage must be there, be it empty: DVC watches each by its name."""
+
+    data_root: Name
+    """The folder that all source paths start from."""
+    ingest: Ingest
+    """What is read, and how it is turned into one log."""
+    validate_: Annotated[Validate, Field(alias="validate")]
+    """What Great Expectations checks."""
+    episodes: Episodes
+    """What counts as a conversion, and as a loss."""
+    snapshots: Snapshots
+    """When we look at a lead, and how far ahead."""
+    features: Features
+    """What is computed of each lead."""
+    train: Train
+    """How the model learns."""
+    evaluate: Evaluate
+    """How it is measured, and where that is kept."""
+    policy: DecisionPolicy
+    """What is recommended."""
+    recommend: Recommend
+    """When the leads are scored."""
+    run: Run = Run()
+    """How the work is done; it may be left out."""
+    push: Push | None = None
+    """Where leadcast push writes scores to; it may be left out."""
+
+    def hand_over(self, run: Callable[..., object]) -> SimpleNamespace:
+        """Give a stage the sections that it asks for, and nothing else."""
+        return SimpleNamespace(**{name: getattr(self, name) for name in sections_of(run)})
+
+
+def sections_of(run: Callable[..., object]) -> list[str]:
+    """Name the sections that a stage asks for: what it declares its ``parameters`` to have."""
+    return sorted(get_type_hints(get_type_hints(run)["parameters"]))

@@ -1,0 +1,156 @@
+"""What all settings share: strict sections, and the types that are read from text."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
+
+from features.core.time import parse_duration
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}(MB|GB)$")]
+"""An amount of memory, as DuckDB takes it: 500MB, 2GB."""
+
+
+def halve(size: str) -> tuple[str, int]:
+    """Divide an amount of memory between DuckDB, as it takes it, and our own batches, in bytes.
+
+    >>> halve("1GB")
+    ('500MB', 500000000)
+    """
+    half = in_bytes(size) // 2
+    return f"{max(half // 10**6, 1)}MB", half
+
+
+def in_bytes(size: str) -> int:
+    """Give an amount of memory in bytes.
+
+    >>> in_bytes("2GB")
+    2000000000
+    """
+    return int(size[:-2]) * {"MB": 10**6, "GB": 10**9}[size[-2:]]
+
+
+def read_moment(text: object) -> datetime:
+    """Read a quoted date or time; without an offset it is UTC."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text} must be a quoted date, as in '2026-06-29'")  # noqa: TRY004 - pydantic reports ValueErrors
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no date; write it as '2026-06-29' or '2026-06-29T08:00:00'") from error
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).replace(tzinfo=None)
+
+
+def _read_span(value: object) -> object:
+    """Read a quoted day, or a list of the first and the last of several."""
+    days = value if isinstance(value, list | tuple) and len(value) == 2 else [value, value]  # noqa: PLR2004 - both ends
+    first, last = (day if type(day) is date else _read_day(day) for day in days)
+    if last < first:
+        raise ValueError(f"{first} to {last} ends before it begins; write the first day first")
+    return first, last
+
+
+def _read_day(text: object) -> date:
+    try:
+        return date.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        raise ValueError(f"{text!r} is no quoted day, as in '2026-12-25', or ['2026-12-24', '2027-01-01']") from None
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        advice = f"did you mean {known[0]!r}?" if known else "name a place, as in Europe/Paris, or UTC"
+        raise ValueError(f"{name!r} is no time zone; {advice}")
+    return name
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # Python knows encodings of other things than letters, too
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding; write it as in utf-8, utf-16, cp1252 or latin-1") from None
+
+
+def _as_words(value: object) -> object:
+    """Take one text or several; of NULL and false YAML makes something else, so they have to be in quotes."""
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(part, str) for part in values):
+        raise ValueError("words must be in quotes, or YAML takes NULL, false, 0 and dates for something else: ['NULL']")
+    return values
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
+Span = Annotated[
+    tuple[date, date],
+    BeforeValidator(_read_span),
+    WithJsonSchema({"type": "string"}),
+]
+"""A day, or the first and the last of several."""
+Zone = Annotated[str, AfterValidator(_zone)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Words = Annotated[tuple[Name, ...], BeforeValidator(_as_words)]
+TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
+
+
+class Strict(BaseModel):
+    """A section of the parameters: no unknown keys, no changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Constant(Strict):
+    """The same text for every row of the source."""
+
+    constant: Name
+    """The text."""
+
+
+def by_key(*sections: type[Strict], otherwise: str) -> Callable[[object], str]:
+    """Choose among alternatives by what was written, so that a mistake is told of the one that was meant.
+
+    A mapping is the section that has the key most like one of its own; anything else is ``otherwise``.
+    """
+
+    def likeness(section: type[Strict], value: dict[object, object]) -> float:
+        pairs = [(str(key), name) for key in value for name in section.model_fields]
+        return max((difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0.0)
+
+    def choose(value: object) -> str:
+        if isinstance(value, Strict):
+            return type(value).__name__
+        if isinstance(value, dict):
+            return max(sections, key=lambda section: likeness(section, value)).__name__
+        return "List" if otherwise == "Text" and isinstance(value, list) else otherwise
+
+    return choose
+
+
+Column = Annotated[
+    Annotated[Name, Tag("Text")] | Annotated[list[Name], Tag("List")] | Annotated[Constant, Tag("Constant")],
+    Discriminator(by_key(Constant, otherwise="Text")),
+]
+"""A column's name, several columns whose texts are joined by a space, or a constant."""
