@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.findings import Finding, Progress
 from models.core.artefact import Model
-from pipeline import features, score, snapshots, train
+from pipeline import features, snapshots, train
 from pipeline.core.project import FEATURES, MODEL
 from pipeline.ingest import stage as ingest
+from pipeline.scoring import open_leads
 from pipeline.settings.parameters import Parameters
 
 START, DAY = datetime(2025, 1, 1), timedelta(days=1)
@@ -97,7 +98,7 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     level = _variance(learned) / float(learned["probability"].sum()) ** 2
     yield _compare(world, delay, "test", rows, level)
     as_of = START + ENDS_AFTER * DAY
-    scored = score.recommend(parameters, root, model, as_of, lambda _: None)[0].to_pandas()
+    scored = open_leads.recommend(parameters, root, model, as_of, lambda _: None)[0].to_pandas()
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
     yield _compare(world, delay, "scored", scored.assign(label=label), level)

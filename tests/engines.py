@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from features.core.schema import INTERACTION
+from features.engines import census, kernel, patterns
 from features.engines import compiled as engine
-from features.engines import kernel, patterns
 from features.engines.compiled import compute_event_features
 from features.engines.plan import Plan
 from features.engines.reference import Interaction, compute, events_of_others
@@ -127,11 +127,11 @@ def on_kernel(log: Log, snapshots: Snapshots, features: Sequence[Feature], vocab
 
 def interpret(patch: pytest.MonkeyPatch) -> None:
     """Run the kernel as the Python that it is written in, which counts for coverage and reads past no array's end."""
-    for name, function in vars(kernel).items():
-        if hasattr(function, "py_func"):
-            patch.setattr(kernel, name, function.py_func)
+    for module in (kernel, patterns, census):
+        for name, function in vars(module).items():
+            if hasattr(function, "py_func"):
+                patch.setattr(module, name, function.py_func)
     patch.setattr(engine, "walk", kernel.walk)
-    patch.setattr(patterns, "refine", kernel.refine)
 
 
 def _with_accounts(table: pa.Table) -> pa.Table:

@@ -12,7 +12,7 @@ from test_layout import ROOT
 PROGRAM = """
 import json
 import pyarrow as pa
-from features import kernel
+from features.engines import kernel
 from features.language.feature import Feature
 from features.engines.compiled import compute_event_features, plan_of
 from features.language.filters import Filter, Vocabulary

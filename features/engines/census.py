@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.engines.compiled import runs_of
-from features.engines.kernel import count_leads
 from features.engines.patterns import dictionary_of
 
 SEEN_COLUMNS = ("lead_id", "known_at", "event_type", "actor", "channel", "campaign", "value")
@@ -82,3 +82,21 @@ def _count_texts(
     leads = count_leads(codes, given, starts, max(len(column.dictionary), 1))
     found = np.flatnonzero(leads)
     counter.update(dict(zip(column.dictionary.take(pa.array(found)).to_pylist(), leads[found].tolist(), strict=True)))
+
+
+@numba.njit(cache=True, nogil=True)
+def count_leads(
+    codes: NDArray[np.int64], counted: NDArray[np.bool_], starts: NDArray[np.int64], size: int
+) -> NDArray[np.int64]:
+    """Count, for each code below ``size``, the leads that have a counted event of it.
+
+    ``codes`` and ``counted``, shape (events,); ``starts``, shape (leads + 1,): where the events of each lead begin.
+    """
+    leads, last = np.zeros(size, np.int64), np.full(size, -1, np.int64)
+    for lead in range(len(starts) - 1):
+        for event in range(starts[lead], starts[lead + 1]):
+            code = codes[event]
+            if counted[event] and last[code] != lead:
+                last[code] = lead
+                leads[code] += 1
+    return leads

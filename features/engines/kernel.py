@@ -113,52 +113,6 @@ before each of quantities, days, breaks between sessions, and time within sessio
 
 
 @numba.njit(cache=True, nogil=True)
-def refine(
-    pattern: NDArray[np.int32],
-    indices: NDArray[np.int32],
-    class_of: NDArray[np.int32],
-    classes: int,
-    number_of: NDArray[np.int32],
-    found: NDArray[np.int64],
-    count: int,
-) -> int:
-    """Split patterns by one more column, in place: events share one if they did before and are of one class.
-
-    ``class_of`` has the class of each index; ``number_of``, which holds -1 before the first part of a column, has room
-    for each pair of a pattern and a class, as has ``found``, which gets the pair behind each new pattern. ``count`` is
-    the number of new patterns so far; gives what it is now.
-    """
-    for event in range(len(pattern)):
-        pair = pattern[event] * classes + class_of[indices[event]]
-        number = number_of[pair]
-        if number < 0:
-            number = count
-            number_of[pair] = number
-            found[number] = pair
-            count += 1
-        pattern[event] = number
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def count_leads(
-    codes: NDArray[np.int64], counted: NDArray[np.bool_], starts: NDArray[np.int64], size: int
-) -> NDArray[np.int64]:
-    """Count, for each code below ``size``, the leads that have a counted event of it.
-
-    ``codes`` and ``counted``, shape (events,); ``starts``, shape (leads + 1,): where the events of each lead begin.
-    """
-    leads, last = np.zeros(size, np.int64), np.full(size, -1, np.int64)
-    for lead in range(len(starts) - 1):
-        for event in range(starts[lead], starts[lead + 1]):
-            code = codes[event]
-            if counted[event] and last[code] != lead:
-                last[code] = lead
-                leads[code] += 1
-    return leads
-
-
-@numba.njit(cache=True, nogil=True)
 def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function costs more than most steps
     events: Events,
     groups: Groups,

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.engines.kernel import Patterns, refine
+from features.engines.kernel import Patterns
 from features.engines.plan import Plan
 from features.language.filters import OTHER, WEEKDAYS, Kind, Value, weekday_of
 from features.language.measures import TOUCHED
@@ -118,3 +119,31 @@ def _kind(plan: Plan, key: tuple[int, ...]) -> Kind:
     hour = classes.pop(0) if plan.hour_classes is not None else 0
     weekday = classes.pop(0) if plan.by_weekday else 0
     return Kind(**texts, hour=hour, weekday=weekday)  # type: ignore[arg-type] # event_type and actor are never missing
+
+
+@numba.njit(cache=True, nogil=True)
+def refine(
+    pattern: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    class_of: NDArray[np.int32],
+    classes: int,
+    number_of: NDArray[np.int32],
+    found: NDArray[np.int64],
+    count: int,
+) -> int:
+    """Split patterns by one more column, in place: events share one if they did before and are of one class.
+
+    ``class_of`` has the class of each index; ``number_of``, which holds -1 before the first part of a column, has room
+    for each pair of a pattern and a class, as has ``found``, which gets the pair behind each new pattern. ``count`` is
+    the number of new patterns so far; gives what it is now.
+    """
+    for event in range(len(pattern)):
+        pair = pattern[event] * classes + class_of[indices[event]]
+        number = number_of[pair]
+        if number < 0:
+            number = count
+            number_of[pair] = number
+            found[number] = pair
+            count += 1
+        pattern[event] = number
+    return count

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from features.core.errors import RegistryError, VerdictError
-from features.core.schema import PARTS
 from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
 from models.core.verdicts import SEVERITIES, Verdict
 from pipeline.core.project import (
@@ -30,8 +29,8 @@ from pipeline.core.project import (
     TRAINING,
     VERDICTS,
     fingerprint,
-    read_json,
 )
+from pipeline.registry.card import Figures, model_card
 from pipeline.registry.refusals import check_experiment, refusal, without_secrets
 from pipeline.registry.store import make_store
 from pipeline.settings.features import Features
@@ -44,9 +43,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 WRONG = "wrong"
 """The tag of a version that names the verdicts that say so, with those that are acquitted."""
 _LONGEST_TAG = 4000
-_MOST_ON_CARD = 10
-
-Figures = Mapping[str, Mapping[str, float | None]]
 
 
 def tracking_uri(root: Path) -> str:
@@ -338,57 +334,6 @@ def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     except RegistryError:
         return False
     return True
-
-
-def model_card(root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
-    """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
-    parts = read_json(root / SNAPSHOT_COUNTS)["parts"]
-    manifest = model.manifest
-
-    def figure(name: str) -> str:
-        value, low, high = (figures[name][part] for part in ("value", "low", "high"))
-        return "unknown" if None in (value, low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-    error, by_chance = figures["calibration_error"]["value"], figures["calibration_error_by_chance"]["quantile_95"]
-    calibration = (
-        "calibration error unknown"
-        if error is None or by_chance is None
-        else f"calibration error {error:.4f} (in 95 of 100 cases a perfect model shows up to {by_chance:.4f} by chance)"
-    )
-    table = "\n".join(
-        f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
-        f"{part['to'][:10]} |"
-        for name, part in ((name, parts[name]) for name in PARTS if name in parts)
-    )
-    return f"""# Will this lead convert within {manifest["horizon"]}?
-
-{_list_verdicts(verdicts)}
-A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
-
-| part | snapshots | leads | conversions | from | to |
-|---|---|---|---|---|---|
-{table}
-
-On the test part, which lies later than all the model has seen (95 % intervals over leads):
-ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
-{calibration}, calibration slope {figure("calibration_slope")}.
-
-It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
-causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
-"""
-
-
-def _list_verdicts(verdicts: Sequence[Verdict]) -> str:
-    """Say in Markdown what may be wrong, what stands first."""
-    if not verdicts:
-        return ""
-    lines = []
-    for verdict in verdicts[:_MOST_ON_CARD]:
-        lines.append(f"- **{verdict.weight}: {verdict.title}** (`{verdict.name}`). {verdict.evidence}.")
-        lines.append(f"  Acquitted: {verdict.acquitted}" if verdict.acquitted else f"  What to do: {verdict.remedy}.")
-    if len(verdicts) > _MOST_ON_CARD:
-        lines.append(f"- {len(verdicts) - _MOST_ON_CARD} more are in verdicts.json.")
-    return "## Verdicts\n\n" + "\n".join(lines) + "\n"
 
 
 def _git_revision(root: Path) -> str:
