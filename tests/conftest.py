@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from engines import Value, interpret, on_kernel, on_reference
+from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from tracking_stores import copy_what_a_new_store_holds
 from world import Project, new_project
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
-
-Engine = Callable[..., list[list[Value]]]
 
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations

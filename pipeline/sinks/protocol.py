@@ -1,7 +1,8 @@
 """What a sink is: the one place where recommendations leave for another system, told in that system's field names.
 
 A sink knows its system and nothing else: what has changed, what waits, what is tried again and what was written before
-is the business of ``pipeline.push``. A new sink is a class with these members, and passes ``tests/test_sinks.py``.
+is the business of ``pipeline.delivery``. A new sink is a class with these members, and passes
+``tests/promises/test_sinks.py``.
 """
 
 from __future__ import annotations

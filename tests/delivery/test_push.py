@@ -1,0 +1,244 @@
+"""``leadcast push`` and ``leadcast crm`` as they are called: the guard, the rehearsal, and one push at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from command_line import call
+from filelock import FileLock
+from world import Project
+
+from pipeline.delivery.operations import LOCK
+
+OLD = ("--force", "the log of the test ends in June")
+
+
+@pytest.fixture(scope="module")
+def scored(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Make a project whose champion has scored the end of the log."""
+    project = world.copy_to(tmp_path_factory.mktemp("scored") / "project", leave_out=("raw", "reports"))
+    project.run("evaluate")
+    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
+
+    champion.run(project.parameters, project.root, project.told.append, "latest", backfill=False)
+    return project
+
+
+@pytest.fixture
+def project(scored: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Go into the project, to which nothing was pushed yet."""
+    monkeypatch.chdir(scored.root)
+    settings = (scored.root / "params.yaml").read_text()
+    validation = (scored.root / "data/validation.json").read_text()
+    yield scored.root
+    (scored.root / "params.yaml").write_text(settings)
+    (scored.root / "data/validation.json").write_text(validation)
+    (scored.root / "data/suspensions.json").unlink(missing_ok=True)
+    shutil.rmtree(scored.root / "data/push", ignore_errors=True)
+
+
+def change(root: Path, **push: Any) -> None:  # noqa: ANN401 - settings of any kind
+    """Change settings of the section push; None leaves it out."""
+    content = yaml.safe_load((root / "params.yaml").read_text())
+    content["push"] = {"sink": {"kind": "files"}} | push
+    (root / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def recommendations(root: Path) -> list[dict[str, Any]]:
+    (path,) = root.glob("data/scores/*/*/recommendations.parquet")
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def written(root: Path) -> list[dict[str, str]]:
+    """Read the files that were written, in their order."""
+    rows = []
+    for path in sorted((root / "data/push/files").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows += list(csv.DictReader(file))
+    return rows
+
+
+def test_a_push_writes_every_lead_once_and_the_next_one_none(project: Path) -> None:
+    scores = recommendations(project)
+    code, text = call("push", *OLD)
+    assert code == 0, text
+    assert f"{len(scores):,} leads: {len(scores):,} written" in text
+    rows = written(project)
+    assert [row["lead_id"] for row in rows] == [row["lead_id"] for row in scores]
+    assert [float(row["leadcast_probability"]) for row in rows] == [round(row["probability"], 4) for row in scores]
+    assert {(row["leadcast_tier"], row["leadcast_action"]) for row in rows} <= {
+        ("SQL", "call today"), ("MQL", "keep nurturing"), ("IQL", "wait"),
+    }  # fmt: skip
+    code, text = call("push", *OLD)
+    assert (code, f"{len(scores):,} leads: {len(scores):,} unchanged" in text) == (0, True)
+    assert written(project) == rows
+
+
+def test_the_rehearsal_writes_nothing(project: Path) -> None:
+    code, text = call("push", "--dry-run")
+    assert code == 0, text
+    assert "a rehearsal: nothing is written to files" in text
+    assert "would be refused: the newest scores are of 2026-06-30" in text
+    assert f"to write {len(recommendations(project)):,}" in text
+    assert "leadcast_tier (empty) SQL" in text
+    assert recommendations(project)[0]["lead_id"] in text
+    assert "no undo recalls" in text
+    assert not list((project / "data/push").glob("files/*"))
+    assert call("crm", "status")[1].count("nothing was pushed") == 1
+
+
+def test_scores_that_are_old_are_refused_unless_there_is_a_reason_which_is_kept(project: Path) -> None:
+    code, text = call("push")
+    assert code == 7
+    assert "the newest scores are of 2026-06-30" in text
+    assert "--force 'why'" in text
+    assert written(project) == []
+    assert call("push", "--force", " ")[0] == 2
+    assert call("push", *OLD, "--first", "1")[0] == 0
+    assert "forced: the log of the test ends in June" in call("crm", "status")[1]
+
+
+def test_scores_by_another_model_than_the_champion_are_refused(project: Path) -> None:
+    change(project, maximum_age="5000d")
+    (folder,) = project.glob("data/scores/*/*")
+    table = pq.read_table(folder / "recommendations.parquet")
+    other = project / "data/scores/as_of=2026-07-01T00-00-00.000000/model=ffffffffffffffff"
+    other.mkdir(parents=True)
+    place = table.column_names.index("model_version")
+    pq.write_table(
+        table.set_column(place, "model_version", [["f" * 64] * len(table)]), other / "recommendations.parquet"
+    )
+    try:
+        code, text = call("push")
+    finally:
+        shutil.rmtree(other.parent)
+    assert code == 8
+    assert "by the model ffffffffffffffff, but the champion is" in text
+    assert written(project) == []
+    assert call("push", "--first", "1")[0] == 0
+
+
+def test_scores_of_data_that_failed_validation_are_refused(project: Path) -> None:
+    change(project, maximum_age="5000d")
+    validation = json.loads((project / "data/validation.json").read_text())
+    broken = next(one for one in validation["expectations"] if one["severity"] == "critical")
+    broken["success"] = False
+    (project / "data/validation.json").write_text(json.dumps(validation))
+    code, text = call("push")
+    assert code == 5
+    assert broken["meaning"] in text
+    assert written(project) == []
+
+
+def test_scores_that_are_none_are_refused(project: Path) -> None:
+    change(project, maximum_age="5000d")
+    (path,) = project.glob("data/scores/*/*/recommendations.parquet")
+    whole = path.read_bytes()
+    table = pq.read_table(path)
+    place = table.column_names.index("probability")
+    pq.write_table(table.set_column(place, "probability", [[1.5] * len(table)]), path)
+    try:
+        code, text = call("push")
+    finally:
+        path.write_bytes(whole)
+    assert code == 5
+    assert "probability" in text
+
+
+def test_a_suspended_segment_is_marked(project: Path) -> None:
+    (project / "data/suspensions.json").write_text('[{"where": {"tier": "SQL"}, "since": "2026-06-01"}]')
+    assert call("push", *OLD)[0] == 0
+    tiers = {row["lead_id"]: row["tier"] for row in recommendations(project)}
+    for row in written(project):
+        if tiers[row["lead_id"]] == "SQL":
+            assert (row["leadcast_tier"], row["leadcast_probability"]) == ("suspended", "")
+            assert row["leadcast_date"] == "2026-06-01"
+        else:
+            assert row["leadcast_tier"] == tiers[row["lead_id"]]
+
+
+def test_stages_of_a_roll_out(project: Path) -> None:
+    scores = recommendations(project)
+    sales = [row["lead_id"] for row in scores if row["tier"] == "SQL"]
+    assert call("push", *OLD, "--only", "tier=SQL", "--first", "2")[0] == 0
+    assert [row["lead_id"] for row in written(project)] == sales[:2]
+    assert call("push", *OLD, "--only", "tier=SQL")[0] == 0
+    assert [row["lead_id"] for row in written(project)] == sales
+    for wrong in (["--share", "10"], ["--share", "0%"], ["--share", "101%"], ["--first", "0"]):
+        assert call("push", *wrong)[0] == 2
+    code, text = call("push", *OLD, "--only", "stage=won")
+    assert (code, "did you mean" in text or "known are" in text) == (4, True)
+
+
+def test_undo_by_its_name_and_what_is_wrong_with_another(project: Path) -> None:
+    assert call("push", *OLD, "--first", "3")[0] == 0
+    code, text = call("crm", "undo", "yesterday")
+    assert (code, "there is no run 'yesterday'" in text) == (4, True)
+    run = next(word for word in call("crm", "status")[1].split() if word.startswith("20") and word.endswith("Z"))
+    code, text = call("crm", "undo", run)
+    assert code == 0, text
+    rows = written(project)
+    assert len(rows) == 6
+    assert {row["leadcast_tier"] for row in rows[3:]} == {""}
+    status = call("crm", "status")[1]
+    assert f"undo of {run}" in status
+
+
+def test_two_pushes_at_once_exclude_each_other(project: Path) -> None:
+    (project / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(project / LOCK):
+        for command in (["push", *OLD], ["push", "--dry-run"], ["crm", "undo", "x"], ["crm", "status", "--retry"]):
+            code, text = call(*command)
+            assert (code, "another push is at work" in text) == (4, True), text
+    assert call("push", *OLD, "--first", "1")[0] == 0
+
+
+def test_without_the_section_the_way_to_it_is_told(project: Path) -> None:
+    content = yaml.safe_load((project / "params.yaml").read_text())
+    del content["push"]
+    (project / "params.yaml").write_text(yaml.safe_dump(content))
+    code, text = call("push")
+    assert (code, "params.yaml has no section 'push:'" in text) == (3, True)
+
+
+def test_without_scores_the_way_to_them_is_told(project: Path, tmp_path: Path) -> None:
+    (project / "data/scores").rename(tmp_path / "scores")
+    try:
+        code, text = call("push")
+    finally:
+        (tmp_path / "scores").rename(project / "data/scores")
+    assert (code, "leadcast score --as-of latest" in text) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("push", "words"),
+    [
+        ({"sink": {"kind": "odo"}}, "push.sink: kind 'odo' is none of them; did you mean 'odoo'?"),
+        ({"sink": {"kind": "odoo", "databse": "x"}}, "push.sink.databse: unknown key; did you mean 'database'?"),
+        ({"sink": {"kind": "hubspot", "token": "pat-na1-secret"}}, "push.sink.token"),
+        ({"fields": {"teir": "x"}}, "push.fields"),
+        ({"fields": {"tier": "x", "action": "x"}}, "fields writes ['x'] twice"),
+        ({"fields": {"tier": "lead_id"}}, "fields would overwrite lead_id"),
+    ],
+)
+def test_wrong_settings_are_told(project: Path, push: dict[str, Any], words: str) -> None:
+    change(project, **push)
+    code, text = call("crm", "check")
+    assert code == 3
+    assert words in text
+    assert "pat-na1-secret" not in text
+
+
+@pytest.mark.usefixtures("project")
+def test_check_and_setup_of_files() -> None:
+    assert call("crm", "check")[0] == 0
+    assert call("crm", "setup")[0] == 0

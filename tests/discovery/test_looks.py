@@ -1,0 +1,91 @@
+"""When init proposes to look at leads: at the ages of those that will be scored, and not more often than helps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+from exports import BEGINNING, write_table
+from proposals import propose
+from world import Project
+
+from features.core.time import parse_duration
+from pipeline.settings.file import load_parameters
+
+
+def write_short_log(folder: Path, leads: int = 1500, days: int = 120) -> None:
+    """Write a log of four months in which leads convert at a daily hazard that falls by half every three weeks."""
+    rng = np.random.default_rng(21)
+    people, events = [], []
+    for number in range(leads):
+        created = float(rng.random()) * days
+        people.append((f"L{number:05d}X", BEGINNING + timedelta(days=created), ["Web", "Fair"][number % 2]))
+        for age in range(int(days - created)):
+            at = BEGINNING + timedelta(days=created + age + float(rng.random()))
+            if rng.random() < 0.03 * 0.5 ** (age / 21):
+                events.append((f"L{number:05d}X", at, "won"))
+                break
+            if rng.random() < 0.05:
+                events.append((f"L{number:05d}X", at, "visit"))
+    write_table(folder / "leads.csv", ("lead_id", "created_at", "origin"), people)
+    write_table(folder / "events.csv", ("lead_id", "occurred_at", "event"), events)
+
+
+def test_a_short_log_is_looked_at_as_long_as_its_leads_stay_open(tmp_path: Path) -> None:
+    write_short_log(tmp_path / "raw")
+    settings = propose(tmp_path / "raw", tmp_path)
+    policies = settings["snapshots"]["policies"]
+    assert policies[0] == {"calendar": "monday"}
+    assert "ages" in policies[1]
+    Project(tmp_path, load_parameters(tmp_path / "params.yaml")).run("ingest", "snapshots")
+    snapshots = pd.read_parquet(tmp_path / "data/snapshots.parquet")
+    age = (snapshots["as_of"] - snapshots["started_at"]) / timedelta(days=1)
+    # All that is learned from precedes the gap and the test part; what follows is measured on leads as old as today's.
+    assert age[snapshots["part"] == "fit"].max() > 14
+    assert age[snapshots["part"] == "test"].max() > 60
+
+
+def test_leads_that_hardly_act_are_looked_at_a_few_times(tmp_path: Path) -> None:
+    """A first contact and an outcome: a look each week would say the same of whom never closes."""
+    rng = np.random.default_rng(22)
+    contacts, deals = [], []
+    for number in range(3000):
+        created = BEGINNING + timedelta(days=float(rng.random()) * 400)
+        contacts.append((f"m{number:05x}", f"{created:%Y-%m-%d}", ["social", "search"][number % 2]))
+        if rng.random() < 0.12:
+            won = created + timedelta(days=float(rng.gamma(2, 15)) + 1)
+            if won < BEGINNING + timedelta(days=400):
+                deals.append((f"m{number:05x}", won))
+    write_table(tmp_path / "raw/qualified_leads.csv", ("mql_id", "first_contact_date", "origin"), contacts)
+    write_table(tmp_path / "raw/closed_deals.csv", ("mql_id", "won_date"), deals)
+    settings = propose(tmp_path / "raw", tmp_path)
+    (policy,) = settings["snapshots"]["policies"]
+    ages = [parse_duration(age) for age in policy["ages"]]
+    assert ages[-1] == timedelta(days=365)
+    assert len(ages) <= 10
+    text = (tmp_path / "params.yaml").read_text(encoding="utf-8").replace("\n  #", "")
+    assert "hardly act" in text
+    Project(tmp_path, load_parameters(tmp_path / "params.yaml")).run("ingest", "snapshots")
+    with duckdb.connect() as connection:
+        ((rows,),) = connection.execute(
+            "SELECT count(*) FROM read_parquet(?)", [str(tmp_path / "data/snapshots.parquet")]
+        ).fetchall()
+    assert rows < 10 * 3000
+
+
+def test_leads_that_all_end_soon_need_no_calendar(tmp_path: Path) -> None:
+    rng = np.random.default_rng(23)
+    people, events = [], []
+    for number in range(900):
+        created = BEGINNING + timedelta(days=float(rng.random()) * 300)
+        people.append((f"L{number:05d}X", created, ["Web", "Fair"][number % 2]))
+        events.append((f"L{number:05d}X", created + timedelta(days=1), "visit"))
+        end = created + timedelta(days=2 + 2 * float(rng.random()))
+        events.append((f"L{number:05d}X", end, "won" if rng.random() < 0.3 else "lost"))
+    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "origin"), people)
+    write_table(tmp_path / "raw/events.csv", ("lead_id", "occurred_at", "event"), events)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["snapshots"]["policies"] == [{"ages": ["1d"]}]

@@ -1,0 +1,130 @@
+"""Wrong settings are told all at once, each with its place and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from house import ROOT
+
+from features.core.errors import SettingsError
+from features.timeline.snapshots import AgePolicy, CalendarPolicy, EventPolicy
+from pipeline.settings.file import load_parameters
+
+GOOD = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+Write = Callable[[dict[str, Any] | str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def _write(content: dict[str, Any] | str) -> Path:
+        path = tmp_path / "params.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return _write
+
+
+def changed(place: str, value: object) -> dict[str, Any]:
+    """Copy the good settings with one of them changed: ``train.seed``."""
+    content: dict[str, Any] = yaml.safe_load(yaml.safe_dump(GOOD))
+    *path, last = place.split(".")
+    section = content
+    for step in path:
+        section = section[step]
+    section[last] = value
+    return content
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(SettingsError) as error:
+        load_parameters(path)
+    return str(error.value)
+
+
+def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> None:
+    parameters = load_parameters(write(changed("recommend.as_of", "2026-03-29T02:30:00+02:00")))
+    assert parameters.recommend.as_of == datetime(2026, 3, 29, 0, 30)
+    day = timedelta(days=1)
+    assert [policy.policy() for policy in parameters.snapshots.policies] == [
+        CalendarPolicy("monday"),
+        AgePolicy((day, 3 * day)),
+        EventPolicy("quote_request"),
+    ]
+    assert parameters.features.windows == (day, 7 * day, 30 * day, 90 * day)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("trian", {}, "trian: unknown key; did you mean 'train'?"),
+        ("train.sead", 3, "train.sead: unknown key; did you mean 'seed'?"),
+        ("train.seed", "seven", "train.seed: input should be a valid integer"),
+        ("ingest.sources.web.known_at", {"colum": "x"}, "known_at.colum: unknown key; did you mean 'column'?"),
+        ("ingest.sources.web.known_at", "later", "input should be 'as_it_occurred'"),
+        ("ingest.sources.web.actor", {"defualt": "lead"}, "actor.defualt: unknown key; did you mean 'default'?"),
+        ("ingest.sources.web.columns.lead_id", {"const": "x"}, "lead_id.const: unknown key; did you mean 'constant'?"),
+        ("ingest.sources.web.time_zone", "Europe/Amsterdm", "did you mean 'Europe/Amsterdam'?"),
+        ("ingest.sources", {}, "ingest.sources: dictionary should have at least 1 item"),
+        ("ingest.sources", {"leads": GOOD["ingest"]["sources"]["web"]}, "['leads'] can't name a table"),
+        ("ingest.sources", {"../x": GOOD["ingest"]["sources"]["web"]}, "use letters, digits, _ and -"),
+        ("ingest.leads.attributes", {"Land": "category", "land": "category"}, "differ only in case; keep one"),
+        ("ingest.leads.attributes", {"account_id": "category"}, "can't be attributes; map them under columns"),
+        ("ingest.maximum_broken", 1.5, "ingest.maximum_broken: input should be less than or equal to 1"),
+        ("episodes.conversion", "won", "episodes.conversion: must be a list, as in [won]"),
+        ("episodes.lost", ["won"], "can't be a conversion and a loss at once"),
+        ("snapshots.horizon", "30", "write a whole number and a unit, as in '6h'"),
+        ("snapshots.horizon", "30m", "must be an hour or more"),
+        ("snapshots.policies", [{"calender": "monday"}], "calender: unknown key; did you mean 'calendar'?"),
+        ("snapshots.start", datetime(2026, 1, 1), "must be a quoted date, as in '2026-06-29'"),
+        ("recommend.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
+        ("recommend.reasons_for", ["SQL", "VIP"], "recommend.reasons_for.1: input should be 'IQL', 'MQL' or 'SQL'"),
+        ("snapshots.split", {"calibration": 0.6, "early_stopping": 0.4}, "leave nothing to fit"),
+        ("features.windows", ["90m"], "multiples of an hour"),
+        ("features.half_life", "30m", "must be a multiple of an hour"),
+        ("features.declared", [{"measure": "cuont"}], "did you mean 'count'?"),
+        ("features.declared", [{"measure": "count", "half_life": "3d"}], "count takes no half_life"),
+        ("features.declared", [{"measure": "count"}, {"measure": "count"}], "the same feature is declared twice"),
+        ("features.actors", ["lead", "lead"], "an actor is named twice"),
+        ("ingest.leads.attributes", {"as_of": "number"}, "can't be attributes"),
+        ("train.parameters", {"num_leafs": 3}, "did you mean 'num_leaves'?"),
+        ("train.parameters", {"is_unbalance": True}, "probabilities no longer mean what they say"),
+        ("train.parameters", {"num_iterations": 0}, "num_iterations must be a positive number"),
+        ("train.seed", -1, "greater than or equal to 0"),
+        ("snapshots.horizon", "999999999d", "longer than a hundred years"),
+        ("evaluate.model_name", "a/b", "should match pattern"),
+        ("policy.tiers", {"mql": 0.3, "sql": 0.1}, "tiers.mql (0.3) must be below tiers.sql (0.1)"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_stands_and_what_to_write(
+    write: Write, place: str, value: object, expected: str
+) -> None:
+    message = complaint(write(changed(place, value)))
+    assert expected in message
+    assert "wrong (1)" in message, message
+
+
+def test_all_mistakes_are_told_at_once(write: Write) -> None:
+    content = changed("train.sead", 1)
+    content["snapshots"]["horizn"] = "30d"
+    del content["episodes"]
+    message = complaint(write(content))
+    for expected in ("wrong (3)", "train.sead", "did you mean 'horizon'?", "episodes: is missing"):
+        assert expected in message
+
+
+def test_a_missing_file_says_where_to_begin(tmp_path: Path) -> None:
+    assert "run the command in the project's folder" in complaint(tmp_path / "params.yaml")
+
+
+def test_a_key_given_twice_is_an_error_and_not_silently_the_last(write: Write) -> None:
+    assert "line 3: 'seed' is given twice" in complaint(write("train:\n  seed: 1\n  seed: 2\n"))
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "a: [b", "just text"])
+def test_what_is_no_settings_file_is_refused(write: Write, text: str) -> None:
+    assert str(write(text)) in complaint(write(text))

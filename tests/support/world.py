@@ -1,0 +1,77 @@
+"""A small world in a folder of its own: raw files, settings, and all that the stages make of them."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from house import ROOT
+
+from pipeline.commands.app import STAGES, module_of
+from pipeline.sample import write_sample
+from pipeline.settings.file import load_parameters
+from pipeline.settings.parameters import Parameters
+
+LEADS = 2_000
+"""So many that a model can be told from chance, and so few that all stages together take seconds."""
+SMALL: dict[str, object] = {
+    "train.minimum_conversions": 5,
+    "train.parameters": {"num_iterations": 60, "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 50},
+    "evaluate.replicates": 50,
+}
+"""Where the settings of the small world differ from those that we ship."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder as a user has it, its settings as read, and the lines that the stages told on their way."""
+
+    root: Path
+    parameters: Parameters
+    told: list[str] = field(default_factory=list)
+
+    def run(self, *stages: str) -> None:
+        """Run stages in this process."""
+        for stage in stages:
+            run = importlib.import_module(module_of(stage)).run
+            run(self.parameters.hand_over(run), self.root, self.told.append)
+
+    def with_settings(self, changes: Mapping[str, object]) -> Project:
+        """Change settings by their places, ``{"train.seed": 8}``, in the folder's ``params.yaml``."""
+        return Project(self.root, _write_settings(self.root, self.root / "params.yaml", changes))
+
+    def copy_to(self, folder: Path, *, leave_out: Sequence[str] = ()) -> Project:
+        """Copy the folder, but not MLflow's store, in which paths are absolute."""
+        shutil.copytree(self.root, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlruns", *leave_out))
+        return Project(folder, self.parameters)
+
+
+def new_project(root: Path, stages: Sequence[str] = tuple(STAGES)) -> Project:
+    """Write the sample's raw files and the settings, and run the stages."""
+    root.mkdir(parents=True, exist_ok=True)
+    project = Project(root, _write_settings(root, ROOT / "params.yaml", SMALL))
+    write_sample(root / project.parameters.data_root, leads=LEADS, seed=1)
+    project.run(*stages)
+    return project
+
+
+def _write_settings(root: Path, origin: Path, changes: Mapping[str, object]) -> Parameters:
+    content: dict[str, Any] = yaml.safe_load(origin.read_text(encoding="utf-8"))
+    for place, value in changes.items():
+        *path, last = place.split(".")
+        section = content
+        for step in path:
+            section = section[step]
+        section[last] = value
+    (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return load_parameters(root / "params.yaml")
+
+
+if __name__ == "__main__":
+    new_project(Path(sys.argv[1]))

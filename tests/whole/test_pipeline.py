@@ -1,0 +1,389 @@
+"""All stages on the small sample world, from raw files to recommendations."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hindsight import come_to_know, forget
+from house import ROOT, outputs_of
+from numpy.typing import NDArray
+from world import Project
+
+from features.core.errors import NotEnoughDataError
+from features.core.schema import RECOMMENDATION
+from features.language.catalogue import Catalogue
+from models.core.artefact import Model
+from models.evaluation.metrics import evaluate
+from pipeline.commands.app import STAGES
+from pipeline.inspection.explain import explain_value
+from pipeline.log.history import observe
+from pipeline.settings.parameters import Parameters
+
+MONDAY = datetime(2026, 3, 2)
+"""In the test part: the model was trained on what was known before."""
+OUR_OWN_ACTS = ("call_made", "mail_sent", "case_opened")
+
+
+@pytest.fixture(scope="session")
+def recommendations(world: Project) -> pd.DataFrame:
+    return pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
+
+
+@pytest.fixture(scope="session")
+def model(world: Project) -> Model:
+    return Model.load(world.root / "data/model")
+
+
+@pytest.fixture(scope="session")
+def truth(world: Project) -> pd.DataFrame:
+    return pq.read_table(world.root / "data/raw/truth.parquet").to_pandas()
+
+
+@pytest.fixture(scope="module")
+def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Start a clean run in a process where sets have another order and LightGBM another number of threads."""
+    folder = tmp_path_factory.mktemp("second")
+    with (folder / "told").open("wb") as told:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/support/world.py"), str(folder / "project")],
+            stdout=told,
+            stderr=told,
+            env=os.environ | {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"},
+        )
+        yield process, folder
+        process.kill()
+        process.wait()
+
+
+def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
+    from pipeline.scoring import open_leads  # noqa: PLC0415 - heavy
+
+    recommendations, _ = open_leads.recommend(project.parameters, project.root, model, as_of, project.told.append)
+    frame: pd.DataFrame = recommendations.to_pandas()
+    return frame
+
+
+def query(text: str, *values: object) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        rows: list[tuple[Any, ...]] = connection.execute(text, list(values)).fetchall()
+    return rows
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    """Read every file of every output of ``dvc.yaml``."""
+    named = [root / output for stage in STAGES for output in sorted(outputs_of(stage))]
+    assert [path for path in named if not path.exists()] == []
+    files = [file for path in named for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    return {str(file.relative_to(root)): file.read_bytes() for file in files if file.is_file()}
+
+
+@pytest.mark.usefixtures("second_run")  # which goes on beside the tests that follow
+def test_every_row_of_every_file_is_used_or_set_aside(world: Project) -> None:
+    raw = world.root / "data/raw"
+    written = {
+        "web": pq.read_metadata(raw / "web.parquet").num_rows,
+        "email": len(gzip.decompress((raw / "email.csv.gz").read_bytes()).splitlines()) - 1,
+        "crm": len((raw / "crm.jsonl").read_bytes().splitlines()),
+        "outcomes": len((raw / "outcomes.csv").read_bytes().splitlines()) - 1,
+    }
+    interactions = str(world.root / "data/interactions.parquet")
+    log = dict(query("SELECT source, count(*) FROM read_parquet(?) GROUP BY 1", interactions))
+    ingested = json.loads((world.root / "data/ingest.json").read_text())
+    for source, rows in written.items():
+        aside = pq.read_metadata(world.root / f"data/quarantine/{source}.parquet").num_rows
+        counts = ingested["sources"][source]
+        assert (counts["rows"], counts["used"], sum(counts["set_aside"].values())) == (rows, log[source], aside)
+        assert rows == log[source] + aside
+    assert min(log.values()) > 1000
+    beside = (ingested[name] for name in ("leads", "identities", "spend", "rates"))
+    tables = [*ingested["sources"].values(), *ingested["tables"].values(), *(table for table in beside if table)]
+    assert ingested["totals"]["rows"] == sum(table["rows"] for table in tables)
+    assert ingested["totals"]["rows"] == ingested["totals"]["used"] + ingested["totals"]["set_aside"]
+
+
+def test_recommendations_have_the_columns_that_we_promise(recommendations: pd.DataFrame, world: Project) -> None:
+    assert list(recommendations.columns) == [field.name for field in RECOMMENDATION]
+    schema = pq.read_schema(world.root / "data/recommendations.parquet")
+    assert [schema.field(field.name).type for field in RECOMMENDATION] == [field.arrow for field in RECOMMENDATION]
+    assert not recommendations.isna().any(axis=None)
+
+
+def test_recommendations_are_best_first_and_a_lead_has_one(recommendations: pd.DataFrame) -> None:
+    assert len(recommendations) > 100
+    assert recommendations["lead_id"].is_unique
+    order = sorted(zip(-recommendations["probability"], recommendations["lead_id"], strict=True))
+    assert [lead for _, lead in order] == list(recommendations["lead_id"])
+
+
+def test_the_score_is_a_hundred_times_the_probability(recommendations: pd.DataFrame) -> None:
+    assert recommendations["probability"].between(0, 1, inclusive="neither").all()
+    np.testing.assert_allclose(recommendations["score"], 100 * recommendations["probability"], rtol=1e-12)
+
+
+def test_tiers_and_maturities_obey_their_cuts(recommendations: pd.DataFrame, world: Project, model: Model) -> None:
+    cuts, multiples = world.parameters.policy.tiers, world.parameters.policy.maturity
+    base_rate = model.manifest["base_rate"]
+    for lead in recommendations.itertuples():
+        tier = "SQL" if lead.probability >= cuts.sql else "MQL" if lead.probability >= cuts.mql else "IQL"
+        times = lead.probability / base_rate
+        maturity = "hot" if times >= multiples.hot else "warm" if times >= multiples.warm else "cold"
+        assert (lead.tier, lead.maturity) == (tier, maturity)
+    assert {"IQL", "MQL"} <= set(recommendations["tier"])
+
+
+def test_a_lead_to_work_on_has_up_to_three_reasons_in_words(recommendations: pd.DataFrame) -> None:
+    waiting = recommendations["tier"] == "IQL"
+    assert set(recommendations.loc[~waiting, "reasons"].map(len)) <= {1, 2, 3}
+    assert set(recommendations.loc[waiting, "reasons"].map(len)) == {0}
+    reasons = [reason for reasons in recommendations["reasons"] for reason in reasons]
+    assert all(re.fullmatch(r"(raises|lowers): \S.*", reason) for reason in reasons)
+    assert len(set(reasons)) > 20
+    assert all(len(set(reasons)) == len(reasons) for reasons in recommendations["reasons"])
+
+
+@pytest.mark.parametrize("tiers", [(), ("SQL",), ("IQL", "MQL", "SQL")], ids=["none", "SQL", "all"])
+def test_the_tiers_that_are_asked_for_get_the_reasons_they_always_have(
+    recommendations: pd.DataFrame, world: Project, model: Model, tiers: tuple[str, ...]
+) -> None:
+    score = world.parameters.recommend.model_copy(update={"reasons_for": tiers})
+    project = Project(world.root, world.parameters.model_copy(update={"recommend": score}))
+    asked = recommend(project, model, recommendations["as_of"].iloc[0].to_pydatetime())
+    asked["model_version"] = asked["model_version"].astype("str")
+    others = [name for name in recommendations.columns if name != "reasons"]
+    pd.testing.assert_frame_equal(asked[others], recommendations[others], check_exact=True)
+    for tier, reasons, before in zip(asked["tier"], asked["reasons"], recommendations["reasons"], strict=True):
+        assert bool(len(reasons)) == (tier in tiers)
+        assert list(reasons) == list(before) or tier not in tiers or tier == "IQL"
+
+
+def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world: Project) -> None:
+    with (world.root / "data/recommendations.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == list(recommendations.columns)
+    for row, lead in zip(rows, recommendations.itertuples(), strict=True):
+        assert (row["lead_id"], row["tier"], row["maturity"]) == (lead.lead_id, lead.tier, lead.maturity)
+        assert row["model_version"] == lead.model_version
+        assert (float(row["probability"]), float(row["score"])) == (lead.probability, lead.score)
+        assert datetime.fromisoformat(row["as_of"]).replace(tzinfo=None) == lead.as_of
+        assert row["reasons"] == "; ".join(lead.reasons)
+
+
+def test_a_count_of_the_matrix_is_the_one_that_is_explained(world: Project) -> None:
+    matrix = pd.read_parquet(world.root / "data/features.parquet").sort_values(["lead_id", "as_of"])
+    names = [name for name in matrix if name.startswith("count__")][::5]
+    for row in matrix.iloc[:: len(matrix) // 8].to_dict("records"):
+        for name in names:
+            found = explain_value(world.root, name, row["lead_id"], row["as_of"].isoformat(), everything=True)
+            assert re.search(rf" is {row[name]:,.0f} events?$", found.told[0]), (found.told, row[name])
+
+
+def test_every_open_lead_is_scored_and_no_other(world: Project, model: Model, truth: pd.DataFrame) -> None:
+    monday = datetime(2026, 4, 13)
+    recommended = set(recommend(world, model, monday)["lead_id"])
+    # A duplicate whose links contradict each other stays a lead of its own, of which the truth knows nothing.
+    recommended &= set(truth["lead_id"])
+    assert recommended == set(truth.loc[truth["as_of"] == monday, "lead_id"])
+
+
+def test_a_row_that_was_learned_from_is_scored_the_same(world: Project, model: Model) -> None:
+    matrix = pq.read_table(world.root / "data/features.parquet", filters=[("part", "==", "test")]).to_pandas()
+    matrix = matrix.assign(probability=model.predict(matrix))
+    moments = [*pd.Series([MONDAY, datetime(2026, 5, 11)]), *matrix["as_of"].iloc[[0, 400, 1600]]]
+    assert any(moment.hour for moment in moments), "ages and events, and not only Mondays"
+    compared = 0
+    for as_of in moments:
+        learned = matrix[matrix["as_of"] == as_of]
+        scored = recommend(world, model, as_of).set_index("lead_id")["probability"]
+        assert learned["probability"].tolist() == scored[learned["lead_id"]].tolist()
+        compared += len(learned)
+    assert compared > 400
+
+
+@pytest.fixture(scope="module")
+def scored_on_monday(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = world.copy_to(tmp_path_factory.mktemp("monday") / "project", leave_out=("reports",))
+    project = project.with_settings({"recommend.as_of": MONDAY.isoformat()})
+    project.run("recommend")
+    return project
+
+
+@pytest.mark.parametrize("rewrite", [come_to_know, forget], ids=["more was learned later", "nothing later is there"])
+def test_what_became_known_later_changes_nothing(
+    scored_on_monday: Project, tmp_path: Path, rewrite: Callable[[Path, datetime], object]
+) -> None:
+    other = scored_on_monday.copy_to(tmp_path / "project")
+    rewrite(other.root / "data/raw", MONDAY)
+    other.run("ingest", "recommend")
+    events = [
+        json.loads((project.root / "data/ingest.json").read_text())["interactions"]
+        for project in (scored_on_monday, other)
+    ]
+    assert abs(events[0] - events[1]) > 1000
+    for name in ("data/recommendations.parquet", "data/recommendations.csv"):
+        assert (other.root / name).read_bytes() == (scored_on_monday.root / name).read_bytes()
+
+
+def test_what_became_known_in_the_meantime_changes_the_scores(
+    scored_on_monday: Project, model: Model, tmp_path: Path
+) -> None:
+    other = scored_on_monday.copy_to(tmp_path / "project")
+    added = come_to_know(other.root / "data/raw", MONDAY)
+    other.run("ingest")
+    counts = [
+        query("SELECT count(*) FROM read_parquet(?)", f"{project.root}/data/interactions.parquet")[0][0]
+        for project in (scored_on_monday, other)
+    ]
+    assert counts[1] > counts[0] + 0.9 * added
+    hours_later = datetime(2026, 3, 2, 7)
+    before, after = (
+        recommend(project, model, hours_later).set_index("lead_id")["probability"]
+        for project in (scored_on_monday, other)
+    )
+    assert (before != after[before.index]).mean() > 0.3
+
+
+def test_no_lead_is_named_in_reports_logs_or_mlflow(world: Project) -> None:
+    leads = {lead for (lead,) in query("SELECT lead_id FROM read_parquet(?)", f"{world.root}/data/leads.parquet")}
+
+    def named(content: bytes) -> set[str]:
+        return {match.decode() for match in re.findall(rb"L\d{6}", content)} & leads
+
+    assert named((world.root / "data/recommendations.csv").read_bytes()), "the search finds what there is"
+    assert not named("\n".join(world.told).encode())
+    assert (world.root / "mlflow.db").stat().st_size > 0
+    files = [world.root / "mlflow.db", *(world.root / "mlruns").rglob("*"), *(world.root / "reports").rglob("*")]
+    files = [path for path in files if path.is_file() and "private" not in path.relative_to(world.root).parts]
+    assert len(files) > 20
+    assert [str(path.relative_to(world.root)) for path in files if named(path.read_bytes())] == []
+
+
+def mondays_with_truth(project: Project, truth: pd.DataFrame) -> pd.DataFrame:
+    """Join the test part's Mondays with the best that anyone could have said."""
+    rows = pq.read_table(project.root / "data/features.parquet", filters=[("part", "==", "test")]).to_pandas()
+    rows = rows.assign(probability=Model.load(project.root / "data/model").predict(rows))
+    return rows.merge(truth, on=["lead_id", "as_of"], validate="one_to_one")[
+        ["lead_id", "label", "probability", "p_observable"]
+    ]
+
+
+def roc_auc(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+    """Count, over all pairs of one that converts and one that doesn't, how often the former has the higher one."""
+    converted, others = probabilities[labels], np.sort(probabilities[~labels])
+    below = np.searchsorted(others, converted, side="left") + np.searchsorted(others, converted, side="right")
+    return float(below.mean() / 2 / len(others))
+
+
+def lead_over_the_limit(rows: pd.DataFrame) -> tuple[float, float]:
+    """By how much the model's AUC exceeds the best possible, and the standard error over leads of this difference."""
+    labels, model, limit = (rows[name].to_numpy() for name in ("label", "probability", "p_observable"))
+    positions = list(rows.groupby("lead_id").indices.values())
+    generator = np.random.default_rng(3)
+    draws = [
+        np.concatenate([positions[lead] for lead in generator.integers(0, len(positions), len(positions))])
+        for _ in range(100)
+    ]
+    gains = [roc_auc(labels[draw], model[draw]) - roc_auc(labels[draw], limit[draw]) for draw in draws]
+    return roc_auc(labels, model) - roc_auc(labels, limit), float(np.std(gains))
+
+
+def test_the_model_is_better_than_chance_and_not_better_than_possible(world: Project, truth: pd.DataFrame) -> None:
+    rows = mondays_with_truth(world, truth)
+    assert len(rows) > 3000
+    assert roc_auc(rows["label"].to_numpy(), rows["probability"].to_numpy()) > 0.6
+    difference, standard_error = lead_over_the_limit(rows)
+    assert difference <= 3 * standard_error
+    # The limit itself holds: nobody says it better than the chain that drew the world.
+    figures = evaluate(rows["label"], rows["p_observable"], rows["lead_id"], replicates=50, seed=0)
+    assert figures["calibration_slope"].low < 1 < figures["calibration_slope"].high
+
+
+def test_a_field_that_is_overwritten_after_the_sale_leaps_over_the_limit(
+    world: Project, truth: pd.DataFrame, tmp_path: Path
+) -> None:
+    leaky = world.copy_to(tmp_path / "project", leave_out=("reports",))
+    leaky = leaky.with_settings({"ingest.leads.attributes": {"crm_stage": "category", "country": "category"}})
+    leaky.run("ingest", "snapshots", "features", "train")
+    difference, standard_error = lead_over_the_limit(mondays_with_truth(leaky, truth))
+    assert difference > 3 * standard_error
+
+
+def test_no_reason_quotes_what_we_did_though_the_model_may_use_it(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("reports", "raw"))
+    project = project.with_settings({"features.actors": ["lead", "us", "system"]})
+    project.run("features", "train")
+    model = Model.load(project.root / "data/model")
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    recommended = recommend(project, model, MONDAY)
+    gain = dict(zip(catalogue.columns, model.booster.feature_importance("gain"), strict=True))
+    assert sum(gain[name] for name in gain if any(act in name for act in OUR_OWN_ACTS)) > 0
+    reasons = " ".join(reason for reasons in recommended["reasons"] for reason in reasons)
+    assert "pricing_view" in reasons
+    assert not [act for act in OUR_OWN_ACTS if act in reasons]
+
+
+def test_two_clean_runs_write_the_same_bytes(world: Project, second_run: tuple[subprocess.Popen[bytes], Path]) -> None:
+    process, folder = second_run
+    assert process.wait() == 0, (folder / "told").read_text()
+    first, second = outputs(world.root), outputs(folder / "project")
+    assert sorted(first) == sorted(second)
+    assert [name for name, content in first.items() if second[name] != content] == []
+
+
+def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_path: Path) -> None:
+    """A hundred page views are known at once, and the one sale in a hundred rows forty days late."""
+    moment = datetime(2026, 1, 1)
+    table = pa.table(
+        {
+            "event_type": ["view"] * 99 + ["won"],
+            "occurred_at": pa.array([moment] * 100, pa.timestamp("us")),
+            "known_at": pa.array([moment] * 99 + [moment + timedelta(days=40)], pa.timestamp("us")),
+            "source": ["log"] * 100,
+        }
+    )
+    (tmp_path / "data").mkdir()
+    pq.write_table(table, tmp_path / "data/interactions.parquet")
+    ingested = {"sources": {"log": {"observed_until": "2026-06-30T00:00:00"}}}
+    (tmp_path / "data/ingest.json").write_text(json.dumps(ingested))
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content["episodes"] = {"conversion": ["won"]}
+    content["snapshots"]["policies"] = [{"calendar": "monday"}]
+    assert observe(Parameters.model_validate(content), tmp_path).outcome_delay == timedelta(days=40)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("episodes.lost", ["losst"], "episodes.lost: no event of type 'losst' in the log; did you mean 'lost'"),
+        ("episodes.reopen_on", ["from"], "episodes.reopen_on: no event of type 'from' in the log; did you mean 'form'"),
+        ("snapshots.policies", [{"event": "quote"}], "snapshots.policies: no event of type 'quote'"),
+    ],
+)
+def test_an_event_type_that_never_occurs_is_named_with_the_nearest(
+    world: Project, tmp_path: Path, place: str, value: object, message: str
+) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    with pytest.raises(NotEnoughDataError, match=message):
+        project.with_settings({place: value}).run("snapshots")
+
+
+def test_a_typo_among_the_excluded_types_lets_nothing_through(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    with pytest.raises(NotEnoughDataError, match="features.exclude_types: no event of type 'meetin' in the log"):
+        project.with_settings({"features.exclude_types": ["meetin"]}).run("features")
