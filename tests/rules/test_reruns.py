@@ -1,0 +1,79 @@
+"""What an edit runs anew: the stages that import what was edited, as DVC itself tells, and no others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from house import DEFINITION, PACKAGES, ROOT, data_of, outputs_of
+
+EDITS = {
+    "features/own.py": {"features"},
+    "features/engines/kernel.py": {"features", "recommend"},
+    "models/evaluation/metrics.py": {"evaluate"},
+    "pipeline/settings/push.py": set(),
+    "pipeline/report/templates/index.html.jinja": {"report"},
+    "pipeline/reading/readers.py": {"ingest"},
+}
+"""Files that people edit often, each with the stages that have to run again."""
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "DVC_GLOBAL_CONFIG_DIR": str(folder), "NO_COLOR": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", "dvc", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the code, with outputs that stand for those of a run: all is current, as DVC sees it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, folder)
+    written = {path for stage in DEFINITION["stages"] for path in outputs_of(stage) | data_of(stage)}
+    for path in written - {"${data_root}"} | {"data/raw/log.csv"}:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path)
+    dvc(folder, "init", "--no-scm", "--quiet")
+    dvc(folder, "commit", "--force", "--quiet")
+    assert json.loads(dvc(folder, "status", "--json")) == {}
+    return folder
+
+
+@pytest.mark.parametrize("path", EDITS)
+def test_an_edit_runs_only_the_stages_that_import_it(checkout: Path, path: str) -> None:
+    before = (checkout / path).read_bytes()
+    try:
+        (checkout / path).write_bytes(before + b"\n")
+        assert set(json.loads(dvc(checkout, "status", "--json"))) == EDITS[path]
+    finally:
+        (checkout / path).write_bytes(before)
+
+
+def test_twelve_usual_edits_run_few_stages_anew() -> None:
+    edited = [
+        *EDITS,
+        "features/language/words.py",
+        "models/learning/learner.py",
+        "models/decision/tiers.py",
+        "models/decision/reasons.py",
+        "pipeline/sinks/sql.py",
+        "pipeline/sample/company.py",
+    ]
+    assert all((ROOT / path).is_file() for path in edited)
+    runs = [
+        (path, name)
+        for path in edited
+        for name, stage in DEFINITION["stages"].items()
+        if any(path == dep or path.startswith(f"{dep}/") for dep in stage["deps"])
+    ]
+    assert len(runs) <= 24, f"of {len(edited)} edits and {len(DEFINITION['stages'])} stages"
