@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,9 +45,9 @@ BATCHES_A_CONNECTION = 3
 """Batches under way for each call that may be: while some wait for answers, others are made ready or entered."""
 
 
-def wait_of(headers: Mapping[str, str]) -> float | None:
+def wait_of(response: httpx.Response) -> float | None:
     """Give the seconds that Retry-After asks for, be it a number or a date; None without it."""
-    text = {name.lower(): value for name, value in headers.items()}.get("retry-after")
+    text = response.headers.get("Retry-After")
     if text is None:
         return None
     try:
@@ -59,18 +60,25 @@ def wait_of(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def judge(status: int, headers: Mapping[str, str], text: str) -> None:
-    """Raise LaterError for 429 and 5xx, and DeliveryError where the sink itself is refused (401, 403, 407)."""
-    told = quote(status, text)
+def judge_status(response: httpx.Response) -> None:
+    """Raise LaterError for 408, 429 and 5xx, and DeliveryError where the sink itself is refused (401, 403, 407)."""
+    status, told = response.status_code, quote(response.status_code, response.text)
     if (
         status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT}
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     ):
-        raise LaterError(told, wait_of(headers))
+        raise LaterError(told, wait_of(response))
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
         raise DeliveryError(
             f"the system refuses our key or our rights: {told}; check the secret and what its user may do"
         )
+
+
+def judge(response: httpx.Response) -> None:
+    """Raise what ``judge_status`` does, and DeliveryError where a page answers in the place of an interface."""
+    judge_status(response)
+    if response.is_success and "html" in response.headers.get("Content-Type", ""):
+        raise DeliveryError("a page answers, as for people, and no interface; check push.sink.url")
 
 
 def quote(status: int, text: str) -> str:
@@ -80,11 +88,18 @@ def quote(status: int, text: str) -> str:
 
 
 class Caller:
-    """A client of one server, for all threads."""
+    """A client of one server, for all threads; ``judge`` raises what an answer calls for."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, connections: int) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        connections: int,
+        judge: Callable[[httpx.Response], None] = judge,
+    ) -> None:
         self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
-        self._calls = Calls(connections)
+        self._calls, self._judge = Calls(connections), judge
         weakref.finalize(self, self._client.close)
 
     @property
@@ -98,6 +113,7 @@ class Caller:
         path: str,
         *,
         json: object = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> httpx.Response:
@@ -107,12 +123,22 @@ class Caller:
         """
         try:
             with self._calls.one():
-                response = self._client.request(method, path, json=json, headers=headers, params=params)
+                response = self._client.request(
+                    method, path, json=json, content=content, headers=headers, params=params
+                )
         except httpx.TimeoutException:
             raise LaterError("no answer in time") from None
-        except httpx.TransportError as error:
-            raise LaterError(f"the connection broke: {redact(str(error))}") from None
-        judge(response.status_code, response.headers, response.text)
-        if response.is_success and "html" in response.headers.get("Content-Type", ""):
-            raise DeliveryError("a page answers, as for people, and no interface; check push.sink.url")
+        except httpx.RequestError as error:  # an answer that can't be unpacked, too
+            raise LaterError(_without_answer(error)) from None
+        self._judge(response)
         return response
+
+
+def _without_answer(error: Exception) -> str:
+    """Say why no answer came; what TLS has against the server stands at the root of the error."""
+    root: BaseException | None = error
+    while root is not None and not isinstance(root, ssl.SSLError):
+        root = root.__cause__ or root.__context__
+    if root is not None:
+        return f"no secure connection: {redact(repr(root))}"
+    return f"the connection broke, and no answer came: {redact(str(error))}"

@@ -12,7 +12,7 @@ from pipeline.sinks.protocol import Sink
 def connect(push: settings.Push, root: Path) -> Sink:
     """Make the sink of the parameters, and load what it needs; nothing is called yet.
 
-    Raises SettingsError where a secret is not in the environment, InputError where a client is not installed.
+    Raises SettingsError where a secret is not in the environment, InputError where a driver is not installed.
     """
     of, mapping = push.sink, push.mapping
     return _connect(of, mapping, root)

@@ -1,19 +1,20 @@
-"""Calls through HubSpot's own client: its methods, with our limit of time, our count, and our reading of refusals."""
+"""Calls to HubSpot's CRM API, version 3, and what its refusals mean."""
 
 from __future__ import annotations
 
 import json
-import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from features.core.errors import DeliveryError, InputError, nearest
+import httpx
+
+from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Closed, HubSpot
-from pipeline.sinks.calls import Calls, judge, quote, wait_of
+from pipeline.sinks.calls import Caller, judge_status, quote, wait_of
 from pipeline.sinks.closed import kind_of
 from pipeline.sinks.protocol import LaterError
-from pipeline.sinks.secrets import redact, secret
+from pipeline.sinks.secrets import key_of_header, redact
 
 _PASSING = frozenset({HTTPStatus.LOCKED, 477})
 """HubSpot is busy with many changes, or moves the account to another place (477): it takes them later."""
@@ -40,71 +41,48 @@ def message_of(error: Mapping[str, Any]) -> str:
 
 
 class HubSpotClient:
-    """The parts of the client that are called."""
+    """An account of HubSpot, as the private app sees it."""
 
     def __init__(self, settings: HubSpot, connections: int) -> None:
-        try:
-            from hubspot import HubSpot as Client  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError:
-            raise InputError("HubSpot's client is not installed; install it: pip install -e '.[hubspot]'") from None
-        token = secret(settings.token, "the access token of HubSpot's private app")
-        # Its own retries know nothing of what was done already, and repeat no POST.
-        client = Client(
-            access_token=token, host=settings.url.rstrip("/"), retry=False, connection_pool_maxsize=connections
-        )
-        self.contacts, self.properties = client.crm.contacts.batch_api, client.crm.properties.core_api
-        for api in (self.contacts, self.properties):
-            weakref.finalize(self, api.api_client.rest_client.pool_manager.clear)
-        self._seconds, self.calls = settings.timeout_seconds, Calls(connections)
+        token = key_of_header(settings.token, "the access token of HubSpot's private app")
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._caller = Caller(settings.url, headers, settings.timeout_seconds, connections, _judge)
 
-    def call(self, method: Callable[..., Any], *arguments: object) -> dict[str, Any]:
-        """Call a method of the client, and read the answer ourselves: its models take longer than the call.
+    @property
+    def calls(self) -> int:
+        """How many calls have been made so far."""
+        return self._caller.calls
+
+    def call(self, method: str, path: str, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Make a call, as in ``objects/contacts/batch/read``, and give the object that answers.
 
         Raises RefusedError, or LaterError and DeliveryError as a sink does.
         """
-        import urllib3  # noqa: PLC0415 - comes with the client
-
-        try:
-            with self.calls.one():
-                response = method(*arguments, _preload_content=False, _request_timeout=self._seconds)
-                content = response.data
-        except urllib3.exceptions.HTTPError as error:
-            raise LaterError(f"no answer: {redact(str(error))}") from None
-        except Exception as error:
-            # Where a refusal is no text, or was never sent (TLS), the client fails over it; then it is behind.
-            refusal = error if hasattr(error, "body") else error.__context__
-            if not hasattr(refusal, "body"):
-                raise
-            raise _judged(refusal) from None
-        answer = _object(content)
+        answer = _object(self._caller.send(method, f"/crm/v3/{path}", json=asked).content)
         if answer is None:
             raise LaterError("the answer breaks off, or is no HubSpot's")
         return answer
 
 
-def _judged(refusal: Any) -> Exception:  # noqa: ANN401 - each part of the client has its own class of them
-    """Say what a refusal means: HubSpot tells in the body whether the day's quota is used up."""
-    status, headers, body = refusal.status, refusal.headers or {}, refusal.body or b""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-    told = _object(text) or {}
-    if not status:
-        return LaterError(f"no secure connection: {redact(' '.join(str(refusal.reason).split()))}")
+def _judge(response: httpx.Response) -> None:
+    """Raise what a refusal means: HubSpot tells in the body whether the day's quota is used up."""
+    if response.is_success:
+        return
+    status, told = response.status_code, _object(response.content) or {}
     if status == HTTPStatus.TOO_MANY_REQUESTS and told.get("policyName") == "DAILY":
-        return DeliveryError("HubSpot's quota of the day is used up; push again tomorrow, what is left waits")
+        raise DeliveryError("HubSpot's quota of the day is used up; push again tomorrow, what is left waits")
+    words = quote(status, response.text)
     if status in _PASSING:
-        return LaterError(quote(status, text), wait_of(headers))
-    try:
-        judge(status, headers, text)
-    except (LaterError, DeliveryError) as error:
-        return error
+        raise LaterError(words, wait_of(response))
+    judge_status(response)
     if status in _OF_WHAT_IS_ASKED or told.get("category") == NOT_FOUND:
-        return RefusedError(status, told or {"message": quote(status, text)})
-    return DeliveryError(f"this is no answer of HubSpot's contacts: {quote(status, text)}; check push.sink.url")
+        raise RefusedError(status, told or {"message": words})
+    raise DeliveryError(f"this is no answer of HubSpot's contacts: {words}; check push.sink.url")
 
 
-def _object(text: str | bytes) -> dict[str, Any] | None:
+def _object(content: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = json.loads(content)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -16,7 +16,7 @@ from features.core.errors import DeliveryError, SettingsError
 from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import Caller, quote
 from pipeline.sinks.protocol import LaterError, WholeBatchError
-from pipeline.sinks.secrets import redact, secret
+from pipeline.sinks.secrets import key_of_header, redact, secret
 
 _REFUSED = ("AccessDenied", "AccessError", "SessionExpired", "NotFound")
 _LATER = (
@@ -31,9 +31,10 @@ class OdooClient:
     """A database of Odoo, seen by the scoring user."""
 
     def __init__(self, settings: Odoo, connections: int) -> None:
-        self._key = secret(settings.key, "the API key of Odoo's scoring user")
         self._settings = settings
         self._is_rpc = settings.interface == "jsonrpc"
+        take = secret if self._is_rpc else key_of_header
+        self._key = take(settings.key, "the API key of Odoo's scoring user")
         if self._is_rpc and not settings.user:
             raise SettingsError("push.sink: user is missing: the login of Odoo's scoring user")
         headers = {"X-Odoo-Database": settings.database, "Authorization": f"bearer {self._key}"}

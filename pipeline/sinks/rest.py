@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from features.core.errors import DeliveryError, SettingsError
+from features.core.errors import DeliveryError
 from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
 from pipeline.sinks.rest_requests import JsonObject, address, as_value, filled, has_address, inside, lacking, told
-from pipeline.sinks.secrets import secret
+from pipeline.sinks.secrets import key_of_header
 
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}
 """The last is what If-Match is answered with where nothing matches."""
@@ -30,9 +30,7 @@ class RestSink:
     creates = False
 
     def __init__(self, settings: Rest, mapping: Mapping[str, str], root: Path) -> None:  # noqa: ARG002 - nothing lies there
-        key = secret(settings.secret, "the key of push.sink") if settings.secret else ""
-        if not (key.isascii() and key.isprintable()):
-            raise SettingsError(f"push.sink: {settings.secret} holds letters that no header can; correct the key")
+        key = key_of_header(settings.secret, "the key of push.sink") if settings.secret else ""
         place = urlsplit(settings.url)
         self.name = f"rest {place.netloc}{place.path.rstrip('/')} {settings.path}"
         self.reads, self.calls_a_day = settings.read is not None, settings.calls_a_day

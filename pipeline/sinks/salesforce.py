@@ -1,4 +1,4 @@
-"""Scores written to Salesforce's leads, through simple-salesforce: few by composite calls, many by a bulk job.
+"""Scores written to Salesforce's leads: few by composite calls, many by a bulk job.
 
 Leads are looked up by the field that holds our lead_id and written by Salesforce's id, so that none is ever made.
 """
@@ -39,7 +39,7 @@ class SalesforceSink:
     def __init__(self, settings: Salesforce, mapping: Mapping[str, str], _root: Path) -> None:
         self._settings, self._mapping, self._key = settings, mapping, settings.key_field
         self._client = SalesforceClient(settings, _CONNECTIONS)
-        self._api, self._jobs = self._client.api, Jobs(self._client, settings.job_seconds)
+        self._jobs = Jobs(self._client, settings.job_seconds)
         self._looks = Looks(self._client, self._key, [*mapping.values(), *settings.closed])
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
         self.calls_a_day = settings.calls_a_day
@@ -90,7 +90,7 @@ class SalesforceSink:
             part = batch[first : first + self.leads_a_call]
             records = [{"attributes": {"type": "Lead"}, "id": one.remote_id, **one.values} for one in part]
             content = {"allOrNone": False, "records": records}
-            results = self._client.call(self._api.restful, "composite/sobjects", method="PATCH", json=content)
+            results = self._client.call("PATCH", "composite/sobjects", content)
             if not isinstance(results, list) or len(results) != len(part):
                 raise LaterError("the answer doesn't say what became of each lead")
             refusals = (None if one["success"] else Refusal.of(one["errors"][0]) for one in results)
@@ -105,7 +105,7 @@ class SalesforceSink:
 
     def _limits(self) -> Mapping[str, Any]:
         try:
-            limits: Mapping[str, Any] = self._client.ask(self._api.limits)
+            limits: Mapping[str, Any] = self._client.ask("GET", "limits/")
         except DeliveryError:  # to see them is a right that writing leads doesn't need
             return {}
         return limits
@@ -117,7 +117,7 @@ class SalesforceSink:
 
     def _make(self, name: str, definition: Mapping[str, object]) -> str:
         try:
-            self._client.call(self._api.restful, "tooling/sobjects/CustomField", method="POST", json=definition)
+            self._client.call("POST", "tooling/sobjects/CustomField", definition)
         except (WholeBatchError, DeliveryError) as error:
             if "DUPLICATE_DEVELOPER_NAME" in str(error):  # describe shows no field that the user may not see
                 return f"field {name} of Lead was there already, unseen; {_GRANT}"
@@ -125,5 +125,5 @@ class SalesforceSink:
         return f"field {name} of Lead; {_GRANT}"
 
     def _described(self) -> Mapping[str, Any]:
-        described: Mapping[str, Any] = self._client.ask(self._api.Lead.describe)
+        described: Mapping[str, Any] = self._client.ask("GET", "sobjects/Lead/describe")
         return described

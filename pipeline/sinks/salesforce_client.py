@@ -1,97 +1,86 @@
-"""Calls through simple-salesforce, in a session of our own: with a limit of time, a count, and refusals read."""
+"""Calls to Salesforce's REST API, and what its refusals mean."""
 
 from __future__ import annotations
 
 import json
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
+import httpx
 
-from features.core.errors import DeliveryError, InputError, SettingsError
+from features.core.errors import DeliveryError, SettingsError
 from pipeline.settings.push import Salesforce
-from pipeline.sinks.calls import Calls, judge, wait_of
+from pipeline.sinks.calls import Caller, judge_status, quote, wait_of
 from pipeline.sinks.protocol import LaterError, WholeBatchError
-from pipeline.sinks.secrets import redact, secret
+from pipeline.sinks.secrets import key_of_header, redact
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
-
-
-class _Session(requests.Session):
-    """What the client sends its requests by; it gives no limit of time itself, and no answer's headers."""
-
-    def __init__(self, seconds: float, connections: int, *, in_the_clear: bool) -> None:
-        super().__init__()
-        self.calls = Calls(connections)
-        self._seconds, self._in_the_clear = seconds, in_the_clear
-        # Without it, every lead that is written goes through the assignment rules and may get another owner.
-        self.headers["Sforce-Auto-Assign"] = "FALSE"
-        self.auth = lambda request: request  # else ~/.netrc would put its own password in the token's place
-
-    def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override] # noqa: ANN401
-        if self._in_the_clear:  # the client knows https alone
-            url = url.replace("https://", "http://", 1)
-        try:
-            with self.calls.one():
-                response = super().request(method, url, timeout=self._seconds, **options)
-        except requests.RequestException as error:
-            raise LaterError(f"no answer: {redact(str(error))}") from None
-        response.encoding = "utf-8"  # a CSV that doesn't say so would be taken for Latin 1
-        judge_call(response.status_code, response.headers, response.text)
-        return response
+_ROOT = "/services/data/v59.0"
 
 
 class SalesforceClient:
-    """The client of one organisation."""
+    """An organisation, as the user of the token sees it."""
 
     def __init__(self, settings: Salesforce, connections: int) -> None:
-        try:
-            import simple_salesforce  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError:
-            raise InputError("simple-salesforce is not installed; install it: pip install -e '.[salesforce]'") from None
-        parts = urlsplit(settings.url)
-        in_the_clear = parts.scheme != "https"
-        if in_the_clear and parts.hostname not in _LOOPBACK:
+        place = urlsplit(settings.url)
+        if place.scheme != "https" and place.hostname not in _LOOPBACK:
             raise SettingsError("push.sink.url must begin with https://, or the token would travel in the clear")
-        token = secret(settings.token, "a session id or access token of Salesforce")
-        self._session = _Session(settings.timeout_seconds, connections, in_the_clear=in_the_clear)
-        login = {"instance_url": settings.url, "session_id": token}
-        self.api: Any = simple_salesforce.Salesforce(session=self._session, **login)
-        errors = simple_salesforce.exceptions
-        self._refusals = (errors.SalesforceError, errors.SalesforceBulkV2LoadError)
-        weakref.finalize(self, self._session.close)
+        headers = {
+            "Authorization": f"Bearer {key_of_header(settings.token, 'a session id or access token of Salesforce')}",
+            "Accept": "application/json",
+            # Without it, every lead that is written goes through the assignment rules and may get another owner.
+            "Sforce-Auto-Assign": "FALSE",
+        }
+        origin = f"{place.scheme}://{place.netloc}"
+        self._caller = Caller(origin, headers, settings.timeout_seconds, connections, _judge)
 
     @property
     def calls(self) -> int:
         """How many calls have been made so far."""
-        return self._session.calls.count
+        return self._caller.calls
 
-    def call(self, asked: Callable[..., Any], /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - it varies
-        """Call a method of the client.
+    def call(self, method: str, path: str, asked: object = None, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - whatever comes
+        """Make a call, as in ``composite/sobjects``, and give what answers.
 
         Raises DeliveryError where all that is asked would be refused likewise, else WholeBatchError.
         """
+        response = self._caller.send(method, _full(path), json=asked, params=params)
         try:
-            return asked(*arguments, **named)
-        except requests.RequestException as error:  # an answer that breaks off, or is no JSON
-            raise LaterError(f"no whole answer: {redact(str(error))}") from None
-        except self._refusals as error:
-            content = getattr(error, "content", None)
-            known = isinstance(content, list) and content and isinstance(content[0], dict)
-            refusal = Refusal.of(content[0]) if known and isinstance(content, list) else Refusal("", str(error))
-            if refusal.of_all:
-                raise DeliveryError(f"Salesforce refuses the call: {refusal}; {ADVICE}") from None
-            raise WholeBatchError(str(refusal)) from None
+            return response.json()
+        except ValueError:
+            raise LaterError("no whole answer came, or none of Salesforce's interface") from None
 
-    def ask(self, asked: Callable[..., Any], /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - likewise
-        """Call a method that changes nothing; any refusal is a DeliveryError."""
+    def upload(self, path: str, rows: str) -> None:
+        """Bring the rows of a job, as CSV."""
+        headers = {"Content-Type": "text/csv; charset=UTF-8"}
+        response = self._caller.send("PUT", _full(path), content=rows.encode(), headers=headers)
+        if response.status_code != HTTPStatus.CREATED:  # a job without rows would end as if all were written
+            raise LaterError(f"nobody says that the rows came: {quote(response.status_code, response.text)}")
+
+    def ask(self, method: str, path: str, asked: object = None, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - likewise
+        """Make a call that changes nothing; any refusal is a DeliveryError."""
         try:
-            return self.call(asked, *arguments, **named)
+            return self.call(method, path, asked, params)
         except WholeBatchError as error:
-            raise DeliveryError(f"Salesforce refuses the call: {error}; {ADVICE}") from None
+            raise DeliveryError(_refused(error)) from None
+
+    def ask_csv(self, path: str) -> str:
+        """Ask for a file; likewise."""
+        try:
+            return self._caller.send("GET", _full(path), headers={"Accept": "text/csv"}).text
+        except WholeBatchError as error:
+            raise DeliveryError(_refused(error)) from None
+
+
+def _full(path: str) -> str:
+    """Give the path of a call; those that Salesforce gives are whole."""
+    return path if path.startswith("/") else f"{_ROOT}/{path}"
+
+
+def _refused(why: object) -> str:
+    return f"Salesforce refuses the call: {why}; {ADVICE}"
 
 
 _PASSES = frozenset({
@@ -146,25 +135,31 @@ class Refusal(NamedTuple):
 UNPROCESSED = Refusal("UNPROCESSED", "the job did not come to it")
 
 
-def refusal_of(text: str) -> Refusal:
+def refusal_of(response: httpx.Response) -> Refusal:
     """Read the refusal of a whole call."""
     try:
-        return Refusal.of(json.loads(text)[0])
+        return Refusal.of(json.loads(response.content)[0])
     except (ValueError, LookupError, TypeError, AttributeError):
-        return Refusal("", " ".join(text.split())[:300])
+        return Refusal("", quote(response.status_code, response.text))
 
 
-def judge_call(status: int, headers: Mapping[str, str], text: str) -> None:
-    """Raise LaterError or DeliveryError for what a call's status says, before its client reads the answer."""
-    if status < HTTPStatus.MULTIPLE_CHOICES:
+def _judge(response: httpx.Response) -> None:
+    """Raise what a refusal means: most have a code, and the status says too little."""
+    if response.is_success:
         return
-    refusal = refusal_of(text)
+    refusal = refusal_of(response)
     if refusal.code == _LIMIT and "Concurrent" not in refusal.message:
         raise DeliveryError(
             f"Salesforce's quota of the day is used up ({refusal}); push again tomorrow, the rest waits"
         )
     if refusal.code == _LIMIT or refusal.passes:
-        raise LaterError(str(refusal), wait_of(headers))
+        raise LaterError(str(refusal), wait_of(response))
     if refusal.code == "INVALID_SESSION_ID":
         raise DeliveryError(f"Salesforce refuses the token ({refusal}); put a new one into its variable")
-    judge(status, headers, text)
+    if response.is_redirect:
+        where = redact(response.headers.get("Location", "it does not say which"))
+        raise DeliveryError(f"Salesforce sends us to another place ({where}); correct push.sink.url")
+    judge_status(response)
+    if refusal.of_all:
+        raise DeliveryError(_refused(refusal))
+    raise WholeBatchError(str(refusal))

@@ -8,16 +8,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
-from urllib.parse import quote
+from typing import Any, TypeVar
+from urllib.parse import quote_plus
 
 from features.core.errors import DeliveryError
 from pipeline.sinks.protocol import LaterError, Record, Value, WholeBatchError
 from pipeline.sinks.salesforce_client import ADVICE, UNPROCESSED, Refusal, SalesforceClient
 from pipeline.sinks.secrets import redact
 
+Answer = TypeVar("Answer")
 Result = tuple[Record, Refusal | None]
 """A record, and what Salesforce has against it."""
+_JOBS = "jobs/ingest"
+_UPDATE = {
+    "object": "Lead", "operation": "update", "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF"
+}  # fmt: skip
 _ENDED = {"JobComplete", "Failed", "Aborted"}
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.1, 5.0, 1.5
 _ATTEMPTS = 5
@@ -30,16 +35,11 @@ class Jobs:
     def __init__(self, client: SalesforceClient, seconds: float) -> None:
         self._client, self._call, self._seconds = client, client.call, seconds
 
-    @property
-    def _api(self) -> Any:  # noqa: ANN401 - the client's own
-        # The client's update() waits for a day, and gives the job up when one answer of many is lost.
-        return self._client.api.bulk2.Lead._client  # noqa: SLF001
-
     def update(self, records: Sequence[Record]) -> list[Result]:
         """Update leads by their id in one job; raises LaterError where nobody knows what became of it."""
-        job = self._call(self._api.create_job, "update")["id"]
+        job = f"{_JOBS}/{self._call('POST', _JOBS, _UPDATE)['id']}"
         try:
-            self._call(self._api.upload_job_data, job, to_csv(records))
+            self._client.upload(f"{job}/batches", to_csv(records))
             ended = self._end(job)
         except BaseException:  # nothing that was opened stays open, not even when the push is interrupted
             self._abort(job)
@@ -55,17 +55,17 @@ class Jobs:
                 self._abort(job)
             elif held["state"] == "Open":
                 with suppress(LaterError):  # whether that came through, the next look tells
-                    self._call(self._api.close_job, job)
+                    self._call("PATCH", job, {"state": "UploadComplete"})
             time.sleep(pause)
             late, pause = time.monotonic() > until + _LONGEST_PAUSE, min(pause * _GROWTH, _LONGEST_PAUSE)
-            held = self._patiently(self._api.get_job, job, is_query=False)
+            held = self._patiently(self._client.ask, "GET", job)
             if late and held["state"] not in _ENDED:
                 raise LaterError(f"the bulk job came to no end within {self._seconds:g} s")
         return held
 
     def _abort(self, job: str) -> None:
         with suppress(LaterError, WholeBatchError, DeliveryError):
-            self._call(self._api.abort_job, job, is_query=False)
+            self._call("PATCH", job, {"state": "Aborted"})
 
     def _results(self, job: str, ended: Mapping[str, Any], records: Sequence[Record]) -> list[Result]:
         """Read which rows have failed, and which the job did not come to."""
@@ -81,24 +81,24 @@ class Jobs:
         return [(one, against.get(str(one.remote_id))) for one in records]
 
     def _rows(self, job: str, kind: str) -> list[dict[str, str]]:
-        text = self._patiently(self._api.get_ingest_results, job, kind)
+        text = self._patiently(self._client.ask_csv, f"{job}/{kind}")
         reader = csv.DictReader(io.StringIO(text, newline=""))
         if text.strip() and "Id" not in (reader.fieldnames or ()):
             raise LaterError(f"no list of rows came where {kind} were asked for")
         return list(reader)
 
-    def _patiently(self, asked: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ANN401 - it varies
+    def _patiently(self, ask: Callable[..., Answer], *arguments: object) -> Answer:
         """Ask what changes nothing a few times: for one lost answer, not all rows are to be sent again."""
         pause = _FIRST_PAUSE
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._client.ask(asked, *arguments, **named)
+                return ask(*arguments)
             except LaterError as error:
                 if (error.after or 0) > _LONGEST_PAUSE:
                     raise
                 time.sleep(pause if error.after is None else error.after)
             pause *= _GROWTH
-        return self._client.ask(asked, *arguments, **named)
+        return ask(*arguments)
 
 
 def to_csv(records: Sequence[Record]) -> str:
@@ -122,13 +122,17 @@ _MOST_IDS = 2_000
 _LONGEST_QUERY = 12_000
 """Letters, as a URL has them: Salesforce takes 16,384 in all."""
 _LONGEST_KEY = 255
+_ESCAPED = str.maketrans({
+    "\\": r"\\", "'": r"\'", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f",
+})  # fmt: skip
+"""What a text of SOQL must not hold as it is."""
 
 
 class Looks:
     """Asks for the leads of keys; where a call fails, what came before it is not asked for again."""
 
     def __init__(self, client: SalesforceClient, key: str, fields: Sequence[str]) -> None:
-        self._client, self._api, self._key = client, client.api, key
+        self._client, self._key = client, key
         self._fields = list(dict.fromkeys(["Id", key, *fields]))
         self._begun: dict[tuple[str, ...], list[list[Any]]] = {}
 
@@ -154,11 +158,16 @@ class Looks:
 
     def _by_id(self, ids: Sequence[str]) -> list[Any]:
         asked = {"ids": ids, "fields": self._fields}
-        return self._client.ask(self._api.restful, "composite/sobjects/Lead", method="POST", json=asked) or []
+        return self._client.ask("POST", "composite/sobjects/Lead", asked) or []
 
     def _by_query(self, quoted: Sequence[str]) -> list[Any]:
         query = f"SELECT {', '.join(self._fields)} FROM Lead WHERE {self._key} IN ({','.join(quoted)})"
-        return list(self._client.ask(self._api.query_all, query)["records"])
+        answer = self._client.ask("GET", "query/", params={"q": query})
+        rows = list(answer["records"])
+        while not answer["done"]:
+            answer = self._client.ask("GET", answer["nextRecordsUrl"])
+            rows += answer["records"]
+        return rows
 
 
 def quoted_parts(keys: Sequence[str]) -> Iterator[list[str]]:
@@ -166,15 +175,13 @@ def quoted_parts(keys: Sequence[str]) -> Iterator[list[str]]:
 
     A key that no field can hold is left out: it would have the whole query refused, or find what is empty.
     """
-    from simple_salesforce.format import quote_soql_value  # noqa: PLC0415 - an extra
-
     part: list[str] = []
     length = 0
     for key in keys:
         if not 0 < len(key) <= _LONGEST_KEY or "\0" in key:
             continue
-        quoted = quote_soql_value(key)
-        needed = len(quote(quoted + ","))
+        quoted = f"'{key.translate(_ESCAPED)}'"
+        needed = len(quote_plus(quoted + ","))
         if part and length + needed > _LONGEST_QUERY:
             yield part
             part, length = [], 0

@@ -25,6 +25,14 @@ def secret(variable: str, of: str) -> str:
     return value
 
 
+def key_of_header(variable: str, of: str) -> str:
+    """Give what the environment variable holds, as ``secret`` does, for a header of HTTP, which takes ASCII alone."""
+    value = secret(variable, of)
+    if not (value.isascii() and value.isprintable()):
+        raise SettingsError(f"push.sink: {variable} holds letters that no header can; correct the key")
+    return value
+
+
 def conceal(*values: str) -> None:
     """Have values struck out of whatever ``redact`` is given, also as a URL writes them."""
     _known.update(form for value in values for form in (value, quote(value, safe="")) if len(value) >= _SHORTEST)

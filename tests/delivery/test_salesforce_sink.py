@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from crm_salesforce import OURS, SalesforceCrm
-from crm_servers import Faults
+from crm_servers import Answer, Faults
 from pushing import Delivery, Lead, ways
 
 from features.core.errors import DeliveryError, SettingsError, nearest
@@ -172,6 +172,37 @@ def test_a_job_whose_rows_may_not_have_come_is_aborted_and_nothing_is_told_of_th
     assert [job["state"] for job in crm.jobs.values()] == ["Aborted"]
 
 
+def test_a_job_whose_rows_nobody_confirms_is_aborted(
+    crm: SalesforceCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands between may answer for Salesforce: a job without rows ends, and nothing in it has failed."""
+    records, answer = many(crm), crm.answer
+    monkeypatch.setattr(crm, "answer", lambda asked: Answer("ok") if asked.method == "PUT" else answer(asked))
+    written, error = write(sink_of(crm, tmp_path, TIER), records)
+    assert written == {}
+    assert "nobody says that the rows came: HTTP 200: ok" in str(error)
+    assert [job["state"] for job in crm.jobs.values()] == ["Aborted"]
+
+
+def test_an_organisation_that_has_moved_is_told_and_rejects_nobody(
+    crm: SalesforceCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = Answer(None, 301, {"Location": "https://other.my.salesforce.com/services"})
+    monkeypatch.setattr(crm, "answer", lambda _: moved)
+    with pytest.raises(DeliveryError, match=r"another place \(https://other\.my.*\); correct push.sink.url"):
+        write(sink_of(crm, tmp_path, TIER), [Record("A", {"Leadcast_Tier__c": "SQL"}, number_of(0))])
+    assert crm.calls == 1
+
+
+def test_what_is_no_interface_is_to_be_asked_again(
+    crm: SalesforceCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway's page in the night of a maintenance, say."""
+    monkeypatch.setattr(crm, "answer", lambda _: Answer("<html>soon</html>", 200, {"Content-Type": "text/html"}))
+    with pytest.raises(LaterError, match="no whole answer"):
+        sink_of(crm, tmp_path).read(["A"])
+
+
 def test_numbers_of_a_job_have_no_exponent_and_an_empty_text_empties(crm: SalesforceCrm, tmp_path: Path) -> None:
     values: dict[str, Value] = {"Leadcast_Probability__c": 1e-05, "Leadcast_Tier__c": ""}
     records = [Record(one.key, values, one.remote_id) for one in many(crm)]
@@ -306,6 +337,23 @@ def test_keys_are_quoted_and_queries_fit(crm: SalesforceCrm, tmp_path: Path) -> 
         crm.add(key)
     assert list(sink_of(crm, tmp_path).read(keys)) == keys
     assert len(crm.requests) > 1
+
+
+def test_queries_of_keys_that_grow_threefold_in_an_address_fit(crm: SalesforceCrm, tmp_path: Path) -> None:
+    keys = ["/" * 250 + f"{number:05}" for number in range(100)]
+    for key in keys:
+        crm.add(key)
+    assert list(sink_of(crm, tmp_path).read(keys)) == keys
+
+
+def test_an_answer_of_several_pages_is_read_to_its_end(crm: SalesforceCrm, tmp_path: Path) -> None:
+    keys = [f"L{number}" for number in range(250)]
+    for key in keys:
+        crm.add(key)
+    crm.page = 100
+    sink = sink_of(crm, tmp_path)
+    assert list(sink.read(keys)) == keys
+    assert sink.calls == crm.calls == 3
 
 
 def test_a_key_of_other_capitals_is_another_key(crm: SalesforceCrm, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from crm_salesforce import SalesforceCrm
 from crm_sql import PostgresqlCrm, SqliteCrm
 from pushing import Delivery, Lead, of_keys, ways
 
-from features.core.errors import DeliveryError, InputError, LeadcastError
+from features.core.errors import DeliveryError, InputError, LeadcastError, SettingsError
 from pipeline.delivery.ledger import LEDGER, MOST_ATTEMPTS, Ledger
 from pipeline.delivery.sending import CLOSED, UNKNOWN
 from pipeline.settings.push import Push
@@ -578,6 +578,18 @@ def test_a_secret_that_is_not_set_is_asked_for_by_name(
         monkeypatch.delenv(name)
     with pytest.raises(LeadcastError, match=next(iter(crm.environment))):
         delivery.push({"L1": HOT})
+
+
+@pytest.mark.parametrize("crm", ["odoo json2", "hubspot", "salesforce", "dynamics"], indirect=True)
+def test_a_secret_that_no_header_can_hold_is_told_by_its_name(
+    crm: Crm, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in crm.environment:
+        monkeypatch.setenv(name, "Schlüssel")
+    with pytest.raises(SettingsError, match="holds letters that no header can; correct the key") as caught:
+        delivery.push({"L1": HOT})
+    assert next(iter(crm.environment)) in str(caught.value)
+    assert "Schl" not in str(caught.value)
 
 
 def test_the_rehearsal_writes_nothing_and_tells_what_a_push_would_do(crm: Crm, delivery: Delivery) -> None:

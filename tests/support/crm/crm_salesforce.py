@@ -66,6 +66,9 @@ class SalesforceServer(CrmServer):
         """What jobs fail for, after half of their rows."""
         self.slow = 0
         """How many looks at a job find it still in progress."""
+        self.page = 2_000
+        """How many leads an answer to a query holds at most."""
+        self._found: list[dict[str, Any]] = []
 
     def answer(self, request: Request) -> Answer:
         """Answer the paths that the client calls."""
@@ -84,8 +87,8 @@ class SalesforceServer(CrmServer):
         path = re.sub(f"^{_ROOT}", "", request.path)
         job = re.fullmatch(r"/jobs/ingest/(\w+)(/\w+)?/?", path)
         match request.method, path:
-            case "GET", "/query/":
-                return self._query(request.parameters["q"])
+            case "GET", ("/query/" | "/query/more"):
+                return self._query(request.parameters["q"]) if path == "/query/" else self._page()
             case "POST", "/composite/sobjects/Lead":
                 return self._retrieve(request.json())
             case "PATCH", "/composite/sobjects":
@@ -145,8 +148,14 @@ class SalesforceServer(CrmServer):
         keys = {re.sub(r"\\(.)", _unescaped, quoted) for quoted in re.findall(r"'((?:[^'\\]|\\.)*)'", found[3])}
         folded = {key.casefold() for key in keys}  # a text that is compared knows no capitals, and "" finds nothing
         rows = [lead for lead in self.leads.values() if str(lead.get(field) or "").casefold() in folded]
-        records = [{"attributes": {"type": "Lead"}, **{name: lead.get(name) for name in names}} for lead in rows]
-        return Answer({"totalSize": len(records), "done": True, "records": records})
+        self._found = [{"attributes": {"type": "Lead"}, **{name: lead.get(name) for name in names}} for lead in rows]
+        return self._page()
+
+    def _page(self) -> Answer:
+        """Give the next leads that were found; a real locator says where in the answer it goes on."""
+        records, self._found = self._found[: self.page], self._found[self.page :]
+        further = {"nextRecordsUrl": "/services/data/v59.0/query/more"} if self._found else {}
+        return Answer({"done": not self._found, "records": records, **further})
 
     def _refuse_unknown(self, names: Iterable[str]) -> None:
         for name in names:
