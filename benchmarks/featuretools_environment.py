@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_PINNED = (
+PINNED = (
     "featuretools==1.31.0",
     "woodwork==0.31.0",
     "pandas==2.2.3",
@@ -29,9 +29,9 @@ def featuretools_python(folder: Path) -> str:
     """
     python = folder / "bin" / "python"
     ready = folder / "ready"
-    if ready.exists() and ready.read_text(encoding="utf-8") == "\n".join(_PINNED):
+    if ready.exists() and ready.read_text(encoding="utf-8") == "\n".join(PINNED):
         return str(python)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PINNED]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINNED]
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         install,
@@ -41,5 +41,5 @@ def featuretools_python(folder: Path) -> str:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise NotAvailableError(f"its environment can't be made: {last[:200]}")
-    ready.write_text("\n".join(_PINNED), encoding="utf-8")
+    ready.write_text("\n".join(PINNED), encoding="utf-8")
     return str(python)

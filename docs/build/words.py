@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import annotated_types
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -34,12 +33,8 @@ _KINDS: tuple[tuple[object, str, str], ...] = (
     (Any, "anything", "anything"),
 )
 """An annotation, one value of it, several of them."""
-_BOUNDS = {
-    annotated_types.Gt: ("gt", "above"),
-    annotated_types.Ge: ("ge", "from"),
-    annotated_types.Lt: ("lt", "below"),
-    annotated_types.Le: ("le", "to"),
-}
+_BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
+"""What a constraint names a bound, and what we do."""
 Section = Callable[[type[BaseModel]], str]
 """Names the section that describes a class of settings."""
 
@@ -76,8 +71,8 @@ def _bounds(constraints: tuple[object, ...]) -> str:
     words = [
         f"{word} {getattr(part, attribute):g}"
         for part in flat
-        for kind, (attribute, word) in _BOUNDS.items()
-        if isinstance(part, kind)
+        for attribute, word in _BOUNDS.items()
+        if hasattr(part, attribute)
     ]
     return " and ".join(words).replace(" and to ", " to ")
 

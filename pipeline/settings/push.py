@@ -135,7 +135,7 @@ class Odoo(SinkSettings):
 
 
 class HubSpot(SinkSettings):
-    """Contacts of HubSpot (pip install -e '.[hubspot]')."""
+    """Contacts of HubSpot."""
 
     kind: Literal["hubspot"]
     """HubSpot's contacts."""
@@ -152,7 +152,7 @@ class HubSpot(SinkSettings):
 
 
 class Salesforce(SinkSettings):
-    """Leads of Salesforce (pip install -e '.[salesforce]')."""
+    """Leads of Salesforce."""
 
     kind: Literal["salesforce"]
     """Salesforce's leads."""

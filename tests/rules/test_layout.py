@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from house import PACKAGES, ROOT, SOURCES, file_of, imported
+
+from benchmarks.featuretools_environment import PINNED
 
 MAY_IMPORT = {"features": {"features"}, "models": {"models", "features"}, "pipeline": set(PACKAGES)}
 PURE = {"features", "models"}
@@ -15,13 +21,16 @@ IMPURE_MODULES = {
     "duckdb",
     "filelock",
     "great_expectations",
+    "httpx",
     "mlflow",
     "os",
     "pathlib",
-    "requests",
+    "sqlalchemy",
     "subprocess",
     "time",
 }
+BESIDE = sorted(path for folder in ("docs/build", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
+OWN = {*PACKAGES, "docs", "benchmarks"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
 
 
 def test_the_fixed_top_level_is_there() -> None:
@@ -45,6 +54,30 @@ def test_imports_follow_the_arrow(path: Path) -> None:
 def test_the_files_that_travel_with_the_model_need_only_three_packages() -> None:
     allowed = {"lightgbm", "numpy", "pandas"} | sys.stdlib_module_names
     assert {name.split(".")[0] for name in imported(ROOT / "models/core/artefact.py")} <= allowed
+
+
+def distributions(requirements: Iterable[str]) -> set[str]:
+    """Give the names in requirements, as in ``psycopg[binary]>=3.2``, written alike."""
+    return {re.sub("[-_.]+", "-", re.split(r"[^\w.-]", one)[0]).lower() for one in requirements}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Else it is there as long as another package happens to need it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    at_run_time = distributions([*project["dependencies"], *extras["postgresql"]])
+    found_in, undeclared = packages_distributions(), []
+    for path in [*SOURCES, *BESIDE]:
+        declared = at_run_time if path in SOURCES else at_run_time | distributions(extras["dev"])
+        if path.name == "featuretools_peer.py":  # in an environment of its own
+            declared = distributions(PINNED)
+        tops = {name.split(".")[0] for name in imported(path)} - OWN - sys.stdlib_module_names
+        undeclared += [
+            f"{path.relative_to(ROOT)} imports {top}"
+            for top in tops
+            if declared.isdisjoint(distributions(found_in.get(top, [top])))
+        ]
+    assert undeclared == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
