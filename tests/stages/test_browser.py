@@ -31,8 +31,8 @@ def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_browser(tmp_path_factory.mktemp("chromium")) as running:
+def browser() -> Iterator[Browser]:
+    with running_browser() as running:
         yield running
 
 
@@ -68,11 +68,11 @@ def test_a_page_is_no_wider_than_its_window(opened: tuple[Browser, Path]) -> Non
 def test_nothing_is_cut_off_on_paper(opened: tuple[Browser, Path]) -> None:
     browser, path = opened
     try:
-        browser.call("Emulation.setEmulatedMedia", media="print")
+        browser.page.emulate_media(media="print")
         browser.open(path, width=700)  # of A4, without the margins
         assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
     finally:
-        browser.call("Emulation.setEmulatedMedia", media="")
+        browser.page.emulate_media(media="null")
 
 
 def test_what_is_written_can_be_read(opened: tuple[Browser, Path]) -> None:
@@ -179,10 +179,10 @@ def rows_shown(browser: Browser) -> list[str]:
 def test_without_a_browser_a_person_goes_on_and_ci_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="install chromium"), running_browser(tmp_path):
+    with pytest.raises(pytest.skip.Exception, match="install chromium"), running_browser():
         pass
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="install chromium"), running_browser(tmp_path):
+    with pytest.raises(pytest.fail.Exception, match="install chromium"), running_browser():
         pass
 
 
@@ -200,8 +200,8 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     found = sum("pricing_view" in text and "lowers" in text for text in texts)
     assert 0 < found < len(texts)
     browser.evaluate("document.getElementById('search').focus()")
-    browser.call("Input.insertText", text="Pricing_View lowers")
+    browser.page.keyboard.insert_text("Pricing_View lowers")
     assert len(rows_shown(browser)) == found
     assert browser.evaluate("document.getElementById('told').textContent") == f"{found} of {len(texts)} shown"
-    browser.call("Input.insertText", text=" no such words")
+    browser.page.keyboard.insert_text(" no such words")
     assert rows_shown(browser) == []
