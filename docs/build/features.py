@@ -13,6 +13,7 @@ from features.language.feature import Feature
 from features.language.filters import Filter
 from features.language.measures import MEASURES, Measure
 from features.language.words import describe
+from pipeline.settings.features import DeclaredFeature
 
 _INTRODUCTION = """\
 # Features
@@ -77,30 +78,11 @@ _DECLARED = (
 )
 
 EXAMPLES: dict[str, tuple[Feature, float | str]] = {
-    feature.measure: (feature, value)
-    for feature, value in (
-        (Feature("count", Filter("quote_request"), 30 * DAY), 3.0),
-        (Feature("sum", Filter("cart"), 90 * DAY), 129.9),
-        (Feature("mean_value", Filter("cart")), 43.3),
-        (Feature("max_value", Filter("cart"), 90 * DAY), 79.0),
-        (Feature("active_days", window=7 * DAY), 4.0),
-        (Feature("days_since_first", Filter(channel="email")), 61.5),
-        (Feature("days_since_last", Filter("page_view")), 0.4),
-        (Feature("days_to_first", Filter("quote_request")), 2.5),
-        (Feature("decayed_count", Filter("email_click"), half_life=14 * DAY), 1.7),
-        (Feature("mean_gap", window=30 * DAY), 2.2),
-        (Feature("gap_deviation"), 1.3),
-        (Feature("max_gap", Filter("page_view")), 12.0),
-        (Feature("momentum", window=7 * DAY, baseline=28 * DAY), 2.4),
-        (Feature("share", Filter("page_view", "email"), 30 * DAY, of="channel"), 0.25),
-        (Feature("entropy", window=30 * DAY, of="channel"), 1.5),
-        (Feature("sessions", window=7 * DAY), 5.0),
-        (Feature("session_minutes", Filter("page_view")), 12.0),
-        (Feature("session_events", Filter(weekdays=("sat", "sun"))), 3.4),
-        (Feature("first_touch", of="channel"), "email"),
-        (Feature("last_touch", of="event_type", position=2), "page_view"),
-        (Feature("came_after", Filter("unsubscribed"), than="quote_request"), 1.0),
+    name: (
+        DeclaredFeature.model_validate({"measure": name} | measure.example[0]).feature(("lead",)),
+        measure.example[1],
     )
+    for name, measure in MEASURES.items()
 }
 """A declaration of each measure, and a value that it may have."""
 

@@ -18,11 +18,10 @@ from features.core.time import microseconds
 from features.engines.reference import Interaction, events_of_others, in_window, is_known, label_of, value_of
 from features.language.feature import Feature
 from features.language.filters import OTHER, WEEKDAYS, Filter, Vocabulary, weekday_of
+from features.language.measures import MEASURES
 from features.language.words import in_words
 
 _EPOCH = datetime(1970, 1, 1)
-_VALUED = frozenset({"sum", "mean_value", "max_value"})
-_LABELLED = frozenset({"entropy", "first_touch", "last_touch"})
 _DAYS = dict(zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
 
 
@@ -93,37 +92,24 @@ def _judge(event: Interaction, as_of: int, feature: Feature, vocabulary: Vocabul
         return reasons + _refusals(event, filter_, vocabulary)
 
     own = fails(feature.filter, feature.window)
-    other = _other_part(feature)
-    if other is None:
+    counterpart = MEASURES[feature.measure].counterpart
+    if counterpart is None:
         return Evidence(event, is_counted=not own, verdict=own[0] if own else "counted")
-    name, filter_, window = other
-    others = fails(filter_, window)
+    others = fails(*feature.events_of(counterpart))
     if own and others:
         # The part that the event comes closest to says why it is in neither.
         return Evidence(event, is_counted=False, verdict=min(others, own, key=len)[0])
     if own:
-        return Evidence(event, is_counted=True, verdict=f"counted {name}: {own[0]}")
-    is_rival = feature.measure == "came_after" and not others
-    return Evidence(event, is_counted=True, verdict="counted on both sides" if is_rival else "counted")
-
-
-def _other_part(feature: Feature) -> tuple[str, Filter, timedelta | None] | None:
-    """Give what else than the matching events a value is put together from, and what to call it."""
-    match feature.measure:
-        case "share":
-            return "in the whole alone", feature.whole, feature.window
-        case "momentum":
-            return "in the baseline alone", feature.filter, feature.baseline
-        case "came_after":
-            return "as the rival", feature.rival, None
-    return None
+        return Evidence(event, is_counted=True, verdict=f"{counterpart.alone}: {own[0]}")
+    return Evidence(event, is_counted=True, verdict="counted" if others else counterpart.both)
 
 
 def _lacks(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> list[str]:
     """Say what the measure looks for in an event that matches, and does not find."""
-    if feature.measure in _VALUED and value_of(event) is None:
+    reads = MEASURES[feature.measure].reads
+    if "value" in reads and value_of(event) is None:
         return ["without a value"]
-    if feature.measure in _LABELLED and label_of(event, feature, vocabulary) is None:
+    if "label" in reads and label_of(event, feature, vocabulary) is None:
         return [f"without a {feature.of}"]
     return []
 

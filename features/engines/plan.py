@@ -23,36 +23,33 @@ from features.language.feature import Feature, decay_weights
 from features.language.filters import HOURS_A_DAY, OTHER, Filter, Kind, Value, Vocabulary, within
 from features.language.measures import MEASURES, SESSION_SILENCE_MINUTES, TOUCHED
 
-Combine = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-
 STEPS: dict[str, int] = {
-    name: getattr(kernel, name.upper()) for name in MEASURES if name not in {"share", "momentum", "came_after"}
+    name: getattr(kernel, name.upper()) for name, measure in MEASURES.items() if measure.counterpart is None
 }
 """The kernel's code of each measure that is one step."""
-_VALUES = frozenset({"sum", "mean_value", "max_value"})
-_SESSIONS = frozenset({"sessions", "session_minutes", "session_events"})
+_NEEDS = {None: 0, "days": NEEDS_DAYS, "sessions": NEEDS_SESSIONS}
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the kernel computes of a stream's slice."""
+    """What the kernel computes of a stream's slice, by its code."""
 
     filter: Filter
-    measure: str
+    kind: int
     window: timedelta | None = None
     half_life: timedelta | None = None
     part: int = 0
     position: int = 1
-
-    @property
-    def kind(self) -> int:
-        """The kernel's code."""
-        return STEPS[self.measure] if self.measure in STEPS else int(kernel.LAST_PLACE)
+    needs: int = 0
+    """What its stream must keep totals of."""
 
     @property
     def never(self) -> float:
-        """Its value where no event matches."""
-        return -1.0 if self.measure == "last_place" else MEASURES[self.measure].never
+        """Of an operand, which is a count or a place: its value where no event matches."""
+        return -1.0 if self.kind == kernel.LAST_PLACE else 0.0
+
+
+Combine = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -112,8 +109,7 @@ class Plan:
         streams = np.array([stream_of[step.filter] for step, _ in ordered], dtype=np.int64)
         needs = np.zeros(len(self.filters), dtype=np.int64)
         for step, _ in ordered:
-            needs[stream_of[step.filter]] |= NEEDS_DAYS * (step.measure == "active_days")
-            needs[stream_of[step.filter]] |= NEEDS_SESSIONS * (step.measure in _SESSIONS)
+            needs[stream_of[step.filter]] |= step.needs
         steps = [
             (
                 step.kind,
@@ -136,11 +132,8 @@ class Plan:
     @cached_property
     def labelled(self) -> tuple[str, ...]:
         """Of event_type, channel and campaign, those that an entropy or a touch reads."""
-        return tuple(part for part in TOUCHED if any(feature.of == part for feature in self._labelling))
-
-    @cached_property
-    def _labelling(self) -> tuple[Feature, ...]:
-        return tuple(feature for feature in self.features if feature.of is not None and feature.measure != "share")
+        read = {feature.of for feature in self.features if "label" in MEASURES[feature.measure].reads}
+        return tuple(part for part in TOUCHED if part in read)
 
     @cached_property
     def classes(self) -> dict[str, tuple[str, ...]]:
@@ -176,8 +169,9 @@ class Plan:
     def event_columns(self) -> tuple[str, ...]:
         """The columns of the events that are read, beside those that say whose they are."""
         names = ["occurred_at", "known_at", *self.classes, "quantity"]
-        names += ["value"] * any(step.measure in _VALUES for step, _ in self._steps)
-        names += ["local_day"] * (self.by_weekday or any(step.measure == "active_days" for step, _ in self._steps))
+        read = {name for feature in self.features for name in MEASURES[feature.measure].reads}
+        names += ["value"] * ("value" in read)
+        names += ["local_day"] * (self.by_weekday or "local_day" in read)
         names += ["local_hour"] * (self.hour_classes is not None)
         return tuple(names)
 
@@ -199,22 +193,23 @@ class Plan:
 
 
 def _step(feature: Feature) -> Step:
+    kind, needs = STEPS[feature.measure], _NEEDS[MEASURES[feature.measure].keeps]
     part = 0 if feature.of is None else TOUCHED.index(feature.of)
-    return Step(feature.filter, feature.measure, feature.window, feature.half_life, part, feature.position or 1)
+    return Step(feature.filter, kind, feature.window, feature.half_life, part, feature.position or 1, needs)
 
 
 def _pair(feature: Feature) -> tuple[Step, Step, Combine] | None:
     """Give the two steps that a feature is put together from, and how; None where it is one step."""
-    if feature.measure == "share":
-        whole = Step(feature.whole, "count", feature.window)
-        return Step(feature.filter, "count", feature.window), whole, _quotient
-    if feature.measure == "momentum" and feature.window is not None and feature.baseline is not None:
-        counts = [Step(feature.filter, "count", length) for length in (feature.window, feature.baseline)]
-        pace = feature.baseline / feature.window
-        return counts[0], counts[1], lambda count, usual: _quotient(count * pace, usual)
-    if feature.measure == "came_after":
-        return Step(feature.filter, "last_place"), Step(feature.rival, "last_place"), _is_later
-    return None
+    counterpart = MEASURES[feature.measure].counterpart
+    if counterpart is None:
+        return None
+    kind = getattr(kernel, counterpart.operand.upper())
+    filter_, window = feature.events_of(counterpart)
+    steps = Step(feature.filter, kind, feature.window), Step(filter_, kind, window)
+    if counterpart.operand == "last_place":
+        return *steps, _is_later
+    pace = window / feature.window if window is not None and feature.window is not None else 1.0
+    return *steps, lambda count, usual: _quotient(count * pace, usual)
 
 
 def _quotient(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,14 +31,11 @@ from features.core.errors import nearest
 from features.core.schema import ACTORS
 from features.core.time import DAY, HOUR, LONGEST, format_duration, parse_duration
 from features.language.filters import OTHER, Filter, Pooled, Value
-from features.language.measures import MEASURES, TOUCHED, Part, Setting
+from features.language.measures import MEASURES, SHARED, TOUCHED, Counterpart, Part, Setting
 
 Scope = Literal["lead", "account"]
 """Whose events: the lead's own, or those of the other leads of its account."""
 SCOPES: tuple[Scope, ...] = ("lead", "account")
-
-_FIRST_ONLY = "days_to_first"
-"""Counts from the lead's own creation, so it says nothing about other leads."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +65,14 @@ class Feature:
         if self.scope not in SCOPES:
             raise ValueError(f"{self.scope!r} is no scope; {nearest(self.scope, SCOPES)}")
         measure = MEASURES[self.measure]
-        for name in _SETTINGS:
+        for name, example in _EXAMPLES.items():
             given = getattr(self, name) is not None
             if given and name not in measure.takes:
                 takers = [other.name for other in MEASURES.values() if name in other.takes]
                 advice = "count over that window" if name == "window" else f"use {' or '.join(takers)}"
                 raise ValueError(f"{self.measure} takes no {name}; leave it out, or {advice}")
             if not given and name in measure.needs:
-                raise ValueError(f"{self.measure} needs {_EXAMPLES[name]}")
+                raise ValueError(f"{self.measure} needs {example}")
         for name in ("window", "half_life", "baseline"):
             length = getattr(self, name)
             if length is not None and (length < HOUR or length % HOUR):
@@ -85,24 +82,28 @@ class Feature:
         self._refuse_nonsense()
 
     def _refuse_nonsense(self) -> None:
+        measure = MEASURES[self.measure]
         if self.baseline is not None and self.window is not None and self.baseline <= self.window:
-            raise ValueError("momentum compares a window with a longer baseline, as in window: 7d, baseline: 28d")
+            raise ValueError(
+                f"{self.measure} compares a window with a longer baseline, as in window: 7d, baseline: 28d"
+            )
         if self.position is not None and self.position < 1:
             raise ValueError(f"position counts from 1; got {self.position}")
-        if self.measure == "came_after" and self.filter.event_type is None:
-            raise ValueError("came_after needs an event_type, the last event of which is compared with the last 'than'")
+        if self.than is not None and self.filter.event_type is None:
+            advice = "needs an event_type, the last event of which is compared with the last 'than'"
+            raise ValueError(f"{self.measure} {advice}")
         if self.than is not None and self.than == self.filter.event_type:
-            raise ValueError(f"came_after compares two event types, and both are {self.than!r}; name another")
-        if self.scope == "account" and self.measure == _FIRST_ONLY:
+            raise ValueError(f"{self.measure} compares two event types, and both are {self.than!r}; name another")
+        if self.scope == "account" and "created_at" in measure.reads:
             raise ValueError(f"{self.measure} is of the lead alone; leave out scope: account")
-        known = SHARED if self.measure == "share" else TOUCHED
-        if self.of is not None and self.of not in known:
-            raise ValueError(f"{self.of!r} is nothing that {self.measure} is computed of; {nearest(self.of, known)}")
-        if self.measure == "share":
-            conditions = [part for part in SHARED if getattr(self.filter, part) is not None]
+        if self.of is not None and self.of not in measure.parts:
+            advice = nearest(self.of, measure.parts)
+            raise ValueError(f"{self.of!r} is nothing that {self.measure} is computed of; {advice}")
+        if measure.has_whole:
+            conditions = [part for part in measure.parts if getattr(self.filter, part) is not None]
             if not conditions or (self.of is not None and self.of not in conditions):
                 wanted = self.of or "an event_type, a channel, a campaign, hours or weekdays"
-                raise ValueError(f"share needs {wanted} to filter by: without, it is always 1")
+                raise ValueError(f"{self.measure} needs {wanted} to filter by: without, it is always 1")
 
     @property
     def whole(self) -> Filter:
@@ -115,6 +116,10 @@ class Feature:
     def rival(self) -> Filter:
         """The events that came_after compares with."""
         return replace(self.filter, event_type=self.than)
+
+    def events_of(self, counterpart: Counterpart) -> tuple[Filter, timedelta | None]:
+        """Give the filter and the window of the events that a measure of two parts compares with."""
+        return getattr(self, counterpart.filter), getattr(self, counterpart.window)
 
     @property
     def slug(self) -> str:
@@ -199,9 +204,6 @@ class Feature:
 
 _LONGEST = {"window": LONGEST, "half_life": 3_650 * DAY, "baseline": LONGEST}
 """Of a half-life the weights of forty are kept, by the hour."""
-SHARED: tuple[Part, ...] = (*TOUCHED, "hours", "weekdays")
-"""The conditions of a filter that a share may be of."""
-_SETTINGS: tuple[Setting, ...] = ("window", "half_life", "baseline", "of", "position", "than")
 _EXAMPLES: dict[Setting, str] = {
     "window": "a window, as in window: 7d",
     "half_life": "a half_life, as in half_life: 14d",

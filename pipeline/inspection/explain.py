@@ -198,7 +198,7 @@ def _doubts(feature: Feature, lead: _Lead, as_of: int) -> list[str]:
         doubts.append(f"the lead itself was not known until {say_moment(lead.known_at)}: it has no snapshot here")
     if feature.scope == "account" and lead.account_id is None:
         doubts.append("the lead has no account, so there are no others")
-    if feature.measure == "days_to_first":
+    if "created_at" in MEASURES[feature.measure].reads:
         doubts.append(f"the lead was created at {say_moment(lead.created_at)} UTC")
     return doubts
 

@@ -11,7 +11,7 @@ from declared import declarations
 from engines import moment, parse_log
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from visits import EXAMPLES, VISITS, VOCABULARY, hours, interactions
+from visits import VISITS, VOCABULARY, example_of, hours, interactions
 
 from features.core.schema import ACTORS
 from features.engines import evidence
@@ -168,8 +168,8 @@ def test_the_counted_events_alone_give_the_same_value(log: list[Interaction], as
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_what_is_said_to_count_does(measure: str) -> None:
-    feature = EXAMPLES.get(measure) or Feature(measure)
-    as_of = moment("2026-03-02 10:00") if measure == "momentum" else moment("2026-03-10 12:00")
+    feature = example_of(measure)
+    as_of = moment("2026-03-02 10:00") if "baseline" in MEASURES[measure].needs else moment("2026-03-10 12:00")
     found = find_evidence(VISITS["eve"], as_of, feature, VOCABULARY)
     value = compute(VISITS["eve"], as_of, feature, VOCABULARY)
     without = compute([one.event for one in found if not one.is_counted], as_of, feature, VOCABULARY)

@@ -1,31 +1,32 @@
-"""A measure is whole: declared, defined, computed, drawn by the tests, put into words and documented."""
+"""A measure is whole in three places: its declaration, its reference and its kernel code; all else follows from them.
+
+So it is declared, defined, computed, drawn by the tests, put into words and documented.
+"""
 
 from __future__ import annotations
 
+import ast
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from declared import declarations
 from engines import CREATED_AT, on_kernel, on_reference
-from house import ROOT
+from house import ROOT, SOURCES
 from hypothesis import Phase, settings
 from hypothesis import given as drawn_from
-from visits import EVE, EXAMPLES, VISITS, VOCABULARY
+from visits import EVE, VISITS, VOCABULARY, example_of
 
 from features.engines.plan import STEPS, Plan
 from features.engines.reference import compute
 from features.language.feature import Feature
 from features.language.filters import Filter
-from features.language.measures import MEASURES, Measure
+from features.language.measures import MEASURES, Measure, Setting
 from features.language.words import describe
 
 DAY = timedelta(days=1)
-
-
-def example_of(measure: str) -> Feature:
-    return EXAMPLES.get(measure) or Feature(measure)
 
 
 def has_its_reference(measure: str) -> bool:
@@ -95,17 +96,23 @@ def test_a_measure_has_all_that_belongs_to_it(measure: str, check: str) -> None:
     assert CHECKS[check](measure), f"{measure} lacks its {check}: CONTRIBUTING.md, 'A feature', says where it goes"
 
 
+def median_gap(unit: str, takes: tuple[Setting, ...] = ("window",)) -> Measure:
+    """Declare a measure that is in no other place; its words are those of another."""
+    words = MEASURES["last_touch" if unit == "category" else "mean_gap"].words
+    return Measure("median_gap", "the median gap", unit, words=words, never=0.0, example=({}, 0.0), takes=takes)
+
+
 @pytest.mark.parametrize("unit", ["days", "category"])
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_measure_that_is_declared_alone_is_found_out(monkeypatch: pytest.MonkeyPatch, check: str, unit: str) -> None:
     # Its settings can't be drawn: a baseline is only given where there is a window.
-    alone = Measure("median_gap", "the median gap", unit, 0.0, takes=("baseline",))
+    alone = median_gap(unit, takes=("baseline",))
     monkeypatch.setitem(MEASURES, alone.name, alone)
     assert not CHECKS[check](alone.name)
 
 
 def test_a_code_of_the_kernel_that_two_measures_share_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(MEASURES, "median_gap", Measure("median_gap", "the median gap", "days", 0.0))
+    monkeypatch.setitem(MEASURES, "median_gap", median_gap("days"))
     monkeypatch.setitem(STEPS, "median_gap", STEPS["mean_gap"])
     assert not has_its_kernel("median_gap")
     assert not has_its_kernel("mean_gap")
@@ -121,3 +128,15 @@ def test_every_measure_says_what_it_means_and_what_it_counts_in() -> None:
     assert len({measure.meaning for measure in MEASURES.values()}) == len(MEASURES)
     assert all(measure.unit and set(measure.needs) <= set(measure.takes) for measure in MEASURES.values())
     assert all(name == measure.name for name, measure in MEASURES.items())
+
+
+def test_what_is_special_to_a_measure_is_asked_of_its_declaration() -> None:
+    # Only the reference tells measures apart by their names; the kernel does by its codes.
+    assert [path.name for path in SOURCES if MEASURES.keys() & told_apart(path)] == ["reference.py"]
+
+
+def told_apart(path: Path) -> set[object]:
+    """Give the constants that a file compares, matches or looks up in a set."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    choices = [node for node in nodes if isinstance(node, (ast.Compare, ast.MatchValue, ast.Set))]
+    return {part.value for node in choices for part in ast.iter_child_nodes(node) if isinstance(part, ast.Constant)}

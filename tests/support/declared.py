@@ -8,9 +8,9 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from features.core.schema import ACTORS
-from features.language.feature import SCOPES, SHARED, Feature
+from features.language.feature import SCOPES, Feature
 from features.language.filters import HOURS_A_DAY, OTHER, WEEKDAYS, Filter
-from features.language.measures import MEASURES, TOUCHED
+from features.language.measures import MEASURES
 
 TYPES = ("click", "form", "won", "rare", "odd")
 HOUR = timedelta(hours=1)
@@ -40,13 +40,13 @@ def declarations(draw: st.DrawFn, of: Sequence[str] | None = None) -> Feature:
     """Draw any declaration that makes sense, of some measures or of all."""
     measure = MEASURES[draw(st.sampled_from(of or sorted(MEASURES)))]
     filter_ = draw(filters())
-    if measure.name == "came_after" and filter_.event_type is None:
+    if "than" in measure.needs and filter_.event_type is None:
         filter_ = Filter(draw(types), filter_.channel, filter_.campaign, filter_.actors)
-    if measure.name == "share" and all(getattr(filter_, part) is None for part in SHARED):
+    if measure.has_whole and all(getattr(filter_, part) is None for part in measure.parts):
         filter_ = Filter(draw(types), actors=filter_.actors)
     given = {name for name in measure.takes if name in measure.needs or draw(st.booleans())}
     window = draw(lengths) if "window" in given else None
-    parts = TOUCHED if measure.name != "share" else [part for part in SHARED if getattr(filter_, part) is not None]
+    parts = [part for part in measure.parts if not measure.has_whole or getattr(filter_, part) is not None]
     return Feature(
         measure.name,
         filter_,
@@ -56,5 +56,5 @@ def declarations(draw: st.DrawFn, of: Sequence[str] | None = None) -> Feature:
         of=draw(st.sampled_from(parts)) if "of" in given else None,
         position=draw(st.integers(1, 3)) if "position" in given else None,
         than=draw(types.filter(lambda kind: kind != filter_.event_type)) if "than" in given else None,
-        scope=draw(st.sampled_from(SCOPES)) if measure.name != "days_to_first" else "lead",
+        scope=draw(st.sampled_from(SCOPES)) if "created_at" not in measure.reads else "lead",
     )

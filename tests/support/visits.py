@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from declared import TYPES
 from engines import moment, parse_log
@@ -12,6 +13,7 @@ from features.core.schema import ACTORS
 from features.engines.reference import Interaction
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
+from features.language.measures import MEASURES
 
 VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), campaigns=("may",), ignored_types=("won",))
 
@@ -32,16 +34,12 @@ DAY = timedelta(days=1)
 EVE = ("eve", moment("2026-03-10 12:00"))
 
 
-EXAMPLES = {
-    "decayed_count": Feature("decayed_count", half_life=DAY),
-    "momentum": Feature("momentum", window=DAY, baseline=3 * DAY),
-    "share": Feature("share", Filter("click")),
-    "entropy": Feature("entropy", of="event_type"),
-    "first_touch": Feature("first_touch", of="channel"),
-    "last_touch": Feature("last_touch", of="channel"),
-    "came_after": Feature("came_after", Filter("click"), than="form"),
-}
-"""A declaration of each measure that can't do without settings of its own."""
+def example_of(measure: str) -> Feature:
+    """Declare a measure with what it can't do without."""
+    needs = MEASURES[measure].needs
+    filter_ = Filter("click") if MEASURES[measure].has_whole or "than" in needs else Filter()
+    given: dict[str, Any] = {"window": DAY, "half_life": DAY, "baseline": 3 * DAY, "of": "channel", "than": "form"}
+    return Feature(measure, filter_, **{name: given[name] for name in needs})
 
 
 LEADS = ("", "a", "b", "ünï", "z")
