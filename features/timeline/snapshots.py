@@ -343,13 +343,15 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
     reach = horizon + outcome_delay
     if labelled.empty:
         immature, unobserved = (int((snapshots["unlabelled"] == why).sum()) for why in ("immature", "unobserved"))
-        until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
-        told = [f"of {immature:,} the horizon of {format_duration(horizon)} is not over by {until}"] if immature else []
+        told = []
+        if immature:
+            until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
+            told.append(f"of {immature:,} the horizon of {format_duration(horizon)} is not over by {until}")
         told += [f"{unobserved:,} come before conversions were recorded (observed_from)"] if unobserved else []
         raise NotEnoughDataError(
-            f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told)}; shorten "
-            "snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an observed_until that "
-            "comes too early, an observed_from too late)"
+            f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told) or 'there is none'}; "
+            "shorten snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an observed_until "
+            "that comes too early, an observed_from too late)"
         )
     test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]

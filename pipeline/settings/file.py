@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pipeline.settings.strict_yaml import read_yaml
 from pipeline.settings.types import Strict
 
 MOVED = {"ingest.memory_limit": "run.memory_limit", "features.memory_limit": "run.memory_limit", "score": "recommend"}
-"""Settings of earlier versions that have another place."""
+"""Settings of earlier versions, and where they are now. A file that has both is wrong."""
 _MOST_SHOWN = 200
 """Letters at either end of a long value that tell it apart."""
 
@@ -40,11 +41,27 @@ def load_parameters(path: Path) -> Parameters:
             f"{path} {held}, and no sections such as 'ingest:' and 'snapshots:'; write it with leadcast init, or by "
             "docs/parameters.md"
         )
+    for told in _bring_up_to_date(content):
+        sys.stderr.write(f"{path}: {told}: rename it. Here it is read all the same; DVC asks for the new name\n")
     try:
         return Parameters.model_validate(content)
     except ValidationError as error:
         lines = [f"  {_place(violation['loc'])}: {_message(violation)}" for violation in _telling(error)]
         raise SettingsError(f"{path}: settings that are wrong ({len(lines)}):\n" + "\n".join(lines)) from None
+
+
+def _bring_up_to_date(content: dict[str, object]) -> list[str]:
+    """Put what was written for an earlier version in its place, unless that is taken; gives what moved where."""
+    told = []
+    for old, new in MOVED.items():
+        section, _, name = old.rpartition(".")
+        above = content.get(section) if section else content
+        target, _, renamed = new.rpartition(".")
+        below = content.setdefault(target, {}) if target else content
+        if isinstance(above, dict) and isinstance(below, dict) and name in above and renamed not in below:
+            below[renamed] = above.pop(name)
+            told.append(f"{old} is {new} now")
+    return told
 
 
 def _telling(error: ValidationError) -> list[typing.Any]:

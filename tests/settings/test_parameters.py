@@ -128,3 +128,25 @@ def test_a_key_given_twice_is_an_error_and_not_silently_the_last(write: Write) -
 @pytest.mark.parametrize("text", ["", "- a list", "a: [b", "just text"])
 def test_what_is_no_settings_file_is_refused(write: Write, text: str) -> None:
     assert str(write(text)) in complaint(write(text))
+
+
+def test_a_file_of_an_earlier_version_is_read_and_told_what_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content["score"] = content.pop("recommend") | {"maximum_age": "3d"}
+    content["ingest"]["memory_limit"] = "3GB"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    parameters = load_parameters(tmp_path / "params.yaml")
+    assert (parameters.recommend.maximum_age, parameters.run.memory_limit) == (timedelta(days=3), "3GB")
+    told = capsys.readouterr().err
+    assert "score is recommend now" in told
+    assert "ingest.memory_limit is run.memory_limit now" in told
+
+
+def test_a_setting_at_its_old_and_its_new_place_is_refused(tmp_path: Path) -> None:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content["score"] = {}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(SettingsError, match="score: is recommend now"):
+        load_parameters(tmp_path / "params.yaml")

@@ -390,7 +390,7 @@ def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tra
     changes: dict[str, object] = {
         "episodes.milestones": {"renamed": ["accepted"]},
         "episodes.lost": list(reversed(tracked.parameters.episodes.lost)),
-        "run.memory_limit": "2GB",
+        "run": {"memory_limit": "2GB"},
         "ingest.sources.web.path": "elsewhere.parquet",
         "ingest.sources.crm.time_zone": "UTC",
         "ingest.sources.crm.columns.lead_id": "renamed",
