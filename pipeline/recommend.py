@@ -8,18 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from pipeline.core.project import (
-    RECOMMENDATIONS,
-    RECOMMENDATIONS_CSV,
-    SCORING,
-    Progress,
-    write_json,
-)
+from pipeline.core.project import RECOMMENDATIONS, RECOMMENDATIONS_CSV, SCORING, Progress
 from pipeline.core.trained import open_trained
-from pipeline.scoring.files import write_csv, write_recommendations
+from pipeline.scoring.files import write_csv, write_recommendations, write_sums
 from pipeline.scoring.open_leads import Sections, check, recommend, stated_moment
 
 
@@ -32,19 +23,5 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     (root / SCORING).unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(root / RECOMMENDATIONS, recommendations)
     write_csv(root / RECOMMENDATIONS_CSV, recommendations)
-    write_json(
-        root / SCORING,
-        {
-            "as_of": as_of.isoformat(),
-            "leads": len(recommendations),
-            **asdict(doubts),
-            "expected_conversions": float(recommendations["probability"].to_numpy().sum()),
-            "model_version": model.version,
-            "tiers": _counts(recommendations["tier"]),
-            "maturities": _counts(recommendations["maturity"]),
-        },
-    )
-
-
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
+    told = {"as_of": as_of.isoformat(), "model_version": model.version, **asdict(doubts)}
+    write_sums(root / SCORING, recommendations, told)

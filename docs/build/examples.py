@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.settings.file import load_parameters
 from pipeline.settings.push import Push
-from pipeline.settings.types import Strict
+from pipeline.settings.types import AnySection, fields_of, is_section
 
 _ROOT = Path(__file__).parents[2]
 EXAMPLE = _ROOT / "docs/parameters.yaml"
@@ -24,21 +24,21 @@ Steps = tuple[str | int, ...]
 """The keys, and the positions in lists, that lead to a place in the file."""
 
 
-def example_of(model: type[Strict], small: Collection[str]) -> str:
+def example_of(model: AnySection, small: Collection[str]) -> str:
     """Cut from a file the first places of a class that together show each setting that the file gives anywhere.
 
     It is the file that shows most. Where that is long, only the settings in ``small`` of the first place are shown.
     """
-    files: dict[int, list[tuple[dict[str, Any], Steps, Strict]]] = {}
+    files: dict[int, list[tuple[dict[str, Any], Steps, type]]] = {}
     for example in _read():
-        if type(example[2]) is model:
+        if example[2] is model:
             files.setdefault(id(example[0]), []).append(example)
-    found = max(files.values(), key=lambda one: len({name for *_, part in one for name in part.model_fields_set}))
+    found = max(files.values(), key=lambda one: len({name for content, path, _ in one for name in _at(content, path)}))
     shown: set[str] = set()
     cut: dict[str, Any] = {}
-    for content, path, part in found:
-        if not part.model_fields_set <= shown:
-            shown |= part.model_fields_set
+    for content, path, _ in found:
+        if not shown.issuperset(_at(content, path)):
+            shown.update(_at(content, path))
             _insert(cut, path, _at(content, path))
     text = _dump(cut)
     if len(text.splitlines()) <= _LONGEST:
@@ -50,14 +50,14 @@ def example_of(model: type[Strict], small: Collection[str]) -> str:
 
 
 @cache
-def _read() -> list[tuple[dict[str, Any], Steps, Strict]]:
-    """Give all sections as the loader reads them, each with its file as YAML and its place there."""
+def _read() -> list[tuple[dict[str, Any], Steps, type]]:
+    """Give all sections as the loader reads them, each with its file as YAML, its place there and its class."""
     content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    examples = [(content, path, part) for path, part in _instances(load_parameters(EXAMPLE), ())]
+    examples = list(_instances(content, load_parameters(EXAMPLE), ()))
     for file in sorted(PUSH_EXAMPLES.glob("*.yaml")):
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         push = Push.model_validate(content["push"])
-        examples += [(content, path, part) for path, part in _instances(push, ("push",))]
+        examples += _instances(content, push, ("push",))
     return examples
 
 
@@ -67,19 +67,19 @@ def _at(content: Any, path: Steps) -> Any:  # noqa: ANN401 - whatever YAML holds
     return content
 
 
-def _instances(value: object, path: Steps) -> Iterator[tuple[Steps, Strict]]:
-    """Walk all sections of the example, each with the keys and positions that lead to it in the file."""
-    if isinstance(value, Strict):
-        yield path, value
-        for name, field in type(value).model_fields.items():
-            if name in value.model_fields_set:
-                yield from _instances(getattr(value, name), (*path, field.alias or name))
+def _instances(content: Any, value: object, path: Steps) -> Iterator[tuple[dict[str, Any], Steps, type]]:  # noqa: ANN401 - whatever YAML holds
+    """Walk all sections of a file, each with the keys and positions that lead to it there, and its class."""
+    if is_section(type(value)):
+        yield content, path, type(value)
+        keys = {field.alias or name: name for name, field in fields_of(type(value)).items()}
+        for key in filter(_at(content, path).__contains__, keys):
+            yield from _instances(content, getattr(value, keys[key]), (*path, key))
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield from _instances(part, (*path, key))
+            yield from _instances(content, part, (*path, key))
     elif isinstance(value, tuple):
         for position, part in enumerate(value):
-            yield from _instances(part, (*path, position))
+            yield from _instances(content, part, (*path, position))
 
 
 def _insert(target: dict[str, Any], path: Steps, value: Any) -> None:  # noqa: ANN401 - whatever YAML holds

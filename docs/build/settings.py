@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.build.examples import example_of
@@ -17,7 +16,7 @@ from models.learning.learner import DEFAULTS, TUNABLE
 from pipeline.settings.features import DeclaredFeature
 from pipeline.settings.learning import Train
 from pipeline.settings.parameters import Parameters
-from pipeline.settings.types import Column, Constant, Strict
+from pipeline.settings.types import AnySection, Column, Constant, fields_of, is_section
 
 _INTRODUCTION = """\
 # Settings
@@ -40,7 +39,7 @@ every setting but those of `push`, for which [examples/push](../examples/push) h
 class Section:
     """A class of settings, and where in the file it stands first."""
 
-    model: type[Strict]
+    model: AnySection
     place: str
     depth: int
     is_alternative: bool
@@ -51,10 +50,10 @@ class Section:
         """The words of its heading."""
         if not self.place:
             return "The whole file"
-        kind = self.model.model_fields.get("kind")
+        kind = fields_of(self.model).get("kind")
         if kind is not None:  # one of several that tell by this setting which they are
             return f"`{self.place}` with `kind: {typing.get_args(kind.annotation)[0]}`"
-        return f"`{self.place}`" + (f" with `{next(iter(self.model.model_fields))}`" if self.is_alternative else "")
+        return f"`{self.place}`" + (f" with `{next(iter(fields_of(self.model)))}`" if self.is_alternative else "")
 
 
 def settings_page() -> str:
@@ -70,7 +69,7 @@ def settings_page() -> str:
         parts.append(_fields(section, sections))
         inherited = next((base for base in section.model.__mro__[1:] if base in sections), None)
         if inherited is not None:
-            names = ", ".join(f"`{name}`" for name in inherited.model_fields)
+            names = ", ".join(f"`{name}`" for name in fields_of(inherited))
             parts.append(f"And the settings of {link(sections[inherited].heading)}: {names}.")
         small = {
             name for name, annotation in annotations_of(section.model).items() if not list(_models(annotation, ""))
@@ -83,7 +82,7 @@ def settings_page() -> str:
 
 def find_sections() -> list[Section]:
     """List the classes of settings in the order of the file, each where it stands first."""
-    found: dict[type[Strict], Section] = {}
+    found: dict[AnySection, Section] = {}
     for section in _walk(Section(Parameters, "", 0, is_alternative=False)):
         found.setdefault(section.model, section)
     return list(found.values())
@@ -99,18 +98,18 @@ def _walk(section: Section) -> Iterator[Section]:
             yield from _walk(Section(model, where, section.depth + 1, is_alternative))
 
 
-def annotations_of(model: type[BaseModel]) -> dict[str, Any]:
+def annotations_of(model: AnySection) -> dict[str, Any]:
     """Give the annotation of each setting of a class by its name in the file, its own before those it inherits."""
     hints = typing.get_type_hints(model, include_extras=True)
-    fields = sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__)
+    fields = sorted(fields_of(model).items(), key=lambda item: item[0] not in model.__annotations__)
     return {field.alias or name: hints[name] for name, field in fields}
 
 
-def _models(annotation: object, place: str) -> Iterator[tuple[type[Strict], str]]:
+def _models(annotation: object, place: str) -> Iterator[tuple[AnySection, str]]:
     """Find the classes of settings that may stand at a place."""
     if annotation is Column:
         return
-    if isinstance(annotation, type) and issubclass(annotation, Strict):
+    if is_section(annotation):
         yield annotation, place
     below = f"{place}.NAME" if typing.get_origin(annotation) is dict else place
     for argument in typing.get_args(annotation):
@@ -125,14 +124,13 @@ def _has_other_values(annotation: object) -> bool:
     )
 
 
-def _fields(section: Section, sections: dict[type[Strict], Section]) -> str:
-    def name_of(model: type[BaseModel]) -> str:
-        named = sections[typing.cast("type[Strict]", model)]
-        return link(named.heading)
+def _fields(section: Section, sections: dict[AnySection, Section]) -> str:
+    def name_of(model: AnySection) -> str:
+        return link(sections[model].heading)
 
     model = section.model
-    inherited = {name for base in model.__mro__[1:] if base in sections for name in base.model_fields}
-    by_name = {field.alias or name: field for name, field in model.model_fields.items() if name not in inherited}
+    inherited = {name for base in model.__mro__[1:] if base in sections for name in fields_of(base)}
+    by_name = {field.alias or name: field for name, field in fields_of(model).items() if name not in inherited}
     rows = []
     for name, annotation in annotations_of(model).items():
         if name not in by_name:
@@ -147,7 +145,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True, validated_data={})
-    return "its own defaults" if isinstance(value, Strict) else as_written(value)
+    return "its own defaults" if is_section(type(value)) else as_written(value)
 
 
 def _measures() -> str:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from features.core.time import format_duration
-from pipeline.settings.types import Column, Duration, Encoding, Moment, Name, Span, Zone
+from features.core.time import Duration, format_duration
+from pipeline.settings.types import AnySection, Column, Encoding, Moment, Name, Span, Zone, is_section
 
 _KINDS: tuple[tuple[object, str, str], ...] = (
     (Column, "column", "columns"),
@@ -35,7 +34,7 @@ _KINDS: tuple[tuple[object, str, str], ...] = (
 """An annotation, one value of it, several of them."""
 _BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
 """What a constraint names a bound, and what we do."""
-Section = Callable[[type[BaseModel]], str]
+Section = Callable[[AnySection], str]
 """Names the section that describes a class of settings."""
 
 
@@ -45,7 +44,7 @@ def in_words(annotation: object, section: Section, *, several: bool = False) -> 
         if annotation is known:
             return many if several else one
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if is_section(annotation):
         return section(annotation)
     if origin is typing.Annotated:
         bounds = _bounds(arguments[1:])

@@ -6,75 +6,95 @@ Every other part (ingest, the contracts, the engine) reads it from here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ACTORS = ("lead", "system", "us")
 """Who can have acted, in byte order."""
+Tier = Literal["IQL", "MQL", "SQL"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+"""Whom we recommend to work on a lead next, the least first: nobody, marketing, sales."""
+MATURITIES = ("cold", "warm", "hot")
+"""How far a lead is, the least first."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its Arrow and DuckDB types and what must hold of every value."""
+    """One column: its type in DuckDB and what must hold of every value."""
 
     name: str
-    arrow: pa.DataType
     duckdb: str
     nullable: bool = False
     allowed: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
 
+    @property
+    def arrow(self) -> pa.DataType:
+        """Its type in Arrow."""
+        import pyarrow as pa  # noqa: PLC0415 - names of columns are read where no column is
 
-_TIME = pa.timestamp("us")
+        types = {
+            "BIGINT": pa.int64(),
+            "DATE": pa.date32(),
+            "DOUBLE": pa.float64(),
+            "TIMESTAMP": pa.timestamp("us"),
+            "TINYINT": pa.int8(),
+            "VARCHAR": pa.string(),
+            "VARCHAR[]": pa.list_(pa.string()),
+        }
+        return types[self.duckdb]
+
 
 INTERACTION: tuple[Field, ...] = (
-    Field("lead_id", pa.string(), "VARCHAR"),
-    Field("occurred_at", _TIME, "TIMESTAMP"),
-    Field("known_at", _TIME, "TIMESTAMP"),
-    Field("event_type", pa.string(), "VARCHAR"),
-    Field("actor", pa.string(), "VARCHAR", allowed=ACTORS),
-    Field("channel", pa.string(), "VARCHAR", nullable=True),
-    Field("campaign", pa.string(), "VARCHAR", nullable=True),
-    Field("value", pa.float64(), "DOUBLE", nullable=True),
-    Field("quantity", pa.int64(), "BIGINT", minimum=1),
-    Field("event_id", pa.string(), "VARCHAR", nullable=True),
-    Field("source", pa.string(), "VARCHAR"),
-    Field("sequence", pa.int64(), "BIGINT", minimum=0),
-    Field("local_day", pa.date32(), "DATE"),
-    Field("local_hour", pa.int8(), "TINYINT", minimum=0, maximum=23),
+    Field("lead_id", "VARCHAR"),
+    Field("occurred_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("event_type", "VARCHAR"),
+    Field("actor", "VARCHAR", allowed=ACTORS),
+    Field("channel", "VARCHAR", nullable=True),
+    Field("campaign", "VARCHAR", nullable=True),
+    Field("value", "DOUBLE", nullable=True),
+    Field("quantity", "BIGINT", minimum=1),
+    Field("event_id", "VARCHAR", nullable=True),
+    Field("source", "VARCHAR"),
+    Field("sequence", "BIGINT", minimum=0),
+    Field("local_day", "DATE"),
+    Field("local_hour", "TINYINT", minimum=0, maximum=23),
 )
 """Times are microseconds in UTC without a zone. Sorted by lead_id (byte order), occurred_at, source, sequence."""
 
 LEAD: tuple[Field, ...] = (
-    Field("lead_id", pa.string(), "VARCHAR"),
-    Field("created_at", _TIME, "TIMESTAMP"),
-    Field("known_at", _TIME, "TIMESTAMP"),
-    Field("account_id", pa.string(), "VARCHAR", nullable=True),
-    Field("time_zone", pa.string(), "VARCHAR", nullable=True),
+    Field("lead_id", "VARCHAR"),
+    Field("created_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("account_id", "VARCHAR", nullable=True),
+    Field("time_zone", "VARCHAR", nullable=True),
 )
 """Attributes follow, named as in the source: numbers as DOUBLE, categories as VARCHAR. Sorted by lead_id."""
 
 SORT_ORDER = ("lead_id", "occurred_at", "source", "sequence")
 
 SPENDING: tuple[Field, ...] = (
-    Field("day", pa.date32(), "DATE"),
-    Field("channel", pa.string(), "VARCHAR", nullable=True),
-    Field("campaign", pa.string(), "VARCHAR", nullable=True),
-    Field("cost", pa.float64(), "DOUBLE"),
-    Field("clicks", pa.int64(), "BIGINT", nullable=True, minimum=0),
+    Field("day", "DATE"),
+    Field("channel", "VARCHAR", nullable=True),
+    Field("campaign", "VARCHAR", nullable=True),
+    Field("cost", "DOUBLE"),
+    Field("clicks", "BIGINT", nullable=True, minimum=0),
 )
 """What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
 
 RECOMMENDATION: tuple[Field, ...] = (
-    Field("lead_id", pa.string(), "VARCHAR"),
-    Field("as_of", _TIME, "TIMESTAMP"),
-    Field("probability", pa.float64(), "DOUBLE", minimum=0.0, maximum=1.0),
-    Field("score", pa.float64(), "DOUBLE", minimum=0.0, maximum=100.0),
-    Field("maturity", pa.string(), "VARCHAR", allowed=("cold", "warm", "hot")),
-    Field("tier", pa.string(), "VARCHAR", allowed=("IQL", "MQL", "SQL")),
-    Field("reasons", pa.list_(pa.string()), "VARCHAR[]"),
-    Field("model_version", pa.string(), "VARCHAR"),
+    Field("lead_id", "VARCHAR"),
+    Field("as_of", "TIMESTAMP"),
+    Field("probability", "DOUBLE", minimum=0.0, maximum=1.0),
+    Field("score", "DOUBLE", minimum=0.0, maximum=100.0),
+    Field("maturity", "VARCHAR", allowed=MATURITIES),
+    Field("tier", "VARCHAR", allowed=TIERS),
+    Field("reasons", "VARCHAR[]"),
+    Field("model_version", "VARCHAR"),
 )
 """One row for each open lead. Sorted by probability, the highest first, then by lead_id."""
 

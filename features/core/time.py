@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PATTERN = re.compile(r"(\d+)([mhdw])")
@@ -35,6 +40,19 @@ def parse_duration(text: object) -> timedelta:
     if length > LONGEST:
         raise ValueError(f"{text!r} is longer than a hundred years; write less")
     return length
+
+
+class _Read:
+    """Has the settings read a length of time as it is written here, and as nothing else: neither 30 nor P30D."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> Mapping[str, object]:
+        from pydantic import BeforeValidator  # noqa: PLC0415 - only who reads the settings needs it
+
+        return BeforeValidator(parse_duration).__get_pydantic_core_schema__(source, handler)
+
+
+Duration = Annotated[timedelta, _Read()]
+"""A length of time in the settings."""
 
 
 def format_duration(length: timedelta) -> str:

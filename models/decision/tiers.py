@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from annotated_types import Gt, Lt
 
-from features.core.errors import SettingsError
+from features.core.schema import MATURITIES, TIERS, Tier
+from features.core.section import SettingsSection
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-TIERS = ("IQL", "MQL", "SQL")
-MATURITIES = ("cold", "warm", "hot")
+BEST_FIRST = TIERS[::-1]
+RECOMMENDED = BEST_FIRST[:-1]
+"""The tiers that somebody works on, the best first."""
+HOTTEST_FIRST = MATURITIES[::-1]
+WHO_DOES_WHAT: dict[Tier, str] = {"SQL": "sales calls today", "MQL": "marketing keeps at it", "IQL": "wait"}
+"""What a tier means, in the words of the pages."""
+ACTIONS: dict[Tier, str] = {"SQL": "call today", "MQL": "keep nurturing", "IQL": "wait"}
+"""What is to be done with a lead of a tier, in the words that its CRM is given."""
 
 
 @dataclass(frozen=True)
-class TierPolicy:
-    """Two probabilities: from `mql` on a lead is marketing's, from `sql` on it is for sales."""
+class TierPolicy(SettingsSection):
+    """From which probability on a lead is recommended to whom."""
 
-    mql: float
-    sql: float
+    mql: Annotated[float, Gt(0), Lt(1)]
+    """From this probability on marketing takes the lead."""
+    sql: Annotated[float, Gt(0), Lt(1)]
+    """From this probability on sales takes the lead."""
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must lie between 0 and 1, but is {value}"
-            for name, value in (("mql", self.mql), ("sql", self.sql))
-            if not 0.0 < value < 1.0
-        ]
         if not self.mql < self.sql:
-            problems.append(f"mql ({self.mql}) must lie below sql ({self.sql})")
-        _refuse("tier policy", problems)
+            raise ValueError(f"tiers.mql ({self.mql}) must be below tiers.sql ({self.sql})")
 
     def tiers(self, probabilities: ArrayLike) -> NDArray[np.str_]:
         """Tier of each probability: text of shape (n,).
@@ -41,23 +46,24 @@ class TierPolicy:
         """
         return _rungs(probabilities, (self.mql, self.sql), TIERS)
 
+    @property
+    def cuts(self) -> dict[Tier, float]:
+        """From which probability on a lead is of a tier, the best first."""
+        return {"SQL": self.sql, "MQL": self.mql, "IQL": 0.0}
+
 
 @dataclass(frozen=True)
-class MaturityPolicy:
-    """Two multiples of the base rate: a lead with `warm` times the usual probability is warm, with `hot` times hot."""
+class MaturityPolicy(SettingsSection):
+    """From which multiple of the base rate on a lead is warm, or hot."""
 
-    warm: float = 1.0
-    hot: float = 3.0
+    warm: Annotated[float, Gt(0)] = 1.0
+    """From this multiple on a lead is warm; below it, cold."""
+    hot: Annotated[float, Gt(0)] = 3.0
+    """From this multiple on a lead is hot."""
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must be a positive multiple of the base rate, but is {value}"
-            for name, value in (("warm", self.warm), ("hot", self.hot))
-            if not 0.0 < value < np.inf
-        ]
-        if not self.warm < self.hot:
-            problems.append(f"warm ({self.warm}) must lie below hot ({self.hot})")
-        _refuse("maturity policy", problems)
+        if not self.warm < self.hot < math.inf:
+            raise ValueError(f"maturity.warm ({self.warm}) must be below maturity.hot ({self.hot})")
 
     def maturities(self, probabilities: ArrayLike, *, base_rate: float) -> NDArray[np.str_]:
         """Maturity of each probability, given the share of the training rows that converted: text of shape (n,).
@@ -67,19 +73,23 @@ class MaturityPolicy:
         """
         return _rungs(probabilities, (self.warm * base_rate, self.hot * base_rate), MATURITIES)
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Say from where on a lead is what, the hottest first."""
+        return {
+            "hot": f"from {self.hot:g} times the usual rate of conversion",
+            "warm": f"from {self.warm:g} times",
+            "cold": "below",
+        }
+
 
 def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
     """Turn probabilities into what people are shown: a hundred times them."""
     return 100.0 * np.asarray(probabilities, dtype=np.float64)
 
 
-def _rungs(probabilities: ArrayLike, cuts: tuple[float, float], names: tuple[str, str, str]) -> NDArray[np.str_]:
+def _rungs(probabilities: ArrayLike, cuts: tuple[float, float], names: tuple[str, ...]) -> NDArray[np.str_]:
     values = np.asarray(probabilities, dtype=np.float64)
     if not ((values >= 0.0) & (values <= 1.0)).all():
         raise ValueError("probabilities must lie between 0 and 1, and none may be missing")
     return np.array(names)[np.searchsorted(np.array(cuts), values, side="right")]
-
-
-def _refuse(what: str, problems: list[str]) -> None:
-    if problems:
-        raise SettingsError(f"the {what} makes no sense: " + "; ".join(problems) + ".")

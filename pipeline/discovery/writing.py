@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-import types
 import typing
 from collections.abc import Mapping
 
 import yaml
-from pydantic import BaseModel
 
 from pipeline.settings.parameters import Parameters
+from pipeline.settings.types import AnySection, fields_of, sections_in
 
 _WIDTH = 118
 _COMMENT_COLUMN = 40
@@ -79,21 +78,18 @@ def _scalar(value: object) -> str:
 
 def _meaning(place: tuple[str, ...]) -> str | None:
     """Give the first sentence of what the configuration classes say about a setting; none for a name of the user's."""
-    models: list[type[BaseModel]] = [Parameters]
+    models: list[AnySection] = [Parameters]
     free = False
     text: str | None = None
     for step in place:
         fields = [
-            field
-            for model in models
-            for name, field in model.model_fields.items()
-            if step in (field.alias or name, name)
+            field for model in models for name, field in fields_of(model).items() if step in (field.alias or name, name)
         ]
         if free or not fields:  # of a source, a column, a milestone
             free, text = False, None
             continue
         text = next((field.description for field in fields if field.description), None)
-        models = [model for field in fields for model in _models_in(field.annotation)]
+        models = [model for field in fields for model in sections_in(field.annotation)]
         text = text or next((model.__doc__ for model in models if model.__doc__), None)
         free = any(typing.get_origin(field.annotation) is dict or _holds_names(field.annotation) for field in fields)
     if text is None:
@@ -108,13 +104,3 @@ def _meaning(place: tuple[str, ...]) -> str | None:
 def _holds_names(annotation: object) -> bool:
     """Tell whether a setting is a mapping whose keys the user names."""
     return any(typing.get_origin(part) is dict for part in typing.get_args(annotation))
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if (
-        isinstance(annotation, type)
-        and not isinstance(annotation, types.GenericAlias)
-        and issubclass(annotation, BaseModel)
-    ):
-        return [annotation]
-    return [model for argument in typing.get_args(annotation) for model in _models_in(argument)]

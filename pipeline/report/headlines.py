@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from models.decision.kpis import reached_by_best_tenth
+from models.decision.tiers import BEST_FIRST
 from pipeline.report.rendering import day, duration_in_words, percent, whole
 from pipeline.report.results import Results
 
@@ -37,8 +39,7 @@ def _times(lift: float) -> str:
 
 
 def _reached(lift: float) -> str:
-    """Write the share of all conversions that the best tenth holds, given how much more often its leads convert."""
-    return percent(min(0.1 * lift, 1.0), like=1.0)
+    return percent(reached_by_best_tenth(lift), like=1.0)
 
 
 def _in_hundred(share: float) -> str:
@@ -56,7 +57,7 @@ def _expected(results: Results, horizon: str) -> Headline:
         "Expected conversions",
         whole(expected) if expected >= 10 else f"{expected:.1f}",  # noqa: PLR2004 - below it a fraction tells
         f"Of {whole(scoring['leads'])} leads open on {day(scoring['as_of'])}, so many are expected to convert "
-        f"within {horizon}. {whole(scoring['tiers'].get('SQL', 0))} leads are worth a sales call today.",
+        f"within {horizon}. {whole(scoring['tiers'].get(BEST_FIRST[0], 0))} leads are worth a sales call today.",
     )
 
 

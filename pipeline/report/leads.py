@@ -5,13 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.decision.tiers import RECOMMENDED
 from pipeline.core.project import RECOMMENDATIONS_CSV
 from pipeline.report.rendering import TEMPLATES, duration_in_words, render
 from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-RECOMMENDED = ("SQL", "MQL")
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from features.core.schema import PARTS
 from models.core.verdicts import Verdict
+from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
 from pipeline.core.project import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.results import Results, Sections, what_would_teach_age
@@ -119,16 +120,11 @@ def _print_model(console: Console, results: Results) -> None:
 def _print_recommendations(console: Console, parameters: Sections, results: Results) -> None:
     scoring = results.scoring
     console.print(f"The recommendations, as of {scoring['as_of'][:16]} UTC")
-    tiers = parameters.policy.tiers
     table = _table("  tier", "open leads", "from probability", "what to do")
-    for tier, cut, action in (
-        ("SQL", f"{tiers.sql:.1%}", "sales calls today"),
-        ("MQL", f"{tiers.mql:.1%}", "marketing keeps at it"),
-        ("IQL", "0.0%", "wait"),
-    ):
-        table.add_row(f"  {tier}", f"{scoring['tiers'].get(tier, 0):,}", cut, action)
+    for tier, cut in parameters.policy.tiers.cuts.items():
+        table.add_row(f"  {tier}", f"{scoring['tiers'].get(tier, 0):,}", f"{cut:.1%}", WHO_DOES_WHAT[tier])
     console.print(table)
-    maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in ("hot", "warm", "cold"))
+    maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in HOTTEST_FIRST)
     console.print(
         f"  {scoring['leads']:,} leads scored ({maturities}); "
         f"{scoring['expected_conversions']:,.0f} are expected to convert"

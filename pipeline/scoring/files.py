@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +11,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from features.core.schema import RECOMMENDATION
-from pipeline.core.project import (
-    written_whole,
-)
+from models.decision.kpis import sums
+from pipeline.core.project import write_json, written_whole
 from pipeline.core.spreadsheets import FORMULA
 
 ROWS = 65_536
@@ -38,6 +38,11 @@ def write_csv(path: Path, recommendations: pa.Table) -> None:
         with pa_csv.CSVWriter(temporary, schema) as writer:
             for first in range(0, len(recommendations), ROWS):
                 writer.write_table(_readable(recommendations.slice(first, ROWS)))
+
+
+def write_sums(path: Path, recommendations: pa.Table, told: Mapping[str, object]) -> None:
+    """Write what recommendations add up to, beside what is ``told`` of them, whole or not at all."""
+    write_json(path, {**told, **sums(recommendations)})
 
 
 def _readable(recommendations: pa.Table) -> pa.Table:

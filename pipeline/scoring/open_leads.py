@@ -23,7 +23,7 @@ from features.timeline.history import EPOCH
 from features.timeline.snapshots import ended_unknown, find_episodes, take_snapshots_at
 from models.core.artefact import Model
 from models.decision.reasons import ReasonTemplate, explain
-from models.decision.tiers import MaturityPolicy, TierPolicy, scores
+from models.decision.tiers import scores
 from pipeline.contracts.checks import Suite, judge, refuse_critical
 from pipeline.contracts.expectations import (
     RECOMMENDATION_LIMITS,
@@ -145,10 +145,8 @@ def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, b
     policy = parameters.policy
     features = batch.select(catalogue.columns)
     probabilities = model.predict(features.to_pandas(split_blocks=True))
-    tiers = TierPolicy(policy.tiers.mql, policy.tiers.sql).tiers(probabilities)
-    maturities = MaturityPolicy(policy.maturity.warm, policy.maturity.hot).maturities(
-        probabilities, base_rate=model.manifest["base_rate"]
-    )
+    tiers = policy.tiers.tiers(probabilities)
+    maturities = policy.maturity.maturities(probabilities, base_rate=model.manifest["base_rate"])
     told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
     frame = features.take(pa.array(told)).to_pandas()
     reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from pipeline.settings.types import Duration, Name, Strict, by_key
+from features.core.time import Duration
+from pipeline.settings.types import Name, Strict, by_key
 
 
 class KnownColumn(Strict):

@@ -13,10 +13,10 @@ from pydantic import (
 )
 
 from features.core.schema import ACTORS
-from features.core.time import DAY, HOUR
+from features.core.time import DAY, HOUR, Duration
 from features.language.feature import Feature
 from features.language.filters import WEEKDAYS, Filter
-from pipeline.settings.types import Duration, Name, Strict
+from pipeline.settings.types import Name, Strict
 
 
 class DeclaredFeature(Strict):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import difflib
 import sys
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from features.core.errors import SettingsError, nearest
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.strict_yaml import read_yaml
-from pipeline.settings.types import Strict
+from pipeline.settings.types import AnySection, fields_of, sections_in
 
 MOVED = {"ingest.memory_limit": "run.memory_limit", "features.memory_limit": "run.memory_limit", "score": "recommend"}
 """Settings of earlier versions, and where they are now. A file that has both is wrong."""
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
+_NO_SECTION = {"model_type", "dataclass_type"}
+"""What pydantic calls a key that is none, and a value for a section, be it a class of its own or a dataclass."""
 _MOST_SHOWN = 200
 """Letters at either end of a long value that tell it apart."""
 
@@ -71,7 +73,7 @@ def _telling(error: ValidationError) -> list[typing.Any]:
     mistyped = {
         (*violation["loc"][:-1], name)
         for violation in violations
-        if violation["type"] == "extra_forbidden"
+        if violation["type"] in _UNKNOWN
         for name in difflib.get_close_matches(str(violation["loc"][-1]), _keys_at(violation["loc"][:-1]), n=1)
     }
     return [
@@ -88,21 +90,22 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _is_internal(step: str) -> bool:
-    return step in {"Text", "List", "Literal", *(model.__name__ for model in _sections(Strict))}
+    return step in {"Text", "List", "Literal", *(section.__name__ for section in _sections(Parameters))}
 
 
-def _sections(model: type[Strict]) -> Iterator[type[Strict]]:
-    for below in model.__subclasses__():
-        yield below
-        yield from _sections(below)
+def _sections(section: AnySection) -> Iterator[AnySection]:
+    yield section
+    for field in fields_of(section).values():
+        for below in sections_in(field.annotation):
+            yield from _sections(below)
 
 
 def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
     location, kind = violation["loc"], violation["type"]
     moved = MOVED.get(_place(location))
-    if kind == "extra_forbidden" and moved:
+    if kind in _UNKNOWN and moved:
         return f"is {moved} now"
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN:
         return f"unknown key; {nearest(str(location[-1]), _keys_at(location[:-1]))}"
     if kind == "missing":
         return "is missing; it has no default (a section may be empty: {})"
@@ -110,7 +113,7 @@ def _message(violation: typing.Any) -> str:  # noqa: ANN401 - pydantic's own dic
         return _shorten(str(violation["ctx"]["error"]))
     if kind == "tuple_type":
         return f"must be a list, as in [{violation['input']}]"
-    if kind == "model_type":
+    if kind in _NO_SECTION:
         held = "empty" if violation["input"] is None else f"{_shorten(repr(violation['input']))}, and no section"
         return f"is {held}; indent its settings below it, or write {{}} for its defaults"
     message = violation["msg"]
@@ -124,29 +127,17 @@ def _shorten(text: str) -> str:
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """List the keys that the section at ``location`` may have."""
-    candidates: list[type[BaseModel]] = [Parameters]
+    candidates: list[AnySection] = [Parameters]
     for step in location:
-        named = [model for model in candidates if model.__name__ == step]
+        named = [section for section in candidates if section.__name__ == step]
         fields = [
             field.annotation
-            for model in candidates
-            for name, field in model.model_fields.items()
+            for section in candidates
+            for name, field in fields_of(section).items()
             if step in (name, field.alias)
         ]
         if named:
             candidates = named
         elif fields:
-            candidates = [model for annotation in fields for model in _models_in(annotation)]
-    return sorted({field.alias or name for model in candidates for name, field in model.model_fields.items()})
-
-
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    """Find the sections inside of lists, dictionaries and alternatives."""
-    if (
-        isinstance(annotation, type)
-        and not isinstance(annotation, types.GenericAlias)
-        and issubclass(annotation, BaseModel)
-    ):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _models_in(argument)
+            candidates = [section for annotation in fields for section in sections_in(annotation)]
+    return sorted({field.alias or name for section in candidates for name, field in fields_of(section).items()})

@@ -22,9 +22,11 @@ from pydantic import (
 )
 
 from features.core.errors import nearest
-from features.core.time import DAY
+from features.core.schema import Tier
+from features.core.time import DAY, Duration
+from models.decision.tiers import ACTIONS
 from pipeline.settings.ingest import PASSWORD
-from pipeline.settings.types import Duration, Name, Share, Strict
+from pipeline.settings.types import Name, Share, Strict
 
 
 def _variable(text: str) -> str:
@@ -51,7 +53,6 @@ Closed = dict[Name, tuple[str | float | bool, ...]]
 """Fields of the system, each with the values that say a lead is closed: {lifecyclestage: [customer]}."""
 _CUSTOMERS: Closed = {"lifecyclestage": ("customer",)}
 _CONVERTED: Closed = {"IsConverted": (True,)}
-_ACTIONS: dict[Literal["IQL", "MQL", "SQL"], str] = {"SQL": "call today", "MQL": "keep nurturing", "IQL": "wait"}
 Ours = Literal[
     "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model"
 ]
@@ -271,7 +272,7 @@ class Push(Strict):
     fields: Annotated[dict[Ours, Name], Field(min_length=1)] | None = None
     """What is written, each with the system's own field: {tier: x_tier, probability: x_probability}. Where it is not
     given: tier, probability, two reasons, action and date, in fields of their own that leadcast crm setup makes."""
-    actions: dict[Literal["IQL", "MQL", "SQL"], Name] = _ACTIONS
+    actions: dict[Tier, Name] = ACTIONS
     """What is to be done with the leads of a tier."""
     probability_change: Share = 0.01
     """By how much a probability must change to be written anew, where tier, action and the kinds of reasons stay."""

@@ -13,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from features.core.time import DAY, HOUR
+from features.core.time import DAY, HOUR, Duration
 from features.timeline.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
-from pipeline.settings.types import Duration, Moment, Name, Strict, by_key
+from pipeline.settings.types import Moment, Name, Strict, by_key
 
 
 class Episodes(Strict):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Annotated, TypeGuard
 from zoneinfo import available_timezones
 
+import pydantic.dataclasses
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,12 +20,12 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    WithJsonSchema,
+    TypeAdapter,
 )
+from pydantic.fields import FieldInfo
 
-from features.core.time import parse_duration
+from features.core.section import SettingsSection
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema({"type": "string"})]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}(MB|GB)$")]
@@ -103,12 +106,8 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Moment = Annotated[datetime, BeforeValidator(read_moment), WithJsonSchema({"type": "string"})]
-Span = Annotated[
-    tuple[date, date],
-    BeforeValidator(_read_span),
-    WithJsonSchema({"type": "string"}),
-]
+Moment = Annotated[datetime, BeforeValidator(read_moment)]
+Span = Annotated[tuple[date, date], BeforeValidator(_read_span)]
 """A day, or the first and the last of several."""
 Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
@@ -122,6 +121,38 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+AnySection = type[Strict] | type[SettingsSection]
+"""A class of settings, or a dataclass of features or models that is one."""
+
+
+def is_section(kind: object) -> TypeGuard[AnySection]:
+    """Tell whether something is a class of settings, or such a dataclass."""
+    return isinstance(kind, type) and issubclass(kind, Strict | SettingsSection)
+
+
+def fields_of(section: AnySection) -> Mapping[str, FieldInfo]:
+    """Give the settings of a section by name."""
+    if issubclass(section, BaseModel):
+        return section.model_fields
+    return _fields_of_dataclass(section)  # type: ignore[arg-type] # mypy looks for the hash of an instance
+
+
+@cache
+def _fields_of_dataclass(section: type[SettingsSection]) -> Mapping[str, FieldInfo]:
+    fields = pydantic.dataclasses.dataclass(frozen=True)(section).__pydantic_fields__
+    for name, setting in TypeAdapter(section).json_schema()["properties"].items():
+        fields[name].description = setting["description"]
+    return fields
+
+
+def sections_in(annotation: object) -> Iterator[AnySection]:
+    """Find the sections inside of lists, dictionaries and alternatives."""
+    if is_section(annotation):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from sections_in(argument)
+
+
 class Constant(Strict):
     """The same text for every row of the source."""
 
@@ -129,18 +160,18 @@ class Constant(Strict):
     """The text."""
 
 
-def by_key(*sections: type[Strict], otherwise: str) -> Callable[[object], str]:
+def by_key(*sections: AnySection, otherwise: str) -> Callable[[object], str]:
     """Choose among alternatives by what was written, so that a mistake is told of the one that was meant.
 
     A mapping is the section that has the key most like one of its own; anything else is ``otherwise``.
     """
 
-    def likeness(section: type[Strict], value: dict[object, object]) -> float:
-        pairs = [(str(key), name) for key in value for name in section.model_fields]
+    def likeness(section: AnySection, value: dict[object, object]) -> float:
+        pairs = [(str(key), name) for key in value for name in fields_of(section)]
         return max((difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs), default=0.0)
 
     def choose(value: object) -> str:
-        if isinstance(value, Strict):
+        if is_section(type(value)):
             return type(value).__name__
         if isinstance(value, dict):
             return max(sections, key=lambda section: likeness(section, value)).__name__

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from features.core.errors import SettingsError
-from models.decision.tiers import MATURITIES, TIERS, MaturityPolicy, TierPolicy, scores
+from features.core.schema import MATURITIES, TIERS
+from models.decision.tiers import MaturityPolicy, TierPolicy, scores
 
 PROBABILITIES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 CUTS = st.tuples(st.floats(0.001, 0.999), st.floats(0.001, 0.999)).filter(lambda pair: pair[0] < pair[1])
+
+
+def read(policy: type[object], **settings: float) -> object:
+    """Make a policy as the settings do."""
+    return TypeAdapter(policy).validate_python(settings)
 
 
 def test_a_cut_off_belongs_to_the_tier_above_it() -> None:
@@ -57,24 +63,31 @@ def test_no_leads_have_no_tiers() -> None:
 
 
 def test_all_that_is_wrong_with_cut_offs_is_said_at_once() -> None:
-    with pytest.raises(SettingsError) as caught:
-        TierPolicy(mql=1.5, sql=0.0)
-    assert str(caught.value) == (
-        "the tier policy makes no sense: mql must lie between 0 and 1, but is 1.5;"
-        " sql must lie between 0 and 1, but is 0.0; mql (1.5) must lie below sql (0.0)."
-    )
+    with pytest.raises(ValidationError) as caught:
+        read(TierPolicy, mql=1.5, sql=0.0)
+    assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [
+        (("mql",), "Input should be less than 1"),
+        (("sql",), "Input should be greater than 0"),
+    ]
+
+
+def test_cut_offs_in_the_wrong_order_are_refused_whoever_makes_them() -> None:
+    with pytest.raises(ValueError, match=r"^tiers.mql \(0.3\) must be below tiers.sql \(0.1\)$"):
+        TierPolicy(mql=0.3, sql=0.1)
+    with pytest.raises(ValueError, match=r"^maturity.warm \(3.0\) must be below maturity.hot \(1.0\)$"):
+        MaturityPolicy(warm=3.0, hot=1.0)
 
 
 @pytest.mark.parametrize(("mql", "sql"), [(0.2, 0.2), (0.0, 0.2), (0.1, 1.0), (float("nan"), 0.2)])
 def test_cut_offs_that_make_no_tiers_are_refused(mql: float, sql: float) -> None:
-    with pytest.raises(SettingsError, match="the tier policy makes no sense"):
-        TierPolicy(mql=mql, sql=sql)
+    with pytest.raises(ValidationError):
+        read(TierPolicy, mql=mql, sql=sql)
 
 
 @pytest.mark.parametrize(("warm", "hot"), [(3.0, 1.0), (0.0, 1.0), (1.0, float("inf"))])
 def test_multiples_that_make_no_maturities_are_refused(warm: float, hot: float) -> None:
-    with pytest.raises(SettingsError, match="the maturity policy makes no sense"):
-        MaturityPolicy(warm=warm, hot=hot)
+    with pytest.raises(ValidationError):
+        read(MaturityPolicy, warm=warm, hot=hot)
 
 
 @pytest.mark.parametrize("probability", [float("nan"), -0.1, 1.1])

@@ -14,7 +14,7 @@ import pytest
 import typer
 import typer.main
 import yaml
-from house import ROOT, SOURCES
+from house import PACKAGES, ROOT, SOURCES
 from pydantic import Field
 
 from docs.build import markdown, words
@@ -28,7 +28,8 @@ from docs.build.pages import PAGES
 from docs.build.settings import Section, find_sections, settings_page
 from docs.build.words import as_written, in_words
 from features.core.errors import LeadcastError
-from features.core.time import DAY
+from features.core.section import SettingsSection
+from features.core.time import DAY, Duration
 from features.language.catalogue import CONTEXT
 from features.language.filters import Filter
 from features.language.words import describe
@@ -36,7 +37,7 @@ from pipeline.commands.app import app
 from pipeline.settings.features import DeclaredFeature
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
-from pipeline.settings.types import Column, Duration, Name, Strict
+from pipeline.settings.types import AnySection, Column, Name, Strict, fields_of
 
 SECTIONS = find_sections()
 WHOLE: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
@@ -45,11 +46,15 @@ BLOCKS = dict(re.findall(r"^##+ (.*?)\n(?:(?!^##).)*?^```yaml\n(.*?)^```", PAGE,
 """The example of each section of the page, by its heading."""
 
 
-def configuration_classes(of: type[Strict] = Strict) -> Iterator[type[Strict]]:
-    for model in of.__subclasses__():
-        if model.__module__.startswith("pipeline."):
-            yield model
-        yield from configuration_classes(model)
+def configuration_classes(*of: AnySection) -> Iterator[AnySection]:
+    for base in of:
+        for model in base.__subclasses__():
+            if model.__module__.split(".")[0] in PACKAGES:
+                yield model
+            yield from configuration_classes(model)
+
+
+CONFIGURATION = list(configuration_classes(Strict, SettingsSection))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -65,17 +70,17 @@ def test_the_pages_are_written_below_the_folder_that_is_named(tmp_path: Path) ->
     assert (tmp_path / "docs/parameters.md").read_text(encoding="utf-8") == PAGE
 
 
-@pytest.mark.parametrize("model", list(configuration_classes()), ids=lambda model: model.__name__)
-def test_every_class_and_every_setting_says_what_it_means(model: type[Strict]) -> None:
+@pytest.mark.parametrize("model", CONFIGURATION, ids=lambda model: model.__name__)
+def test_every_class_and_every_setting_says_what_it_means(model: AnySection) -> None:
     assert paragraphs(model.__doc__), f"{model.__name__} has no docstring"
-    lacking = [name for name, field in model.model_fields.items() if not field.description]
+    lacking = [name for name, field in fields_of(model).items() if not field.description]
     assert not lacking, f"write a docstring below {lacking} of {model.__name__}; docs/parameters.md quotes it"
 
 
 def test_every_class_of_settings_that_may_stand_in_the_file_has_a_section() -> None:
     described = {section.model for section in SECTIONS}
     bases = {base for model in described for base in model.__mro__}
-    assert {model.__name__ for model in configuration_classes()} - {model.__name__ for model in bases} == {"Constant"}
+    assert {model.__name__ for model in CONFIGURATION} - {model.__name__ for model in bases} == {"Constant"}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.heading)
@@ -83,7 +88,7 @@ def test_the_example_of_a_section_shows_each_of_its_settings(section: Section) -
     model = section.model
     places = [other.place.removesuffix(".NAME") for other in SECTIONS]
     absent = []
-    for name, field in model.model_fields.items():
+    for name, field in fields_of(model).items():
         key = field.alias or name
         examples = BLOCKS[section.heading] if name in model.__annotations__ else "".join(BLOCKS.values())
         has_its_own_section = f"{section.place}.{key}".lstrip(".") in places
@@ -111,7 +116,7 @@ def test_every_setting_has_its_line_with_its_default() -> None:
     assert "| `maximum_broken` | number from 0 to 1 | `0.05` | Share of a source's rows that may be broken" in PAGE
     assert "| `horizon` | length of time, as in `30d` | **required** | The label" in PAGE
     assert "| `validate` | [`validate`](#validate) | **required** |" in PAGE
-    names = [field.alias or name for section in SECTIONS for name, field in section.model.model_fields.items()]
+    names = [field.alias or name for section in SECTIONS for name, field in fields_of(section.model).items()]
     assert all(f"| `{name}` | " in PAGE for name in names)
 
 

@@ -48,7 +48,7 @@ pipeline/report: features/core models/core models/decision pipeline/core pipelin
 pipeline/sample: features/core
 pipeline/scoring: features/core features/language features/timeline models/core models/decision pipeline/contracts
     pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/settings
-pipeline/settings: features/core features/language features/timeline models/core models/learning
+pipeline/settings: features/core features/language features/timeline models/core models/decision models/learning
 pipeline/sinks: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/snapshots.py: features/core features/timeline pipeline/core pipeline/log pipeline/settings
 pipeline/train.py: features/core models/learning pipeline/core pipeline/matrix pipeline/settings
@@ -57,6 +57,7 @@ pipeline/validate.py: features/core pipeline/contracts pipeline/core pipeline/se
 """Each room with all rooms that it imports: a new arrow is drawn here first, and one that is gone is taken out."""
 
 LIVES_IN = {
+    "annotated_types": "features/timeline models/decision",
     "duckdb": "pipeline",
     "great_expectations": "pipeline/contracts",
     "httpx": "pipeline/sinks",
@@ -67,7 +68,7 @@ LIVES_IN = {
     "numba": "features/engines features/timeline",
     "packaging": "pipeline/inspection",
     "psycopg": "pipeline/reading",
-    "pydantic": "pipeline/settings pipeline/discovery",
+    "pydantic": "features/core pipeline/settings pipeline/discovery",
     "rich": "pipeline/commands pipeline/report",
     "scipy": "features/timeline models/evaluation models/learning pipeline/ingest pipeline/sample",
     "sklearn": "models/evaluation",
@@ -90,7 +91,6 @@ STAGES = {
 ROOMS, ARROWS, FLOORS = 40, 130, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
-    "models/decision": "tiers, and reasons",
     "models/learning": "trees, and their calibration",
     "pipeline/contracts": "what must hold, and Great Expectations at work",
     "pipeline/inspection": "why a value, and what is odd about a run",
@@ -115,13 +115,16 @@ def arrows() -> dict[str, dict[str, list[str]]]:
 
 
 SHORT = {
+    "features/core/section.py": "what any declaration of features or models may be",
     "models/core/slices.py": "rows as all of models take them",
     "pipeline/core/spreadsheets.py": "what sinks and recommendations must defuse alike",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/ingest/row_warnings.py": "what a reason for setting aside says of its file",
     "pipeline/matrix/slices.py": "the matrix read again, part by part",
     "pipeline/profiling/rounded_ids.py": "one fault of spreadsheets",
+    "pipeline/recommend.py": "a stage of one file",
     "pipeline/registry/store.py": "making MLflow's store whole",
+    "pipeline/settings/decision.py": "a file a section",
     "pipeline/settings/delimited.py": "a file a section",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from world import Project
 
 from features.core.errors import InputError, NotEnoughDataError
+from models.decision.kpis import by_probability
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
 from pipeline.report.leads import MOST_LEADS, leads_page
-from pipeline.report.page import PICTURE_NAMES, distribution, page
+from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.report.results import Results
 from pipeline.report.text import summary
@@ -187,7 +188,7 @@ def test_a_row_that_holds_several_events_is_told_apart(
 
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_every_open_lead_falls_into_one_bin_of_the_distribution(probabilities: list[float]) -> None:
-    bins = distribution(pd.DataFrame({"probability": probabilities}))
+    bins = by_probability(pd.DataFrame({"probability": probabilities}))
     assert sum(row.leads for row in bins) == len(probabilities)
     assert max(row.width for row in bins) == 1.0
     assert bins[-1].leads > 0

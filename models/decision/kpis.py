@@ -1,0 +1,114 @@
+"""What is counted and added up for those who decide: frames and figures in, named figures out; pages print them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from models.decision.tiers import BEST_FIRST, HOTTEST_FIRST
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import ArrayLike
+
+# Finer where most leads are: conversions are rare.
+_EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+
+
+@dataclass(frozen=True)
+class OfTier:
+    """The open leads of a tier: how many, and how many of them are expected to convert."""
+
+    tier: str
+    leads: int
+    expected: float
+    of_all_expected: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """How many open leads have a probability from ``low`` to ``high``; ``width`` is their share of the largest bin."""
+
+    low: float
+    high: float
+    leads: int
+    width: float
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a channel cost, and its clicks where some are counted; ``width`` is its share of the dearest channel."""
+
+    channel: str
+    cost: float
+    width: float
+    clicks: int | None
+
+
+def sums(recommendations: pa.Table) -> dict[str, object]:
+    """Count the open leads, by tier and by maturity, too, and add up how many are expected to convert."""
+    return {
+        "leads": len(recommendations),
+        "expected_conversions": _expected(recommendations["probability"]),
+        "tiers": _counts(recommendations["tier"]),
+        "maturities": _counts(recommendations["maturity"]),
+    }
+
+
+def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
+    """Count the open leads of each tier and add up their probabilities, the best first."""
+    total, rows = _expected(recommendations["probability"]), []
+    for tier in BEST_FIRST:
+        probabilities = recommendations.loc[recommendations["tier"] == tier, "probability"]
+        expected = _expected(probabilities)
+        rows.append(OfTier(tier, len(probabilities), expected, expected / total))
+    return rows
+
+
+def by_tier_and_maturity(recommendations: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count the open leads by tier, and by maturity within it, the best first."""
+    counts = recommendations.groupby(["tier", "maturity"]).size()
+    return {tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in HOTTEST_FIRST} for tier in BEST_FIRST}
+
+
+def by_probability(recommendations: pd.DataFrame) -> list[Bin]:
+    """Count the open leads by probability; bins above the last lead are left out."""
+    counts = np.histogram(recommendations["probability"], bins=_EDGES)[0]
+    last = int(np.flatnonzero(counts)[-1])
+    return [
+        Bin(low, high, int(count), float(count / counts.max()))
+        for low, high, count in zip(_EDGES[: last + 1], _EDGES[1:], counts, strict=False)
+    ]
+
+
+def by_channel(spending: pd.DataFrame) -> list[Spent]:
+    """Add up what was spent by channel, the dearest first."""
+    named = spending.assign(channel=spending["channel"].astype(object).fillna("no channel"))
+    sums = named.groupby("channel")[["cost", "clicks"]].sum(min_count=1).reset_index()
+    sums = sums.sort_values(["cost", "channel"], ascending=[False, True])
+    return [
+        Spent(
+            row.channel,
+            float(row.cost),
+            max(float(row.cost), 0.0) / max(float(sums["cost"].max()), 1e-300),
+            None if pd.isna(row.clicks) else int(row.clicks),
+        )
+        for row in sums.itertuples()
+    ]
+
+
+def reached_by_best_tenth(lift: float) -> float:
+    """Give the share of all conversions that the best tenth holds, whose leads convert ``lift`` times as often."""
+    return min(0.1 * lift, 1.0)
+
+
+def _expected(probabilities: ArrayLike) -> float:
+    return float(np.asarray(probabilities).sum())
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
