@@ -14,7 +14,6 @@ from features.core.errors import NotEnoughDataError
 from features.core.schema import CONVERTED, LOST, PARTS
 from features.core.time import format_duration, microseconds
 from features.timeline.snapshots import (
-    EventPolicy,
     assign_labels,
     assign_parts,
     ended_unknown,
@@ -62,9 +61,7 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     progress("finding episodes")
     history = read_history(interactions, leads, parameters.episodes)
     episodes = find_episodes(history)
-    policies = [policy.policy() for policy in settings.policies]
-    wanted = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
-    triggers = read_events(interactions, "lead_id, known_at, event_type", wanted)
+    triggers = read_events(interactions, "lead_id, known_at, event_type", settings.triggers)
     progress(f"taking snapshots of {len(episodes):,} episodes")
     refuse_without_effect(root, parameters.episodes.conversion)
     starts = find_starts(root, parameters.episodes.conversion, episodes)
@@ -73,7 +70,7 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     lacking = find_outcome_holes(parameters, root, episodes, starts)
     for hole in lacking:
         progress(f"warning: {hole.source}: {hole.told()}")
-    taken = take_snapshots(history, triggers, policies, observation.log_until, settings.start)
+    taken = take_snapshots(history, triggers, settings.policies, observation.log_until, settings.start)
     if taken.empty:
         raise NotEnoughDataError(
             "snapshots: the policies ask for no moment at which a lead is open; "
@@ -83,7 +80,7 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     labelled = assign_labels(
         taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
     )
-    parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split.split())
+    parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split)
     (root / SNAPSHOT_COUNTS).unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(root / SNAPSHOTS) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)

@@ -20,7 +20,6 @@ their labels looks into May, and those of April are the gap.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numba
@@ -43,42 +42,10 @@ from features.timeline.history import (
     as_integers,
     as_times,
 )
+from features.timeline.policies import AgePolicy, CalendarPolicy, Policy, Split
 
 ANY = -NEVER
 """Stands for whichever start the episode has."""
-
-
-@dataclass(frozen=True)
-class AgePolicy:
-    """Look at each lead at these ages after the start of its episode."""
-
-    ages: tuple[timedelta, ...]
-
-
-@dataclass(frozen=True)
-class CalendarPolicy:
-    """Look at every open lead daily, weekly on a named day, or monthly on the first, at midnight UTC."""
-
-    every: str
-
-
-@dataclass(frozen=True)
-class EventPolicy:
-    """Look at a lead one microsecond after an event of this type became known."""
-
-    event_type: str
-
-
-Policy = AgePolicy | CalendarPolicy | EventPolicy
-
-
-@dataclass(frozen=True)
-class Split:
-    """Shares of the parts: early stopping and calibration of what lies before the gap, test of everything."""
-
-    early_stopping: float
-    calibration: float
-    test: float
 
 
 def find_episodes(history: History) -> pd.DataFrame:
@@ -265,19 +232,19 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
     if isinstance(policy, CalendarPolicy):
         if not len(leads):
             return leads, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, object)
-        calendar = _calendar(policy.every, pd.Timestamp(history.created_at.min(), unit="us"), until)
+        calendar = _calendar(policy.calendar, pd.Timestamp(history.created_at.min(), unit="us"), until)
         first = np.searchsorted(calendar, history.created_at, side="right")
         last = np.searchsorted(calendar, _last_open(history), side="right")
         counts = np.maximum(last - first, 0)
         lead = np.repeat(leads, counts)
         within = np.arange(len(lead)) - np.repeat(np.cumsum(counts) - counts, counts)
-        names = np.full(len(lead), policy.every, dtype=object)
+        names = np.full(len(lead), policy.calendar, dtype=object)
         return lead, calendar[first[lead] + within], np.full(len(lead), ANY), names
-    wanted = triggers[triggers["event_type"] == policy.event_type]
+    wanted = triggers[triggers["event_type"] == policy.event]
     lead = pd.Index(history.lead_ids).get_indexer(pd.Index(wanted["lead_id"]))
     as_of = as_integers(wanted["known_at"])[lead >= 0] + 1
     lead = lead[lead >= 0]
-    return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event_type, dtype=object)
+    return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event, dtype=object)
 
 
 def _last_open(history: History) -> NDArray[np.int64]:

@@ -13,9 +13,6 @@ import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError, nearest
 from features.timeline.history import CONVERSION, LOSS, REOPEN, History
-from features.timeline.snapshots import (
-    EventPolicy,
-)
 from pipeline.core.project import (
     FORMER_CREATIONS,
     INGEST,
@@ -59,9 +56,7 @@ def observe(parameters: Sections, root: Path) -> Observation:
         require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
     for milestone, names in parameters.episodes.milestones.items():
         require_event_types(seen, f"episodes.milestones.{milestone}", names)
-    policies = [policy.policy() for policy in parameters.snapshots.policies]
-    triggers = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
-    require_event_types(seen, "snapshots.policies", triggers)
+    require_event_types(seen, "snapshots.policies", parameters.snapshots.triggers)
     bringing = sorted(set(seen.loc[seen["event_type"].isin(parameters.episodes.conversion), "source"]))
     delay = parameters.snapshots.outcome_delay
     if delay is None:

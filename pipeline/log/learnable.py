@@ -12,7 +12,7 @@ import pandas as pd
 from features.core.errors import NotEnoughDataError
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import DAY, format_duration
-from features.timeline.snapshots import EventPolicy, assign_labels, assign_parts, find_episodes, take_snapshots
+from features.timeline.snapshots import assign_labels, assign_parts, find_episodes, take_snapshots
 from pipeline.core.project import INTERACTIONS, LEADS
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcomes import find_starts, observed_from
@@ -62,10 +62,9 @@ def _of_milestone(
 ) -> list[Maturity]:
     observation = observe(parameters, root)
     history = read_history(root / INTERACTIONS, root / LEADS, episodes)
-    policies = [policy.policy() for policy in parameters.snapshots.policies]
-    event_types = [policy.event_type for policy in policies if isinstance(policy, EventPolicy)]
-    triggers = read_events(root / INTERACTIONS, "lead_id, known_at, event_type", event_types)
-    taken = take_snapshots(history, triggers, policies, observation.log_until, parameters.snapshots.start)
+    looks = parameters.snapshots
+    triggers = read_events(root / INTERACTIONS, "lead_id, known_at, event_type", looks.triggers)
+    taken = take_snapshots(history, triggers, looks.policies, observation.log_until, looks.start)
     since = observed_from(find_starts(root, episodes.conversion, find_episodes(history)))
     return [_row(parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
 
@@ -83,7 +82,7 @@ def _row(
     converting = labelled["label"].fillna(value=False)
     problem = None
     try:
-        parted = assign_parts(labelled, horizon, delay, parameters.snapshots.split.split())
+        parted = assign_parts(labelled, horizon, delay, parameters.snapshots.split)
     except NotEnoughDataError:
         problem = "the log is too short"
     else:

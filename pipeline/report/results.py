@@ -11,7 +11,7 @@ from pipeline.core.project import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRA
 from pipeline.core.verdicts import read_verdicts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import ASSUMED_OUTCOMES, Ingest
-from pipeline.settings.timeline import Calendar, Snapshots
+from pipeline.settings.timeline import Snapshots
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -38,7 +38,7 @@ def what_would_teach_age(parameters: Sections) -> str:
     queries = (source.query or "" for source in parameters.ingest.sources.values())
     if any(ASSUMED_OUTCOMES in query for query in queries):
         return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
-    if any(isinstance(policy, Calendar) for policy in parameters.snapshots.policies):
+    if parameters.snapshots.follow_a_calendar:
         return "a longer log would teach it"
     return "a longer log, or a calendar among snapshots.policies, would teach it"
 

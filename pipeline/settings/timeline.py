@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import (
     Discriminator,
@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from features.core.time import DAY, HOUR, Duration
-from features.timeline.snapshots import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
+from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Split
 from pipeline.settings.types import Moment, Name, Strict, by_key
 
 
@@ -41,65 +41,12 @@ class Episodes(Strict):
         return self
 
 
-class Ages(Strict):
-    """Snapshots at ages after the episode's start."""
-
-    ages: Annotated[tuple[Duration, ...], Field(min_length=1)]
-    """How long after the start, as in [1d, 3d, 7d]."""
-
-    def policy(self) -> Policy:
-        """Give the policy in the features' own terms."""
-        return AgePolicy(self.ages)
-
-
-class Calendar(Strict):
-    """Snapshots of every open lead at fixed moments, midnight UTC."""
-
-    calendar: Literal["daily", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "monthly"]
-    """Every day, every week on the day that is named, or on the first of every month."""
-
-    def policy(self) -> Policy:
-        """Give the policy in the features' own terms."""
-        return CalendarPolicy(self.calendar)
-
-
-class Event(Strict):
-    """Snapshots one microsecond after an event of this type became known."""
-
-    event: Name
-    """The event type."""
-
-    def policy(self) -> Policy:
-        """Give the policy in the features' own terms."""
-        return EventPolicy(self.event)
-
-
 PolicySettings = Annotated[
-    Annotated[Ages, Tag("Ages")] | Annotated[Calendar, Tag("Calendar")] | Annotated[Event, Tag("Event")],
-    Discriminator(by_key(Ages, Calendar, Event, otherwise="Ages")),
+    Annotated[AgePolicy, Tag("AgePolicy")]
+    | Annotated[CalendarPolicy, Tag("CalendarPolicy")]
+    | Annotated[EventPolicy, Tag("EventPolicy")],
+    Discriminator(by_key(AgePolicy, CalendarPolicy, EventPolicy, otherwise="AgePolicy")),
 ]
-
-
-class SplitSettings(Strict):
-    """Shares of the labelled snapshots, in time order: fit, early stopping, calibration, gap, test."""
-
-    early_stopping: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of the snapshots before the gap."""
-    calibration: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the snapshots before the gap."""
-    test: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Share of all labelled snapshots. With 0 all are learned from, and nobody knows what the model is worth: it is not
-    judged, and becomes the champion only by hand."""
-
-    @model_validator(mode="after")
-    def _something_to_fit(self) -> Self:
-        if self.early_stopping + self.calibration >= 1:
-            raise ValueError("early_stopping and calibration leave nothing to fit; together they must stay below 1")
-        return self
-
-    def split(self) -> Split:
-        """Give the shares in the features' own terms."""
-        return Split(early_stopping=self.early_stopping, calibration=self.calibration, test=self.test)
 
 
 class Snapshots(Strict):
@@ -113,7 +60,7 @@ class Snapshots(Strict):
     """How long after it occurred an outcome is known at the latest; by default the 99th percentile of the log's own."""
     start: Moment | None = None
     """No snapshot before it."""
-    split: SplitSettings = SplitSettings()
+    split: Split = Split()
     """How the snapshots are divided, in time order."""
 
     @field_validator("horizon")
@@ -122,3 +69,13 @@ class Snapshots(Strict):
         if horizon < HOUR:
             raise ValueError("the horizon must be an hour or more, as in '30d'")
         return horizon
+
+    @property
+    def triggers(self) -> list[str]:
+        """The event types that a lead is looked at after."""
+        return [policy.event for policy in self.policies if isinstance(policy, EventPolicy)]
+
+    @property
+    def follow_a_calendar(self) -> bool:
+        """Whether some leads are looked at however old they are."""
+        return any(isinstance(policy, CalendarPolicy) for policy in self.policies)

@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 import features.timeline.snapshots as module
 from features.core.errors import NotEnoughDataError
 from features.timeline.history import History
+from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from features.timeline.snapshots import (
-    AgePolicy,
-    CalendarPolicy,
-    EventPolicy,
-    Policy,
-    Split,
     assign_labels,
     assign_parts,
     find_episodes,

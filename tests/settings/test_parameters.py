@@ -12,7 +12,7 @@ import yaml
 from house import ROOT
 
 from features.core.errors import SettingsError
-from features.timeline.snapshots import AgePolicy, CalendarPolicy, EventPolicy
+from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy
 from pipeline.settings.file import load_parameters
 
 GOOD = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
     parameters = load_parameters(write(changed("recommend.as_of", "2026-03-29T02:30:00+02:00")))
     assert parameters.recommend.as_of == datetime(2026, 3, 29, 0, 30)
     day = timedelta(days=1)
-    assert [policy.policy() for policy in parameters.snapshots.policies] == [
+    assert list(parameters.snapshots.policies) == [
         CalendarPolicy("monday"),
         AgePolicy((day, 3 * day)),
         EventPolicy("quote_request"),
@@ -79,6 +79,15 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("episodes.lost", ["won"], "can't be a conversion and a loss at once"),
         ("snapshots.horizon", "30", "write a whole number and a unit, as in '6h'"),
         ("snapshots.horizon", "30m", "must be an hour or more"),
+        ("snapshots.horizon", "P30D", "'P30D' is no length of time"),
+        ("snapshots.policies", [{"ages": ["1d", 30]}], "policies.0.ages.1: 30 is no length of time; write a whole"),
+        ("snapshots.policies", [{"ages": ["P30D"]}], "policies.0.ages.0: 'P30D' is no length of time"),
+        ("snapshots.policies", [{"ages": "1d"}], "policies.0.ages: must be a list, as in [1d]"),
+        ("snapshots.policies", ["1d"], "policies.0: is '1d', and no section; indent its settings below it"),
+        ("snapshots.policies", [{"calendar": "mondays"}], "policies.0.calendar: input should be 'daily', 'monday'"),
+        ("snapshots.policies", [{"ages": ["1d"], "event": "x"}], "policies.0.event: unknown key; known are: ages"),
+        ("snapshots.split", {"tset": 0.3}, "snapshots.split.tset: unknown key; did you mean 'test'?"),
+        ("snapshots.split", None, "snapshots.split: is empty; indent its settings below it"),
         ("snapshots.policies", [{"calender": "monday"}], "calender: unknown key; did you mean 'calendar'?"),
         ("snapshots.start", datetime(2026, 1, 1), "must be a quoted date, as in '2026-06-29'"),
         ("recommend.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
@@ -114,6 +123,17 @@ def test_all_mistakes_are_told_at_once(write: Write) -> None:
     del content["episodes"]
     message = complaint(write(content))
     for expected in ("wrong (3)", "train.sead", "did you mean 'horizon'?", "episodes: is missing"):
+        assert expected in message
+
+
+def test_lengths_of_time_are_read_in_a_section_that_is_a_dataclass(write: Write) -> None:
+    policies = load_parameters(write(changed("snapshots.policies", [{"ages": ["36h", "2w"]}]))).snapshots.policies
+    assert policies == (AgePolicy((timedelta(hours=36), timedelta(days=14))),)
+
+
+def test_two_mistakes_in_a_section_that_is_a_dataclass_are_told_each_at_its_place(write: Write) -> None:
+    message = complaint(write(changed("policy.tiers", {"mql": 0, "sqll": 1.5})))
+    for expected in ("wrong (2)", "policy.tiers.mql: input should be greater than 0; got 0", "did you mean 'sql'?"):
         assert expected in message
 
 

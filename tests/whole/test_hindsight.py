@@ -166,8 +166,7 @@ def look(world: World, folder: Path, moment: datetime, like: Looks | None = None
     log, leads = folder / "data/interactions.parquet", folder / "data/leads.parquet"
     history = read_history(log, leads, parameters.episodes)
     triggers = read_events(log, "lead_id, known_at, event_type", ["form"])
-    policies = [policy.policy() for policy in parameters.snapshots.policies]
-    taken = take_snapshots(history, triggers, policies, moment, None)
+    taken = take_snapshots(history, triggers, parameters.snapshots.policies, moment, None)
     catalogue = grow_catalogue(parameters, log, leads, moment)
     asked = taken if like is None else taken.merge(like.snapshots[["lead_id", "as_of"]])
     with duckdb.connect() as connection:
