@@ -1,1 +1,36 @@
-"""What was known of a lead, and when. Pure: no files, clock, MLflow or CRM."""
+"""What was known of a lead, and when. Pure: no files, clock, MLflow or CRM.
+
+The names below are for notebooks. Each is fetched when it is asked for, or whoever imports one file would import all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from features.core.schema import FIT, PARTS, TEST
+    from features.engines.compiled import compute_matrix
+    from features.language.catalogue import Catalogue
+    from features.language.feature import Feature
+    from features.language.filters import Filter
+    from features.timeline.snapshots import assign_labels, find_episodes
+
+__all__ = ["FIT", "PARTS", "TEST", "Catalogue", "Feature", "Filter", "assign_labels", "compute_matrix", "find_episodes"]
+_HOMES = {
+    "FIT": "features.core.schema",
+    "PARTS": "features.core.schema",
+    "TEST": "features.core.schema",
+    "Catalogue": "features.language.catalogue",
+    "Feature": "features.language.feature",
+    "Filter": "features.language.filters",
+    "assign_labels": "features.timeline.snapshots",
+    "compute_matrix": "features.engines.compiled",
+    "find_episodes": "features.timeline.snapshots",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

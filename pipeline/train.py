@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import parse_duration
-from models.learning.learner import fit
+from models.learning.learner import Trained, fit
 from pipeline.core.project import (
     CATALOGUE,
     FEATURES,
@@ -41,16 +42,42 @@ class Sections(question.Sections, Protocol):
 def run(parameters: Sections, root: Path, progress: Progress) -> None:
     """Fit, stop and calibrate; write the model's three files and the training log."""
     require(root / FEATURES)
-    catalogue, known_types = read_catalogue(root / CATALOGUE)
     counts = read_json(root / SNAPSHOT_COUNTS)
-    settings = parameters.train
 
     def tell(done: int, most: int) -> None:
         if done % _ROUNDS_A_LINE == 0:
             progress(f"grown {done:,} trees of at most {most:,}")
 
+    manifest = {
+        "horizon": counts["horizon"],
+        "question": question_of(parameters),
+        "trained_from": counts["parts"][FIT]["from"],
+        "trained_until": labels_until(counts).isoformat(),
+        "matrix_sha256": fingerprint(root / FEATURES),
+        "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
+    }
+    model, log = learn(parameters.train, root, manifest, tell)
+    (root / TRAINING).unlink(missing_ok=True)  # it says that the model is whole
+    with written_whole(root / MODEL) as temporary:
+        model.save(temporary)
+    write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
+
+
+def learn(
+    settings: Train,
+    root: Path,
+    manifest: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Fit, stop and calibrate on the matrix and the catalogue that lie in a folder, and write nothing."""
+    catalogue, known_types = read_catalogue(root / CATALOGUE)
     fitting = read_slice(root / FEATURES, FIT)
-    model, log = fit(
+    known = {
+        "catalogue": catalogue.to_json(),
+        "known_types": known_types,
+        "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
+    }
+    return fit(
         fitting=fitting,
         early_stopping=read_slice(root / FEATURES, EARLY_STOPPING),
         calibration=read_slice(root / FEATURES, CALIBRATION),
@@ -59,24 +86,10 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
         parameters=settings.parameters,
         calibration_method=settings.calibration,
         minimum_conversions=settings.minimum_conversions,
-        manifest={
-            "catalogue": catalogue.to_json(),
-            "known_types": known_types,
-            "horizon": counts["horizon"],
-            "question": question_of(parameters),
-            "oldest_episode_days": float(fitting.frame["episode_age_days"].max()),
-            "trained_from": counts["parts"][FIT]["from"],
-            "trained_until": labels_until(counts).isoformat(),
-            "matrix_sha256": fingerprint(root / FEATURES),
-            "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
-        },
+        manifest={**known, **(manifest or {})},
         seed=settings.seed,
-        progress=tell,
+        progress=progress,
     )
-    (root / TRAINING).unlink(missing_ok=True)  # it says that the model is whole
-    with written_whole(root / MODEL) as temporary:
-        model.save(temporary)
-    write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
 
 
 def labels_until(counts: dict[str, Any]) -> datetime:

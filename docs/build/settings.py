@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from docs.build.examples import example_of
 from docs.build.markdown import NOTICE, link, paragraphs, table
 from docs.build.words import as_written, in_words
-from models.learning.learner import DEFAULTS, TUNABLE
+from models.learning.parameters import DEFAULTS, TUNABLE
 from pipeline.settings.features import DeclaredFeature
 from pipeline.settings.learning import Train
 from pipeline.settings.parameters import Parameters

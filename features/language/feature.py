@@ -22,16 +22,17 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from features.core.errors import nearest
 from features.core.schema import ACTORS
 from features.core.time import DAY, HOUR, LONGEST, format_duration, parse_duration
 from features.language.filters import OTHER, Filter, Pooled, Value
 from features.language.measures import MEASURES, SHARED, TOUCHED, Counterpart, Part, Setting
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Scope = Literal["lead", "account"]
 """Whose events: the lead's own, or those of the other leads of its account."""
@@ -253,5 +254,7 @@ def decay_weights(half_life: timedelta) -> NDArray[np.float64]:
 
     One table for every executor: ``exp2`` differs in its last bit between libraries. Older events weigh nothing.
     """
+    import numpy as np  # noqa: PLC0415 - a declaration does without
+
     hours = half_life // HOUR
     return np.exp2(-np.arange(40 * hours, dtype=np.float64) / hours)

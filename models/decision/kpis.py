@@ -13,7 +13,7 @@ from models.decision.tiers import BEST_FIRST, HOTTEST_FIRST
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 # Finer where most leads are: conversions are rare.
 _EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
@@ -47,6 +47,11 @@ class Spent:
     cost: float
     width: float
     clicks: int | None
+
+
+def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Turn probabilities into what people are shown: a hundred times them."""
+    return 100.0 * np.asarray(probabilities, dtype=np.float64)
 
 
 def sums(recommendations: pa.Table) -> dict[str, object]:

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from annotated_types import Gt, Lt
 
 from features.core.schema import MATURITIES, TIERS, Tier
 from features.core.section import SettingsSection
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 BEST_FIRST = TIERS[::-1]
@@ -83,12 +83,9 @@ class MaturityPolicy(SettingsSection):
         }
 
 
-def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Turn probabilities into what people are shown: a hundred times them."""
-    return 100.0 * np.asarray(probabilities, dtype=np.float64)
-
-
 def _rungs(probabilities: ArrayLike, cuts: tuple[float, float], names: tuple[str, ...]) -> NDArray[np.str_]:
+    import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
+
     values = np.asarray(probabilities, dtype=np.float64)
     if not ((values >= 0.0) & (values <= 1.0)).all():
         raise ValueError("probabilities must lie between 0 and 1, and none may be missing")

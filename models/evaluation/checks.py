@@ -19,7 +19,7 @@ from models.evaluation.drift import base_rate_drift, feature_drift
 from models.evaluation.intervals import NORMAL_QUANTILE
 from models.evaluation.metrics import Estimate
 from models.learning.calibration import SMALLEST_SLOPE
-from models.learning.learner import DEFAULTS
+from models.learning.parameters import DEFAULTS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from features.core.errors import NotEnoughDataError, SettingsError, nearest
+from features.core.errors import NotEnoughDataError, SettingsError
 from models.core.artefact import Model, encode, without_settings
 from models.core.slices import Slice
 from models.learning.calibration import Method, fit_calibrator
+from models.learning.parameters import Parameter, checked_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,60 +25,6 @@ if TYPE_CHECKING:
     import lightgbm
     import pandas as pd
     from numpy.typing import NDArray
-
-    Parameter = bool | float | str
-
-# Slow learning of small trees, each on a third of the features, which are many ways to say the same: chosen on two logs
-# of a thousand and of sixty thousand rows, where more leaves or more features a tree ranked later leads worse.
-DEFAULTS: dict[str, Parameter] = {
-    "num_iterations": 2000,
-    "early_stopping_round": 100,
-    "learning_rate": 0.04,
-    "num_leaves": 6,
-    "min_data_in_leaf": 50,
-    "feature_fraction": 0.3,
-    "lambda_l2": 5.0,
-}
-
-MANY_ROWS = 500_000
-
-TUNABLE = frozenset(DEFAULTS) | {
-    "bagging_fraction",
-    "bagging_freq",
-    "cat_l2",
-    "cat_smooth",
-    "extra_trees",
-    "feature_fraction_bynode",
-    "lambda_l1",
-    "max_bin",
-    "max_cat_threshold",
-    "max_cat_to_onehot",
-    "max_depth",
-    "min_data_in_bin",
-    "min_data_per_group",
-    "min_gain_to_split",
-    "min_sum_hessian_in_leaf",
-    "path_smooth",
-}
-
-_REWEIGHTS = "it changes the share of conversions that the trees see, so probabilities no longer mean what they say"
-_FIXED = "the learner sets it itself, so that a run repeats to the byte"
-REFUSED = {
-    "scale_pos_weight": _REWEIGHTS,
-    "is_unbalance": _REWEIGHTS,
-    "unbalance": _REWEIGHTS,
-    "unbalanced_sets": _REWEIGHTS,
-    "class_weight": _REWEIGHTS,
-    "pos_bagging_fraction": _REWEIGHTS,
-    "neg_bagging_fraction": _REWEIGHTS,
-    "objective": "probabilities are learned by the log loss and by nothing else",
-    "metric": "trees are stopped by the log loss and by nothing else",
-    "deterministic": _FIXED,
-    "force_row_wise": _FIXED,
-    "force_col_wise": _FIXED,
-    "seed": f"{_FIXED}; the seed is a setting of its own",
-    "num_threads": "it doesn't belong to the model, which is the same for any number of threads",
-}
 
 
 @dataclass(frozen=True)
@@ -89,6 +36,9 @@ class TrainingLog:
     rows: dict[str, int]
     conversions: dict[str, int]
     log_loss: dict[str, float]  # of the calibrated probabilities
+
+
+Trained = tuple[Model, TrainingLog]
 
 
 def fit(
@@ -106,7 +56,7 @@ def fit(
     seed: int,
     num_threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Model, TrainingLog]:
+) -> Trained:
     """Grow trees on `fitting`, stop by the log loss on `early_stopping`, calibrate on `calibration`.
 
     The slices follow each other in time. `columns` are the features in the order the model keeps; those of them in
@@ -159,33 +109,6 @@ def fit(
         conversions={name: part.conversions for name, part in slices.items()},
         log_loss={name: _log_loss(part.labels, model.predict(part.frame)) for name, part in slices.items()},
     )
-
-
-def checked_parameters(parameters: Mapping[str, Parameter], *, rows: int) -> dict[str, Parameter]:
-    """Lay `parameters` over the defaults, those that fit a slice of so many rows.
-
-    Raises `SettingsError` that names every parameter that is unknown or refused, and why.
-    """
-    problems = [
-        f"{name} is refused: {REFUSED[name]}"
-        if name in REFUSED
-        else f"{name} is no parameter of the learner, {nearest(name, TUNABLE)}"
-        for name in parameters
-        if name not in TUNABLE
-    ]
-    problems += [
-        f"{name} must be a positive number, but is {parameters[name]!r}"
-        for name in ("num_iterations", "early_stopping_round")
-        if not (isinstance(value := parameters.get(name, 1), int) and value > 0)
-    ]
-    if problems:
-        raise SettingsError("the learner's parameters are wrong: " + "; ".join(problems) + ".")
-    # A leaf of fifty rows is coarse where there are only a thousand; millions of rows bear larger trees.
-    adapted = {
-        "min_data_in_leaf": min(int(DEFAULTS["min_data_in_leaf"]), max(20, rows // 100)),
-        "num_leaves": int(DEFAULTS["num_leaves"]) if rows < MANY_ROWS else 31,
-    }
-    return {**DEFAULTS, **adapted, **parameters}
 
 
 def category_levels(frame: pd.DataFrame, categorical: Sequence[str], *, minimum_rows: int) -> dict[str, list[str]]:

@@ -22,8 +22,8 @@ from features.language.words import describe, quotes_us
 from features.timeline.history import EPOCH
 from features.timeline.snapshots import ended_unknown, find_episodes, take_snapshots_at
 from models.core.artefact import Model
+from models.decision.kpis import scores
 from models.decision.reasons import ReasonTemplate, explain
-from models.decision.tiers import scores
 from pipeline.contracts.checks import Suite, judge, refuse_critical
 from pipeline.contracts.expectations import (
     RECOMMENDATION_LIMITS,

@@ -13,7 +13,7 @@ from pydantic import (
 
 from features.core.errors import SettingsError, nearest
 from models.core.verdicts import KINDS
-from models.learning.learner import checked_parameters
+from models.learning.parameters import checked_parameters
 from pipeline.settings.types import Name, Strict
 
 RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]

@@ -15,7 +15,8 @@ from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
 from features.core.errors import NotEnoughDataError, SettingsError
 from models.core.slices import Slice
 from models.evaluation.metrics import evaluate
-from models.learning.learner import DEFAULTS, TrainingLog, category_levels, checked_parameters, fit
+from models.learning.learner import TrainingLog, category_levels, fit
+from models.learning.parameters import DEFAULTS, checked_parameters
 
 
 def learn(rows: int = 2000, **changes: Any) -> tuple[Any, TrainingLog]:  # noqa: ANN401 (whatever `fit` takes)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from features.core.schema import MATURITIES, TIERS
-from models.decision.tiers import MaturityPolicy, TierPolicy, scores
+from models.decision.kpis import scores
+from models.decision.tiers import MaturityPolicy, TierPolicy
 
 PROBABILITIES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
 CUTS = st.tuples(st.floats(0.001, 0.999), st.floats(0.001, 0.999)).filter(lambda pair: pair[0] < pair[1])

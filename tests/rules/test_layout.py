@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -49,6 +51,30 @@ def test_imports_follow_the_arrow(path: Path) -> None:
         assert top not in PACKAGES or top in MAY_IMPORT[package], f"{path} imports {name}"
         if package in PURE and path.name != "artefact.py":
             assert top not in IMPURE_MODULES, f"{path} imports {name}: {package} is pure"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_names_for_notebooks_are_for_notebooks(path: Path) -> None:
+    public = {f"{package}.{name}" for package in PURE for name in import_module(package).__all__}
+    assert not public & set(imported(path)), "import it from the file where it lives"
+
+
+@pytest.mark.parametrize("package", sorted(PURE))
+def test_every_name_for_notebooks_is_found_where_it_lives(package: str) -> None:
+    module = import_module(package)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is getattr(import_module(module._HOMES[name]), name)  # noqa: SLF001 - its table
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        _ = module.nothing
+
+
+@pytest.mark.parametrize("module", ["features", "models", "pipeline.settings.file"])
+def test_neither_the_settings_nor_a_package_wait_for_heavy_imports(module: str) -> None:
+    heavy = {"lightgbm", "numba", "numpy", "pandas", "pyarrow", "scipy"}
+    program = f"import sys, {module}; print(*sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not done.stdout.split()
 
 
 def test_the_files_that_travel_with_the_model_need_only_three_packages() -> None:

@@ -91,7 +91,6 @@ STAGES = {
 ROOMS, ARROWS, FLOORS = 40, 130, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
-    "models/learning": "trees, and their calibration",
     "pipeline/contracts": "what must hold, and Great Expectations at work",
     "pipeline/inspection": "why a value, and what is odd about a run",
 }
