@@ -18,6 +18,14 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 """Whom we recommend to work on a lead next, the least first: nobody, marketing, sales."""
 MATURITIES = ("cold", "warm", "hot")
 """How far a lead is, the least first."""
+_IN_ARROW = {
+    "BIGINT": "int64",
+    "DATE": "date32",
+    "DOUBLE": "float64",
+    "TIMESTAMP": "timestamp[us]",
+    "TINYINT": "int8",
+    "VARCHAR": "string",
+}
 
 
 @dataclass(frozen=True)
@@ -36,16 +44,8 @@ class Field:
         """Its type in Arrow."""
         import pyarrow as pa  # noqa: PLC0415 - names of columns are read where no column is
 
-        types = {
-            "BIGINT": pa.int64(),
-            "DATE": pa.date32(),
-            "DOUBLE": pa.float64(),
-            "TIMESTAMP": pa.timestamp("us"),
-            "TINYINT": pa.int8(),
-            "VARCHAR": pa.string(),
-            "VARCHAR[]": pa.list_(pa.string()),
-        }
-        return types[self.duckdb]
+        of_one = pa.type_for_alias(_IN_ARROW[self.duckdb.removesuffix("[]")])
+        return pa.list_(of_one) if self.duckdb.endswith("[]") else of_one
 
 
 INTERACTION: tuple[Field, ...] = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 
-@dataclass(frozen=True)
-class OfTier:
+class OfTier(NamedTuple):
     """The open leads of a tier: how many, and how many of them are expected to convert."""
 
     tier: str
@@ -29,8 +27,7 @@ class OfTier:
     of_all_expected: float
 
 
-@dataclass(frozen=True)
-class Bin:
+class Bin(NamedTuple):
     """How many open leads have a probability from ``low`` to ``high``; ``width`` is their share of the largest bin."""
 
     low: float
@@ -39,8 +36,7 @@ class Bin:
     width: float
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """What a channel cost, and its clicks where some are counted; ``width`` is its share of the dearest channel."""
 
     channel: str
@@ -56,12 +52,12 @@ def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 def sums(recommendations: pa.Table) -> dict[str, object]:
     """Count the open leads, by tier and by maturity, too, and add up how many are expected to convert."""
-    return {
-        "leads": len(recommendations),
-        "expected_conversions": _expected(recommendations["probability"]),
-        "tiers": _counts(recommendations["tier"]),
-        "maturities": _counts(recommendations["maturity"]),
+    counted = {
+        plural: {count["values"]: count["counts"] for count in pc.value_counts(recommendations[column]).to_pylist()}
+        for plural, column in (("tiers", "tier"), ("maturities", "maturity"))
     }
+    expected = _expected(recommendations["probability"])
+    return {"leads": len(recommendations), "expected_conversions": expected, **counted}
 
 
 def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
@@ -95,14 +91,10 @@ def by_channel(spending: pd.DataFrame) -> list[Spent]:
     named = spending.assign(channel=spending["channel"].astype(object).fillna("no channel"))
     sums = named.groupby("channel")[["cost", "clicks"]].sum(min_count=1).reset_index()
     sums = sums.sort_values(["cost", "channel"], ascending=[False, True])
+    widths = sums["cost"].clip(lower=0.0) / max(float(sums["cost"].max()), 1e-300)
     return [
-        Spent(
-            row.channel,
-            float(row.cost),
-            max(float(row.cost), 0.0) / max(float(sums["cost"].max()), 1e-300),
-            None if pd.isna(row.clicks) else int(row.clicks),
-        )
-        for row in sums.itertuples()
+        Spent(row.channel, float(row.cost), float(width), None if pd.isna(row.clicks) else int(row.clicks))
+        for row, width in zip(sums.itertuples(), widths, strict=True)
     ]
 
 
@@ -113,7 +105,3 @@ def reached_by_best_tenth(lift: float) -> float:
 
 def _expected(probabilities: ArrayLike) -> float:
     return float(np.asarray(probabilities).sum())
-
-
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    return {count["values"]: count["counts"] for count in pc.value_counts(column).to_pylist()}
