@@ -317,8 +317,8 @@ def assign_parts(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: tim
         told += [f"{unobserved:,} come before conversions were recorded (observed_from)"] if unobserved else []
         raise NotEnoughDataError(
             f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told) or 'there is none'}; "
-            "shorten snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an observed_until "
-            "that comes too early, an observed_from too late)"
+            "shorten snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an "
+            "observed_until that comes too early, an observed_from too late)"
         )
     test = labelled[int((1 - split.test) * len(labelled))] if split.test else labelled.iloc[-1] + 2 * reach
     before = labelled[labelled + reach <= test]
