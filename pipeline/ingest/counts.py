@@ -131,7 +131,7 @@ def _count(connection: duckdb.DuckDBPyConnection, job: Job, used: int, set_aside
             f"{job.name}: {rows} rows were read, but {used} are used and {sum(counts.values())} set aside; "
             "this is a mistake in leadcast itself: please report it"
         )
-    digest = fingerprint([opened.file for opened in job.raw.files])
+    digest = fingerprint([opened.file for opened in job.opened])
     return {"rows": rows, "used": used, "set_aside": counts, "fingerprint": digest}
 
 

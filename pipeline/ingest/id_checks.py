@@ -69,7 +69,7 @@ def look_at_ids(
         _look(connection, job, field, surveys[name].rows)
         for name, job in jobs.items()
         for field in _fields(job)
-        if not any(map(job.reads_again, job.raw.files))  # whose ids were never in a spreadsheet
+        if not any(map(job.reads_again, job.opened))  # whose ids were never in a spreadsheet
     ]
     told = [_refusal(connection, jobs[ids.table], ids) for ids in found]
     if any(told):

@@ -18,7 +18,7 @@ from features.core.errors import SettingsError
 from pipeline.core.sql import fetch_row, file_literal
 from pipeline.ingest.rows import Job
 from pipeline.reading.moments import EPOCHS, parses_offset
-from pipeline.reading.readers import RawColumn, RawTable, copy_rows
+from pipeline.reading.readers import OpenFile, RawColumn, copy_rows
 from pipeline.reading.texts import is_text
 from pipeline.settings.ingest import Rates, Source, Spend, Table
 
@@ -35,12 +35,12 @@ def refuse_idle(jobs: Mapping[str, Job], read: Mapping[str, Job]) -> None:
     found = [
         f"  {_label(name, job.settings)}: {told}"
         for name, job in jobs.items()
-        for told in [*_of_files(job.settings, job.raw), *_of_times(job), *_of_numbers(job)]
+        for told in [*_of_files(job.settings, job.opened), *_of_times(job), *_of_numbers(job)]
     ]
     found += [
         f"  ingest.tables.{name}: {told}"
         for name, job in read.items()
-        for told in [*_of_files(job.settings, job.raw), *_of_texts(job.settings)]
+        for told in [*_of_files(job.settings, job.opened), *_of_texts(job.settings)]
     ]
     if found:
         raise SettingsError("settings that have no effect, and may hide a mistake:\n" + "\n".join(found))
@@ -54,8 +54,8 @@ def _is_given(table: Table, key: str) -> bool:
     return bool(getattr(table, key) != type(table).model_fields[key].default)
 
 
-def _of_files(table: Table, raw: RawTable) -> Iterator[str]:
-    formats = {opened.file.format for opened in raw.files}
+def _of_files(table: Table, files: Iterable[OpenFile]) -> Iterator[str]:
+    formats = {opened.file.format for opened in files}
     what = "the rows of a query have none" if table.query else f"{table.path} has none"
     for key in ("delimiter", "header_line", "footer_lines"):
         if _is_given(table, key) and "delimited" not in formats:
@@ -71,7 +71,7 @@ def _of_texts(table: Table) -> Iterator[str]:
 
 
 def _of_times(job: Job) -> Iterator[str]:
-    held = list(_held(job.raw, job.times.values()))
+    held = list(_held(job.opened, job.times.values()))
     named = ", ".join(dict.fromkeys(job.times.values()))
     if _is_given(job.settings, "time_format") and held and all(_is_time(column) for column in held):
         yield f"time_format has no effect, for the times ({named}) are held as such; leave it out"
@@ -98,7 +98,7 @@ def _may_be_local(column: RawColumn, formats: Iterable[str]) -> bool:
 
 def _of_numbers(job: Job) -> Iterator[str]:
     named = list(job.numbers.values())
-    if any(is_text(column) for column in _held(job.raw, named)):
+    if any(is_text(column) for column in _held(job.opened, named)):
         return
     for key in ("decimal", "thousands"):
         if _is_given(job.settings, key):
@@ -106,10 +106,10 @@ def _of_numbers(job: Job) -> Iterator[str]:
             yield f"{key} has no effect, for {why}; leave it out"
 
 
-def _held(raw: RawTable, names: Iterable[str]) -> Iterator[RawColumn]:
+def _held(files: Iterable[OpenFile], names: Iterable[str]) -> Iterator[RawColumn]:
     wanted = list(names)
-    for opened in raw.files:
-        columns = raw.columns(opened)
+    for opened in files:
+        columns = opened.columns
         yield from (columns[name] for name in wanted)
 
 
@@ -118,15 +118,14 @@ def idle_zones(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], f
     for name, job in jobs.items():
         if job.settings.time_zone == "UTC" or isinstance(job.settings, Spend | Rates):
             continue
-        held = [(opened, job.raw.columns(opened)) for opened in job.raw.files]
-        texts = [(opened, columns[time]) for opened, columns in held for time in job.times.values()]
+        texts = [(opened, opened.columns[time]) for opened in job.opened for time in job.times.values()]
         if not texts or not all(is_text(column) for _, column in texts):
             continue
         times = with_offset = 0
         for opened, column in texts:
             target = folder / "times.parquet"
             query = f"SELECT {column.sql} AS text FROM ({{}}) WHERE reason IS NULL AND {column.sql} <> ''"
-            copy_rows(connection, job.raw, opened, partial((query + f" LIMIT {_LOOKED_AT}").format), target)
+            copy_rows(connection, opened, partial((query + f" LIMIT {_LOOKED_AT}").format), target)
             looked = f"SELECT count(*), count(*) FILTER (regexp_full_match(trim(text), '{_OFFSET}')) "
             counts = fetch_row(connection, f"{looked} FROM read_parquet({file_literal(target)})")
             times, with_offset = times + counts[0], with_offset + counts[1]

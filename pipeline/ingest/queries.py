@@ -31,7 +31,6 @@ from pipeline.reading.mapped_table import MappedTable
 from pipeline.reading.quarantine import said_of_rows
 from pipeline.reading.readers import (
     OpenFile,
-    RawTable,
     Required,
     choose_columns,
     copy_rows,
@@ -70,11 +69,14 @@ class Origins:
     _read: dict[str, Job] = field(default_factory=dict)
     _results: dict[str, OpenFile] = field(default_factory=dict)
 
-    def open(self, name: str, table: Table, wanted: Sequence[str], required: Required | None = None) -> RawTable:
+    def open(
+        self, name: str, table: Table, wanted: Sequence[str], required: Required | None = None
+    ) -> tuple[OpenFile, ...]:
         """Open a table by the columns that are wanted of it; raises InputError where one is missing."""
         if table.path:
             return open_table(self._label(name), table, wanted, self.data_root, required or {})
-        return replace(choose_columns(self._label(name), [self._results[name]], wanted), nothing=table.nothing)
+        [result] = choose_columns(self._label(name), [self._results[name]], wanted)
+        return (replace(result, nothing=table.nothing),)
 
     def prepare(self) -> None:
         """Ask the databases and run the queries of all sources, and read what these stand on.
@@ -132,7 +134,7 @@ class Origins:
 
     def _ask_database(self, name: str, table: Table) -> OpenFile:
         asked, result = self.folder / f"asked-{name}.parquet", self._result_path(name)
-        [opened] = fetch(self._label(name), table, self.data_root, asked, self.progress).files
+        opened = fetch(self._label(name), table, self.data_root, asked, self.progress)
         rows = f"SELECT * FROM read_parquet({file_literal(asked)}) ORDER BY ALL"
         self.connection.execute(f"COPY ({rows}) TO {literal(str(result))} {_PARQUET}")
         asked.unlink()
@@ -168,20 +170,20 @@ class Origins:
         """Copy all rows and columns of a table that queries read, in the order in which they stand."""
         label = self._label(name)
         names = table_columns(label, table, self.data_root) if table.path else self._results[name].names
-        raw = self.open(name, table, names)
-        folded = [column.casefold() for column in raw.wanted]
-        alike = sorted(column for column in raw.wanted if folded.count(column.casefold()) > 1)
+        files = self.open(name, table, names)
+        folded = [column.casefold() for column in files[0].chosen]
+        alike = sorted(column for column in files[0].chosen if folded.count(column.casefold()) > 1)
         if alike:
             raise InputError(
                 f"{label}: the columns {', '.join(map(repr, alike))} differ only in case, which SQL can't tell apart; "
                 "rename one of them"
             )
-        job = Job(name, table, raw, keep_all, self.folder / f"read-{name}")
+        job = Job(name, table, files, keep_all, self.folder / f"read-{name}")
         job.folder.mkdir()
-        for number, opened in enumerate(raw.files):
-            mapped = job.map(raw.columns(opened), datetime.max)  # noqa: DTZ901 - no time is judged
+        for number, opened in enumerate(files):
+            mapped = job.map(opened.columns, datetime.max)  # noqa: DTZ901 - no time is judged
             target = job.folder / f"{number:06}.parquet"
-            copy_rows(self.connection, raw, opened, partial(mapped.query, file_number=number), target)
+            copy_rows(self.connection, opened, partial(mapped.query, file_number=number), target)
         self._read[name] = job
         if name in self.settings.tables:
             self.connection.execute(f"CREATE TEMP VIEW {job.mapped} AS SELECT sequence, reason FROM {job.files}")
@@ -191,7 +193,7 @@ class Origins:
     def _whole(self, name: str) -> str:
         """Give the rows of a table that can be used, by the names of its columns."""
         job = self._read[name]
-        columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(job.raw.wanted))
+        columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(job.opened[0].chosen))
         files = f"{file_literal(job.folder)[:-1]}/*.parquet'"
         return f"SELECT {columns} FROM read_parquet({files}, union_by_name = true) WHERE reason IS NULL"
 

@@ -43,11 +43,11 @@ def _advise_column(
     connection: duckdb.DuckDBPyConnection, job: Job, field: str, column: str, folder: Path
 ) -> Iterator[str]:
     values: set[str] = set()
-    for opened in job.raw.files:
-        raw = f"trim(CAST({job.raw.columns(opened)[column].sql} AS VARCHAR))"
+    for opened in job.opened:
+        raw = f"trim(CAST({opened.columns[column].sql} AS VARCHAR))"
         found = folder / "values.parquet"
         query = f"SELECT DISTINCT {raw} AS text FROM ({{}}) WHERE reason IS NULL AND {raw} <> '' LIMIT {_VALUES}"
-        copy_rows(connection, job.raw, opened, query.format, found)
+        copy_rows(connection, opened, query.format, found)
         rows = connection.execute(f"SELECT text FROM read_parquet({file_literal(found)})").fetchall()
         values.update(text for (text,) in rows)
     words = sorted(filter(may_be_nothing, values))[:_SHOWN]

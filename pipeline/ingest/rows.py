@@ -13,7 +13,7 @@ from pipeline.ingest.duplicates import find_duplicates
 from pipeline.ingest.mapping import Map, adds_up
 from pipeline.reading import money
 from pipeline.reading.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
-from pipeline.reading.readers import OpenFile, RawTable
+from pipeline.reading.readers import OpenFile
 from pipeline.reading.texts import is_text
 from pipeline.reading.totals import Sum, find_totals
 from pipeline.settings.ingest import Leads, Rates, Source, Spend, Table
@@ -36,7 +36,7 @@ class Job:
 
     name: str
     settings: Table
-    raw: RawTable
+    opened: tuple[OpenFile, ...]
     map: Map
     folder: Path
     times: dict[str, str] = field(default_factory=dict)
@@ -72,10 +72,10 @@ class Job:
         if not isinstance(self.settings, Source) or opened.file.format != "parquet" or self.width > 1:
             return False
         columns = self.settings.columns
-        held = self.raw.columns(opened)
+        held = opened.columns
         typed = [name for name in (columns.value, columns.quantity, *self.times.values()) if name]
         plain = not any(is_text(held[name]) for name in typed)
-        return plain and not columns.traffic() and self.settings.time_zone == "UTC" and len(self.raw.files) <= _FEW
+        return plain and not columns.traffic() and self.settings.time_zone == "UTC" and len(self.opened) <= _FEW
 
     @property
     def files(self) -> str:
@@ -100,7 +100,7 @@ class Job:
     def place(self, sequence: int) -> tuple[str, int]:
         """Give the file and the line of a row."""
         line = (sequence & ((1 << LINE_BITS) - 1)) // self.width
-        return self.raw.files[sequence >> LINE_BITS].file.name, line
+        return self.opened[sequence >> LINE_BITS].file.name, line
 
     @property
     def judged(self) -> str:

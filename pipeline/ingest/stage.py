@@ -44,7 +44,7 @@ from pipeline.ingest.summary import IngestSummary
 from pipeline.ingest.survey import Survey, survey
 from pipeline.log.source_verdicts import source_verdicts
 from pipeline.reading.quarantine import SetAside, broken_share, said_of_rows, too_many_broken, write_quarantine
-from pipeline.reading.readers import RawTable, check_readable, copy_rows, parquet_rows
+from pipeline.reading.readers import OpenFile, check_readable, copy_rows, parquet_rows
 from pipeline.settings.ingest import Ingest, Leads
 from pipeline.settings.run import Run
 
@@ -83,7 +83,7 @@ def run(parameters: Sections, root: Path, progress: Progress) -> IngestSummary:
                         connection,
                         name,
                         job.judged,
-                        [opened.file.name for opened in job.raw.files],
+                        [opened.file.name for opened in job.opened],
                         folder / QUARANTINE.name / f"{name}.parquet",
                         job.width,
                     )
@@ -142,8 +142,8 @@ def _naming_unreadable_files(connection: duckdb.DuckDBPyConnection, jobs: dict[s
         raise
     except duckdb.Error:
         for job in jobs.values():
-            for opened in filter(job.reads_again, job.raw.files):
-                check_readable(connection, job.raw, opened)
+            for opened in filter(job.reads_again, job.opened):
+                check_readable(connection, opened)
         raise
 
 
@@ -153,7 +153,7 @@ def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Jo
     Files come first: they show in a moment what is wrong, but databases and queries may take their time.
     """
     plans = mapping.plans(settings)
-    opened: dict[str, RawTable] = {}
+    opened: dict[str, tuple[OpenFile, ...]] = {}
     for from_files in (True, False):
         failures: list[str] = []
         if not from_files:
@@ -191,16 +191,16 @@ def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime) -
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET TimeZone = {literal(job.settings.time_zone)}")
     parts = []
-    for number, opened in enumerate(job.raw.files):
-        mapped = job.map(job.raw.columns(opened), now)
+    for number, opened in enumerate(job.opened):
+        mapped = job.map(opened.columns, now)
         if job.reads_again(opened):
-            parts.append(mapped.query(parquet_rows(job.raw, opened), number))
+            parts.append(mapped.query(parquet_rows(opened), number))
         else:
             target = job.folder / f"{number:06}.parquet"
-            copy_rows(connection, job.raw, opened, partial(mapped.query, file_number=number), target)
+            copy_rows(connection, opened, partial(mapped.query, file_number=number), target)
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = true")
-    if len(parts) < len(job.raw.files):
+    if len(parts) < len(job.opened):
         parts.append(f"FROM {job.files}")
     connection.execute(f"CREATE TEMP VIEW {job.mapped} AS {' UNION ALL '.join(f'({part})' for part in parts)}")
 

@@ -25,7 +25,7 @@ from pipeline.reading.moments import macro
 from pipeline.reading.nested import parse, pointer
 from pipeline.reading.nothing import without_words
 from pipeline.reading.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
-from pipeline.reading.readers import RawTable, choose_columns, copy_rows, open_table, table_columns
+from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, table_columns
 from pipeline.settings.ingest import OWN_TABLES, Table
 
 MOST_ROWS = 2_000_000
@@ -226,41 +226,41 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
     """Copy the rows of a table that can be read, as text or in Parquet's own types, and make a view of its columns."""
     scratch.mkdir()
     if settings.path is None:
-        raw = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
-        plain_names = raw.wanted
-        raw = choose_columns(name, raw.files, flat_columns(connection, raw, scratch))
+        fetched = fetch(name, settings, folder, scratch / "rows.parquet", lambda _: None, most_rows=MOST_ROWS)
+        plain_names = fetched.names
+        opened = choose_columns(name, [fetched], flat_columns(connection, [fetched], scratch))
     else:
         plain_names = table_columns(name, settings, folder)
-        raw = open_table(name, settings, plain_names, folder)
-        wanted = flat_columns(connection, raw, scratch)
-        if wanted != raw.wanted:
-            raw = open_table(name, settings, wanted, folder)
-    nested = frozenset(raw.wanted) - frozenset(plain_names)
+        opened = open_table(name, settings, plain_names, folder)
+        wanted = flat_columns(connection, opened, scratch)
+        if wanted != plain_names:
+            opened = open_table(name, settings, wanted, folder)
+    names = tuple(opened[0].chosen)
     files = []
     rows = 0
-    for number, file in enumerate(raw.files):
+    for number, file in enumerate(opened):
         target = scratch / f"{number}.parquet"
-        copy_rows(connection, raw, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {MOST_ROWS}", target)
+        copy_rows(connection, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {MOST_ROWS}", target)
         files.append(file_literal(target))
         rows += pq.read_metadata(target).num_rows
         if rows >= MOST_ROWS:
             break
-    return replace(_view(connection, name, settings, raw, files), nested=nested)
+    return replace(_view(connection, name, settings, names, files), nested=frozenset(names) - frozenset(plain_names))
 
 
-def flat_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable, scratch: Path) -> tuple[str, ...]:
+def flat_columns(connection: duckdb.DuckDBPyConnection, files: Sequence[OpenFile], scratch: Path) -> tuple[str, ...]:
     """Name what lies inside of nested columns by its path, as settings do: ``geo.country``, ``event_params[page]``."""
     limited = partial("SELECT * FROM ({}) LIMIT {}".format)
     # Some files may lack what others hold: the first, the last and some between them tell more than the first alone.
-    step = max(1, len(raw.files) // _HEADS)
-    heads = [file for number, file in enumerate(raw.files) if not number % step or file is raw.files[-1]]
+    step = max(1, len(files) // _HEADS)
+    heads = [file for number, file in enumerate(files) if not number % step or file is files[-1]]
     rows = max(_HEAD_ROWS // len(heads), 200)
     targets = [scratch / f"head-{number}.parquet" for number in range(len(heads))]
     for file, target in zip(heads, targets, strict=True):
-        copy_rows(connection, raw, file, lambda relation: limited(relation, rows), target)
+        copy_rows(connection, file, lambda relation: limited(relation, rows), target)
     listed = f"[{', '.join(map(file_literal, targets))}], union_by_name = true"
     wanted: list[str] = []
-    for number, name in enumerate(raw.wanted):
+    for number, name in enumerate(files[0].chosen):
         wanted += _paths(connection, listed, f"r{number}", name)
     return tuple(dict.fromkeys(wanted))
 
@@ -292,10 +292,10 @@ def _paths_in(connection: duckdb.DuckDBPyConnection, values: str, name: str, dep
 
 
 def _view(
-    connection: duckdb.DuckDBPyConnection, name: str, settings: Table, raw: RawTable, files: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, name: str, settings: Table, names: Sequence[str], files: Sequence[str]
 ) -> FoundTable:
     relation = f"read_parquet([{', '.join(files)}])"
-    held = {column: f"r{number}" for number, column in enumerate(raw.wanted)}
+    held = {column: f"r{number}" for number, column in enumerate(names)}
     types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
     texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
     empty = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)

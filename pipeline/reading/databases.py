@@ -20,7 +20,7 @@ from features.core.errors import InputError
 from pipeline.core.project import Progress
 from pipeline.reading.database_url import decode, find_url, make_engine, refusal, tell
 from pipeline.reading.raw_files import NOT_UTF_8
-from pipeline.reading.readers import RawTable, choose_columns, open_result
+from pipeline.reading.readers import OpenFile, choose_columns, open_result
 from pipeline.settings.ingest import Table
 
 Row = Sequence[object]
@@ -34,7 +34,7 @@ _TIMEOUT_SECONDS = 10
 
 def fetch(
     label: str, table: Table, data_root: Path, target: Path, progress: Progress, most_rows: int | None = None
-) -> RawTable:
+) -> OpenFile:
     """Put a table's query to its database and write what it gives to the Parquet file ``target``.
 
     Rows keep the order in which they came; ``most_rows`` cuts them. All columns are chosen. Raises InputError where the
@@ -52,7 +52,8 @@ def fetch(
         names = [str(column[0]) for column in result.cursor.description]
         refuse_names(label, names)
         _write(name, result.partitions(CHUNK_ROWS), len(names), target, progress, most_rows)
-    return choose_columns(label, [open_result(target, f"query of {name}", names)], names)
+    [opened] = choose_columns(label, [open_result(target, f"query of {name}", names)], names)
+    return opened
 
 
 def database_tables(database: str, data_root: Path) -> list[tuple[str, str]]:

@@ -60,6 +60,15 @@ class OpenFile:
     extent: Extent = field(default_factory=Extent)
     texts: frozenset[str] = frozenset()
     """Of JSON lines: where texts lie that hold JSON themselves."""
+    chosen: Mapping[str, RawColumn] = field(default_factory=dict)
+    """The columns that are wanted of all files of its table: what this one lacks is missing in its rows."""
+    nothing: tuple[str, ...] = ()
+    """The words that stand for a missing text."""
+
+    @property
+    def columns(self) -> dict[str, RawColumn]:
+        """The chosen columns as the raw rows hold them."""
+        return {name: RawColumn(f"r{n}", column.type) for n, (name, column) in enumerate(self.chosen.items())}
 
     def find(self, name: str) -> RawColumn | None:
         """Find a column, or what lies inside of one; None where there is no such column."""
@@ -77,37 +86,16 @@ class OpenFile:
         return None
 
 
-@dataclass(frozen=True)
-class RawTable:
-    """The files of one table, each with some of the wanted columns: what a file lacks is missing in its rows."""
-
-    label: str
-    files: tuple[OpenFile, ...]
-    wanted: tuple[str, ...]
-    nothing: tuple[str, ...] = ()
-    """The words that stand for a missing text."""
-
-    def columns(self, file: OpenFile) -> dict[str, RawColumn]:
-        """Give the wanted columns of a file as the raw rows hold them."""
-        found = {name: file.find(name) or self.absent(name) for name in self.wanted}
-        return {name: RawColumn(f"r{n}", column.type) for n, (name, column) in enumerate(found.items())}
-
-    def absent(self, name: str) -> RawColumn:
-        """Give what stands for a column in a file that lacks it: nothing, of the type that it has in another one."""
-        kind = next((column.type for file in self.files if (column := file.find(name))), "VARCHAR")
-        return RawColumn(f"CAST(NULL AS {kind})", kind)
-
-
 def open_table(
     label: str, table: Table, wanted: Sequence[str], data_root: Path, required: Required = MappingProxyType({})
-) -> RawTable:
-    """Find the files of a table and check their columns.
+) -> tuple[OpenFile, ...]:
+    """Find the files of a table and choose their columns.
 
     Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
     nearest that exists), or a file is of another kind than the others.
     """
     files = _open_files(label, table, wanted, data_root)
-    return replace(choose_columns(label, files, wanted, required), nothing=table.nothing)
+    return tuple(replace(file, nothing=table.nothing) for file in choose_columns(label, files, wanted, required))
 
 
 def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
@@ -129,7 +117,7 @@ def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
 
 def choose_columns(
     label: str, files: Sequence[OpenFile], wanted: Sequence[str], required: Required = MappingProxyType({})
-) -> RawTable:
+) -> tuple[OpenFile, ...]:
     """Choose columns of the files of a table; raises InputError where none has one, or a file is of another kind."""
     wanted = tuple(dict.fromkeys(wanted))
     missing = [name for name in wanted if all(file.find(name) is None for file in files)]
@@ -140,11 +128,20 @@ def choose_columns(
     if files[0].file.format != "json_lines":  # which has been read for all that is wanted
         _refuse_strangers(label, files)
     _refuse_without(label, files, required)
-    table = RawTable(label, tuple(files), wanted)
-    absent = [f"{name!r} ({_advise_key(name, files)})" for name in wanted if _never_occurs(name, table)]
+    nowhere = {name: _nothing_of(name, files) for name in wanted}
+    chosen = [
+        replace(file, chosen={name: file.find(name) or nothing for name, nothing in nowhere.items()}) for file in files
+    ]
+    absent = [f"{name!r} ({_advise_key(name, files)})" for name in wanted if _never_occurs(name, chosen)]
     if absent:
         raise InputError(f"{label}: no row holds {', '.join(absent)}; change it under columns")
-    return table
+    return tuple(chosen)
+
+
+def _nothing_of(name: str, files: Sequence[OpenFile]) -> RawColumn:
+    """Give what stands for a column in a file that lacks it: nothing, of the type that it has in another one."""
+    kind = next((column.type for file in files if (column := file.find(name))), "VARCHAR")
+    return RawColumn(f"CAST(NULL AS {kind})", kind)
 
 
 def _advise_header(file: OpenFile, wanted: Sequence[str]) -> str:
@@ -208,15 +205,14 @@ def _advise(name: str, file: OpenFile) -> str:
     return nearest(name, known)
 
 
-def _never_occurs(name: str, table: RawTable) -> bool:
+def _never_occurs(name: str, files: Sequence[OpenFile]) -> bool:
     """Tell whether a key inside of a column is in no row of any file."""
-    if any(name in file.names or name in file.fields for file in table.files):
+    if any(name in file.names or name in file.fields for file in files):
         return False
-    only = replace(table, wanted=(name,))
     rows = 0
     with open_reader() as connection:
-        for file in table.files:
-            with _raw_rows(connection, only, file) as relation:
+        for file in files:
+            with _raw_rows(connection, replace(file, chosen={name: file.chosen[name]})) as relation:
                 found = f"SELECT count(*), count(r0) FROM (SELECT * FROM ({relation}) WHERE reason IS NULL)"
                 count, held = fetch_row(connection, found)
             if held:
@@ -231,12 +227,12 @@ def _advise_key(name: str, files: Sequence[OpenFile]) -> str:
     with open_reader() as connection:
         for file in files[:10]:
             held = file.fields if file.file.format == "parquet" else file.names
-            column = next((column for column, _ in nested.cuts(name) if column in held), None)
-            if column is None:
+            column = next((column for column, _ in nested.cuts(name) if column in held), "")
+            found = file.find(column)
+            if found is None:
                 continue
-            with _raw_rows(connection, RawTable("", (file,), (column,)), file) as relation:
-                found = file.find(column)
-                text = "r0" if found and found.type in {"VARCHAR", "JSON"} else "to_json(r0)"
+            with _raw_rows(connection, replace(file, chosen={column: found})) as relation:
+                text = "r0" if found.type in {"VARCHAR", "JSON"} else "to_json(r0)"
                 query = f"SELECT CAST({text} AS VARCHAR) FROM ({relation}) LIMIT 1000"
                 texts = connection.execute(query).fetchall()
             for (text,) in texts:
@@ -295,57 +291,54 @@ def _field(sql: str, kind: str) -> RawColumn:
     return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
 
 
-def copy_rows(
-    connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile, query: Callable[[str], str], target: Path
-) -> None:
+def copy_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile, query: Callable[[str], str], target: Path) -> None:
     """Run ``query`` over the raw rows of a file (as SQL: a relation) and write what it gives to a Parquet file.
 
     Raises InputError where the file can't be read to its end.
     """
-    with _raw_rows(connection, table, file) as relation:
+    with _raw_rows(connection, file) as relation:
         connection.execute(f"COPY ({query(relation)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
 
 
-def parquet_rows(table: RawTable, file: OpenFile) -> str:
+def parquet_rows(file: OpenFile) -> str:
     """Give the raw rows of a Parquet file as SQL that may be used more than once."""
-    found = [file.find(name) or table.absent(name) for name in table.wanted]
-    columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(found))
+    columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(file.chosen.values()))
     rows = (
         f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
         f"FROM {_parquet(file.file, row_number=True)}"
     )
-    return _without_words(table, file, rows)
+    return _without_words(file, rows)
 
 
-def _without_words(table: RawTable, file: OpenFile, rows: str) -> str:
-    """Let the words for nothing of a table be missing in its raw rows; numbers and times of Parquet are no words."""
-    texts = [column.sql for column in table.columns(file).values() if column.type == "VARCHAR"]
-    if not (table.nothing and texts):
+def _without_words(file: OpenFile, rows: str) -> str:
+    """Let the words for nothing be missing in the raw rows; numbers and times of Parquet are no words."""
+    texts = [column.sql for column in file.columns.values() if column.type == "VARCHAR"]
+    if not (file.nothing and texts):
         return rows
-    replaced = ", ".join(f"{without_words(sql, table.nothing)} AS {sql}" for sql in texts)
+    replaced = ", ".join(f"{without_words(sql, file.nothing)} AS {sql}" for sql in texts)
     return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
 
 
-def check_readable(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> None:
+def check_readable(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> None:
     """Read a file to its end; raises InputError where it can't be."""
-    with _raw_rows(connection, table, file) as relation:
+    with _raw_rows(connection, file) as relation:
         connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM ({relation})").fetchall()
 
 
 @contextmanager
-def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: OpenFile) -> Iterator[str]:
+def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator[str]:
     if file.file.format == "parquet":
         try:
-            yield parquet_rows(table, file)
+            yield parquet_rows(file)
         except duckdb.Error as error:
             raise _unreadable(file.file, error) from None
         return
     with open_lines(file.file, file.encoding) as lines:
         if file.file.format == "json_lines":
             batches, width = json_lines.read_objects(lines), 1
-            relation = json_lines.relation(_STREAM, table.wanted, file.texts)
+            relation = json_lines.relation(_STREAM, list(file.chosen), file.texts)
         else:
-            ways = [nested.find_column(name, file.names) for name in table.wanted]
+            ways = [nested.find_column(name, file.names) for name in file.chosen]
             held = list(dict.fromkeys(way[0] for way in ways if way))
             header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
             batches, width = delimited.read_rows(lines, header, held, _footer(file)), len(held)
@@ -355,7 +348,7 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, table: RawTable, file: Open
         stream = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
         connection.register(_STREAM, stream)
         try:
-            yield _without_words(table, file, relation)
+            yield _without_words(file, relation)
         except duckdb.Error as error:
             # DuckDB wraps what the stream raises into an error of its own.
             raise (failures[0] if failures else _unreadable(file.file, error)) from None

@@ -65,9 +65,9 @@ def _ask(
     with connect("200MB", temporary / "spill") as connection:
         origins = Origins(settings, Run(), folder, temporary, connection, (told if told is not None else []).append)
         origins.prepare()
-        raw = origins.open("events", settings.sources["events"], wanted)
-        assert [opened.file.name for opened in raw.files] == ["query of events"]
-        copy_rows(connection, raw, raw.files[0], lambda relation: relation, temporary / "copied")
+        [opened] = origins.open("events", settings.sources["events"], wanted)
+        assert opened.file.name == "query of events"
+        copy_rows(connection, opened, lambda relation: relation, temporary / "copied")
         rows = connection.execute(f"FROM read_parquet({file_literal(temporary / 'copied')}) ORDER BY line").fetchall()
     assert [row[:2] for row in rows] == [(line, None) for line in range(1, len(rows) + 1)]
     return [row[2:] for row in rows]

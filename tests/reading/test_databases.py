@@ -34,9 +34,9 @@ def _fetch(
     table = Table(database=database, query=query)
     target = folder / "fetched.parquet"
     lines = [] if told is None else told
-    raw = fetch("ingest.sources.deals", table, folder, target, lines.append, most_rows)
+    opened = fetch("ingest.sources.deals", table, folder, target, lines.append, most_rows)
     with duckdb.connect() as connection:
-        copy_rows(connection, raw, raw.files[0], lambda relation: relation, folder / "copied")
+        copy_rows(connection, opened, lambda relation: relation, folder / "copied")
         rows = connection.execute(f"FROM read_parquet({file_literal(folder / 'copied')}) ORDER BY line").fetchall()
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     return [row[1:] for row in rows]
@@ -131,9 +131,9 @@ def test_many_rows_read_in_chunks_are_those_of_the_csv(
     told: list[str] = []
     table = "deals" if system == "sqlite" else "many_deals"
     rows = _fetch(tmp_path, database, f"SELECT * FROM {table} ORDER BY id", told)
-    raw = open_table("x", Table(path="deals.csv"), ["id", "day", "stage"], tmp_path)
+    [opened] = open_table("x", Table(path="deals.csv"), ["id", "day", "stage"], tmp_path)
     with duckdb.connect() as connection:
-        copy_rows(connection, raw, raw.files[0], lambda relation: relation, tmp_path / "csv")
+        copy_rows(connection, opened, lambda relation: relation, tmp_path / "csv")
         expected = connection.execute(
             f"SELECT reason, r0, r1, nullif(r2, '') FROM read_parquet({file_literal(tmp_path / 'csv')}) ORDER BY line"
         ).fetchall()

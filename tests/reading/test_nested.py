@@ -71,11 +71,10 @@ GA4_TYPES = """{
 
 
 def _read(folder: Path, wanted: list[str], path: str) -> Rows:
-    raw = open_table("ingest.sources.x", Table(path=path), wanted, folder)
     rows: Rows = []
     with duckdb.connect() as connection:
-        for opened in raw.files:
-            copy_rows(connection, raw, opened, lambda relation: relation, folder / "copied")
+        for opened in open_table("ingest.sources.x", Table(path=path), wanted, folder):
+            copy_rows(connection, opened, lambda relation: relation, folder / "copied")
             copied = f"read_parquet({file_literal(folder / 'copied')})"
             rows += connection.execute(f"FROM {copied} ORDER BY line").fetchall()
     assert not [row for row in rows if row[1] is not None]
@@ -115,9 +114,9 @@ def test_members_of_parquet_structs_keep_their_types(tmp_path: Path) -> None:
         """COPY (SELECT {'at': TIMESTAMP '2026-01-02 03:04:05', 'who': {'the.id': 7}} AS e, 1 AS "e.literal") """
         f"TO '{tmp_path}/x.parquet'"
     )
-    raw = open_table("x", Table(path="x.parquet"), ["e.at", "e.who.the.id", "e.literal"], tmp_path)
-    assert [column.type for column in raw.columns(raw.files[0]).values()] == ["TIMESTAMP", "INTEGER", "INTEGER"]
-    assert [str(value) for value in _read(tmp_path, list(raw.wanted), "x.parquet")[0]] == [
+    [opened] = open_table("x", Table(path="x.parquet"), ["e.at", "e.who.the.id", "e.literal"], tmp_path)
+    assert [column.type for column in opened.columns.values()] == ["TIMESTAMP", "INTEGER", "INTEGER"]
+    assert [str(value) for value in _read(tmp_path, list(opened.chosen), "x.parquet")[0]] == [
         "2026-01-02 03:04:05",
         "7",
         "1",
@@ -173,14 +172,14 @@ def test_json_in_a_database_has_columns_inside_of_it(tmp_path: Path) -> None:
         connection.execute('CREATE TABLE t AS SELECT \'{"utm": {"source": "x"}}\' AS payload')
         connection.commit()
     table = Table(database="sqlite:///x.sqlite", query="SELECT * FROM t")
-    raw = fetch("ingest.sources.x", table, tmp_path, tmp_path / "fetched", lambda _: None)
-    chosen = choose_columns("x", raw.files, ["payload.utm.source", "payload"])
+    fetched = fetch("ingest.sources.x", table, tmp_path, tmp_path / "fetched", lambda _: None)
+    [opened] = choose_columns("x", [fetched], ["payload.utm.source", "payload"])
     with duckdb.connect() as duck:
-        copy_rows(duck, chosen, chosen.files[0], lambda relation: relation, tmp_path / "copied")
+        copy_rows(duck, opened, lambda relation: relation, tmp_path / "copied")
         rows = duck.execute(f"SELECT r0, r1 FROM read_parquet({file_literal(tmp_path / 'copied')})").fetchall()
     assert rows == [("x", '{"utm": {"source": "x"}}')]
     with pytest.raises(InputError, match=r"no row holds 'payload\.utm\.sorce' \(did you mean 'payload\.utm\.source'"):
-        choose_columns("x", raw.files, ["payload.utm.sorce"])
+        choose_columns("x", [fetched], ["payload.utm.sorce"])
 
 
 _KEYS = st.text("ab/~'\"é $*", min_size=1, max_size=3)

@@ -21,12 +21,12 @@ Rows = list[tuple[object, ...]]
 
 def read_rows(folder: Path, wanted: list[str], path: str, **settings: str) -> Rows:
     """Read a table to rows of (line, reason, values ...)."""
-    table = open_table("ingest.sources.x", Table.model_validate({"path": path, **settings}), wanted, folder)
+    files = open_table("ingest.sources.x", Table.model_validate({"path": path, **settings}), wanted, folder)
     rows: Rows = []
     with duckdb.connect() as connection:
-        for opened in table.files:
+        for opened in files:
             target = folder / "rows.copied"
-            copy_rows(connection, table, opened, lambda relation: relation, target)
+            copy_rows(connection, opened, lambda relation: relation, target)
             rows += connection.execute(f"FROM read_parquet({file_literal(target)}) ORDER BY line").fetchall()
     return rows
 
