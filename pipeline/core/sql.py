@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 
 def identifier(name: str) -> str:
@@ -61,6 +65,43 @@ def open_reader() -> duckdb.DuckDBPyConnection:
     Those of a process share one database in memory: to open one takes longer than most questions to be answered.
     """
     return _shared().cursor()
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A temporary table or view of a connection; in a statement it stands as its name, quoted."""
+
+    connection: duckdb.DuckDBPyConnection
+    name: str
+
+    def __str__(self) -> str:
+        return identifier(self.name)
+
+    def make_view(self, query: str) -> None:
+        """Let it be the rows of a query, asked anew by each statement."""
+        self.connection.execute(f"CREATE TEMP VIEW {self} AS {query}")
+
+    def make_table(self, query: str) -> None:
+        """Let it hold the rows of a query, in place of what it held."""
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {self} AS {query}")
+
+    def insert(self, query: str) -> None:
+        """Add the rows of a query to a table."""
+        self.connection.execute(f"INSERT INTO {self} {query}")
+
+    def insert_all(self, content: pa.Table) -> None:
+        """Add rows that lie in memory to a table."""
+        with Relation(self.connection, f"{self.name} in memory").show(content) as shown:
+            self.insert(f"FROM {shown}")
+
+    @contextmanager
+    def show(self, content: pa.Table | pa.RecordBatchReader) -> Iterator[Relation]:
+        """Let it be what lies in memory, for a while."""
+        self.connection.register(self.name, content)
+        try:
+            yield self
+        finally:
+            self.connection.unregister(self.name)
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

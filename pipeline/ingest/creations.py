@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 from pipeline.core.sql import file_literal
+from pipeline.ingest.relations import Relations
 
 _FIRST = """
-CREATE TEMP TABLE creation AS
 SELECT lead_id, min(occurred_at) AS created_at, min({known_at}) AS known_at,
     arg_min(occurred_at, {known_at}) AS at_first
 FROM {log} {named} GROUP BY lead_id
@@ -22,8 +20,8 @@ FROM {log} {named} GROUP BY lead_id
 
 _FORMER = """
 WITH learned AS (
-    SELECT lead_id, at_first AS created_at, known_at FROM creation WHERE at_first > created_at UNION ALL
-    SELECT lead_id, log.occurred_at, {known_at} FROM {log} AS log {named} JOIN creation USING (lead_id)
+    SELECT lead_id, at_first AS created_at, known_at FROM {creations} WHERE at_first > created_at UNION ALL
+    SELECT lead_id, log.occurred_at, {known_at} FROM {log} AS log {named} JOIN {creations} AS creation USING (lead_id)
     WHERE log.occurred_at < creation.at_first
 ), step AS (
     SELECT lead_id, created_at, known_at FROM learned
@@ -36,11 +34,11 @@ SELECT lead_id, created_at, lead(known_at) OVER (PARTITION BY lead_id ORDER BY k
 QUALIFY until IS NOT NULL
 """
 
-_NAMED = "JOIN (SELECT lead_id, min(linked_at) AS named_at FROM alias GROUP BY lead_id) AS named USING (lead_id)"
+_NAMED = "JOIN (SELECT lead_id, min(linked_at) AS named_at FROM {aliases} GROUP BY lead_id) AS named USING (lead_id)"
 
 
-def date_leads(connection: duckdb.DuckDBPyConnection, interactions: Path, *, linked: bool) -> str:
-    """Make the table ``creation`` of all leads of a log: lead_id, created_at, known_at, as known today.
+def date_leads(relations: Relations, interactions: Path, *, linked: bool) -> str:
+    """Make the table ``creations`` of all leads of a log: lead_id, created_at, known_at, as known today.
 
     A lead is known with its first known event and, where ids are ``linked``, not before a link has named it: until
     then nobody knew that the id is a lead's. Gives the query of what creations were thought to be before, and up to
@@ -49,7 +47,8 @@ def date_leads(connection: duckdb.DuckDBPyConnection, interactions: Path, *, lin
     parts = {
         "log": f"read_parquet({file_literal(interactions)})",
         "known_at": "greatest(log.known_at, named_at)" if linked else "log.known_at",
-        "named": _NAMED if linked else "",
+        "named": _NAMED.format(aliases=relations.aliases) if linked else "",
+        "creations": relations.creations,
     }
-    connection.execute(_FIRST.format(**parts | {"log": f"{parts['log']} AS log"}))
+    relations.creations.make_table(_FIRST.format(**parts | {"log": f"{parts['log']} AS log"}))
     return _FORMER.format(**parts)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.core.sql import fetch_row
+from pipeline.core.sql import Relation, fetch_row
 
 HASHES_AT_ONCE = 1 << 25
 """How many hashes are compared at once, a quarter of a gibibyte; a longer log is gone through more than once."""
@@ -17,12 +17,7 @@ _BATCH = 122_880
 
 
 def find_duplicates(
-    connection: duckdb.DuckDBPyConnection,
-    mapped: str,
-    key: Sequence[str],
-    first: str,
-    target: str,
-    hashes_at_once: int = HASHES_AT_ONCE,
+    mapped: Relation, key: Sequence[str], first: str, target: Relation, hashes_at_once: int = HASHES_AT_ONCE
 ) -> None:
     """List in the table ``target`` the sequences of all usable rows that repeat the key of another one.
 
@@ -31,30 +26,26 @@ def find_duplicates(
     """
     keys = ", ".join(key)
     usable = f"FROM {mapped} WHERE reason IS NULL"
-    candidates = _repeated_hashes(connection, mapped, f"SELECT hash({keys}) AS hash {usable}", hashes_at_once)
-    connection.register("candidates", pa.table({"hash": candidates}))
+    hashes = _repeated_hashes(mapped, f"SELECT hash({keys}) AS hash {usable}", hashes_at_once)
+    candidates = Relation(mapped.connection, "candidates")
     # A table, for a plan that does not know how few there are would hold all rows instead.
-    connection.execute("CREATE OR REPLACE TEMP TABLE candidate AS FROM candidates")
-    connection.unregister("candidates")
+    with Relation(mapped.connection, "repeated hashes").show(pa.table({"hash": hashes})) as shown:
+        candidates.make_table(f"FROM {shown}")
     found = (
-        f"{usable} AND hash({keys}) IN (FROM candidate) "
+        f"{usable} AND hash({keys}) IN (FROM {candidates}) "
         f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {first}) > 1"
     )
-    connection.execute(
-        f"CREATE TEMP TABLE {target} AS SELECT sequence {found if len(candidates) else f'{usable} LIMIT 0'}"
-    )
+    target.make_table(f"SELECT sequence {found if len(hashes) else f'{usable} LIMIT 0'}")
 
 
-def _repeated_hashes(
-    connection: duckdb.DuckDBPyConnection, mapped: str, query: str, at_once: int
-) -> npt.NDArray[np.uint64]:
+def _repeated_hashes(mapped: Relation, query: str, at_once: int) -> npt.NDArray[np.uint64]:
     """Give the values that the query's one column holds more than once; it has no more rows than ``mapped``."""
-    rows = fetch_row(connection, f"SELECT count(*) FROM {mapped}")[0]
+    rows = fetch_row(mapped.connection, f"SELECT count(*) FROM {mapped}")[0]
     parts = rows // at_once + 1
     repeated = []
     for part in range(parts):
         chosen = query if parts == 1 else f"SELECT hash FROM ({query}) WHERE hash % {parts} = {part}"
-        hashes = _fetch(connection, chosen, rows if parts == 1 else rows // parts)
+        hashes = _fetch(mapped.connection, chosen, rows if parts == 1 else rows // parts)
         hashes.sort()
         repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
     return np.concatenate(repeated)

@@ -9,15 +9,15 @@ visits                 leads                 so
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
 
 from features.core.errors import InputError
-from pipeline.core.sql import fetch_row, identifier, literal
-from pipeline.ingest.rows import Job
-from pipeline.ingest.survey import Survey
+from pipeline.core.sql import fetch_row, literal
+from pipeline.ingest.relations import Relations
+from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.odd_ids import NEVER, PERHAPS, is_rounded
 from pipeline.reading.quarantine import ROUNDED
 from pipeline.settings.ingest import Identities, Leads, Source
@@ -61,36 +61,34 @@ class Ids:
         return f"{self.table}: {self.field}"
 
 
-def look_at_ids(
-    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], surveys: Mapping[str, Survey]
-) -> list[Ids]:
+def look_at_ids(tables: Tables) -> list[Ids]:
     """Look at the ids of all tables, and raise InputError where a spreadsheet has rounded a column of them."""
     found = [
-        _look(connection, job, field, surveys[name].rows)
-        for name, job in jobs.items()
-        for field in _fields(job)
-        if not any(map(job.reads_again, job.opened))  # whose ids were never in a spreadsheet
+        _look(table, field)
+        for table in tables.values()
+        for field in _fields(table)
+        if not any(map(table.reads_again, table.files))  # whose ids were never in a spreadsheet
     ]
-    told = [_refusal(connection, jobs[ids.table], ids) for ids in found]
+    told = [_refusal(tables[ids.table], ids) for ids in found]
     if any(told):
         raise InputError("\n".join(dict.fromkeys(filter(None, told))))
     return found
 
 
-def _fields(job: Job) -> list[str]:
-    columns = getattr(job.settings, "columns", None)
-    if isinstance(job.settings, Source | Leads | Identities):
+def _fields(table: SourceTable) -> list[str]:
+    columns = getattr(table.settings, "columns", None)
+    if isinstance(table.settings, Source | Leads | Identities):
         return [name for name in ("lead_id", "alias_id", "account_id", "event_id") if getattr(columns, name, None)]
     return []
 
 
-def _look(connection: duckdb.DuckDBPyConnection, job: Job, field: str, rows: int) -> Ids:
-    step = rows // _LOOKED_AT + 1
+def _look(table: SourceTable, field: str) -> Ids:
+    step = table.usable // _LOOKED_AT + 1
     sampled = f"{field} IS NOT NULL AND (reason IS NULL OR reason = {literal(ROUNDED.format(field))})"
-    sampled += f" AND sequence // {job.width} % {step} = 0" if step > 1 else ""
+    sampled += f" AND sequence // {table.width} % {step} = 0" if step > 1 else ""
     whole = "regexp_full_match(id, '[0-9]+')"
     found = fetch_row(
-        connection,
+        table.connection,
         f"SELECT count(*), count(*) FILTER ({whole}), count(*) FILTER ({is_rounded('id')}), "
         f"count(*) FILTER ({whole} AND length(id) >= 12 AND (regexp_full_match(id, '[0-9]*00000') "
         "OR (length(id) > 15 AND ltrim(id[16:], '0') = ''))), "
@@ -98,16 +96,16 @@ def _look(connection: duckdb.DuckDBPyConnection, job: Job, field: str, rows: int
         "count(*) FILTER (regexp_full_match(id, '[0-9]+[.]0')), "
         f"count(*) FILTER ({whole} AND id[1] = '0' AND length(id) > 1), "
         f"coalesce(min(length(id)) FILTER ({whole}), 0), coalesce(max(length(id)) FILTER ({whole}), 0) "
-        f"FROM (SELECT DISTINCT trim({field}) AS id FROM {job.mapped} WHERE {sampled})",
+        f"FROM (SELECT DISTINCT trim({field}) AS id FROM {table.mapped} WHERE {sampled})",
     )
-    return Ids(job.name, field, *found)
+    return Ids(table.name, field, *found)
 
 
-def _refusal(connection: duckdb.DuckDBPyConnection, job: Job, ids: Ids) -> str | None:
+def _refusal(table: SourceTable, ids: Ids) -> str | None:
     if ids.rounded:
         counts = f"count(*), count(*) FILTER ({is_rounded(ids.field)})"
-        held = f"SELECT {counts} FROM {job.mapped} WHERE {ids.field} IS NOT NULL"
-        rows, rounded = fetch_row(connection, held)
+        held = f"SELECT {counts} FROM {table.mapped} WHERE {ids.field} IS NOT NULL"
+        rows, rounded = fetch_row(table.connection, held)
         if rounded > _MANY * rows:
             return (
                 f"{ids.place} of {rounded:,} of {rows:,} rows is a number that a spreadsheet has shortened, as in "
@@ -123,11 +121,12 @@ def _refusal(connection: duckdb.DuckDBPyConnection, job: Job, ids: Ids) -> str |
     return None
 
 
-def id_warnings(
-    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], found: list[Ids], log: str
-) -> list[str]:
+def id_warnings(relations: Relations, tables: Tables, found: list[Ids], log: str) -> list[str]:
     """Tell what may be wrong with ids; names none but those that are words."""
-    return [*_strangers(found), *_everybody(connection, log), *_accounts(connection, jobs), *_aliases(connection, jobs)]
+    told = [*_strangers(found), *_everybody(relations.connection, log)]
+    told += _accounts(relations) if "leads" in tables else []
+    told += _aliases(relations) if "identities" in tables else []
+    return told
 
 
 def _strangers(found: list[Ids]) -> Iterator[str]:
@@ -169,16 +168,15 @@ def _everybody(connection: duckdb.DuckDBPyConnection, log: str) -> Iterator[str]
         )
 
 
-def _accounts(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job]) -> Iterator[str]:
-    if "leads" not in jobs:
-        return
-    nameless, leads = fetch_row(connection, "SELECT count(*) FILTER (nameless), count(*) FROM lead")
+def _accounts(relations: Relations) -> Iterator[str]:
+    counts = f"SELECT count(*) FILTER (nameless), count(*) FROM {relations.leads}"
+    nameless, leads = fetch_row(relations.connection, counts)
     if nameless:
         yield f"leads: account_id of {nameless:,} of {leads:,} leads is a word such as null; they have no account"
     most, held, accounts = fetch_row(
-        connection,
+        relations.connection,
         "SELECT coalesce(max(leads), 0), coalesce(sum(leads), 0), count(*) FROM "
-        "(SELECT count(*) AS leads FROM lead WHERE account_id IS NOT NULL GROUP BY account_id)",
+        f"(SELECT count(*) AS leads FROM {relations.leads} WHERE account_id IS NOT NULL GROUP BY account_id)",
     )
     if accounts >= _FEWEST_LEADS and most > _MOST_OF_ONE * held and most >= _TIMES_MORE * held / accounts:
         yield (
@@ -186,13 +184,11 @@ def _accounts(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job]) ->
         )
 
 
-def _aliases(connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job]) -> Iterator[str]:
-    if "identities" not in jobs:
-        return
+def _aliases(relations: Relations) -> Iterator[str]:
     most, held, leads = fetch_row(
-        connection,
+        relations.connection,
         "SELECT coalesce(max(aliases), 0), coalesce(sum(aliases), 0), count(*) FROM "
-        f"(SELECT count(*) AS aliases FROM {identifier('alias')} GROUP BY lead_id)",
+        f"(SELECT count(*) AS aliases FROM {relations.aliases} GROUP BY lead_id)",
     )
     if leads >= _FEWEST_LEADS and most > _MOST_OF_ONE * held and most >= _TIMES_MORE * held / leads:
         yield (

@@ -19,16 +19,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from graphlib import TopologicalSorter
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.core.sql import Relation
+from pipeline.ingest.relations import Relations
 from pipeline.reading.quarantine import CIRCLE, DUPLICATE, TWO_LEADS, UNKNOWN_LEAD
 
-ALIAS = "alias_id VARCHAR, lead_id VARCHAR, linked_at TIMESTAMP, contested_at TIMESTAMP"
-"""The columns of the table of aliases; an alias has one row, ``contested_at`` none where one lead claims it."""
 _EVER = "TIMESTAMP '0001-01-01'"
 _ALWAYS = datetime.min  # noqa: DTZ901 - times are in UTC without a zone
 
@@ -164,46 +163,44 @@ def _find_circular(links: Sequence[Link]) -> set[int]:
     return circular
 
 
-def unite(connection: duckdb.DuckDBPyConnection, mapped: str, known: str | None) -> None:
-    """Make the tables ``alias`` (of ``ALIAS``) and ``refused_link`` (sequence, reason).
+def unite(relations: Relations, mapped: Relation, known: str | None) -> None:
+    """Make the tables ``aliases`` and ``refused_links``.
 
     ``mapped`` is the relation of mapped links, ``known`` the query that lists lead_id and created_at of the leads;
     without it every end of a chain is a lead. Plain links, nearly all of them, are settled in SQL; only chains come
     into Python.
     """
-    connection.execute(
-        "CREATE TEMP TABLE link AS SELECT sequence, alias_id, lead_id AS target, linked_at, "
+    links, tangled, aliases, refused = relations.links, relations.tangled, relations.aliases, relations.refused_links
+    links.make_table(
+        "SELECT sequence, alias_id, lead_id AS target, linked_at, "
         "row_number() OVER (PARTITION BY alias_id, lead_id ORDER BY linked_at, sequence) AS repeat "
         f"FROM {mapped} WHERE reason IS NULL"
     )
-    connection.execute(
-        f"CREATE TEMP TABLE refused_link AS SELECT sequence, '{DUPLICATE}' AS reason FROM link WHERE repeat > 1"
-    )
-    connection.execute("DELETE FROM link WHERE repeat > 1")
-    connection.execute(
-        "CREATE TEMP TABLE tangled AS SELECT sequence FROM link WHERE "
-        "target IN (SELECT alias_id FROM link) OR alias_id IN (SELECT target FROM link) "
-        "OR alias_id IN (SELECT alias_id FROM link GROUP BY alias_id HAVING count(*) > 1)"
+    refused.make_table(f"SELECT sequence, '{DUPLICATE}' AS reason FROM {links} WHERE repeat > 1")
+    relations.connection.execute(f"DELETE FROM {links} WHERE repeat > 1")
+    tangled.make_table(
+        f"SELECT sequence FROM {links} WHERE "
+        f"target IN (SELECT alias_id FROM {links}) OR alias_id IN (SELECT target FROM {links}) "
+        f"OR alias_id IN (SELECT alias_id FROM {links} GROUP BY alias_id HAVING count(*) > 1)"
     )
     end = f"target IN (SELECT lead_id FROM ({known}))" if known else "true"
-    plain = "FROM link WHERE sequence NOT IN (SELECT sequence FROM tangled)"
-    connection.execute(
-        f"CREATE TEMP TABLE alias AS SELECT alias_id, target AS lead_id, linked_at, "
-        f"NULL::TIMESTAMP AS contested_at {plain} AND {end}"
+    plain = f"FROM {links} WHERE sequence NOT IN (FROM {tangled})"
+    aliases.make_table(
+        f"SELECT alias_id, target AS lead_id, linked_at, NULL::TIMESTAMP AS contested_at {plain} AND {end}"
     )
-    connection.execute(f"INSERT INTO refused_link SELECT sequence, '{UNKNOWN_LEAD}' {plain} AND NOT ({end})")
+    refused.insert(f"SELECT sequence, '{UNKNOWN_LEAD}' {plain} AND NOT ({end})")
     came, join = _EVER, ""
     if known:
         came, join = "lead.created_at", f"LEFT JOIN ({known}) AS lead ON lead.lead_id = target "
-    rows = connection.execute(
-        f"SELECT sequence, alias_id, target, linked_at, {came} FROM link SEMI JOIN tangled USING (sequence) {join}"
+    rows = relations.connection.execute(
+        f"SELECT sequence, alias_id, target, linked_at, {came} FROM {links} SEMI JOIN {tangled} USING (sequence) {join}"
         "ORDER BY sequence"
     ).fetchall()
     leads = {target: came for _, _, target, _, came in rows if came is not None}
-    _store(connection, untangle((Link(*row[:4]) for row in rows), leads.get))
+    _store(relations, untangle((Link(*row[:4]) for row in rows), leads.get))
 
 
-def _store(connection: duckdb.DuckDBPyConnection, untangled: Untangled) -> None:
+def _store(relations: Relations, untangled: Untangled) -> None:
     aliases = pa.table(
         [
             pa.array(list(untangled.aliases), pa.string()),
@@ -220,7 +217,5 @@ def _store(connection: duckdb.DuckDBPyConnection, untangled: Untangled) -> None:
         ],
         names=["sequence", "reason"],
     )
-    for table, content in (("alias", aliases), ("refused_link", refused)):
-        connection.register("untangled", content)
-        connection.execute(f"INSERT INTO {table} SELECT * FROM untangled")
-        connection.unregister("untangled")
+    relations.aliases.insert_all(aliases)
+    relations.refused_links.insert_all(refused)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
-from pipeline.core.sql import fetch_row
-from pipeline.ingest.survey import Survey
+from pipeline.core.sql import Relation, fetch_row
+from pipeline.ingest.relations import Relations
+from pipeline.ingest.source_table import SourceTable
+from pipeline.reading.moments import timestamp
 
 LOCAL_TIME = (
     "CASE WHEN time_zone IS NULL THEN occurred_at "
@@ -25,30 +25,30 @@ LOCAL_TIME = (
 """The local time of a row of ``join_local_days``."""
 
 
-def tabulate_local_days(connection: duckdb.DuckDBPyConnection, surveys: Sequence[Survey]) -> bool:
-    """Make the table ``local_day`` (zone, day in UTC, microseconds ahead or null) for the zones of the leads.
+def tabulate_local_days(relations: Relations, sources: Sequence[SourceTable]) -> bool:
+    """Make the table ``local_days`` for the zones of the leads.
 
     Tells whether any lead has one. No zone changes twice within a day.
     """
-    zones = "SELECT DISTINCT time_zone AS zone FROM lead WHERE time_zone IS NOT NULL"
-    first = min((seen.first_occurred_at for seen in surveys if seen.first_occurred_at), default=None)
-    last = max((seen.last_occurred_at for seen in surveys if seen.last_occurred_at), default=None)
-    if first is None or not fetch_row(connection, f"SELECT count(*) FROM ({zones})")[0]:
+    zones = f"SELECT DISTINCT time_zone AS zone FROM {relations.leads} WHERE time_zone IS NOT NULL"
+    first = min((seen.first_occurred_at for seen in sources if seen.first_occurred_at), default=None)
+    last = max((seen.last_occurred_at for seen in sources if seen.last_occurred_at), default=None)
+    if first is None or last is None or not fetch_row(relations.connection, f"SELECT count(*) FROM ({zones})")[0]:
         return False
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE local_day AS SELECT zone, CAST(midnight AS DATE) AS day, "
+    relations.local_days.make_table(
+        "SELECT zone, CAST(midnight AS DATE) AS day, "
         f"CASE WHEN {_ahead('midnight')} = {_ahead('midnight + INTERVAL 1 DAY')} THEN {_ahead('midnight')} END "
         "AS ahead "
-        f"FROM ({zones}), (SELECT unnest(generate_series(CAST($first AS DATE), CAST($last AS DATE), INTERVAL 1 DAY)) "
-        "AS midnight)",
-        {"first": first, "last": last},
+        f"FROM ({zones}), (SELECT unnest(generate_series(CAST({timestamp(first)} AS DATE), "
+        f"CAST({timestamp(last)} AS DATE), INTERVAL 1 DAY)) AS midnight)"
     )
     return True
 
 
-def join_local_days(judged: str) -> str:
+def join_local_days(relations: Relations, judged: Relation) -> str:
     """Give rows, of events with their leads' time zones, what makes their local time."""
-    return f"{judged} LEFT JOIN local_day ON local_day.zone = time_zone AND local_day.day = CAST(occurred_at AS DATE)"
+    days = f"{relations.local_days} AS local_day"
+    return f"{judged} LEFT JOIN {days} ON local_day.zone = time_zone AND local_day.day = CAST(occurred_at AS DATE)"
 
 
 def _ahead(moment: str) -> str:

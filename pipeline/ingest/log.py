@@ -6,7 +6,7 @@ numbers (ENUM); and what is the same in every row, or follows from what is there
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -14,8 +14,8 @@ import duckdb
 from features.core.schema import INTERACTION
 from pipeline.core.sql import fetch_row, file_literal, literal
 from pipeline.ingest.local_days import LOCAL_TIME, join_local_days, tabulate_local_days
-from pipeline.ingest.rows import Job
-from pipeline.ingest.survey import TEXTS, Survey
+from pipeline.ingest.relations import Relations
+from pipeline.ingest.source_table import TEXTS, SourceTable, Tables
 from pipeline.settings.ingest import Source
 
 LAYOUT = "(FORMAT parquet, COMPRESSION lz4_raw, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)"
@@ -26,16 +26,15 @@ _MOST_VALUES = 4096
 """A text of more values stays one: each row group would hold all of them."""
 
 
-def write_log(
-    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], surveys: Mapping[str, Survey], target: Path
-) -> None:
-    """Write the usable rows of the views ``judged ...`` to a Parquet file, sorted as the schema says."""
-    sources = sorted((job for job in jobs.values() if isinstance(job.settings, Source)), key=lambda job: job.name)
-    names = [job.name for job in sources]
+def write_log(relations: Relations, tables: Tables, target: Path) -> None:
+    """Write the usable rows of the sources to a Parquet file, sorted as the schema says."""
+    connection = relations.connection
+    sources = [table for _, table in sorted(tables.items()) if isinstance(table.settings, Source)]
+    names = [source.name for source in sources]
     allowed = {field.name: _enumeration(field.allowed) for field in INTERACTION if field.allowed}
     types = _enumerate(connection, sources) | allowed | {"source": _enumeration(names)}
-    zoned = tabulate_local_days(connection, list(surveys.values()))
-    made = _made(sources, linked="identities" in jobs) | ({} if zoned else _local("occurred_at"))
+    zoned = tabulate_local_days(relations, sources)
+    made = _made(sources, linked="identities" in tables) | ({} if zoned else _local("occurred_at"))
     expressions = _local(LOCAL_TIME) if zoned else {}
     kept = [field for field in INTERACTION if field.name not in made]
     columns = ", ".join(
@@ -43,11 +42,12 @@ def write_log(
         for field in kept
     )
     parts = [
-        f"SELECT rank, {columns} FROM {join_local_days(job.judged) if zoned else job.judged} WHERE reason IS NULL"
-        for job in sources
+        f"SELECT rank, {columns} FROM {join_local_days(relations, source.judged) if zoned else source.judged} "
+        "WHERE reason IS NULL"
+        for source in sources
     ]
     rows = parts[0]
-    if len(sources) > 1 or "identities" in jobs:
+    if len(sources) > 1 or "identities" in tables:
         files = _put_aside(connection, parts, target.parent)
         # As texts they came out of the files.
         numbered = ", ".join(
@@ -96,10 +96,10 @@ def _local(time: str) -> dict[str, str]:
     return {"local_day": time, "local_hour": f"hour({time})"}
 
 
-def _made(sources: Sequence[Job], *, linked: bool) -> dict[str, str]:
+def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, str]:
     """Give the fields that need no sorting: every row holds the same, or they repeat another one."""
     made = {"source": literal(sources[0].name)} if len(sources) == 1 else {}
-    settings = [job.settings for job in sources if isinstance(job.settings, Source)]
+    settings = [table.settings for table in sources if isinstance(table.settings, Source)]
     if not linked and all(source.known_at == "as_it_occurred" for source in settings):
         made["known_at"] = "occurred_at"
     columns = [source.columns for source in settings]
@@ -115,11 +115,11 @@ def _enumeration(values: Sequence[str]) -> str:
     return f"ENUM ({', '.join(map(literal, values))})"
 
 
-def _enumerate(connection: duckdb.DuckDBPyConnection, sources: Sequence[Job]) -> dict[str, str]:
+def _enumerate(connection: duckdb.DuckDBPyConnection, sources: Sequence[SourceTable]) -> dict[str, str]:
     """Make types of the texts that have few values, as the sources were seen to hold them."""
     types = {}
     for name in TEXTS:
-        held = " UNION ".join(f"SELECT {name} FROM {job.seen} WHERE {name} IS NOT NULL" for job in sources)
+        held = " UNION ".join(f"SELECT {name} FROM {source.seen} WHERE {name} IS NOT NULL" for source in sources)
         if 0 < fetch_row(connection, f"SELECT count(*) FROM ({held})")[0] <= _MOST_VALUES:
             connection.execute(f"CREATE TYPE {name} AS ENUM (SELECT {name} FROM ({held}) ORDER BY {name})")
             types[name] = name

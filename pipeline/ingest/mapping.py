@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+
+import duckdb
 
 from features.core.time import microseconds
 from pipeline.core.sql import literal
+from pipeline.ingest.source_table import SourceTable, adds_up
 from pipeline.reading import channels, money, totals
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import TOO_EARLY, moment, moment_problems, timestamp
@@ -24,7 +28,6 @@ from pipeline.settings.ingest import (
     InteractionColumns,
     Leads,
     Source,
-    Table,
 )
 from pipeline.settings.types import Column, Strict
 
@@ -34,23 +37,6 @@ SLACK = timedelta(days=1)
 DAMAGED = "NUL bytes"
 """What a crash leaves in a file: a name that holds them is not the name it was."""
 
-Map = Callable[[Columns, datetime], MappedTable]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One table to read: its name, where its settings stand, the raw columns it needs, and how to map them."""
-
-    name: str
-    label: str
-    settings: Table
-    wanted: list[str]
-    map: Map
-    times: dict[str, str]
-    """The raw columns that hold times, by field."""
-    required: dict[str, list[str]]
-    """The raw columns of each field without which no row can be used."""
-
 
 def _required(columns: Strict, *fields: str) -> dict[str, list[str]]:
     """List the raw columns of some fields, but for those that are constant."""
@@ -58,21 +44,24 @@ def _required(columns: Strict, *fields: str) -> dict[str, list[str]]:
     return {name: listed for name, listed in found.items() if listed}
 
 
-def plans(settings: Ingest) -> list[Plan]:
+def plan_tables(settings: Ingest, connection: duckdb.DuckDBPyConnection, folder: Path) -> list[SourceTable]:
     """Plan the tables that become part of the log, or of what is beside it; raises SettingsError."""
-    found = [_plan_source(name, source, settings) for name, source in settings.sources.items()]
+    make = partial(SourceTable, connection, folder / "mapped")
+    found = [
+        make(name, source, partial(map_source, source, settings.channels), *_columns_of_source(source))
+        for name, source in settings.sources.items()
+    ]
     if settings.leads:
         leads, own = settings.leads, settings.leads.columns
         wanted = _wanted(own.lead_id, own.created_at, own.account_id, own.time_zone) + list(leads.attributes)
         times = {"created_at": own.created_at}
         required = _required(own, "lead_id", "created_at")
-        found.append(Plan("leads", "ingest.leads", leads, wanted, partial(map_leads, leads), times, required))
+        found.append(make("leads", leads, partial(map_leads, leads), wanted, times, required))
     if settings.identities:
         links, ids = settings.identities, settings.identities.columns
         wanted, times = _wanted(ids.alias_id, ids.lead_id, ids.linked_at), {"linked_at": ids.linked_at}
         required = _required(ids, "alias_id", "lead_id", "linked_at")
-        mapped = partial(map_identities, links)
-        found.append(Plan("identities", "ingest.identities", links, wanted, mapped, times, required))
+        found.append(make("identities", links, partial(map_identities, links), wanted, times, required))
     if settings.spend:
         spend, costs = settings.spend, settings.spend.columns
         wanted = _wanted(
@@ -81,16 +70,17 @@ def plans(settings: Ingest) -> list[Plan]:
         )  # fmt: skip
         map_spend = partial(money.map_spend, spend, settings.channels)
         required = _required(costs, "day", "cost", "currency")
-        found.append(Plan("spend", "ingest.spend", spend, wanted, map_spend, {"day": costs.day}, required))
+        found.append(make("spend", spend, map_spend, wanted, {"day": costs.day}, required))
     if settings.rates:
         rates, given = settings.rates, settings.rates.columns
         wanted = _wanted(given.day, given.currency, given.rate)
-        required, mapped = _required(given, "day", "currency", "rate"), partial(money.map_rates, rates)
-        found.append(Plan("rates", "ingest.rates", rates, wanted, mapped, {"day": given.day}, required))
+        required = _required(given, "day", "currency", "rate")
+        found.append(make("rates", rates, partial(money.map_rates, rates), wanted, {"day": given.day}, required))
     return found
 
 
-def _plan_source(name: str, source: Source, settings: Ingest) -> Plan:
+def _columns_of_source(source: Source) -> tuple[list[str], dict[str, str], dict[str, list[str]]]:
+    """Give the raw columns of a source that are wanted, those that hold times, and those that are required."""
     columns = source.columns
     times = {"occurred_at": columns.occurred_at} if columns.occurred_at else {}
     times |= {column: column for column in columns.events}
@@ -104,8 +94,7 @@ def _plan_source(name: str, source: Source, settings: Ingest) -> Plan:
     required = _required(columns, "lead_id", "occurred_at", "event_type")
     required |= {name: [*listed] for name in ("events", "counts") if (listed := getattr(columns, name))}
     required |= {"known_at": [source.known_at.column]} if isinstance(source.known_at, KnownColumn) else {}
-    map_rows = partial(map_source, source, settings.channels)
-    return Plan(name, f"ingest.sources.{name}", source, wanted, map_rows, times, required)
+    return wanted, times, required
 
 
 def _wanted(*columns: Column | None) -> list[str]:
@@ -187,11 +176,6 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         **(totals.label_fields() if adds_up(columns) else {}),
     }
     return MappedTable(expressions, problems, fields, shape.entries, columns.width, shape.parts)
-
-
-def adds_up(columns: InteractionColumns) -> bool:
-    """Tell whether rows hold what may be the sum of other rows."""
-    return bool(columns.occurred_at and (columns.counts or columns.quantity))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,15 +23,14 @@ import duckdb
 
 from features.core.errors import InputError, LeadcastError, nearest
 from pipeline.core.project import Progress
-from pipeline.core.sql import connect, file_literal, identifier, literal, open_reader
-from pipeline.ingest.rows import Job
+from pipeline.core.sql import Relation, connect, file_literal, identifier, literal, open_reader
+from pipeline.ingest.source_table import SourceTable, Tables, label_of
 from pipeline.reading import moments
 from pipeline.reading.databases import fetch, refuse_names
 from pipeline.reading.mapped_table import MappedTable
 from pipeline.reading.quarantine import said_of_rows
 from pipeline.reading.readers import (
     OpenFile,
-    Required,
     choose_columns,
     copy_rows,
     open_result,
@@ -42,8 +41,6 @@ from pipeline.reading.texts import Columns
 from pipeline.settings.ingest import Ingest, Table
 from pipeline.settings.run import Run
 
-_QUERY = identifier("the query")
-"""No table's name holds a space."""
 _PARQUET = "(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 122880)"
 _WIDE_TYPES = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "VARCHAR"}
 """Parquet would round these."""
@@ -66,17 +63,16 @@ class Origins:
     folder: Path
     connection: duckdb.DuckDBPyConnection
     progress: Progress
-    _read: dict[str, Job] = field(default_factory=dict)
+    _read: dict[str, SourceTable] = field(default_factory=dict)
     _results: dict[str, OpenFile] = field(default_factory=dict)
 
-    def open(
-        self, name: str, table: Table, wanted: Sequence[str], required: Required | None = None
-    ) -> tuple[OpenFile, ...]:
-        """Open a table by the columns that are wanted of it; raises InputError where one is missing."""
-        if table.path:
-            return open_table(self._label(name), table, wanted, self.data_root, required or {})
-        [result] = choose_columns(self._label(name), [self._results[name]], wanted)
-        return (replace(result, nothing=table.nothing),)
+    def open(self, table: SourceTable) -> None:
+        """Open the files of a table by the columns that are wanted; raises InputError where one is missing."""
+        if table.settings.path:
+            table.files = open_table(table.label, table.settings, table.wanted, self.data_root, table.required)
+        else:
+            [result] = choose_columns(table.label, [self._results[table.name]], table.wanted)
+            table.files = (replace(result, nothing=table.settings.nothing),)
 
     def prepare(self) -> None:
         """Ask the databases and run the queries of all sources, and read what these stand on.
@@ -98,9 +94,9 @@ class Origins:
                 self._read_whole(name, table)
 
     @property
-    def read(self) -> dict[str, Job]:
+    def read(self) -> Tables:
         """The tables of ``ingest.tables`` that queries have read; judged says which of their rows could be."""
-        return {name: job for name, job in self._read.items() if name in self.settings.tables}
+        return {name: table for name, table in self._read.items() if name in self.settings.tables}
 
     @property
     def _tables(self) -> dict[str, Table]:
@@ -108,8 +104,7 @@ class Origins:
         return {**self.settings.tables, **self.settings.sources, **{name: own[name] for name in own if own[name]}}
 
     def _label(self, name: str) -> str:
-        part = next((part for part in ("tables", "sources") if name in getattr(self.settings, part)), "")
-        return ".".join(filter(None, ("ingest", part, name)))
+        return label_of(name, self._tables[name])
 
     def _find_inputs(self) -> dict[str, list[str]]:
         """Give what each table reads that has to be there, from the sources down to what their queries name."""
@@ -144,19 +139,20 @@ class Origins:
         label, result = self._label(name), self._result_path(name)
         with _sandbox(self.work.memory_limit, self.folder) as sandbox, _explaining(label):
             for table in inputs:
-                sandbox.execute(f"CREATE TEMP VIEW {identifier(table)} AS {self._whole(table)}")
+                Relation(sandbox, table).make_view(self._whole(table))
             sandbox.execute("SET lock_configuration = true")
             described = sandbox.sql(query)
             names, types = list(described.columns), [str(kind) for kind in described.types]
             refuse_names(label, names)
-            sandbox.execute(f"CREATE TEMP VIEW {_QUERY} AS {query}")
+            asked = Relation(sandbox, "the query")  # no table's name holds a space
+            asked.make_view(query)
             columns = "".join(
                 f", CAST(r{n} AS {_WIDE_TYPES[kind]}) AS r{n}" if kind in _WIDE_TYPES else f", r{n}"
                 for n, kind in enumerate(types)
             )
             held = ", ".join(f"r{n}" for n in range(len(names)))
             sandbox.execute(
-                f"COPY (SELECT NULL::VARCHAR AS reason{columns} FROM {_QUERY} AS result({held}) ORDER BY ALL) "
+                f"COPY (SELECT NULL::VARCHAR AS reason{columns} FROM {asked} AS result({held}) ORDER BY ALL) "
                 f"TO {literal(str(result))} {_PARQUET}"
             )
         opened = open_result(result, f"query of {name}", names)
@@ -166,35 +162,35 @@ class Origins:
     def _result_path(self, name: str) -> Path:
         return self.folder / f"result-{name}.parquet"
 
-    def _read_whole(self, name: str, table: Table) -> None:
+    def _read_whole(self, name: str, settings: Table) -> None:
         """Copy all rows and columns of a table that queries read, in the order in which they stand."""
         label = self._label(name)
-        names = table_columns(label, table, self.data_root) if table.path else self._results[name].names
-        files = self.open(name, table, names)
-        folded = [column.casefold() for column in files[0].chosen]
-        alike = sorted(column for column in files[0].chosen if folded.count(column.casefold()) > 1)
+        names = table_columns(label, settings, self.data_root) if settings.path else self._results[name].names
+        table = SourceTable(self.connection, self.folder / "read", name, settings, keep_all, names)
+        self.open(table)
+        folded = [column.casefold() for column in names]
+        alike = sorted(column for column in names if folded.count(column.casefold()) > 1)
         if alike:
             raise InputError(
                 f"{label}: the columns {', '.join(map(repr, alike))} differ only in case, which SQL can't tell apart; "
                 "rename one of them"
             )
-        job = Job(name, table, files, keep_all, self.folder / f"read-{name}")
-        job.folder.mkdir()
-        for number, opened in enumerate(files):
-            mapped = job.map(opened.columns, datetime.max)  # noqa: DTZ901 - no time is judged
-            target = job.folder / f"{number:06}.parquet"
+        table.folder.mkdir(parents=True)
+        for number, opened in enumerate(table.files):
+            mapped = table.map(opened.columns, datetime.max)  # noqa: DTZ901 - no time is judged
+            target = table.folder / f"{number:06}.parquet"
             copy_rows(self.connection, opened, partial(mapped.query, file_number=number), target)
-        self._read[name] = job
+        self._read[name] = table
         if name in self.settings.tables:
-            self.connection.execute(f"CREATE TEMP VIEW {job.mapped} AS SELECT sequence, reason FROM {job.files}")
-            self.connection.execute(f"CREATE TEMP VIEW {job.judged} AS FROM {job.mapped}")
-        self.progress(f"{name}: {said_of_rows(self.connection, job.files, 'read for queries')}")
+            table.mapped.make_view(f"SELECT sequence, reason FROM {table.copies}")
+            table.judged.make_view(f"FROM {table.mapped}")
+        self.progress(f"{name}: {said_of_rows(self.connection, table.copies, 'read for queries')}")
 
     def _whole(self, name: str) -> str:
         """Give the rows of a table that can be used, by the names of its columns."""
-        job = self._read[name]
-        columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(job.opened[0].chosen))
-        files = f"{file_literal(job.folder)[:-1]}/*.parquet'"
+        table = self._read[name]
+        columns = ", ".join(f"r{number} AS {identifier(column)}" for number, column in enumerate(table.wanted))
+        files = f"{file_literal(table.folder)[:-1]}/*.parquet'"
         return f"SELECT {columns} FROM read_parquet({files}, union_by_name = true) WHERE reason IS NULL"
 
 

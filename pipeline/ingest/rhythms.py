@@ -10,32 +10,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-import duckdb
 import numpy as np
 
 from features.timeline.rhythm import FAR_FEWER, Arrivals, Calendar, Hole, Silences, measure_silences
 from features.timeline.source_state import Declared, SourceState, judge_source, leads_ended
-from pipeline.ingest.rows import Job
-from pipeline.ingest.survey import Survey
+from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.settings.events import KnownDelay
 from pipeline.settings.ingest import Source
 
 _DAY = timedelta(days=1)
 
 
-def judge_sources(
-    connection: duckdb.DuckDBPyConnection, jobs: Mapping[str, Job], surveys: Mapping[str, Survey]
-) -> tuple[dict[str, SourceState], Silences]:
+def judge_sources(tables: Tables) -> tuple[dict[str, SourceState], Silences]:
     """Judge every source; gives the silences of the log as a whole, too, in which no source had a row."""
-    sources = {name: job.settings for name, job in jobs.items() if isinstance(job.settings, Source)}
-    last = {name: known for name in sources if (known := surveys[name].last_known_at)}
+    sources = {name: table.settings for name, table in tables.items() if isinstance(table.settings, Source)}
+    last = {name: known for name in sources if (known := tables[name].last_known_at)}
     until = max(sources[name].observed_until or known - _delay(sources[name]) for name, known in last.items())
-    arrivals = {name: _read_arrivals(connection, jobs[name]) for name in last}
-    created = _read_arrivals(connection, jobs["leads"], "created_at") if "leads" in jobs else None
+    arrivals = {name: _read_arrivals(tables[name]) for name in last}
+    created = _read_arrivals(tables["leads"], "created_at") if "leads" in tables else None
     ended = leads_ended(created, until) if created and len(created.minutes) else None
     states = dict.fromkeys(sources, SourceState("unjudged", "it has no row that could be read"))
     for name, known in last.items():
-        lacks = _Campaigns(connection, jobs[name])
+        lacks = _Campaigns(tables[name])
         states[name] = judge_source(arrivals[name], known, until, _declared(sources[name]), lacks.explain, ended)
     minutes = np.unique(np.concatenate([one.minutes for one in arrivals.values()]))
     whole = Arrivals(minutes, np.ones(len(minutes), dtype=np.int64))
@@ -50,10 +46,10 @@ def _declared(source: Source) -> Declared:
     return Declared(Calendar(source.time_zone, source.closed_days), source.closed, source.quiet, source.observed_until)
 
 
-def _read_arrivals(connection: duckdb.DuckDBPyConnection, job: Job, moment: str = "known_at") -> Arrivals:
-    columns = connection.execute(
+def _read_arrivals(table: SourceTable, moment: str = "known_at") -> Arrivals:
+    columns = table.connection.execute(
         f"SELECT epoch_us({moment}) // 60000000 AS minute, count(*) AS rows "
-        f"FROM {job.mapped} WHERE reason IS NULL GROUP BY minute ORDER BY minute"
+        f"FROM {table.mapped} WHERE reason IS NULL GROUP BY minute ORDER BY minute"
     ).fetchnumpy()
     return Arrivals(columns["minute"].astype(np.int64), columns["rows"].astype(np.int64))
 
@@ -61,11 +57,11 @@ def _read_arrivals(connection: duckdb.DuckDBPyConnection, job: Job, moment: str 
 class _Campaigns:
     """Counts the rows of days by campaign, where it is asked whether a thin day lacks one of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, job: Job) -> None:
-        self._connection, self._job = connection, job
-        assert isinstance(job.settings, Source)  # noqa: S101 - the caller's choice
-        self._calendar = Calendar(job.settings.time_zone)
-        self._mapped = job.settings.columns.campaign is not None
+    def __init__(self, table: SourceTable) -> None:
+        self._table = table
+        assert isinstance(table.settings, Source)  # noqa: S101 - the caller's choice
+        self._calendar = Calendar(table.settings.time_zone)
+        self._mapped = table.settings.columns.campaign is not None
 
     def explain(self, hole: Hole, such_days: list[date]) -> str | None:
         """Say which campaign a day lacks; none where it lacks more, or where rows name no campaigns."""
@@ -82,8 +78,8 @@ class _Campaigns:
 
     def _count(self, begins: list[datetime], ends: list[datetime]) -> list[dict[str | None, int]]:
         spans = ", ".join("(?, ?, ?)" for _ in begins)
-        found = self._connection.execute(
-            f"SELECT number, campaign, count(*) FROM {self._job.mapped} "
+        found = self._table.connection.execute(
+            f"SELECT number, campaign, count(*) FROM {self._table.mapped} "
             f"JOIN (VALUES {spans}) AS span(number, first, past) ON known_at >= first AND known_at < past "
             "WHERE reason IS NULL GROUP BY ALL",
             [value for number, pair in enumerate(zip(begins, ends, strict=True)) for value in (number, *pair)],

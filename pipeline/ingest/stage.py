@@ -31,21 +31,22 @@ from pipeline.core.project import (
     write_json,
 )
 from pipeline.core.sql import connect, fetch_row, identifier, literal
-from pipeline.ingest import mapping
 from pipeline.ingest.counts import summarise
 from pipeline.ingest.creations import date_leads
 from pipeline.ingest.id_checks import look_at_ids
 from pipeline.ingest.idle_settings import refuse_idle
 from pipeline.ingest.log import write_log
+from pipeline.ingest.mapping import plan_tables
 from pipeline.ingest.queries import Origins
 from pipeline.ingest.reading_advice import advise
-from pipeline.ingest.rows import Job, judge
+from pipeline.ingest.relations import Relations
+from pipeline.ingest.rows import judge
+from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.ingest.summary import IngestSummary
-from pipeline.ingest.survey import Survey, survey
 from pipeline.log.source_verdicts import source_verdicts
-from pipeline.reading.quarantine import SetAside, broken_share, said_of_rows, too_many_broken, write_quarantine
-from pipeline.reading.readers import OpenFile, check_readable, copy_rows, parquet_rows
-from pipeline.settings.ingest import Ingest, Leads
+from pipeline.reading.quarantine import broken_share, said_of_rows, too_many_broken, write_quarantine
+from pipeline.reading.readers import check_readable, copy_rows, parquet_rows
+from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
 
 _TEMPORARY = Path("data/.tmp/ingest")
@@ -71,30 +72,28 @@ def run(parameters: Sections, root: Path, progress: Progress) -> IngestSummary:
     with _fresh_folder(root / _TEMPORARY) as folder:
         with connect(parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(settings, parameters.run, root / parameters.data_root, folder, connection, progress)
-            jobs = _open_jobs(settings, origins, folder)
-            refuse_idle(jobs, origins.read)
-            with _naming_unreadable_files(connection, jobs):
-                surveys = {name: _read(connection, job, now, progress) for name, job in jobs.items()}
-                ids = look_at_ids(connection, jobs, surveys)
-                judge(connection, jobs, settings.currency)
-                jobs |= origins.read
-                set_aside = {
-                    name: write_quarantine(
-                        connection,
-                        name,
-                        job.judged,
-                        [opened.file.name for opened in job.opened],
-                        folder / QUARANTINE.name / f"{name}.parquet",
-                        job.width,
-                    )
-                    for name, job in jobs.items()
-                }
-                _refuse_broken(connection, jobs, set_aside, settings.maximum_broken, root, folder)
+            relations = Relations(connection)
+            tables = {table.name: table for table in plan_tables(settings, connection, folder)}
+            _open(tables, origins)
+            refuse_idle(tables, origins.read)
+            with _naming_unreadable_files(tables):
+                for table in tables.values():
+                    _map_files(table, now)
+                    table.look()
+                    progress(f"{table.name}: {said_of_rows(connection, str(table.mapped))}")
+                ids = look_at_ids(tables)
+                judge(relations, tables, settings.currency)
+                tables |= origins.read
+                for table in tables.values():
+                    files = [opened.file.name for opened in table.files]
+                    target = folder / QUARANTINE.name / f"{table.name}.parquet"
+                    table.set_aside = write_quarantine(table.judged, table.name, files, target, table.width)
+                _refuse_broken(tables, settings.maximum_broken, root, folder)
                 progress("sorting and writing the log")
-                write_log(connection, jobs, surveys, folder / INTERACTIONS.name)
-                _write_leads(connection, jobs, folder)
-                _write_spend(connection, jobs.get("spend"), folder / SPEND.name)
-                summary = summarise(connection, settings, jobs, surveys, set_aside, folder, ids)
+                write_log(relations, tables, folder / INTERACTIONS.name)
+                _write_leads(relations, tables, folder)
+                _write_spend(connection, tables.get("spend"), folder / SPEND.name)
+                summary = summarise(relations, settings, tables, folder, ids)
         write_json(folder / INGEST.name, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
         (root / INGEST).unlink(missing_ok=True)
@@ -134,123 +133,97 @@ def _spilling_to_disk() -> Iterator[None]:
 
 
 @contextmanager
-def _naming_unreadable_files(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job]) -> Iterator[None]:
+def _naming_unreadable_files(tables: Tables) -> Iterator[None]:
     """Say which file can't be read, of those that are read more than once: the statement that fails reads several."""
     try:
         yield
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error:
-        for job in jobs.values():
-            for opened in filter(job.reads_again, job.opened):
-                check_readable(connection, opened)
+        for table in tables.values():
+            for opened in filter(table.reads_again, table.files):
+                check_readable(table.connection, opened)
         raise
 
 
-def _open_jobs(settings: Ingest, origins: Origins, folder: Path) -> dict[str, Job]:
+def _open(tables: Tables, origins: Origins) -> None:
     """Find the rows of all tables and check their columns; the failures of all tables are told at once.
 
     Files come first: they show in a moment what is wrong, but databases and queries may take their time.
     """
-    plans = mapping.plans(settings)
-    opened: dict[str, tuple[OpenFile, ...]] = {}
     for from_files in (True, False):
         failures: list[str] = []
         if not from_files:
             origins.prepare()
-        for plan in plans:
-            if bool(plan.settings.path) is from_files:
+        for table in tables.values():
+            if bool(table.settings.path) is from_files:
                 try:
-                    opened[plan.name] = origins.open(plan.name, plan.settings, plan.wanted, plan.required)
+                    origins.open(table)
                 except InputError as error:
                     failures.append(str(error))
         if failures:
             raise InputError("\n".join(failures))
-    return {
-        plan.name: Job(
-            plan.name, plan.settings, opened[plan.name], plan.map, folder / f"mapped-{plan.name}", plan.times
-        )
-        for plan in plans
-    }
 
 
-def _read(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime, progress: Progress) -> Survey:
-    """Map the files of a table, and look once at what its rows hold."""
-    _map_files(connection, job, now)
-    found = survey(connection, job)
-    progress(f"{job.name}: {said_of_rows(connection, job.mapped)}")
-    return found
-
-
-def _map_files(connection: duckdb.DuckDBPyConnection, job: Job, now: datetime) -> None:
+def _map_files(table: SourceTable, now: datetime) -> None:
     """Make the view of the mapped rows of a table, in any order: sequence holds it.
 
     Rows are copied as they are mapped, but for those of files that are cheaper to read again than to copy.
     """
-    job.folder.mkdir()
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"SET TimeZone = {literal(job.settings.time_zone)}")
+    table.folder.mkdir(parents=True)
+    table.connection.execute("SET preserve_insertion_order = false")
+    table.connection.execute(f"SET TimeZone = {literal(table.settings.time_zone)}")
     parts = []
-    for number, opened in enumerate(job.opened):
-        mapped = job.map(opened.columns, now)
-        if job.reads_again(opened):
+    for number, opened in enumerate(table.files):
+        mapped = table.map(opened.columns, now)
+        if table.reads_again(opened):
             parts.append(mapped.query(parquet_rows(opened), number))
         else:
-            target = job.folder / f"{number:06}.parquet"
-            copy_rows(connection, opened, partial(mapped.query, file_number=number), target)
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET preserve_insertion_order = true")
-    if len(parts) < len(job.opened):
-        parts.append(f"FROM {job.files}")
-    connection.execute(f"CREATE TEMP VIEW {job.mapped} AS {' UNION ALL '.join(f'({part})' for part in parts)}")
+            target = table.folder / f"{number:06}.parquet"
+            copy_rows(table.connection, opened, partial(mapped.query, file_number=number), target)
+    table.connection.execute("SET TimeZone = 'UTC'")
+    table.connection.execute("SET preserve_insertion_order = true")
+    if len(parts) < len(table.files):
+        parts.append(f"FROM {table.copies}")
+    table.mapped.make_view(" UNION ALL ".join(f"({part})" for part in parts))
 
 
-def _refuse_broken(
-    connection: duckdb.DuckDBPyConnection,
-    jobs: dict[str, Job],
-    set_aside: dict[str, list[SetAside]],
-    maximum: float,
-    root: Path,
-    folder: Path,
-) -> None:
+def _refuse_broken(tables: Tables, maximum: float, root: Path, folder: Path) -> None:
     refused = [
-        set_aside[name]
-        for name, job in jobs.items()
-        if broken_share(set_aside[name], fetch_row(connection, f"SELECT count(*) FROM {job.mapped}")[0]) > maximum
+        table
+        for table in tables.values()
+        if broken_share(table.set_aside, fetch_row(table.connection, f"SELECT count(*) FROM {table.mapped}")[0])
+        > maximum
     ]
     if refused:
         publish(folder / QUARANTINE.name, root / QUARANTINE)
-        raise too_many_broken(refused, maximum, QUARANTINE, advise(connection, jobs, refused, folder))
+        told = [table.set_aside for table in refused]
+        raise too_many_broken(told, maximum, QUARANTINE, advise(refused, folder))
 
 
-def _write_leads(connection: duckdb.DuckDBPyConnection, jobs: dict[str, Job], folder: Path) -> None:
+def _write_leads(relations: Relations, tables: Tables, folder: Path) -> None:
     """Write the leads of the table or, without one, every id of the log, created with its first event.
 
     Beside them stands what their creations were thought to be before; a table of leads says it once and for all.
     """
-    if "leads" in jobs:
-        attributes = _attributes(jobs["leads"])
+    if "leads" in tables:
         names = [field.name for field in LEAD] + [
-            f"attribute_{number} AS {identifier(name)}" for number, name in enumerate(attributes)
+            f"attribute_{number} AS {identifier(name)}" for number, name in enumerate(tables["leads"].attributes)
         ]
-        query = f"SELECT {', '.join(names)} FROM lead"
-        former = "SELECT lead_id, created_at, created_at AS until FROM lead WHERE false"
+        query = f"SELECT {', '.join(names)} FROM {relations.leads}"
+        former = f"SELECT lead_id, created_at, created_at AS until FROM {relations.leads} WHERE false"
     else:
-        former = date_leads(connection, folder / INTERACTIONS.name, linked="identities" in jobs)
+        former = date_leads(relations, folder / INTERACTIONS.name, linked="identities" in tables)
         nothing = "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone"
-        query = f"SELECT lead_id, created_at, known_at, {nothing} FROM creation"
-    connection.execute(f"COPY ({query} ORDER BY lead_id) TO {literal(str(folder / LEADS.name))} {_OUTPUT}")
-    target = literal(str(folder / FORMER_CREATIONS.name))
-    connection.execute(f"COPY ({former} ORDER BY lead_id, until) TO {target} {_OUTPUT}")
+        query = f"SELECT lead_id, created_at, known_at, {nothing} FROM {relations.creations}"
+    for rows, order, path in ((query, "lead_id", LEADS), (former, "lead_id, until", FORMER_CREATIONS)):
+        target = literal(str(folder / path.name))
+        relations.connection.execute(f"COPY ({rows} ORDER BY {order}) TO {target} {_OUTPUT}")
 
 
-def _write_spend(connection: duckdb.DuckDBPyConnection, job: Job | None, target: Path) -> None:
+def _write_spend(connection: duckdb.DuckDBPyConnection, table: SourceTable | None, target: Path) -> None:
     """Write what was spent; without such a table, one that is empty."""
     columns = ", ".join(f"CAST({field.name} AS {field.duckdb}) AS {field.name}" for field in SPENDING)
     nothing = ", ".join(f"NULL AS {field.name}" for field in SPENDING)
-    rows = f"FROM {job.judged} WHERE reason IS NULL" if job else f"FROM (SELECT {nothing}) WHERE false"
+    rows = f"FROM {table.judged} WHERE reason IS NULL" if table else f"FROM (SELECT {nothing}) WHERE false"
     connection.execute(f"COPY (SELECT {columns} {rows} ORDER BY ALL) TO {literal(str(target))} {_OUTPUT}")
-
-
-def _attributes(job: Job) -> list[str]:
-    return list(job.settings.attributes) if isinstance(job.settings, Leads) else []

@@ -10,6 +10,7 @@ import duckdb
 
 from features.core.errors import nearest
 from pipeline.core.sql import fetch_row, literal
+from pipeline.ingest.relations import Relations
 from pipeline.ingest.summary import LeadsSummary, SourceSummary, SpendSummary, UnmappedChannels
 from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
 from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
@@ -66,7 +67,7 @@ def source_warnings(
     return warnings
 
 
-def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | None, log: str) -> list[str]:
+def lead_warnings(relations: Relations, leads: LeadsSummary | None, log: str) -> list[str]:
     """Look at the table of leads, and at what is said of them before they were created."""
     if leads is None:
         return []
@@ -80,9 +81,9 @@ def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | N
     if leads.set_aside.get(DUPLICATE, 0) > MANY * leads.rows:
         warnings.append(f"leads: {_share(leads.set_aside[DUPLICATE], leads.rows)} repeat a lead_id; the first counts")
     old, most = fetch_row(
-        connection,
+        relations.connection,
         "SELECT count(*) FILTER (created_at < TIMESTAMP '1990-01-01'), (SELECT max(rows) FROM (SELECT count(*) AS rows "
-        "FROM lead GROUP BY epoch_us(created_at) // 1000000)) FROM lead",
+        f"FROM {relations.leads} GROUP BY epoch_us(created_at) // 1000000)) FROM {relations.leads}",
     )
     if old:
         warnings.append(f"leads: {old:,} were created before 1990; check created_at: is it a date of birth?")
@@ -92,9 +93,9 @@ def lead_warnings(connection: duckdb.DuckDBPyConnection, leads: LeadsSummary | N
             "which "
             "they were first heard of"
         )
-    early = connection.execute(
-        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN lead USING (lead_id) "
-        f"GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
+    early = relations.connection.execute(
+        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN {relations.leads} "
+        f"USING (lead_id) GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
     ).fetchall()
     if early:
         counts = ", ".join(f"{rows:,} of {source}" for source, rows in early)

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from features.core.errors import InputError, SettingsError
-from pipeline.core.sql import literal, open_reader
+from pipeline.core.sql import Relation, fetch_row, literal, open_reader
 from pipeline.reading.mapped_table import Problem, problem
 from pipeline.reading.texts import Columns, is_text, trimmed
 from pipeline.settings.ingest import Table
@@ -343,8 +343,8 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
         conditions.append(f"list(text) FILTER ({read} >= {earliest} AND {read} < TIMESTAMP '2100-01-01')")
     with open_reader() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
-        row = connection.execute(f"SELECT {', '.join(conditions)} FROM texts").fetchone() or ()
+        with Relation(connection, "texts").show(pa.table({"text": pa.array(texts, pa.string())})) as shown:
+            row = fetch_row(connection, f"SELECT {', '.join(conditions)} FROM {shown}")
     return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-import duckdb
-
 from features.core.errors import InputError
-from pipeline.core.sql import literal
+from pipeline.core.sql import Relation, literal
 from pipeline.reading import channels, totals
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import day_of, moment, moment_problems, timestamp
@@ -106,17 +104,17 @@ def map_rates(rates: Rates, raw: Columns, now: datetime) -> MappedTable:
     return MappedTable(parts, found, {"day": day_of("day", rates.time_zone), "currency": "currency", "rate": "rate"})
 
 
-def collect_rates(connection: duckdb.DuckDBPyConnection, usable: str | None) -> None:
-    """Make the table ``rate`` (day, currency, rate) of the relation of usable rates.
+def collect_rates(rates: Relation, usable: str | None) -> None:
+    """Make the table of ``rates`` (day, currency, rate) of the relation of usable ones.
 
     Raises InputError where a day has two rates that differ.
     """
-    connection.execute("CREATE TEMP TABLE rate (day DATE, currency VARCHAR, rate DOUBLE)")
+    rates.make_table("SELECT NULL::DATE AS day, NULL::VARCHAR AS currency, NULL::DOUBLE AS rate WHERE false")
     if usable is None:
         return
-    connection.execute(f"INSERT INTO rate SELECT DISTINCT day, currency, rate FROM {usable}")
-    row = connection.execute(
-        "SELECT count(*) OVER (), day, currency FROM rate GROUP BY day, currency HAVING count(*) > 1 "
+    rates.insert(f"SELECT DISTINCT day, currency, rate FROM {usable}")
+    row = rates.connection.execute(
+        f"SELECT count(*) OVER (), day, currency FROM {rates} GROUP BY day, currency HAVING count(*) > 1 "
         "ORDER BY day, currency LIMIT 1"
     ).fetchone()
     if row:
@@ -126,7 +124,7 @@ def collect_rates(connection: duckdb.DuckDBPyConnection, usable: str | None) -> 
         )
 
 
-def in_our_currency(query: str, amount: str, day: str, own: str) -> str:
+def in_our_currency(rates: Relation, query: str, amount: str, day: str, own: str) -> str:
     """Write the query that turns an amount into our currency with the rate of its day, and says where there is none.
 
     Amounts that are in our currency stay as they are, to the last bit.
@@ -136,18 +134,18 @@ def in_our_currency(query: str, amount: str, day: str, own: str) -> str:
         f"SELECT amounts.* REPLACE (CASE WHEN {foreign} THEN {amount} * rate.rate ELSE {amount} END AS {amount}), "
         f"{foreign} AND rate.rate IS NULL AS without_rate "
         f"FROM (SELECT *, {day} AS rate_day FROM ({query})) AS amounts "
-        "ASOF LEFT JOIN rate ON amounts.currency = rate.currency AND amounts.rate_day >= rate.day"
+        f"ASOF LEFT JOIN {rates} AS rate ON amounts.currency = rate.currency AND amounts.rate_day >= rate.day"
     )
 
 
-def refuse_without_rate(connection: duckdb.DuckDBPyConnection, own: str, converted: Mapping[str, str]) -> None:
+def refuse_without_rate(own: str, converted: Mapping[str, Relation]) -> None:
     """Raise InputError where amounts of usable rows can't be turned into our currency.
 
     ``converted`` are tables with the relations that ``in_our_currency`` gives.
     """
     lines = []
     for table, relation in converted.items():
-        found = connection.execute(
+        found = relation.connection.execute(
             f"SELECT currency, count(*), min(rate_day) FROM {relation} "
             "WHERE reason IS NULL AND without_rate GROUP BY currency ORDER BY currency"
         ).fetchall()

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from features.core.errors import InputError
-from pipeline.core.sql import LINE_BITS, file_literal, line_of, literal
+from pipeline.core.sql import LINE_BITS, Relation, file_literal, line_of, literal
 from pipeline.reading.raw_files import FOOTER_LINE, NOT_UTF_8, TITLE_LINE
 
 DUPLICATE = "duplicate"
@@ -41,12 +41,7 @@ class SetAside:
 
 
 def write_quarantine(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    judged: str,
-    files: Sequence[str],
-    target: Path,
-    width: int = 1,
+    judged: Relation, table: str, files: Sequence[str], target: Path, width: int = 1
 ) -> list[SetAside]:
     """Write source, file, line and reason of each row of the relation ``judged`` (sequence, reason) that has a reason.
 
@@ -55,12 +50,12 @@ def write_quarantine(
     """
     names = f"[{', '.join(map(literal, files))}]"
     place = f"{names}[(sequence >> {LINE_BITS}) + 1] AS file, {line_of(width)} AS line"
-    connection.execute(
+    judged.connection.execute(
         f"COPY (SELECT {literal(table)} AS source, {place}, reason FROM "
         f"(SELECT sequence, reason FROM {judged} WHERE reason IS NOT NULL ORDER BY sequence)) "
         f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)"
     )
-    rows = connection.execute(
+    rows = judged.connection.execute(
         "SELECT reason, count(*), arg_min(file, number), arg_min(line, number) "
         f"FROM (SELECT *, file_row_number AS number FROM read_parquet({file_literal(target)}, file_row_number = true)) "
         "GROUP BY reason ORDER BY count(*) DESC, reason"

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from features.core.errors import InputError, LeadcastError, nearest
-from pipeline.core.sql import fetch_row, file_literal, identifier, literal, open_reader
+from pipeline.core.sql import Relation, fetch_row, file_literal, identifier, literal, open_reader
 from pipeline.reading import delimited, json_lines, nested
 from pipeline.reading.extent import find_header
 from pipeline.reading.nothing import without_words
@@ -29,7 +29,6 @@ from pipeline.settings.ingest import Table
 Required = Mapping[str, Sequence[str]]
 """The fields without which no row can be used, each with the columns that it may be made of."""
 
-_STREAM = "raw_stream"
 _COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
 """What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 _SHARED = 0.5
@@ -334,26 +333,25 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator
             raise _unreadable(file.file, error) from None
         return
     with open_lines(file.file, file.encoding) as lines:
+        stream = Relation(connection, "raw stream")
         if file.file.format == "json_lines":
             batches, width = json_lines.read_objects(lines), 1
-            relation = json_lines.relation(_STREAM, list(file.chosen), file.texts)
+            relation = json_lines.relation(str(stream), list(file.chosen), file.texts)
         else:
             ways = [nested.find_column(name, file.names) for name in file.chosen]
             held = list(dict.fromkeys(way[0] for way in ways if way))
             header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
             batches, width = delimited.read_rows(lines, header, held, _footer(file)), len(held)
             values = "".join(map(_delimited_value, count(), ways, repeat(held)))
-            relation = f"SELECT line, reason{values} FROM {_STREAM}"
+            relation = f"SELECT line, reason{values} FROM {stream}"
         failures: list[LeadcastError] = []
-        stream = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
-        connection.register(_STREAM, stream)
+        content = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
         try:
-            yield _without_words(file, relation)
+            with stream.show(content):
+                yield _without_words(file, relation)
         except duckdb.Error as error:
             # DuckDB wraps what the stream raises into an error of its own.
             raise (failures[0] if failures else _unreadable(file.file, error)) from None
-        finally:
-            connection.unregister(_STREAM)
 
 
 def _footer(file: OpenFile) -> tuple[int, ...]:

@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import duckdb
-
-from pipeline.core.sql import LINE_BITS, fetch_row, literal
+from pipeline.core.sql import LINE_BITS, Relation, fetch_row, literal
 from pipeline.reading.quarantine import TOTAL, SetAside
 from pipeline.reading.texts import Columns, as_text, text
 from pipeline.settings.ingest import InteractionColumns, SpendColumns
@@ -45,7 +43,7 @@ _LABELS = ("said_day", "dimensions", "says_total")
 class Sum:
     """What is added up: the relation of mapped rows, the column of the amount, and one that a total adds up, too."""
 
-    mapped: str
+    mapped: Relation
     amount: str
     beside: str
     apart: str
@@ -81,50 +79,52 @@ def label_fields() -> dict[str, str]:
     return {name: name for name in _LABELS}
 
 
-def find_totals(connection: duckdb.DuckDBPyConnection, part: Sum, table: str, unsure: str) -> None:
+def find_totals(part: Sum, totals: Relation, unsure: Relation) -> None:
     """Make the tables of the sequences of rows that are sums of others, and of those that may be.
 
     What has no label at all is added up first; then, where that leaves a total unexplained, the rest as well.
     """
-    connection.execute(f"CREATE TEMP TABLE {table} (sequence BIGINT)")
+    sums = Relation(totals.connection, "sums")
+    totals.make_table("SELECT NULL::BIGINT AS sequence WHERE false")
     reasons = "reason IS NULL OR reason LIKE '%day' OR reason LIKE '%occurred_at' OR reason = 'missing lead_id'"
-    connection.execute(
-        f"CREATE TEMP TABLE sums AS SELECT sequence, sequence >> {LINE_BITS} AS file, {part.apart} AS apart, "
+    sums.make_table(
+        f"SELECT sequence, sequence >> {LINE_BITS} AS file, {part.apart} AS apart, "
         f"{part.day} AS day, {', '.join(_LABELS)}, CAST({part.amount} AS DECIMAL(38, 6)) AS amount, "
         f"CAST({part.beside} AS DECIMAL(38, 6)) AS beside, reason FROM {part.mapped} "
         f"WHERE isfinite({part.amount}) AND abs({part.amount}) < 1e15 AND ({reasons})"
     )
     general = "says_total OR NOT said_day OR len(list_filter(dimensions, lambda one: one IS NULL)) > 0"
     unit = fetch_row(
-        connection,
+        sums.connection,
         "SELECT CASE WHEN bool_and(amount = round(amount, 0)) THEN 1 "
-        "WHEN bool_and(amount = round(amount, 2)) THEN 0.01 ELSE 0.000001 END FROM sums",
+        "WHEN bool_and(amount = round(amount, 2)) THEN 0.01 ELSE 0.000001 END "
+        f"FROM {sums}",
     )[0]
-    for added in (f"NOT ({general})", f"sequence NOT IN (FROM {table})"):
-        masks = connection.execute(
-            "SELECT DISTINCT said_day, list_transform(dimensions, lambda one: one IS NOT NULL) FROM sums "
+    for added in (f"NOT ({general})", f"sequence NOT IN (FROM {totals})"):
+        masks = sums.connection.execute(
+            f"SELECT DISTINCT said_day, list_transform(dimensions, lambda one: one IS NOT NULL) FROM {sums} "
             f"WHERE {general} ORDER BY ALL"
         ).fetchall()
         for said_day, said in masks:
             for by_day in [True, False] if said_day else [False]:
                 own = [f"dimensions[{number + 1}]" for number, is_said in enumerate(said) if is_said]
                 keys = ["file", "apart", *(["day"] if by_day else []), *own]
-                _add_totals(connection, table, keys, (general, said_day, said), added, 0 if part.is_count else unit)
+                _add_totals(totals, sums, keys, (general, said_day, said), added, 0 if part.is_count else unit)
     # What is called a total, or is one by its amount alone, may be one: it counts, and is told.
     of_file = "sum(amount) OVER (PARTITION BY file, apart)"
-    connection.execute(
-        f"CREATE TEMP TABLE {unsure} AS SELECT sequence FROM (SELECT *, {of_file} AS all_amounts, count(*) OVER "
-        f"(PARTITION BY file, apart) AS rows FROM sums WHERE reason IS NULL AND sequence NOT IN (FROM {table})) "
+    unsure.make_table(
+        f"SELECT sequence FROM (SELECT *, {of_file} AS all_amounts, count(*) OVER "
+        f"(PARTITION BY file, apart) AS rows FROM {sums} WHERE reason IS NULL AND sequence NOT IN (FROM {totals})) "
         f"WHERE says_total OR (rows > {_THREE} AND amount > 0 AND "
         f"(({unit} < 1 AND abs(2 * amount - all_amounts) < {unit}) OR "
         f"(({general}) AND abs(2 * amount - all_amounts) < {_NEARLY} * amount)))"
     )
-    connection.execute("DROP TABLE sums")
+    sums.connection.execute(f"DROP TABLE {sums}")
 
 
 def _add_totals(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
+    totals: Relation,
+    sums: Relation,
     keys: Sequence[str],
     mask: tuple[str, bool, Sequence[bool]],
     added: str,
@@ -148,29 +148,27 @@ def _add_totals(
         f"({rows} >= {_THREE} OR ({rows} >= 1 AND (says_total OR {agrees})) OR ({rows} = 2 AND one.beside IS NULL))"
     )
     # What is not called a total may equal the sum of its day by chance: those that are totals do so day after day.
-    connection.execute(
-        f"INSERT INTO {table} SELECT sequence FROM (SELECT sequence, says_total, {is_sum} AS is_sum, {tells} AS tells, "
+    totals.insert(
+        f"SELECT sequence FROM (SELECT sequence, says_total, {is_sum} AS is_sum, {tells} AS tells, "
         f"avg(CAST({is_sum} AS INTEGER)) OVER (PARTITION BY one.{named[0]}, says_total) AS share "
         "FROM (SELECT sequence, amount, beside, says_total, "
-        f"reason IS NULL AND {within} AS is_added, {chosen} FROM sums WHERE ({general}) "
+        f"reason IS NULL AND {within} AS is_added, {chosen} FROM {sums} WHERE ({general}) "
         f"AND said_day = {said_day} AND list_transform(dimensions, lambda one: one IS NOT NULL) = "
-        f"CAST([{', '.join(map(str, said))}] AS BOOLEAN[]) AND sequence NOT IN (FROM {table})) AS one "
+        f"CAST([{', '.join(map(str, said))}] AS BOOLEAN[]) AND sequence NOT IN (FROM {totals})) AS one "
         f"JOIN (SELECT {', '.join(named)}, count(*) AS rows, sum(amount) AS amount, coalesce(sum(beside), 0) AS beside "
-        f"FROM (SELECT amount, beside, {chosen} FROM sums WHERE reason IS NULL AND {within}) GROUP BY ALL) AS rest "
+        f"FROM (SELECT amount, beside, {chosen} FROM {sums} WHERE reason IS NULL AND {within}) GROUP BY ALL) AS rest "
         f"ON {joined}) WHERE is_sum AND tells AND (says_total OR share >= {_AS_A_RULE})"
     )
 
 
-def total_warnings(
-    connection: duckdb.DuckDBPyConnection, name: str, set_aside: Sequence[SetAside], unsure: str, place: Place
-) -> list[str]:
+def total_warnings(name: str, set_aside: Sequence[SetAside], unsure: Relation, place: Place) -> list[str]:
     """Name the rows that were set aside as totals, and those that may be some."""
     told = [
         f"{name}: {part.first_file}, line {part.first_line}{_and_more(part.rows)}: the sum of other rows, set aside"
         for part in set_aside
         if part.reason == TOTAL
     ]
-    rows, first = fetch_row(connection, f"SELECT count(*), min(sequence) FROM {unsure}")
+    rows, first = fetch_row(unsure.connection, f"SELECT count(*), min(sequence) FROM {unsure}")
     if rows:
         file, line = place(first)
         told.append(

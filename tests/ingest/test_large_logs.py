@@ -20,6 +20,7 @@ from pyarrow import csv
 from raw_logs import LEADS, LINKS, read_log, read_quarantine, run_ingest, source_of, write_raw
 
 from features.core.errors import InputError
+from pipeline.core.sql import Relation
 from pipeline.ingest.duplicates import find_duplicates
 from pipeline.matrix.local import read_log as stored_log
 
@@ -200,5 +201,6 @@ def test_duplicates_are_all_rows_whose_key_a_usable_row_before_them_has(
     if rows:
         connection.executemany("INSERT INTO mapped VALUES (?, ?, ?)", rows)
     connection.execute("DROP TABLE IF EXISTS found")
-    find_duplicates(connection, "mapped", ["key"], "sequence", "found", at_once)
+    mapped, found = (Relation(connection, name) for name in ("mapped", "found"))
+    find_duplicates(mapped, ["key"], "sequence", found, at_once)
     assert connection.execute("FROM found ORDER BY ALL").fetchall() == [(sequence,) for sequence in expected]

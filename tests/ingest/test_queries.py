@@ -17,7 +17,8 @@ from postgresql import Server
 from features.core.errors import InputError
 from pipeline.core.sql import connect, file_literal
 from pipeline.ingest import stage as ingest
-from pipeline.ingest.queries import Origins, tables_read
+from pipeline.ingest.queries import Origins, keep_all, tables_read
+from pipeline.ingest.source_table import SourceTable
 from pipeline.reading.readers import copy_rows
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.parameters import Parameters
@@ -65,7 +66,9 @@ def _ask(
     with connect("200MB", temporary / "spill") as connection:
         origins = Origins(settings, Run(), folder, temporary, connection, (told if told is not None else []).append)
         origins.prepare()
-        [opened] = origins.open("events", settings.sources["events"], wanted)
+        events = SourceTable(connection, temporary, "events", settings.sources["events"], keep_all, wanted)
+        origins.open(events)
+        [opened] = events.files
         assert opened.file.name == "query of events"
         copy_rows(connection, opened, lambda relation: relation, temporary / "copied")
         rows = connection.execute(f"FROM read_parquet({file_literal(temporary / 'copied')}) ORDER BY line").fetchall()

@@ -1,0 +1,163 @@
+"""One table on its way through ``ingest``: how it is read and mapped, where its rows are, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pipeline.core.sql import LINE_BITS, Relation, fetch_row, file_literal
+from pipeline.reading.mapped_table import MappedTable
+from pipeline.reading.quarantine import SetAside
+from pipeline.reading.readers import OpenFile, Required
+from pipeline.reading.texts import Columns, is_text
+from pipeline.settings.ingest import InteractionColumns, Leads, Rates, Source, Spend, Table
+
+TEXTS = ("event_type", "channel", "campaign")
+"""What has few values, as a rule."""
+_FEW = 16
+"""More files would make the statements that read them too long."""
+
+
+@dataclass
+class SourceTable:
+    """A table: planned from its settings, then opened, mapped, looked at, judged and counted."""
+
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+    name: str
+    settings: Table
+    map: Callable[[Columns, datetime], MappedTable]
+    wanted: Sequence[str]
+    """The raw columns that it needs."""
+    times: dict[str, str] = field(default_factory=dict)
+    """The raw columns that hold times, by the name in reasons."""
+    required: Required = field(default_factory=dict)
+    """The raw columns of each field without which no row can be used."""
+    files: tuple[OpenFile, ...] = ()
+    usable: int = 0
+    """How many rows mapping found usable, before any is found to be a duplicate or of an unknown lead."""
+    first_occurred_at: datetime | None = None
+    """Of the usable rows of a source, in UTC, as are the next two."""
+    last_occurred_at: datetime | None = None
+    last_known_at: datetime | None = None
+    set_aside: list[SetAside] = field(default_factory=list)
+    """Its rows that were, by reason."""
+
+    def __post_init__(self) -> None:
+        self.mapped = self._relation("mapped")
+        """Its mapped rows: sequence, reason and the fields."""
+        self.seen = self._relation("seen")
+        """Of a source, the values of each of ``TEXTS`` in its usable rows (others are null), with their rows."""
+        self.duplicates = self._relation("duplicate")
+        """The sequences of rows that repeat others."""
+        self.totals = self._relation("total")
+        """The sequences of rows that are sums of others."""
+        self.unsure = self._relation("unsure")
+        """The sequences of rows that may be totals."""
+        self.judged = self._relation("judged")
+        """All its rows; the reason says whether each is used."""
+
+    def _relation(self, what: str) -> Relation:
+        return Relation(self.connection, f"{what} {self.name}")
+
+    @property
+    def label(self) -> str:
+        """Where its settings stand."""
+        return label_of(self.name, self.settings)
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The raw columns that are read as numbers, by the name in reasons."""
+        settings = self.settings
+        if isinstance(settings, Source):
+            own = {"value": settings.columns.value, "quantity": settings.columns.quantity}
+            return {field: name for field, name in own.items() if name} | {
+                name: name for name in settings.columns.counts
+            }
+        if isinstance(settings, Leads):
+            return {name: name for name, kind in settings.attributes.items() if kind == "number"}
+        if isinstance(settings, Spend):
+            own = {"cost": settings.columns.cost, "clicks": settings.columns.clicks}
+            return {field: name for field, name in own.items() if name}
+        return {"rate": settings.columns.rate} if isinstance(settings, Rates) else {}
+
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes of a table of leads."""
+        return list(self.settings.attributes) if isinstance(self.settings, Leads) else []
+
+    @property
+    def width(self) -> int:
+        """The number of entries that one of its rows may become."""
+        return self.settings.columns.width if isinstance(self.settings, Source) else 1
+
+    @property
+    def may_hold_totals(self) -> bool:
+        """Whether some of its rows may be sums of others."""
+        settings = self.settings
+        return isinstance(settings, Spend) or (isinstance(settings, Source) and adds_up(settings.columns))
+
+    @property
+    def folder(self) -> Path:
+        """Where its rows are copied to, file by file, as they are mapped."""
+        return self.scratch / self.name
+
+    @property
+    def copies(self) -> str:
+        """The relation of those of its mapped rows that were."""
+        return f"read_parquet({file_literal(self.folder)[:-1]}/*.parquet')"
+
+    def reads_again(self, opened: OpenFile) -> bool:
+        """Whether a file is cheaper to read and map as often as its rows are needed than to copy once.
+
+        So it is where Parquet holds times and numbers as such, and where no rules make the channel. A copy costs as
+        much as five readings of such a file.
+        """
+        if not isinstance(self.settings, Source) or opened.file.format != "parquet" or self.width > 1:
+            return False
+        columns = self.settings.columns
+        held = opened.columns
+        typed = [name for name in (columns.value, columns.quantity, *self.times.values()) if name]
+        plain = not any(is_text(held[name]) for name in typed)
+        return plain and not columns.traffic() and self.settings.time_zone == "UTC" and len(self.files) <= _FEW
+
+    def place(self, sequence: int) -> tuple[str, int]:
+        """Give the file and the line of a row."""
+        line = (sequence & ((1 << LINE_BITS) - 1)) // self.width
+        return self.files[sequence >> LINE_BITS].file.name, line
+
+    def look(self) -> None:
+        """Look once at all rows that mapping found usable: how many and, of a source, when and of which kinds."""
+        if not isinstance(self.settings, Source):
+            (self.usable,) = fetch_row(self.connection, f"SELECT count(*) FROM {self.mapped} WHERE reason IS NULL")
+            return
+        texts = ", ".join(TEXTS)
+        sets = ", ".join(f"({name})" for name in TEXTS)
+        self.seen.make_table(
+            f"SELECT {texts}, count(*) AS rows, min(occurred_at) AS first, max(occurred_at) AS last, "
+            f"max(known_at) AS last_known, grouping({texts}) AS level "
+            f"FROM (SELECT {texts}, occurred_at, known_at FROM {self.mapped} WHERE reason IS NULL) "
+            f"GROUP BY GROUPING SETS ((), {sets})"
+        )
+        self.usable, self.first_occurred_at, self.last_occurred_at, self.last_known_at = fetch_row(
+            self.connection,
+            f"SELECT rows, first, last, last_known FROM {self.seen} WHERE level = {2 ** len(TEXTS) - 1}",
+        )
+
+
+Tables = Mapping[str, SourceTable]
+
+
+def label_of(name: str, settings: Table) -> str:
+    """Say where the settings of a table stand."""
+    part = {Source: "sources.", Table: "tables."}.get(type(settings), "")
+    return f"ingest.{part}{name}"
+
+
+def adds_up(columns: InteractionColumns) -> bool:
+    """Tell whether rows hold what may be the sum of other rows."""
+    return bool(columns.occurred_at and (columns.counts or columns.quantity))
