@@ -241,7 +241,7 @@ def init(
         output.write_text(found.settings, encoding="utf-8")
         for line in found.told:
             tell("", line)
-        print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.maturity)
+        print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), found.learnable)
         tell("init", f"wrote {output}: read it, then leadcast doctor, and dvc repro (or leadcast run)")
 
 
@@ -287,7 +287,7 @@ def doctor() -> None:
             console.print(
                 finding.what + (f"\n      {'':<12}-> {finding.remedy}" if finding.remedy else ""), markup=False
             )
-        if examination.maturity:
+        if examination.learnable:
             print_table(("milestone", "horizon", "mature snapshots", "that convert (leads)", ""), examination.table())
             if examination.longest is not None:
                 tell("doctor", f"the longest horizon that can be trained is {examination.longest}")

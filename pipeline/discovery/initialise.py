@@ -96,7 +96,7 @@ class Found:
 
     settings: str
     told: list[str]
-    maturity: list[tuple[str, str, str, str, str]]
+    learnable: list[tuple[str, str, str, str, str]]
 
 
 def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progress, here: Path) -> Found:

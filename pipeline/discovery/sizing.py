@@ -18,7 +18,7 @@ from features.timeline.snapshots import find_episodes
 from pipeline.core.project import INTERACTIONS, LEADS
 from pipeline.core.sql import open_reader
 from pipeline.log.history import observe, read_history
-from pipeline.log.learnable import LADDER, Maturity, tabulate
+from pipeline.log.learnable import LADDER, Learnable, tabulate
 from pipeline.settings.parameters import Parameters
 
 _MONTH = 30 * DAY
@@ -48,7 +48,7 @@ class Size:
     """The day of the last lead's creation."""
     stale: bool
     """Whether leads stopped coming a horizon before the log ends."""
-    rows: list[Maturity]
+    rows: list[Learnable]
 
 
 def find_size(
@@ -113,9 +113,9 @@ def _trainable(
     *,
     short: bool,
     fixed: bool,
-) -> tuple[timedelta, dict[str, float], list[Maturity]]:
+) -> tuple[timedelta, dict[str, float], list[Learnable]]:
     """Take the horizon that is wanted or the nearest that can be trained, with other shares where the log is short."""
-    fallback: tuple[timedelta, dict[str, float], list[Maturity]] | None = None
+    fallback: tuple[timedelta, dict[str, float], list[Learnable]] | None = None
     for split in (_SHORT_LOG_SPLIT,) if short else ({}, _SHORT_LOG_SPLIT):
         snapshots = {"policies": policies, "horizon": format_duration(wanted), "split": split}
         rows = tabulate(Parameters.model_validate({**content, "snapshots": snapshots}), root)

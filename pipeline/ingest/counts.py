@@ -1,4 +1,4 @@
-"""The accounts of the stage ``ingest``: what became of every row of every table, and what is odd about it."""
+"""The counts of the stage ``ingest``: what became of every row of every table, and what is odd about it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from pipeline.core.project import INGEST, TRAINING, VERDICTS, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
 from pipeline.log.history import observe
-from pipeline.log.learnable import Maturity, longest_trainable, table_of, tabulate
+from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
 from pipeline.log.outcome_holes import doubts_of_outcomes
 from pipeline.log.reach import Reach
 from pipeline.log.source_verdicts import source_verdicts
@@ -62,17 +62,17 @@ class Examination:
     """All findings; the table of milestones and horizons, where there is a log; and the exit code."""
 
     findings: list[Finding] = field(default_factory=list)
-    maturity: list[Maturity] = field(default_factory=list)
+    learnable: list[Learnable] = field(default_factory=list)
     exit_code: int = 0
 
     def table(self) -> list[tuple[str, str, str, str, str]]:
         """Give the rows of the table of milestones and horizons, as they are printed."""
-        return table_of(self.maturity)
+        return table_of(self.learnable)
 
     @property
     def longest(self) -> str | None:
         """The longest horizon that can be trained, in words."""
-        longest = longest_trainable(self.maturity)
+        longest = longest_trainable(self.learnable)
         return None if longest is None else format_duration(longest)
 
     def add(self, area: Area, state: State, what: str, remedy: str = "") -> None:
@@ -251,7 +251,7 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
         examination.add("data", "odd", what or remedy, remedy if what else "")
     _examine_sources(examination, root)
     try:
-        examination.maturity = tabulate(parameters, root)
+        examination.learnable = tabulate(parameters, root)
     except LeadcastError as error:
         examination.fail("data", error)
         return
@@ -305,8 +305,8 @@ def _verdicts_on_model(examination: Examination, root: Path) -> list[Verdict] | 
 
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:
-    longest = longest_trainable(examination.maturity)
-    own = next(row for row in reversed(examination.maturity) if row.horizon == parameters.snapshots.horizon)
+    longest = longest_trainable(examination.learnable)
+    own = next(row for row in reversed(examination.learnable) if row.horizon == parameters.snapshots.horizon)
     horizon = format_duration(parameters.snapshots.horizon)
     if own.problem is None:
         examination.add(

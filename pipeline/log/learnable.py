@@ -25,7 +25,7 @@ CONVERSION_ROW = "converted"
 
 
 @dataclass(frozen=True)
-class Maturity:
+class Learnable:
     """One milestone and horizon; ``problem`` is none where a model can be trained."""
 
     milestone: str
@@ -39,7 +39,7 @@ class Maturity:
     problem: str | None
 
 
-def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] = LADDER) -> list[Maturity]:
+def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
     """Count for each milestone of the settings, the conversion last, and each horizon.
 
     Raises NotEnoughDataError where a type that the settings name never occurs.
@@ -59,7 +59,7 @@ def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] =
 
 def _of_milestone(
     parameters: Parameters, root: Path, milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
-) -> list[Maturity]:
+) -> list[Learnable]:
     observation = observe(parameters, root)
     history = read_history(root / INTERACTIONS, root / LEADS, episodes)
     looks = parameters.snapshots
@@ -76,7 +76,7 @@ def _row(
     since: datetime | None,
     milestone: str,
     horizon: timedelta,
-) -> Maturity:
+) -> Learnable:
     delay = observation.outcome_delay
     labelled = assign_labels(taken, horizon, delay, observation.outcomes_until, since)
     converting = labelled["label"].fillna(value=False)
@@ -87,7 +87,7 @@ def _row(
         problem = "the log is too short"
     else:
         problem = _too_few(parted, parameters.train.minimum_conversions)
-    return Maturity(
+    return Learnable(
         milestone=milestone,
         horizon=horizon,
         mature=int(labelled["label"].notna().sum()),
@@ -111,12 +111,12 @@ def _too_few(parted: pd.DataFrame, minimum: int) -> str | None:
     return f"fewer than {minimum}: {', '.join(poor)}" if poor else None
 
 
-def longest_trainable(rows: Sequence[Maturity], milestone: str = CONVERSION_ROW) -> timedelta | None:
+def longest_trainable(rows: Sequence[Learnable], milestone: str = CONVERSION_ROW) -> timedelta | None:
     """Give the longest horizon that a model can be trained for; none where there is none."""
     return max((row.horizon for row in rows if row.milestone == milestone and row.problem is None), default=None)
 
 
-def table_of(rows: Sequence[Maturity]) -> list[tuple[str, str, str, str, str]]:
+def table_of(rows: Sequence[Learnable]) -> list[tuple[str, str, str, str, str]]:
     """Write the rows for people: milestone, horizon, mature snapshots, conversions (leads), and whether it will do."""
     return [
         (

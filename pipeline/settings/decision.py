@@ -30,7 +30,7 @@ class Recommend(Strict):
     """Which moment the leads are scored at, and whose probability is explained."""
 
     as_of: Annotated[Literal["latest"] | datetime, BeforeValidator(_latest_or_moment)] = "latest"
-    """Of the score stage: latest (the end of the log) or a quoted date."""
+    """Of the stage recommend: latest (the end of the log) or a quoted date."""
     maximum_age: Duration = 2 * DAY
     """How old the log may be when leadcast score is asked for now, beside the longest time in which nothing happened:
     the moment up to which every source that feeds features reaches. Whether one has stopped is judged by its rhythm."""

@@ -108,7 +108,7 @@ def test_a_horizon_that_cannot_be_trained_is_answered_with_one_that_can(world: P
     assert examination.exit_code == 6
     wrong = [finding for finding in examination.findings if finding.state == "wrong"]
     assert wrong[0].what == "the horizon of 365d can't be trained: the log is too short"
-    longest = longest_trainable(examination.maturity)
+    longest = longest_trainable(examination.learnable)
     assert longest is not None
     assert f"set snapshots.horizon to {longest // DAY}d, the longest that can" in wrong[0].remedy
 
