@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from benchmarks.findings import Finding, Progress
 from models.core.artefact import Model
 from pipeline import features, snapshots, train
-from pipeline.core.project import FEATURES, MODEL
+from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
 from pipeline.scoring import open_leads
 from pipeline.settings.parameters import Parameters
@@ -89,16 +89,16 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     parameters = settings()
     for stage in (ingest, snapshots, features, train):
         stage.run(parameters, root, lambda _: None)
-    model = Model.load(root / MODEL)
+    model = Model.load(Project(root).model)
     learned, rows = (
         matrix.assign(probability=model.predict(matrix))
         for part in ("calibration", "test")
-        for matrix in [pq.read_table(root / FEATURES, filters=[("part", "==", part)]).to_pandas()]
+        for matrix in [pq.read_table(Project(root).matrix, filters=[("part", "==", part)]).to_pandas()]
     )
     level = _variance(learned) / float(learned["probability"].sum()) ** 2
     yield _compare(world, delay, "test", rows, level)
     as_of = START + ENDS_AFTER * DAY
-    scored = open_leads.recommend(parameters, root, model, as_of, lambda _: None)[0].to_pandas()
+    scored = open_leads.recommend(parameters, Project(root), model, as_of, lambda _: None)[0].to_pandas()
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
     yield _compare(world, delay, "scored", scored.assign(label=label), level)

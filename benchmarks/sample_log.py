@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.measurement import ROOT
+from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
 from pipeline.sample import write_sample
 from pipeline.settings.file import load_parameters
@@ -22,4 +23,4 @@ def write_sample_project(root: Path, leads: int) -> int:
 
 def ingest_sample(root: Path) -> None:
     """Run the stage ``ingest``, within the memory that the settings give it."""
-    ingest.run(load_parameters(root / _SETTINGS), root, lambda _: None)
+    ingest.run(load_parameters(root / _SETTINGS), Project(root), lambda _: None)

@@ -17,17 +17,7 @@ from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
 from features.engines.census import SEEN_COLUMNS, see
 from features.language.catalogue import Catalogue, Kind, build_catalogue
 from features.language.feature import Feature
-from pipeline.core.project import (
-    CATALOGUE,
-    FEATURES,
-    INTERACTIONS,
-    LEADS,
-    SNAPSHOTS,
-    Progress,
-    require,
-    write_json,
-    written_whole,
-)
+from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import connect, fetch_row, file_literal, literal
 from pipeline.log.history import read_event_types, require_event_types
 from pipeline.log.known_types import leanest_shares
@@ -49,19 +39,19 @@ class Sections(Protocol):
     run: Run
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, project: Project, progress: Progress) -> None:
     """Build the catalogue and compute the matrix; the gap and what has no label are left out."""
-    interactions, leads, snapshots = root / INTERACTIONS, root / LEADS, root / SNAPSHOTS
+    interactions, leads, snapshots = project.interactions, project.leads, project.snapshots
     require(interactions, leads, snapshots)
     fitted = pq.read_table(snapshots, columns=["as_of"], filters=[("part", "==", FIT)])["as_of"]
     catalogue = grow_catalogue(parameters, interactions, leads, pc.max(fitted).as_py())
-    (root / FEATURES).unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
+    project.matrix.unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
     of_duckdb, of_batches = halve(parameters.run.memory_limit)
-    with connect(of_duckdb, root / _SPILL) as connection, written_whole(root / FEATURES) as temporary:
+    with connect(of_duckdb, project.root / _SPILL) as connection, written_whole(project.matrix) as temporary:
         shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
-        write_json(root / CATALOGUE, catalogue.to_json() | {"known_types": shares})
+        write_json(project.catalogue, catalogue.to_json() | {"known_types": shares})
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
         batches = stream_matrix(

@@ -20,17 +20,7 @@ from features.timeline.snapshots import (
     find_episodes,
     take_snapshots,
 )
-from pipeline.core.project import (
-    FORMER_CREATIONS,
-    INTERACTIONS,
-    LEADS,
-    SNAPSHOT_COUNTS,
-    SNAPSHOTS,
-    Progress,
-    require,
-    write_json,
-    written_whole,
-)
+from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import open_reader
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcome_holes import find_outcome_holes
@@ -50,24 +40,24 @@ class Sections(Protocol):
     snapshots: Snapshots
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, project: Project, progress: Progress) -> None:
     """Read the log, list the snapshots with labels and parts, write them and their counts."""
     settings = parameters.snapshots
-    interactions, leads = root / INTERACTIONS, root / LEADS
-    require(interactions, leads, root / FORMER_CREATIONS)
-    reach = Reach(parameters, root)
+    interactions, leads = project.interactions, project.leads
+    require(interactions, leads, project.former_creations)
+    reach = Reach(parameters, project)
     reach.refuse_silent()
-    observation = observe(parameters, root)
+    observation = observe(parameters, project)
     progress("finding episodes")
-    history = read_history(interactions, leads, parameters.episodes)
+    history = read_history(project, parameters.episodes)
     episodes = find_episodes(history)
     triggers = read_events(interactions, "lead_id, known_at, event_type", settings.triggers)
     progress(f"taking snapshots of {len(episodes):,} episodes")
-    refuse_without_effect(root, parameters.episodes.conversion)
-    starts = find_starts(root, parameters.episodes.conversion, episodes)
+    refuse_without_effect(project, parameters.episodes.conversion)
+    starts = find_starts(project, parameters.episodes.conversion, episodes)
     for start in starts:
         progress(start.told())
-    lacking = find_outcome_holes(parameters, root, episodes, starts)
+    lacking = find_outcome_holes(parameters, project, episodes, starts)
     for hole in lacking:
         progress(f"warning: {hole.source}: {hole.told()}")
     taken = take_snapshots(history, triggers, settings.policies, observation.log_until, settings.start)
@@ -81,15 +71,15 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
         taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
     )
     parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split)
-    (root / SNAPSHOT_COUNTS).unlink(missing_ok=True)  # counts stand beside what they count, or not at all
-    with written_whole(root / SNAPSHOTS) as temporary:
+    project.snapshot_counts.unlink(missing_ok=True)  # counts stand beside what they count, or not at all
+    with written_whole(project.snapshots) as temporary:
         pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
     counts = _counts(episodes, parted, observation, settings.horizon) | {
         "outcomes_from": {start.source: start.as_json() for start in starts},
         "outcome_holes": [hole.as_json() for hole in lacking],
     }
     funnel = read_funnel(interactions, episodes, parameters.episodes)
-    write_json(root / SNAPSHOT_COUNTS, counts | {"funnel": funnel})
+    write_json(project.snapshot_counts, counts | {"funnel": funnel})
 
 
 def read_funnel(interactions: Path, episodes: pd.DataFrame, settings: Episodes) -> list[dict[str, str | int]]:

@@ -6,25 +6,12 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Protocol
 
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import parse_duration
 from models.learning.learner import Trained, fit
-from pipeline.core.project import (
-    CATALOGUE,
-    FEATURES,
-    MODEL,
-    SNAPSHOT_COUNTS,
-    TRAINING,
-    Progress,
-    fingerprint,
-    read_json,
-    require,
-    write_json,
-    written_whole,
-)
+from pipeline.core.project import Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import read_catalogue, read_slice
 from pipeline.settings import question
 from pipeline.settings.learning import Train
@@ -39,10 +26,10 @@ class Sections(question.Sections, Protocol):
     train: Train
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, project: Project, progress: Progress) -> None:
     """Fit, stop and calibrate; write the model's three files and the training log."""
-    require(root / FEATURES)
-    counts = read_json(root / SNAPSHOT_COUNTS)
+    require(project.matrix)
+    counts = read_json(project.snapshot_counts)
 
     def tell(done: int, most: int) -> None:
         if done % _ROUNDS_A_LINE == 0:
@@ -53,25 +40,25 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
         "question": question_of(parameters),
         "trained_from": counts["parts"][FIT]["from"],
         "trained_until": labels_until(counts).isoformat(),
-        "matrix_sha256": fingerprint(root / FEATURES),
+        "matrix_sha256": fingerprint(project.matrix),
         "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
     }
-    model, log = learn(parameters.train, root, manifest, tell)
-    (root / TRAINING).unlink(missing_ok=True)  # it says that the model is whole
-    with written_whole(root / MODEL) as temporary:
+    model, log = learn(parameters.train, project, manifest, tell)
+    project.training.unlink(missing_ok=True)  # it says that the model is whole
+    with written_whole(project.model) as temporary:
         model.save(temporary)
-    write_json(root / TRAINING, asdict(log) | {"model_version": model.version})
+    write_json(project.training, asdict(log) | {"model_version": model.version})
 
 
 def learn(
     settings: Train,
-    root: Path,
+    project: Project,
     manifest: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Fit, stop and calibrate on the matrix and the catalogue that lie in a folder, and write nothing."""
-    catalogue, known_types = read_catalogue(root / CATALOGUE)
-    fitting = read_slice(root / FEATURES, FIT)
+    catalogue, known_types = read_catalogue(project.catalogue)
+    fitting = read_slice(project.matrix, FIT)
     known = {
         "catalogue": catalogue.to_json(),
         "known_types": known_types,
@@ -79,8 +66,8 @@ def learn(
     }
     return fit(
         fitting=fitting,
-        early_stopping=read_slice(root / FEATURES, EARLY_STOPPING),
-        calibration=read_slice(root / FEATURES, CALIBRATION),
+        early_stopping=read_slice(project.matrix, EARLY_STOPPING),
+        calibration=read_slice(project.matrix, CALIBRATION),
         columns=catalogue.columns,
         categorical=catalogue.categories,
         parameters=settings.parameters,

@@ -24,7 +24,7 @@ from pipeline.contracts.expectations import (
     lead_checks,
     row_expectations,
 )
-from pipeline.core.project import DATA_DOCS, INTERACTIONS, LEADS, VALIDATION, Progress, require, write_json
+from pipeline.core.project import Progress, Project, require, write_json
 from pipeline.core.sql import connect, file_literal, line_of, literal
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
@@ -41,13 +41,13 @@ class Sections(Protocol):
     validate_: Validate
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, project: Project, progress: Progress) -> None:
     """Judge the log, write ``validation.json`` and the data docs; raises ContractError on a critical failure."""
     settings = parameters.validate_
-    interactions, leads = root / INTERACTIONS, root / LEADS
+    interactions, leads = project.interactions, project.leads
     require(interactions, leads)
     line = _line(parameters.ingest)
-    with _connection(parameters.run.memory_limit, root / _SPILL) as connection:
+    with _connection(parameters.run.memory_limit, project.root / _SPILL) as connection:
         log, people = f"read_parquet({file_literal(interactions)})", f"read_parquet({file_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
@@ -62,17 +62,19 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
                 Suite("leads", lead_counts, count_expectations(lead_checks(), LEAD_LIMITS)),
                 Suite("interactions (sampled rows)", sample, row_expectations()),
             ],
-            root / DATA_DOCS,
+            project.data_docs,
         )
         findings = [_with_examples(connection, log, line, finding, log_checks) for finding in findings]
     write_json(
-        root / VALIDATION,
+        project.validation,
         {"sampled_rows": len(sample), "expectations": [finding.to_json() for finding in findings]},
     )
     for finding in findings:
         if not finding.success and finding.severity == "warning":
             progress(f"warning: {finding}")
-    refuse_critical(findings, f"See {DATA_DOCS / 'index.html'}; mend the source or its mapping, then run again.")
+    refuse_critical(
+        findings, f"See {project.data_docs / 'index.html'}; mend the source or its mapping, then run again."
+    )
 
 
 @contextmanager

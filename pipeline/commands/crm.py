@@ -9,6 +9,7 @@ import typer
 
 from features.core.errors import DeliveryError
 from pipeline.commands.console import console, print_table, reporting, tell
+from pipeline.core.project import Project
 
 if TYPE_CHECKING:
     from pipeline.delivery.ledger import Run
@@ -68,14 +69,14 @@ def push(
         from pipeline.registry.mlflow import champion_version  # noqa: PLC0415 - heavy
 
         options = Options(select(only or (), part), first, force)
-        champion = champion_version(Path(), parameters.evaluate)
+        champion = champion_version(Project(), parameters.evaluate)
         if dry_run:
             _tell_rehearsal(
-                *operations.rehearse(parameters, Path(), champion, lambda text: tell("push", text), options)
+                *operations.rehearse(parameters, Project(), champion, lambda text: tell("push", text), options)
             )
         else:
             _tell_pushed(
-                "push", operations.push(parameters, Path(), champion, lambda text: tell("push", text), options)
+                "push", operations.push(parameters, Project(), champion, lambda text: tell("push", text), options)
             )
 
 
@@ -89,7 +90,7 @@ def check() -> None:
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        tell("check", f"{operations.check(parameters, Path())} is ready")
+        tell("check", f"{operations.check(parameters, Project())} is ready")
 
 
 @crm.command(
@@ -102,7 +103,7 @@ def setup() -> None:
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        for line in operations.setup(parameters, Path()) or ["nothing was missing"]:
+        for line in operations.setup(parameters, Project()) or ["nothing was missing"]:
             tell("setup", line)
 
 
@@ -117,7 +118,7 @@ def undo(run: Annotated[str, typer.Argument(help="The run, as leadcast crm statu
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        _tell_pushed("undo", operations.undo(parameters, Path(), lambda text: tell("undo", text), run))
+        _tell_pushed("undo", operations.undo(parameters, Project(), lambda text: tell("undo", text), run))
         tell("undo", "the next push writes scores again; to stop that, change the champion or the job first")
 
 
@@ -137,7 +138,7 @@ def status(
         parameters = _parameters()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        revived, found = operations.state(parameters, Path(), retry=retry, everything=everything)
+        revived, found = operations.state(parameters, Project(), retry=retry, everything=everything)
         if retry:
             tell("status", f"{revived:,} leads will be tried again by the next push")
         if not found.runs:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +18,49 @@ from features.core.errors import InputError
 Progress = Callable[[str], None]
 """Takes one line that says what is being done."""
 
-LOCK = Path("data/.tmp/lock")
-INTERACTIONS = Path("data/interactions.parquet")
-LEADS = Path("data/leads.parquet")
-FORMER_CREATIONS = Path("data/former-creations.parquet")
-SPEND = Path("data/spend.parquet")
-QUARANTINE = Path("data/quarantine")
-INGEST = Path("data/ingest.json")
-VALIDATION = Path("data/validation.json")
-SNAPSHOTS = Path("data/snapshots.parquet")
-SNAPSHOT_COUNTS = Path("data/snapshots.json")
-FEATURES = Path("data/features.parquet")
-CATALOGUE = Path("data/catalogue.json")
-MODEL = Path("data/model")
-TRAINING = Path("data/training.json")
-RECOMMENDATIONS = Path("data/recommendations.parquet")
-RECOMMENDATIONS_CSV = Path("data/recommendations.csv")
-SCORING = Path("data/scoring.json")
-SCORES = Path("data/scores")
-METRICS = Path("reports/metrics.json")
-VERDICTS = Path("reports/verdicts.json")
-PLOTS = Path("reports/plots")
-PICTURES = Path("reports/pictures")
-DATA_DOCS = Path("reports/data-docs")
-SUMMARY = Path("reports/summary.txt")
-PAGE = Path("reports/index.html")
-LEADS_PAGE = Path("reports/private/leads.html")
+
+class _Place:
+    """A path below the folder of a project."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __get__(self, project: Project, owner: type[Project]) -> Path:
+        return project.root / self._path
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with settings and raw files, and where everything that is made of them lies: spelled here alone."""
+
+    root: Path = Path()
+
+    lock = _Place("data/.tmp/lock")
+    interactions = _Place("data/interactions.parquet")
+    leads = _Place("data/leads.parquet")
+    former_creations = _Place("data/former-creations.parquet")
+    spend = _Place("data/spend.parquet")
+    quarantine = _Place("data/quarantine")
+    ingested = _Place("data/ingest.json")
+    validation = _Place("data/validation.json")
+    snapshots = _Place("data/snapshots.parquet")
+    snapshot_counts = _Place("data/snapshots.json")
+    matrix = _Place("data/features.parquet")
+    catalogue = _Place("data/catalogue.json")
+    model = _Place("data/model")
+    training = _Place("data/training.json")
+    recommendations = _Place("data/recommendations.parquet")
+    recommendations_csv = _Place("data/recommendations.csv")
+    scoring = _Place("data/scoring.json")
+    scores = _Place("data/scores")
+    metrics = _Place("reports/metrics.json")
+    verdicts = _Place("reports/verdicts.json")
+    plots = _Place("reports/plots")
+    pictures = _Place("reports/pictures")
+    data_docs = _Place("reports/data-docs")
+    summary = _Place("reports/summary.txt")
+    page = _Place("reports/index.html")
+    leads_page = _Place("reports/private/leads.html")
 
 
 @contextmanager
@@ -75,21 +93,22 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def sole(root: Path) -> Iterator[None]:
+def sole(project: Project) -> Iterator[None]:
     """Hold the project's outputs, so that no two stages write them at once; a process that dies lets go.
 
     Raises InputError where another process holds them.
     """
-    (root / LOCK).parent.mkdir(parents=True, exist_ok=True)
+    project.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(root / LOCK, timeout=0):
+        with FileLock(project.lock, timeout=0):
             try:
                 yield
             finally:
-                (root / LOCK).unlink(missing_ok=True)
+                project.lock.unlink(missing_ok=True)
     except Timeout:
         raise InputError(
-            f"another leadcast is at work in this folder (it holds {LOCK}); wait until it is done, then run again"
+            f"another leadcast is at work in this folder (it holds {project.lock}); wait until it is done, then run "
+            "again"
         ) from None
 
 

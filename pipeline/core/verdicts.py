@@ -5,27 +5,26 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 
 from features.core.errors import VerdictError
 from models.core.verdicts import Verdict
-from pipeline.core.project import VERDICTS, read_json, write_json
+from pipeline.core.project import Project, read_json, write_json
 
 WIDTH = 96
 """Letters in a line of what is told."""
 
 
-def write_verdicts(root: Path, model_version: str, verdicts: Sequence[Verdict]) -> None:
+def write_verdicts(project: Project, model_version: str, verdicts: Sequence[Verdict]) -> None:
     """Write the list, in its order."""
     write_json(
-        root / VERDICTS, {"model_version": model_version, "verdicts": [verdict.to_json() for verdict in verdicts]}
+        project.verdicts, {"model_version": model_version, "verdicts": [verdict.to_json() for verdict in verdicts]}
     )
 
 
-def read_verdicts(root: Path) -> list[Verdict]:
+def read_verdicts(project: Project) -> list[Verdict]:
     """Read the list that ``evaluate`` has written; raises InputError where it has not run."""
     names = [field.name for field in fields(Verdict)]
-    return [Verdict(**{name: verdict[name] for name in names}) for verdict in read_json(root / VERDICTS)["verdicts"]]
+    return [Verdict(**{name: verdict[name] for name in names}) for verdict in read_json(project.verdicts)["verdicts"]]
 
 
 def refuse_standing(verdicts: Sequence[Verdict]) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
 from features.core.time import format_duration
 from pipeline.contracts.expectations import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
-from pipeline.core.project import LEADS, SCORES, VALIDATION, Progress, read_json
+from pipeline.core.project import Progress, Project, read_json
 from pipeline.core.sql import file_literal, identifier, literal, open_reader
 from pipeline.delivery.push import Scores
 from pipeline.settings.parameters import Parameters
@@ -24,9 +24,9 @@ SUSPENSIONS = Path("data/suspensions.json")
 "2026-06-30"}]. The keys of ``where`` are columns of the recommendations, or attributes of the leads."""
 
 
-def newest_scores(root: Path, champion: str | None) -> Scores:
+def newest_scores(project: Project, champion: str | None) -> Scores:
     """Find the newest scores of the history; where two models have scored that moment, the champion's."""
-    moments = sorted((root / SCORES).glob("as_of=*"), reverse=True)
+    moments = sorted(project.scores.glob("as_of=*"), reverse=True)
     for moment in moments:
         paths = sorted(moment.glob("model=*/recommendations.parquet"))
         if paths:
@@ -39,12 +39,13 @@ def newest_scores(root: Path, champion: str | None) -> Scores:
                 first = batch.to_pylist()[0]
                 return Scores(path, first["as_of"], first["model_version"], file.metadata.num_rows)
     raise InputError(
-        f"there are no scores in {root / SCORES}; score with the champion first: leadcast score --as-of latest (or now)"
+        f"there are no scores in {project.scores}; score with the champion first: leadcast score --as-of latest "
+        "(or now)"
     )
 
 
 def objections(
-    parameters: Parameters, push: Push, root: Path, scores: Scores, champion: str | None
+    parameters: Parameters, push: Push, project: Project, scores: Scores, champion: str | None
 ) -> list[LeadcastError]:
     """Say what speaks against pushing the scores."""
     found: list[LeadcastError] = []
@@ -66,19 +67,19 @@ def objections(
                 "score with it: leadcast score --as-of now"
             )
         )
-    failed = _failed(root, scores)
+    failed = _failed(project, scores)
     if failed:
         found.append(ContractError(f"validation failed: {'; '.join(failed)}; see reports/data-docs/index.html"))
     return found
 
 
-def _failed(root: Path, scores: Scores) -> list[str]:
+def _failed(project: Project, scores: Scores) -> list[str]:
     """List the critical expectations that the log, or the scores themselves, break."""
-    if not (root / VALIDATION).exists():
+    if not project.validation.exists():
         return ["the log was never validated (leadcast validate)"]
     failed = [
         one["meaning"]
-        for one in read_json(root / VALIDATION)["expectations"]
+        for one in read_json(project.validation)["expectations"]
         if not one["success"] and one["severity"] == "critical"
     ]
     # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
@@ -91,14 +92,14 @@ def _failed(root: Path, scores: Scores) -> list[str]:
     return [*failed, *(meanings[name] for name, count in counts.iloc[0].items() if count)]
 
 
-def suspended(root: Path, scores: Scores, progress: Progress) -> dict[str, str]:
+def suspended(project: Project, scores: Scores, progress: Progress) -> dict[str, str]:
     """Give the leads whose segment is suspended, each with the date since when; says how many leads a segment has."""
-    path = root / SUSPENSIONS
+    path = project.root / SUSPENSIONS
     if not path.exists():
         return {}
     own = pq.read_schema(scores.path).names
-    attributes = pq.read_schema(root / LEADS).names if (root / LEADS).exists() else []
-    leads = f"LEFT JOIN read_parquet({file_literal(root / LEADS)}) AS lead USING (lead_id)" if attributes else ""
+    attributes = pq.read_schema(project.leads).names if project.leads.exists() else []
+    leads = f"LEFT JOIN read_parquet({file_literal(project.leads)}) AS lead USING (lead_id)" if attributes else ""
     found: dict[str, str] = {}
     with open_reader() as connection:
         for where, since in _conditions(path):

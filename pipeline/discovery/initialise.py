@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from features.core.errors import InputError, LeadcastError, nearest
 from features.core.time import format_duration
-from pipeline.core.project import INTERACTIONS, LEADS, Progress
+from pipeline.core.project import Progress, Project
 from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.judging import (
@@ -134,24 +134,26 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         if "leads" in content["ingest"]:
             content["ingest"]["leads"]["attributes"] = to_measure(vouched)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
-            root = Path(temporary)
+            project = Project(Path(temporary))
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
-            summary = ingest.run(_checked(trial), root, progress)
+            summary = ingest.run(_checked(trial), project, progress)
             with open_reader() as connection:
                 types, ours = _settle_actors(
-                    content, read_event_types(connection, root / INTERACTIONS, root / LEADS), proposal
+                    content, read_event_types(connection, project.interactions, project.leads), proposal
                 )
-                outcomes = _choose_outcomes(connection, root / INTERACTIONS, types, options, ask, proposal.notes)
+                outcomes = _choose_outcomes(connection, project.interactions, types, options, ask, proposal.notes)
                 proposal.notes += accuse_events(
-                    connection, root / INTERACTIONS, types, outcomes, content["ingest"]["sources"]
+                    connection, project.interactions, types, outcomes, content["ingest"]["sources"]
                 )
                 assumed = proposal.looks is not None
-                judged = judge_attributes(connection, root, vouched, outcomes, types, summary, assumed=assumed)
+                judged = judge_attributes(connection, project, vouched, outcomes, types, summary, assumed=assumed)
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)
                 if proposal.looks:
                     ends = {*outcomes.conversion, *outcomes.lost}
-                    proposal.notes += said_of_later(connection, root / INTERACTIONS, root / LEADS, ends, proposal.looks)
+                    proposal.notes += said_of_later(
+                        connection, project.interactions, project.leads, ends, proposal.looks
+                    )
             content["ingest"].get("leads", {}).update(attribute_settings(attributes, content))
             if harmless := acquittals(attributes):
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
@@ -163,7 +165,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             progress("measuring how long leads take")
             size = find_size(
                 trial,
-                root,
+                project,
                 options.horizon or (proposal.looks.horizon if proposal.looks else None),
                 assumed=proposal.looks.ages if proposal.looks else (),
             )

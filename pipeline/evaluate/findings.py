@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -20,16 +19,7 @@ from models.core.verdicts import Verdict, judged
 from models.evaluation.checks import Facts, check
 from models.evaluation.leaks import Kind, Presence, columns_that_know, events_that_know
 from models.evaluation.metrics import Estimate
-from pipeline.core.project import (
-    FEATURES,
-    INGEST,
-    INTERACTIONS,
-    LEADS,
-    SNAPSHOT_COUNTS,
-    SNAPSHOTS,
-    TRAINING,
-    read_json,
-)
+from pipeline.core.project import Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log.outcome_holes import outcome_verdicts
 from pipeline.log.source_verdicts import source_verdicts
@@ -39,7 +29,7 @@ _AGES = 10
 
 
 def gather(
-    root: Path,
+    project: Project,
     model: Model,
     test: Slice | None,
     figures: Mapping[str, Mapping[str, float | None]],
@@ -51,38 +41,40 @@ def gather(
     value, low, high = (auc[part] for part in ("value", "low", "high"))
     facts = Facts(
         model=model,
-        trees=int(read_json(root / TRAINING)["best_iteration"]),
-        fit=read_slice(root / FEATURES, FIT, in_time=True),
-        calibration=read_slice(root / FEATURES, CALIBRATION),
+        trees=int(read_json(project.training)["best_iteration"]),
+        fit=read_slice(project.matrix, FIT, in_time=True),
+        calibration=read_slice(project.matrix, CALIBRATION),
         test=test,
         roc_auc=None if value is None or low is None or high is None else Estimate(value, low, high),
     )
-    counts = read_json(root / SNAPSHOT_COUNTS)
+    counts = read_json(project.snapshot_counts)
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     until = datetime.fromisoformat(counts["observed_until"]) - parse_duration(counts["horizon"])
     asked = model.manifest["question"]
     verdicts = [
         *check(facts),
-        *of_columns(root, dict(catalogue.attributes), asked["episodes.conversion"], until),
+        *of_columns(project, dict(catalogue.attributes), asked["episodes.conversion"], until),
         *events_that_know(
-            _presences(root, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
+            _presences(project, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
         ),
-        *source_verdicts(read_json(root / INGEST), needed),
+        *source_verdicts(read_json(project.ingested), needed),
         *outcome_verdicts(counts.get("outcome_holes", [])),
     ]
     return judged(verdicts, acquitted)
 
 
-def of_columns(root: Path, kinds: Mapping[str, Kind], conversion: Sequence[str], until: datetime) -> list[Verdict]:
+def of_columns(
+    project: Project, kinds: Mapping[str, Kind], conversion: Sequence[str], until: datetime
+) -> list[Verdict]:
     """Judge the attributes of the leads that were created before ``until``: the others had no time to convert yet."""
-    leads = pq.read_table(root / LEADS).to_pandas()
+    leads = pq.read_table(project.leads).to_pandas()
     leads = leads[leads["created_at"] <= until].reset_index(drop=True)
     with open_reader() as connection:
         converted = {
             row[0]
             for row in connection.execute(
                 "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
-                [str(root / INTERACTIONS), list(conversion)],
+                [str(project.interactions), list(conversion)],
             ).fetchall()
         }
     values = {name: leads[name] for name in kinds if name in leads}
@@ -90,13 +82,13 @@ def of_columns(root: Path, kinds: Mapping[str, Kind], conversion: Sequence[str],
     return list(columns_that_know(values, kinds, labels, leads["created_at"]))
 
 
-def _presences(root: Path, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
+def _presences(project: Project, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
     """Count the labelled snapshots that know an event of each type, and those after which the lead ended."""
     columns = dict(_counts_of_types(catalogue))
     rows = pq.read_table(
-        root / FEATURES, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]
+        project.matrix, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]
     ).to_pandas()
-    ends = pq.read_table(root / SNAPSHOTS, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
+    ends = pq.read_table(project.snapshots, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
     rows = rows.merge(ends, on=["lead_id", "as_of"], how="left")
     ended = ((rows["outcome_at"] >= rows["as_of"]) & (rows["outcome_at"] < rows["as_of"] + horizon)).to_numpy(
         dtype=bool

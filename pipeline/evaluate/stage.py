@@ -14,18 +14,7 @@ from features.core.time import parse_duration
 from models.evaluation import curves
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, evaluate
-from pipeline.core.project import (
-    FEATURES,
-    METRICS,
-    MODEL,
-    PICTURES,
-    PLOTS,
-    VERDICTS,
-    Progress,
-    require,
-    write_json,
-    written_whole,
-)
+from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import write_verdicts
 from pipeline.evaluate.findings import gather
@@ -44,11 +33,11 @@ _COLUMNS = {
 """Of the plots that only a test part can give: where it can't be measured on they hold no row."""
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> None:
+def run(parameters: Sections, project: Project, progress: Progress) -> None:
     """Measure on the test part, write metrics, plots and verdicts, and track the model in MLflow."""
-    require(root / FEATURES, root / MODEL)
-    model = open_trained(root)
-    test = read_slice(root / FEATURES, TEST)
+    require(project.matrix, project.model)
+    model = open_trained(project)
+    test = read_slice(project.matrix, TEST)
     probabilities = model.predict(test.frame) if len(test.labels) else np.empty(0)
     figures: dict[str, dict[str, float | None]] = {
         name: {"value": None} if name in WITHOUT_INTERVAL else _UNKNOWN for name in FIGURES
@@ -56,7 +45,7 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     figures["calibration_error_by_chance"] = {"mean": None, "quantile_95": None}
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < test.conversions < len(test.labels):
-        as_of, horizon = read_as_of(root / FEATURES, TEST), parse_duration(model.manifest["horizon"])
+        as_of, horizon = read_as_of(project.matrix, TEST), parse_duration(model.manifest["horizon"])
         replicates = parameters.evaluate.replicates
         progress(f"measuring on {len(probabilities):,} later snapshots, {replicates:,} bootstrap draws over leads")
         figures |= {
@@ -73,20 +62,20 @@ def run(parameters: Sections, root: Path, progress: Progress) -> None:
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
     progress("looking for what may be wrong")
     judged = test if len(test.labels) else None
-    needed = Reach(parameters, root).needed
-    verdicts = gather(root, model, judged, figures, parameters.evaluate.acquitted, needed)
-    for path in (METRICS, VERDICTS):
-        (root / path).unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
+    needed = Reach(parameters, project).needed
+    verdicts = gather(project, model, judged, figures, parameters.evaluate.acquitted, needed)
+    for path in (project.metrics, project.verdicts):
+        path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)
     for name, frame in plots.items():
-        _write_csv(root / PLOTS / f"{name}.csv", frame)
+        _write_csv(project.plots / f"{name}.csv", frame)
         if frame.empty:
-            (root / PICTURES / f"{name}.png").unlink(missing_ok=True)  # of a test part that is no more
-    draw({name: frame for name, frame in plots.items() if not frame.empty}, root / PICTURES)
-    write_verdicts(root, model.version, verdicts)
-    write_json(root / METRICS, figures)
+            (project.pictures / f"{name}.png").unlink(missing_ok=True)  # of a test part that is no more
+    draw({name: frame for name, frame in plots.items() if not frame.empty}, project.pictures)
+    write_verdicts(project, model.version, verdicts)
+    write_json(project.metrics, figures)
     progress("tracking the model in MLflow")
-    progress(track(parameters, root, model, figures, verdicts))
+    progress(track(parameters, project, model, figures, verdicts))
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.core.errors import InputError, LeadcastError
-from pipeline.core.project import INTERACTIONS, LEADS, SPEND
+from pipeline.core.project import Project
 from pipeline.core.sql import LINE_BITS, fetch_row, file_literal, line_of
 from pipeline.ingest.id_checks import Ids, id_warnings
 from pipeline.ingest.idle_settings import idle_zones
@@ -33,12 +33,12 @@ from pipeline.settings.ingest import Ingest, Spend
 _FREQUENT = 10
 
 
-def summarise(relations: Relations, settings: Ingest, tables: Tables, folder: Path, ids: list[Ids]) -> IngestSummary:
-    """Count what was read and what came out, once the log and what is beside it lie in ``folder``.
+def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Project, ids: list[Ids]) -> IngestSummary:
+    """Count what was read and what came out, once the log and what is beside it are ``made``.
 
     Raises InputError where the log is empty, and LeadcastError where a row has been lost or doubled.
     """
-    connection, log = relations.connection, _written(folder, INTERACTIONS)
+    connection, log = relations.connection, _written(made.interactions)
     used = {
         name: (count, first, last)
         for name, count, first, last in connection.execute(
@@ -68,7 +68,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, folder: Pa
             rhythm=rhythms[name],
         )
     leads = _count_leads(relations, tables["leads"]) if "leads" in tables else None
-    spend = _count_spend(tables["spend"], folder) if "spend" in tables else None
+    spend = _count_spend(tables["spend"], made) if "spend" in tables else None
     beside = {
         name: TableSummary(**_count_judged(table))
         for name, table in tables.items()
@@ -76,7 +76,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, folder: Pa
     }
     summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
-        lead_count=fetch_row(connection, f"SELECT count(*) FROM {_written(folder, LEADS)}")[0],
+        lead_count=fetch_row(connection, f"SELECT count(*) FROM {_written(made.leads)}")[0],
         sources=sources,
         tables={name: summary for name, summary in beside.items() if name in settings.tables},
         leads=leads,
@@ -98,14 +98,14 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, folder: Pa
     )
     of_tables = [
         *row_warnings(summary.all_tables()),
-        *idle_zones(tables, folder),
+        *idle_zones(tables, made.root),
         *id_warnings(relations, tables, ids, log),
     ]
     return replace(summary, warnings=[*of_tables, *summary.warnings])
 
 
-def _written(folder: Path, path: Path) -> str:
-    return f"read_parquet({file_literal(folder / path.name)})"
+def _written(path: Path) -> str:
+    return f"read_parquet({file_literal(path)})"
 
 
 def _count(table: SourceTable, used: int) -> dict[str, Any]:
@@ -141,12 +141,12 @@ def _count_judged(table: SourceTable) -> dict[str, Any]:
     return _count(table, fetch_row(table.connection, f"SELECT count(*) FROM {table.judged} WHERE reason IS NULL")[0])
 
 
-def _count_spend(table: SourceTable, folder: Path) -> SpendSummary:
+def _count_spend(table: SourceTable, made: Project) -> SpendSummary:
     # Sums of decimals are the same in any order.
     used, total, days, first, last = fetch_row(
         table.connection,
         "SELECT count(*), coalesce(sum(CAST(cost AS DECIMAL(38, 6))), 0), count(DISTINCT day), min(day), max(day) "
-        f"FROM {_written(folder, SPEND)}",
+        f"FROM {_written(made.spend)}",
     )
     return SpendSummary(
         **_count(table, used),

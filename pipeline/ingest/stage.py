@@ -19,17 +19,7 @@ import duckdb
 
 from features.core.errors import InputError, LeadcastError
 from features.core.schema import LEAD, SPENDING
-from pipeline.core.project import (
-    FORMER_CREATIONS,
-    INGEST,
-    INTERACTIONS,
-    LEADS,
-    QUARANTINE,
-    SPEND,
-    Progress,
-    publish,
-    write_json,
-)
+from pipeline.core.project import Progress, Project, publish, write_json
 from pipeline.core.sql import connect, fetch_row, identifier, literal
 from pipeline.ingest.counts import summarise
 from pipeline.ingest.creations import date_leads
@@ -61,17 +51,20 @@ class Sections(Protocol):
     run: Run
 
 
-def run(parameters: Sections, root: Path, progress: Progress) -> IngestSummary:
-    """Read all sources below ``root``/data_root and write the log, the leads, the quarantine and their summary.
+def run(parameters: Sections, project: Project, progress: Progress) -> IngestSummary:
+    """Read all sources below ``data_root`` and write the log, the leads, the quarantine and their summary.
 
     Outputs replace the former ones at the end; a run that fails leaves them, but for the quarantine of one that fails
     because too many rows are broken. Raises InputError and SettingsError.
     """
     settings = parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
-    with _fresh_folder(root / _TEMPORARY) as folder:
+    with _fresh_folder(project.root / _TEMPORARY) as made:
+        folder = made.root
         with connect(parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
-            origins = Origins(settings, parameters.run, root / parameters.data_root, folder, connection, progress)
+            origins = Origins(
+                settings, parameters.run, project.root / parameters.data_root, folder, connection, progress
+            )
             relations = Relations(connection)
             tables = {table.name: table for table in plan_tables(settings, connection, folder)}
             _open(tables, origins)
@@ -86,19 +79,19 @@ def run(parameters: Sections, root: Path, progress: Progress) -> IngestSummary:
                 tables |= origins.read
                 for table in tables.values():
                     files = [opened.file.name for opened in table.files]
-                    target = folder / QUARANTINE.name / f"{table.name}.parquet"
+                    target = made.quarantine / f"{table.name}.parquet"
                     table.set_aside = write_quarantine(table.judged, table.name, files, target, table.width)
-                _refuse_broken(tables, settings.maximum_broken, root, folder)
+                _refuse_broken(tables, settings.maximum_broken, project, made)
                 progress("sorting and writing the log")
-                write_log(relations, tables, folder / INTERACTIONS.name)
-                _write_leads(relations, tables, folder)
-                _write_spend(connection, tables.get("spend"), folder / SPEND.name)
-                summary = summarise(relations, settings, tables, folder, ids)
-        write_json(folder / INGEST.name, summary.as_json())
+                write_log(relations, tables, made.interactions)
+                _write_leads(relations, tables, made)
+                _write_spend(connection, tables.get("spend"), made.spend)
+                summary = summarise(relations, settings, tables, made, ids)
+        write_json(made.ingested, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
-        (root / INGEST).unlink(missing_ok=True)
-        for path in (QUARANTINE, INTERACTIONS, LEADS, FORMER_CREATIONS, SPEND, INGEST):
-            publish(folder / path.name, root / path)
+        project.ingested.unlink(missing_ok=True)
+        for ours, theirs in zip(_outputs(made), _outputs(project), strict=True):
+            publish(ours, theirs)
     for warning in [*summary.warnings, *_doubts(summary)]:
         progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")
@@ -111,13 +104,19 @@ def _doubts(summary: IngestSummary) -> list[str]:
     return [f"{verdict.subject}: {verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
 
 
+def _outputs(project: Project) -> tuple[Path, ...]:
+    data = (project.interactions, project.leads, project.former_creations, project.spend)
+    return (project.quarantine, *data, project.ingested)
+
+
 @contextmanager
-def _fresh_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside the outputs, removed at the end; a killed run's leftovers go first."""
+def _fresh_folder(folder: Path) -> Iterator[Project]:
+    """Give an empty project beside the outputs, removed at the end; a killed run's leftovers go first."""
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / QUARANTINE.name).mkdir(parents=True)
+    made = Project(folder)
+    made.quarantine.mkdir(parents=True)
     try:
-        yield folder
+        yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -188,7 +187,7 @@ def _map_files(table: SourceTable, now: datetime) -> None:
     table.mapped.make_view(" UNION ALL ".join(f"({part})" for part in parts))
 
 
-def _refuse_broken(tables: Tables, maximum: float, root: Path, folder: Path) -> None:
+def _refuse_broken(tables: Tables, maximum: float, project: Project, made: Project) -> None:
     refused = [
         table
         for table in tables.values()
@@ -196,12 +195,12 @@ def _refuse_broken(tables: Tables, maximum: float, root: Path, folder: Path) -> 
         > maximum
     ]
     if refused:
-        publish(folder / QUARANTINE.name, root / QUARANTINE)
+        publish(made.quarantine, project.quarantine)
         told = [table.set_aside for table in refused]
-        raise too_many_broken(told, maximum, QUARANTINE, advise(refused, folder))
+        raise too_many_broken(told, maximum, Project().quarantine, advise(refused, made.root))
 
 
-def _write_leads(relations: Relations, tables: Tables, folder: Path) -> None:
+def _write_leads(relations: Relations, tables: Tables, made: Project) -> None:
     """Write the leads of the table or, without one, every id of the log, created with its first event.
 
     Beside them stands what their creations were thought to be before; a table of leads says it once and for all.
@@ -213,11 +212,11 @@ def _write_leads(relations: Relations, tables: Tables, folder: Path) -> None:
         query = f"SELECT {', '.join(names)} FROM {relations.leads}"
         former = f"SELECT lead_id, created_at, created_at AS until FROM {relations.leads} WHERE false"
     else:
-        former = date_leads(relations, folder / INTERACTIONS.name, linked="identities" in tables)
+        former = date_leads(relations, made.interactions, linked="identities" in tables)
         nothing = "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone"
         query = f"SELECT lead_id, created_at, known_at, {nothing} FROM {relations.creations}"
-    for rows, order, path in ((query, "lead_id", LEADS), (former, "lead_id, until", FORMER_CREATIONS)):
-        target = literal(str(folder / path.name))
+    for rows, order, path in ((query, "lead_id", made.leads), (former, "lead_id, until", made.former_creations)):
+        target = literal(str(path))
         relations.connection.execute(f"COPY ({rows} ORDER BY {order}) TO {target} {_OUTPUT}")
 
 

@@ -10,7 +10,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -25,7 +24,7 @@ from features.core.errors import (
 )
 from features.core.time import format_duration
 from models.core.verdicts import KINDS, Verdict, acquit, judged, ordered
-from pipeline.core.project import INGEST, TRAINING, VERDICTS, read_json
+from pipeline.core.project import Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
 from pipeline.log.history import observe
@@ -86,23 +85,23 @@ class Examination:
         self.exit_code = self.exit_code or error.exit_code
 
 
-def examine(root: Path) -> Examination:
-    """Look at everything that a run in ``root`` needs."""
+def examine(project: Project) -> Examination:
+    """Look at everything that a run needs."""
     examination = Examination()
-    _examine_environment(examination, root)
+    _examine_environment(examination, project)
     try:
-        parameters = load_parameters(root / "params.yaml")
+        parameters = load_parameters(project.root / "params.yaml")
     except SettingsError as error:
         examination.fail("settings", error)
         return examination
     examination.add("settings", "good", "params.yaml is valid")
     _examine_settings(examination, parameters)
-    if _examine_files(examination, parameters, root):
-        _examine_log(examination, parameters, root)
+    if _examine_files(examination, parameters, project):
+        _examine_log(examination, parameters, project)
     return examination
 
 
-def _examine_environment(examination: Examination, root: Path) -> None:
+def _examine_environment(examination: Examination, project: Project) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     examination.add("environment", "good", f"Python {version}")
     poor = list(_unmet_requirements())
@@ -115,12 +114,12 @@ def _examine_environment(examination: Examination, root: Path) -> None:
         examination.add(
             "environment", "odd", "no dvc on the path", "activate .venv, or use leadcast run, which does without"
         )
-    if shutil.which("git") is None or not (root / ".git").exists():
+    if shutil.which("git") is None or not (project.root / ".git").exists():
         examination.add(
             "environment", "odd", "no git repository here",
             "git init, so that dvc exp and dvc metrics diff have something to compare; leadcast run does without",
         )  # fmt: skip
-    free = shutil.disk_usage(root).free
+    free = shutil.disk_usage(project.root).free
     state: State = "good" if free > _NEEDED else "odd"
     remedy = "" if state == "good" else "free some: sorting a log takes about three times its size"
     examination.add("environment", state, f"{free / _GIB:,.0f} GiB of disk are free", remedy)
@@ -194,9 +193,9 @@ def _tables(parameters: Parameters) -> Iterator[tuple[str, Table]]:
             yield f"ingest.{name}", table
 
 
-def _examine_files(examination: Examination, parameters: Parameters, root: Path) -> bool:
+def _examine_files(examination: Examination, parameters: Parameters, project: Project) -> bool:
     """See that all tables can be opened; tell whether a log may be looked at."""
-    data_root = root / parameters.data_root
+    data_root = project.root / parameters.data_root
     good = 0
     for label, table in _tables(parameters):
         variable = (table.database or "").lstrip("$").strip("{}")
@@ -218,8 +217,8 @@ def _examine_files(examination: Examination, parameters: Parameters, root: Path)
     return examination.exit_code == 0
 
 
-def _examine_log(examination: Examination, parameters: Parameters, root: Path) -> None:
-    if not (root / INGEST).exists():
+def _examine_log(examination: Examination, parameters: Parameters, project: Project) -> None:
+    if not project.ingested.exists():
         examination.add(
             "data",
             "odd",
@@ -227,7 +226,7 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
             "leadcast ingest, then leadcast doctor again: it tells what can be trained",
         )
         return
-    sources = set(read_json(root / INGEST)["sources"])
+    sources = set(read_json(project.ingested)["sources"])
     if sources != set(parameters.ingest.sources):
         examination.add(
             "data",
@@ -236,50 +235,50 @@ def _examine_log(examination: Examination, parameters: Parameters, root: Path) -
             "leadcast ingest, then leadcast doctor again: it tells what can be trained",
         )
         return
-    written = (root / INGEST).stat().st_mtime
+    written = project.ingested.stat().st_mtime
     newer = [
         path.name
-        for path in sorted((root / parameters.data_root).rglob("*"))
+        for path in sorted((project.root / parameters.data_root).rglob("*"))
         if path.is_file() and path.stat().st_mtime > written + _CHANGED_AFTER
     ]
-    changed = (root / "params.yaml").stat().st_mtime > written + _CHANGED_AFTER
+    changed = (project.root / "params.yaml").stat().st_mtime > written + _CHANGED_AFTER
     if newer or changed:
         what = f"{len(newer)} files are newer than the log" if newer else "params.yaml is newer than the log"
         examination.add("data", "odd", what, "leadcast ingest; what follows is of the log as it is")
-    for warning in read_json(root / INGEST).get("warnings", []):
+    for warning in read_json(project.ingested).get("warnings", []):
         what, _, remedy = str(warning).rpartition("; ")
         examination.add("data", "odd", what or remedy, remedy if what else "")
-    _examine_sources(examination, root)
+    _examine_sources(examination, project)
     try:
-        examination.learnable = tabulate(parameters, root)
+        examination.learnable = tabulate(parameters, project)
     except LeadcastError as error:
         examination.fail("data", error)
         return
-    _examine_verdicts(examination, parameters, root)
+    _examine_verdicts(examination, parameters, project)
     _examine_horizon(examination, parameters)
 
 
-def _examine_sources(examination: Examination, root: Path) -> None:
+def _examine_sources(examination: Examination, project: Project) -> None:
     """Say of each source that it runs; what speaks against the others is a verdict."""
-    for name, source in sorted(read_json(root / INGEST)["sources"].items()):
+    for name, source in sorted(read_json(project.ingested)["sources"].items()):
         rhythm = source.get("rhythm", {})
         if rhythm.get("state") in ("running", "closed", "quiet"):
             examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
 
 
-def _examine_verdicts(examination: Examination, parameters: Parameters, root: Path) -> None:
+def _examine_verdicts(examination: Examination, parameters: Parameters, project: Project) -> None:
     """Show the list of verdicts as summary and page do: what the log shows now, and what was found of the model."""
     kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
-    until = observe(parameters, root).outcomes_until - parameters.snapshots.horizon
+    until = observe(parameters, project).outcomes_until - parameters.snapshots.horizon
     verdicts = [
-        *of_columns(root, kinds, parameters.episodes.conversion, until),
-        *source_verdicts(read_json(root / INGEST), Reach(parameters, root).needed),
-        *doubts_of_outcomes(parameters, root),
+        *of_columns(project, kinds, parameters.episodes.conversion, until),
+        *source_verdicts(read_json(project.ingested), Reach(parameters, project).needed),
+        *doubts_of_outcomes(parameters, project),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")
     acquitted = parameters.evaluate.acquitted
-    of_model = _verdicts_on_model(examination, root)
+    of_model = _verdicts_on_model(examination, project)
     verdicts = ordered(acquit(verdicts, acquitted)) if of_model is None else judged([*verdicts, *of_model], acquitted)
     states: dict[str, State] = {"wrong": "wrong", "doubtful": "odd", "told": "odd", "acquitted": "good"}
     for verdict in verdicts:
@@ -294,14 +293,14 @@ def _examine_verdicts(examination: Examination, parameters: Parameters, root: Pa
         examination.exit_code = examination.exit_code or error.exit_code
 
 
-def _verdicts_on_model(examination: Examination, root: Path) -> list[Verdict] | None:
+def _verdicts_on_model(examination: Examination, project: Project) -> list[Verdict] | None:
     """Give what was found of the model that is here; None where it was not evaluated."""
-    if not (root / VERDICTS).exists() or not (root / TRAINING).exists():
+    if not project.verdicts.exists() or not project.training.exists():
         return None
-    if read_json(root / VERDICTS)["model_version"] != read_json(root / TRAINING)["model_version"]:
+    if read_json(project.verdicts)["model_version"] != read_json(project.training)["model_version"]:
         examination.add("model", "odd", "the model was trained anew since it was evaluated", "leadcast evaluate")
         return None
-    return [verdict for verdict in read_verdicts(root) if not KINDS[verdict.code].is_of_data]
+    return [verdict for verdict in read_verdicts(project) if not KINDS[verdict.code].is_of_data]
 
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:

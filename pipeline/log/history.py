@@ -13,12 +13,7 @@ import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError, nearest
 from features.timeline.history import CONVERSION, LOSS, REOPEN, History
-from pipeline.core.project import (
-    FORMER_CREATIONS,
-    INGEST,
-    INTERACTIONS,
-    read_json,
-)
+from pipeline.core.project import Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log import reach
 from pipeline.log.reach import Reach
@@ -43,15 +38,15 @@ class Observation:
     """How long after it occurred a conversion is known at the latest."""
 
 
-def observe(parameters: Sections, root: Path) -> Observation:
+def observe(parameters: Sections, project: Project) -> Observation:
     """Tell how far the sources reach, and up to when it is known who had converted, which is what a label says.
 
     A source that brings losses alone says nothing of that.
 
     Raises NotEnoughDataError where a type that the settings name never occurs: it names the nearest type that does.
     """
-    sources = read_json(root / INGEST)["sources"]
-    seen = read_event_types(root / INTERACTIONS)
+    sources = read_json(project.ingested)["sources"]
+    seen = read_event_types(project.interactions)
     for place in ("conversion", "lost", "reopen_on"):
         require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
     for milestone, names in parameters.episodes.milestones.items():
@@ -60,8 +55,8 @@ def observe(parameters: Sections, root: Path) -> Observation:
     bringing = sorted(set(seen.loc[seen["event_type"].isin(parameters.episodes.conversion), "source"]))
     delay = parameters.snapshots.outcome_delay
     if delay is None:
-        delay = _delay_of_conversions(root / INTERACTIONS, parameters.episodes.conversion)
-    reach = Reach(parameters, root)
+        delay = _delay_of_conversions(project.interactions, parameters.episodes.conversion)
+    reach = Reach(parameters, project)
     # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
     telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
     until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in telling)
@@ -98,17 +93,17 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
         )
 
 
-def read_history(interactions: Path, leads: Path, settings: Episodes) -> History:
+def read_history(project: Project, settings: Episodes) -> History:
     """Read what ends or reopens an episode of each lead."""
     codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
     events = read_events(
-        interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
+        project.interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
     )
     events["code"] = events["event_type"].map(codes).fillna(REOPEN).astype("int64")
     # Only an act of the lead itself opens a new episode.
     events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
-    frame = pq.read_table(leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
-    former = pq.read_table(leads.with_name(FORMER_CREATIONS.name)).to_pandas()
+    frame = pq.read_table(project.leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
+    former = pq.read_table(project.former_creations).to_pandas()
     return History.of(frame, events, settings.reopen_after, former)
 
 

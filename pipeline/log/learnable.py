@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from features.core.errors import NotEnoughDataError
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import DAY, format_duration
 from features.timeline.snapshots import assign_labels, assign_parts, find_episodes, take_snapshots
-from pipeline.core.project import INTERACTIONS, LEADS
+from pipeline.core.project import Project
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.settings.parameters import Parameters
@@ -39,7 +38,7 @@ class Learnable:
     problem: str | None
 
 
-def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
+def tabulate(parameters: Parameters, project: Project, horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
     """Count for each milestone of the settings, the conversion last, and each horizon.
 
     Raises NotEnoughDataError where a type that the settings name never occurs.
@@ -53,19 +52,19 @@ def tabulate(parameters: Parameters, root: Path, horizons: Sequence[timedelta] =
     for milestone, event_types in milestones.items():
         reached = parameters.episodes.model_copy(update={"conversion": event_types})
         own = parameters.model_copy(update={"episodes": reached})
-        rows += _of_milestone(own, root, milestone, reached, wanted)
+        rows += _of_milestone(own, project, milestone, reached, wanted)
     return rows
 
 
 def _of_milestone(
-    parameters: Parameters, root: Path, milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
+    parameters: Parameters, project: Project, milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
 ) -> list[Learnable]:
-    observation = observe(parameters, root)
-    history = read_history(root / INTERACTIONS, root / LEADS, episodes)
+    observation = observe(parameters, project)
+    history = read_history(project, episodes)
     looks = parameters.snapshots
-    triggers = read_events(root / INTERACTIONS, "lead_id, known_at, event_type", looks.triggers)
+    triggers = read_events(project.interactions, "lead_id, known_at, event_type", looks.triggers)
     taken = take_snapshots(history, triggers, looks.policies, observation.log_until, looks.start)
-    since = observed_from(find_starts(root, episodes.conversion, find_episodes(history)))
+    since = observed_from(find_starts(project, episodes.conversion, find_episodes(history)))
     return [_row(parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
 
 

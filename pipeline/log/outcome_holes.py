@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
@@ -15,7 +14,7 @@ from features.timeline.outcome_holes import OutcomeHole, find_holes
 from features.timeline.recording import CHANCE
 from features.timeline.snapshots import find_episodes
 from models.core.verdicts import Verdict, found
-from pipeline.core.project import INGEST, INTERACTIONS, LEADS, read_json
+from pipeline.core.project import Project, read_json
 from pipeline.log.history import read_history
 from pipeline.log.outcomes import Start, conversions_by_source, ended_by, find_starts, odds
 from pipeline.settings.ingest import Ingest
@@ -60,14 +59,14 @@ class LackingOutcomes:
 
 
 def find_outcome_holes(
-    parameters: Sections, root: Path, episodes: pd.DataFrame, starts: Sequence[Start]
+    parameters: Sections, project: Project, episodes: pd.DataFrame, starts: Sequence[Start]
 ) -> list[LackingOutcomes]:
     """Find the holes in the record of each source of conversions, from where it begins, and labels are wanted.
 
     A source that is ``quiet`` is believed: its silence says nothing.
     """
-    sources = read_json(root / INGEST)["sources"]
-    by_source = conversions_by_source(root, parameters.episodes.conversion)
+    sources = read_json(project.ingested)["sources"]
+    by_source = conversions_by_source(project, parameters.episodes.conversion)
     begins = {start.source: start.observed_from for start in starts}
     wanted = parameters.snapshots.start or EPOCH
     lacking = []
@@ -88,11 +87,11 @@ def find_outcome_holes(
     return lacking
 
 
-def doubts_of_outcomes(parameters: Sections, root: Path) -> list[Verdict]:
+def doubts_of_outcomes(parameters: Sections, project: Project) -> list[Verdict]:
     """List what the log, as it is now, says against its record of conversions."""
-    episodes = find_episodes(read_history(root / INTERACTIONS, root / LEADS, parameters.episodes))
-    starts = find_starts(root, parameters.episodes.conversion, episodes)
-    lacking = find_outcome_holes(parameters, root, episodes, starts)
+    episodes = find_episodes(read_history(project, parameters.episodes))
+    starts = find_starts(project, parameters.episodes.conversion, episodes)
+    lacking = find_outcome_holes(parameters, project, episodes, starts)
     return list(outcome_verdicts([hole.as_json() for hole in lacking]))
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 from features.core.errors import StaleError
-from pipeline.core.project import INGEST, INTERACTIONS, SNAPSHOT_COUNTS, read_json
+from pipeline.core.project import Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log.source_verdicts import DECLARE, FILL, recent_holes
 from pipeline.settings.features import Features
@@ -38,12 +37,12 @@ class Sections(Protocol):
 class Reach:
     """The sources of the log, as ``ingest`` judged them, and which of them matter for these settings."""
 
-    def __init__(self, parameters: Sections, root: Path) -> None:
-        ingested = read_json(root / INGEST)
+    def __init__(self, parameters: Sections, project: Project) -> None:
+        ingested = read_json(project.ingested)
         self.sources: dict[str, dict[str, Any]] = ingested["sources"]
         self.silence = timedelta(hours=ingested.get("silences", {}).get("longest_hours", 0.0))
         """The longest in which no source at all had a row, where enough of them are known."""
-        self._parameters, self._log = parameters, root / INTERACTIONS
+        self._parameters, self._log = parameters, project.interactions
 
     @cached_property
     def _roles(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -144,11 +143,11 @@ class Reach:
         )
 
 
-def looked_until(root: Path) -> datetime:
+def looked_until(project: Project) -> datetime:
     """Tell up to when leads are looked at, as the snapshots were taken; without them, when the log ends."""
-    if (root / SNAPSHOT_COUNTS).exists():
-        return datetime.fromisoformat(read_json(root / SNAPSHOT_COUNTS)["log_until"])
-    return max(_observed(read_json(root / INGEST)["sources"]).values())
+    if project.snapshot_counts.exists():
+        return datetime.fromisoformat(read_json(project.snapshot_counts)["log_until"])
+    return max(_observed(read_json(project.ingested)["sources"]).values())
 
 
 def _rhythm(source: dict[str, Any]) -> dict[str, Any]:

@@ -16,20 +16,7 @@ from typing import Any, Protocol
 from features.core.errors import RegistryError, VerdictError
 from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
 from models.core.verdicts import SEVERITIES, Verdict
-from pipeline.core.project import (
-    CATALOGUE,
-    FEATURES,
-    INTERACTIONS,
-    METRICS,
-    MODEL,
-    PICTURES,
-    PLOTS,
-    SNAPSHOT_COUNTS,
-    SNAPSHOTS,
-    TRAINING,
-    VERDICTS,
-    fingerprint,
-)
+from pipeline.core.project import Project, fingerprint
 from pipeline.registry.card import Figures, model_card
 from pipeline.registry.refusals import check_experiment, refusal, without_secrets
 from pipeline.registry.store import make_store
@@ -45,13 +32,13 @@ WRONG = "wrong"
 _LONGEST_TAG = 4000
 
 
-def tracking_uri(root: Path) -> str:
+def tracking_uri(project: Project) -> str:
     """Give the address of the tracking store: MLFLOW_TRACKING_URI, or SQLite in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root.resolve() / 'mlflow.db'}"
 
 
 @contextmanager
-def connected(root: Path) -> Iterator[Any]:
+def connected(project: Project) -> Iterator[Any]:
     """Give MLflow's client on the project's store, without its chatter and its telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -63,7 +50,7 @@ def connected(root: Path) -> Iterator[Any]:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    uri = tracking_uri(root)
+    uri = tracking_uri(project)
     # MLflow keeps what it is told in the environment, where the next project would find it.
     tracking_before, registry_before = (os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY"))
     try:
@@ -80,17 +67,17 @@ def connected(root: Path) -> Iterator[Any]:
             os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
 
 
-def experiment_id(client: Any, root: Path, name: str) -> str:  # noqa: ANN401 - MLflow's own
+def experiment_id(client: Any, project: Project, name: str) -> str:  # noqa: ANN401 - MLflow's own
     """Find the experiment, or make it with its artefacts in the project's ``mlruns``.
 
     Raises RegistryError where it can't be written to.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
-        check_experiment(experiment, tracking_uri(root))
+        check_experiment(experiment, tracking_uri(project))
         return str(experiment.experiment_id)
-    local = tracking_uri(root).startswith("sqlite:")
-    return str(client.create_experiment(name, (root / "mlruns").resolve().as_uri() if local else None))
+    local = tracking_uri(project).startswith("sqlite:")
+    return str(client.create_experiment(name, (project.root / "mlruns").resolve().as_uri() if local else None))
 
 
 class Sections(Protocol):
@@ -103,23 +90,23 @@ class Sections(Protocol):
     train: Train
 
 
-def track(parameters: Sections, root: Path, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
+def track(parameters: Sections, project: Project, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
     settings = parameters.evaluate
-    with connected(root) as client:
-        experiment = experiment_id(client, root, settings.experiment)
+    with connected(project) as client:
+        experiment = experiment_id(client, project, settings.experiment)
         runs = client.search_runs([experiment], f"tags.model_version = '{model.version}'", max_results=1)
         tags = {
             "model_version": model.version,
-            "git_revision": _git_revision(root),
+            "git_revision": _git_revision(project),
             **{f"dvc_{name[4:].lower()}": value for name, value in os.environ.items() if name.startswith("DVC_EXP_")},
         }
         run = runs[0] if runs else client.create_run(experiment, run_name=f"model {model.version[:8]}", tags=tags)
         run_id = run.info.run_id
         # What a killed run has begun is made complete.
         is_new = run.info.status != "FINISHED"
-        _log_facts(client, run, parameters, root, model, figures, verdicts, is_new=is_new)
-        version = _register(client, run_id, root, model, settings)
+        _log_facts(client, run, parameters, project, model, figures, verdicts, is_new=is_new)
+        version = _register(client, run_id, project, model, settings)
         client.set_terminated(run_id)
         wrong = sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"})
         client.set_model_version_tag(settings.model_name, version, WRONG, _fitting(wrong))
@@ -156,15 +143,15 @@ def _give_role(client: Any, name: str, version: str, verdicts: Sequence[Verdict]
     return f"the challenger of version {champion}"
 
 
-def load_champion(root: Path, settings: Evaluate) -> tuple[Model, str]:
+def load_champion(project: Project, settings: Evaluate) -> tuple[Model, str]:
     """Fetch the champion from the registry, with the id of its run.
 
     Raises RegistryError where there is none.
     """
-    with connected(root) as client:
+    with connected(project) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
-            raise _no_champion(client, settings, without_secrets(tracking_uri(root)))
+            raise _no_champion(client, settings, without_secrets(tracking_uri(project)))
         found = client.get_model_version(settings.model_name, version)
         _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
         return _fetch(found), str(found.run_id)
@@ -226,9 +213,9 @@ def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa
         )
 
 
-def champion_version(root: Path, settings: Evaluate) -> str | None:
+def champion_version(project: Project, settings: Evaluate) -> str | None:
     """Give the model_version of the champion in the registry, or None where there is none."""
-    with connected(root) as client:
+    with connected(project) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         return version and str(client.get_model_version(settings.model_name, version).tags.get("model_version"))
 
@@ -244,7 +231,7 @@ def _log_facts(
     client: Any,  # noqa: ANN401 - MLflow's own
     run: Any,  # noqa: ANN401 - MLflow's own
     parameters: Sections,
-    root: Path,
+    project: Project,
     model: Model,
     figures: Figures,
     verdicts: Sequence[Verdict],
@@ -270,20 +257,20 @@ def _log_facts(
     run_id = run.info.run_id
     client.set_tag(run_id, "bootstrap_replicates", parameters.evaluate.replicates)
     client.log_batch(run_id, metrics=metrics, params=params)
-    for name, path in (("log", INTERACTIONS), ("snapshots", SNAPSHOTS), ("matrix", FEATURES)):
-        digest = fingerprint(root / path)
+    for name, path in (("log", project.interactions), ("snapshots", project.snapshots), ("matrix", project.matrix)):
+        digest = fingerprint(path)
         client.set_tag(run_id, f"sha256_{name}", digest)
         if is_new:
-            dataset = Dataset(name, digest[:32], "local", json.dumps({"uri": str(path)}))
+            dataset = Dataset(name, digest[:32], "local", json.dumps({"uri": str(path.relative_to(project.root))}))
             client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-    client.set_tag(run_id, "mlflow.note.content", model_card(root, model, figures, verdicts))
-    for path in (CATALOGUE, TRAINING, SNAPSHOT_COUNTS, METRICS, VERDICTS):
-        client.log_artifact(run_id, str(root / path))
-    for folder in (PLOTS, PICTURES):
-        client.log_artifacts(run_id, str(root / folder), folder.name)
+    client.set_tag(run_id, "mlflow.note.content", model_card(project, model, figures, verdicts))
+    for path in (project.catalogue, project.training, project.snapshot_counts, project.metrics, project.verdicts):
+        client.log_artifact(run_id, str(path))
+    for folder in (project.plots, project.pictures):
+        client.log_artifacts(run_id, str(folder), folder.name)
 
 
-def _register(client: Any, run_id: str, root: Path, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
+def _register(client: Any, run_id: str, project: Project, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
     """Register the run's model, unless it is and its files are sound; gives the version.
 
     A new version of the same model takes over the aliases of one whose files were lost.
@@ -306,7 +293,7 @@ def _register(client: Any, run_id: str, root: Path, model: Model, settings: Eval
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module="artefact",
-            data_path=str(root / MODEL),
+            data_path=str(project.model),
             code_paths=[str(Path(__file__).parents[2] / "models" / "core" / "artefact.py")],
             signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
@@ -336,12 +323,12 @@ def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     return True
 
 
-def _git_revision(root: Path) -> str:
+def _git_revision(project: Project) -> str:
     """Give the commit that is checked out, with a mark where files differ from it."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=root, capture_output=True, text=True, check=True,
+            cwd=project.root, capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

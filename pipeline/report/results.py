@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from models.core.verdicts import Verdict
-from pipeline.core.project import INGEST, METRICS, SCORING, SNAPSHOT_COUNTS, TRAINING, VALIDATION, read_json
+from pipeline.core.project import Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import ASSUMED_OUTCOMES, Ingest
@@ -88,11 +87,17 @@ class Results:
     verdicts: list[Verdict]
 
     @classmethod
-    def read(cls, root: Path) -> Results:
+    def read(cls, project: Project) -> Results:
         """Read what the stages wrote; raises InputError where one has not run."""
-        paths = (INGEST, VALIDATION, SNAPSHOT_COUNTS, TRAINING, METRICS, SCORING)
-        ingested, validated, snapshots, training, metrics, scoring = (read_json(root / path) for path in paths)
-        return cls(ingested, validated, snapshots, training, metrics, scoring, read_verdicts(root))
+        return cls(
+            read_json(project.ingested),
+            read_json(project.validation),
+            read_json(project.snapshot_counts),
+            read_json(project.training),
+            read_json(project.metrics),
+            read_json(project.scoring),
+            read_verdicts(project),
+        )
 
     @property
     def is_measured(self) -> bool:

@@ -12,7 +12,7 @@ from rich.table import Table
 from features.core.schema import PARTS
 from models.core.verdicts import Verdict
 from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
-from pipeline.core.project import DATA_DOCS, LEADS_PAGE, PAGE, PICTURES, QUARANTINE, RECOMMENDATIONS_CSV
+from pipeline.core.project import Project
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.results import Results, Sections, what_would_teach_age
 
@@ -26,13 +26,14 @@ def summary(parameters: Sections, results: Results) -> str:
     _print_model(console, results)
     _print_recommendations(console, parameters, results)
     console.print("Where to look next")
+    here = Project()
     for place, what in (
-        (PAGE, "all of this in a browser: funnel, figures, pictures"),
-        (LEADS_PAGE, "the recommended leads with their reasons; not to be shared"),
-        (RECOMMENDATIONS_CSV, "every open lead, best first"),
-        (PICTURES, "calibration, gains, precision and recall, importance"),
-        (DATA_DOCS / "index.html", "what Great Expectations found"),
-        (QUARANTINE, "the rows that were set aside: file, line, reason"),
+        (here.page, "all of this in a browser: funnel, figures, pictures"),
+        (here.leads_page, "the recommended leads with their reasons; not to be shared"),
+        (here.recommendations_csv, "every open lead, best first"),
+        (here.pictures, "calibration, gains, precision and recall, importance"),
+        (here.data_docs / "index.html", "what Great Expectations found"),
+        (here.quarantine, "the rows that were set aside: file, line, reason"),
         ("make ui", "MLflow: the runs, the model card, the registry"),
     ):
         console.print(f"  {place!s:<32}{what}")

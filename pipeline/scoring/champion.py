@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.time import format_duration
-from pipeline.core.project import INTERACTIONS, LEADS, SCORES, Progress, require
+from pipeline.core.project import Progress, Project, require
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
 from pipeline.scoring.files import write_recommendations
@@ -19,17 +19,17 @@ from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
 
 
-def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, backfill: bool) -> Path:
+def run(parameters: Parameters, project: Project, progress: Progress, when: str, *, backfill: bool) -> Path:
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
     ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
     a source has stopped, lacks rows or has other events than the champion learned from, or where ``when`` lies in the
     time that it has learned from and no backfill was asked for.
     """
-    require(root / INTERACTIONS, root / LEADS)
-    as_of = _moment(when, parameters, root)
+    require(project.interactions, project.leads)
+    as_of = _moment(when, parameters, project)
     progress("fetching the champion")
-    model, run_id = load_champion(root, parameters.evaluate)
+    model, run_id = load_champion(project, parameters.evaluate)
     asked = model.manifest.get("question")
     if asked is None:
         raise RegistryError(
@@ -49,11 +49,11 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
             f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
-    folder = root / SCORES / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
-    (root / SCORES).mkdir(parents=True, exist_ok=True)
+    folder = project.scores / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
+    project.scores.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(root / SCORES / ".lock", timeout=0):
-            recommendations, doubts = recommend(parameters, root, model, as_of, progress)
+        with FileLock(project.scores / ".lock", timeout=0):
+            recommendations, doubts = recommend(parameters, project, model, as_of, progress)
             if doubts.ended_unknown:
                 progress(
                     f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then"
@@ -70,14 +70,14 @@ def run(parameters: Parameters, root: Path, progress: Progress, when: str, *, ba
             write_recommendations(folder / "recommendations.parquet", recommendations)
     except Timeout:
         raise InputError(
-            f"another scoring is writing to {root / SCORES}; wait until it is done, then run again"
+            f"another scoring is writing to {project.scores}; wait until it is done, then run again"
         ) from None
     return folder
 
 
-def _moment(when: str, parameters: Parameters, root: Path) -> datetime:
+def _moment(when: str, parameters: Parameters, project: Project) -> datetime:
     """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
-    reach = Reach(parameters, root)
+    reach = Reach(parameters, project)
     maximum_age = parameters.recommend.maximum_age
     if when in ("latest", "now"):
         reach.refuse_silent()

@@ -31,11 +31,7 @@ from pipeline.contracts.expectations import (
     count_violations,
     recommendation_checks,
 )
-from pipeline.core.project import (
-    INTERACTIONS,
-    LEADS,
-    Progress,
-)
+from pipeline.core.project import Progress, Project
 from pipeline.core.sql import connect, open_reader
 from pipeline.log.history import read_history
 from pipeline.log.known_types import refuse_others
@@ -54,9 +50,9 @@ MICROSECOND = timedelta(microseconds=1)
 _SPILL = Path("data/.tmp/score")
 
 
-def stated_moment(parameters: Sections, root: Path) -> datetime:
+def stated_moment(parameters: Sections, project: Project) -> datetime:
     """Give the moment that the settings name, UTC; raises StaleError where the sources don't say enough of it."""
-    reach = Reach(parameters, root)
+    reach = Reach(parameters, project)
     as_of = parameters.recommend.as_of
     if not isinstance(as_of, datetime):
         as_of = reach.latest + MICROSECOND
@@ -98,7 +94,7 @@ class Doubts:
 
 
 def recommend(
-    parameters: Sections, root: Path, model: Model, as_of: datetime, progress: Progress
+    parameters: Sections, project: Project, model: Model, as_of: datetime, progress: Progress
 ) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
@@ -106,7 +102,7 @@ def recommend(
     the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
-    history = read_history(root / INTERACTIONS, root / LEADS, parameters.episodes)
+    history = read_history(project, parameters.episodes)
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(
@@ -117,14 +113,14 @@ def recommend(
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
     ages = int(bool(catalogue.vocabulary.event_types))
-    with connect(of_duckdb, root / _SPILL) as connection:
+    with connect(of_duckdb, project.root / _SPILL) as connection:
         # A model of before this was noted says nothing of it.
         known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
-        refuse_others(connection, root / INTERACTIONS, known, shares, as_of)
+        refuse_others(connection, project.interactions, known, shares, as_of)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
-            connection, taken, root / INTERACTIONS, root / LEADS, catalogue, memory_limit=of_batches
+            connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
         ):
             batches.append(_recommend_batch(parameters, model, catalogue, batch))
             done += len(batch)
@@ -135,7 +131,7 @@ def recommend(
     ended = int(ended_unknown(snapshots).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
-    since = observed_from(find_starts(root, parameters.episodes.conversion, find_episodes(history)))
+    since = observed_from(find_starts(project, parameters.episodes.conversion, find_episodes(history)))
     unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
     return recommendations.take(best_first), Doubts(ended, older, unseen)
 

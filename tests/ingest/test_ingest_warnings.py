@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from raw_logs import LEADS, LINKS, parameters_of, run_ingest, source_of, write_raw
 
+from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
 
 HOURLY = "".join(f"A,2026-01-01T{n:02}:10:00,visit\n" for n in range(10))
@@ -27,7 +28,7 @@ def test_a_sound_log_has_no_warnings(tmp_path: Path) -> None:
 def test_warnings_are_written_and_told(tmp_path: Path) -> None:
     write_raw(tmp_path, log_csv=HEAD + "A,2026-01-01,visit\n")
     told: list[str] = []
-    summary = ingest.run(parameters_of({"log": source_of()}), tmp_path, told.append)
+    summary = ingest.run(parameters_of({"log": source_of()}), Project(tmp_path), told.append)
     (warning,) = summary.warnings
     assert f"warning: {warning}" in told
     assert summary.as_json()["warnings"] == [warning]

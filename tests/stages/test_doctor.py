@@ -20,7 +20,7 @@ from exports import BEGINNING, write_table
 from world import Project
 
 from features.core.time import DAY
-from pipeline.core.project import SNAPSHOTS
+from pipeline.core.project import Project as ProjectFolder
 from pipeline.inspection.doctor import Examination, Finding, examine
 from pipeline.log.learnable import LADDER, longest_trainable, table_of, tabulate
 from pipeline.settings.file import load_parameters
@@ -31,7 +31,7 @@ def said(examination: Examination, state: str) -> list[str]:
 
 
 def test_a_sound_project_has_nothing_wrong(world: Project) -> None:
-    examination = examine(world.root)
+    examination = examine(world)
     assert examination.exit_code == 0
     assert said(examination, "wrong") == []
     assert "params.yaml is valid" in said(examination, "good")
@@ -41,8 +41,8 @@ def test_a_sound_project_has_nothing_wrong(world: Project) -> None:
 
 def test_the_table_counts_what_the_snapshots_say(world: Project) -> None:
     """The row of the horizon that is set must equal the snapshots stage's own labels."""
-    rows = tabulate(world.parameters, world.root, [30 * DAY])
-    snapshots = pd.read_parquet(world.root / SNAPSHOTS)
+    rows = tabulate(world.parameters, world, [30 * DAY])
+    snapshots = pd.read_parquet(world.snapshots)
     labelled = snapshots[snapshots["label"].notna()]
     own = next(row for row in rows if (row.milestone, row.horizon) == ("converted", 30 * DAY))
     assert own.mature == len(labelled)
@@ -53,7 +53,7 @@ def test_the_table_counts_what_the_snapshots_say(world: Project) -> None:
 
 
 def test_a_longer_horizon_has_fewer_mature_snapshots_until_the_log_is_too_short(world: Project) -> None:
-    rows = [row for row in tabulate(world.parameters, world.root) if row.milestone == "converted"]
+    rows = [row for row in tabulate(world.parameters, world) if row.milestone == "converted"]
     assert [row.horizon for row in rows] == list(LADDER)
     mature = [row.mature for row in rows]
     assert mature == sorted(mature, reverse=True)
@@ -68,7 +68,7 @@ def test_too_few_conversions_are_itemised(world: Project) -> None:
     strict = world.parameters.model_copy(
         update={"train": world.parameters.train.model_copy(update={"minimum_conversions": 10_000})}
     )
-    rows = tabulate(strict, world.root, [30 * DAY])
+    rows = tabulate(strict, world, [30 * DAY])
     assert rows[-1].problem is not None
     for part in ("fit", "early_stopping", "calibration"):
         assert f"{part} " in rows[-1].problem
@@ -80,7 +80,7 @@ def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: 
         {"ingest.leads.attributes": {"country": "category", "crm_stage": "category"}}
     )
     project.run("ingest")
-    examination = examine(project.root)
+    examination = examine(project)
     wrong = [finding for finding in examination.findings if finding.state == "wrong"]
     assert [finding.what.partition(": alone crm_stage has an AUC of ")[0] for finding in wrong] == [
         "a column that knows the outcome (column_knows_outcome:crm_stage)"
@@ -90,12 +90,12 @@ def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: 
 
 
 def test_what_stands_in_the_way_has_the_exit_code_of_its_kind(world: Project, tmp_path: Path) -> None:
-    empty = examine(tmp_path)
+    empty = examine(ProjectFolder(tmp_path))
     assert empty.exit_code == 3
     assert any("params.yaml is missing" in what for what in said(empty, "wrong"))
     project = world.copy_to(tmp_path / "project", leave_out=("reports",))
     (project.root / "data/raw/web.parquet").unlink()
-    examination = examine(project.root)
+    examination = examine(project)
     assert examination.exit_code == 4
     assert any("web.parquet" in what for what in said(examination, "wrong"))
 
@@ -104,7 +104,7 @@ def test_a_horizon_that_cannot_be_trained_is_answered_with_one_that_can(world: P
     project = world.copy_to(tmp_path / "project", leave_out=("reports", "raw/truth.parquet")).with_settings(
         {"snapshots.horizon": "365d"}
     )
-    examination = examine(project.root)
+    examination = examine(project)
     assert examination.exit_code == 6
     wrong = [finding for finding in examination.findings if finding.state == "wrong"]
     assert wrong[0].what == "the horizon of 365d can't be trained: the log is too short"
@@ -122,7 +122,7 @@ def test_without_a_log_it_says_what_to_run_first(world: Project, tmp_path: Path)
         "there is no log yet",
         "leadcast ingest, then leadcast doctor again: it tells what can be trained",
     )
-    assert finding in examine(project.root).findings
+    assert finding in examine(project).findings
 
 
 def test_of_a_log_of_other_settings_nothing_is_judged(world: Project, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_of_a_log_of_other_settings_nothing_is_judged(world: Project, tmp_path: 
     content["ingest"]["sources"] = {"tickets": content["ingest"]["sources"]["outcomes"]}
     content["episodes"] = {"conversion": ["bought"]}
     (project.root / "params.yaml").write_text(yaml.safe_dump(content))
-    said = [finding for finding in examine(project.root).findings if finding.area == "data"]
+    said = [finding for finding in examine(project).findings if finding.area == "data"]
     assert [finding for finding in said if not finding.what.endswith("can be opened")] == [
         Finding(
             "data",
@@ -147,7 +147,7 @@ def test_files_that_are_newer_than_the_log_are_told(world: Project, tmp_path: Pa
     path = project.root / "data/raw/outcomes.csv"
     path.write_bytes(path.read_bytes())
     os.utime(path, (time.time() + 60, time.time() + 60))
-    assert "1 files are newer than the log" in said(examine(project.root), "odd")
+    assert "1 files are newer than the log" in said(examine(project), "odd")
 
 
 @pytest.fixture
@@ -172,9 +172,9 @@ def test_a_tracking_server_is_asked_whether_it_is_there(
     world: Project, monkeypatch: pytest.MonkeyPatch, tracking_server: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_server)
-    assert "the server of MLFLOW_TRACKING_URI answers" in said(examine(world.root), "good")
+    assert "the server of MLFLOW_TRACKING_URI answers" in said(examine(world), "good")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    examination = examine(world.root)
+    examination = examine(world)
     assert "the server of MLFLOW_TRACKING_URI does not answer" in said(examination, "wrong")
     assert examination.exit_code == 1
 
@@ -187,10 +187,10 @@ def test_the_variable_of_a_database_must_be_set_and_is_never_shown(
     content["ingest"]["tables"] = {"deals": {"database": "$CRM_DATABASE", "query": "SELECT 1 AS one"}}
     (project.root / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.delenv("CRM_DATABASE", raising=False)
-    examination = examine(project.root)
+    examination = examine(project)
     assert "ingest.tables.deals: the environment variable CRM_DATABASE is not set" in said(examination, "wrong")
     monkeypatch.setenv("CRM_DATABASE", "postgresql://me:secret@host/crm")
-    assert not any("secret" in str(finding) for finding in examine(project.root).findings)
+    assert not any("secret" in str(finding) for finding in examine(project).findings)
 
 
 def test_run_gives_the_same_bytes_as_the_stages_one_by_one(
@@ -251,7 +251,10 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     project = Project(tmp_path, load_parameters(tmp_path / "params.yaml"))
     project.run("ingest")
-    rows = {(row.milestone, row.horizon // DAY): row for row in tabulate(project.parameters, tmp_path, [DAY, 7 * DAY])}
+    rows = {
+        (row.milestone, row.horizon // DAY): row
+        for row in tabulate(project.parameters, ProjectFolder(tmp_path), [DAY, 7 * DAY])
+    }
     # Looked at after a day, all ten get their offer within the next 7; after 3 days it is behind them.
     assert (rows["offered", 7].mature, rows["offered", 7].conversions, rows["offered", 7].leads) == (10, 10, 10)
     assert rows["offered", 1].conversions == 0

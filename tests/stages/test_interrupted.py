@@ -135,7 +135,7 @@ def test_a_stage_that_was_killed_writes_the_same_bytes_when_it_runs_again(
 def test_a_model_whose_tracking_was_killed_has_one_run_that_is_whole(project: Project) -> None:
     from pipeline.registry.mlflow import connected  # noqa: PLC0415 - takes seconds
 
-    with connected(project.root) as client:
+    with connected(project) as client:
         experiment = client.get_experiment_by_name("leadcast")
         (run,) = client.search_runs([experiment.experiment_id])
         (version,) = client.search_model_versions("name = 'lead-conversion'")
@@ -188,7 +188,7 @@ def test_of_two_stages_at_once_the_second_says_that_it_waits_for_the_first(
 ) -> None:
     undisturbed = written(project.root, *STAGES)
     monkeypatch.chdir(project.root)
-    with sole(project.root):
+    with sole(project):
         code, _, message = call_executable(project.root, "ingest")
     assert code == 4
     assert "another leadcast is at work in this folder" in message

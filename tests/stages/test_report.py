@@ -100,7 +100,7 @@ def test_a_milestone_that_never_occurs_is_named_with_the_nearest(world: Project,
 
 @pytest.fixture(scope="module")
 def results(world: Project) -> Results:
-    return Results.read(world.root)
+    return Results.read(world)
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_sound_log_has_sources_that_run(world: Project) -> None:
     ingested = json.loads((world.root / "data/ingest.json").read_text())
     assert {source["rhythm"]["state"] for source in ingested["sources"].values()} == {"running"}
     assert source_verdicts(ingested) == []
-    said = [finding.what for finding in examine(world.root).findings if finding.state == "good"]
+    said = [finding.what for finding in examine(world).findings if finding.state == "good"]
     assert sum("is running: silent for" in what for what in said) == 4
     summary = (world.root / "reports/summary.txt").read_text()
     assert summary.count(" running") == 4
@@ -90,7 +90,7 @@ def test_a_source_that_ended_a_month_ago_stops_the_run_and_the_night(
         assert "closed: '2026-05-30'" in text
         assert "quiet: true" in text
         assert "observed_until: '2026-05-30T23:" in text
-    examination = examine(old_web.root)
+    examination = examine(old_web)
     assert examination.exit_code == 7
     (wrong,) = [one.what for one in examination.findings if one.state == "wrong"]
     assert wrong.startswith("silent for longer than ever (source_silent:web): no row became known since 2026-05-30")
@@ -155,7 +155,7 @@ def test_a_day_with_far_fewer_rows_is_a_verdict_and_stops_no_stage(day_missing: 
     assert (verdict.code, verdict.severity, verdict.subject) == ("source_thin", "wrong", "web")
     assert verdict.evidence.startswith("2026-06-29 has 1 row, such days 204")
     assert "closed_days" in verdict.remedy
-    assert examine(day_missing.root).exit_code == 10
+    assert examine(day_missing).exit_code == 10
 
 
 def test_the_last_day_may_be_the_one_that_is_missing(

@@ -22,6 +22,7 @@ from world import Project
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.schema import RECOMMENDATION
 from models.core.artefact import Model
+from pipeline.core.project import Project as ProjectFolder
 from pipeline.registry.mlflow import connected, load_champion
 from pipeline.settings.parameters import Parameters
 
@@ -52,7 +53,7 @@ class Store:
 def store(tracked: Project) -> Iterator[Store]:
     from pipeline.registry.mlflow import connected  # noqa: PLC0415 - heavy
 
-    with connected(tracked.root) as client:
+    with connected(tracked) as client:
         yield Store(client)
 
 
@@ -127,11 +128,11 @@ def test_tracking_leaves_no_address_behind_for_the_next_project(
     from pipeline.registry.mlflow import connected, tracking_uri  # noqa: PLC0415 - heavy
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with connected(tracked.root):
+    with connected(tracked):
         assert mlflow.get_tracking_uri() == f"sqlite:///{tracked.root}/mlflow.db"
-    assert tracking_uri(Path("/elsewhere")) == "sqlite:////elsewhere/mlflow.db"
+    assert tracking_uri(ProjectFolder(Path("/elsewhere"))) == "sqlite:////elsewhere/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////shared.db")
-    assert tracking_uri(Path("/elsewhere")) == "sqlite:////shared.db"
+    assert tracking_uri(ProjectFolder(Path("/elsewhere"))) == "sqlite:////shared.db"
 
 
 def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Store) -> None:
@@ -233,7 +234,7 @@ def test_the_logged_model_predicts_on_a_plain_frame_what_the_artefact_predicts(t
 def champion_scores(project: Project, when: str, *, backfill: bool = False) -> Path:
     from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
-    return champion.run(project.parameters, project.root, project.told.append, when, backfill=backfill)
+    return champion.run(project.parameters, project, project.told.append, when, backfill=backfill)
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
@@ -321,7 +322,7 @@ def test_a_store_that_does_not_answer_is_a_message_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://me:secret@127.0.0.1/x")
     with pytest.raises(RegistryError, match="check that it runs, and MLFLOW_TRACKING_URI") as error:  # noqa: SIM117
-        with connected(tmp_path) as client:
+        with connected(ProjectFolder(tmp_path)) as client:
             client.search_experiments()
     assert "secret" not in str(error.value)
 
@@ -378,7 +379,7 @@ def settings_of(project: Project, folder: Path, changes: dict[str, object]) -> P
 def test_a_champion_of_an_earlier_version_that_noted_no_question_is_a_message(
     tracked: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, run_id = load_champion(tracked.root, tracked.parameters.evaluate)
+    model, run_id = load_champion(tracked, tracked.parameters.evaluate)
     former = replace(model, manifest={name: part for name, part in model.manifest.items() if name != "question"})
     monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (former, run_id))
     with pytest.raises(RegistryError, match="trained by an earlier version, which did not note what it asked"):
@@ -416,7 +417,7 @@ def artefact_of(store: Store, alias: str) -> Path:
 def test_a_champion_whose_files_were_changed_scores_nobody(world: Project, tmp_path: Path, name: str) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
     project.run("evaluate")
-    with connected(project.root) as client:
+    with connected(project) as client:
         store = Store(client)
         (before,) = store.versions()
         files = artefact_of(store, "champion")
@@ -428,7 +429,7 @@ def test_a_champion_whose_files_were_changed_scores_nobody(world: Project, tmp_p
     assert not list((project.root / "data").glob("scores/as_of=*"))
     # The model itself is sound: judged once more, it is registered anew, and takes its place.
     project.run("evaluate")
-    with connected(project.root) as client:
+    with connected(project) as client:
         after = Store(client).versions()
         assert [one.tags["model_version"] for one in after] == [before.tags["model_version"]] * 2
         assert {name: str(one) for name, one in Store(client).aliases().items()} == {"champion": "2"}

@@ -7,8 +7,6 @@ from pathlib import Path
 import duckdb
 from world import Project
 
-from pipeline.core.project import INTERACTIONS, LEADS
-
 NAMES = (
     "=cmd|' /C calc'!A0",
     "+31 6 1234",
@@ -25,8 +23,8 @@ NAMES = (
 def rename_leads(project: Project, leads: list[str]) -> dict[str, str]:
     """Give hostile names to these leads wherever the log has them; gives the new name of each old one."""
     renamed = dict(zip(leads, NAMES, strict=False))
-    for path, order in ((INTERACTIONS, "lead_id, occurred_at, source, sequence"), (LEADS, "lead_id")):
-        _rename(project.root / path, order, renamed)
+    for path, order in ((project.interactions, "lead_id, occurred_at, source, sequence"), (project.leads, "lead_id")):
+        _rename(path, order, renamed)
     return renamed
 
 

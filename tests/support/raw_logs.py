@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.project import Project
 from pipeline.core.sql import open_reader
 from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
@@ -46,7 +47,7 @@ def write_raw(root: Path, **files: str) -> None:
 
 def run_ingest(root: Path, sources: dict[str, Any] | None = None, **ingest_settings: object) -> IngestSummary:
     """Run the stage."""
-    return ingest.run(parameters_of(sources or {"log": source_of()}, **ingest_settings), root, lambda _: None)
+    return ingest.run(parameters_of(sources or {"log": source_of()}, **ingest_settings), Project(root), lambda _: None)
 
 
 def read_log(root: Path, columns: str) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ import yaml
 from house import ROOT
 
 from pipeline.commands.app import STAGES, module_of
+from pipeline.core import project
 from pipeline.sample import write_sample
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
@@ -29,18 +30,18 @@ SMALL: dict[str, object] = {
 
 
 @dataclass(frozen=True)
-class Project:
+class Project(project.Project):
     """A folder as a user has it, its settings as read, and the lines that the stages told on their way."""
 
-    root: Path
-    parameters: Parameters
+    root: Path = field()
+    parameters: Parameters = field()
     told: list[str] = field(default_factory=list)
 
     def run(self, *stages: str) -> None:
         """Run stages in this process."""
         for stage in stages:
             run = importlib.import_module(module_of(stage)).run
-            run(self.parameters.hand_over(run), self.root, self.told.append)
+            run(self.parameters.hand_over(run), self, self.told.append)
 
     def with_settings(self, changes: Mapping[str, object]) -> Project:
         """Change settings by their places, ``{"train.seed": 8}``, in the folder's ``params.yaml``."""

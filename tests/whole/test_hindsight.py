@@ -19,6 +19,7 @@ from raw_logs import LINKS, parameters_of, source_of
 
 from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots, take_snapshots_at
+from pipeline.core.project import Project
 from pipeline.features import grow_catalogue
 from pipeline.ingest import stage as ingest
 from pipeline.log.history import read_events, read_history
@@ -162,9 +163,9 @@ def look(world: World, folder: Path, moment: datetime, like: Looks | None = None
     """Ingest files and look at all leads up to ``moment``, with the catalogue of ``like`` if it is given."""
     world.write(folder / "raw")
     parameters = world.parameters()
-    ingest.run(parameters, folder, lambda _: None)
+    ingest.run(parameters, Project(folder), lambda _: None)
     log, leads = folder / "data/interactions.parquet", folder / "data/leads.parquet"
-    history = read_history(log, leads, parameters.episodes)
+    history = read_history(Project(folder), parameters.episodes)
     triggers = read_events(log, "lead_id, known_at, event_type", ["form"])
     taken = take_snapshots(history, triggers, parameters.snapshots.policies, moment, None)
     catalogue = grow_catalogue(parameters, log, leads, moment)

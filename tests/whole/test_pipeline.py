@@ -32,6 +32,7 @@ from features.language.catalogue import Catalogue
 from models.core.artefact import Model
 from models.evaluation.metrics import evaluate
 from pipeline.commands.app import STAGES
+from pipeline.core.project import Project as ProjectFolder
 from pipeline.inspection.explain import explain_value
 from pipeline.log.history import observe
 from pipeline.settings.parameters import Parameters
@@ -75,7 +76,7 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subpr
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
     from pipeline.scoring import open_leads  # noqa: PLC0415 - heavy
 
-    recommendations, _ = open_leads.recommend(project.parameters, project.root, model, as_of, project.told.append)
+    recommendations, _ = open_leads.recommend(project.parameters, project, model, as_of, project.told.append)
     frame: pd.DataFrame = recommendations.to_pandas()
     return frame
 
@@ -190,7 +191,7 @@ def test_a_count_of_the_matrix_is_the_one_that_is_explained(world: Project) -> N
     names = [name for name in matrix if name.startswith("count__")][::5]
     for row in matrix.iloc[:: len(matrix) // 8].to_dict("records"):
         for name in names:
-            found = explain_value(world.root, name, row["lead_id"], row["as_of"].isoformat(), everything=True)
+            found = explain_value(world, name, row["lead_id"], row["as_of"].isoformat(), everything=True)
             assert re.search(rf" is {row[name]:,.0f} events?$", found.told[0]), (found.told, row[name])
 
 
@@ -364,7 +365,7 @@ def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_pat
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["episodes"] = {"conversion": ["won"]}
     content["snapshots"]["policies"] = [{"calendar": "monday"}]
-    assert observe(Parameters.model_validate(content), tmp_path).outcome_delay == timedelta(days=40)
+    assert observe(Parameters.model_validate(content), ProjectFolder(tmp_path)).outcome_delay == timedelta(days=40)
 
 
 @pytest.mark.parametrize(
