@@ -88,7 +88,7 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     truth = draw_world(root / "raw", world, delay, leads)
     parameters = settings()
     for stage in (ingest, snapshots, features, train):
-        stage.run(parameters, root, lambda _: None)
+        stage.run(parameters, Project(root), lambda _: None)
     model = Model.load(Project(root).model)
     learned, rows = (
         matrix.assign(probability=model.predict(matrix))

@@ -21,6 +21,7 @@ from small_project import AS_SOMEBODY, LEADCAST
 from world import Project
 
 from pipeline.commands.app import STAGES, module_of
+from pipeline.core.project import Project as ProjectFolder
 from pipeline.core.project import sole
 from pipeline.settings.file import load_parameters
 
@@ -83,7 +84,7 @@ def run_and_die(root: Path, stage: str, moment: str, number: int) -> None:
     parameters = load_parameters(root / "params.yaml")
     sys.addaudithook(listen)
     run = importlib.import_module(module_of(stage)).run
-    run(parameters.hand_over(run), root, lambda _: come_to("word"))
+    run(parameters.hand_over(run), ProjectFolder(root), lambda _: come_to("word"))
 
 
 def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
