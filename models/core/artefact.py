@@ -45,8 +45,8 @@ MANIFEST_FILE = "manifest.json"
 # It counts where it is set before LightGBM is imported, and all that imports LightGBM imports this file first.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Where `exp` and `1 / (1 + exp)` still tell neighbours apart: beyond it a probability would round to 0 or 1.
 LARGEST_LOG_ODDS = 34.0
+"""Where `exp` and `1 / (1 + exp)` still tell neighbours apart: beyond it a probability would round to 0 or 1."""
 
 ROWS_AT_ONCE = 2048
 """Rows that are encoded before the trees read them: few enough to stay in a core's cache in between."""

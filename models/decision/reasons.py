@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MOST_REASONS = 3
 
-# In log-odds: less is what rounding leaves of contributions that cancel.
 NEGLIGIBLE = 1e-9
+"""In log-odds: less is what rounding leaves of contributions that cancel."""
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ DRAWS = 20_000
 SEED = 10
 # How fast a hazard may fall (or rise) within a window: e-fold, over the whole of it.
 SLOWEST, FASTEST = -5.0, 30.0
-# Of a sum of few conversions: beyond it the bend to a skewness is no longer close to a sum of that kind.
 LARGEST_SKEWNESS = 2.0
+"""Of a sum of few conversions: beyond it the bend to a skewness is no longer close to a sum of that kind."""
 NO_SKEWNESS = 1e-6
 HALF = 0.5
 

@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The 97.5 % quantile of the normal distribution: intervals of 95 %.
 NORMAL_QUANTILE = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution: intervals of 95 %."""
 
 
 def interval_of_share(value: float, draws: NDArray[np.float64], independent: float) -> tuple[float, float]:

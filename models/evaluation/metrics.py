@@ -38,26 +38,26 @@ FIGURES = (
 )
 """What `evaluate` gives, where it can be said."""
 BINS = 10
-# The average precision is taken at a quarter of the distance of each draw: who is drawn twice ties with himself, which
-# moves every step of it, so that the figure of a full draw varies by more than the figure of other leads does.
 DAMPING = 4.0
+"""The average precision is taken at a quarter of the distance of each draw: who is drawn twice ties with himself, which
+moves every step of it, so that the figure of a full draw varies by more than the figure of other leads does."""
 LEVEL = 0.95
-# Of the draws of leads, and of nothing else: the same rows have the same draws, whichever model is judged by them.
 SEED = 20_260_101
+"""Of the draws of leads, and of nothing else: the same rows have the same draws, whichever model is judged by them."""
 
-# Drawing leads anew adds noise, and noise only ever raises a calibration error, which is nought at best: no interval
-# around it holds the truth. What it is worth, `models.evaluation.chance` says.
 WITHOUT_INTERVAL = frozenset({"calibration_error"})
+"""Drawing leads anew adds noise, and noise only ever raises a calibration error, which is nought at best: no interval
+around it holds the truth. What it is worth, `models.evaluation.chance` says."""
 LOSSES = frozenset({"log_loss", "brier"})
 
-# Beyond it the logarithm of a probability says more about rounding than about the model.
 SMALLEST_PROBABILITY = 1e-15
+"""Beyond it the logarithm of a probability says more about rounding than about the model."""
 NEWTON_STEPS = 50
-# What is left to go after a step is about its square: a millionth here, far below the width of any interval.
 NEWTON_TOLERANCE = 1e-3
+"""What is left to go after a step is about its square: a millionth here, far below the width of any interval."""
 LONGEST_STEP = 0.5
-# Relative to its largest value: below it slope and intercept can't be told apart.
 SMALLEST_DETERMINANT = 1e-10
+"""Relative to its largest value: below it slope and intercept can't be told apart."""
 
 
 @dataclass(frozen=True)

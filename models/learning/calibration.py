@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 Method = Literal["auto", "sigmoid", "isotonic"]
 
 FOLDS = 5
-# With fewer leads of either kind than two per fold, the folds compare chance with chance.
 FEWEST_LEADS_TO_COMPARE = 2 * FOLDS
-# Even where the slice contradicts the trees, the order of their scores is kept.
+"""With fewer leads of either kind than two per fold, the folds compare chance with chance."""
 SMALLEST_SLOPE = 0.01
-# The slope is drawn towards 1 (the trees are right) as by a normal prior of this precision: next to the data of a
-# few dozen conversions it is nothing, and it keeps the slope finite where the scores separate the classes.
+"""Even where the slice contradicts the trees, the order of their scores is kept."""
 SLOPE_PRECISION = 1.0
-# The share of the sigmoid in isotonic's probabilities: enough to tell scores on one step apart, and from 0 and 1.
+"""The slope is drawn towards 1 (the trees are right) as by a normal prior of this precision: next to the data of a few
+dozen conversions it is nothing, and it keeps the slope finite where the scores separate the classes."""
 ISOTONIC_BLEND = 0.05
-# In log loss per row: a smaller gain, as between two that say the same, is rounding.
+"""The share of the sigmoid in isotonic's probabilities: enough to tell scores on one step apart, and from 0 and 1."""
 SMALLEST_GAIN = 1e-6
+"""In log loss per row: a smaller gain, as between two that say the same, is rounding."""
 
 
 def fit_calibrator(

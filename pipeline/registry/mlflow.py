@@ -22,6 +22,7 @@ from pipeline.registry.refusals import check_experiment, refusal, without_secret
 from pipeline.registry.store import make_store
 from pipeline.settings.features import Features
 from pipeline.settings.learning import Evaluate, Train
+from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes, Snapshots
 
 _MADE_BY = ("episodes", "snapshots", "features", "train")
@@ -86,6 +87,7 @@ class Sections(Protocol):
     episodes: Episodes
     evaluate: Evaluate
     features: Features
+    run: Run
     snapshots: Snapshots
     train: Train
 
@@ -99,6 +101,7 @@ def track(parameters: Sections, project: Project, model: Model, figures: Figures
         tags = {
             "model_version": model.version,
             "git_revision": _git_revision(project),
+            **{f"run.{name}": str(value) for name, value in parameters.run.model_dump(exclude_none=True).items()},
             **{f"dvc_{name[4:].lower()}": value for name, value in os.environ.items() if name.startswith("DVC_EXP_")},
         }
         run = runs[0] if runs else client.create_run(experiment, run_name=f"model {model.version[:8]}", tags=tags)

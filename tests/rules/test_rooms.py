@@ -184,6 +184,8 @@ def test_a_room_has_neither_too_many_files_nor_too_few() -> None:
     for path in SOURCES:
         files["/".join(path.relative_to(ROOT).parts[:-1])] += path.name != "__init__.py"
     assert not {room: number for room, number in files.items() if number > MOST_FILES}
+    tests = [path.parent for path in (ROOT / "tests").rglob("*.py")]
+    assert not {folder: number for folder in set(tests) if (number := tests.count(folder)) > MOST_FILES}
     small = {room for room, number in files.items() if "/" in room and number < 3}
     assert small == set(FEWER_THAN_THREE_FILES)
 

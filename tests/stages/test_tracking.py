@@ -184,6 +184,7 @@ def test_the_tags_tell_the_model_the_data_and_the_code(tracked: Project, challen
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tracked.root, check=True, capture_output=True, text=True)
     assert tags["git_revision"] == head.stdout.strip()
     assert "dvc_exp_name" not in tags
+    assert tags["run.memory_limit"] == "1GB", "how the work was done is no parameter of the model"
     # The challenger's settings were changed and not committed.
     others = run_of(store, challenged).data.tags
     assert others["git_revision"] == f"{tags['git_revision']}-dirty"

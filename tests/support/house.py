@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-SUPPORT = (ROOT / "tests/support", ROOT / "tests/support/crm")
+SUPPORT = (ROOT / "tests/support", ROOT / "tests/support/crm", ROOT / "tests/support/exports")
 """What tests share."""
 PACKAGES = ("features", "models", "pipeline")
 

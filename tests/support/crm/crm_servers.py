@@ -58,6 +58,9 @@ class Faults:
     kinds: tuple[str, ...] = KINDS
     seed: int = 7
     retry_after: str | None = "0"
+    too_soon: int = 0
+    """Calls that came before the time was over for which a refusal had asked."""
+    wait_until: float = 0.0
     """What a 429 or 503 says."""
     late: float = 1.5
     """Seconds until an answer comes that is too late."""
@@ -131,6 +134,7 @@ class CrmServer:
             self.requests.append(request)
             number = len(self.requests)
             fault = self.faults.of(number)
+            self.faults.too_soon += time.monotonic() < self.faults.wait_until
             when, process = self.faults.kill.get(number, ("", 0))
             if when == "before":
                 os.kill(process, signal.SIGKILL)
@@ -139,6 +143,7 @@ class CrmServer:
                 _cut(connection)
                 return None
             if fault == "429":
+                self.faults.wait_until = time.monotonic() + float(self.faults.retry_after or 0)
                 return self.limited()
             if fault in {"500", "503"}:
                 headers = {"Retry-After": self.faults.retry_after} if fault == "503" and self.faults.retry_after else {}
