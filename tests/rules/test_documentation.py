@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +50,11 @@ BLOCKS = dict(re.findall(r"^##+ (.*?)\n(?:(?!^##).)*?^```yaml\n(.*?)^```", PAGE,
 def configuration_classes(*of: AnySection) -> Iterator[AnySection]:
     for base in of:
         for model in base.__subclasses__():
-            if model.__module__.split(".")[0] in PACKAGES:
+            # What is read makes passing copies of a class, which may not have been cleared away yet.
+            if (
+                model.__module__.split(".")[0] in PACKAGES
+                and getattr(sys.modules[model.__module__], model.__name__) is model
+            ):
                 yield model
             yield from configuration_classes(model)
 
