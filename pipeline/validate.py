@@ -73,7 +73,7 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
         if not finding.success and finding.severity == "warning":
             progress(f"warning: {finding}")
     refuse_critical(
-        findings, f"See {project.data_docs / 'index.html'}; mend the source or its mapping, then run again."
+        findings, f"See {Project().data_docs / 'index.html'}; mend the source or its mapping, then run again."
     )
 
 

@@ -21,22 +21,6 @@ THIRD_PARTY_WARNINGS = (
 )
 
 
-# They go the whole way through code that other tests cover, and to trace it takes up to half as long again.
-NOT_TRACED = {
-    *("test_cases_whole", "test_late_outcomes", "test_loan_log", "test_recipe_runs", "test_recipes", "test_hindsight"),
-    *("test_changed_outputs", "test_interrupted", "test_known_types", "test_sources_that_end", "test_too_little"),
-    *("test_headers", "test_looks", "test_merges", "test_outcome_tables", "test_stamps", "test_vendor_exports"),
-    *("test_chance", "test_outcome_holes", "test_soak", "test_verdicts"),
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out of the measure of coverage what others measure."""
-    for item in items:
-        if item.path.stem in NOT_TRACED:
-            item.add_marker(pytest.mark.no_cover)
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what others' packages warn of while they are imported; every other warning is an error."""
     for line in THIRD_PARTY_WARNINGS:

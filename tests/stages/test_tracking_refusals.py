@@ -97,8 +97,9 @@ def is_half_made(path: Path) -> bool:
 def test_a_store_whose_making_was_killed_is_made_by_the_next_run(tmp_path: Path) -> None:
     lines = (
         "from pathlib import Path",
+        "from pipeline.core.project import Project",
         "from pipeline.registry.mlflow import *",
-        f"with connected(Path({str(tmp_path)!r})) as client: client.search_experiments()",
+        f"with connected(Project(Path({str(tmp_path)!r}))) as client: client.search_experiments()",
     )
     with subprocess.Popen([sys.executable, "-c", "\n".join(lines)]) as process:
         while process.poll() is None and not any(map(is_half_made, (tmp_path / name for name in STORES))):

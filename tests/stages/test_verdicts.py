@@ -118,7 +118,7 @@ def test_a_model_that_is_none_has_no_alias_and_no_scoring_takes_it(drifting: tup
 @pytest.mark.parametrize("world_of", ["drifting", "knowing"])
 def test_verdicts_stand_first_wherever_figures_are_shown(world_of: str, request: pytest.FixtureRequest) -> None:
     table, _, _ = request.getfixturevalue(world_of)
-    standing = [verdict for verdict in read_verdicts(table.root) if verdict.stands]
+    standing = [verdict for verdict in read_verdicts(ProjectFolder(table.root)) if verdict.stands]
     assert standing
     summary = (table.root / "reports/summary.txt").read_text()
     assert summary.startswith(f"Verdicts: {len(standing)} stand")
