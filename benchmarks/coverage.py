@@ -12,7 +12,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.drawn_worlds import HORIZON, Floats, Rows, World, after_events, irregular, monthly, weekly
+from benchmarks.drawn_worlds import HORIZON, World, after_events, irregular, monthly, weekly
 from benchmarks.findings import Finding, Progress
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.curves import calibration_curve
@@ -88,20 +88,13 @@ def _chance(world: World, seed: int) -> dict[str, Sequence[bool]]:
     }
 
 
-def _noisy(rows: Rows, seed: int) -> Floats:
-    """Give what a worse model would promise."""
-    log_odds = np.log(rows.probabilities / (1.0 - rows.probabilities))
-    noise = np.random.default_rng([seed, 1]).normal(0.0, 0.5, len(log_odds))
-    return np.asarray(1.0 / (1.0 + np.exp(-log_odds - noise)), dtype=np.float64)
-
-
 def _truth(world: World, scale: float) -> _Truth:
     """Give the figures of the perfect model, and how they differ from the noisy one's, in a large population."""
     size = max(round(200_000 * scale), 4 * LEADS)
     drawn = [world.draw(size, _POPULATION + part) for part in range(8)]
     labels = np.concatenate([rows.labels for rows in drawn])
     probabilities = np.concatenate([rows.probabilities for rows in drawn])
-    noisy = np.concatenate([_noisy(rows, _POPULATION + part) for part, rows in enumerate(drawn)])
+    noisy = np.concatenate([rows.noisy(_POPULATION + part) for part, rows in enumerate(drawn)])
     everyone = np.arange(len(labels))
     figures = evaluate(labels, probabilities, everyone, replicates=0)
     differences = compare(labels, probabilities, noisy, everyone, replicates=0)
@@ -120,9 +113,7 @@ def _figures(world: World, truth: _Truth, seed: int) -> dict[str, Sequence[bool]
 
 def _differences(world: World, truth: _Truth, seed: int) -> dict[str, Sequence[bool]]:
     rows = world.draw(LEADS, seed)
-    estimates = compare(
-        rows.labels, rows.probabilities, _noisy(rows, seed), rows.leads, replicates=REPLICATES, seed=seed
-    )
+    estimates = compare(rows.labels, rows.probabilities, rows.noisy(seed), rows.leads, replicates=REPLICATES, seed=seed)
     return _holding("interval of a difference in", estimates, truth.differences)
 
 

@@ -40,6 +40,12 @@ class Rows:
         """Give the probabilities of a model that promises so many times too much."""
         return np.minimum(times * self.probabilities, 0.999)
 
+    def noisy(self, seed: int) -> Floats:
+        """Give the probabilities of a worse model: the true ones, moved at random on the scale of log odds."""
+        log_odds = np.log(self.probabilities / (1.0 - self.probabilities))
+        noise = np.random.default_rng([seed, 1]).normal(0.0, 0.5, len(log_odds))
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds - noise)), dtype=np.float64)
+
 
 def weekly(generator: np.random.Generator, day: int, state: Ints) -> NDArray[np.bool_]:
     """Look at all on each seventh day."""
