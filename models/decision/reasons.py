@@ -7,18 +7,15 @@ before they are ranked: divided among ten windows, no window would look importan
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    Wording = Callable[[Any], str]
+Wording = Callable[[Any], str]
 
 MOST_REASONS = 3
 

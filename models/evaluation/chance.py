@@ -16,22 +16,19 @@ rate for all rows, read from the rows themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from models.evaluation.metrics import BINS, LEVEL, Blocks, bin_of_each_row
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import ArrayLike, NDArray
-
-    FloatArray = NDArray[np.float64]
-    Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+FloatArray = NDArray[np.float64]
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 DRAWS = 20_000
 SEED = 10

@@ -9,24 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from models.core.verdicts import found
+from models.core.artefact import Model
+from models.core.slices import Slice
+from models.core.verdicts import Severity, Verdict, found
 from models.evaluation.drift import base_rate_drift, feature_drift
 from models.evaluation.intervals import NORMAL_QUANTILE
 from models.evaluation.metrics import Estimate
 from models.learning.calibration import SMALLEST_SLOPE
 from models.learning.parameters import DEFAULTS
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from models.core.artefact import Model
-    from models.core.slices import Slice
-    from models.core.verdicts import Severity, Verdict
 
 FEWEST_LEADS = 10
 """Leads that convert, and leads that don't, which a test part must hold before a model can be told from chance."""

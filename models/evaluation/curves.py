@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from features.core.schema import CONVERTED, LOST
+from models.core.artefact import Model
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.intervals import wilson_interval
 from models.evaluation.metrics import BINS, Blocks, bin_of_each_row
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from models.core.artefact import Model
 
 
 def calibration_curve(

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from models.core.slices import Slice
-from models.core.verdicts import found
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from models.core.verdicts import Verdict
+from models.core.verdicts import Verdict, found
 
 LARGE = 0.25
 """The population stability index from which on people speak of another population (Siddiqi 2006)."""

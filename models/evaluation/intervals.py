@@ -7,12 +7,8 @@ the scale of its logarithm, whatever else as it is. `docs/truth.md` has the meas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 NORMAL_QUANTILE = 1.959963984540054
 """The 97.5 % quantile of the normal distribution: intervals of 95 %."""

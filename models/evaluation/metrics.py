@@ -6,23 +6,19 @@ so no figure depends on the order of the input. A block may weigh anything, whic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from features.core.errors import NotEnoughDataError
 from models.evaluation.intervals import interval_around, interval_of_loss, interval_of_share
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import ArrayLike, NDArray
-
-    FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 SHARES = (1, 5, 10, 20)
 FIGURES = (

@@ -5,17 +5,15 @@ What is fitted here is plain data; `models.core.artefact.calibrate` applies it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import brentq, isotonic_regression, minimize
 from scipy.special import expit
 
 from models.core.artefact import calibrate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Method = Literal["auto", "sigmoid", "isotonic"]
 

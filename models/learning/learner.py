@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError, SettingsError
 from models.core.artefact import Model, encode, without_settings
@@ -20,11 +22,8 @@ from models.learning.calibration import Method, fit_calibrator
 from models.learning.parameters import Parameter, checked_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     import lightgbm
     import pandas as pd
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

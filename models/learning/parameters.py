@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from features.core.errors import SettingsError, nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Parameter = bool | float | str
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,6 @@ from pipeline.sample.company import CHANNELS, COMPANY
 from pipeline.sample.simulate import simulate_block
 from pipeline.sample.timeline import DAY, END, START
 from pipeline.sample.truth import horizon_probability, truth
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 BLOCK = 5_000  # leads simulated at a time, and the row groups of the Parquet files
 _DIRT, _SPEND = 1, 2  # streams of random numbers apart from those of the world
