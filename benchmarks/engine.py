@@ -12,7 +12,7 @@ from benchmarks.standard_task import CHANNELS, EVENT_TYPES, HALF_LIFE_DAYS, Colu
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
-from pipeline.core.project import Project
+from pipeline.core.project import HERE, Project
 from pipeline.core.sql import connect, file_literal
 from pipeline.ingest import stage as ingest
 from pipeline.matrix import local as matrix
@@ -38,7 +38,7 @@ def stream_standard_matrix(log: Path, snapshots: Path) -> Iterator[pa.Table]:
     of_duckdb, of_batches = halve(standard_parameters().run.memory_limit)
     with connect(of_duckdb, log.parent / "spill") as connection:
         yield from stream_matrix(
-            connection, asked, log, log.with_name(Project().leads.name), standard_catalogue(), memory_limit=of_batches
+            connection, asked, log, log.with_name(HERE.leads.name), standard_catalogue(), memory_limit=of_batches
         )
 
 
@@ -56,7 +56,7 @@ def write_matrix(log: Path, snapshots: Path, target: Path) -> None:
 
 def ingest_log(root: Path) -> None:
     """Run the stage ``ingest`` on the raw files below ``root``."""
-    ingest.run(standard_parameters(), Project(root), lambda _: None)
+    ingest.run(Project(root, standard_parameters()), lambda _: None)
 
 
 def standard_parameters() -> Parameters:

@@ -86,19 +86,19 @@ def of_late_outcomes(progress: Progress, scale: float = 1.0) -> Iterator[Finding
 
 def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     truth = draw_world(root / "raw", world, delay, leads)
-    parameters = settings()
+    project = Project(root, settings())
     for stage in (ingest, snapshots, features, train):
-        stage.run(parameters, Project(root), lambda _: None)
-    model = Model.load(Project(root).model)
+        stage.run(project, lambda _: None)
+    model = Model.load(project.model)
     learned, rows = (
         matrix.assign(probability=model.predict(matrix))
         for part in ("calibration", "test")
-        for matrix in [pq.read_table(Project(root).matrix, filters=[("part", "==", part)]).to_pandas()]
+        for matrix in [pq.read_table(project.matrix, filters=[("part", "==", part)]).to_pandas()]
     )
     level = _variance(learned) / float(learned["probability"].sum()) ** 2
     yield _compare(world, delay, "test", rows, level)
     as_of = START + ENDS_AFTER * DAY
-    scored = open_leads.recommend(parameters, Project(root), model, as_of, lambda _: None)[0].to_pandas()
+    scored = open_leads.recommend(project, model, as_of, lambda _: None)[0].to_pandas()
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
     yield _compare(world, delay, "scored", scored.assign(label=label), level)

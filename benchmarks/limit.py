@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from pipeline.core.project import Project
+from pipeline.core.project import HERE
 from pipeline.core.trained import open_trained
 
 TRUTH = Path("data/raw/truth.parquet")
@@ -22,8 +22,8 @@ TRUTH = Path("data/raw/truth.parquet")
 
 def main() -> None:
     """Print ranking and loss of the model, the limit and the oracle on the Mondays of the test part."""
-    rows = pq.read_table(Project().matrix, filters=[("part", "==", "test")]).to_pandas()
-    rows["model"] = open_trained(Project(Path())).predict(rows)
+    rows = pq.read_table(HERE.matrix, filters=[("part", "==", "test")]).to_pandas()
+    rows["model"] = open_trained(HERE).predict(rows)
     truth = pd.read_parquet(TRUTH)[["lead_id", "as_of", "p_observable", "p_hidden"]]
     both = rows.merge(truth, on=["lead_id", "as_of"])
     table = Table("who says it", "ROC AUC", "average precision", "log loss", "mean", title=f"{len(both):,} snapshots")

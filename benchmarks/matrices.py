@@ -11,7 +11,7 @@ from benchmarks.comparison import compare
 from benchmarks.featuretools_environment import NotAvailableError, featuretools_python
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, skipped
-from pipeline.core.project import Project
+from pipeline.core.project import Places
 
 Progress = Callable[[str], None]
 Peer = Callable[[Path, Path, Path], None]
@@ -42,7 +42,7 @@ class StandardLog:
     @property
     def ingested(self) -> Path:
         """The log as ``ingest`` leaves it."""
-        return Project(self.root).interactions
+        return Places(self.root).interactions
 
     @property
     def size(self) -> str:

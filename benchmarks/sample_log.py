@@ -23,4 +23,4 @@ def write_sample_project(root: Path, leads: int) -> int:
 
 def ingest_sample(root: Path) -> None:
     """Run the stage ``ingest``, within the memory that the settings give it."""
-    ingest.run(load_parameters(root / _SETTINGS), Project(root), lambda _: None)
+    ingest.run(Project(root, load_parameters(root / _SETTINGS)), lambda _: None)

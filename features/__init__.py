@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from features.language.catalogue import Catalogue
     from features.language.feature import Feature
     from features.language.filters import Filter
-    from features.timeline.snapshots import assign_labels, find_episodes
+    from features.timeline.labels import assign_labels
+    from features.timeline.snapshots import find_episodes
 
 __all__ = ["FIT", "PARTS", "TEST", "Catalogue", "Feature", "Filter", "assign_labels", "compute_matrix", "find_episodes"]
 _HOMES = {
@@ -24,7 +25,7 @@ _HOMES = {
     "Catalogue": "features.language.catalogue",
     "Feature": "features.language.feature",
     "Filter": "features.language.filters",
-    "assign_labels": "features.timeline.snapshots",
+    "assign_labels": "features.timeline.labels",
     "compute_matrix": "features.engines.compiled",
     "find_episodes": "features.timeline.snapshots",
 }

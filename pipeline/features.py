@@ -39,16 +39,16 @@ class Sections(Protocol):
     run: Run
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Build the catalogue and compute the matrix; the gap and what has no label are left out."""
     interactions, leads, snapshots = project.interactions, project.leads, project.snapshots
     require(interactions, leads, snapshots)
     fitted = pq.read_table(snapshots, columns=["as_of"], filters=[("part", "==", FIT)])["as_of"]
-    catalogue = grow_catalogue(parameters, interactions, leads, pc.max(fitted).as_py())
+    catalogue = grow_catalogue(project.parameters, interactions, leads, pc.max(fitted).as_py())
     project.matrix.unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
-    of_duckdb, of_batches = halve(parameters.run.memory_limit)
+    of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
     with connect(of_duckdb, project.root / _SPILL) as connection, written_whole(project.matrix) as temporary:
         shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
         write_json(project.catalogue, catalogue.to_json() | {"known_types": shares})

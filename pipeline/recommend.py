@@ -13,12 +13,12 @@ from pipeline.scoring.files import write_csv, write_recommendations, write_sums
 from pipeline.scoring.open_leads import Sections, check, recommend, stated_moment
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
     model = open_trained(project)
-    as_of = stated_moment(parameters, project)
-    recommendations, doubts = recommend(parameters, project, model, as_of, progress)
-    check(recommendations, parameters.recommend.reasons_for)
+    as_of = stated_moment(project)
+    recommendations, doubts = recommend(project, model, as_of, progress)
+    check(recommendations, project.parameters.recommend.reasons_for)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)
     write_csv(project.recommendations_csv, recommendations)

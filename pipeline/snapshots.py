@@ -13,13 +13,8 @@ import pyarrow.parquet as pq
 from features.core.errors import NotEnoughDataError
 from features.core.schema import CONVERTED, LOST, PARTS
 from features.core.time import format_duration, microseconds
-from features.timeline.snapshots import (
-    assign_labels,
-    assign_parts,
-    ended_unknown,
-    find_episodes,
-    take_snapshots,
-)
+from features.timeline.labels import assign_labels, assign_parts, ended_unknown
+from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import open_reader
 from pipeline.log.history import Observation, observe, read_events, read_history
@@ -40,24 +35,24 @@ class Sections(Protocol):
     snapshots: Snapshots
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Read the log, list the snapshots with labels and parts, write them and their counts."""
-    settings = parameters.snapshots
+    settings = project.parameters.snapshots
     interactions, leads = project.interactions, project.leads
     require(interactions, leads, project.former_creations)
-    reach = Reach(parameters, project)
+    reach = Reach(project)
     reach.refuse_silent()
-    observation = observe(parameters, project)
+    observation = observe(project)
     progress("finding episodes")
-    history = read_history(project, parameters.episodes)
+    history = read_history(project, project.parameters.episodes)
     episodes = find_episodes(history)
     triggers = read_events(interactions, "lead_id, known_at, event_type", settings.triggers)
     progress(f"taking snapshots of {len(episodes):,} episodes")
-    refuse_without_effect(project, parameters.episodes.conversion)
-    starts = find_starts(project, parameters.episodes.conversion, episodes)
+    refuse_without_effect(project, project.parameters.episodes.conversion)
+    starts = find_starts(project, project.parameters.episodes.conversion, episodes)
     for start in starts:
         progress(start.told())
-    lacking = find_outcome_holes(parameters, project, episodes, starts)
+    lacking = find_outcome_holes(project, episodes, starts)
     for hole in lacking:
         progress(f"warning: {hole.source}: {hole.told()}")
     taken = take_snapshots(history, triggers, settings.policies, observation.log_until, settings.start)
@@ -78,7 +73,7 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
         "outcomes_from": {start.source: start.as_json() for start in starts},
         "outcome_holes": [hole.as_json() for hole in lacking],
     }
-    funnel = read_funnel(interactions, episodes, parameters.episodes)
+    funnel = read_funnel(interactions, episodes, project.parameters.episodes)
     write_json(project.snapshot_counts, counts | {"funnel": funnel})
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import parse_duration
 from models.learning.learner import Trained, fit
-from pipeline.core.project import Progress, Project, fingerprint, read_json, require, write_json, written_whole
+from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import read_catalogue, read_slice
 from pipeline.settings import question
 from pipeline.settings.learning import Train
@@ -26,7 +26,7 @@ class Sections(question.Sections, Protocol):
     train: Train
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Fit, stop and calibrate; write the model's three files and the training log."""
     require(project.matrix)
     counts = read_json(project.snapshot_counts)
@@ -37,13 +37,13 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
 
     manifest = {
         "horizon": counts["horizon"],
-        "question": question_of(parameters),
+        "question": question_of(project.parameters),
         "trained_from": counts["parts"][FIT]["from"],
         "trained_until": labels_until(counts).isoformat(),
         "matrix_sha256": fingerprint(project.matrix),
         "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
     }
-    model, log = learn(parameters.train, project, manifest, tell)
+    model, log = learn(project.parameters.train, project, manifest, tell)
     project.training.unlink(missing_ok=True)  # it says that the model is whole
     with written_whole(project.model) as temporary:
         model.save(temporary)
@@ -52,13 +52,13 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
 
 def learn(
     settings: Train,
-    project: Project,
+    places: Places,
     manifest: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Fit, stop and calibrate on the matrix and the catalogue that lie in a folder, and write nothing."""
-    catalogue, known_types = read_catalogue(project.catalogue)
-    fitting = read_slice(project.matrix, FIT)
+    catalogue, known_types = read_catalogue(places.catalogue)
+    fitting = read_slice(places.matrix, FIT)
     known = {
         "catalogue": catalogue.to_json(),
         "known_types": known_types,
@@ -66,8 +66,8 @@ def learn(
     }
     return fit(
         fitting=fitting,
-        early_stopping=read_slice(project.matrix, EARLY_STOPPING),
-        calibration=read_slice(project.matrix, CALIBRATION),
+        early_stopping=read_slice(places.matrix, EARLY_STOPPING),
+        calibration=read_slice(places.matrix, CALIBRATION),
         columns=catalogue.columns,
         categorical=catalogue.categories,
         parameters=settings.parameters,

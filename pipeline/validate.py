@@ -24,7 +24,7 @@ from pipeline.contracts.expectations import (
     lead_checks,
     row_expectations,
 )
-from pipeline.core.project import Progress, Project, require, write_json
+from pipeline.core.project import HERE, Progress, Project, require, write_json
 from pipeline.core.sql import connect, file_literal, line_of, literal
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
@@ -41,13 +41,13 @@ class Sections(Protocol):
     validate_: Validate
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Judge the log, write ``validation.json`` and the data docs; raises ContractError on a critical failure."""
-    settings = parameters.validate_
+    settings = project.parameters.validate_
     interactions, leads = project.interactions, project.leads
     require(interactions, leads)
-    line = _line(parameters.ingest)
-    with _connection(parameters.run.memory_limit, project.root / _SPILL) as connection:
+    line = _line(project.parameters.ingest)
+    with _connection(project.parameters.run.memory_limit, project.root / _SPILL) as connection:
         log, people = f"read_parquet({file_literal(interactions)})", f"read_parquet({file_literal(leads)})"
         progress("counting what breaks a rule")
         log_checks = interaction_checks()
@@ -72,9 +72,7 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
     for finding in findings:
         if not finding.success and finding.severity == "warning":
             progress(f"warning: {finding}")
-    refuse_critical(
-        findings, f"See {Project().data_docs / 'index.html'}; mend the source or its mapping, then run again."
-    )
+    refuse_critical(findings, f"See {HERE.data_docs / 'index.html'}; mend the source or its mapping, then run again.")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import typer
 from features.core.errors import InputError, SettingsError, nearest
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
-from pipeline.core.project import Project
+from pipeline.core.project import HERE, Project, sole
 
 app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
@@ -56,11 +56,10 @@ def _run_stage(name: str) -> None:
         parameters = load_parameters(Path("params.yaml"))
         stage = importlib.import_module(module_of(name))
         from pipeline.core.parallel import keep_to  # noqa: PLC0415 - only here
-        from pipeline.core.project import sole  # noqa: PLC0415 - only here
 
         keep_to(parameters.run.threads)
-        with sole(Project()):
-            stage.run(parameters.hand_over(stage.run), Project(), lambda text: tell(name, text))
+        with sole(HERE):
+            stage.run(Project(HERE.root, parameters.hand_over(stage.run)), lambda text: tell(name, text))
 
 
 def _add_stage(name: str, meaning: str) -> None:
@@ -102,7 +101,7 @@ def explain(
     with reporting("explain"):
         from pipeline.inspection.explain import explain_value  # noqa: PLC0415 - heavy
 
-        explanation = explain_value(Project(), feature, lead, as_of, everything=everything)
+        explanation = explain_value(HERE, feature, lead, as_of, everything=everything)
         for line in explanation.told:
             tell("explain", line)
         if explanation.rows:
@@ -137,7 +136,8 @@ def score(
         from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
         keep_to(parameters.run.threads)
-        folder = champion.run(parameters, Project(), lambda text: tell("score", text), as_of, backfill=backfill)
+        project = Project(HERE.root, parameters)
+        folder = champion.run(project, lambda text: tell("score", text), as_of, backfill=backfill)
         tell("score", f"wrote {folder}")
 
 
@@ -281,7 +281,7 @@ def doctor() -> None:
     with reporting("doctor"):
         from pipeline.inspection.doctor import examine  # noqa: PLC0415 - heavy
 
-        examination = examine(Project())
+        examination = examine(HERE)
         signs = {"good": "[green]good [/green]", "odd": "[yellow]odd  [/yellow]", "wrong": "[red]wrong[/red]"}
         for finding in examination.findings:
             console.print(f"{signs[finding.state]} {finding.area:<12}", end="")
@@ -314,7 +314,7 @@ def run(
     with reporting("run"):
         from pipeline.core.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
 
-        refuse_standing(read_verdicts(Project()))
+        refuse_standing(read_verdicts(HERE))
 
 
 @app.command(
@@ -334,7 +334,7 @@ def verdicts(
             tell_verdicts,
         )
 
-        found = read_verdicts(Project())
+        found = read_verdicts(HERE)
         if as_json:
             typer.echo(json.dumps([verdict.to_json() for verdict in found], indent=1, ensure_ascii=False))
         else:
@@ -354,9 +354,9 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         parameters = load_parameters(Path("params.yaml"))
         from pipeline.registry.mlflow import connected, experiment_id, tracking_uri  # noqa: PLC0415 - heavy
 
-        uri = tracking_uri(Project())
-        with connected(Project()) as client:
-            experiment = experiment_id(client, Project(), parameters.evaluate.experiment)
+        uri = tracking_uri(HERE)
+        with connected(HERE) as client:
+            experiment = experiment_id(client, HERE, parameters.evaluate.experiment)
         tell("ui", f"open http://127.0.0.1:{port}/#/experiments/{experiment}/runs (stop with Ctrl-C)")
         command = ["mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell

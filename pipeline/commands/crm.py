@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.core.errors import DeliveryError
 from pipeline.commands.console import console, print_table, reporting, tell
-from pipeline.core.project import Project
+from pipeline.core.project import HERE, Project
 
 if TYPE_CHECKING:
     from pipeline.delivery.ledger import Run
@@ -62,22 +61,18 @@ def push(
         raise typer.BadParameter("say why, as in --force 'the sample ends in June'", param_hint="--force")
     part = _share(share)
     with reporting("push"):
-        parameters = _parameters()
+        project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
         from pipeline.delivery.push import Options  # noqa: PLC0415 - heavy
         from pipeline.delivery.records import select  # noqa: PLC0415 - heavy
         from pipeline.registry.mlflow import champion_version  # noqa: PLC0415 - heavy
 
         options = Options(select(only or (), part), first, force)
-        champion = champion_version(Project(), parameters.evaluate)
+        champion = champion_version(project, project.parameters.evaluate)
         if dry_run:
-            _tell_rehearsal(
-                *operations.rehearse(parameters, Project(), champion, lambda text: tell("push", text), options)
-            )
+            _tell_rehearsal(*operations.rehearse(project, champion, lambda text: tell("push", text), options))
         else:
-            _tell_pushed(
-                "push", operations.push(parameters, Project(), champion, lambda text: tell("push", text), options)
-            )
+            _tell_pushed("push", operations.push(project, champion, lambda text: tell("push", text), options))
 
 
 @crm.command(
@@ -87,10 +82,10 @@ def push(
 def check() -> None:
     """Check the sink."""
     with reporting("check"):
-        parameters = _parameters()
+        project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        tell("check", f"{operations.check(parameters, Project())} is ready")
+        tell("check", f"{operations.check(project)} is ready")
 
 
 @crm.command(
@@ -100,10 +95,10 @@ def check() -> None:
 def setup() -> None:
     """Make the fields."""
     with reporting("setup"):
-        parameters = _parameters()
+        project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        for line in operations.setup(parameters, Project()) or ["nothing was missing"]:
+        for line in operations.setup(project) or ["nothing was missing"]:
             tell("setup", line)
 
 
@@ -115,10 +110,10 @@ def setup() -> None:
 def undo(run: Annotated[str, typer.Argument(help="The run, as leadcast crm status names it.")]) -> None:
     """Undo a run."""
     with reporting("undo"):
-        parameters = _parameters()
+        project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        _tell_pushed("undo", operations.undo(parameters, Project(), lambda text: tell("undo", text), run))
+        _tell_pushed("undo", operations.undo(project, lambda text: tell("undo", text), run))
         tell("undo", "the next push writes scores again; to stop that, change the champion or the job first")
 
 
@@ -135,10 +130,10 @@ def status(
 ) -> None:
     """Tell the state."""
     with reporting("status"):
-        parameters = _parameters()
+        project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        revived, found = operations.state(parameters, Project(), retry=retry, everything=everything)
+        revived, found = operations.state(project, retry=retry, everything=everything)
         if retry:
             tell("status", f"{revived:,} leads will be tried again by the next push")
         if not found.runs:
@@ -166,10 +161,10 @@ def status(
             )
 
 
-def _parameters() -> Parameters:
+def _project() -> Project[Parameters]:
     from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
-    return load_parameters(Path("params.yaml"))
+    return Project(HERE.root, load_parameters(HERE.root / "params.yaml"))
 
 
 def _why(run: Run) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -25,15 +25,15 @@ class _Place:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def __get__(self, project: Project, owner: type[Project]) -> Path:
-        return project.root / self._path
+    def __get__(self, places: Places, owner: type[Places]) -> Path:
+        return places.root / self._path
 
 
 @dataclass(frozen=True)
-class Project:
-    """A folder with settings and raw files, and where everything that is made of them lies: spelled here alone."""
+class Places:
+    """Where everything that is made of settings and raw files lies in a folder: spelled here alone."""
 
-    root: Path = Path()
+    root: Path
 
     lock = _Place("data/.tmp/lock")
     interactions = _Place("data/interactions.parquet")
@@ -61,6 +61,19 @@ class Project:
     summary = _Place("reports/summary.txt")
     page = _Place("reports/index.html")
     leads_page = _Place("reports/private/leads.html")
+
+
+HERE = Places(Path())
+"""Of the folder that a command is called in."""
+
+Settings_co = TypeVar("Settings_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Project(Places, Generic[Settings_co]):
+    """A folder and its settings: all of them, or the sections that a stage asks for."""
+
+    parameters: Settings_co
 
 
 @contextmanager
@@ -93,21 +106,21 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def sole(project: Project) -> Iterator[None]:
-    """Hold the project's outputs, so that no two stages write them at once; a process that dies lets go.
+def sole(places: Places) -> Iterator[None]:
+    """Hold the outputs of a project, so that no two stages write them at once; a process that dies lets go.
 
     Raises InputError where another process holds them.
     """
-    project.lock.parent.mkdir(parents=True, exist_ok=True)
+    places.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(project.lock, timeout=0):
+        with FileLock(places.lock, timeout=0):
             try:
                 yield
             finally:
-                project.lock.unlink(missing_ok=True)
+                places.lock.unlink(missing_ok=True)
     except Timeout:
         raise InputError(
-            f"another leadcast is at work in this folder (it holds {project.lock}); wait until it is done, then run "
+            f"another leadcast is at work in this folder (it holds {places.lock}); wait until it is done, then run "
             "again"
         ) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from features.core.errors import InputError
 from models.core.artefact import ArtefactError, Model
-from pipeline.core.project import Project, read_json, require
+from pipeline.core.project import Places, read_json, require
 
 
 def open_model(folder: Path, version: str) -> Model:
@@ -17,7 +17,7 @@ def open_model(folder: Path, version: str) -> Model:
         raise InputError(str(error)) from None
 
 
-def open_trained(project: Project) -> Model:
+def open_trained(places: Places) -> Model:
     """Read the model that was trained last; raises InputError where its files are not those that training wrote."""
-    require(project.model, project.training)
-    return open_model(project.model, read_json(project.training)["model_version"])
+    require(places.model, places.training)
+    return open_model(places.model, read_json(places.training)["model_version"])

@@ -8,23 +8,23 @@ from dataclasses import fields
 
 from features.core.errors import VerdictError
 from models.core.verdicts import Verdict
-from pipeline.core.project import Project, read_json, write_json
+from pipeline.core.project import Places, read_json, write_json
 
 WIDTH = 96
 """Letters in a line of what is told."""
 
 
-def write_verdicts(project: Project, model_version: str, verdicts: Sequence[Verdict]) -> None:
+def write_verdicts(places: Places, model_version: str, verdicts: Sequence[Verdict]) -> None:
     """Write the list, in its order."""
     write_json(
-        project.verdicts, {"model_version": model_version, "verdicts": [verdict.to_json() for verdict in verdicts]}
+        places.verdicts, {"model_version": model_version, "verdicts": [verdict.to_json() for verdict in verdicts]}
     )
 
 
-def read_verdicts(project: Project) -> list[Verdict]:
+def read_verdicts(places: Places) -> list[Verdict]:
     """Read the list that ``evaluate`` has written; raises InputError where it has not run."""
     names = [field.name for field in fields(Verdict)]
-    return [Verdict(**{name: verdict[name] for name in names}) for verdict in read_json(project.verdicts)["verdicts"]]
+    return [Verdict(**{name: verdict[name] for name in names}) for verdict in read_json(places.verdicts)["verdicts"]]
 
 
 def refuse_standing(verdicts: Sequence[Verdict]) -> None:

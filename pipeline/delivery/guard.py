@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
 from features.core.time import format_duration
 from pipeline.contracts.expectations import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
-from pipeline.core.project import Progress, Project, read_json
+from pipeline.core.project import Places, Progress, Project, read_json
 from pipeline.core.sql import file_literal, identifier, literal, open_reader
 from pipeline.delivery.push import Scores
 from pipeline.settings.parameters import Parameters
@@ -24,9 +24,9 @@ SUSPENSIONS = Path("data/suspensions.json")
 "2026-06-30"}]. The keys of ``where`` are columns of the recommendations, or attributes of the leads."""
 
 
-def newest_scores(project: Project, champion: str | None) -> Scores:
+def newest_scores(places: Places, champion: str | None) -> Scores:
     """Find the newest scores of the history; where two models have scored that moment, the champion's."""
-    moments = sorted(project.scores.glob("as_of=*"), reverse=True)
+    moments = sorted(places.scores.glob("as_of=*"), reverse=True)
     for moment in moments:
         paths = sorted(moment.glob("model=*/recommendations.parquet"))
         if paths:
@@ -39,14 +39,11 @@ def newest_scores(project: Project, champion: str | None) -> Scores:
                 first = batch.to_pylist()[0]
                 return Scores(path, first["as_of"], first["model_version"], file.metadata.num_rows)
     raise InputError(
-        f"there are no scores in {project.scores}; score with the champion first: leadcast score --as-of latest "
-        "(or now)"
+        f"there are no scores in {places.scores}; score with the champion first: leadcast score --as-of latest (or now)"
     )
 
 
-def objections(
-    parameters: Parameters, push: Push, project: Project, scores: Scores, champion: str | None
-) -> list[LeadcastError]:
+def objections(push: Push, project: Project[Parameters], scores: Scores, champion: str | None) -> list[LeadcastError]:
     """Say what speaks against pushing the scores."""
     found: list[LeadcastError] = []
     age = datetime.now(UTC).replace(tzinfo=None) - scores.as_of
@@ -59,7 +56,7 @@ def objections(
             )
         )
     if champion is None:
-        found.append(RegistryError(f"the registry has no champion of {parameters.evaluate.model_name!r}"))
+        found.append(RegistryError(f"the registry has no champion of {project.parameters.evaluate.model_name!r}"))
     elif champion != scores.model:
         found.append(
             RegistryError(
@@ -73,13 +70,13 @@ def objections(
     return found
 
 
-def _failed(project: Project, scores: Scores) -> list[str]:
+def _failed(places: Places, scores: Scores) -> list[str]:
     """List the critical expectations that the log, or the scores themselves, break."""
-    if not project.validation.exists():
+    if not places.validation.exists():
         return ["the log was never validated (leadcast validate)"]
     failed = [
         one["meaning"]
-        for one in read_json(project.validation)["expectations"]
+        for one in read_json(places.validation)["expectations"]
         if not one["success"] and one["severity"] == "critical"
     ]
     # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
@@ -92,14 +89,14 @@ def _failed(project: Project, scores: Scores) -> list[str]:
     return [*failed, *(meanings[name] for name, count in counts.iloc[0].items() if count)]
 
 
-def suspended(project: Project, scores: Scores, progress: Progress) -> dict[str, str]:
+def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, str]:
     """Give the leads whose segment is suspended, each with the date since when; says how many leads a segment has."""
-    path = project.root / SUSPENSIONS
+    path = places.root / SUSPENSIONS
     if not path.exists():
         return {}
     own = pq.read_schema(scores.path).names
-    attributes = pq.read_schema(project.leads).names if project.leads.exists() else []
-    leads = f"LEFT JOIN read_parquet({file_literal(project.leads)}) AS lead USING (lead_id)" if attributes else ""
+    attributes = pq.read_schema(places.leads).names if places.leads.exists() else []
+    leads = f"LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id)" if attributes else ""
     found: dict[str, str] = {}
     with open_reader() as connection:
         for where, since in _conditions(path):

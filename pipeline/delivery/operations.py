@@ -37,9 +37,9 @@ def settings_of(parameters: Parameters) -> Push:
 
 
 @contextmanager
-def opened(parameters: Parameters, project: Project) -> Iterator[tuple[Push, Sink, Ledger]]:
+def opened(project: Project[Parameters]) -> Iterator[tuple[Push, Sink, Ledger]]:
     """Open sink and ledger for one command that writes; raises InputError where another is at work."""
-    push = settings_of(parameters)
+    push = settings_of(project.parameters)
     (project.root / LOCK).parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(project.root / LOCK, timeout=0), _ended():
@@ -59,15 +59,13 @@ def _ended() -> Iterator[None]:
         raise DeliveryError(f"the system does not do what it is asked: {error}; try again later") from None
 
 
-def push(
-    parameters: Parameters, project: Project, champion: str | None, progress: Progress, options: Options
-) -> Pushed:
+def push(project: Project[Parameters], champion: str | None, progress: Progress, options: Options) -> Pushed:
     """Push the newest recommendations, of the ``champion`` (a model_version) where there is one.
 
     Raises what the guard does, and DeliveryError where the system takes no more.
     """
-    with opened(parameters, project) as (settings, sink, ledger):
-        scores, found = _judged(parameters, settings, project, champion)
+    with opened(project) as (settings, sink, ledger):
+        scores, found = _judged(settings, project, champion)
         if found and options.forced is None:
             told = [*map(str, found), "to push all the same, give the reason, which is kept: --force 'why'"]
             raise type(found[0])("; and ".join(told))
@@ -78,57 +76,55 @@ def push(
 
 
 def rehearse(
-    parameters: Parameters, project: Project, champion: str | None, progress: Progress, options: Options
+    project: Project[Parameters], champion: str | None, progress: Progress, options: Options
 ) -> tuple[list[str], Rehearsal]:
     """Do all of a push but the writing; what the guard would refuse is told, and comes first."""
-    with opened(parameters, project) as (settings, sink, ledger):
-        scores, found = _judged(parameters, settings, project, champion)
+    with opened(project) as (settings, sink, ledger):
+        scores, found = _judged(settings, project, champion)
         refuse_unready(sink)
         return [*map(str, found)], rehearsal.rehearse(
             settings, sink, ledger, scores, suspended(project, scores, progress), options, progress
         )
 
 
-def undo(parameters: Parameters, project: Project, progress: Progress, run: str) -> Pushed:
+def undo(project: Project[Parameters], progress: Progress, run: str) -> Pushed:
     """Put back what a run overwrote, except where it has been changed since."""
-    with opened(parameters, project) as (settings, sink, ledger):
+    with opened(project) as (settings, sink, ledger):
         refuse_unready(sink)
         return undoing.undo(settings, sink, ledger, run, progress)
 
 
-def setup(parameters: Parameters, project: Project) -> list[str]:
+def setup(project: Project[Parameters]) -> list[str]:
     """Make the fields that are missing; says what was made."""
-    with opened(parameters, project) as (_, sink, _):
+    with opened(project) as (_, sink, _):
         return sink.setup()
 
 
-def check(parameters: Parameters, project: Project) -> str:
+def check(project: Project[Parameters]) -> str:
     """Give the name of the sink if it is ready; raises DeliveryError with all problems."""
     with _ended():
-        sink = connect(settings_of(parameters), project.root)
+        sink = connect(settings_of(project.parameters), project.root)
         refuse_unready(sink)
         return sink.name
 
 
-def state(parameters: Parameters, project: Project, *, retry: bool, everything: bool) -> tuple[int, State]:
+def state(project: Project[Parameters], *, retry: bool, everything: bool) -> tuple[int, State]:
     """Tell what was pushed, with some leads of each kind or ``everything``.
 
     With ``retry``, what was rejected or skipped is tried again by the next push.
     """
     if retry:
-        with opened(parameters, project) as (_, sink, ledger):
+        with opened(project) as (_, sink, ledger):
             return ledger.revive(sink.name), status.state(ledger, sink.name, everything=everything)
-    sink = connect(settings_of(parameters), project.root)
+    sink = connect(settings_of(project.parameters), project.root)
     with Ledger(project.root / LEDGER) as ledger:
         return 0, status.state(ledger, sink.name, everything=everything)
 
 
-def _judged(
-    parameters: Parameters, push: Push, project: Project, champion: str | None
-) -> tuple[Scores, list[LeadcastError]]:
+def _judged(push: Push, project: Project[Parameters], champion: str | None) -> tuple[Scores, list[LeadcastError]]:
     """Find the scores, and what speaks against pushing them."""
     scores = newest_scores(project, champion)
-    return scores, objections(parameters, push, project, scores, champion)
+    return scores, objections(push, project, scores, champion)
 
 
 def refuse_unready(sink: Sink) -> None:

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from features.core.errors import InputError, LeadcastError, nearest
 from features.core.time import format_duration
-from pipeline.core.project import Progress, Project
+from pipeline.core.project import Places, Progress, Project
 from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
 from pipeline.discovery.judging import (
@@ -134,26 +134,24 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         if "leads" in content["ingest"]:
             content["ingest"]["leads"]["attributes"] = to_measure(vouched)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
-            project = Project(Path(temporary))
+            places = Places(Path(temporary))
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
-            summary = ingest.run(_checked(trial), project, progress)
+            summary = ingest.run(Project(places.root, _checked(trial)), progress)
             with open_reader() as connection:
                 types, ours = _settle_actors(
-                    content, read_event_types(connection, project.interactions, project.leads), proposal
+                    content, read_event_types(connection, places.interactions, places.leads), proposal
                 )
-                outcomes = _choose_outcomes(connection, project.interactions, types, options, ask, proposal.notes)
+                outcomes = _choose_outcomes(connection, places.interactions, types, options, ask, proposal.notes)
                 proposal.notes += accuse_events(
-                    connection, project.interactions, types, outcomes, content["ingest"]["sources"]
+                    connection, places.interactions, types, outcomes, content["ingest"]["sources"]
                 )
                 assumed = proposal.looks is not None
-                judged = judge_attributes(connection, project, vouched, outcomes, types, summary, assumed=assumed)
+                judged = judge_attributes(connection, places, vouched, outcomes, types, summary, assumed=assumed)
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)
                 if proposal.looks:
                     ends = {*outcomes.conversion, *outcomes.lost}
-                    proposal.notes += said_of_later(
-                        connection, project.interactions, project.leads, ends, proposal.looks
-                    )
+                    proposal.notes += said_of_later(connection, places.interactions, places.leads, ends, proposal.looks)
             content["ingest"].get("leads", {}).update(attribute_settings(attributes, content))
             if harmless := acquittals(attributes):
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
@@ -165,7 +163,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             progress("measuring how long leads take")
             size = find_size(
                 trial,
-                project,
+                places,
                 options.horizon or (proposal.looks.horizon if proposal.looks else None),
                 assumed=proposal.looks.ages if proposal.looks else (),
             )

@@ -12,7 +12,7 @@ import numpy as np
 
 from features.core.errors import InputError, nearest
 from models.evaluation.written import SUSPECT
-from pipeline.core.project import Project
+from pipeline.core.project import Places
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
 from pipeline.ingest.summary import IngestSummary
@@ -41,7 +41,7 @@ def to_measure(attributes: Sequence[Attribute]) -> dict[str, str]:
 
 def judge_attributes(
     connection: duckdb.DuckDBPyConnection,
-    project: Project,
+    places: Places,
     attributes: Sequence[Attribute],
     outcomes: Outcomes,
     types: Sequence[EventType],
@@ -53,7 +53,7 @@ def judge_attributes(
     wanted = list(to_measure(attributes))
     if not wanted:
         return list(attributes)
-    log, leads = (f"read_parquet({literal(str(path))})" for path in (project.interactions, project.leads))
+    log, leads = (f"read_parquet({literal(str(path))})" for path in (places.interactions, places.leads))
     columns = "".join(f", lead.{identifier(name)}" for name in wanted)
     frame = connection.execute(
         "SELECT epoch_us(lead.created_at) AS born_us, epoch_us(won) AS won_us, epoch_us(lost) AS lost_us"

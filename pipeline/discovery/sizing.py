@@ -15,7 +15,7 @@ from features.core.errors import NotEnoughDataError
 from features.core.schema import CONVERTED
 from features.core.time import DAY, HOUR, format_duration
 from features.timeline.snapshots import find_episodes
-from pipeline.core.project import Project
+from pipeline.core.project import Places, Project
 from pipeline.core.sql import open_reader
 from pipeline.log.history import observe, read_history
 from pipeline.log.learnable import LADDER, Learnable, tabulate
@@ -52,7 +52,7 @@ class Size:
 
 
 def find_size(
-    content: Mapping[str, Any], project: Project, horizon: timedelta | None, *, assumed: Sequence[timedelta] = ()
+    content: Mapping[str, Any], places: Places, horizon: timedelta | None, *, assumed: Sequence[timedelta] = ()
 ) -> Size:
     """Choose when to look at leads, and the horizon unless it is given; the log must be ingested in the project.
 
@@ -60,7 +60,7 @@ def find_size(
     at which they are looked at. Raises NotEnoughDataError where no lead converts.
     """
     parameters = Parameters.model_validate(content)
-    history = read_history(project, parameters.episodes)
+    history = read_history(places, parameters.episodes)
     episodes = find_episodes(history)
     converted = episodes[episodes["outcome"] == CONVERTED]
     if converted.empty:
@@ -70,7 +70,7 @@ def find_size(
         )
     days = (converted["outcome_at"] - converted["started_at"]).dt.total_seconds() / 86400
     median, late = float(np.quantile(days, 0.5)), float(np.quantile(days, 0.8))
-    observation = observe(parameters, project)
+    observation = observe(Project(places.root, parameters))
     until = observation.outcomes_until
     span = until - episodes["started_at"].min().to_pydatetime()
     last = episodes["started_at"].max().to_pydatetime()
@@ -79,12 +79,12 @@ def find_size(
         looks = Looks([{"ages": [format_duration(age) for age in assumed]}], said, assumed[-1])
     else:
         ends = [*parameters.episodes.conversion, *parameters.episodes.lost]
-        looks = choose_looks(episodes, project.interactions, ends, timedelta(days=median), until)
+        looks = choose_looks(episodes, places.interactions, ends, timedelta(days=median), until)
     # What sales can act on is a month ahead; where leads are quicker, less.
     wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), _MONTH)
     wanted = horizon or min(wanted, _MONTH)
     short = span < _SHORT * wanted
-    chosen, split, rows = _trainable(content, project, looks.policies, wanted, short=short, fixed=horizon is not None)
+    chosen, split, rows = _trainable(content, places, looks.policies, wanted, short=short, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
     windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < looks.longest] or [HOUR]
     return Size(
@@ -107,7 +107,7 @@ def find_size(
 
 def _trainable(
     content: Mapping[str, Any],
-    project: Project,
+    places: Places,
     policies: list[dict[str, Any]],
     wanted: timedelta,
     *,
@@ -118,7 +118,7 @@ def _trainable(
     fallback: tuple[timedelta, dict[str, float], list[Learnable]] | None = None
     for split in (_SHORT_LOG_SPLIT,) if short else ({}, _SHORT_LOG_SPLIT):
         snapshots = {"policies": policies, "horizon": format_duration(wanted), "split": split}
-        rows = tabulate(Parameters.model_validate({**content, "snapshots": snapshots}), project)
+        rows = tabulate(Project(places.root, Parameters.model_validate({**content, "snapshots": snapshots})))
         able = [row.horizon for row in rows if row.milestone == rows[-1].milestone and row.problem is None]
         fallback = fallback or (wanted, split, rows)
         if wanted in able:

@@ -19,7 +19,7 @@ from models.core.verdicts import Verdict, judged
 from models.evaluation.checks import Facts, check
 from models.evaluation.leaks import Kind, Presence, columns_that_know, events_that_know
 from models.evaluation.metrics import Estimate
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log.outcome_holes import outcome_verdicts
 from pipeline.log.source_verdicts import source_verdicts
@@ -29,7 +29,7 @@ _AGES = 10
 
 
 def gather(
-    project: Project,
+    places: Places,
     model: Model,
     test: Slice | None,
     figures: Mapping[str, Mapping[str, float | None]],
@@ -41,40 +41,38 @@ def gather(
     value, low, high = (auc[part] for part in ("value", "low", "high"))
     facts = Facts(
         model=model,
-        trees=int(read_json(project.training)["best_iteration"]),
-        fit=read_slice(project.matrix, FIT, in_time=True),
-        calibration=read_slice(project.matrix, CALIBRATION),
+        trees=int(read_json(places.training)["best_iteration"]),
+        fit=read_slice(places.matrix, FIT, in_time=True),
+        calibration=read_slice(places.matrix, CALIBRATION),
         test=test,
         roc_auc=None if value is None or low is None or high is None else Estimate(value, low, high),
     )
-    counts = read_json(project.snapshot_counts)
+    counts = read_json(places.snapshot_counts)
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     until = datetime.fromisoformat(counts["observed_until"]) - parse_duration(counts["horizon"])
     asked = model.manifest["question"]
     verdicts = [
         *check(facts),
-        *of_columns(project, dict(catalogue.attributes), asked["episodes.conversion"], until),
+        *of_columns(places, dict(catalogue.attributes), asked["episodes.conversion"], until),
         *events_that_know(
-            _presences(project, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
+            _presences(places, catalogue, parse_duration(counts["horizon"])), losses_known=bool(asked["episodes.lost"])
         ),
-        *source_verdicts(read_json(project.ingested), needed),
+        *source_verdicts(read_json(places.ingested), needed),
         *outcome_verdicts(counts.get("outcome_holes", [])),
     ]
     return judged(verdicts, acquitted)
 
 
-def of_columns(
-    project: Project, kinds: Mapping[str, Kind], conversion: Sequence[str], until: datetime
-) -> list[Verdict]:
+def of_columns(places: Places, kinds: Mapping[str, Kind], conversion: Sequence[str], until: datetime) -> list[Verdict]:
     """Judge the attributes of the leads that were created before ``until``: the others had no time to convert yet."""
-    leads = pq.read_table(project.leads).to_pandas()
+    leads = pq.read_table(places.leads).to_pandas()
     leads = leads[leads["created_at"] <= until].reset_index(drop=True)
     with open_reader() as connection:
         converted = {
             row[0]
             for row in connection.execute(
                 "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
-                [str(project.interactions), list(conversion)],
+                [str(places.interactions), list(conversion)],
             ).fetchall()
         }
     values = {name: leads[name] for name in kinds if name in leads}
@@ -82,13 +80,11 @@ def of_columns(
     return list(columns_that_know(values, kinds, labels, leads["created_at"]))
 
 
-def _presences(project: Project, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
+def _presences(places: Places, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
     """Count the labelled snapshots that know an event of each type, and those after which the lead ended."""
     columns = dict(_counts_of_types(catalogue))
-    rows = pq.read_table(
-        project.matrix, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]
-    ).to_pandas()
-    ends = pq.read_table(project.snapshots, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
+    rows = pq.read_table(places.matrix, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]).to_pandas()
+    ends = pq.read_table(places.snapshots, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
     rows = rows.merge(ends, on=["lead_id", "as_of"], how="left")
     ended = ((rows["outcome_at"] >= rows["as_of"]) & (rows["outcome_at"] < rows["as_of"] + horizon)).to_numpy(
         dtype=bool

@@ -33,7 +33,7 @@ _COLUMNS = {
 """Of the plots that only a test part can give: where it can't be measured on they hold no row."""
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Measure on the test part, write metrics, plots and verdicts, and track the model in MLflow."""
     require(project.matrix, project.model)
     model = open_trained(project)
@@ -46,7 +46,7 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < test.conversions < len(test.labels):
         as_of, horizon = read_as_of(project.matrix, TEST), parse_duration(model.manifest["horizon"])
-        replicates = parameters.evaluate.replicates
+        replicates = project.parameters.evaluate.replicates
         progress(f"measuring on {len(probabilities):,} later snapshots, {replicates:,} bootstrap draws over leads")
         figures |= {
             name: _without_nan({"value": estimate.value} if name in WITHOUT_INTERVAL else asdict(estimate))
@@ -62,8 +62,8 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
     figures["test"] = {"rows": len(test.labels), "leads": len(set(test.leads)), "conversions": test.conversions}
     progress("looking for what may be wrong")
     judged = test if len(test.labels) else None
-    needed = Reach(parameters, project).needed
-    verdicts = gather(project, model, judged, figures, parameters.evaluate.acquitted, needed)
+    needed = Reach(project).needed
+    verdicts = gather(project, model, judged, figures, project.parameters.evaluate.acquitted, needed)
     for path in (project.metrics, project.verdicts):
         path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)
@@ -75,7 +75,7 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
     write_verdicts(project, model.version, verdicts)
     write_json(project.metrics, figures)
     progress("tracking the model in MLflow")
-    progress(track(parameters, project, model, figures, verdicts))
+    progress(track(project, model, figures, verdicts))
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:

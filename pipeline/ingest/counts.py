@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.core.errors import InputError, LeadcastError
-from pipeline.core.project import Project
+from pipeline.core.project import Places
 from pipeline.core.sql import LINE_BITS, fetch_row, file_literal, line_of
 from pipeline.ingest.id_checks import Ids, id_warnings
 from pipeline.ingest.idle_settings import idle_zones
@@ -33,7 +33,7 @@ from pipeline.settings.ingest import Ingest, Spend
 _FREQUENT = 10
 
 
-def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Project, ids: list[Ids]) -> IngestSummary:
+def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Places, ids: list[Ids]) -> IngestSummary:
     """Count what was read and what came out, once the log and what is beside it are ``made``.
 
     Raises InputError where the log is empty, and LeadcastError where a row has been lost or doubled.
@@ -141,7 +141,7 @@ def _count_judged(table: SourceTable) -> dict[str, Any]:
     return _count(table, fetch_row(table.connection, f"SELECT count(*) FROM {table.judged} WHERE reason IS NULL")[0])
 
 
-def _count_spend(table: SourceTable, made: Project) -> SpendSummary:
+def _count_spend(table: SourceTable, made: Places) -> SpendSummary:
     # Sums of decimals are the same in any order.
     used, total, days, first, last = fetch_row(
         table.connection,

@@ -19,7 +19,7 @@ import duckdb
 
 from features.core.errors import InputError, LeadcastError
 from features.core.schema import LEAD, SPENDING
-from pipeline.core.project import Progress, Project, publish, write_json
+from pipeline.core.project import HERE, Places, Progress, Project, publish, write_json
 from pipeline.core.sql import connect, fetch_row, identifier, literal
 from pipeline.ingest.counts import summarise
 from pipeline.ingest.creations import date_leads
@@ -51,19 +51,24 @@ class Sections(Protocol):
     run: Run
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> IngestSummary:
+def run(project: Project[Sections], progress: Progress) -> IngestSummary:
     """Read all sources below ``data_root`` and write the log, the leads, the quarantine and their summary.
 
     Outputs replace the former ones at the end; a run that fails leaves them, but for the quarantine of one that fails
     because too many rows are broken. Raises InputError and SettingsError.
     """
-    settings = parameters.ingest
+    settings = project.parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
     with _fresh_folder(project.root / _TEMPORARY) as made:
         folder = made.root
-        with connect(parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
+        with connect(project.parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(
-                settings, parameters.run, project.root / parameters.data_root, folder, connection, progress
+                settings,
+                project.parameters.run,
+                project.root / project.parameters.data_root,
+                folder,
+                connection,
+                progress,
             )
             relations = Relations(connection)
             tables = {table.name: table for table in plan_tables(settings, connection, folder)}
@@ -104,16 +109,16 @@ def _doubts(summary: IngestSummary) -> list[str]:
     return [f"{verdict.subject}: {verdict.title}: {verdict.evidence}. {verdict.remedy}" for verdict in verdicts]
 
 
-def _outputs(project: Project) -> tuple[Path, ...]:
-    data = (project.interactions, project.leads, project.former_creations, project.spend)
-    return (project.quarantine, *data, project.ingested)
+def _outputs(places: Places) -> tuple[Path, ...]:
+    data = (places.interactions, places.leads, places.former_creations, places.spend)
+    return (places.quarantine, *data, places.ingested)
 
 
 @contextmanager
-def _fresh_folder(folder: Path) -> Iterator[Project]:
+def _fresh_folder(folder: Path) -> Iterator[Places]:
     """Give an empty project beside the outputs, removed at the end; a killed run's leftovers go first."""
     shutil.rmtree(folder, ignore_errors=True)
-    made = Project(folder)
+    made = Places(folder)
     made.quarantine.mkdir(parents=True)
     try:
         yield made
@@ -187,7 +192,7 @@ def _map_files(table: SourceTable, now: datetime) -> None:
     table.mapped.make_view(" UNION ALL ".join(f"({part})" for part in parts))
 
 
-def _refuse_broken(tables: Tables, maximum: float, project: Project, made: Project) -> None:
+def _refuse_broken(tables: Tables, maximum: float, places: Places, made: Places) -> None:
     refused = [
         table
         for table in tables.values()
@@ -195,12 +200,12 @@ def _refuse_broken(tables: Tables, maximum: float, project: Project, made: Proje
         > maximum
     ]
     if refused:
-        publish(made.quarantine, project.quarantine)
+        publish(made.quarantine, places.quarantine)
         told = [table.set_aside for table in refused]
-        raise too_many_broken(told, maximum, Project().quarantine, advise(refused, made.root))
+        raise too_many_broken(told, maximum, HERE.quarantine, advise(refused, made.root))
 
 
-def _write_leads(relations: Relations, tables: Tables, made: Project) -> None:
+def _write_leads(relations: Relations, tables: Tables, made: Places) -> None:
     """Write the leads of the table or, without one, every id of the log, created with its first event.
 
     Beside them stands what their creations were thought to be before; a table of leads says it once and for all.

@@ -24,7 +24,7 @@ from features.core.errors import (
 )
 from features.core.time import format_duration
 from models.core.verdicts import KINDS, Verdict, acquit, judged, ordered
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
 from pipeline.log.history import observe
@@ -85,23 +85,23 @@ class Examination:
         self.exit_code = self.exit_code or error.exit_code
 
 
-def examine(project: Project) -> Examination:
+def examine(places: Places) -> Examination:
     """Look at everything that a run needs."""
     examination = Examination()
-    _examine_environment(examination, project)
+    _examine_environment(examination, places)
     try:
-        parameters = load_parameters(project.root / "params.yaml")
+        project = Project(places.root, load_parameters(places.root / "params.yaml"))
     except SettingsError as error:
         examination.fail("settings", error)
         return examination
     examination.add("settings", "good", "params.yaml is valid")
-    _examine_settings(examination, parameters)
-    if _examine_files(examination, parameters, project):
-        _examine_log(examination, parameters, project)
+    _examine_settings(examination, project.parameters)
+    if _examine_files(examination, project):
+        _examine_log(examination, project)
     return examination
 
 
-def _examine_environment(examination: Examination, project: Project) -> None:
+def _examine_environment(examination: Examination, places: Places) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     examination.add("environment", "good", f"Python {version}")
     poor = list(_unmet_requirements())
@@ -114,12 +114,12 @@ def _examine_environment(examination: Examination, project: Project) -> None:
         examination.add(
             "environment", "odd", "no dvc on the path", "activate .venv, or use leadcast run, which does without"
         )
-    if shutil.which("git") is None or not (project.root / ".git").exists():
+    if shutil.which("git") is None or not (places.root / ".git").exists():
         examination.add(
             "environment", "odd", "no git repository here",
             "git init, so that dvc exp and dvc metrics diff have something to compare; leadcast run does without",
         )  # fmt: skip
-    free = shutil.disk_usage(project.root).free
+    free = shutil.disk_usage(places.root).free
     state: State = "good" if free > _NEEDED else "odd"
     remedy = "" if state == "good" else "free some: sorting a log takes about three times its size"
     examination.add("environment", state, f"{free / _GIB:,.0f} GiB of disk are free", remedy)
@@ -193,11 +193,11 @@ def _tables(parameters: Parameters) -> Iterator[tuple[str, Table]]:
             yield f"ingest.{name}", table
 
 
-def _examine_files(examination: Examination, parameters: Parameters, project: Project) -> bool:
+def _examine_files(examination: Examination, project: Project[Parameters]) -> bool:
     """See that all tables can be opened; tell whether a log may be looked at."""
-    data_root = project.root / parameters.data_root
+    data_root = project.root / project.parameters.data_root
     good = 0
-    for label, table in _tables(parameters):
+    for label, table in _tables(project.parameters):
         variable = (table.database or "").lstrip("$").strip("{}")
         if (table.database or "").startswith("$") and not os.environ.get(variable):
             error = InputError(
@@ -217,7 +217,7 @@ def _examine_files(examination: Examination, parameters: Parameters, project: Pr
     return examination.exit_code == 0
 
 
-def _examine_log(examination: Examination, parameters: Parameters, project: Project) -> None:
+def _examine_log(examination: Examination, project: Project[Parameters]) -> None:
     if not project.ingested.exists():
         examination.add(
             "data",
@@ -227,7 +227,7 @@ def _examine_log(examination: Examination, parameters: Parameters, project: Proj
         )
         return
     sources = set(read_json(project.ingested)["sources"])
-    if sources != set(parameters.ingest.sources):
+    if sources != set(project.parameters.ingest.sources):
         examination.add(
             "data",
             "odd",
@@ -238,7 +238,7 @@ def _examine_log(examination: Examination, parameters: Parameters, project: Proj
     written = project.ingested.stat().st_mtime
     newer = [
         path.name
-        for path in sorted((project.root / parameters.data_root).rglob("*"))
+        for path in sorted((project.root / project.parameters.data_root).rglob("*"))
         if path.is_file() and path.stat().st_mtime > written + _CHANGED_AFTER
     ]
     changed = (project.root / "params.yaml").stat().st_mtime > written + _CHANGED_AFTER
@@ -250,34 +250,34 @@ def _examine_log(examination: Examination, parameters: Parameters, project: Proj
         examination.add("data", "odd", what or remedy, remedy if what else "")
     _examine_sources(examination, project)
     try:
-        examination.learnable = tabulate(parameters, project)
+        examination.learnable = tabulate(project)
     except LeadcastError as error:
         examination.fail("data", error)
         return
-    _examine_verdicts(examination, parameters, project)
-    _examine_horizon(examination, parameters)
+    _examine_verdicts(examination, project)
+    _examine_horizon(examination, project.parameters)
 
 
-def _examine_sources(examination: Examination, project: Project) -> None:
+def _examine_sources(examination: Examination, places: Places) -> None:
     """Say of each source that it runs; what speaks against the others is a verdict."""
-    for name, source in sorted(read_json(project.ingested)["sources"].items()):
+    for name, source in sorted(read_json(places.ingested)["sources"].items()):
         rhythm = source.get("rhythm", {})
         if rhythm.get("state") in ("running", "closed", "quiet"):
             examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
 
 
-def _examine_verdicts(examination: Examination, parameters: Parameters, project: Project) -> None:
+def _examine_verdicts(examination: Examination, project: Project[Parameters]) -> None:
     """Show the list of verdicts as summary and page do: what the log shows now, and what was found of the model."""
-    kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
-    until = observe(parameters, project).outcomes_until - parameters.snapshots.horizon
+    kinds = project.parameters.ingest.leads.attributes if project.parameters.ingest.leads else {}
+    until = observe(project).outcomes_until - project.parameters.snapshots.horizon
     verdicts = [
-        *of_columns(project, kinds, parameters.episodes.conversion, until),
-        *source_verdicts(read_json(project.ingested), Reach(parameters, project).needed),
-        *doubts_of_outcomes(parameters, project),
+        *of_columns(project, kinds, project.parameters.episodes.conversion, until),
+        *source_verdicts(read_json(project.ingested), Reach(project).needed),
+        *doubts_of_outcomes(project),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")
-    acquitted = parameters.evaluate.acquitted
+    acquitted = project.parameters.evaluate.acquitted
     of_model = _verdicts_on_model(examination, project)
     verdicts = ordered(acquit(verdicts, acquitted)) if of_model is None else judged([*verdicts, *of_model], acquitted)
     states: dict[str, State] = {"wrong": "wrong", "doubtful": "odd", "told": "odd", "acquitted": "good"}
@@ -293,14 +293,14 @@ def _examine_verdicts(examination: Examination, parameters: Parameters, project:
         examination.exit_code = examination.exit_code or error.exit_code
 
 
-def _verdicts_on_model(examination: Examination, project: Project) -> list[Verdict] | None:
+def _verdicts_on_model(examination: Examination, places: Places) -> list[Verdict] | None:
     """Give what was found of the model that is here; None where it was not evaluated."""
-    if not project.verdicts.exists() or not project.training.exists():
+    if not places.verdicts.exists() or not places.training.exists():
         return None
-    if read_json(project.verdicts)["model_version"] != read_json(project.training)["model_version"]:
+    if read_json(places.verdicts)["model_version"] != read_json(places.training)["model_version"]:
         examination.add("model", "odd", "the model was trained anew since it was evaluated", "leadcast evaluate")
         return None
-    return [verdict for verdict in read_verdicts(project) if not KINDS[verdict.code].is_of_data]
+    return [verdict for verdict in read_verdicts(places) if not KINDS[verdict.code].is_of_data]
 
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:

@@ -18,7 +18,7 @@ from features.language.catalogue import CONTEXT_MEANINGS, Catalogue
 from features.language.feature import Feature
 from features.language.measures import MEASURES
 from features.language.words import describe
-from pipeline.core.project import Project, read_json, require
+from pipeline.core.project import HERE, Places, read_json, require
 from pipeline.core.sql import identifier, open_reader
 from pipeline.log.reach import looked_until
 from pipeline.settings.types import read_moment
@@ -56,26 +56,26 @@ class _Lead(NamedTuple):
     account_id: str | None
 
 
-def explain_value(project: Project, name: str, lead_id: str, when: str, *, everything: bool) -> Explanation:
+def explain_value(places: Places, name: str, lead_id: str, when: str, *, everything: bool) -> Explanation:
     """Explain the feature ``name`` of a lead at ``when``: latest (the end of the log), or a date in UTC.
 
     At most the newest 50 events that were counted are listed, and 20 of the others, unless ``everything`` is asked
     for. Raises InputError where the feature, the lead or the moment is none.
     """
-    require(project.catalogue, project.interactions, project.leads, project.former_creations)
-    catalogue = Catalogue.from_json(read_json(project.catalogue))
+    require(places.catalogue, places.interactions, places.leads, places.former_creations)
+    catalogue = Catalogue.from_json(read_json(places.catalogue))
     if name not in catalogue.columns:
         raise InputError(
-            f"no feature {name!r} in {project.catalogue}; {nearest(name, catalogue.columns)} "
+            f"no feature {name!r} in {places.catalogue}; {nearest(name, catalogue.columns)} "
             "One that is newly declared is there after leadcast features"
         )
-    as_of = _moment(project, when)
+    as_of = _moment(places, when)
     with open_reader() as connection:
-        lead = _read_lead(connection, project, lead_id, as_of)
+        lead = _read_lead(connection, places, lead_id, as_of)
         if name not in catalogue.names:
-            return Explanation(tuple(_explain_other(connection, project, catalogue, name, lead, as_of)))
+            return Explanation(tuple(_explain_other(connection, places, catalogue, name, lead, as_of)))
         feature = catalogue.features[catalogue.names.index(name)]
-        evidence = _find_evidence(connection, project, catalogue, feature, lead, as_of)
+        evidence = _find_evidence(connection, places, catalogue, feature, lead, as_of)
     counted = [one for one in evidence if one.is_counted]
     value = compute((one.event for one in counted), as_of, feature, catalogue.vocabulary, lead.created_at)
     told = [
@@ -98,9 +98,9 @@ def explain_value(project: Project, name: str, lead_id: str, when: str, *, every
     return Explanation(tuple(told), tuple(headers), tuple(tuple(row[name] for name in headers) for row in rows))
 
 
-def _moment(project: Project, when: str) -> int:
+def _moment(places: Places, when: str) -> int:
     if when == "latest":
-        moment = looked_until(project) + timedelta(microseconds=1)
+        moment = looked_until(places) + timedelta(microseconds=1)
     else:
         try:
             moment = read_moment(when)
@@ -109,16 +109,16 @@ def _moment(project: Project, when: str) -> int:
     return microseconds(moment - _EPOCH)
 
 
-def _read_lead(connection: duckdb.DuckDBPyConnection, project: Project, lead_id: str, as_of: int) -> _Lead:
+def _read_lead(connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, as_of: int) -> _Lead:
     found = connection.execute(
         "SELECT lead_id, epoch_us(coalesce((SELECT arg_min(created_at, until) FROM read_parquet(?) AS former "
         "WHERE former.lead_id = lead.lead_id AND until >= make_timestamp(?)), created_at)), epoch_us(known_at), "
         "account_id FROM read_parquet(?) AS lead WHERE lead_id = ?",
-        [str(project.former_creations), as_of, str(project.leads), lead_id],
+        [str(places.former_creations), as_of, str(places.leads), lead_id],
     ).fetchone()
     if found is None:
         raise InputError(
-            f"no lead {lead_id!r} in {project.leads}; write its lead_id letter by letter as it stands there. An alias "
+            f"no lead {lead_id!r} in {places.leads}; write its lead_id letter by letter as it stands there. An alias "
             "(a cookie, a merged duplicate) has become the lead that ingest.identities links it to"
         )
     return _Lead(*found)
@@ -126,7 +126,7 @@ def _read_lead(connection: duckdb.DuckDBPyConnection, project: Project, lead_id:
 
 def _find_evidence(
     connection: duckdb.DuckDBPyConnection,
-    project: Project,
+    places: Places,
     catalogue: Catalogue,
     feature: Feature,
     lead: _Lead,
@@ -134,25 +134,25 @@ def _find_evidence(
 ) -> list[Evidence]:
     """Judge the events that the feature looks at: the lead's, or those of its account."""
     if feature.scope == "lead":
-        events = _read_events(connection, project, [lead.lead_id])
+        events = _read_events(connection, places, [lead.lead_id])
         return find_evidence(events[lead.lead_id], as_of, feature, catalogue.vocabulary)
     rows = connection.execute(
         "SELECT lead_id, epoch_us(known_at) FROM read_parquet(?) WHERE account_id = ? ORDER BY lead_id",
-        [str(project.leads), lead.account_id],
+        [str(places.leads), lead.account_id],
     ).fetchall()
     known_since = dict(rows) | {lead.lead_id: lead.known_at}
-    account = _read_events(connection, project, list(known_since))
+    account = _read_events(connection, places, list(known_since))
     return find_evidence_in_account(account, lead.lead_id, known_since, as_of, feature, catalogue.vocabulary)
 
 
 def _read_events(
-    connection: duckdb.DuckDBPyConnection, project: Project, leads: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, places: Places, leads: Sequence[str]
 ) -> dict[str, list[Interaction]]:
     """Read the events of leads, in the dataset's order."""
     wanted = ", ".join("?" * len(leads))
     rows = connection.execute(
         f"SELECT {_EVENT} FROM read_parquet(?) WHERE lead_id IN ({wanted}) ORDER BY occurred_at, source, sequence",
-        [str(project.interactions), *leads],
+        [str(places.interactions), *leads],
     ).fetchall()
     events: dict[str, list[Interaction]] = {lead: [] for lead in leads}
     for lead, *values in rows:
@@ -161,7 +161,7 @@ def _read_events(
 
 
 def _explain_other(
-    connection: duckdb.DuckDBPyConnection, project: Project, catalogue: Catalogue, name: str, lead: _Lead, as_of: int
+    connection: duckdb.DuckDBPyConnection, places: Places, catalogue: Catalogue, name: str, lead: _Lead, as_of: int
 ) -> list[str]:
     """Explain a column that no event is counted for: of the snapshot itself, or an attribute of the lead."""
     if name == "lead_age_days":
@@ -173,11 +173,11 @@ def _explain_other(
     if name in CONTEXT_MEANINGS:
         return [
             f"{name}: {CONTEXT_MEANINGS[name]}",
-            f"it is of the snapshot itself: {Project().snapshots} has its episode, by the rules under episodes",
+            f"it is of the snapshot itself: {HERE.snapshots} has its episode, by the rules under episodes",
         ]
     (attribute,) = (key for key, column in catalogue.attribute_columns.items() if column == name)
     rows = connection.execute(
-        f"SELECT {identifier(attribute)} FROM read_parquet(?) WHERE lead_id = ?", [str(project.leads), lead.lead_id]
+        f"SELECT {identifier(attribute)} FROM read_parquet(?) WHERE lead_id = ?", [str(places.leads), lead.lead_id]
     ).fetchall()
     value = rows[0][0]
     shown = "missing" if value is None else _number(value) if isinstance(value, float) else value

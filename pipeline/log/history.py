@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError, nearest
 from features.timeline.history import CONVERSION, LOSS, REOPEN, History
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log import reach
 from pipeline.log.reach import Reach
@@ -38,7 +38,7 @@ class Observation:
     """How long after it occurred a conversion is known at the latest."""
 
 
-def observe(parameters: Sections, project: Project) -> Observation:
+def observe(project: Project[Sections]) -> Observation:
     """Tell how far the sources reach, and up to when it is known who had converted, which is what a label says.
 
     A source that brings losses alone says nothing of that.
@@ -48,15 +48,15 @@ def observe(parameters: Sections, project: Project) -> Observation:
     sources = read_json(project.ingested)["sources"]
     seen = read_event_types(project.interactions)
     for place in ("conversion", "lost", "reopen_on"):
-        require_event_types(seen, f"episodes.{place}", getattr(parameters.episodes, place))
-    for milestone, names in parameters.episodes.milestones.items():
+        require_event_types(seen, f"episodes.{place}", getattr(project.parameters.episodes, place))
+    for milestone, names in project.parameters.episodes.milestones.items():
         require_event_types(seen, f"episodes.milestones.{milestone}", names)
-    require_event_types(seen, "snapshots.policies", parameters.snapshots.triggers)
-    bringing = sorted(set(seen.loc[seen["event_type"].isin(parameters.episodes.conversion), "source"]))
-    delay = parameters.snapshots.outcome_delay
+    require_event_types(seen, "snapshots.policies", project.parameters.snapshots.triggers)
+    bringing = sorted(set(seen.loc[seen["event_type"].isin(project.parameters.episodes.conversion), "source"]))
+    delay = project.parameters.snapshots.outcome_delay
     if delay is None:
-        delay = _delay_of_conversions(project.interactions, parameters.episodes.conversion)
-    reach = Reach(parameters, project)
+        delay = _delay_of_conversions(project.interactions, project.parameters.episodes.conversion)
+    reach = Reach(project)
     # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
     telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
     until = min(datetime.fromisoformat(sources[name]["observed_until"]) for name in telling)
@@ -93,17 +93,17 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
         )
 
 
-def read_history(project: Project, settings: Episodes) -> History:
+def read_history(places: Places, settings: Episodes) -> History:
     """Read what ends or reopens an episode of each lead."""
     codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
     events = read_events(
-        project.interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
+        places.interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
     )
     events["code"] = events["event_type"].map(codes).fillna(REOPEN).astype("int64")
     # Only an act of the lead itself opens a new episode.
     events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
-    frame = pq.read_table(project.leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
-    former = pq.read_table(project.former_creations).to_pandas()
+    frame = pq.read_table(places.leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
+    former = pq.read_table(places.former_creations).to_pandas()
     return History.of(frame, events, settings.reopen_after, former)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -11,7 +11,8 @@ import pandas as pd
 from features.core.errors import NotEnoughDataError
 from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import DAY, format_duration
-from features.timeline.snapshots import assign_labels, assign_parts, find_episodes, take_snapshots
+from features.timeline.labels import assign_labels, assign_parts
+from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Project
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcomes import find_starts, observed_from
@@ -38,34 +39,34 @@ class Learnable:
     problem: str | None
 
 
-def tabulate(parameters: Parameters, project: Project, horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
+def tabulate(project: Project[Parameters], horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
     """Count for each milestone of the settings, the conversion last, and each horizon.
 
     Raises NotEnoughDataError where a type that the settings name never occurs.
     """
-    wanted = sorted({*horizons, parameters.snapshots.horizon})
+    wanted = sorted({*horizons, project.parameters.snapshots.horizon})
     milestones: Mapping[str, tuple[str, ...]] = {
-        **parameters.episodes.milestones,
-        CONVERSION_ROW: parameters.episodes.conversion,
+        **project.parameters.episodes.milestones,
+        CONVERSION_ROW: project.parameters.episodes.conversion,
     }
     rows = []
     for milestone, event_types in milestones.items():
-        reached = parameters.episodes.model_copy(update={"conversion": event_types})
-        own = parameters.model_copy(update={"episodes": reached})
-        rows += _of_milestone(own, project, milestone, reached, wanted)
+        reached = project.parameters.episodes.model_copy(update={"conversion": event_types})
+        own = project.parameters.model_copy(update={"episodes": reached})
+        rows += _of_milestone(replace(project, parameters=own), milestone, reached, wanted)
     return rows
 
 
 def _of_milestone(
-    parameters: Parameters, project: Project, milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
+    project: Project[Parameters], milestone: str, episodes: Episodes, horizons: Sequence[timedelta]
 ) -> list[Learnable]:
-    observation = observe(parameters, project)
+    observation = observe(project)
     history = read_history(project, episodes)
-    looks = parameters.snapshots
+    looks = project.parameters.snapshots
     triggers = read_events(project.interactions, "lead_id, known_at, event_type", looks.triggers)
     taken = take_snapshots(history, triggers, looks.policies, observation.log_until, looks.start)
     since = observed_from(find_starts(project, episodes.conversion, find_episodes(history)))
-    return [_row(parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
+    return [_row(project.parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
 
 
 def _row(

@@ -59,19 +59,19 @@ class LackingOutcomes:
 
 
 def find_outcome_holes(
-    parameters: Sections, project: Project, episodes: pd.DataFrame, starts: Sequence[Start]
+    project: Project[Sections], episodes: pd.DataFrame, starts: Sequence[Start]
 ) -> list[LackingOutcomes]:
     """Find the holes in the record of each source of conversions, from where it begins, and labels are wanted.
 
     A source that is ``quiet`` is believed: its silence says nothing.
     """
     sources = read_json(project.ingested)["sources"]
-    by_source = conversions_by_source(project, parameters.episodes.conversion)
+    by_source = conversions_by_source(project, project.parameters.episodes.conversion)
     begins = {start.source: start.observed_from for start in starts}
-    wanted = parameters.snapshots.start or EPOCH
+    wanted = project.parameters.snapshots.start or EPOCH
     lacking = []
     for name, own in by_source.items():
-        settings = parameters.ingest.sources[name]
+        settings = project.parameters.ingest.sources[name]
         if settings.quiet:
             continue
         until = datetime.fromisoformat(sources[name]["observed_until"])
@@ -87,11 +87,11 @@ def find_outcome_holes(
     return lacking
 
 
-def doubts_of_outcomes(parameters: Sections, project: Project) -> list[Verdict]:
+def doubts_of_outcomes(project: Project[Sections]) -> list[Verdict]:
     """List what the log, as it is now, says against its record of conversions."""
-    episodes = find_episodes(read_history(project, parameters.episodes))
-    starts = find_starts(project, parameters.episodes.conversion, episodes)
-    lacking = find_outcome_holes(parameters, project, episodes, starts)
+    episodes = find_episodes(read_history(project, project.parameters.episodes))
+    starts = find_starts(project, project.parameters.episodes.conversion, episodes)
+    lacking = find_outcome_holes(project, episodes, starts)
     return list(outcome_verdicts([hole.as_json() for hole in lacking]))
 
 

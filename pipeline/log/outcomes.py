@@ -12,7 +12,7 @@ import pandas as pd
 from features.core.errors import SettingsError
 from features.core.schema import CONVERTED
 from features.timeline.recording import CHANCE, Recording, find_start
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, read_json
 from pipeline.core.sql import open_reader
 
 _BILLION = 10**9
@@ -63,14 +63,14 @@ class Start:
         )
 
 
-def find_starts(project: Project, conversion: Sequence[str], episodes: pd.DataFrame) -> list[Start]:
+def find_starts(places: Places, conversion: Sequence[str], episodes: pd.DataFrame) -> list[Start]:
     """Find the sources of conversions that did not record them all along, the one that sets in last first.
 
     A source that states it is believed.
     """
-    sources = read_json(project.ingested)["sources"]
+    sources = read_json(places.ingested)["sources"]
     stated = {name: source["observed_from"] for name, source in sources.items() if source.get("observed_from")}
-    by_source = conversions_by_source(project, conversion)
+    by_source = conversions_by_source(places, conversion)
     starts = []
     for name, own in by_source.items():
         until = datetime.fromisoformat(sources[name]["observed_until"])
@@ -82,10 +82,10 @@ def find_starts(project: Project, conversion: Sequence[str], episodes: pd.DataFr
     return sorted(starts, key=lambda start: start.observed_from, reverse=True)
 
 
-def refuse_without_effect(project: Project, conversion: Sequence[str]) -> None:
+def refuse_without_effect(places: Places, conversion: Sequence[str]) -> None:
     """Raise SettingsError where a source states from when on it recorded conversions, and brings none."""
-    sources = read_json(project.ingested)["sources"]
-    bringing = set(_read_conversions(project, conversion)["source"])
+    sources = read_json(places.ingested)["sources"]
+    bringing = set(_read_conversions(places, conversion)["source"])
     idle = [name for name, source in sources.items() if source.get("observed_from") and name not in bringing]
     if idle:
         raise SettingsError(
@@ -94,14 +94,14 @@ def refuse_without_effect(project: Project, conversion: Sequence[str]) -> None:
         )
 
 
-def conversions_by_source(project: Project, conversion: Sequence[str]) -> dict[str, pd.DataFrame]:
+def conversions_by_source(places: Places, conversion: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Read lead_id and outcome_at of the conversions that each source brings."""
-    return {str(name): own for name, own in _read_conversions(project, conversion).groupby("source")}
+    return {str(name): own for name, own in _read_conversions(places, conversion).groupby("source")}
 
 
-def _read_conversions(project: Project, conversion: Sequence[str]) -> pd.DataFrame:
+def _read_conversions(places: Places, conversion: Sequence[str]) -> pd.DataFrame:
     with open_reader() as connection:
-        frame: pd.DataFrame = connection.execute(_CONVERSIONS, [str(project.interactions), list(conversion)]).df()
+        frame: pd.DataFrame = connection.execute(_CONVERSIONS, [str(places.interactions), list(conversion)]).df()
     return frame
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from features.core.errors import StaleError
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log.source_verdicts import DECLARE, FILL, recent_holes
 from pipeline.settings.features import Features
@@ -37,12 +37,12 @@ class Sections(Protocol):
 class Reach:
     """The sources of the log, as ``ingest`` judged them, and which of them matter for these settings."""
 
-    def __init__(self, parameters: Sections, project: Project) -> None:
+    def __init__(self, project: Project[Sections]) -> None:
         ingested = read_json(project.ingested)
         self.sources: dict[str, dict[str, Any]] = ingested["sources"]
         self.silence = timedelta(hours=ingested.get("silences", {}).get("longest_hours", 0.0))
         """The longest in which no source at all had a row, where enough of them are known."""
-        self._parameters, self._log = parameters, project.interactions
+        self._parameters, self._log = project.parameters, project.interactions
 
     @cached_property
     def _roles(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -143,11 +143,11 @@ class Reach:
         )
 
 
-def looked_until(project: Project) -> datetime:
+def looked_until(places: Places) -> datetime:
     """Tell up to when leads are looked at, as the snapshots were taken; without them, when the log ends."""
-    if project.snapshot_counts.exists():
-        return datetime.fromisoformat(read_json(project.snapshot_counts)["log_until"])
-    return max(_observed(read_json(project.ingested)["sources"]).values())
+    if places.snapshot_counts.exists():
+        return datetime.fromisoformat(read_json(places.snapshot_counts)["log_until"])
+    return max(_observed(read_json(places.ingested)["sources"]).values())
 
 
 def _rhythm(source: dict[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from features.core.schema import PARTS
 from models.core.artefact import Model
 from models.core.verdicts import Verdict
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, read_json
 
 _MOST_ON_CARD = 10
 Figures = Mapping[str, Mapping[str, float | None]]
 
 
-def model_card(project: Project, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
+def model_card(places: Places, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
-    parts = read_json(project.snapshot_counts)["parts"]
+    parts = read_json(places.snapshot_counts)["parts"]
     manifest = model.manifest
 
     def figure(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from features.core.errors import RegistryError, VerdictError
 from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
 from models.core.verdicts import SEVERITIES, Verdict
-from pipeline.core.project import Project, fingerprint
+from pipeline.core.project import Places, Project, fingerprint
 from pipeline.registry.card import Figures, model_card
 from pipeline.registry.refusals import check_experiment, refusal, without_secrets
 from pipeline.registry.store import make_store
@@ -33,13 +33,13 @@ WRONG = "wrong"
 _LONGEST_TAG = 4000
 
 
-def tracking_uri(project: Project) -> str:
+def tracking_uri(places: Places) -> str:
     """Give the address of the tracking store: MLFLOW_TRACKING_URI, or SQLite in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{places.root.resolve() / 'mlflow.db'}"
 
 
 @contextmanager
-def connected(project: Project) -> Iterator[Any]:
+def connected(places: Places) -> Iterator[Any]:
     """Give MLflow's client on the project's store, without its chatter and its telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -51,7 +51,7 @@ def connected(project: Project) -> Iterator[Any]:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    uri = tracking_uri(project)
+    uri = tracking_uri(places)
     # MLflow keeps what it is told in the environment, where the next project would find it.
     tracking_before, registry_before = (os.environ.get(f"MLFLOW_{name}_URI") for name in ("TRACKING", "REGISTRY"))
     try:
@@ -68,17 +68,17 @@ def connected(project: Project) -> Iterator[Any]:
             os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which MLflow leaves there
 
 
-def experiment_id(client: Any, project: Project, name: str) -> str:  # noqa: ANN401 - MLflow's own
+def experiment_id(client: Any, places: Places, name: str) -> str:  # noqa: ANN401 - MLflow's own
     """Find the experiment, or make it with its artefacts in the project's ``mlruns``.
 
     Raises RegistryError where it can't be written to.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
-        check_experiment(experiment, tracking_uri(project))
+        check_experiment(experiment, tracking_uri(places))
         return str(experiment.experiment_id)
-    local = tracking_uri(project).startswith("sqlite:")
-    return str(client.create_experiment(name, (project.root / "mlruns").resolve().as_uri() if local else None))
+    local = tracking_uri(places).startswith("sqlite:")
+    return str(client.create_experiment(name, (places.root / "mlruns").resolve().as_uri() if local else None))
 
 
 class Sections(Protocol):
@@ -92,23 +92,26 @@ class Sections(Protocol):
     train: Train
 
 
-def track(parameters: Sections, project: Project, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
+def track(project: Project[Sections], model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Log the model in the run that has its hash, or in a new one, and register it once; says what it did."""
-    settings = parameters.evaluate
+    settings = project.parameters.evaluate
     with connected(project) as client:
         experiment = experiment_id(client, project, settings.experiment)
         runs = client.search_runs([experiment], f"tags.model_version = '{model.version}'", max_results=1)
         tags = {
             "model_version": model.version,
             "git_revision": _git_revision(project),
-            **{f"run.{name}": str(value) for name, value in parameters.run.model_dump(exclude_none=True).items()},
+            **{
+                f"run.{name}": str(value)
+                for name, value in project.parameters.run.model_dump(exclude_none=True).items()
+            },
             **{f"dvc_{name[4:].lower()}": value for name, value in os.environ.items() if name.startswith("DVC_EXP_")},
         }
         run = runs[0] if runs else client.create_run(experiment, run_name=f"model {model.version[:8]}", tags=tags)
         run_id = run.info.run_id
         # What a killed run has begun is made complete.
         is_new = run.info.status != "FINISHED"
-        _log_facts(client, run, parameters, project, model, figures, verdicts, is_new=is_new)
+        _log_facts(client, run, project, model, figures, verdicts, is_new=is_new)
         version = _register(client, run_id, project, model, settings)
         client.set_terminated(run_id)
         wrong = sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"})
@@ -146,15 +149,15 @@ def _give_role(client: Any, name: str, version: str, verdicts: Sequence[Verdict]
     return f"the challenger of version {champion}"
 
 
-def load_champion(project: Project, settings: Evaluate) -> tuple[Model, str]:
+def load_champion(places: Places, settings: Evaluate) -> tuple[Model, str]:
     """Fetch the champion from the registry, with the id of its run.
 
     Raises RegistryError where there is none.
     """
-    with connected(project) as client:
+    with connected(places) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         if version is None:
-            raise _no_champion(client, settings, without_secrets(tracking_uri(project)))
+            raise _no_champion(client, settings, without_secrets(tracking_uri(places)))
         found = client.get_model_version(settings.model_name, version)
         _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
         return _fetch(found), str(found.run_id)
@@ -216,9 +219,9 @@ def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa
         )
 
 
-def champion_version(project: Project, settings: Evaluate) -> str | None:
+def champion_version(places: Places, settings: Evaluate) -> str | None:
     """Give the model_version of the champion in the registry, or None where there is none."""
-    with connected(project) as client:
+    with connected(places) as client:
         version = _alias(client, settings.model_name, CHAMPION)
         return version and str(client.get_model_version(settings.model_name, version).tags.get("model_version"))
 
@@ -233,8 +236,7 @@ def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - 
 def _log_facts(
     client: Any,  # noqa: ANN401 - MLflow's own
     run: Any,  # noqa: ANN401 - MLflow's own
-    parameters: Sections,
-    project: Project,
+    project: Project[Sections],
     model: Model,
     figures: Figures,
     verdicts: Sequence[Verdict],
@@ -251,14 +253,14 @@ def _log_facts(
     ]
     counts = {severity: sum(verdict.weight == severity for verdict in verdicts) for severity in SEVERITIES}
     metrics += [Metric(f"verdicts_{severity}", count, 0, 0) for severity, count in counts.items()]
-    sections = {name: getattr(parameters, name).model_dump(mode="json", by_alias=True) for name in _MADE_BY}
+    sections = {name: getattr(project.parameters, name).model_dump(mode="json", by_alias=True) for name in _MADE_BY}
     del sections["episodes"]["milestones"]
     settings = _flat(sections)
     settings |= {f"learner.{name}": value for name, value in model.manifest["parameters"].items()}
     missing = settings.keys() - run.data.params.keys() if is_new else set()
     params = [Param(name, str(settings[name])) for name in sorted(missing)]
     run_id = run.info.run_id
-    client.set_tag(run_id, "bootstrap_replicates", parameters.evaluate.replicates)
+    client.set_tag(run_id, "bootstrap_replicates", project.parameters.evaluate.replicates)
     client.log_batch(run_id, metrics=metrics, params=params)
     for name, path in (("log", project.interactions), ("snapshots", project.snapshots), ("matrix", project.matrix)):
         digest = fingerprint(path)
@@ -273,7 +275,7 @@ def _log_facts(
         client.log_artifacts(run_id, str(folder), folder.name)
 
 
-def _register(client: Any, run_id: str, project: Project, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
+def _register(client: Any, run_id: str, places: Places, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
     """Register the run's model, unless it is and its files are sound; gives the version.
 
     A new version of the same model takes over the aliases of one whose files were lost.
@@ -296,7 +298,7 @@ def _register(client: Any, run_id: str, project: Project, model: Model, settings
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module="artefact",
-            data_path=str(project.model),
+            data_path=str(places.model),
             code_paths=[str(Path(__file__).parents[2] / "models" / "core" / "artefact.py")],
             signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
@@ -326,12 +328,12 @@ def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     return True
 
 
-def _git_revision(project: Project) -> str:
+def _git_revision(places: Places) -> str:
     """Give the commit that is checked out, with a mark where files differ from it."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=project.root, capture_output=True, text=True, check=True,
+            cwd=places.root, capture_output=True, text=True, check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.decision.tiers import RECOMMENDED
-from pipeline.core.project import Project
+from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, render
 from pipeline.report.results import Results, Sections
 
@@ -37,7 +37,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         waiting=len(recommendations) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),
         as_of=results.scoring["as_of"],
-        all_leads=Project().recommendations_csv,
+        all_leads=HERE.recommendations_csv,
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
     )

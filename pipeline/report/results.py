@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from models.core.verdicts import Verdict
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import ASSUMED_OUTCOMES, Ingest
@@ -87,16 +87,16 @@ class Results:
     verdicts: list[Verdict]
 
     @classmethod
-    def read(cls, project: Project) -> Results:
+    def read(cls, places: Places) -> Results:
         """Read what the stages wrote; raises InputError where one has not run."""
         return cls(
-            read_json(project.ingested),
-            read_json(project.validation),
-            read_json(project.snapshot_counts),
-            read_json(project.training),
-            read_json(project.metrics),
-            read_json(project.scoring),
-            read_verdicts(project),
+            read_json(places.ingested),
+            read_json(places.validation),
+            read_json(places.snapshot_counts),
+            read_json(places.training),
+            read_json(places.metrics),
+            read_json(places.scoring),
+            read_verdicts(places),
         )
 
     @property

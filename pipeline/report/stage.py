@@ -11,7 +11,7 @@ from pipeline.report.results import Results, Sections
 from pipeline.report.text import summary
 
 
-def run(parameters: Sections, project: Project, progress: Progress) -> None:
+def run(project: Project[Sections], progress: Progress) -> None:
     """Write the summary and the page, which hold no leads, and the private page of leads."""
     results = Results.read(project)
     shown = PICTURE_NAMES if results.is_measured else PICTURES_OF_THE_MODEL
@@ -20,15 +20,15 @@ def run(parameters: Sections, project: Project, progress: Progress) -> None:
     recommendations = pq.read_table(project.recommendations)
     progress("writing the summary and the pages")
     texts = {
-        project.summary: summary(parameters, results),
+        project.summary: summary(project.parameters, results),
         project.page: page(
-            parameters,
+            project.parameters,
             results,
             recommendations.drop_columns(["lead_id", "reasons"]).to_pandas(),
             pq.read_table(project.spend, columns=["channel", "cost", "clicks"]).to_pandas(),
             {name: path.read_bytes() for name, path in pictures.items()},
         ),
-        project.leads_page: leads_page(parameters, results, recommendations),
+        project.leads_page: leads_page(project.parameters, results, recommendations),
     }
     for path, text in texts.items():
         with written_whole(path) as temporary:

@@ -12,7 +12,7 @@ from rich.table import Table
 from features.core.schema import PARTS
 from models.core.verdicts import Verdict
 from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
-from pipeline.core.project import Project
+from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.results import Results, Sections, what_would_teach_age
 
@@ -26,7 +26,7 @@ def summary(parameters: Sections, results: Results) -> str:
     _print_model(console, results)
     _print_recommendations(console, parameters, results)
     console.print("Where to look next")
-    here = Project()
+    here = HERE
     for place, what in (
         (here.page, "all of this in a browser: funnel, figures, pictures"),
         (here.leads_page, "the recommended leads with their reasons; not to be shared"),

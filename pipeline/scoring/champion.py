@@ -19,7 +19,7 @@ from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
 
 
-def run(parameters: Parameters, project: Project, progress: Progress, when: str, *, backfill: bool) -> Path:
+def run(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
     ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
@@ -27,16 +27,16 @@ def run(parameters: Parameters, project: Project, progress: Progress, when: str,
     time that it has learned from and no backfill was asked for.
     """
     require(project.interactions, project.leads)
-    as_of = _moment(when, parameters, project)
+    as_of = _moment(when, project)
     progress("fetching the champion")
-    model, run_id = load_champion(project, parameters.evaluate)
+    model, run_id = load_champion(project, project.parameters.evaluate)
     asked = model.manifest.get("question")
     if asked is None:
         raise RegistryError(
-            f"the champion of {parameters.evaluate.model_name!r} was trained by an earlier version, which did not note "
-            "what it asked; train a model (dvc repro) and make it the champion"
+            f"the champion of {project.parameters.evaluate.model_name!r} was trained by an earlier version, which did "
+            "not note what it asked; train a model (dvc repro) and make it the champion"
         )
-    changed = differences(asked, question_of(parameters))
+    changed = differences(asked, question_of(project.parameters))
     if changed:
         listed = "".join(f"\n  {one}" for one in changed)
         raise SettingsError(
@@ -53,7 +53,7 @@ def run(parameters: Parameters, project: Project, progress: Progress, when: str,
     project.scores.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(project.scores / ".lock", timeout=0):
-            recommendations, doubts = recommend(parameters, project, model, as_of, progress)
+            recommendations, doubts = recommend(project, model, as_of, progress)
             if doubts.ended_unknown:
                 progress(
                     f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then"
@@ -63,7 +63,7 @@ def run(parameters: Parameters, project: Project, progress: Progress, when: str,
                     f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
                     "some may have converted unseen"
                 )
-            check(recommendations, parameters.recommend.reasons_for)
+            check(recommendations, project.parameters.recommend.reasons_for)
             scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
             for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
                 recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
@@ -75,10 +75,10 @@ def run(parameters: Parameters, project: Project, progress: Progress, when: str,
     return folder
 
 
-def _moment(when: str, parameters: Parameters, project: Project) -> datetime:
+def _moment(when: str, project: Project[Parameters]) -> datetime:
     """Tell which moment is meant, times being UTC; raises StaleError where the sources don't say enough of it."""
-    reach = Reach(parameters, project)
-    maximum_age = parameters.recommend.maximum_age
+    reach = Reach(project)
+    maximum_age = project.parameters.recommend.maximum_age
     if when in ("latest", "now"):
         reach.refuse_silent()
         reach.refuse_thin()

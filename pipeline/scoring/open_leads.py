@@ -20,7 +20,8 @@ from features.core.time import format_duration
 from features.language.catalogue import CONTEXT, Catalogue
 from features.language.words import describe, quotes_us
 from features.timeline.history import EPOCH
-from features.timeline.snapshots import ended_unknown, find_episodes, take_snapshots_at
+from features.timeline.labels import ended_unknown
+from features.timeline.snapshots import find_episodes, take_snapshots_at
 from models.core.artefact import Model
 from models.decision.kpis import scores
 from models.decision.reasons import ReasonTemplate, explain
@@ -50,13 +51,13 @@ MICROSECOND = timedelta(microseconds=1)
 _SPILL = Path("data/.tmp/score")
 
 
-def stated_moment(parameters: Sections, project: Project) -> datetime:
+def stated_moment(project: Project[Sections]) -> datetime:
     """Give the moment that the settings name, UTC; raises StaleError where the sources don't say enough of it."""
-    reach = Reach(parameters, project)
-    as_of = parameters.recommend.as_of
+    reach = Reach(project)
+    as_of = project.parameters.recommend.as_of
     if not isinstance(as_of, datetime):
         as_of = reach.latest + MICROSECOND
-    refuse_future(as_of, reach, parameters.recommend.maximum_age)
+    refuse_future(as_of, reach, project.parameters.recommend.maximum_age)
     reach.refuse_silent(as_of)
     return as_of
 
@@ -93,22 +94,20 @@ class Doubts:
     """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
 
 
-def recommend(
-    parameters: Sections, project: Project, model: Model, as_of: datetime, progress: Progress
-) -> tuple[pa.Table, Doubts]:
+def recommend(project: Project[Sections], model: Model, as_of: datetime, progress: Progress) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
     Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. Of all leads at once it holds
     the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
-    history = read_history(project, parameters.episodes)
+    history = read_history(project, project.parameters.episodes)
     snapshots = take_snapshots_at(history, as_of)
     if snapshots.empty:
         raise NotEnoughDataError(
             f"no lead is open at {as_of.isoformat()}; score another moment (recommend.as_of, --as-of)"
         )
-    of_duckdb, of_batches = halve(parameters.run.memory_limit)
+    of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
     batches = []
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
@@ -122,7 +121,7 @@ def recommend(
         for batch in stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
         ):
-            batches.append(_recommend_batch(parameters, model, catalogue, batch))
+            batches.append(_recommend_batch(project.parameters, model, catalogue, batch))
             done += len(batch)
             older += ages * int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
@@ -131,7 +130,7 @@ def recommend(
     ended = int(ended_unknown(snapshots).sum())
     if older:
         progress(f"warning: {older:,} leads are older than any the model learned from")
-    since = observed_from(find_starts(project, parameters.episodes.conversion, find_episodes(history)))
+    since = observed_from(find_starts(project, project.parameters.episodes.conversion, find_episodes(history)))
     unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
     return recommendations.take(best_first), Doubts(ended, older, unseen)
 

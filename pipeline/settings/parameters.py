@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Annotated, get_type_hints
+from typing import Annotated, get_args, get_type_hints
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
@@ -55,5 +53,6 @@ class Parameters(Strict):
 
 
 def sections_of(run: Callable[..., object]) -> list[str]:
-    """Name the sections that a stage asks for: what it declares its ``parameters`` to have."""
-    return sorted(get_type_hints(get_type_hints(run)["parameters"]))
+    """Name the sections that a stage asks for: what it declares the ``parameters`` of its project to have."""
+    (sections,) = get_args(get_type_hints(run)["project"])
+    return sorted(get_type_hints(sections))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pushing import Lead, write_leads, write_scores
 
 from features.core.errors import InputError
-from pipeline.core.project import Project
+from pipeline.core.project import Places
 from pipeline.delivery.guard import SUSPENSIONS, suspended
 from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
 from pipeline.delivery.records import Selection, Wanted, select, wanted_of
@@ -159,16 +159,16 @@ def test_segments_are_suspended_by_columns_of_the_scores_and_attributes_of_the_l
     scores = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL"), "b": Lead("MQL"), "c": Lead("SQL")})
     path, told = tmp_path / SUSPENSIONS, list[str]()
     path.parent.mkdir(exist_ok=True)
-    assert suspended(Project(tmp_path), scores, told.append) == {}
+    assert suspended(Places(tmp_path), scores, told.append) == {}
     write_leads(tmp_path, {"a": "SEO", "b": "SEO", "c": None})
     path.write_text(
         '[{"where": {"channel": "SEO"}, "since": "2026-06-20"}, '
         '{"where": {"tier": "SQL", "channel": "SEO"}, "since": "2026-05-01T10:00"}]'
     )
-    assert suspended(Project(tmp_path), scores, told.append) == {"a": "2026-05-01", "b": "2026-06-20"}
+    assert suspended(Places(tmp_path), scores, told.append) == {"a": "2026-05-01", "b": "2026-06-20"}
     path.write_text('[{"where": {"chanel": "SEO"}, "since": "2026-06-20"}]')
     with pytest.raises(InputError, match="did you mean 'channel'"):
-        suspended(Project(tmp_path), scores, told.append)
+        suspended(Places(tmp_path), scores, told.append)
     for wrong in (
         "{",
         "[{}]",
@@ -177,7 +177,7 @@ def test_segments_are_suspended_by_columns_of_the_scores_and_attributes_of_the_l
     ):
         path.write_text(wrong)
         with pytest.raises(InputError, match="can't be read"):
-            suspended(Project(tmp_path), scores, told.append)
+            suspended(Places(tmp_path), scores, told.append)
 
 
 def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def scored(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("evaluate")
     from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
-    champion.run(project.parameters, project, project.told.append, "latest", backfill=False)
+    champion.run(project, project.told.append, "latest", backfill=False)
     return project
 
 

@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 import features.timeline.snapshots as module
 from features.core.errors import NotEnoughDataError
 from features.timeline.history import History
+from features.timeline.labels import assign_labels, assign_parts
 from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
-from features.timeline.snapshots import (
-    assign_labels,
-    assign_parts,
-    find_episodes,
-    take_snapshots,
-    take_snapshots_at,
-)
+from features.timeline.snapshots import find_episodes, take_snapshots, take_snapshots_at
 
 DAY = timedelta(days=1)
 CODES = {"won": 1, "lost": 2, "form": 3}

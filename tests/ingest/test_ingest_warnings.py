@@ -28,7 +28,7 @@ def test_a_sound_log_has_no_warnings(tmp_path: Path) -> None:
 def test_warnings_are_written_and_told(tmp_path: Path) -> None:
     write_raw(tmp_path, log_csv=HEAD + "A,2026-01-01,visit\n")
     told: list[str] = []
-    summary = ingest.run(parameters_of({"log": source_of()}), Project(tmp_path), told.append)
+    summary = ingest.run(Project(tmp_path, parameters_of({"log": source_of()})), told.append)
     (warning,) = summary.warnings
     assert f"warning: {warning}" in told
     assert summary.as_json()["warnings"] == [warning]

@@ -240,7 +240,7 @@ BROKEN = CRM | {
 def test_rows_of_a_table_that_can_not_be_read_are_counted_and_listed(tmp_path: Path) -> None:
     _write(tmp_path / "raw", BROKEN)
     settings = {"tables": _tables(*CRM, "unused.csv"), "sources": {"events": _source(JOIN)}, "maximum_broken": 1.0}
-    summary = ingest.run(_parameters(settings), Project(tmp_path), lambda _: None)
+    summary = ingest.run(Project(tmp_path, _parameters(settings)), lambda _: None)
     assert {name: (table.rows, table.used, table.set_aside) for name, table in summary.tables.items()} == {
         "contacts": (3, 3, {}),
         "deals": (3, 2, {"not a JSON object": 1}),
@@ -261,14 +261,14 @@ def test_rows_of_a_table_that_can_not_be_read_are_counted_and_listed(tmp_path: P
     with pytest.raises(
         InputError, match=r"(?s)touches: 2 columns instead of 3: 1 rows, the first in touches\.csv, line 3"
     ):
-        ingest.run(_parameters(settings | {"maximum_broken": 0.4}), Project(tmp_path), lambda _: None)
+        ingest.run(Project(tmp_path, _parameters(settings | {"maximum_broken": 0.4})), lambda _: None)
 
 
 def test_rows_of_a_query_that_can_not_be_used_are_listed_by_their_number(tmp_path: Path) -> None:
     _write(tmp_path / "raw")
     query = "SELECT contact AS lead, CASE contact WHEN '2' THEN 'never' ELSE day END AS day, what FROM touches"
     settings = {"tables": _tables(*CRM), "sources": {"events": _source(query)}, "maximum_broken": 1.0}
-    ingest.run(_parameters(settings), Project(tmp_path), lambda _: None)
+    ingest.run(Project(tmp_path, _parameters(settings)), lambda _: None)
     listed = duckdb.sql(f"SELECT * FROM '{tmp_path}/data/quarantine/events.parquet'").fetchall()
     assert listed == [
         ("events", "query of events", 2, "unreadable occurred_at"),
@@ -297,7 +297,7 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     }
     runs = []
     for _ in range(2):
-        ingest.run(_parameters(settings), Project(tmp_path), lambda _: None)
+        ingest.run(Project(tmp_path, _parameters(settings)), lambda _: None)
         runs.append({path.name: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()})
     assert runs[0] == runs[1]
     assert json.loads(runs[0]["ingest.json"])["interactions"] == 10_000
@@ -309,7 +309,7 @@ def test_a_query_runs_in_a_folder_that_is_named_from_where_one_stands(
     _write(tmp_path / "raw")
     monkeypatch.chdir(tmp_path)
     settings = {"tables": _tables(*CRM), "sources": {"events": _source(JOIN)}}
-    assert ingest.run(_parameters(settings), Project(Path()), lambda _: None).interactions == 3
+    assert ingest.run(Project(Path(), _parameters(settings)), lambda _: None).interactions == 3
 
 
 def test_a_source_may_be_read_by_the_query_of_another(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_a_source_may_be_read_by_the_query_of_another(tmp_path: Path) -> None:
     log = _source("", path="log.csv")
     del log["query"]
     settings = {"sources": {"first": _source(first), "log": log}, "maximum_broken": 1.0}
-    summary = ingest.run(_parameters(settings), Project(tmp_path), lambda _: None)
+    summary = ingest.run(Project(tmp_path, _parameters(settings)), lambda _: None)
     assert summary.tables == {}
     assert summary.sources["log"].set_aside == {"2 columns instead of 3": 1}
     events = duckdb.sql(f"SELECT lead_id, event_type FROM '{tmp_path}/data/interactions.parquet'").fetchall()
@@ -331,9 +331,9 @@ def test_letters_that_can_not_be_read_are_set_aside_and_the_remedy_is_named(tmp_
     (tmp_path / "raw/log.csv").write_bytes(text.encode("cp1252") + b"\x81\n")
     log = {"path": "log.csv", "columns": EVENTS, "known_at": "as_it_occurred", "actor": "lead"}
     with pytest.raises(InputError, match=r"log: not UTF-8: 3 rows, .*line 2; set encoding, as in encoding: cp1252"):
-        ingest.run(_parameters({"sources": {"log": log}}), Project(tmp_path), lambda _: None)
+        ingest.run(Project(tmp_path, _parameters({"sources": {"log": log}})), lambda _: None)
     settings = {"sources": {"log": log | {"encoding": "cp1252"}}, "maximum_broken": 0.5}
-    summary = ingest.run(_parameters(settings), Project(tmp_path), lambda _: None)
+    summary = ingest.run(Project(tmp_path, _parameters(settings)), lambda _: None)
     assert summary.sources["log"].set_aside == {"not cp1252": 1}
     events = duckdb.sql(f"SELECT lead_id, event_type FROM '{tmp_path}/data/interactions.parquet'").fetchall()
     assert events == [("A", "café"), ("B", "5 €")]

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from exports import BEGINNING, write_table
 from world import Project
 
 from features.core.time import DAY
-from pipeline.core.project import Project as ProjectFolder
+from pipeline.core.project import Places
 from pipeline.inspection.doctor import Examination, Finding, examine
 from pipeline.log.learnable import LADDER, longest_trainable, table_of, tabulate
 from pipeline.settings.file import load_parameters
@@ -41,7 +42,7 @@ def test_a_sound_project_has_nothing_wrong(world: Project) -> None:
 
 def test_the_table_counts_what_the_snapshots_say(world: Project) -> None:
     """The row of the horizon that is set must equal the snapshots stage's own labels."""
-    rows = tabulate(world.parameters, world, [30 * DAY])
+    rows = tabulate(world, [30 * DAY])
     snapshots = pd.read_parquet(world.snapshots)
     labelled = snapshots[snapshots["label"].notna()]
     own = next(row for row in rows if (row.milestone, row.horizon) == ("converted", 30 * DAY))
@@ -53,7 +54,7 @@ def test_the_table_counts_what_the_snapshots_say(world: Project) -> None:
 
 
 def test_a_longer_horizon_has_fewer_mature_snapshots_until_the_log_is_too_short(world: Project) -> None:
-    rows = [row for row in tabulate(world.parameters, world) if row.milestone == "converted"]
+    rows = [row for row in tabulate(world) if row.milestone == "converted"]
     assert [row.horizon for row in rows] == list(LADDER)
     mature = [row.mature for row in rows]
     assert mature == sorted(mature, reverse=True)
@@ -68,7 +69,7 @@ def test_too_few_conversions_are_itemised(world: Project) -> None:
     strict = world.parameters.model_copy(
         update={"train": world.parameters.train.model_copy(update={"minimum_conversions": 10_000})}
     )
-    rows = tabulate(strict, world, [30 * DAY])
+    rows = tabulate(replace(world, parameters=strict), [30 * DAY])
     assert rows[-1].problem is not None
     for part in ("fit", "early_stopping", "calibration"):
         assert f"{part} " in rows[-1].problem
@@ -90,7 +91,7 @@ def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: 
 
 
 def test_what_stands_in_the_way_has_the_exit_code_of_its_kind(world: Project, tmp_path: Path) -> None:
-    empty = examine(ProjectFolder(tmp_path))
+    empty = examine(Places(tmp_path))
     assert empty.exit_code == 3
     assert any("params.yaml is missing" in what for what in said(empty, "wrong"))
     project = world.copy_to(tmp_path / "project", leave_out=("reports",))
@@ -251,10 +252,7 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     project = Project(tmp_path, load_parameters(tmp_path / "params.yaml"))
     project.run("ingest")
-    rows = {
-        (row.milestone, row.horizon // DAY): row
-        for row in tabulate(project.parameters, ProjectFolder(tmp_path), [DAY, 7 * DAY])
-    }
+    rows = {(row.milestone, row.horizon // DAY): row for row in tabulate(project, [DAY, 7 * DAY])}
     # Looked at after a day, all ten get their offer within the next 7; after 3 days it is behind them.
     assert (rows["offered", 7].mature, rows["offered", 7].conversions, rows["offered", 7].leads) == (10, 10, 10)
     assert rows["offered", 1].conversions == 0

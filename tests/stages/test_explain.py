@@ -15,7 +15,7 @@ from small_project import SmallProject
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
-from pipeline.core.project import Project, write_json
+from pipeline.core.project import Places, write_json
 from pipeline.inspection import explain
 from pipeline.inspection.explain import Explanation, explain_value
 
@@ -64,12 +64,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     project.set({"log": source}, leads=leads)
     assert project.ingest().code == 0
     catalogue = Catalogue(VOCABULARY, FEATURES, (("country", "category"), ("size", "number")))
-    write_json(Project(project.root).catalogue, catalogue.to_json())
+    write_json(Places(project.root).catalogue, catalogue.to_json())
     return project
 
 
 def explained(project: SmallProject, name: str, lead: str = "A", when: str = "2026-01-10") -> Explanation:
-    return explain_value(Project(project.root), name, lead, when, everything=False)
+    return explain_value(Places(project.root), name, lead, when, everything=False)
 
 
 def verdicts(explanation: Explanation) -> list[tuple[str, str]]:
@@ -174,12 +174,12 @@ def long_log(tmp_path: Path) -> SmallProject:
     project.write(log_csv="\n".join(["lead,at,what", *rows, "A,2026-02-01,won", ""]))
     project.set()
     assert project.ingest().code == 0
-    write_json(Project(project.root).catalogue, Catalogue(VOCABULARY, FEATURES).to_json())
+    write_json(Places(project.root).catalogue, Catalogue(VOCABULARY, FEATURES).to_json())
     return project
 
 
 def test_of_many_events_the_newest_are_listed_unless_all_are_asked_for(long_log: SmallProject) -> None:
-    short = explain_value(Project(long_log.root), "count__visit__7d", "A", "2026-01-03", everything=False)
+    short = explain_value(Places(long_log.root), "count__visit__7d", "A", "2026-01-03", everything=False)
     assert short.told[-2:] == (
         "counted 60 of 91 events",
         "listed are the newest of those that were counted (50), and of those that were not (20); --all lists every one",
@@ -188,7 +188,7 @@ def test_of_many_events_the_newest_are_listed_unless_all_are_asked_for(long_log:
     assert len(short.rows) == 70
     assert ("2026-01-02 00:01", "counted") not in verdicts(short)
     assert ("2026-01-02 01:29", "counted") in verdicts(short)
-    whole = explain_value(Project(long_log.root), "count__visit__7d", "A", "2026-01-03", everything=True)
+    whole = explain_value(Places(long_log.root), "count__visit__7d", "A", "2026-01-03", everything=True)
     assert len(whole.rows) == 91
     assert whole.told == short.told[:-1]
 

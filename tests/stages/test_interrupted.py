@@ -84,7 +84,7 @@ def run_and_die(root: Path, stage: str, moment: str, number: int) -> None:
     parameters = load_parameters(root / "params.yaml")
     sys.addaudithook(listen)
     run = importlib.import_module(module_of(stage)).run
-    run(parameters.hand_over(run), ProjectFolder(root), lambda _: come_to("word"))
+    run(ProjectFolder(root, parameters.hand_over(run)), lambda _: come_to("word"))
 
 
 def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:

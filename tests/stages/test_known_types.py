@@ -121,7 +121,7 @@ def reread(champion: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def run(changes: dict[str, object]) -> Path:
         other = project.with_settings(changes)
         other.run("ingest")
-        return scoring.run(other.parameters, other, other.told.append, "latest", backfill=False)
+        return scoring.run(other, other.told.append, "latest", backfill=False)
 
     return run
 

@@ -22,7 +22,7 @@ from world import Project
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.schema import RECOMMENDATION
 from models.core.artefact import Model
-from pipeline.core.project import Project as ProjectFolder
+from pipeline.core.project import Places
 from pipeline.registry.mlflow import connected, load_champion
 from pipeline.settings.parameters import Parameters
 
@@ -130,9 +130,9 @@ def test_tracking_leaves_no_address_behind_for_the_next_project(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with connected(tracked):
         assert mlflow.get_tracking_uri() == f"sqlite:///{tracked.root}/mlflow.db"
-    assert tracking_uri(ProjectFolder(Path("/elsewhere"))) == "sqlite:////elsewhere/mlflow.db"
+    assert tracking_uri(Places(Path("/elsewhere"))) == "sqlite:////elsewhere/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////shared.db")
-    assert tracking_uri(ProjectFolder(Path("/elsewhere"))) == "sqlite:////shared.db"
+    assert tracking_uri(Places(Path("/elsewhere"))) == "sqlite:////shared.db"
 
 
 def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Store) -> None:
@@ -235,7 +235,7 @@ def test_the_logged_model_predicts_on_a_plain_frame_what_the_artefact_predicts(t
 def champion_scores(project: Project, when: str, *, backfill: bool = False) -> Path:
     from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
-    return champion.run(project.parameters, project, project.told.append, when, backfill=backfill)
+    return champion.run(project, project.told.append, when, backfill=backfill)
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
@@ -323,7 +323,7 @@ def test_a_store_that_does_not_answer_is_a_message_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://me:secret@127.0.0.1/x")
     with pytest.raises(RegistryError, match="check that it runs, and MLFLOW_TRACKING_URI") as error:  # noqa: SIM117
-        with connected(ProjectFolder(tmp_path)) as client:
+        with connected(Places(tmp_path)) as client:
             client.search_experiments()
     assert "secret" not in str(error.value)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from features.core.errors import RegistryError
-from pipeline.core.project import Project
+from pipeline.core.project import Places
 from pipeline.registry.mlflow import connected, experiment_id
 from pipeline.registry.refusals import refusal
 
@@ -28,8 +28,8 @@ STORES = ("mlflow.db", ".mlflow.db.tmp")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a store with one experiment."""
     root = tmp_path_factory.mktemp("made")
-    with connected(Project(root)) as client:
-        experiment_id(client, Project(root), NAME)
+    with connected(Places(root)) as client:
+        experiment_id(client, Places(root), NAME)
     return root / "mlflow.db"
 
 
@@ -42,8 +42,8 @@ def root(made: Path, tmp_path: Path) -> Path:
 
 def said(root: Path) -> str:
     """Give the message of a store that refuses."""
-    with pytest.raises(RegistryError) as error, connected(Project(root)) as client:
-        client.create_run(experiment_id(client, Project(root), NAME))
+    with pytest.raises(RegistryError) as error, connected(Places(root)) as client:
+        client.create_run(experiment_id(client, Places(root), NAME))
     return str(error.value)
 
 
@@ -51,10 +51,10 @@ def said(root: Path) -> str:
 def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(folder: str, name: str, tmp_path: Path) -> None:
     root = tmp_path / folder
     root.mkdir()
-    with connected(Project(root)) as client:
-        client.delete_experiment(experiment_id(client, Project(root), name))
-    with pytest.raises(RegistryError) as error, connected(Project(root)) as client:
-        experiment_id(client, Project(root), name)
+    with connected(Places(root)) as client:
+        client.delete_experiment(experiment_id(client, Places(root), name))
+    with pytest.raises(RegistryError) as error, connected(Places(root)) as client:
+        experiment_id(client, Places(root), name)
     told = str(error.value)
     assert f"MLflow's experiment {name!r} at sqlite:///{root}/mlflow.db is deleted; restore it: " in told
     assert told.endswith("; or name another one under evaluate.experiment")
@@ -62,8 +62,8 @@ def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(folder: st
     address, *command = shlex.split(told.partition("restore it: ")[2].partition("; or")[0])
     variable, _, uri = address.partition("=")
     subprocess.run([sys.executable, "-m", *command], env={**os.environ, variable: uri}, check=True, capture_output=True)
-    with connected(Project(root)) as client:
-        assert client.create_run(experiment_id(client, Project(root), name)).info.run_id
+    with connected(Places(root)) as client:
+        assert client.create_run(experiment_id(client, Places(root), name)).info.run_id
 
 
 def test_an_experiment_whose_files_have_no_place_says_where_they_were(root: Path) -> None:
@@ -97,17 +97,17 @@ def is_half_made(path: Path) -> bool:
 def test_a_store_whose_making_was_killed_is_made_by_the_next_run(tmp_path: Path) -> None:
     lines = (
         "from pathlib import Path",
-        "from pipeline.core.project import Project",
+        "from pipeline.core.project import Places",
         "from pipeline.registry.mlflow import *",
-        f"with connected(Project(Path({str(tmp_path)!r}))) as client: client.search_experiments()",
+        f"with connected(Places(Path({str(tmp_path)!r}))) as client: client.search_experiments()",
     )
     with subprocess.Popen([sys.executable, "-c", "\n".join(lines)]) as process:
         while process.poll() is None and not any(map(is_half_made, (tmp_path / name for name in STORES))):
             time.sleep(0.01)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    with connected(Project(tmp_path)) as client:
-        assert experiment_id(client, Project(tmp_path), NAME)
+    with connected(Places(tmp_path)) as client:
+        assert experiment_id(client, Places(tmp_path), NAME)
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
 

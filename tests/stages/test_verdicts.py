@@ -15,7 +15,7 @@ from world import Project
 
 from features.core.errors import SettingsError
 from models.core.verdicts import KINDS, found, judged, ordered
-from pipeline.core.project import Project as ProjectFolder
+from pipeline.core.project import Places
 from pipeline.core.verdicts import read_verdicts
 from pipeline.registry.mlflow import connected
 from pipeline.settings.file import load_parameters
@@ -49,16 +49,16 @@ class Table:
 
     def verdicts(self) -> dict[str, str]:
         """Give how grave each verdict is, by its name."""
-        return {verdict.name: verdict.weight for verdict in read_verdicts(ProjectFolder(self.root))}
+        return {verdict.name: verdict.weight for verdict in read_verdicts(Places(self.root))}
 
     def aliases(self) -> dict[str, str]:
         """Give who is champion and who challenger in the registry."""
-        with connected(ProjectFolder(self.root)) as client:
+        with connected(Places(self.root)) as client:
             return {alias: str(version) for alias, version in client.get_registered_model(NAME).aliases.items()}
 
     def card(self) -> str:
         """Give the model card of the newest run."""
-        with connected(ProjectFolder(self.root)) as client:
+        with connected(Places(self.root)) as client:
             experiment = client.get_experiment_by_name("leadcast").experiment_id
             return str(client.search_runs([experiment])[0].data.tags["mlflow.note.content"])
 
@@ -101,7 +101,7 @@ def test_a_model_that_is_none_ends_all_stages_and_then_the_command(drifting: tup
         assert f"{name} ({KINDS[name].title})" in text.partition("run failed ")[2]
     assert verdicts["worse_than_base_rate"] == "wrong"
     assert {"base_rate_drift", "feature_drift"} <= set(verdicts)
-    drift = next(verdict for verdict in read_verdicts(ProjectFolder(table.root)) if verdict.code == "feature_drift")
+    drift = next(verdict for verdict in read_verdicts(Places(table.root)) if verdict.code == "feature_drift")
     assert "lead__euribor" in drift.evidence
 
 
@@ -118,7 +118,7 @@ def test_a_model_that_is_none_has_no_alias_and_no_scoring_takes_it(drifting: tup
 @pytest.mark.parametrize("world_of", ["drifting", "knowing"])
 def test_verdicts_stand_first_wherever_figures_are_shown(world_of: str, request: pytest.FixtureRequest) -> None:
     table, _, _ = request.getfixturevalue(world_of)
-    standing = [verdict for verdict in read_verdicts(ProjectFolder(table.root)) if verdict.stands]
+    standing = [verdict for verdict in read_verdicts(Places(table.root)) if verdict.stands]
     assert standing
     summary = (table.root / "reports/summary.txt").read_text()
     assert summary.startswith(f"Verdicts: {len(standing)} stand")
@@ -154,7 +154,7 @@ def test_a_column_that_knows_the_outcome_is_wrong_by_one_rule_before_training_an
     assert untrained.call("ingest")[0] == 0
     code, text = untrained.call("doctor")
     assert code == 10
-    (verdict,) = (verdict for verdict in read_verdicts(ProjectFolder(table.root)) if verdict.stands)
+    (verdict,) = (verdict for verdict in read_verdicts(Places(table.root)) if verdict.stands)
     assert " ".join(verdict.evidence.split()) in text
 
 
@@ -208,7 +208,7 @@ def test_leads_of_a_table_without_events_are_not_called_older_than_any_that_was_
 
 
 def test_the_small_world_is_not_accused(world: Project) -> None:
-    assert not [verdict for verdict in read_verdicts(ProjectFolder(world.root)) if verdict.severity == "wrong"]
+    assert not [verdict for verdict in read_verdicts(Places(world.root)) if verdict.severity == "wrong"]
 
 
 def test_without_a_test_part_it_is_not_judged_and_becomes_champion_only_by_hand(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_without_a_test_part_it_is_not_judged_and_becomes_champion_only_by_hand(
     code, text = table.call("score", "--as-of", "latest")
     assert code == 8
     assert "but version 1; make it the champion by hand if it is one: leadcast ui" in text
-    with connected(ProjectFolder(tmp_path)) as client:
+    with connected(Places(tmp_path)) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
     assert table.call("evaluate")[0] == 0
     assert table.aliases() == {"champion": "1"}, "what a person has done stays"

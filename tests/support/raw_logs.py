@@ -47,7 +47,8 @@ def write_raw(root: Path, **files: str) -> None:
 
 def run_ingest(root: Path, sources: dict[str, Any] | None = None, **ingest_settings: object) -> IngestSummary:
     """Run the stage."""
-    return ingest.run(parameters_of(sources or {"log": source_of()}, **ingest_settings), Project(root), lambda _: None)
+    parameters = parameters_of(sources or {"log": source_of()}, **ingest_settings)
+    return ingest.run(Project(root, parameters), lambda _: None)
 
 
 def read_log(root: Path, columns: str) -> list[tuple[Any, ...]]:

@@ -30,18 +30,16 @@ SMALL: dict[str, object] = {
 
 
 @dataclass(frozen=True)
-class Project(project.Project):
+class Project(project.Project[Parameters]):
     """A folder as a user has it, its settings as read, and the lines that the stages told on their way."""
 
-    root: Path = field()
-    parameters: Parameters = field()
     told: list[str] = field(default_factory=list)
 
     def run(self, *stages: str) -> None:
         """Run stages in this process."""
         for stage in stages:
             run = importlib.import_module(module_of(stage)).run
-            run(self.parameters.hand_over(run), self, self.told.append)
+            run(project.Project(self.root, self.parameters.hand_over(run)), self.told.append)
 
     def with_settings(self, changes: Mapping[str, object]) -> Project:
         """Change settings by their places, ``{"train.seed": 8}``, in the folder's ``params.yaml``."""

@@ -163,9 +163,10 @@ def look(world: World, folder: Path, moment: datetime, like: Looks | None = None
     """Ingest files and look at all leads up to ``moment``, with the catalogue of ``like`` if it is given."""
     world.write(folder / "raw")
     parameters = world.parameters()
-    ingest.run(parameters, Project(folder), lambda _: None)
+    project = Project(folder, parameters)
+    ingest.run(project, lambda _: None)
     log, leads = folder / "data/interactions.parquet", folder / "data/leads.parquet"
-    history = read_history(Project(folder), parameters.episodes)
+    history = read_history(project, parameters.episodes)
     triggers = read_events(log, "lead_id, known_at, event_type", ["form"])
     taken = take_snapshots(history, triggers, parameters.snapshots.policies, moment, None)
     catalogue = grow_catalogue(parameters, log, leads, moment)

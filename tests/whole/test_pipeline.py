@@ -76,7 +76,7 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subpr
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
     from pipeline.scoring import open_leads  # noqa: PLC0415 - heavy
 
-    recommendations, _ = open_leads.recommend(project.parameters, project, model, as_of, project.told.append)
+    recommendations, _ = open_leads.recommend(project, model, as_of, project.told.append)
     frame: pd.DataFrame = recommendations.to_pandas()
     return frame
 
@@ -365,7 +365,7 @@ def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_pat
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["episodes"] = {"conversion": ["won"]}
     content["snapshots"]["policies"] = [{"calendar": "monday"}]
-    assert observe(Parameters.model_validate(content), ProjectFolder(tmp_path)).outcome_delay == timedelta(days=40)
+    assert observe(ProjectFolder(tmp_path, Parameters.model_validate(content))).outcome_delay == timedelta(days=40)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _auc(metrics: dict[str, Any]) -> float:
 def test_the_tasks_of_converted_leads_are_not_lost_with_salesforces_move_to_the_contact(tmp_path: Path) -> None:
     project = project_of(tmp_path, SALESFORCE)
     write_salesforce_history(tmp_path / project.parameters.data_root, leads=200)
-    summary = ingest.run(project.parameters, project, project.told.append)
+    summary = ingest.run(project, project.told.append)
     assert not summary.sources["tasks"].set_aside
     assert _ask(
         project,
@@ -95,7 +95,7 @@ def test_init_alone_reads_a_table_without_events_as_the_recipe_does(tmp_path: Pa
     query = "SELECT * EXCLUDE (source, sequence) FROM read_parquet(?) ORDER BY lead_id"
     logs = []
     for project in (by_recipe, by_init):
-        ingest.run(project.parameters, project, project.told.append)
+        ingest.run(project, project.told.append)
         logs.append(_ask(project, query, "interactions.parquet"))
     assert logs[0] == logs[1]
     assert len(logs[0]) > 900

@@ -213,7 +213,7 @@ def test_a_recipe_makes_of_the_vendors_files_what_is_told_by_hand(name: str, tmp
     recipe = EXPECTED[name]
     project = project_of(tmp_path, name)
     recipe.write(tmp_path / project.parameters.data_root)
-    summary = ingest.run(project.parameters, project, project.told.append).as_json()
+    summary = ingest.run(project, project.told.append).as_json()
     assert interactions_of(project) == recipe.interactions
     leads = (
         "lead_id, CAST(created_at AS VARCHAR), CAST(known_at AS VARCHAR), * EXCLUDE (lead_id, created_at, known_at, "

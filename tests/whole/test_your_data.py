@@ -71,7 +71,7 @@ def test_the_snippet_shows_the_row_that_was_set_aside(
     (tmp_path / "data/exports/log.csv").write_text(log, encoding="utf-8")
     parameters = parameters_of({"log": source_of()}).model_copy(update={"data_root": "data/exports"})
     told: list[str] = []
-    ingest.run(parameters, Project(tmp_path), told.append)
+    ingest.run(Project(tmp_path, parameters), told.append)
     [snippet] = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(snippet, {})  # noqa: S102 - what the page shows must run
