@@ -291,6 +291,22 @@ class Ledger:
                 "DELETE FROM write WHERE run IN (SELECT id FROM run WHERE started_at < ?)", (moment.isoformat(),)
             )
 
+    def forget_fields(self, sink: str, fields: Sequence[str], key: str | None = None) -> int:
+        """Forget what fields hold by us, of one lead or of all: what stands in them is nobody's then.
+
+        Gives how many leads that are; what was written to them can still be put back.
+        """
+        one, keys = ("", ()) if key is None else (" AND key = ?", (key,))
+        gone = set(fields)
+        with self._lock, self._transaction():
+            query = f"SELECT key, held, target FROM lead WHERE sink = ?{one}"
+            kept = [
+                (_without(held, gone), target and _without(target, gone), sink, name)
+                for name, held, target in self._connection.execute(query, (sink, *keys)).fetchall()
+            ]
+            self._connection.executemany("UPDATE lead SET held = ?, target = ? WHERE sink = ? AND key = ?", kept)
+        return len(kept)
+
     def _transaction(self) -> _Transaction:
         return _Transaction(self._connection)
 
@@ -314,6 +330,10 @@ def _told(reason: str | None) -> str | None:
 
 def _text(values: Values) -> str:
     return json.dumps(dict(values))  # in ASCII: half a character of a system is no text for SQLite
+
+
+def _without(text: str, fields: set[str]) -> str:
+    return _text({name: value for name, value in json.loads(text).items() if name not in fields})
 
 
 def _texts(held: Values, target: Values | None) -> tuple[str, str | None]:

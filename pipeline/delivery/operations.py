@@ -96,8 +96,11 @@ def undo(project: Project[Parameters], progress: Progress, run: str) -> Pushed:
 
 def setup(project: Project[Parameters]) -> list[str]:
     """Make the fields that are missing; says what was made."""
-    with opened(project) as (_, sink, _):
-        return sink.setup()
+    with opened(project) as (_, sink, ledger):
+        made = sink.setup()
+        # What a field held before it was made anew is gone, and nobody has emptied it.
+        ledger.forget_fields(sink.name, [one.field for one in made if one.field])
+        return [one.told for one in made]
 
 
 def check(project: Project[Parameters]) -> str:

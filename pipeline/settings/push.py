@@ -67,6 +67,8 @@ class SinkSettings(Strict):
     """How long a call may take."""
     calls_a_day: PositiveInt | None = None
     """How many calls the system takes in 24 hours; the rehearsal compares with it."""
+    batch_size: PositiveInt
+    """How many leads are written at once; where no answer comes in time, a push halves it by itself."""
 
 
 class Files(SinkSettings):
@@ -82,6 +84,8 @@ class Files(SinkSettings):
     """The column that names the lead."""
     export: Name | None = None
     """A CSV export of the CRM with key_field: leads that it lacks are skipped, and people's edits are seen."""
+    batch_size: PositiveInt = 50_000
+    """How many leads a file holds at most."""
     closed: Closed = Field(default_factory=dict)
     """Columns of the export, each with the values that say a lead is closed."""
 
@@ -103,6 +107,8 @@ class Sql(SinkSettings):
     """The table, as in leads or crm.leads."""
     key_field: Name = "lead_id"
     """The column that names the lead; it must be unique."""
+    batch_size: PositiveInt = 1_000
+    """How many leads a transaction writes."""
     create: bool = False
     """Whether a lead that the table lacks gets a row."""
     closed: Closed = Field(default_factory=dict)
@@ -133,6 +139,8 @@ class Odoo(SinkSettings):
     """jsonrpc is answered by all versions, json2 from 19 on."""
     key_field: Name = "id"
     """The field of crm.lead that holds our lead_id; id is the database's own."""
+    batch_size: PositiveInt = 500
+    """How many leads a call writes; where no answer comes in time, a push halves it by itself."""
 
 
 class HubSpot(SinkSettings):
@@ -144,6 +152,8 @@ class HubSpot(SinkSettings):
     """$NAME of the variable that holds the private app's access token."""
     key_field: Name = "hs_object_id"
     """The property that holds our lead_id, and is unique: HubSpot's own id, email, or one of yours."""
+    batch_size: Annotated[PositiveInt, Field(le=100)] = 100
+    """How many contacts a call writes; HubSpot takes a hundred at most."""
     closed: Closed = _CUSTOMERS
     """Properties, each with the values that say a lead is closed."""
     url: Address = "https://api.hubapi.com"
@@ -163,6 +173,8 @@ class Salesforce(SinkSettings):
     """$NAME of the variable that holds a session id or an OAuth access token."""
     key_field: Name = "Id"
     """The field that holds our lead_id: Salesforce's own id, or a field marked as an external id."""
+    batch_size: Annotated[PositiveInt, Field(le=10_000)] = 10_000
+    """How many leads are written at once: fewer than 2,000 by calls of 200, more by one bulk job."""
     job_seconds: PositiveFloat = 600
     """How long a bulk job may take, which writes 2,000 leads and more; then it is aborted, and its leads wait."""
     closed: Closed = _CONVERTED
@@ -189,6 +201,8 @@ class Rest(SinkSettings):
     """A call for each lead."""
     key_field: Name = "id"
     """The field that names the lead; it is never written."""
+    batch_size: PositiveInt = 20
+    """How many leads are entered in the ledger together; each is a call of its own."""
     url: Address
     """Where all paths start, as in https://api.example.com/v1."""
     method: Literal["PATCH", "PUT", "POST"] = "PATCH"

@@ -127,7 +127,7 @@ class Caller:
                     method, path, json=json, content=content, headers=headers, params=params
                 )
         except httpx.TimeoutException:
-            raise LaterError("no answer in time") from None
+            raise LaterError("no answer in time", is_timeout=True) from None
         except httpx.RequestError as error:  # an answer that can't be unpacked, too
             raise LaterError(_without_answer(error)) from None
         self._judge(response)

@@ -30,23 +30,22 @@ from pipeline.reading.delimited import Header, read_header, read_rows
 from pipeline.reading.raw_files import LineReader
 from pipeline.settings.push import Files
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, Value
 
 _NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
 _NUMBERS = ("probability", "score")
 
 
-class FilesSink:
+class FilesSink(Sink):
     """A folder of files."""
 
-    batch_size = 50_000
     leads_a_call = 0
     batches_at_once = 1
     creates = False
     calls = 0
 
     def __init__(self, settings: Files, mapping: Mapping[str, str], root: Path) -> None:
-        self.name = f"files {settings.folder}"
+        self.name, self.batch_size = f"files {settings.folder}", settings.batch_size
         self.reads, self.calls_a_day = settings.export is not None, settings.calls_a_day
         self._settings, self._root, self._folder = settings, root, root / settings.folder
         self._fields, self._numbers = list(mapping.values()), {mapping[name] for name in _NUMBERS if name in mapping}
@@ -142,7 +141,7 @@ class FilesSink:
             problems.append(f"{there} can't be written to by this user; grant it, or name another (push.sink.folder)")
         return problems + (self._export.problems() if self._export else [])
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make nothing: a file has the columns that are mapped."""
         return []
 

@@ -24,7 +24,7 @@ from pipeline.sinks.hubspot_client import (
     message_of,
     problems,
 )
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Value, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, Value, WholeBatchError
 
 _CONNECTIONS = 2
 _CONTACTS = "objects/contacts/batch"
@@ -33,11 +33,10 @@ _PASSING = frozenset({"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR"})
 """Categories of errors that concern the moment, not the contact."""
 
 
-class HubSpotSink:
+class HubSpotSink(Sink):
     """The contacts of an account."""
 
     reads, creates = True, False
-    batch_size = leads_a_call = 100
     batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: HubSpot, mapping: Mapping[str, str], _root: Path) -> None:
@@ -45,7 +44,8 @@ class HubSpotSink:
         self._client = HubSpotClient(settings, _CONNECTIONS)
         self._call = self._client.call
         self.name = f"hubspot {urlsplit(settings.url).netloc} contacts"
-        self.calls_a_day = settings.calls_a_day
+        self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
+        self.leads_a_call = settings.batch_size
 
     @property
     def calls(self) -> int:
@@ -121,12 +121,12 @@ class HubSpotSink:
         except (DeliveryError, LaterError) as error:
             return [str(error)]
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make the properties that are missing."""
         try:
             held = self._held()
             missing = [(ours, name) for ours, name in self._mapping.items() if name not in held]
-            return [f"property {name} of contacts" for ours, name in missing if self._make(ours, name)]
+            return [Made(f"property {name} of contacts", name) for ours, name in missing if self._make(ours, name)]
         except LaterError as error:
             raise DeliveryError(f"HubSpot does not answer: {error}; run leadcast crm setup again") from None
 

@@ -13,18 +13,17 @@ from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import OdooClient, bad_rows
 from pipeline.sinks.odoo_fields import Fields
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.secrets import redact
 
 _LEAD = "crm.lead"
 _CONNECTIONS = 2
 
 
-class OdooSink:
+class OdooSink(Sink):
     """The leads of one database of Odoo."""
 
     reads, creates = True, False
-    batch_size = leads_a_call = 500
     batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: Odoo, mapping: Mapping[str, str], _root: Path) -> None:
@@ -32,7 +31,8 @@ class OdooSink:
         self._call = self._client.call
         self._twice: set[str] = set()
         self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"
-        self.calls_a_day = settings.calls_a_day
+        self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
+        self.leads_a_call = settings.batch_size
 
     @property
     def calls(self) -> int:
@@ -102,7 +102,7 @@ class OdooSink:
             return [str(error)]
         return problems
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make the custom fields that are missing; Odoo lets administrators alone do so."""
         missing = self._fields.missing(self._described())
         if not missing:
@@ -110,7 +110,7 @@ class OdooSink:
         (model,) = self._call("ir.model", "search_read", domain=[["model", "=", _LEAD]], fields=["id"])
         made = [{"model_id": model["id"], "state": "manual", **definition} for definition in missing]
         self._call("ir.model.fields", "create", vals_list=made)
-        return [f"field {one['name']} of {_LEAD}" for one in made]
+        return [Made(f"field {one['name']} of {_LEAD}", one["name"]) for one in made]
 
     def _described(self) -> Mapping[str, Mapping[str, str]]:
         names = ["id", *self._fields.read()]

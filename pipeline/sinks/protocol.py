@@ -36,6 +36,8 @@ class Remote:
     """What the mapped fields hold; None where a field is empty. A number may come as a text."""
     closed: bool = False
     """Won, lost or archived: not to be touched."""
+    refused: str | None = None
+    """Why it can't be written to, whatever the values: several leads have its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,25 @@ class Outcome:
     remote_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A field that was made, or a word about one that was not."""
+
+    told: str
+    """What was made, and what is left to do by hand."""
+    field: str | None
+    """Its name, which holds nothing in any lead now; None where it was there before."""
+
+
 class LaterError(Exception):
     """What was asked was not done, or nobody knows (429, 5xx, a timeout, a broken connection): ask again."""
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
+    def __init__(self, reason: str, after: float | None = None, *, is_timeout: bool = False) -> None:
         super().__init__(reason)
         self.after = after
         """Seconds to wait, where the system says so."""
+        self.is_timeout = is_timeout
+        """Whether no answer came in time: it may all have been done, and was perhaps too much for one call."""
         self.further = False
         """Of ``read``: whether some of its calls came through, and will not be made again."""
 
@@ -76,7 +90,7 @@ class Sink(Protocol):
     name: str
     """What is written to, in a few words and without secrets: what is known of its leads is kept under this name."""
     batch_size: int
-    """How many records ``write`` takes best at once."""
+    """How many records ``write`` takes at once; a setting, whose default is the best that was measured."""
     leads_a_call: int
     """How many leads one call writes; 0 where nobody counts calls."""
     batches_at_once: int
@@ -97,9 +111,17 @@ class Sink(Protocol):
         """Say what is not ready, each in plain words with its remedy; nothing is changed. Empty where all is well."""
         ...
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make the fields that are missing, and say what was made; raises DeliveryError where the system can't."""
         ...
+
+    def sizes(self) -> Mapping[str, int]:
+        """Tell how many letters the text fields take, as far as the system says so; longer texts are cut before."""
+        return {}
+
+    def unseen(self) -> str | None:
+        """Name the rule that hides leads from the user, and its remedy; None where there is none, or nobody can say."""
+        return None
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
         """Give the leads of at most ``batch_size`` keys, as they are now; those that are not there are left out."""

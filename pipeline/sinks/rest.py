@@ -13,7 +13,7 @@ from features.core.errors import DeliveryError
 from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink
 from pipeline.sinks.rest_requests import JsonObject, address, as_value, filled, has_address, inside, lacking, told
 from pipeline.sinks.secrets import key_of_header
 
@@ -22,10 +22,9 @@ _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILE
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-class RestSink:
+class RestSink(Sink):
     """An interface over HTTP."""
 
-    batch_size = 20
     leads_a_call = 1
     creates = False
 
@@ -34,6 +33,7 @@ class RestSink:
         place = urlsplit(settings.url)
         self.name = f"rest {place.netloc}{place.path.rstrip('/')} {settings.path}"
         self.reads, self.calls_a_day = settings.read is not None, settings.calls_a_day
+        self.batch_size = settings.batch_size
         self.batches_at_once = BATCHES_A_CONNECTION * settings.connections
         self._settings, self._fields = settings, list(mapping.values())
         headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
@@ -129,7 +129,7 @@ class RestSink:
             return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
         return lacking(key, self._fields, found[0])
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Raise DeliveryError: there is no common way to make fields."""
         raise DeliveryError(f"make the fields of this system by hand: {', '.join(self._fields)}")
 

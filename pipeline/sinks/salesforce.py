@@ -15,7 +15,7 @@ from features.core.errors import DeliveryError
 from pipeline.settings.push import Salesforce
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.salesforce_client import ADVICE, Refusal, SalesforceClient
 from pipeline.sinks.salesforce_fields import missing, problems, used_up
 from pipeline.sinks.salesforce_jobs import Jobs, Looks, Result
@@ -28,11 +28,10 @@ _BULK_FROM = 2_000
 _GRANT = "give the pushing user, and who shall see it, access to the field: field-level security, in a permission set"
 
 
-class SalesforceSink:
+class SalesforceSink(Sink):
     """The leads of an organisation."""
 
     reads, creates = True, False
-    batch_size = 10_000
     leads_a_call = 200
     batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
@@ -42,7 +41,7 @@ class SalesforceSink:
         self._jobs = Jobs(self._client, settings.job_seconds)
         self._looks = Looks(self._client, self._key, [*mapping.values(), *settings.closed])
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
-        self.calls_a_day = settings.calls_a_day
+        self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
 
     @property
     def calls(self) -> int:
@@ -110,19 +109,19 @@ class SalesforceSink:
             return {}
         return limits
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make the custom fields that are missing; who may see and write them is for the administrator to say."""
         held = {one["name"] for one in self._described()["fields"]}
         return [self._make(name, definition) for name, definition in missing(held, self._mapping)]
 
-    def _make(self, name: str, definition: Mapping[str, object]) -> str:
+    def _make(self, name: str, definition: Mapping[str, object]) -> Made:
         try:
             self._client.call("POST", "tooling/sobjects/CustomField", definition)
         except (WholeBatchError, DeliveryError) as error:
             if "DUPLICATE_DEVELOPER_NAME" in str(error):  # describe shows no field that the user may not see
-                return f"field {name} of Lead was there already, unseen; {_GRANT}"
+                return Made(f"field {name} of Lead was there already, unseen; {_GRANT}", None)
             raise DeliveryError(f"{name} can't be made: {error}; make it by hand in the Object Manager") from None
-        return f"field {name} of Lead; {_GRANT}"
+        return Made(f"field {name} of Lead; {_GRANT}", name)
 
     def _described(self) -> Mapping[str, Any]:
         described: Mapping[str, Any] = self._client.ask("GET", "sobjects/Lead/describe")

@@ -21,7 +21,7 @@ from pipeline.reading.database_url import find_url, make_engine
 from pipeline.settings.push import Sql
 from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.secrets import conceal
 from pipeline.sinks.sql_table import SqlTable, find, forbidden, make_missing, required, unfit
 from pipeline.sinks.sql_writing import RefusedError, connected, insert, update
@@ -30,11 +30,10 @@ _CONNECTIONS = 2
 """More gain nothing: a batch keeps the server busy for longer than it keeps us."""
 
 
-class SqlSink:
+class SqlSink(Sink):
     """A table of a database."""
 
     reads = True
-    batch_size = 1_000
     leads_a_call = 0
 
     def __init__(self, settings: Sql, mapping: Mapping[str, str], root: Path) -> None:
@@ -47,7 +46,7 @@ class SqlSink:
         lite = self._url.get_backend_name() == "sqlite"
         self.name = f"sql {self._url.database if lite else place} {settings.table}"
         self.batches_at_once = 1 if lite else _CONNECTIONS  # SQLite lets one write at a time
-        self.creates, self.calls_a_day = settings.create, settings.calls_a_day
+        self.creates, self.calls_a_day, self.batch_size = settings.create, settings.calls_a_day, settings.batch_size
         self._settings, self._mapping, self._fields = settings, mapping, list(mapping.values())
         self._calls = Calls()
         seconds, most = settings.timeout_seconds, self.batches_at_once
@@ -120,7 +119,7 @@ class SqlSink:
             return str(error).split("\n")
         return [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
 
-    def setup(self) -> list[str]:
+    def setup(self) -> list[Made]:
         """Make the columns that are missing; the table, too, where leads may be created."""
         table = self._find()
         with self._connected() as connection:

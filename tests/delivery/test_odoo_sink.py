@@ -14,7 +14,7 @@ from pushing import Delivery, Lead, ways
 from features.core.errors import DeliveryError, SettingsError
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import LaterError, Record, Sink
+from pipeline.sinks.protocol import LaterError, Made, Record, Sink
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
@@ -182,7 +182,7 @@ def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm
         "crm.lead has no field next_step, or the scoring user may not see it; map another (push.fields)",
     ]
     sink = sink_of(crm, tmp_path, fields)
-    assert sink.setup() == [f"field {name} of crm.lead" for name in fields.values()]
+    assert sink.setup() == [Made(f"field {name} of crm.lead", name) for name in fields.values()]
     assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
     assert sink.check() == []
     assert sink.setup() == []

@@ -22,7 +22,7 @@ from postgresql import PASSWORD, Server
 from features.core.errors import DeliveryError, SettingsError
 from pipeline.reading.database_url import find_url, make_engine
 from pipeline.settings.push import Push, Sql
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, Value, WholeBatchError
 from pipeline.sinks.sql import SqlSink
 from pipeline.sinks.sql_writing import connected
 
@@ -494,7 +494,7 @@ def test_setup_adds_what_is_missing_and_does_it_once(
     fields = {"tier": "x_tier", "score": "the score in %", "date": "Scored:on", "model": 'my "model"'}
     sink = _sink(database, fields)
     assert len(sink.check()) == 3
-    assert sink.setup() == [f"column {database.table}.{field}" for field in list(fields.values())[1:]]
+    assert sink.setup() == [Made(f"column {database.table}.{field}", field) for field in list(fields.values())[1:]]
     assert (sink.check(), sink.setup()) == ([], [])
     values: dict[str, Value] = {"x_tier": "SQL", "the score in %": 12.5, "Scored:on": "2026-06-30", 'my "model"': "7"}
     assert _write(sink, {"L1": values})["L1"].status == "written"
@@ -509,7 +509,7 @@ def test_setup_makes_the_table_where_leads_may_be_created(
     table = 'Order "lines"' if isinstance(database, SqliteCrm) else f'{database.schema}.Order "lines"'
     sink = _sink(database, {"tier": "select", "probability": "p"}, table=table, closed={}, create=True)
     assert sink.check() == [f"there is no table {table}, or this user may not see it; leadcast crm setup makes it"]
-    assert sink.setup() == [f"table {table} with the columns lead_id, select, p"]
+    assert sink.setup() == [Made(f"table {table} with the columns lead_id, select, p", None)]
     assert (sink.check(), sink.setup()) == ([], [])
     assert _write(sink, {"L1": {"select": "SQL", "p": 0.5}}, there=False)["L1"].status == "written"
     assert sink.read(["L1"]) == {"L1": Remote("L1", {"select": "SQL", "p": 0.5})}
