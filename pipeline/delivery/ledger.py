@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS write (
     run TEXT NOT NULL, key TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, status TEXT NOT NULL, reason TEXT,
     PRIMARY KEY (run, key)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS write_to_lead ON write (key);
 CREATE INDEX IF NOT EXISTS dead_letter ON lead (sink) WHERE status = 'rejected';
 """
 
@@ -158,6 +159,25 @@ class Ledger:
             key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at), run)
             for key, held, target, status, attempts, reason, at, run in rows
         }
+
+    def earlier(self, sink: str, keys: Sequence[str], *, first: bool) -> dict[str, list[Values]]:
+        """Give the states that pushes have left leads in, the oldest first, as far as they are kept.
+
+        With ``first`` also what they held before.
+        """
+        query = (
+            "SELECT key, before, after FROM write JOIN run ON run.id = write.run WHERE run.sink = ? AND kind = 'push' "
+            "AND key IN (SELECT value FROM json_each(?)) AND status IN ('written', 'sent', 'deferred') "
+            "ORDER BY started_at, run.id"
+        )
+        with self._lock:
+            rows = self._connection.execute(query, (sink, json.dumps(keys))).fetchall()
+        states: dict[str, list[Values]] = {}
+        for key, before, after in rows:
+            former = json.loads(before)
+            of_lead = states.setdefault(key, [former] if first else [])
+            of_lead.append({**former, **json.loads(after)})
+        return states
 
     def begin(
         self, kind: str, sink: str, *, as_of: str | None = None, model: str | None = None, forced: str | None = None

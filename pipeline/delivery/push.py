@@ -46,6 +46,8 @@ class Options:
     """At most so many leads, the best of those that have changed."""
     forced: str | None = None
     """Why scores are pushed that the guard refuses."""
+    resync: bool = False
+    """Whether every lead is compared with the system, which was put back to a backup."""
 
 
 class Pushed(NamedTuple):
@@ -67,14 +69,14 @@ class Changes:
     sink: Sink
     ledger: Ledger
     scores: Scores
-    selection: Selection
+    options: Options
     suspended: Mapping[str, str]
     left: Counter[str] = field(default_factory=Counter)
 
     def __iter__(self) -> Iterator[Change]:
         significance = Significance(self.push.mapping, self.push.probability_change)
         now = datetime.now(UTC).replace(tzinfo=None)
-        for part in wanted_of(self.scores.path, self.push, self.selection, self.suspended):
+        for part in wanted_of(self.scores.path, self.push, self.options.selection, self.suspended):
             known = self.ledger.known(self.sink.name, [wanted.key for wanted in part])
             for wanted in part:
                 why, change = self._judge(wanted, known.get(wanted.key), significance, now)
@@ -87,8 +89,8 @@ class Changes:
         self, wanted: Wanted, known: Known | None, significance: Significance, now: datetime
     ) -> tuple[str, Change | None]:
         """Say why a lead is left, or what is to change."""
-        if known is None:
-            return "", Change(wanted.key, wanted.values, None)
+        if known is None or self.options.resync:
+            return "", Change(wanted.key, wanted.values, known and known._replace(attempts=0))
         if known.status == "skipped" and now - known.at < self.push.look_again_after:
             return "skipped", None
         differs = known.target is None or significance.differs(known.target, wanted.values)
@@ -114,8 +116,8 @@ def deliver(
     ledger.forget_before(datetime.now(UTC).replace(tzinfo=None) - KEPT)
     as_of, model = scores.as_of.isoformat(), scores.model[:16]
     run = ledger.begin("push", sink.name, as_of=as_of, model=model, forced=options.forced)
-    changes = Changes(push, sink, ledger, scores, options.selection, suspended)
-    sender = Sender(sink, ledger, push, run)
+    changes = Changes(push, sink, ledger, scores, options, suspended)
+    sender = Sender(sink, ledger, push, run, resync=options.resync)
     carry_out(sender, islice(changes, options.first), changes.left, progress)
     return Pushed(run, sink.name, sender.tally, changes.left, sink.calls)
 

@@ -12,7 +12,7 @@ from pipeline.core.parallel import in_order
 from pipeline.core.project import Progress
 from pipeline.delivery.ledger import Ledger, a_day_ago
 from pipeline.delivery.push import Changes, Options, Scores
-from pipeline.delivery.sending import Change, Decision, Sender, batches, plan
+from pipeline.delivery.sending import Decision, Sender, batches
 from pipeline.delivery.values import same
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink, Value
@@ -66,15 +66,12 @@ def rehearse(
         calls_today=ledger.calls_since(sink.name, a_day_ago()),
         calls_a_day=sink.calls_a_day,
     )
-    changes = Changes(push, sink, ledger, scores, options.selection, suspended)
-    sender = Sender(sink, ledger, push, "")
+    changes = Changes(push, sink, ledger, scores, options, suspended)
+    sender = Sender(sink, ledger, push, "", resync=options.resync)
     names = {theirs: ours for ours, theirs in push.mapping.items()}
 
-    def look(batch: list[Change]) -> list[Decision]:
-        return plan(sink, push, batch, sender.look([change.key for change in batch]))
-
     parts = ((batch,) for batch in batches(islice(changes, options.first), sink.batch_size))
-    for decisions in in_order(look, parts, sink.batches_at_once):
+    for decisions in in_order(sender.plan, parts, sink.batches_at_once):
         before = found.leads[TO_WRITE]
         _count(found, decisions, names)
         if sink.leads_a_call:

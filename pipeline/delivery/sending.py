@@ -5,22 +5,21 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Lock
 from typing import Literal, NamedTuple
 
 from features.core.errors import DeliveryError
 from pipeline.delivery.ledger import Entry, Intent, Known, Ledger
-from pipeline.delivery.values import Values, same
+from pipeline.delivery.ownership import Ownership
+from pipeline.delivery.patience import Attempts, Patience
+from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 
-_FIRST_WAIT, _LONGEST_STEP, _GROWTH = 0.05, 30.0, 3.0
-"""Seconds: 0.05, 0.15, 0.45 ... up to half a minute, where the system doesn't say how long."""
 _MOST_IN_A_ROW = 3
 """Batches that wait for the next push, one after the other: then the system is down."""
 UNKNOWN, CLOSED, EDITED = "not in the CRM", "closed in the CRM", "changed by a person"
@@ -49,6 +48,8 @@ class Decision(NamedTuple):
     """What these fields hold."""
     edited: frozenset[str] = frozenset()
     """Fields that a person has changed since we wrote them."""
+    kept: frozenset[str] = frozenset()
+    """Fields that stay as they are for it."""
     reason: str | None = None
     remote_id: str | None = None
 
@@ -86,21 +87,26 @@ class Tally:
 class Sender:
     """Sends batches to a sink, several at once, and keeps the ledger."""
 
-    def __init__(self, sink: Sink, ledger: Ledger, push: Push, run: str) -> None:
-        self._sink, self._ledger, self._push, self._run = sink, ledger, push, run
-        self._stop = Event()
+    def __init__(self, sink: Sink, ledger: Ledger, push: Push, run: str, *, resync: bool = False) -> None:
+        self._sink, self._ledger, self._push, self._run, self._resync = sink, ledger, push, run, resync
+        self._patience, self._lock = Patience(push), Lock()
+        self._known_ownership: Ownership | None = None
+        self._most = sink.batch_size
+        """Records that are written at once: fewer where answers did not come in time."""
         self.tally = Tally()
 
     def send(self, changes: Iterable[Change]) -> Iterator[int]:
         """Send changes, and yield after each batch how many leads are done.
 
-        Raises DeliveryError when no more is to be sent; what is under way is finished and entered before.
+        Raises DeliveryError when no more is to be sent; what is under way is finished and entered before, and what is
+        left is counted.
         """
         waiting: deque[Future[Delivered]] = deque()
         in_a_row = 0
+        left = iter(changes)
         with ThreadPoolExecutor(self._sink.batches_at_once) as pool:
             try:
-                for batch in batches(changes, self._sink.batch_size):
+                for batch in batches(left, self._sink.batch_size):
                     waiting.append(pool.submit(self._deliver, batch))
                     if len(waiting) > self._sink.batches_at_once + 1:
                         in_a_row = self._take(waiting, in_a_row)
@@ -108,11 +114,20 @@ class Sender:
                 while waiting:
                     in_a_row = self._take(waiting, in_a_row)
                     yield self.tally.leads
+            except DeliveryError as error:
+                self._finish(waiting)
+                self.tally.statuses["deferred"] += sum(1 for _ in left)
+                raise type(error)(f"{error}; {self.tally.statuses['deferred']:,} leads are left to do") from None
             finally:
-                self._stop.set()
-                for future in waiting:
-                    if not future.cancel() and not future.exception():
-                        self.tally.add(future.result())
+                self._finish(waiting)
+
+    def _finish(self, waiting: deque[Future[Delivered]]) -> None:
+        """Have what is under way come to an end, and count it; what was not begun waits for the next push."""
+        self._patience.stop()
+        while waiting:
+            future = waiting.popleft()
+            if not future.cancel() and not future.exception():
+                self.tally.add(future.result())
 
     def close(self, state: str, left: Counter[str], message: str | None) -> None:
         """Close the run in the ledger; ``left`` are the leads that were not sent, by the reason."""
@@ -141,14 +156,12 @@ class Sender:
     def _deliver(self, batch: Sequence[Change]) -> Delivered:
         """Deliver a batch, and enter what became of it; whatever happens is in the ledger before and after."""
         try:
-            remotes = self.look([change.key for change in batch])
-        except (LaterError, DeliveryError) as error:
-            self._ledger.settle(self._run, self._sink.name, [_not_tried(change, str(error)) for change in batch])
+            decisions = self.plan(batch)
+        except (LaterError, DeliveryError) as error:  # nobody came to look: what was known of them stays known
             stopped = error if isinstance(error, DeliveryError) else None
             if stopped:
-                self._stop.set()
+                self._patience.stop()
             return Delivered(Counter(deferred=len(batch)), 0, str(error), stopped)
-        decisions = plan(self._sink, self._push, batch, remotes)
         entries = [_settled(decision) for decision in decisions if decision.status != "write"]
         writes = {decision.change.key: decision for decision in decisions if decision.status == "write"}
         self._ledger.intend(
@@ -162,7 +175,7 @@ class Sender:
             reason = self._write([Record(key, one.values, one.remote_id) for key, one in writes.items()], outcomes)
         except DeliveryError as error:
             reason, stopped = str(error), error
-            self._stop.set()
+            self._patience.stop()
         for key, decision in writes.items():
             outcome = outcomes.get(key)
             entries.append(_written(decision, outcome) if outcome else _unanswered(decision, reason or ""))
@@ -170,64 +183,93 @@ class Sender:
         edited = sum(bool(decision.edited) for decision in decisions)
         return Delivered(Counter(entry.status for entry in entries), edited, reason, stopped)
 
-    def look(self, keys: Sequence[str]) -> Mapping[str, Remote]:
+    def plan(self, batch: Sequence[Change]) -> list[Decision]:
+        """Look at leads, and decide what is to be written; raises LaterError when attempts are used up."""
+        ownership = self._ownership()
+        remotes = self._look([change.key for change in batch])
+        decisions = [_decide(self._sink, ownership, change, remotes.get(change.key)) for change in batch]
+        # What looks like an edit may be a backup that was put back: then what was written before says so.
+        doubtful = [one.change.key for one in decisions if one.edited and one.change.expected is None]
+        earlier = self._ledger.earlier(self._sink.name, doubtful, first=self._resync) if doubtful else {}
+        return [
+            _decide(self._sink, ownership, one.change, remotes.get(one.change.key), earlier[one.change.key])
+            if one.change.key in earlier
+            else one
+            for one in decisions
+        ]
+
+    def _ownership(self) -> Ownership:
+        attempts = Attempts(self._patience)
+        with self._lock:
+            while self._known_ownership is None:
+                self._patience.refuse_stopped()
+                try:
+                    self._known_ownership = Ownership(self._push, self._sink.sizes(), self._resync)
+                except LaterError as error:
+                    attempts.failed(error)
+            return self._known_ownership
+
+    def _look(self, keys: Sequence[str]) -> Mapping[str, Remote]:
         """Give the leads as the system has them, as ``Sink.read`` does; raises LaterError when attempts are used up."""
         if not self._sink.reads or not keys:
             return {}
-        failures = 0
+        attempts, middle = Attempts(self._patience), len(keys) // 2
         while True:
-            self._refuse_stopped()
+            self._patience.refuse_stopped()
             try:
-                return self._sink.read(keys)
+                found = self._sink.read(keys)
             except LaterError as error:
-                failures = 1 if error.further else failures + 1
-                self._wait(error, failures)
+                attempts.failed(error, further=error.further)
+                if not error.is_timeout or not middle:
+                    continue
             except WholeBatchError:
-                middle = len(keys) // 2  # a key that can't be one of the system's is nobody's
-                return {**self.look(keys[:middle]), **self.look(keys[middle:])} if middle else {}
+                if not middle:
+                    return {}  # a key that can't be one of the system's is nobody's
+            else:
+                self._patience.answered()
+                return found
+            return {**self._look(keys[:middle]), **self._look(keys[middle:])}
 
     def _write(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> str | None:
         """Write records until each has an outcome, or attempts are used up; then it gives the reason."""
-        failures = 0
+        attempts = Attempts(self._patience)
         while left := [record for record in records if record.key not in outcomes]:
-            self._refuse_stopped()
-            before = len(outcomes)
+            self._patience.refuse_stopped()
+            before, part = len(outcomes), left[: self._most]
             try:
-                for outcome in self._sink.write(left):
+                for outcome in self._sink.write(part):
                     outcomes[outcome.key] = outcome
+                self._patience.answered()
+                attempts = Attempts(self._patience)
             except LaterError as error:
-                # What got further begins to count anew: of many calls in one batch, some always fail.
-                failures = 1 if len(outcomes) > before else failures + 1
+                if len(outcomes) > before:
+                    self._patience.answered()
                 try:
-                    self._wait(error, failures)
+                    if error.is_timeout:
+                        self._most = max(1, min(self._most, len(part)) // 2)
+                        self._confirm([record for record in part if record.key not in outcomes], outcomes)
+                    attempts.failed(error, further=len(outcomes) > before)
                 except LaterError:
                     return str(error)
             except WholeBatchError as error:
-                left = [record for record in left if record.key not in outcomes]
-                if len(left) == 1:
-                    outcomes[left[0].key] = Outcome(left[0].key, "rejected", str(error))
+                self._patience.answered()
+                part = [record for record in part if record.key not in outcomes]
+                if len(part) == 1:
+                    outcomes[part[0].key] = Outcome(part[0].key, "rejected", str(error))
                     continue
-                middle = len(left) // 2
-                reasons = [self._write(left[:middle], outcomes), self._write(left[middle:], outcomes)]
-                return next(filter(None, reasons), None)
+                middle = len(part) // 2
+                reasons = [self._write(part[:middle], outcomes), self._write(part[middle:], outcomes)]
+                if reason := next(filter(None, reasons), None):
+                    return reason
         return None
 
-    def _wait(self, error: LaterError, failures: int) -> None:
-        """Wait as long as the system says; raises LaterError when attempts are used up."""
-        if failures >= self._push.attempts:
-            raise error
-        if error.after is not None and error.after > self._push.longest_wait_seconds:
-            raise DeliveryError(
-                f"the system asks to wait {error.after:,.0f} s, more than push.longest_wait_seconds: {error}; "
-                "push again then"
-            )
-        step = min(_FIRST_WAIT * _GROWTH ** (failures - 1), _LONGEST_STEP, self._push.longest_wait_seconds)
-        seconds = step * random.uniform(0.5, 1.0) if error.after is None else error.after  # noqa: S311 - no secret
-        self._stop.wait(seconds)
-
-    def _refuse_stopped(self) -> None:
-        if self._stop.is_set():
-            raise DeliveryError("stopped")
+    def _confirm(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> None:
+        """See what was written though no answer came in time: that is not sent again."""
+        ownership = self._ownership()
+        for key, remote in self._look([record.key for record in records]).items():
+            values = next(record.values for record in records if record.key == key)
+            if all(ownership.holds(name, remote.values.get(name), value) for name, value in values.items()):
+                outcomes[key] = Outcome(key, "written", None, remote.remote_id)
 
 
 def batches(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
@@ -242,37 +284,38 @@ def batches(changes: Iterable[Change], size: int) -> Iterator[list[Change]]:
         yield batch
 
 
-def plan(sink: Sink, push: Push, batch: Sequence[Change], remotes: Mapping[str, Remote]) -> list[Decision]:
+def _decide(
+    sink: Sink, ownership: Ownership, change: Change, remote: Remote | None, earlier: Sequence[Values] = ()
+) -> Decision:
     """Decide what is to be written, by what the system holds."""
-    return [_decide(sink, push, change, remotes.get(change.key)) for change in batch]
-
-
-def _decide(sink: Sink, push: Push, change: Change, remote: Remote | None) -> Decision:
     known, is_undo = change.known, change.expected is not None
     if sink.reads and remote is None and (is_undo or not sink.creates):
         return Decision(change, "skipped", {}, {}, reason=UNKNOWN)
     remote_id = remote.remote_id if remote else None
-    if remote is not None and remote.closed:
-        return Decision(change, "skipped", {}, {}, reason=CLOSED, remote_id=remote_id)
+    if remote is not None and (remote.closed or remote.refused):
+        return Decision(change, "skipped", {}, {}, reason=remote.refused or CLOSED, remote_id=remote_id)
     current = remote.values if remote is not None else _believed(known)
     before = {name: current.get(name) for name in change.target}
-    edited: frozenset[str] = frozenset()
+    edited: set[str] = set()
     if change.expected is not None:
         # What holds already what it shall, because the write never came, is no edit either.
-        edited = frozenset(
+        edited = {
             name
             for name, value in change.expected.items()
-            if not _held(push, name, before[name], value) and not _held(push, name, before[name], change.target[name])
-        )
+            if not ownership.holds(name, before[name], value)
+            and not ownership.holds(name, before[name], change.target[name])
+        }
     elif remote is not None and known is not None:
-        edited = frozenset(name for name in change.target if _edited(push, name, before[name], known))
-    kept = edited if is_undo or push.edits == "respect" else frozenset()
-    values = {name: value for name, value in change.target.items() if name not in kept}
+        edited = ownership.edited(change.target, before, known, earlier)
+    respected = is_undo or ownership.push.edits == "respect"
+    kept = edited if is_undo else ownership.kept(edited) if respected else set()
+    told = (frozenset(edited), frozenset(kept))
+    values = {name: ownership.fitting(name, value) for name, value in change.target.items() if name not in kept}
     is_seen = remote is not None or is_undo or not values
-    if is_seen and all(_held(push, name, before[name], value) for name, value in values.items()):
-        return Decision(change, "unchanged", {}, before, edited, EDITED if kept else None, remote_id)
+    if is_seen and all(ownership.holds(name, before[name], value) for name, value in values.items()):
+        return Decision(change, "unchanged", {}, before, *told, EDITED if kept else None, remote_id)
     before = {name: before[name] for name in values}
-    return Decision(change, "write", values, before, edited, remote_id=remote_id)
+    return Decision(change, "write", values, before, *told, remote_id=remote_id)
 
 
 def _believed(known: Known | None) -> Values:
@@ -282,30 +325,6 @@ def _believed(known: Known | None) -> Values:
     return {**known.held, **(known.target or {})} if known.is_in_doubt else known.held
 
 
-def _held(push: Push, name: str, current: Value, ours: Value) -> bool:
-    """Tell whether a field holds what is ours, or the whole number that the system makes of it."""
-    return same(current, ours) or (name in push.whole and isinstance(ours, float) and same(current, round(ours)))
-
-
-def _edited(push: Push, name: str, current: Value, known: Known) -> bool:
-    """Tell whether a person has changed a field: it holds neither what we wrote, nor what we may have written.
-
-    What a person set stays the person's, though it be what we want, too.
-    """
-    if name not in known.held:
-        return False  # we have not written it before, nor seen it
-    in_doubt = known.target or {} if known.is_in_doubt else {}
-    ours = [known.held[name], *([in_doubt[name]] if name in in_doubt else [])]
-    return not any(_held(push, name, current, value) for value in ours)
-
-
-def _not_tried(change: Change, reason: str) -> Entry:
-    """Enter a lead that nobody came to look at: what was known of it stays known."""
-    known = change.known
-    held, target = (known.held, known.target) if known else ({}, None)
-    return Entry(change.key, "deferred", held, target, known.attempts if known else 0, reason)
-
-
 def _settled(decision: Decision) -> Entry:
     """Enter a lead that was not written to."""
     change, known = decision.change, decision.change.known
@@ -313,14 +332,20 @@ def _settled(decision: Decision) -> Entry:
     if decision.status == "skipped":
         target = known.target if known else None
         return Entry(change.key, "skipped", held, target, 0, decision.reason, decision.remote_id)
-    held |= {name: value for name, value in change.target.items() if name not in decision.edited}
+    held |= {name: value for name, value in change.target.items() if name not in decision.kept}
     return Entry(change.key, "unchanged", held, change.target, 0, decision.reason, decision.remote_id)
 
 
 def _learned(decision: Decision) -> dict[str, Value]:
-    """Give what the system holds, now that it was looked at: what is overwritten is ours, or was nobody's edit."""
+    """Give what the system holds by us, now that it was looked at.
+
+    Of a field that we have never written, nor may have, that is nothing: the system may compute it anew, and no person.
+    """
     known = decision.change.known
-    return {**(known.held if known else {}), **decision.before}
+    if known is None:
+        return {}
+    ours = {*known.held, *(known.target or {} if known.status in {"sent", "deferred"} else {})}
+    return {**known.held, **{name: value for name, value in decision.before.items() if name in ours}}
 
 
 def _intent(decision: Decision) -> Intent:

@@ -229,9 +229,7 @@ def test_what_was_not_imported_yet_is_no_edit_by_a_person(tmp_path: Path, form: 
     assert delivery.push({"L1": Lead("IQL", 0.01)}).tally.edited == 1
     cells = [json.loads(path.read_text()) if form == "jsonl" else path.read_text() for path in _files(tmp_path)[-1:]]
     assert cells == [
-        '"lead_id","x_probability","x_reason"\n"L1",0.01,"2 visits in 7 days"\n'
-        if form == "csv"
-        else {"lead_id": "L1", "x_probability": 0.01, "x_reason": "2 visits in 7 days"}
+        '"lead_id","x_probability"\n"L1",0.01\n' if form == "csv" else {"lead_id": "L1", "x_probability": 0.01}
     ]
 
 

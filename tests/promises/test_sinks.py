@@ -83,6 +83,11 @@ def holds(crm: Crm, key: str, lead: Lead) -> bool:
     return held["tier"] == lead.tier and all(numbers)
 
 
+def numbers(crm: Crm, key: str) -> dict[str, Any]:
+    """Give what a lead holds in our fields of numbers."""
+    return {name: value for name, value in ours(crm, key).items() if name in {"probability", "score", "model"}}
+
+
 def is_empty(crm: Crm, key: str) -> bool:
     """Tell whether a lead holds nothing in our fields."""
     return all(value in {None, "", False} for value in ours(crm, key).values())
@@ -239,14 +244,20 @@ def test_an_edit_by_a_person_is_respected(crm: Crm, delivery: Delivery) -> None:
     crm.add("L1")
     crm.add("L2")
     delivery.push({"L1": WARM, "L2": WARM})
+    former = ours(crm, "L1")
     crm.edit("L1", "tier", "hands off")
     pushed = delivery.push({"L1": HOT, "L2": HOT})
     assert pushed.tally.edited == 1
     assert holds(crm, "L2", HOT)
     assert ours(crm, "L1")["tier"] == "hands off"
-    # It stays the person's in the nights that follow, while other fields are kept up to date.
+    # It stays the person's in the nights that follow, and nothing beside it contradicts it: what stands together with a
+    # tier is of the time before, while numbers are kept up to date.
     delivery.push({"L1": COLD, "L2": COLD})
-    assert ours(crm, "L1") == ours(crm, "L2") | {"tier": "hands off"}
+    assert ours(crm, "L1") == former | {"tier": "hands off", **numbers(crm, "L2")}
+    # Where the person puts our word back, the lead is ours again.
+    crm.edit("L1", "tier", former["tier"])
+    delivery.push({"L1": HOT, "L2": HOT})
+    assert ours(crm, "L1") == ours(crm, "L2")
 
 
 def test_an_edit_by_a_person_is_overwritten_where_the_settings_say_so(crm: Crm, delivery: Delivery) -> None:

@@ -98,7 +98,7 @@ class Delivery:
         """Push, with other settings of the section where they are given."""
         self.before()
         scores = write_scores(self.root / SCORES, leads, as_of)
-        settings = Push.model_validate(self.settings | changes)
+        settings = Push.model_validate(self.settings | {"longest_outage_seconds": 0} | changes)
         options = Options(Selection(only or {}, share), first, None)
         with Ledger(self.root / LEDGER) as ledger:
             sink = connect(settings, self.root)
