@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
 from rich.console import Console
 
 from features.core.errors import InputError, LeadcastError
+from pipeline.core.spreadsheets import defuse
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
@@ -54,8 +57,13 @@ def tell(name: str, text: str) -> None:
     console.print(text, markup=False)
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str] = ()) -> None:
-    """Print a table whose columns hold numbers, but for the first, the last and those that ``texts`` names."""
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Sequence[str] = (), *, is_result: bool = False
+) -> None:
+    """Print a table whose columns hold numbers, but for the first, the last and those that ``texts`` names.
+
+    What was asked for, ``is_result``, goes to standard output; what is told beside it to standard error.
+    """
     from rich.table import Table  # noqa: PLC0415 - takes time to import
     from rich.text import Text  # noqa: PLC0415 - likewise
 
@@ -66,4 +74,11 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: Se
     for row in rows:
         table.add_row(*map(Text, row))
     # As wide as it is: a terminal folds a line that is too long, and a file takes it.
-    Console(stderr=True, highlight=False, width=_TABLE_WIDTH).print(table)
+    Console(stderr=not is_result, highlight=False, width=_TABLE_WIDTH).print(table)
+
+
+def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV on standard output; a text that would run in a spreadsheet is made a text again."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(headers)
+    writer.writerows([defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.core.errors import DeliveryError
-from pipeline.commands.console import console, print_table, reporting, tell
+from pipeline.commands.console import console, print_csv, print_table, reporting, tell
 from pipeline.core.project import HERE, Project
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 _PANEL = "Scores in the CRM"
 _WAYS = ("written", "unchanged", "skipped", "rejected", "dead letter", "deferred", "edited")
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for a program.")]
+_AsCsv = Annotated[bool, typer.Option("--csv", help="Print the leads as CSV.")]
 
 crm = typer.Typer(help="Prepare the CRM, see what was pushed to it, take it back.", no_args_is_help=True)
 
@@ -53,12 +58,23 @@ def push(
             metavar="REASON", help="Push scores that are refused; the reason is kept with the run.", show_default=False
         ),
     ] = None,
+    lead: Annotated[str | None, typer.Option(help="Only this lead.", show_default=False)] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Rehearse: write nothing, tell what would be.")] = False,
+    resync: Annotated[
+        bool,
+        typer.Option("--resync", help="After the CRM was put back to a backup: compare every lead, and write it anew."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --resync: write without asking.")] = False,
+    as_json: _AsJson = False,
+    as_csv: _AsCsv = False,
 ) -> None:
     """Push, or rehearse it."""
     if force is not None and not force.strip():
         raise typer.BadParameter("say why, as in --force 'the sample ends in June'", param_hint="--force")
+    _refuse_both(as_json=as_json, as_csv=as_csv)
+    if (as_json or as_csv) and not dry_run:
+        raise typer.BadParameter("a push tells what it did by 'leadcast crm status'; this goes with --dry-run")
     part = _share(share)
     with reporting("push"):
         project = _project()
@@ -67,12 +83,29 @@ def push(
         from pipeline.delivery.records import select  # noqa: PLC0415 - heavy
         from pipeline.registry.mlflow import champion_version  # noqa: PLC0415 - heavy
 
-        options = Options(select(only or (), part), first, force)
+        options = Options(select(only or (), part, lead), first, force, resync)
         champion = champion_version(project, project.parameters.evaluate)
-        if dry_run:
-            _tell_rehearsal(*operations.rehearse(project, champion, lambda text: tell("push", text), options))
-        else:
+        if dry_run or resync:
+            objections, found = operations.rehearse(
+                project, champion, lambda text: tell("push", text), options, everything=as_json or as_csv
+            )
+            if as_json:
+                _print_json({"would_be_refused": objections, **found.to_json()})
+            elif as_csv:
+                print_csv(("lead", "field", "from", "to"), found.rows)
+            else:
+                _tell_rehearsal(objections, found)
+        if resync and not dry_run and not yes:
+            _confirm_resync()
+        if not dry_run:
             _tell_pushed("push", operations.push(project, champion, lambda text: tell("push", text), options))
+
+
+def _confirm_resync() -> None:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nothing is written yet: where the rehearsal is as it should be, say --resync --yes")
+    if not typer.confirm("  Write this?", err=True):
+        raise typer.Exit
 
 
 @crm.command(
@@ -85,20 +118,32 @@ def check() -> None:
         project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        tell("check", f"{operations.check(project)} is ready")
+        for line in operations.check(project):
+            tell("check", line)
 
 
 @crm.command(
     help="Make the fields that the scores go to, where the system's interface allows it; others are left alone.",
-    epilog="Example: leadcast crm setup",
+    epilog="Examples: leadcast crm setup | leadcast crm setup --user-env CRM_ADMIN_KEY --user admin@example.com",
 )
-def setup() -> None:
+def setup(
+    user_env: Annotated[
+        str | None,
+        typer.Option(
+            help="The environment variable with an administrator's key, where the scoring user may make no fields.",
+            show_default=False,
+        ),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="That administrator's login, where the system asks for one.", show_default=False)
+    ] = None,
+) -> None:
     """Make the fields."""
     with reporting("setup"):
         project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
-        for line in operations.setup(project) or ["nothing was missing"]:
+        for line in operations.setup(project, user_env, user) or ["nothing was missing"]:
             tell("setup", line)
 
 
@@ -119,23 +164,40 @@ def undo(run: Annotated[str, typer.Argument(help="The run, as leadcast crm statu
 
 @crm.command(
     help="List the runs, and the leads that were not written to, each with the reason. Leads are named.",
-    epilog="Examples: leadcast crm status | leadcast crm status --retry",
+    epilog="Examples: leadcast crm status | leadcast crm status --lead L000042 | leadcast crm status --json | "
+    "leadcast crm status --retry",
 )
 def status(
+    lead: Annotated[
+        str | None, typer.Option(help="Tell all that is known of this lead, field by field.", show_default=False)
+    ] = None,
     *,
     retry: Annotated[
         bool, typer.Option("--retry", help="Have the next push try again what was rejected or skipped.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List all leads, and not the first of a kind.")] = False,
+    as_json: _AsJson = False,
+    as_csv: _AsCsv = False,
 ) -> None:
     """Tell the state."""
+    _refuse_both(as_json=as_json, as_csv=as_csv)
     with reporting("status"):
         project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+        from pipeline.delivery.rehearsal import show  # noqa: PLC0415 - heavy
 
-        revived, found = operations.state(project, retry=retry, everything=everything)
+        everything = everything or as_json or as_csv
+        revived, found = operations.state(project, retry=retry, everything=everything, lead=lead)
         if retry:
             tell("status", f"{revived:,} leads will be tried again by the next push")
+        headers = ("lead", "what", "run", "reason")
+        listed = [(one.key, one.what, one.run, one.reason) for one in found.leads]
+        if as_json:
+            _print_json(found.to_json())
+            return
+        if as_csv:
+            print_csv(headers, listed)
+            return
         if not found.runs:
             tell("status", f"nothing was pushed to {found.sink} yet")
             return
@@ -148,17 +210,42 @@ def status(
             for run in found.runs
         ]  # fmt: skip
         texts = ("run", "", "sink", "as of", "model", "state")
-        print_table((*texts, "leads", *_WAYS, "calls", "told"), rows, texts=texts)
+        print_table((*texts, "leads", *_WAYS, "calls", "told"), rows, texts=texts, is_result=True)
         if found.dead:
             tell("status", f"{found.dead:,} dead letters wait for other values, or for --retry")
         if found.unwritten > len(found.leads):
             tell("status", f"{found.unwritten:,} leads were not written to; --all lists them")
         if found.leads:
-            print_table(
-                ("lead", "what", "run", "reason"),
-                [(lead.key, lead.what, lead.run, lead.reason) for lead in found.leads],
-                texts=("what", "run"),
-            )
+            print_table(headers, listed, texts=("what", "run"), is_result=True)
+        if found.fields:
+            rows = [(name, show(held), show(target)) for name, (held, target) in found.fields.items()]
+            print_table(("field", "holds by us", "shall hold"), rows, texts=("holds by us",), is_result=True)
+            rows = [
+                (run, name, show(write.before.get(name)), show(value))
+                for run, write in found.writes
+                for name, value in write.after.items()
+            ]
+            print_table(("run", "field", "from", "to"), rows, texts=("field", "from"), is_result=True)
+
+
+@crm.command(
+    help="Take fields of a lead back that a person has changed: the next push writes them again.",
+    epilog="Examples: leadcast crm release --lead L000042 | leadcast crm release --lead L000042 --field tier",
+)
+def release(
+    lead: Annotated[str, typer.Option(help="The lead_id.", show_default=False)],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="One of our fields, as in tier; may be repeated. All without it.", show_default=False),
+    ] = None,
+) -> None:
+    """Take fields back."""
+    with reporting("release"):
+        project = _project()
+        from pipeline.delivery import operations  # noqa: PLC0415 - heavy
+
+        released = operations.release(project, lead, field or ())
+        tell("release", f"{', '.join(released)} of the lead are ours again; the next push writes them")
 
 
 def _project() -> Project[Parameters]:
@@ -170,6 +257,15 @@ def _project() -> Project[Parameters]:
 def _why(run: Run) -> str | None:
     """Give the reason that was kept with a run: whose undo it is, or why the guard was overruled."""
     return f"forced: {run.forced}" if run.forced and run.kind == "push" else run.forced
+
+
+def _print_json(content: object) -> None:
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def _refuse_both(*, as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise typer.BadParameter("take one of them", param_hint="--json, --csv")
 
 
 def _share(text: str) -> float:
@@ -208,23 +304,26 @@ def _tell_rehearsal(objections: list[str], found: Rehearsal) -> None:
     tell("push", found.scores)
     for objection in objections:
         tell("push", f"would be refused: {objection}")
-    print_table(("leads", "", " "), [(what, f"{count:,}", "") for what, count in found.leads.most_common()])
+    counts = [(what, f"{count:,}", "") for what, count in found.leads.most_common()]
+    print_table(("leads", "", " "), counts, is_result=True)
     if found.edited:
         tell("push", f"{found.edited:,} leads have fields that a person has changed since we wrote them")
     if found.fields:
-        print_table(("field", "changes", " "), [(name, f"{count:,}", "") for name, count in found.fields.most_common()])
+        changes = [(name, f"{count:,}", "") for name, count in found.fields.most_common()]
+        print_table(("field", "changes", " "), changes, is_result=True)
     if found.movements:
         print_table(
             ("field", "from", "to", "leads", " "),
             [(*movement, f"{count:,}", "") for movement, count in found.movements.most_common(20)],
             texts=("from", "to"),
+            is_result=True,
         )
     if found.up or found.down:
         mean = found.by / (found.up + found.down)
         tell("push", f"probabilities: {found.up:,} rise, {found.down:,} fall, by {mean:+.4f} in the mean")
     if found.rows:
         console.print("the first leads in full:")
-        print_table(("lead", "field", "from", "to"), found.rows, texts=("field", "from"))
+        print_table(("lead", "field", "from", "to"), found.rows, texts=("field", "from"), is_result=True)
     budget = f" of {found.calls_a_day:,} a day" if found.calls_a_day else ""
     tell("push", f"calls: {found.calls:,} for such a push, {found.calls_today:,} made in the last 24 hours{budget}")
     if found.leads["to write"]:

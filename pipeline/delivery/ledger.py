@@ -304,6 +304,16 @@ class Ledger:
             last = rows[-1][0]
             yield [Write(key, json.loads(before), json.loads(after)) for key, before, after in rows]
 
+    def writes_to(self, sink: str, key: str) -> list[tuple[str, Write]]:
+        """List what runs have overwritten of a lead, or may have, the newest first, as far as it is kept."""
+        query = (
+            "SELECT run, before, after FROM write JOIN run ON run.id = write.run "
+            "WHERE run.sink = ? AND key = ? ORDER BY started_at DESC, run.id DESC"
+        )
+        with self._lock:
+            rows = self._connection.execute(query, (sink, key)).fetchall()
+        return [(run, Write(key, json.loads(before), json.loads(after))) for run, before, after in rows]
+
     def forget_before(self, moment: datetime) -> None:
         """Drop what runs before a moment have overwritten: it can't be put back any more."""
         with self._lock, self._transaction():

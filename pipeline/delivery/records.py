@@ -52,15 +52,19 @@ class Selection:
     only: Mapping[str, Sequence[str]]
     """Tiers, or maturities, that are taken."""
     share: float = 1.0
+    lead: str | None = None
+    """The only one that is taken."""
 
     def takes(self, row: Row) -> bool:
         """Tell whether a recommendation is among them."""
+        if self.lead is not None and row.lead_id != self.lead:
+            return False
         if any(getattr(row, name) not in values for name, values in self.only.items()):
             return False
         return self.share >= 1.0 or int.from_bytes(sha256(row.lead_id.encode()).digest()[:8]) < self.share * 2**64
 
 
-def select(only: Sequence[str], share: float) -> Selection:
+def select(only: Sequence[str], share: float, lead: str | None = None) -> Selection:
     """Read what the command line asks for, as in tier=SQL."""
     chosen: dict[str, list[str]] = {}
     for text in only:
@@ -70,7 +74,7 @@ def select(only: Sequence[str], share: float) -> Selection:
         if value not in _SELECTABLE[name]:
             raise InputError(f"--only {text!r}: there is no such {name}; {nearest(value, _SELECTABLE[name])}")
         chosen.setdefault(name, []).append(value)
-    return Selection(chosen, share)
+    return Selection(chosen, share, lead)
 
 
 def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[str, str]) -> Iterator[list[Wanted]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from pipeline.core.parallel import in_order
 from pipeline.core.project import Progress
@@ -49,6 +50,14 @@ class Rehearsal:
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     """The first leads in full: key, field, from, to."""
 
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it as JSON."""
+        movements = [(*movement, leads) for movement, leads in self.movements.most_common()]
+        return vars(self) | {
+            "movements": [dict(zip(("field", "from", "to", "leads"), one, strict=True)) for one in movements],
+            "rows": [dict(zip(("lead", "field", "from", "to"), row, strict=True)) for row in self.rows],
+        }
+
 
 def rehearse(
     push: Push,
@@ -58,8 +67,10 @@ def rehearse(
     suspended: Mapping[str, str],
     options: Options,
     progress: Progress,
+    *,
+    everything: bool = False,
 ) -> Rehearsal:
-    """Do all of a push but the writing."""
+    """Do all of a push but the writing; the first leads are told in full, or ``everything``."""
     found = Rehearsal(
         sink.name,
         f"{scores.leads:,} leads scored as of {scores.as_of:%Y-%m-%d %H:%M} UTC by the model {scores.model[:16]}",
@@ -73,7 +84,7 @@ def rehearse(
     parts = ((batch,) for batch in batches(islice(changes, options.first), sink.batch_size))
     for decisions in in_order(sender.plan, parts, sink.batches_at_once):
         before = found.leads[TO_WRITE]
-        _count(found, decisions, names)
+        _count(found, decisions, names, math.inf if everything else SHOWN)
         if sink.leads_a_call:
             found.calls += math.ceil((found.leads[TO_WRITE] - before) / sink.leads_a_call)
         progress(f"looked at {found.leads.total():,} leads")
@@ -82,7 +93,7 @@ def rehearse(
     return found
 
 
-def _count(found: Rehearsal, decisions: Sequence[Decision], names: Mapping[str, str]) -> None:
+def _count(found: Rehearsal, decisions: Sequence[Decision], names: Mapping[str, str], shown: float) -> None:
     for decision in decisions:
         found.edited += bool(decision.edited)
         if decision.status != "write":
@@ -98,7 +109,7 @@ def _count(found: Rehearsal, decisions: Sequence[Decision], names: Mapping[str, 
                 found.movements[name, show(before), show(value)] += 1
             if names[name] == "probability":
                 _move(found, before, value)
-        if len(found.rows) < SHOWN * len(decision.values) and decision.values:
+        if len(found.rows) < shown * len(decision.values) and decision.values:
             found.rows += [
                 (decision.change.key, name, show(decision.before[name]), show(value))
                 for name, value in decision.values.items()

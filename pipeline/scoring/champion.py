@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.time import format_duration
-from pipeline.core.project import Progress, Project, require
+from pipeline.core.project import Progress, Project, require, sole
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
 from pipeline.scoring.files import write_recommendations
@@ -24,8 +23,13 @@ def run(project: Project[Parameters], progress: Progress, when: str, *, backfill
 
     ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
     a source has stopped, lacks rows or has other events than the champion learned from, or where ``when`` lies in the
-    time that it has learned from and no backfill was asked for.
+    time that it has learned from and no backfill was asked for; InputError where another leadcast is at work.
     """
+    with sole(project):
+        return _score(project, progress, when, backfill=backfill)
+
+
+def _score(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
     require(project.interactions, project.leads)
     as_of = _moment(when, project)
     progress("fetching the champion")
@@ -50,28 +54,19 @@ def run(project: Project[Parameters], progress: Progress, when: str, *, backfill
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
     folder = project.scores / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
-    project.scores.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(project.scores / ".lock", timeout=0):
-            recommendations, doubts = recommend(project, model, as_of, progress)
-            if doubts.ended_unknown:
-                progress(
-                    f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then"
-                )
-            if doubts.older_than_outcomes:
-                progress(
-                    f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
-                    "some may have converted unseen"
-                )
-            check(recommendations, project.parameters.recommend.reasons_for)
-            scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
-            for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
-                recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
-            write_recommendations(folder / "recommendations.parquet", recommendations)
-    except Timeout:
-        raise InputError(
-            f"another scoring is writing to {project.scores}; wait until it is done, then run again"
-        ) from None
+    recommendations, doubts = recommend(project, model, as_of, progress)
+    if doubts.ended_unknown:
+        progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
+    if doubts.older_than_outcomes:
+        progress(
+            f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
+            "some may have converted unseen"
+        )
+    check(recommendations, project.parameters.recommend.reasons_for)
+    scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
+    for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
+        recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
+    write_recommendations(folder / "recommendations.parquet", recommendations)
     return folder
 
 

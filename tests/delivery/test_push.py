@@ -16,7 +16,7 @@ from command_line import call
 from filelock import FileLock
 from world import Project
 
-from pipeline.delivery.operations import LOCK
+from pipeline.core.project import Places
 
 OLD = ("--force", "the log of the test ends in June")
 
@@ -193,12 +193,17 @@ def test_undo_by_its_name_and_what_is_wrong_with_another(project: Path) -> None:
     assert f"undo of {run}" in status
 
 
-def test_two_pushes_at_once_exclude_each_other(project: Path) -> None:
-    (project / LOCK).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(project / LOCK):
-        for command in (["push", *OLD], ["push", "--dry-run"], ["crm", "undo", "x"], ["crm", "status", "--retry"]):
+def test_what_writes_waits_for_no_other_that_does(project: Path) -> None:
+    lock = Places(project).lock
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    commands = (
+        ["push", *OLD], ["push", "--dry-run"], ["crm", "undo", "x"], ["crm", "status", "--retry"],
+        ["crm", "release", "--lead", "x"], ["score", "--as-of", "latest"], ["recommend"],
+    )  # fmt: skip
+    with FileLock(lock):
+        for command in commands:
             code, text = call(*command)
-            assert (code, "another push is at work" in text) == (4, True), text
+            assert (code, "another leadcast is at work in this folder" in text) == (4, True), text
     assert call("push", *OLD, "--first", "1")[0] == 0
 
 

@@ -295,16 +295,15 @@ def test_what_is_no_moment_is_refused(tracked: Project) -> None:
 
 
 def test_a_scoring_waits_for_no_other(tracked: Project) -> None:
-    lock = tracked.root / "data/scores/.lock"
-    lock.parent.mkdir(exist_ok=True)
+    tracked.lock.parent.mkdir(exist_ok=True)
     hold = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    input()"
     with subprocess.Popen(
-        [sys.executable, "-c", hold, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", hold, str(tracked.lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdin
         assert other.stdout
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="another scoring is writing to .*scores; wait until it is done"):
+        with pytest.raises(InputError, match="another leadcast is at work in this folder .*wait until it is done"):
             champion_scores(tracked, "2026-06-15")
         other.stdin.write("\n")
         other.stdin.flush()
