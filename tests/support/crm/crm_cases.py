@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from crm_servers import Faults
+from pushing import Lead
+
+from pipeline.settings.push import Push
 
 
 class Crm(Protocol):
@@ -57,3 +60,46 @@ class Crm(Protocol):
     def exhaust(self) -> None:
         """Use up the quota of the day: every call is refused from now on, in the words of such a CRM."""
         ...
+
+
+KEYS = ["L1", "L2", "L3"]
+HOT, WARM, COLD = Lead("SQL", 0.31, ("asked for a quote 1 day ago",)), Lead("MQL", 0.12), Lead("IQL", 0.01)
+
+
+def ours(crm: Crm, key: str) -> dict[str, Any]:
+    """Give what a lead holds in our fields, by our names."""
+    lead = crm.lead(key)
+    assert lead is not None
+    return {name: lead.get(field) for name, field in Push.model_validate(crm.settings).mapping.items()}
+
+
+def natives(crm: Crm, key: str) -> dict[str, Any]:
+    """Give what a lead holds in all other fields."""
+    lead = crm.lead(key)
+    assert lead is not None
+    mapped = set(Push.model_validate(crm.settings).mapping.values())
+    return {name: value for name, value in lead.items() if name not in mapped}
+
+
+def holds(crm: Crm, key: str, lead: Lead) -> bool:
+    """Tell whether a lead holds what it shall: its tier, and its probability or score."""
+    held = ours(crm, key)
+    numbers = [
+        held[name] not in {None, ""} and abs(float(held[name]) - number) <= slack
+        for name, number, slack in (
+            ("probability", lead.probability, 1e-6),
+            ("score", 100 * lead.probability, 0.5),  # some systems take whole numbers
+        )
+        if name in held
+    ]
+    return held["tier"] == lead.tier and all(numbers)
+
+
+def numbers(crm: Crm, key: str) -> dict[str, Any]:
+    """Give what a lead holds in our fields of numbers."""
+    return {name: value for name, value in ours(crm, key).items() if name in {"probability", "score", "model"}}
+
+
+def is_empty(crm: Crm, key: str) -> bool:
+    """Tell whether a lead holds nothing in our fields."""
+    return all(value in {None, "", False} for value in ours(crm, key).values())

@@ -1,0 +1,136 @@
+"""What every sink promises of what others have written: people, backups, and the system itself."""
+
+from __future__ import annotations
+
+import pytest
+from crm_cases import COLD, HOT, WARM, Crm, holds, is_empty, numbers, ours
+from pushing import Delivery, Lead, of_keys, ways
+
+from features.core.errors import InputError
+from pipeline.settings.push import Push
+
+
+def test_an_edit_by_a_person_is_respected(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    crm.add("L2")
+    delivery.push({"L1": WARM, "L2": WARM})
+    former = ours(crm, "L1")
+    crm.edit("L1", "tier", "hands off")
+    pushed = delivery.push({"L1": HOT, "L2": HOT})
+    assert pushed.tally.edited == 1
+    assert holds(crm, "L2", HOT)
+    assert ours(crm, "L1")["tier"] == "hands off"
+    # It stays the person's in the nights that follow, and nothing beside it contradicts it: what stands together with a
+    # tier is of the time before, while numbers are kept up to date.
+    delivery.push({"L1": COLD, "L2": COLD})
+    assert ours(crm, "L1") == former | {"tier": "hands off", **numbers(crm, "L2")}
+    # Where the person puts our word back, the lead is ours again.
+    crm.edit("L1", "tier", former["tier"])
+    delivery.push({"L1": HOT, "L2": HOT})
+    assert ours(crm, "L1") == ours(crm, "L2")
+
+
+def test_an_edit_by_a_person_is_overwritten_where_the_settings_say_so(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    delivery.push({"L1": WARM})
+    crm.edit("L1", "tier", "hands off")
+    pushed = delivery.push({"L1": HOT}, edits="overwrite")
+    assert (pushed.tally.edited, ways(pushed)) == (1, {"written": 1})
+    assert holds(crm, "L1", HOT)
+
+
+def test_what_a_person_emptied_stays_empty(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    delivery.push({"L1": WARM})
+    crm.edit("L1", "tier", None)
+    assert delivery.push({"L1": HOT}).tally.edited == 1
+    assert ours(crm, "L1")["tier"] in {None, "", False}
+
+
+def test_undo_puts_back_what_the_run_overwrote_but_not_what_was_changed_since(crm: Crm, delivery: Delivery) -> None:
+    keys = ["L1", "L2", "L3"]
+    for key in keys:
+        crm.add(key)
+    crm.edit("L1", "tier", "from the old tool")
+    before = {key: crm.lead(key) for key in keys}
+    first = delivery.push(of_keys(keys, WARM))
+    crm.edit("L2", "tier", "hands off")
+    undone = delivery.undo(first.run)
+    assert crm.lead("L1") == before["L1"]
+    assert crm.lead("L3") == before["L3"]
+    assert ours(crm, "L2")["tier"] == "hands off"
+    assert {name: value for name, value in ours(crm, "L2").items() if name != "tier"} == {
+        name: value for name, value in ours(crm, "L3").items() if name != "tier"
+    }
+    assert undone.tally.leads == 3
+    # The next push writes again.
+    assert ways(delivery.push(of_keys(["L1", "L3"], WARM))) == {"written": 2}
+    assert holds(crm, "L1", WARM)
+
+
+def test_undo_leaves_a_lead_whole_that_a_later_run_has_written(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    first = delivery.push({"L1": Lead("MQL", 0.12)})
+    delivery.push({"L1": Lead("MQL", 0.15)})
+    before = crm.lead("L1")
+    delivery.undo(first.run)
+    assert crm.lead("L1") == before
+
+
+def test_what_a_person_chose_stays_though_it_is_what_we_want_one_night(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    delivery.push({"L1": WARM})
+    crm.edit("L1", "tier", "SQL")
+    delivery.push({"L1": HOT})  # whose tier is SQL, too
+    pushed = delivery.push({"L1": COLD})
+    assert (pushed.tally.edited, ours(crm, "L1")["tier"]) == (1, "SQL")
+
+
+def test_undo_refuses_fields_that_are_no_longer_mapped(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    run = delivery.push({"L1": HOT}).run
+    mapping = dict(Push.model_validate(crm.settings).mapping)
+    del mapping["tier"]
+    delivery.settings = crm.settings | {"fields": mapping}
+    with pytest.raises(InputError, match="put back the fields of that time"):
+        delivery.undo(run)
+
+
+def test_undo_leaves_what_a_later_run_wrote(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    first = delivery.push({"L1": WARM})
+    second = delivery.push({"L1": HOT})
+    delivery.undo(first.run)
+    assert holds(crm, "L1", HOT)
+    delivery.undo(second.run)
+    assert holds(crm, "L1", WARM)
+
+
+def test_a_suspended_segment_is_marked_with_the_date_and_keeps_no_old_score(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    crm.add("L2")
+    delivery.push({"L1": HOT, "L2": HOT})
+    assert ways(delivery.push({"L1": HOT, "L2": HOT}, suspended={"L1": "2026-06-28"})) == {"written": 1, "unchanged": 1}
+    held = ours(crm, "L1")
+    assert held["tier"] == "suspended"
+    assert held.get("probability") in {None, "", False}
+    if "action" in held:
+        assert "2026-06-28" in held["action"]
+    assert holds(crm, "L2", HOT)
+    assert ways(delivery.push({"L1": HOT, "L2": HOT})) == {"written": 1, "unchanged": 1}
+    assert holds(crm, "L1", HOT)
+
+
+def test_a_staged_roll_out_sends_the_best_first_and_the_same_share_every_day(crm: Crm, delivery: Delivery) -> None:
+    keys = [f"L{number}" for number in range(1, 41)]
+    for key in keys:
+        crm.add(key)
+    leads = {key: Lead("MQL", round(0.9 - 0.02 * place, 4)) for place, key in enumerate(keys)}
+    assert ways(delivery.push(leads, first=3)) == {"written": 3}
+    assert [key for key in keys if not is_empty(crm, key)] == keys[:3]
+    shared = delivery.push(leads, share=0.5)
+    assert 0 < shared.tally.statuses["written"] < 35
+    assert ways(delivery.push(leads, share=0.5)) == {"unchanged": shared.tally.leads + shared.left["unchanged"]}
+    assert ways(delivery.push(leads | {"L1": HOT}, only={"tier": ["SQL"]})) == {"written": 1}
+    assert ways(delivery.push(leads | {"L1": HOT}))["written"] > 0
+    assert all(not is_empty(crm, key) for key in keys)
