@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.links import Link, Way, is_key, links_to, ways
@@ -41,23 +42,13 @@ def shared_ways(
     profile: Profile, found: Sequence[Way], links: Sequence[Link], shared: Sequence[Link], table: str, key: str
 ) -> list[Way]:
     """List the ways by what leads share, unless others lead nearly every row to its lead already."""
-    if any(_share_led(profile, way) >= _NEARLY_ALL for way in found):
+    led = (prod((link.share for link in way), start=profile.columns[way[0].column].filled) for way in found)
+    if any(share >= _NEARLY_ALL for share in led):
         return []
-    if not found and _is_a_record(profile):
+    if not found and has(singular(profile.name), rf"{ACCOUNT}|contact|kontakte?|person|personne"):
         return []  # that a person or a company was entered is no act of theirs
     others = [link for link in links if link.target != table]
     return [way for way in ways([*others, *shared], profile.name, table, key) if way[-1].is_shared]
-
-
-def _share_led(profile: Profile, way: Way) -> float:
-    share = profile.columns[way[0].column].filled
-    for link in way:
-        share *= link.share
-    return share
-
-
-def _is_a_record(profile: Profile) -> bool:
-    return has(singular(profile.name), rf"{ACCOUNT}|contact|kontakte?|person|personne")
 
 
 def said_of_shared(tables: Tables, found: Sequence[Way], table: str) -> str | None:
@@ -75,7 +66,7 @@ def said_of_shared(tables: Tables, found: Sequence[Way], table: str) -> str | No
         )
         at = f"link_{step}.value"
     query = f"SELECT count(*), count(*) FILTER ({at} > 1) FROM {identifier(in_settings(name))} AS event"
-    rows, several = (int(str(count)) for count in tables.ask(" ".join([query, *joins]))[0])
+    rows, several = tables.ask_row(" ".join([query, *joins]))
     by = f"{table}.{way[-1].key}"
     others = "" if len(found) == 1 else ", where nothing nearer does,"
     return (

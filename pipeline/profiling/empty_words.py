@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from pipeline.core.sql import literal
+from pipeline.core.sql import fetch_row, literal
 from pipeline.profiling.words import is_called_id, is_called_time
 from pipeline.reading.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
 
@@ -27,14 +27,6 @@ _SURE_TIME = r"\d{4}[-/.]\d\d?[-/.]\d\d?([ T].*)?|\d\d?[-/.]\d\d?[-/.]\d{4}([ ,]
 """Unlike a range (1-10), no other thing is written so."""
 _FEWEST_TIMES, _MOST_STRANGERS = 3, 3
 _SHOWN = 4
-
-
-@dataclass(frozen=True)
-class EmptyWords:
-    """The words of a table, the most frequent first, and what is told of them."""
-
-    words: tuple[str, ...] = ()
-    told: str = ""
 
 
 def comment_on_words(ingest: Mapping[str, Any], told: Mapping[str | None, str]) -> dict[str, str]:
@@ -55,27 +47,24 @@ class _Column:
     truths: int
 
     @property
-    def holds_times(self) -> bool:
-        return bool(self.filled) and self.times >= _NEARLY_ALL * self.filled
-
-    @property
-    def holds_numbers(self) -> bool:
-        return bool(self.filled) and self.numbers >= _NEARLY_ALL * self.filled and not self.holds_answers
-
-    @property
     def holds_answers(self) -> bool:
         return self.truths > _SOME * self.filled
 
 
-def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> EmptyWords:
-    """Look for the words in the columns of texts (their SQL, by name) of a relation."""
+def find_empty_words(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]
+) -> tuple[tuple[str, ...], str]:
+    """Look for the words in the columns of texts (their SQL, by name) of a relation.
+
+    Gives them, the most frequent first, and what is told of them.
+    """
     found: dict[str, Counter[str]] = defaultdict(Counter)
     vague: dict[str, dict[str, tuple[int, _Column]]] = defaultdict(dict)
     # Whom a word in a column of ids names is nobody: such rows are set aside for it.
     texts = {name: sql for name, sql in columns.items() if not is_called_id(name)}
     times = [sql for name, sql in texts.items() if is_called_time(name)]
     strangers = {word.casefold() for sql in times for word in _find_strangers(connection, relation, sql)}
-    sought = WORDS | VAGUE | strangers
+    sought = ", ".join(map(literal, sorted(WORDS | VAGUE | strangers)))
     for name, sql in texts.items():
         counts = _count_words(connection, relation, sql, sought)
         if not counts:
@@ -91,14 +80,14 @@ def find_empty_words(connection: duckdb.DuckDBPyConnection, relation: str, colum
         if alien and not any(_means_something(word, column) for name, (_, column) in held.items() if name not in alien):
             found[word].update({name: count for name, (count, _) in held.items()})
     words = tuple(sorted(found, key=lambda word: (-sum(found[word].values()), word)))
-    return EmptyWords(words, "; ".join(_tell(word, found[word]) for word in words))
+    return words, "; ".join(_tell(word, found[word]) for word in words)
 
 
 def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> list[str]:
     """List the few words that recur in a column which otherwise holds times."""
     text = trimmed(sql)
     is_time = f"regexp_full_match({text}, {literal(_SURE_TIME)})"
-    [(times,)] = connection.execute(f"SELECT count(*) FILTER ({is_time}) FROM {relation}").fetchall()
+    (times,) = fetch_row(connection, f"SELECT count(*) FILTER ({is_time}) FROM {relation}")
     if times < _FEWEST_TIMES:
         return []
     rows = connection.execute(
@@ -109,34 +98,34 @@ def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: s
     return [word for word, _ in rows] if recur and len(rows) <= _MOST_STRANGERS else []
 
 
-def _count_words(
-    connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]
-) -> dict[str, int]:
-    listed = ", ".join(map(literal, sorted(sought)))
+def _count_words(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: str) -> dict[str, int]:
     text = trimmed(sql)
     rows = connection.execute(
-        f"SELECT {text} AS word, count(*) FROM {relation} WHERE lower({text}) IN ({listed}) "
+        f"SELECT {text} AS word, count(*) FROM {relation} WHERE lower({text}) IN ({sought}) "
         f"OR regexp_full_match({text}, {literal(NO_DAY)}) GROUP BY word ORDER BY word"
     ).fetchall()
     return dict(rows)
 
 
-def _beside(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: Collection[str]) -> _Column:
+def _beside(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: str) -> _Column:
     """Count what the column holds beside the words."""
-    listed = ", ".join(map(literal, sorted(sought)))
     text = trimmed(sql)
-    [row] = connection.execute(
+    row = fetch_row(
+        connection,
         f"SELECT count(*), count(*) FILTER (regexp_full_match({text}, {literal(_TIMELIKE)})), "
         f"count(*) FILTER (regexp_full_match({text}, {literal(_NUMBER)})), "
         f"count(*) FILTER (lower({text}) IN ({_TRUTHS})) FROM {relation} WHERE coalesce({text}, '') <> '' AND "
-        f"lower({text}) NOT IN ({listed}) AND NOT regexp_full_match({text}, {literal(NO_DAY)})"
-    ).fetchall()
+        f"lower({text}) NOT IN ({sought}) AND NOT regexp_full_match({text}, {literal(NO_DAY)})",
+    )
     return _Column(*row)
 
 
 def _is_alien(word: str, beside: _Column) -> bool:
     """Tell whether a word can't be of the kind that the column holds otherwise."""
-    return beside.holds_times or (beside.holds_numbers and not word.isdigit())
+    if not beside.filled:
+        return False
+    holds_numbers = beside.numbers >= _NEARLY_ALL * beside.filled and not beside.holds_answers
+    return beside.times >= _NEARLY_ALL * beside.filled or (holds_numbers and not word.isdigit())
 
 
 def _means_something(word: str, beside: _Column) -> bool:

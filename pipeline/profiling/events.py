@@ -84,21 +84,16 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     return settings
 
 
-@dataclass(frozen=True)
-class _What:
-    """What the rows of a table say happened: its columns of types, the times of further moments, and the mapping."""
+def _what_happened(
+    profile: Profile, occurred: Column, lead_id: str | None, said: str | None
+) -> tuple[list[str], list[str], dict[str, Any], bool]:
+    """Tell what the rows say happened: their columns of types, the times of further moments, and the mapping.
 
-    types: Sequence[str]
-    ends: Sequence[str]
-    columns: Mapping[str, Any]
-    nobody: bool
-    """Whether nobody acted: a record came to be, or a deal was won."""
-
-
-def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said: str | None) -> _What:
+    Gives, too, whether nobody acted: a record came to be, or a deal was won.
+    """
     # A column of times that is called by what happened then (won_date) says it better than any type.
     happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
-    types = [] if happened else type_columns(profile, occurred, apart_from=[lead_id or "", occurred.name])
+    types = [] if happened else _type_columns(profile, occurred, lead_id)
     if said in profile.columns:
         happened, types = None, [str(said)]
     name = underscored(profile.name)
@@ -113,7 +108,7 @@ def _what_happened(profile: Profile, occurred: Column, lead_id: str | None, said
     columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
     if ends:  # a row tells of several moments
         columns = {"events": {occurred.name: begun, **{end: event_name(end) for end in ends}}}
-    return _What(types, ends, columns, bool(is_record or happened))
+    return types, ends, columns, bool(is_record or happened)
 
 
 def event_source(
@@ -131,13 +126,14 @@ def event_source(
     occurred = occurred_column(profile)
     assert occurred is not None  # noqa: S101 - only tables with times hold events
     direct = next((way[0].column for way in found if is_direct(way, lead)), None)
-    what = _what_happened(profile, occurred, direct, said)
-    types, ends, columns = what.types, what.ends, dict(what.columns)
+    types, ends, columns, nobody_acted = _what_happened(profile, occurred, direct, said)
     found = [way for way in found if is_told(way, lead, profiles)]
     columns |= where_from(profile, [*types, *constants])
     if not types and any(_is_overwritten_kind(name) for name in profile.columns):
         for name in ("value", "currency"):  # an amount that is overwritten with its status
             columns.pop(name, None)
+    # A history of fields: what people, or the CRM, wrote into it.
+    is_history = len(types) > 1 and plain(types[1]) in _NEW_VALUES
     known, why = known_at(profile, occurred)
     comments = {
         "columns.occurred_at": f"{occurred.filled:.0%} filled, as in {occurred.examples[0]}",
@@ -146,10 +142,9 @@ def event_source(
     if types:
         first = profile.columns[types[0]]
         comments["columns.event_type"] = f"{first.distinct:,} kinds, as in {', '.join(first.examples[:3])}"
-    used = [occurred.name, *ends, *([known["column"]] if isinstance(known, dict) and "column" in known else [])]
-    used += [columns["value"]] if "value" in columns else []
+    told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
+    used = [occurred.name, *ends, *([told.name] if told else []), *([columns["value"]] if "value" in columns else [])]
     if direct is None or len(found) > 1:
-        told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
         query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=told)
         if linked:
             known = {"column": KNOWN_SINCE}
@@ -169,15 +164,10 @@ def event_source(
         name, reads = profile.name, []
     settings |= {
         "known_at": known,
-        "actor": "system" if what.nobody or _is_history(types) else actor(profile, types),
+        "actor": "system" if nobody_acted or is_history else actor(profile, types),
         "columns": columns,
     }
     return Proposed(name, profile.name, settings, comments, reads)
-
-
-def _is_history(types: Sequence[str]) -> bool:
-    """Tell a history of fields: what people, or the CRM, wrote into it."""
-    return len(types) > 1 and plain(types[1]) in _NEW_VALUES
 
 
 def _is_called_by_its_event(name: str) -> bool:
@@ -198,7 +188,7 @@ def underscored(table: str) -> str:
     return singular(table).replace(" ", "_")
 
 
-def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str]) -> list[str]:
+def _type_columns(profile: Profile, occurred: Column, lead_id: str | None = None) -> list[str]:
     """Choose the columns that say what happened: one, an activity and its lifecycle, or a field and its new value.
 
     A status is none where a row is a thing with a key and the time is that of its creation: it came later.
@@ -209,7 +199,7 @@ def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str
     columns = [
         column
         for column in profile.columns.values()
-        if column.name not in apart_from
+        if column.name not in (lead_id, occurred.name)
         and column.kind in ("category", "flag", "identifier", "text")
         and column.distinct <= _MOST_KINDS
         and (column.distinct > 1 or rank(column.name, EVENT_TYPE) >= SURE)
@@ -217,15 +207,10 @@ def type_columns(profile: Profile, occurred: Column, *, apart_from: Sequence[str
         and not (column.number_format and rank(column.name, EVENT_TYPE) == rank("status", EVENT_TYPE))
         and (column.distinct <= _MOST_PAGES or rank(column.name, EVENT_TYPE) != rank("page", EVENT_TYPE))
     ]
-    field_column = next(
-        (column for column in columns if plain(column.name) in {"field", "field name", "property"}), None
-    )
-    value_column = next(
-        (column for column in profile.columns.values() if plain(column.name) in _NEW_VALUES),
-        None,
-    )
-    if field_column and value_column:
-        return [field_column.name, value_column.name]
+    changed = next((one.name for one in columns if plain(one.name) in {"field", "field name", "property"}), None)
+    new_value = next((name for name in profile.columns if plain(name) in _NEW_VALUES), None)
+    if changed and new_value:
+        return [changed, new_value]
     kinds = [
         column
         for column in columns
@@ -245,8 +230,7 @@ def _says_what_happened(name: str, table: str) -> bool:
     """
     if not rank(name, EVENT_TYPE):
         return plain(name) == singular(table)
-    others = set(plain(name).split()) - set(singular(table).split()) - EVENT_WORDS
-    return not others
+    return set(plain(name).split()) <= {*singular(table).split(), *EVENT_WORDS}
 
 
 def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
@@ -304,7 +288,7 @@ def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str 
     """Find the column whose values hold the event types that the user names, where none is called a type."""
     for profile in profiles.values():
         occurred = occurred_column(profile)
-        if occurred is None or not wanted or type_columns(profile, occurred, apart_from=[occurred.name]):
+        if occurred is None or not wanted or _type_columns(profile, occurred):
             continue
         for column in profile.of_kind("category", "flag"):
             if set(wanted) <= set(column.values) and not _is_overwritten_kind(column.name):
@@ -332,9 +316,5 @@ def event_name(column: str) -> str:
     >>> [event_name(name) for name in ("won_date", "First Contact Date", "converted_at", "date_signed")]
     ['won', 'first_contact', 'converted', 'signed']
     """
-    words = [
-        word
-        for word in plain(column).split()
-        if word not in {"date", "at", "on", "time", "timestamp", "datetime", "le", "day"}
-    ]
-    return "_".join(words) or "event"
+    of_time = {"date", "at", "on", "time", "timestamp", "datetime", "le", "day"}
+    return "_".join(word for word in plain(column).split() if word not in of_time) or "event"

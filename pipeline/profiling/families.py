@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,18 +66,17 @@ def is_empty_part(name: str, parts: Sequence[Part], folder: Path) -> bool:
 
 def _with_encodings(parts: Sequence[Part]) -> list[Part]:
     """Let files whose letters are all plain share the encoding of those that are called alike."""
-    told: dict[str, set[str | None]] = {}
+    told: dict[str, set[str | None]] = defaultdict(set)
     for part in parts:
         if not part.is_ascii:
-            told.setdefault(_pattern(part.name), set()).add(part.settings.encoding)
-    settled = []
-    for part in parts:
-        encodings = told.get(_pattern(part.name), set())
-        if part.is_ascii and len(encodings) == 1:
-            (encoding,) = encodings
-            part = replace(part, settings=part.settings.model_copy(update={"encoding": encoding}))  # noqa: PLW2901
-        settled.append(part)
-    return settled
+            told[_pattern(part.name)].add(part.settings.encoding)
+    alike = {pattern: encoding for pattern, (encoding, *others) in told.items() if not others}
+    return [
+        replace(part, settings=part.settings.model_copy(update={"encoding": alike[_pattern(part.name)]}))
+        if part.is_ascii and _pattern(part.name) in alike
+        else part
+        for part in parts
+    ]
 
 
 def _pattern(name: str) -> str:

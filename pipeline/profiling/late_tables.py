@@ -58,9 +58,9 @@ def _count(tables: Tables, profiles: Mapping[str, Profile], link: Link, created_
     at, since = (time_sql(identifier(column.name), column) for column in (occurred, created))
     over = " + INTERVAL 1 DAY" if created.holds_days else ""
     own, other = (f"CAST({identifier(name)} AS VARCHAR) AS id" for name in (link.column, link.key))
-    (row,) = tables.ask(
+    before, events = tables.ask_row(
         f"SELECT count(*) FILTER (moment < since{over}), count(*) FROM (SELECT {own}, {at} AS moment "
         f"FROM {source.table.relation}) JOIN (SELECT {other}, min({since}) AS since FROM {target.table.relation} "
         "GROUP BY 1) USING (id) WHERE moment IS NOT NULL AND since IS NOT NULL"
     )
-    return int(str(row[0])), int(str(row[1]))
+    return before, events

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from features.core.errors import InputError, nearest
 from pipeline.profiling.late_tables import Late, find_late
-from pipeline.profiling.links import FOUND_BY_VALUE, FOUND_SHARE, Link, Way, find_keys, is_counting, is_key, share_found
+from pipeline.profiling.links import FOUND_BY_VALUE, FOUND_SHARE, Link, find_keys, is_counting, is_key, share_found
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import created_column
@@ -55,10 +55,6 @@ class LeadColumn:
     def log(self) -> LeadTable:
         """The log, as what the ids of other tables lead to."""
         return LeadTable(self.table, self.column, None)
-
-    def way_of(self, table: str) -> Way:
-        """Give the way from a table that holds the ids to the log."""
-        return (Link(table, self.named[table], self.table, self.column, 1.0),)
 
 
 def find_lead_table(

@@ -101,11 +101,10 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     # The other way round: a lead that was converted names the opportunity that it became.
     own = singular(source.name).split()[-1]
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
-    # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became.
-    either = has(column.name, POLYMORPHIC) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
-    # The two ids of a merge are called by what became of them.
-    merged = has(source.name, LINKS) and (rank(owner, LEAD) > 0 or rank(key.name, LEAD) > 0)
-    if same or called or back or either or merged:
+    # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became. The two
+    # ids of a merge are called by what became of them.
+    either = has(column.name, POLYMORPHIC) or has(source.name, LINKS)
+    if same or called or back or (either and (rank(owner, LEAD) or rank(key.name, LEAD))):
         return True
     if is_counting(column, key) or column.kind != "identifier":
         return False
@@ -126,12 +125,11 @@ def is_counting(*columns: Column) -> bool:
 def share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
     """Give the share of the distinct values of a column that another table's column holds."""
     from_column, to_column = (f"CAST({identifier(name)} AS VARCHAR)" for name in (column.name, key.name))
-    row = tables.ask(
+    asked, found = tables.ask_row(
         f"WITH own AS (SELECT DISTINCT {from_column} AS value FROM {source.table.relation} "
         f"WHERE {from_column} <> '' ORDER BY hash(value) LIMIT {_SAMPLE}) "
         f"SELECT count(*), count(*) FILTER (value IN (SELECT {to_column} FROM {target.table.relation})) FROM own"
-    )[0]
-    asked, found = int(str(row[0])), int(str(row[1]))
+    )
     return found / asked if asked else 0.0
 
 

@@ -9,6 +9,7 @@ from features.core.errors import InputError
 from pipeline.profiling.profile import Column, Profile
 
 Ask = Callable[[str, Sequence[str], str], str]
+"""Puts a question with its choices and the proposed answer to the user, and gives the answer."""
 
 
 def settle_orders(profiles: Mapping[str, Profile], said: str | None, ask: Ask | None) -> dict[str, Profile]:

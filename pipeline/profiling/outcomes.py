@@ -24,6 +24,7 @@ _COME_BACK = 0.25
 _OF_A_TABLE = 60
 _WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
 """Steps in the life of a piece of work: what is scheduled or started is done by people."""
+_RAISES_A_HAND = r"form\w*|request\w*|inquiry|enquiry|quote request|demo request|contact us|signup|return\w*|reopen\w*"
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,11 @@ def find_outcomes(
         for name, pattern in MILESTONES.items()
         if (found := tuple(kind.name for kind in decided if has(kind.name, pattern)))
     }
-    acts = [kind.name for kind in types if kind.actor == "lead" and kind.name not in ends]
-    reopen = [name for name in acts if _raises_a_hand(name)]
-    returning = losses and _converting_after(connection, log, losses, won)[0] > 0
-    return Outcomes(won, losses, milestones, tuple(reopen) if returning else (), tuple(candidates))
+    reopen: tuple[str, ...] = ()
+    if losses and _converting_after(connection, log, losses, won)[0]:
+        acts = (kind.name for kind in types if kind.actor == "lead" and kind.name not in ends)
+        reopen = tuple(name for name in acts if has(name, _RAISES_A_HAND))
+    return Outcomes(won, losses, milestones, reopen, tuple(candidates))
 
 
 def _sounds(kind: EventType) -> int:
@@ -143,47 +145,38 @@ def _losses(
 ) -> tuple[str, ...]:
     """Take what is called a loss, is hardly followed by a conversion, and is not said by another loss already."""
     named = [kind for kind in types if rank(kind.name, LOST) and kind.name not in won]
-    final = []
-    for kind in named:
+    chosen: list[str] = []
+    for kind in sorted(named, key=lambda kind: (-kind.leads, kind.name)):
         converting, leads = _converting_after(connection, log, [kind.name], won)
         said = kind.name.endswith("_lost") and kind.source.endswith("_outcomes")
-        if converting <= (_COME_BACK if said else _STILL_CONVERT) * leads:
-            final.append(kind)
-    chosen: list[str] = []
-    for kind in sorted(final, key=lambda kind: (-kind.leads, kind.name)):
-        if not chosen or _share_covered(connection, log, kind.name, chosen) < _COVERED:
+        is_final = converting <= (_COME_BACK if said else _STILL_CONVERT) * leads
+        if is_final and (not chosen or _share_covered(connection, log, kind.name, chosen) < _COVERED):
             chosen.append(kind.name)
     return tuple(chosen)
 
 
 def _share_covered(connection: duckdb.DuckDBPyConnection, log: Path, name: str, others: Sequence[str]) -> float:
     """Give the share of a type's leads that have one of the others, too."""
-    row = connection.execute(
+    [(share,)] = connection.execute(
         "SELECT avg(CAST(other AS DOUBLE)) FROM (SELECT bool_or(event_type = $name) AS own, "
         "bool_or(list_contains($others, event_type)) AS other FROM read_parquet($log) GROUP BY lead_id) WHERE own",
         {"log": str(log), "name": name, "others": list(others)},
-    ).fetchone()
-    return float(row[0] or 0.0) if row else 0.0
+    ).fetchall()
+    return share or 0.0
 
 
 def _converting_after(
     connection: duckdb.DuckDBPyConnection, log: Path, lost: Sequence[str], won: Sequence[str]
 ) -> tuple[int, int]:
     """Count the leads that convert after a loss, and all that have one."""
-    row = connection.execute(
+    [(converting, all_lost)] = connection.execute(
         "SELECT count(*) FILTER (last_won > first_lost), count(first_lost) FROM (SELECT "
         "min(occurred_at) FILTER (list_contains($lost, event_type)) AS first_lost, "
         "max(occurred_at) FILTER (list_contains($won, event_type)) AS last_won "
         "FROM read_parquet($log) GROUP BY lead_id)",
         {"log": str(log), "lost": list(lost), "won": list(won)},
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
-def _raises_a_hand(name: str) -> bool:
-    return has(
-        name, r"form\w*|request\w*|inquiry|enquiry|quote request|demo request|contact us|signup|return\w*|reopen\w*"
-    )
+    ).fetchall()
+    return converting, all_lost
 
 
 def find_own_work(types: Sequence[EventType], source: str) -> list[str]:

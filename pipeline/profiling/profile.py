@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
@@ -118,23 +118,17 @@ class Profile:
         return [column for column in self.columns.values() if column.kind in kinds]
 
 
-def profile(tables: Tables, table: FoundTable) -> Profile:
-    """Look at all columns of a table."""
-    if not table.rows:
-        columns = {name: Column(name, "empty", 0.0, 0, ()) for name in table.columns}
-        return Profile(table, columns)
-    counts = _counts(tables, table)
-    return Profile(
-        table,
-        {
-            name: _column(tables, table, name, kind, count)
-            for name, kind, count in zip(table.columns, table.types, counts, strict=True)
-        },
-    )
+def profiles(tables: Tables) -> dict[str, Profile]:
+    """Look at all columns of all tables."""
+    return {name: Profile(table, _columns(tables, table)) for name, table in tables.found.items()}
 
 
-@dataclass(frozen=True)
-class _Counts:
+def _columns(tables: Tables, table: FoundTable) -> dict[str, Column]:
+    found = zip(table.columns, table.types, _counts(tables, table), strict=True)
+    return {name: _column(tables, table, name, kind, counts) for name, kind, counts in found}
+
+
+class _Counts(NamedTuple):
     filled: int
     distinct: int
     longest: int
@@ -157,25 +151,24 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
             f"count(DISTINCT {text})",
             f"coalesce(max(length({text})), 0)",
             f"count(*) FILTER (regexp_full_match({amount}, '{_PLAIN}'))",
-            f"count(*) FILTER (regexp_full_match({amount}, '{_COMMA.replace(chr(39), chr(39) * 2)}'))",
-            f"count(*) FILTER (regexp_full_match({amount}, '{_GROUPED.replace(chr(39), chr(39) * 2)}'))",
+            f"count(*) FILTER (regexp_full_match({amount}, {literal(_COMMA)}))",
+            f"count(*) FILTER (regexp_full_match({amount}, {literal(_GROUPED)}))",
             f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
             f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
         ]
-    width = len(_Counts.__dataclass_fields__)
+    width = len(_Counts._fields)
     values: list[int] = []
     for start in range(0, len(aggregates), 20 * width):
-        row = tables.ask(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")[0]
-        values += [int(str(value)) for value in row]
+        values += tables.ask_row(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")
     return [_Counts(*values[start : start + width]) for start in range(0, len(values), width)]
 
 
 def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, counts: _Counts) -> Column:
-    filled = counts.filled / table.rows
-    examples = _examples(tables, table, name)
-    unique = counts.filled > 1 and counts.distinct == counts.filled
     if not counts.filled:
         return Column(name, "empty", 0.0, 0, ())
+    filled = counts.filled / table.rows
+    examples = tuple(text[:_LONG_TEXT] for text in _values(tables, table, name, _SHOWN, f"LIMIT {_SAMPLE}"))
+    unique = counts.filled > 1 and counts.distinct == counts.filled
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
         own = (Fit(("iso",), 1.0),)
         return Column(name, "time", filled, counts.distinct, examples, own, unique=unique, native=True)
@@ -191,7 +184,7 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         kind = "flag"
     elif _is_identifier(name, counts, number) or ("@" in "".join(examples[:3]) and counts.distinct > _FEW):
         kind = "identifier"
-    elif number and not (counts.distinct <= 1):
+    elif number and counts.distinct > 1:
         kind = "number"
     elif counts.distinct <= min(_MOST_CATEGORIES, max(20, counts.filled // 4)) and counts.longest <= 2 * _LONG_TEXT:
         kind = "category"
@@ -213,14 +206,12 @@ def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
 
 
 def _number_format(counts: _Counts) -> Literal["plain", "comma", "grouped"] | None:
-    for name, matching in (
-        ("plain", counts.plain),
-        ("comma", counts.comma),
-        ("grouped", counts.grouped + counts.plain),
-    ):
-        if matching >= 0.95 * counts.filled:
-            return name  # type: ignore[return-value] # one of the three above
-    return None
+    enough = 0.95 * counts.filled
+    if counts.plain >= enough:
+        return "plain"
+    if counts.comma >= enough:
+        return "comma"
+    return "grouped" if counts.grouped + counts.plain >= enough else None
 
 
 def _times(
@@ -236,7 +227,7 @@ def _times(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
         f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
     )
-    texts = [text for row in rows if not re.match(WORDS, text := str(row[0]).strip())]
+    texts = [text for row in rows if not re.match(WORDS, text := row[0].strip())]
     called = is_called_time(name)
     if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
         return (), ""
@@ -258,20 +249,16 @@ def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts
         f"SELECT {text} AS word, count(*) FROM {table.relation} WHERE trim({text}) <> '' AND "
         f"NOT regexp_matches({text}, '{_TIMELIKE}') GROUP BY word ORDER BY count(*) DESC, word LIMIT 1"
     )
-    share = int(str(count)) / counts.filled
+    share = count / counts.filled
     if share < _SOME:
         return (
             f"{table.name}.{name} is called a time, but only {counts.timelike / counts.filled:.0%} of its values look "
-            f"like one, and not {str(word)[:_LONG_TEXT]!r}; write it in one format"
+            f"like one, and not {word[:_LONG_TEXT]!r}; write it in one format"
         )
     return (
-        f"{table.name}.{name} is called a time, but {share:.0%} of its values are {str(word)[:_LONG_TEXT]!r}; "
+        f"{table.name}.{name} is called a time, but {share:.0%} of its values are {word[:_LONG_TEXT]!r}; "
         "where nothing happened, leave the cell empty"
     )
-
-
-def _examples(tables: Tables, table: FoundTable, name: str) -> tuple[str, ...]:
-    return tuple(text[:_LONG_TEXT] for text in _values(tables, table, name, _SHOWN, f"LIMIT {_SAMPLE}"))
 
 
 def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str = "") -> tuple[str, ...]:
@@ -280,7 +267,7 @@ def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str 
         f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} {limit}) "
         f"WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT {most}"
     )
-    return tuple(str(row[0]) for row in rows)
+    return tuple(text for (text,) in rows)
 
 
 def time_sql(expression: str, column: Column) -> str:
@@ -289,8 +276,3 @@ def time_sql(expression: str, column: Column) -> str:
         return f"CAST({expression} AS TIMESTAMP)"
     read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
     return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
-
-
-def profiles(tables: Tables, wanted: Sequence[str] | None = None) -> dict[str, Profile]:
-    """Look at all tables."""
-    return {name: profile(tables, table) for name, table in tables.found.items() if wanted is None or name in wanted}

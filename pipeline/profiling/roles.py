@@ -10,11 +10,12 @@ from pipeline.profiling.companies import shared_links, shared_ways
 from pipeline.profiling.late_tables import Late
 from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table
 from pipeline.profiling.links import Link, Way, is_key, ways
-from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import LEFT_FOR_SURE, LINKS, has
 
 _NARROW = 5
+SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,20 @@ def find_roles(
     if leads is not None and leads not in profiles:
         raise InputError(f"--leads {leads}: there is no such table; {nearest(leads, profiles)}")
     spend = next((name for name, profile in profiles.items() if name != leads and _is_spend(profile, links)), None)
-    alias = next((one for name in profiles if (one := lone_alias_table(profiles, name))), None)
-    apart = {name for name in profiles if name == spend or lone_alias_table(profiles, name)}
+    aliases = {name: one for name in profiles if (one := _lone_alias_table(profiles, name))}
+    alias = next(iter(aliases.values()), None)
+    apart = {*aliases, *([spend] if spend else [])}
     table, late = find_lead_table(tables, profiles, links, leads, lead_id, apart)
     if table is None:
         logs = {name: one for name, one in profiles.items() if name != spend and (alias is None or name != alias.table)}
         column = find_lead_column(tables, logs, links, lead_id, late)
-        holding: dict[str, Sequence[Way]] = {name: [column.way_of(name)] for name in logs if name in column.named}
-        without = {
-            name: f"it has no column {column.column!r}, nor its ids by another name"
+        holding: dict[str, Sequence[Way]] = {
+            name: [(Link(name, column.named[name], column.table, column.column, 1.0),)]
             for name in logs
-            if name not in holding
+            if name in column.named
         }
+        reason = f"it has no column {column.column!r}, nor its ids by another name"
+        without = {name: reason for name in logs if name not in holding}
         return Roles(None, column, holding, alias, spend, without, late=[one for one in late if one.table in holding])
     identities = _alias_table(profiles, links, table)
     if identities:
@@ -124,7 +127,8 @@ def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: L
             if column.name != led[0] and (column.name in led or is_key(replace(column, kind="identifier"), profile))
         ]
         others.sort(key=lambda column: (column.name not in led, column.kind != "identifier"))
-        if others and _is_called_link(profile, others):
+        called = _ALIASES + "|" + LEFT_FOR_SURE
+        if others and (has(profile.name, LINKS) or any(has(one.name, called) for one in others)):
             return AliasTable(name, others[0].name, led[0], profile.of_kind(*TIMES)[0].name)
     return None
 
@@ -133,11 +137,7 @@ def _is_narrow(profile: Profile) -> bool:
     return len(profile.of_kind(*TIMES)) == 1 and len(profile.columns) <= _NARROW
 
 
-def _is_called_link(profile: Profile, ids: Sequence[Column]) -> bool:
-    return has(profile.name, LINKS) or any(has(one.name, _ALIASES + "|" + LEFT_FOR_SURE) for one in ids)
-
-
-def lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable | None:
+def _lone_alias_table(profiles: Mapping[str, Profile], table: str) -> AliasTable | None:
     """Take a table for links where nothing holds the leads: two ids and a time, called so."""
     profile = profiles[table]
     ids = profile.of_kind("identifier")
@@ -157,14 +157,10 @@ def _on_a_way(name: str, profiles: Mapping[str, Profile], links: Sequence[Link],
 
 
 def _is_spend(profile: Profile, links: Sequence[Link]) -> bool:
-    if any(link.table == profile.name for link in links):
-        return False
-    cost = [
-        column
-        for column in profile.of_kind("number")
-        if has(column.name, "cost|spend|spent|cout|kosten|coste|depense|depenses")
-    ]
-    place = [
-        name for name in profile.columns if has(name, "channel|campaign|source|medium|canal|campagne|kampagne|kanal")
-    ]
-    return bool(cost and place and profile.of_kind("time"))
+    place = "channel|campaign|source|medium|canal|campagne|kampagne|kanal"
+    return (
+        not any(link.table == profile.name for link in links)
+        and any(has(column.name, SPEND_COST) for column in profile.of_kind("number"))
+        and any(has(name, place) for name in profile.columns)
+        and bool(profile.of_kind("time"))
+    )

@@ -15,13 +15,10 @@ def refuse_rounded_ids(profiles: Mapping[str, Profile]) -> None:
     """Raise InputError where a column that is called like a lead holds nothing but shortened numbers."""
     for name, profile in profiles.items():
         for column in profile.columns.values():
-            if rank(column.name, LEAD) and column.examples and all(map(_is_rounded, column.examples)):
+            rounded = [text for text in column.examples if re.fullmatch(SCIENTIFIC, text.strip())]
+            if rank(column.name, LEAD) and rounded and len(rounded) == len(column.examples):
                 raise InputError(
                     f"{name}.{column.name} holds numbers that a spreadsheet has shortened, as in {column.examples[0]}: "
                     f"{column.distinct:,} are left of all ids; the file is damaged: export the column as text, and "
                     "don't save the file from a spreadsheet"
                 )
-
-
-def _is_rounded(text: str) -> bool:
-    return re.fullmatch(SCIENTIFIC, text.strip()) is not None

@@ -68,7 +68,7 @@ def _kinds(tables: Tables, profile: Profile, drawn_at: datetime | None) -> dict[
     times = profile.of_kind("time")
     kinds: dict[str, Kind] = {column.name: "time" for column in times}
     created = _created(times)
-    ahead = _beyond(tables, profile, times, drawn_at) if drawn_at else {}
+    ahead = _beyond(tables, profile, times, drawn_at) if drawn_at else set()
     for column in times:
         if column is created:
             continue
@@ -125,18 +125,16 @@ def _last_created(tables: Tables, profiles: Mapping[str, Profile]) -> datetime |
 
 def _end(tables: Tables, profile: Profile, column: Column) -> datetime | None:
     at = time_sql(f"CAST({identifier(column.name)} AS VARCHAR)", column)
-    (row,) = tables.ask(
+    end: datetime | None
+    (end,) = tables.ask_row(
         f"WITH times AS (SELECT {at} AS moment FROM {profile.table.relation}) SELECT max(moment) FROM times WHERE "
         f"moment <= (SELECT quantile_disc(moment, {_NEARLY_ALL}) FROM times) + INTERVAL {_TYPING_ERRORS.days} DAY"
     )
-    end = row[0]
-    if not isinstance(end, datetime):
-        return None
-    return end + timedelta(days=1) if column.holds_days else end
+    return end + timedelta(days=1) if end is not None and column.holds_days else end
 
 
-def _beyond(tables: Tables, profile: Profile, times: Sequence[Column], drawn_at: datetime) -> dict[str, int]:
-    """Count, of the columns of times, the values that lie beyond the day of the export, where they are no accident."""
+def _beyond(tables: Tables, profile: Profile, times: Sequence[Column], drawn_at: datetime) -> set[str]:
+    """Find the columns of times of which values lie beyond the day of the export, where they are no accident."""
     typed = [
         column
         for column in times
@@ -144,23 +142,21 @@ def _beyond(tables: Tables, profile: Profile, times: Sequence[Column], drawn_at:
         and not (rank(column.name, LOST) or sounds_won(column.name) or has(column.name, _CLOSED))
     ]
     if not typed:
-        return {}
-    counts = count_after(tables, profile, typed, drawn_at + _TOLERANCE)
-    least = {column.name: max(_FEWEST, (1 - _NEARLY_ALL) * column.filled * profile.rows) for column in typed}
-    return {name: count for name, count in counts.items() if count >= least[name]}
-
-
-def count_after(tables: Tables, profile: Profile, times: Sequence[Column], moment: datetime) -> dict[str, int]:
-    """Count the values of each column that lie after a moment."""
-    counts = ", ".join(
+        return set()
+    moment = drawn_at + _TOLERANCE
+    later = ", ".join(
         f"count(*) FILTER ({time_sql(f'CAST({identifier(c.name)} AS VARCHAR)', c)} > TIMESTAMP '{moment}')"
-        for c in times
+        for c in typed
     )
-    (row,) = tables.ask(f"SELECT {counts} FROM {profile.table.relation}")
-    return {column.name: int(str(count)) for column, count in zip(times, row, strict=True)}
+    counts = tables.ask_row(f"SELECT {later} FROM {profile.table.relation}")
+    return {
+        column.name
+        for column, count in zip(typed, counts, strict=True)
+        if count >= max(_FEWEST, (1 - _NEARLY_ALL) * column.filled * profile.rows)
+    }
 
 
-def _always_last(tables: Tables, profile: Profile, times: Sequence[Column], created: Column) -> frozenset[str]:
+def _always_last(tables: Tables, profile: Profile, times: Sequence[Column], created: Column) -> list[str]:
     """Find the times that all rows have, and that no other time of the row comes after: they move with the row."""
     always = [
         column
@@ -174,16 +170,16 @@ def _always_last(tables: Tables, profile: Profile, times: Sequence[Column], crea
     # A step that all rows have reached is no stamp; where rows stand at different steps, what all have moves with them.
     differ = any(column.filled < _ALWAYS for column in times)
     if find_key(profile) is None or not always or not differ:
-        return frozenset()
+        return []
     at = {column.name: time_sql(f"CAST({identifier(column.name)} AS VARCHAR)", column) for column in times}
-    found = set()
+    found = []
     for column in always:
         own = at[column.name]
         later = " OR ".join(f"{at[other.name]} > {own}" for other in times if other is not column)
-        (row,) = tables.ask(
+        followed, after_creation = tables.ask_row(
             f"SELECT avg(CAST(coalesce({later}, false) AS DOUBLE)), avg(CAST({own} > {at[created.name]} AS DOUBLE)) "
             f"FROM {profile.table.relation}"
         )
-        if float(str(row[0])) <= 1 - _ALWAYS and float(str(row[1])) > _HALF:
-            found.add(column.name)
-    return frozenset(found)
+        if followed <= 1 - _ALWAYS and after_creation > _HALF:
+            found.append(column.name)
+    return found

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 
 from features.core.errors import InputError
 from pipeline.core.project import Progress
-from pipeline.core.sql import connect, file_literal, identifier, literal
+from pipeline.core.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.profiling.empty_words import find_empty_words
 from pipeline.profiling.families import Part, is_empty_part, join_families
 from pipeline.profiling.words import plain
@@ -78,10 +78,14 @@ class Tables:
     found: dict[str, FoundTable] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
 
-    def ask(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Put a query to the tables."""
-        rows: list[tuple[object, ...]] = self.connection.execute(query, list(parameters)).fetchall()
+        rows: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
         return rows
+
+    def ask_row(self, query: str) -> tuple[Any, ...]:
+        """Put a query to the tables that has one row."""
+        return fetch_row(self.connection, query)
 
 
 @contextmanager
@@ -129,8 +133,8 @@ def _refuse_lone_object(tables: Tables, table: FoundTable, settings: Table) -> N
     if table.rows != 1 or "json" not in (settings.path or "").lower():
         return
     for column in table.columns:
-        [(text,)] = tables.ask(f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {table.relation}")
-        listed = parse(str(text or ""))
+        (text,) = tables.ask_row(f"SELECT CAST({identifier(column)} AS VARCHAR) FROM {table.relation}")
+        listed = parse(text or "")
         if isinstance(listed, list) and len(listed) > 1 and all(isinstance(one, dict) for one in listed):
             raise InputError(
                 f"{settings.path} is one JSON object, whose {column!r} lists {len(listed):,} others; write one object "
@@ -183,20 +187,17 @@ def _table_name(path: str, taken: dict[str, Table]) -> str:
 
 def _dialect(file: RawFile) -> Table:
     """Tell how a file is written: its letters and, of a CSV, what separates the columns."""
-    settings = Table(path=file.name)
-    if file.format == "parquet":
-        return settings
-    encoding = _encoding(file)
-    if file.format == "delimited":
-        layout = read_layout(file, encoding)
-        return Table(
-            path=file.name,
-            encoding=encoding,
-            delimiter=layout.delimiter,
-            header_line=layout.header_line if layout.header_line > 1 else None,
-            footer_lines=layout.footer_lines,
-        )
-    return Table(path=file.name, encoding=encoding)
+    encoding = None if file.format == "parquet" else _encoding(file)
+    if file.format != "delimited":
+        return Table(path=file.name, encoding=encoding)
+    layout = read_layout(file, encoding)
+    return Table(
+        path=file.name,
+        encoding=encoding,
+        delimiter=layout.delimiter,
+        header_line=layout.header_line if layout.header_line > 1 else None,
+        footer_lines=layout.footer_lines,
+    )
 
 
 def _encoding(file: RawFile) -> str | None:
@@ -236,8 +237,7 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
         if wanted != plain_names:
             opened = open_table(name, settings, wanted, folder)
     names = tuple(opened[0].chosen)
-    files = []
-    rows = 0
+    files, rows = [], 0
     for number, file in enumerate(opened):
         target = scratch / f"{number}.parquet"
         copy_rows(connection, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {MOST_ROWS}", target)
@@ -250,19 +250,16 @@ def _open(connection: duckdb.DuckDBPyConnection, name: str, settings: Table, fol
 
 def flat_columns(connection: duckdb.DuckDBPyConnection, files: Sequence[OpenFile], scratch: Path) -> tuple[str, ...]:
     """Name what lies inside of nested columns by its path, as settings do: ``geo.country``, ``event_params[page]``."""
-    limited = partial("SELECT * FROM ({}) LIMIT {}".format)
     # Some files may lack what others hold: the first, the last and some between them tell more than the first alone.
     step = max(1, len(files) // _HEADS)
     heads = [file for number, file in enumerate(files) if not number % step or file is files[-1]]
     rows = max(_HEAD_ROWS // len(heads), 200)
     targets = [scratch / f"head-{number}.parquet" for number in range(len(heads))]
     for file, target in zip(heads, targets, strict=True):
-        copy_rows(connection, file, lambda relation: limited(relation, rows), target)
+        copy_rows(connection, file, lambda relation: f"SELECT * FROM ({relation}) LIMIT {rows}", target)
     listed = f"[{', '.join(map(file_literal, targets))}], union_by_name = true"
-    wanted: list[str] = []
-    for number, name in enumerate(files[0].chosen):
-        wanted += _paths(connection, listed, f"r{number}", name)
-    return tuple(dict.fromkeys(wanted))
+    found = (_paths(connection, listed, f"r{number}", name) for number, name in enumerate(files[0].chosen))
+    return tuple(dict.fromkeys(path for paths in found for path in paths))
 
 
 def _paths(connection: duckdb.DuckDBPyConnection, file: str, column: str, name: str) -> list[str]:
@@ -298,21 +295,21 @@ def _view(
     held = {column: f"r{number}" for number, column in enumerate(names)}
     types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
     texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
-    empty = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
-    if empty.words:
-        settings = settings.model_copy(update={"nothing": empty.words})
-        held |= {column: without_words(sql, empty.words) for column, sql in texts.items()}
+    words, told_of_words = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
+    if words:
+        settings = settings.model_copy(update={"nothing": words})
+        held |= {column: without_words(sql, words) for column, sql in texts.items()}
     columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
     connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
     above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
     counts = f"count(*), count(reason), {', '.join(above_and_below)}"
-    ((total, unreadable, above, below),) = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
+    total, unreadable, above, below = fetch_row(connection, f"SELECT {counts} FROM {relation}")
     told = ((above, "above its header"), (below, "below its rows"))
     notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
-    notes += (f"words for nothing: {empty.told}",) if empty.told else ()
+    notes += (f"words for nothing: {told_of_words}",) if words else ()
     return FoundTable(
         name=name,
         settings=settings,
@@ -321,5 +318,5 @@ def _view(
         rows=total - unreadable,
         cut=total >= MOST_ROWS,
         notes=notes,
-        empty_words=empty.told,
+        empty_words=told_of_words,
     )

@@ -6,7 +6,7 @@ log, long after it happened, the time of that load says nothing of when each eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pipeline.core.sql import identifier
@@ -46,11 +46,10 @@ def created_column(profile: Profile) -> str | None:
     return best.name if best else None
 
 
-def occurred_column(profile: Profile, *, apart_from: Sequence[str] = ()) -> Column | None:
+def occurred_column(profile: Profile) -> Column | None:
     """Find when the events of a table happened."""
-    times = [column for column in profile.of_kind("time") if column.name not in apart_from]
     return max(
-        times,
+        profile.of_kind("time"),
         key=lambda column: (
             column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
             not has(column.name, LATE),
@@ -101,7 +100,7 @@ def _is_nameless(column: Column, occurred: Column) -> bool:
 
 def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -> Recorded:
     at, known = (time_sql(identifier(one.name), one) for one in (occurred, column))
-    rows, after, late, one_day, long_late, latest = tables.ask(
+    rows, after, late, one_day, long_late, latest = tables.ask_row(
         f"WITH moments AS (SELECT {at} AS happened, {known} AS known FROM {profile.table.relation}), "
         "day AS (SELECT CAST(known AS DATE) AS day FROM moments WHERE known IS NOT NULL GROUP BY 1 "
         "ORDER BY count(*) DESC, 1 LIMIT 1) SELECT count(*), "
@@ -110,21 +109,20 @@ def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -
         "count(*) FILTER (CAST(known AS DATE) = day), "
         f"count(*) FILTER (CAST(known AS DATE) = day AND known > happened + INTERVAL {_LATE_DAYS} DAY), any_value(day) "
         "FROM moments, day WHERE happened IS NOT NULL AND known IS NOT NULL"
-    )[0]
-    counts = [int(str(number)) for number in (rows, after, late, one_day, long_late)]
-    total = max(counts[0], 1)
+    )
     named = rank(column.name, RECORDED) > 0
-    if counts[3] > _ONE_LOAD * total and counts[4] > counts[3] / 2:
+    if one_day > _ONE_LOAD * rows and long_late > one_day / 2:
         said = (
-            f"is the time of one load: {counts[3]:,} of {counts[0]:,} rows came on {latest}, {counts[4]:,} of them "
-            f"more than {_LATE_DAYS} days late; it does not say when each event was known"
+            f"is the time of one load: {one_day:,} of {rows:,} rows came on {latest}, {long_late:,} of them more than "
+            f"{_LATE_DAYS} days late; it does not say when each event was known"
         )
         return Recorded(column.name, occurred.name, holds=False, said=said, is_load=True)
-    if not named and rank(column.name, CREATED) < SURE and counts[2] > (1 - _USUALLY) * counts[0]:
-        said = f"is more than a day later in {counts[2]:,} of {counts[0]:,} rows: another step, by its values"
-        return Recorded(column.name, occurred.name, holds=False, said=said)
-    if counts[1] < (_NEARLY_ALL if named else 1.0) * counts[0] or not counts[0]:
-        said = f"lies before the event in {counts[0] - counts[1]:,} of {counts[0]:,} rows"
-        return Recorded(column.name, occurred.name, holds=False, said=said)
-    share = f"{counts[2]:,} of {counts[0]:,} more than a day later" if counts[2] else "none more than a day later"
-    return Recorded(column.name, occurred.name, holds=True, said=f"when it reached you, as the column says: {share}")
+    holds = False
+    if not named and rank(column.name, CREATED) < SURE and late > (1 - _USUALLY) * rows:
+        said = f"is more than a day later in {late:,} of {rows:,} rows: another step, by its values"
+    elif after < (_NEARLY_ALL if named else 1.0) * rows or not rows:
+        said = f"lies before the event in {rows - after:,} of {rows:,} rows"
+    else:
+        share = f"{late:,} of {rows:,} more than a day later" if late else "none more than a day later"
+        holds, said = True, f"when it reached you, as the column says: {share}"
+    return Recorded(column.name, occurred.name, holds, said)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _NO_IDS = r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid"
 _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
@@ -74,11 +74,6 @@ def singular(name: str) -> str:
         if words.endswith(ending):
             return words.removesuffix(ending) + instead
     return words
-
-
-def longest_first(names: Iterable[str]) -> list[str]:
-    """Sort names by length, the longest first, so that a special one is tried before a general one."""
-    return sorted(names, key=lambda name: (-len(name), name))
 
 
 LEAD = {
@@ -249,7 +244,6 @@ _SIZE = (
     r"employes|enfants|mitarbeiter\w*|kinder|zimmer|filialen|empleados|hijos"
 )
 """What is counted of a company or a household itself, and not of what became of it."""
-_OF_SIZE = rf"(?: of)? (?:{_SIZE})(?: range)?$"
 OVERWRITTEN = (
     r"stage|status|statut|owner|proprietaire|assigned|zustandig\w*|betreuer\w*|bearbeiter\w*|besitzer\w*|verkaufer\w*|"
     r"vertriebler\w*|responsable|vendeur|charge d affaires|propietari[oa]|vendedor\w*|fase|"
@@ -258,7 +252,7 @@ OVERWRITTEN = (
     r"mrr|arr|ltv|is customer|customer since|plan|subscription|unworked|priority|contacted|delivered|opened|clicked|"
     r"bounced|unsubscribed|sends|sessions?|days (?:open|to|since)|duration|talk time|variant|"
     r"index|profile|amount won|revenue|accepted|selected|final|time spent|visits?|views?|"
-    rf"(?:total|num|number of|count)(?!{_OF_SIZE})"
+    rf"(?:total|num|number of|count)(?!(?: of)? (?:{_SIZE})(?: range)?$)"
 )
 """Columns that a CRM overwrites in place, or that sum up what came later: they know the outcome."""
 AT_CREATION = (
