@@ -13,13 +13,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from features.core.time import DAY, HOUR, format_duration, microseconds
 from pipeline.core.sql import identifier, literal
-from pipeline.profiling.events import Proposed, reading
+from pipeline.profiling.events import Proposed
 from pipeline.profiling.joins import LINKED
 from pipeline.profiling.leads import ROW, LeadTable
 from pipeline.profiling.links import is_key
@@ -50,19 +49,13 @@ class Flag:
 
 def find_flag(profile: Profile, named: str | None) -> Flag | None:
     """Find the column that says who converted, or take the one that the user names."""
-    columns = [profile.columns[named]] if named is not None and named in profile.columns else []
-    if named is None:
-        columns = [
-            column for column in (*profile.of_kind("flag"), *profile.of_kind("category")) if has(column.name, _OUTCOME)
-        ]
-        columns.sort(
-            key=lambda column: (sounds_won(column.name) == 0, column.kind != "flag", has(column.name, "status|stage"))
-        )
-    for column in columns:
-        flag = read_flag(column)
-        if flag:
-            return flag
-    return None
+    if named is not None:
+        return read_flag(profile.columns[named]) if named in profile.columns else None
+    columns = sorted(
+        (column for column in profile.of_kind("flag", "category") if has(column.name, _OUTCOME)),
+        key=lambda column: (sounds_won(column.name) == 0, column.kind != "flag", has(column.name, "status|stage")),
+    )
+    return next((flag for column in columns if (flag := read_flag(column))), None)
 
 
 def read_flag(column: Column) -> Flag | None:
@@ -81,29 +74,26 @@ def read_flag(column: Column) -> Flag | None:
     return Flag(column.name, yes, no) if yes and no else None
 
 
-def assumed_creation(profile: Profile, lead: LeadTable) -> tuple[dict[str, Any], str, str]:
-    """Let the order of rows stand for time: the settings of leads, the column, and what to tell the user."""
+def assumed_creation(profile: Profile, lead: LeadTable) -> tuple[str, str, str]:
+    """Let the order of rows stand for time: the SQL of the leads, the column, and what to tell the user."""
     numbered = f",\n  row_number() OVER () AS {ROW}" if lead.key == ROW else ""
     counted = next(
         (c for c in profile.of_kind("identifier") if c.number_format == "plain" and is_key(c, profile)), None
     )
     order = f"TRY_CAST({identifier(counted.name)} AS DOUBLE)" if counted else ""
     by = f"{counted.name}, from low to high," if counted else "the rows, from first to last,"
+    step = f"({_MINUTES} // count(*) OVER ()) * 60000000"
+    if profile.rows > _MINUTES:
+        step = f"({_MINUTES * 60_000_000} // count(*) OVER ())"
     query = (
-        f"SELECT *,\n  TIMESTAMP '{_BEGINNING}' + to_microseconds(\n    {_step(profile)} * row_number() OVER "
+        f"SELECT *,\n  TIMESTAMP '{_BEGINNING}' + to_microseconds(\n    {step} * row_number() OVER "
         f"({f'ORDER BY {order}' if order else ''})\n  ) AS {ASSUMED}{numbered}\nFROM {profile.table.relation}"
     )
     said = (
         f"no column of {profile.name} says when a lead was created: the order of {by} stands for time. "
         "Bring the date of creation, or see that newer leads come last"
     )
-    return {"query": query, **reading(profile, list(profile.columns), from_query=True)}, ASSUMED, said
-
-
-def _step(profile: Profile) -> str:
-    if profile.rows > _MINUTES:
-        return f"({_MINUTES * 60_000_000} // count(*) OVER ())"
-    return f"({_MINUTES} // count(*) OVER ()) * 60000000"
+    return query, ASSUMED, said
 
 
 def numbered_rows(profile: Profile) -> str:
@@ -125,8 +115,8 @@ class Answers:
 def own_answers(profile: Profile, lead: LeadTable, flag: Flag) -> Answers:
     """Take the answers from a column of the leads."""
     if lead.created_at is None:
-        settings, created, _ = assumed_creation(profile, lead)
-        relation, at = f"({settings['query']})", identifier(created)
+        query, created, _ = assumed_creation(profile, lead)
+        relation, at = f"({query})", identifier(created)
     else:
         at = time_sql(identifier(lead.created_at), profile.columns[lead.created_at])
         relation = numbered_rows(profile) if lead.key == ROW else profile.table.relation
@@ -171,16 +161,14 @@ def looks(horizon: timedelta, *, events: bool) -> Looks:
     return Looks(horizon, early or ((max(horizon // 4 // HOUR, 2) * HOUR,) if events else (HOUR,)))
 
 
-def assumed_outcomes(
-    answers: Answers, what: str, chosen: Looks, logs: Mapping[str, tuple[str, ...]]
-) -> tuple[Proposed, str]:
+def assumed_outcomes(answers: Answers, what: str, chosen: Looks, logs: Mapping[str, str]) -> tuple[Proposed, str]:
     """Propose the source of outcomes of which only the result is known, and what to tell the user.
 
-    ``logs`` are the tables whose rows say how far the log reaches, each with the SQL of its times.
+    ``logs`` are the tables whose rows say how far the log reaches, each with the SQL of its time.
     """
     after, horizon = _interval(chosen.converted_after), _interval(chosen.horizon)
     ends = [f"(SELECT max(created_at) FROM {ASSUMED_OUTCOMES})"]
-    ends += [f"(SELECT max({at}) FROM {identifier(in_settings(name))})" for name, times in logs.items() for at in times]
+    ends += [f"(SELECT max({at}) FROM {identifier(in_settings(name))})" for name, at in logs.items()]
     last = "greatest(\n    " + ",\n    ".join(ends) + "\n  )" if len(ends) > 1 else ends[0]
     query = (
         f"WITH {ASSUMED_OUTCOMES} AS (\n  {answers.query}\n), end_of_log AS (\n  SELECT {last} AS ends_at\n)\n"
@@ -210,13 +198,12 @@ def said_of_later(
 ) -> list[str]:
     """Say how much of an ingested log is not learned from, because nobody knows when leads converted."""
     last = chosen.ages[-1]
-    row = connection.execute(
+    [(interactions, later)] = connection.execute(
         "SELECT count(*), count(*) FILTER (log.occurred_at >= lead.created_at + to_microseconds($last)) "
         "FROM read_parquet($log) AS log JOIN read_parquet($leads) AS lead USING (lead_id) "
         "WHERE NOT list_contains($ends, log.event_type)",
         {"log": str(log), "leads": str(leads), "ends": sorted(ends), "last": microseconds(last)},
-    ).fetchone()
-    interactions, later = (row[0], row[1]) if row else (0, 0)
+    ).fetchall()
     if not later:
         return []
     age = format_duration(last)

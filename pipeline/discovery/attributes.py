@@ -86,11 +86,10 @@ def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:
     """List the columns of a table of leads that could be attributes; ``taken`` have another use."""
     found = []
     for column in profile.columns.values():
-        if column.name in taken or column.kind in ("empty", *TIMES):
-            continue
-        kind: Literal["number", "category"] = "number" if column.kind == "number" else "category"
-        refused = _refusal(column, profile)
-        found.append(Attribute(column.name, kind, None, refused, measured=refused in (None, _LATER)))
+        if column.name not in taken and column.kind not in ("empty", *TIMES):
+            refused = _refusal(column, profile)
+            kind: Literal["number", "category"] = "number" if column.kind == "number" else "category"
+            found.append(Attribute(column.name, kind, None, refused, measured=refused in (None, _LATER)))
     return found
 
 
@@ -160,37 +159,31 @@ def judge_by_outcome(
 def _judge(one: Attribute, column: pd.Series, levels: Levels, labels: Flags, lives: Lives | None) -> Attribute:
     alone = tell_alone(levels, labels, column if one.kind == "number" else None)
     one = replace(one, auc=alone.auc)
-    if not one.refused and one.kind == "category" and not _is_covered(levels):
+    counts = np.bincount(levels)
+    covered = counts[counts >= _REPEATED].sum() >= _COVERED * counts.sum()
+    if not one.refused and one.kind == "category" and not covered:
         return replace(one, refused="names a lead, or is free text: hardly any of its values is there twice")
     shown = _look(levels, labels, lives)
     late = next((found for found in shown if found.is_late), None)
     if late is not None:
         return replace(one, refused=f"knows the outcome: {_late(late)}; {_evidence(one, alone, column, levels)}")
-    if one.refused:
-        return one
-    doubt = _doubt(one, alone, levels, lives)
     honest = bool(shown) and shown[0].is_honest and not any(found.is_odd for found in shown)
-    if doubt is None or honest:
+    if one.refused or honest or not _is_too_good(one, alone, levels, lives):
         return one
     sure = "knows" if (alone.auc or 0) >= _ALMOST_SURE else "may know"
     evidence = _evidence(one, alone, column, levels)
     return replace(one, refused=f"{sure} the outcome: {evidence}, and nothing tells when it was written", is_asked=True)
 
 
-def _doubt(one: Attribute, alone: Alone, levels: Levels, lives: Lives | None) -> str | None:
-    """Say why a column is too good to be taken unasked; a value that few leads have proves nothing."""
-    at_creation = has(one.name, AT_CREATION)
-    if (alone.auc or 0) >= (_ALMOST_SURE if at_creation else SUSPECT):
-        return "auc"
-    if at_creation:
-        return None
-    if alone.pure >= _MUCH:
-        return "pure"
-    if lives is not None and not lives.assumed and min(lives.lost.sum(), (~lives.lost).sum()) >= FEWEST:
-        of_lost = tell_alone(levels, lives.lost)
-        if of_lost.pure >= _MUCH:
-            return "lost"
-    return None
+def _is_too_good(one: Attribute, alone: Alone, levels: Levels, lives: Lives | None) -> bool:
+    """Tell a column that is too good to be taken unasked; a value that few leads have proves nothing."""
+    if has(one.name, AT_CREATION):
+        return (alone.auc or 0) >= _ALMOST_SURE
+    if (alone.auc or 0) >= SUSPECT or alone.pure >= _MUCH:
+        return True
+    if lives is None or lives.assumed or min(lives.lost.sum(), (~lives.lost).sum()) < FEWEST:
+        return False
+    return tell_alone(levels, lives.lost).pure >= _MUCH
 
 
 def _look(levels: Levels, labels: Flags, lives: Lives | None) -> list[Shown]:
@@ -203,11 +196,6 @@ def _look(levels: Levels, labels: Flags, lives: Lives | None) -> list[Shown]:
         return [replace(found, expected=0.0, still_written=False)] if found else []
     both = [look_at_newest(levels, lives.born, lives.ended, happens, lives.until) for happens in (labels, lives.lost)]
     return [found for found in both if found is not None]
-
-
-def _is_covered(levels: Levels) -> bool:
-    counts = np.bincount(levels)
-    return bool(counts[counts >= _REPEATED].sum() >= _COVERED * counts.sum())
 
 
 def _late(shown: Shown) -> str:

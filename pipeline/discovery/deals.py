@@ -35,69 +35,65 @@ def stage_source(
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
     People type that date: what they closed with a date beyond the export had been closed when it was drawn.
     """
-    ending = _endings(profile)
-    if ending is None:
+    ending, closed = _endings(profile), closed_column(profile) or sold_at
+    if ending is None or closed is None:
         return None
     stage, won, lost = ending
-    closed = closed_column(profile) or sold_at
-    if closed is None:
-        return None
-    own = profile.name == lead.table
     what = underscored(profile.name)
-    value = where_from(profile, [stage])
-    amount: dict[str, Any] = {key: value[key] for key in ("value", "currency") if key in value}
+    amount = amount_columns(profile, [stage])
     extra = "".join(f", event.{identifier(name)}" for name in amount.values())
-    listed = [(won, "won"), (lost, "lost")]
     cases = "".join(
         f"\n    WHEN event.{identifier(stage)} IN ({', '.join(map(literal, texts))}) THEN {literal(f'{what}_{end}')}"
-        for texts, end in listed
+        for texts, end in ((won, "won"), (lost, "lost"))
         if texts
     )
     texts = ", ".join(map(literal, [*won, *lost]))
-    occurred, typed = f"event.{identifier(closed.name)}", 0
-    if profile.drawn_at is not None:
-        typed = _typed_ahead(tables, profile, closed, stage, [*won, *lost], profile.drawn_at)
-    if typed and profile.drawn_at is not None:
-        occurred = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')"
-    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
-    ways_: Sequence[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)] if own else found
-    # Of several leads of an account it is the one for which the deal was begun.
-    joined = join_query(profile.name, ways_, lead, select, begun=_created(profile) or closed, profiles=profiles)
-    query = joined[0] + f"\nWHERE event.{identifier(stage)} IN ({texts})"
-    columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
     known, why = known_at(profile, closed)
-    settings = {
-        "query": query,
-        **reading(profile, [*([] if typed else [closed.name]), *(name for name in amount.values())], from_query=True),
-        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
-        "actor": "system",
-        "columns": columns,
-    }
     comments = {"known_at": why}
-    if typed and profile.drawn_at is not None:
-        settings["observed_until"] = profile.drawn_at.isoformat(sep=" ")
+    occurred, times, observed = f"event.{identifier(closed.name)}", [closed.name], {}
+    if profile.drawn_at and (typed := _typed_ahead(tables, profile, closed, stage, texts, profile.drawn_at)):
+        occurred, times = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')", []
+        observed["observed_until"] = profile.drawn_at.isoformat(sep=" ")
         comments["query"] = (
             f"{typed:,} closed ones have a {closed.name} beyond the export, as people type it: they count as closed "
             "when it was drawn"
         )
         comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
-    notes = [] if closed_column(profile) else _said_of_rest(tables, profile, stage, [*won, *lost])
+    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
+    own: list[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)]
+    joined = own if profile.name == lead.table else found
+    # Of several leads of an account it is the one for which the deal was begun.
+    query, _ = join_query(profile.name, joined, lead, select, begun=_created(profile) or closed, profiles=profiles)
+    settings = {
+        "query": f"{query}\nWHERE event.{identifier(stage)} IN ({texts})",
+        **reading(profile, [*times, *amount.values()], from_query=True),
+        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
+        "actor": "system",
+        "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
+        **observed,
+    }
+    notes = [] if closed_column(profile) else _said_of_rest(tables, profile, stage, texts)
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
 
 
-def _said_of_rest(tables: Tables, profile: Profile, stage: str, ends: Sequence[str]) -> list[str]:
+def amount_columns(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
+    """Map what a conversion was worth: its value and currency, as far as they are there."""
+    return {key: name for key, name in where_from(profile, types).items() if key in ("value", "currency")}
+
+
+def _said_of_rest(tables: Tables, profile: Profile, stage: str, ends: str) -> list[str]:
     """Tell how many rows were sold, and are neither won nor lost by their status."""
     text = f"CAST({identifier(stage)} AS VARCHAR)"
     rows = tables.ask(
         f"SELECT coalesce(nullif(trim({text}), ''), 'nothing'), count(*) FROM {profile.table.relation} "
-        f"WHERE coalesce({text}, '') NOT IN ({', '.join(map(literal, ends))}) GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"WHERE coalesce({text}, '') NOT IN ({ends}) GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     if not rows:
         return []
-    listed = ", ".join(f"{int(str(count)):,} {word}" for word, count in rows)
-    count = sum(int(str(count)) for _, count in rows)
+    listed = ", ".join(f"{count:,} {word}" for word, count in rows)
+    unused = sum(count for _, count in rows)
     said = (
-        f"{count:,} of the {profile.rows:,} rows of {profile.name} are not used, for their {stage} says neither won "
+        f"{unused:,} of the {profile.rows:,} rows of {profile.name} are not used, for their {stage} says neither won "
         f"nor lost ({listed}); where it means one of them, add it to the query of {underscored(profile.name)}_outcomes"
     )
     return [said]
@@ -113,32 +109,25 @@ def closed_column(profile: Profile) -> Column | None:
     return max(times, key=lambda column: (has(column.name, CLOSED), column.filled), default=None)
 
 
-def _typed_ahead(
-    tables: Tables, profile: Profile, closed: Column, stage: str, ends: Sequence[str], drawn_at: datetime
-) -> int:
+def _typed_ahead(tables: Tables, profile: Profile, closed: Column, stage: str, ends: str, drawn_at: datetime) -> int:
     """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
     at = time_sql(f"CAST({identifier(closed.name)} AS VARCHAR)", closed)
-    texts = ", ".join(map(literal, ends))
-    (row,) = tables.ask(
+    beyond, before = tables.ask_row(
         f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} "
-        f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({texts})), beyond AS (SELECT count(*) AS number, "
+        f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({ends})), beyond AS (SELECT count(*) AS number, "
         f"max(moment) - TIMESTAMP '{drawn_at}' AS span FROM closings WHERE moment > TIMESTAMP '{drawn_at}') "
         f"SELECT any_value(number), count(*) FILTER (moment > TIMESTAMP '{drawn_at}' - span AND moment <= "
         f"TIMESTAMP '{drawn_at}') FROM closings, beyond"
     )
-    beyond, before = (int(str(value or 0)) for value in row)
-    return beyond if beyond <= _AS_BEFORE * before else 0
+    return beyond if beyond and beyond <= _AS_BEFORE * before else 0
 
 
 def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
     """Find the column of stages, and which of them are won, and lost."""
     for column in profile.of_kind("category", "flag"):
-        if not has(column.name, STAGE + r"|is won|won"):
-            continue
         won = [text for text in column.values if sounds_won(text) >= SURE]
-        lost = [text for text in column.values if rank(text, LOST) and text not in won]
-        if won:
-            return column.name, won, lost
+        if won and has(column.name, STAGE + r"|is won|won"):
+            return column.name, won, [text for text in column.values if rank(text, LOST) and text not in won]
     return None
 
 
@@ -166,8 +155,8 @@ def created_source(
 
 
 def _created(profile: Profile) -> Column | None:
-    times = (column for column in profile.of_kind("time") if not has(column.name, OVERWRITTEN + "|" + _LATER))
-    return next(times, None)
+    later = OVERWRITTEN + "|" + _LATER
+    return next((column for column in profile.of_kind("time") if not has(column.name, later)), None)
 
 
 def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:
@@ -204,6 +193,5 @@ def _actor_of_dates(types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a 
         if sounds_won(name) or rank(name, LOST) or any(has(name, words) for words in MILESTONES.values())
     ]
     us = [name for name in types if name not in ends and has(name, OURS) and not has(name, THEIRS)]
-    listed = {"system": ends, "us": us}
-    listed = {name: texts for name, texts in listed.items() if texts}
+    listed = {name: texts for name, texts in (("system", ends), ("us", us)) if texts}
     return {"default": "lead", **listed} if listed else "lead"

@@ -65,17 +65,15 @@ def ends_of_leads(
         if labels.at is not None:
             proposed = [*proposed, timed_labels(labels, profiles[labels.table], lead, profiles, what)]
             notes += _said_of_labels(labels)
-    known_ends = any(tells_an_end(tables, source, profiles[source.table]) for source in proposed)
-    chosen = None
-    if labels is not None and labels.at is None and (outcome is not None or not known_ends):
-        answers = _answers(labels, profiles, lead)
-        named = labels.flag.column if labels.flag else labels.table
-    elif flag is not None and (outcome is not None or not known_ends):
-        answers, named = own_answers(profile, lead, flag), flag.column
-    else:
-        answers, named = None, ""
+    known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
+    chosen, answers, named = None, None, ""
+    if outcome is not None or not known_ends:
+        if labels is not None and labels.at is None:
+            answers, named = _answers(labels, profiles, lead), labels.flag.column if labels.flag else labels.table
+        elif flag is not None:
+            answers, named = own_answers(profile, lead, flag), flag.column
     if answers is not None:
-        logs = logs_of(profiles, [source.table for source in proposed])
+        logs = _logs_of(profiles, proposed)
         wanted = horizon or horizon_of(named) or _USUAL
         chosen = looks(wanted, events=bool(logs) and lead.created_at is not None)
         source, said = assumed_outcomes(answers, what, chosen, logs)
@@ -118,16 +116,15 @@ def ends_of_log(
     if labels.at is not None:
         source = timed_labels(labels, profile, column.log, profiles, what)
         return Ends([*proposed, source], None, (), labels.table, _said_of_labels(labels))
-    if outcome is None and any(tells_an_end(tables, source, profiles[source.table]) for source in proposed):
+    if outcome is None and any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed):
         note = f"{labels.table} says who converted, too, but not when, and is not used: other tables say when"
         return Ends(proposed, None, (), labels.table, [note])
-    logs = logs_of(profiles, [source.table for source in proposed])
+    logs = _logs_of(profiles, proposed)
     if not logs:
         return Ends(proposed)
     firsts = "\n    UNION ALL ".join(
         f"SELECT {identifier(column.named[name])} AS lead_id, {at} AS moment FROM {profiles[name].table.relation}"
-        for name, times in logs.items()
-        for at in times
+        for name, at in logs.items()
     )
     own, flag = identifier(column.named[labels.table]), labels.flag
     answer = f"max({answer_sql(identifier(flag.column), flag)})" if flag else "1"
@@ -190,17 +187,16 @@ def _said_of_labels(labels: Labels) -> list[str]:
     return [f"{_said(labels)} who converted, and by {labels.at.name} when{others}"]
 
 
-def logs_of(profiles: Mapping[str, Profile], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _logs_of(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> dict[str, str]:
     """Give the tables of events with the SQL of their times."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in dict.fromkeys(names):
-        occurred = occurred_column(profiles[name])
-        if occurred is not None:
-            found[name] = (time_sql(identifier(occurred.name), occurred),)
-    return found
+    return {
+        source.table: time_sql(identifier(occurred.name), occurred)
+        for source in proposed
+        if (occurred := occurred_column(profiles[source.table])) is not None
+    }
 
 
-def tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
+def _tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
     """Tell whether one of a source's event types may be a conversion, by its name."""
     columns = source.settings["columns"]
     if source.name.endswith("_outcomes"):
@@ -213,5 +209,5 @@ def tells_an_end(tables: Tables, source: Proposed, profile: Profile) -> bool:
     for name in names:
         if name in profile.columns:
             rows = tables.ask(f"SELECT DISTINCT CAST({identifier(name)} AS VARCHAR) FROM {profile.table.relation}")
-            texts += [str(row[0]) for row in rows]
+            texts += [str(text) for (text,) in rows]
     return any(sounds_won(text) >= SURE for text in texts)

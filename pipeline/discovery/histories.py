@@ -31,19 +31,16 @@ def history_source(
     profiles: Mapping[str, Profile],
 ) -> Proposed | None:
     """Propose the source that reads a history of stages; None where the table is none, or no stage in it ends."""
-    occurred = occurred_column(profile)
-    stage = _stage(profile)
+    occurred, stage = occurred_column(profile), _stage(profile)
     if occurred is None or stage is None or not found or has(occurred.name, PLANNED):
         return None
     if not _is_history(tables, profile, found[0][0].column, occurred, stage):
         return None
     source = event_source(profile, found, lead, profiles, said=stage.name)
-    columns = source.settings["columns"]
-    if "events" in columns:
+    if "events" in source.settings["columns"]:
         return None
-    ends = [text for text in stage.values if _ends(text)]
     # People move a deal from stage to stage; that it is closed is nobody's act that a model could learn.
-    source.settings["actor"] = {"default": "us", "system": ends}
+    source.settings["actor"] = {"default": "us", "system": [text for text in stage.values if _ends(text)]}
     return source
 
 
@@ -73,11 +70,10 @@ def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, sta
     at = time_sql(f"CAST({identifier(occurred.name)} AS VARCHAR)", occurred)
     ends = ", ".join(literal(text) for text in stage.values if _ends(text))
     is_end = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
-    (row,) = tables.ask(
+    ends_last, once = tables.ask_row(
         f"SELECT avg(CAST(last_end >= last AS DOUBLE)), avg(CAST(ends = 1 AS DOUBLE)) FROM (SELECT "
         f"max({at}) AS last, max({at}) FILTER ({is_end}) AS last_end, count(*) FILTER ({is_end}) AS ends "
         f"FROM {profile.table.relation} WHERE CAST({identifier(of)} AS VARCHAR) <> '' GROUP BY {identifier(of)}) "
         "WHERE ends > 0"
     )
-    ends_last, once = (float(str(value or 0.0)) for value in row)
-    return has(profile.name, _CALLED) or min(ends_last, once) >= _NEARLY_ALL
+    return has(profile.name, _CALLED) or min(ends_last or 0.0, once or 0.0) >= _NEARLY_ALL

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +30,6 @@ from pipeline.discovery.judging import (
     accuse_events,
     acquittals,
     ask_about,
-    attribute_settings,
     judge_attributes,
     to_measure,
     vouched_for,
@@ -44,7 +43,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
 from pipeline.profiling.events import type_holding
-from pipeline.profiling.moments import settle_orders
+from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
     EventType,
     Outcomes,
@@ -62,11 +61,7 @@ from pipeline.profiling.words import plain
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.parameters import Parameters
 
-Ask = Callable[[str, Sequence[str], str], str]
-"""Puts a question with its choices and the proposed answer to the user, and gives the answer."""
-
 _OURS_TOO = 0.5
-DEFAULT_BROKEN: float = Ingest.model_fields["maximum_broken"].default
 
 
 @dataclass(frozen=True)
@@ -131,28 +126,26 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             )
         content = _content(folder, here, proposal, options)
         vouched = vouched_for(proposal.attributes, options.attributes)
-        if "leads" in content["ingest"]:
-            content["ingest"]["leads"]["attributes"] = to_measure(vouched)
+        leads = content["ingest"].get("leads", {})  # a log may say nothing of its leads: then this is not kept
+        leads["attributes"] = to_measure(vouched)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
             places = Places(Path(temporary))
             trial = _for_trial(content, folder)
             progress("reading everything for a try")
             summary = ingest.run(Project(places.root, _checked(trial)), progress)
+            log, looks = places.interactions, proposal.looks
             with open_reader() as connection:
-                types, ours = _settle_actors(
-                    content, read_event_types(connection, places.interactions, places.leads), proposal
+                types, ours = _settle_actors(content, read_event_types(connection, log, places.leads), proposal)
+                outcomes = _choose_outcomes(connection, log, types, options, ask, proposal.notes)
+                proposal.notes += accuse_events(connection, log, types, outcomes, content["ingest"]["sources"])
+                judged = judge_attributes(
+                    connection, places, vouched, outcomes, types, summary, assumed=looks is not None
                 )
-                outcomes = _choose_outcomes(connection, places.interactions, types, options, ask, proposal.notes)
-                proposal.notes += accuse_events(
-                    connection, places.interactions, types, outcomes, content["ingest"]["sources"]
-                )
-                assumed = proposal.looks is not None
-                judged = judge_attributes(connection, places, vouched, outcomes, types, summary, assumed=assumed)
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)
-                if proposal.looks:
+                if looks:
                     ends = {*outcomes.conversion, *outcomes.lost}
-                    proposal.notes += said_of_later(connection, places.interactions, places.leads, ends, proposal.looks)
-            content["ingest"].get("leads", {}).update(attribute_settings(attributes, content))
+                    proposal.notes += said_of_later(connection, log, places.leads, ends, looks)
+            leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
             if harmless := acquittals(attributes):
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
             content["episodes"] = _episodes(outcomes)
@@ -161,14 +154,10 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             proposal.notes += said_of_strangers(proposal, summary)
             declare_ends(content["ingest"], summary, proposal)
             progress("measuring how long leads take")
-            size = find_size(
-                trial,
-                places,
-                options.horizon or (proposal.looks.horizon if proposal.looks else None),
-                assumed=proposal.looks.ages if proposal.looks else (),
-            )
+            horizon = options.horizon or (looks.horizon if looks else None)
+            size = find_size(trial, places, horizon, assumed=looks.ages if looks else ())
     comments = (
-        _size(content, size, ours, said=options.horizon is not None or proposal.looks is not None)
+        _size(content, size, ours, said=options.horizon is not None or looks is not None)
         | proposal.comments
         | comments_on_findings(outcomes, attributes, types)
     )
@@ -181,14 +170,13 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
 
 def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> dict[str, Any]:
     root = os.path.relpath(folder, here)
-    ingest_settings = proposal.ingest
     if options.database:
-        for table in (*ingest_settings.get("tables", {}).values(), *ingest_settings["sources"].values()):
+        for table in (*proposal.ingest.get("tables", {}).values(), *proposal.ingest["sources"].values()):
             if table.get("database"):
                 table["database"] = options.database
     return {
         "data_root": str(folder.resolve()) if root.startswith("..") else root,
-        "ingest": ingest_settings,
+        "ingest": proposal.ingest,
         "validate": {},
         "episodes": {"conversion": ["?"]},
         "snapshots": {"horizon": "30d", "policies": [{"ages": ["1d"]}]},
@@ -228,11 +216,13 @@ def _choose_outcomes(
     ask: Ask | None,
     notes: Sequence[str],
 ) -> Outcomes:
-    _require_types(types, [*options.conversion, *options.lost])
+    known = [kind.name for kind in types]
+    absent = [name for name in (*options.conversion, *options.lost) if name not in known]
+    if absent:
+        raise InputError(f"no event of type {absent[0]!r} in the log; {nearest(absent[0], known)}")
     found = find_outcomes(connection, log, types, options.conversion, options.lost)
     if ask is not None and not options.conversion:
-        names = [kind.name for kind in types]
-        said = _ask_types("Which event means that a lead has converted?", names, ", ".join(found.conversion), ask)
+        said = _ask_types("Which event means that a lead has converted?", known, ", ".join(found.conversion), ask)
         found = find_outcomes(connection, log, types, said, options.lost)
     if not found.conversion:
         top = sorted(types, key=lambda kind: -kind.events)[:12]
@@ -243,7 +233,7 @@ def _choose_outcomes(
             + _below(notes)
         )
     if ask is not None and not options.lost:
-        names = [kind.name for kind in types if kind.name not in found.conversion]
+        names = [name for name in known if name not in found.conversion]
         lost = _ask_types("Which events mean that a lead is lost? (none: -)", names, ", ".join(found.lost) or "-", ask)
         found = replace(found, lost=lost)
     return found
@@ -265,20 +255,13 @@ def _ask_types(question: str, names: Sequence[str], proposed: str, ask: Ask) -> 
         question = f"There is no {absent[0]!r}; {nearest(absent[0], names)[:200]} Which?"
 
 
-def _require_types(types: Sequence[EventType], names: Sequence[str]) -> None:
-    known = [kind.name for kind in types]
-    absent = [name for name in names if name not in known]
-    if absent:
-        raise InputError(f"no event of type {absent[0]!r} in the log; {nearest(absent[0], known)}")
-
-
 def _allow_missing(settings: dict[str, Any], summary: IngestSummary, proposal: Proposal) -> None:
     """Allow for the rows in which something is missing, where the run would otherwise stop; not for damaged ones."""
     worst = 0.0
     for name, table in summary.all_tables().items():
         broken = table.broken
         share = sum(broken.values()) / table.rows if table.rows else 0.0
-        if share > DEFAULT_BROKEN:
+        if share > Ingest.model_fields["maximum_broken"].default:
             listed = ", ".join(f"{count:,} {reason}" for reason, count in broken.items())
             proposal.notes.append(f"{share:.0%} of the rows of {name} can't be used ({listed})")
             if all(reason.startswith("missing ") for reason in broken):
@@ -328,15 +311,14 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "windows": [format_duration(window) for window in size.windows],
         "half_life": format_duration(size.half_life),
     }
-    base = size.base_rate
-    share = min(max(base, 0.001), NEARLY_ALL)
+    share = min(max(size.base_rate, 0.001), NEARLY_ALL)
     odds = share / (1 - share) * 2.5
     mql, sql = (float(f"{part:.2g}") for part in (share, odds / (1 + odds)))
     content["policy"] = {
         "tiers": {"mql": mql, "sql": sql},
         "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql, 1.1):.2g}")},
     }
-    if size.stale:
+    if size.last_created:
         content["recommend"] = {"as_of": size.last_created}
     why = (
         "as was said or assumed"
@@ -350,7 +332,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
         if mostly_ours
         else "whose events count; what we did follows from whom we believed in",
-        "policy.tiers": f"{base:.1%} convert; set these by what a call costs and a conversion is worth",
+        "policy.tiers": f"{size.base_rate:.1%} convert; set these by what a call costs and a conversion is worth",
         "policy.maturity": "multiples of the share that converts",
         "recommend.as_of": "the last day on which leads came in",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from pipeline.core.project import Places
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
 from pipeline.ingest.summary import IngestSummary
+from pipeline.profiling.moments import Ask
 from pipeline.profiling.outcomes import EventType, Outcomes
 
-Ask = Callable[[str, Sequence[str], str], str]
 _DAY = 86_400_000_000.0
 
 
@@ -84,14 +84,14 @@ def ask_about(attributes: Sequence[Attribute], ask: Ask | None) -> list[Attribut
     """Ask for each attribute that nothing tells of whether it was there from the start; unasked, it stays out."""
     if ask is None:
         return list(attributes)
-    return [
-        replace(one, refused=None, is_asked=False, is_vouched_for=True)
+    never_changed = [
+        one.name
+        for one in attributes
         if one.is_asked
         and ask(f"Was {one.name} written when a lead came in, and never since? It {one.refused}", ["no", "yes"], "no")
         == "yes"
-        else one
-        for one in attributes
     ]
+    return vouched_for(attributes, never_changed)
 
 
 def acquittals(attributes: Sequence[Attribute]) -> dict[str, str]:
@@ -105,13 +105,6 @@ def acquittals(attributes: Sequence[Attribute]) -> dict[str, str]:
         for one in attributes
         if not one.refused and one.auc is not None and one.auc >= SUSPECT
     }
-
-
-def attribute_settings(attributes: Sequence[Attribute], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the settings of what is used."""
-    if "leads" not in content["ingest"]:
-        return {}
-    return {"attributes": {one.name: one.kind for one in attributes if not one.refused}}
 
 
 _FEWEST_EXPECTED = 10.0

@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from features.core.time import DAY
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Flag, read_flag
-from pipeline.discovery.deals import stage_source
-from pipeline.profiling.events import OVERWRITTEN, Proposed, known_at, reading, underscored, where_from
+from pipeline.discovery.deals import amount_columns, stage_source
+from pipeline.profiling.events import OVERWRITTEN, Proposed, known_at, reading, underscored
 from pipeline.profiling.joins import LINKED, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way
@@ -132,12 +131,11 @@ def _when(
 def _is_filled(tables: Tables, profile: Profile, column: Column, flag: str, texts: Sequence[str]) -> bool:
     """Tell whether the rows with one of some texts have a time, and not all the same one."""
     at = f"nullif(trim(CAST({identifier(column.name)} AS VARCHAR)), '')"
-    row = tables.ask(
+    filled, rows, distinct = tables.ask_row(
         f"SELECT count({at}), count(*), count(DISTINCT {at}) FROM {profile.table.relation} "
         f"WHERE coalesce(CAST({identifier(flag)} AS VARCHAR), '') IN ({_listed(texts)})"
-    )[0]
-    filled, rows, distinct = (int(str(count)) for count in row)
-    return rows > 0 and filled >= _MOSTLY * rows and distinct >= _FEWEST_TIMES
+    )
+    return bool(rows and filled >= _MOSTLY * rows and distinct >= _FEWEST_TIMES)
 
 
 def _is_creation(
@@ -149,16 +147,17 @@ def _is_creation(
     profiles: Mapping[str, Profile],
 ) -> bool:
     """Tell whether a time is that of the lead's creation, written once more."""
-    if lead.created_at is None or len(found[0]) > 1 or found[0][0].is_shared:
+    link = found[0][0]
+    if lead.created_at is None or len(found[0]) > 1 or link.is_shared:
         return False
     own, created = profiles[lead.table], profiles[lead.table].columns[lead.created_at]
     at, of = time_sql(f"label.{identifier(column.name)}", column), time_sql(f"lead.{identifier(created.name)}", created)
-    row = tables.ask(
+    (share,) = tables.ask_row(
         f"SELECT avg(CAST({at} <= {of} AS DOUBLE)) FROM {profile.table.relation} AS label "
-        f"JOIN {own.table.relation} AS lead ON CAST(lead.{identifier(found[0][0].key)} AS VARCHAR) = "
-        f"CAST(label.{identifier(found[0][0].column)} AS VARCHAR)"
-    )[0]
-    return row[0] is not None and float(str(row[0])) > _HALF
+        f"JOIN {own.table.relation} AS lead ON CAST(lead.{identifier(link.key)} AS VARCHAR) = "
+        f"CAST(label.{identifier(link.column)} AS VARCHAR)"
+    )
+    return (share or 0.0) > _HALF
 
 
 def horizon_of(name: str) -> timedelta | None:
@@ -181,32 +180,31 @@ def timed_labels(
     """Propose the source of conversions, and losses, of which the time is said."""
     at, flag = labels.at, labels.flag
     assert at is not None  # noqa: S101 - the caller asked
-    amount = {key: name for key, name in where_from(profile, []).items() if key in ("value", "currency")}
-    result = f"CAST(event.{identifier(flag.column)} AS VARCHAR)" if flag else ""
-    yes = f"{result} IN ({_listed(flag.yes)})" if flag else ""
-    kind: str = literal(f"{what}_converted")
-    if flag and labels.tells_losses:
-        kind = f"CASE WHEN {yes} THEN {kind} ELSE {literal(f'{what}_lost')} END"
+    amount = amount_columns(profile, [])
+    kind = literal(f"{what}_converted")
+    wanted = f"CAST(event.{identifier(at.name)} AS VARCHAR) <> ''"
+    said = "its rows"
+    if flag:
+        said = f"by {flag.column}: {', '.join(flag.yes)}"
+        result = f"CAST(event.{identifier(flag.column)} AS VARCHAR)"
+        if labels.tells_losses:
+            kind = f"CASE WHEN {result} IN ({_listed(flag.yes)}) THEN {kind} ELSE {literal(f'{what}_lost')} END"
+        wanted += f" AND {result} IN ({_listed([*flag.yes, *flag.no] if labels.tells_losses else flag.yes)})"
     select = f"event.{identifier(at.name)} AS occurred_at,\n  {kind} AS event_type"
     select += "".join(f",\n  event.{identifier(name)}" for name in amount.values())
-    query = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)[0]
-    reads = tables_read(profile, labels.found)
-    wanted = [f"CAST(event.{identifier(at.name)} AS VARCHAR) <> ''"]
-    if flag:
-        both = [*flag.yes, *flag.no] if labels.tells_losses else flag.yes
-        wanted.append(f"{result} IN ({_listed(both)})")
-    columns: dict[str, Any] = {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount}
+    query, _ = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)
     known, why = known_at(profile, at)
     settings = {
-        "query": f"{query}\nWHERE {' AND '.join(wanted)}",
+        "query": f"{query}\nWHERE {wanted}",
         **reading(profile, [at.name, *amount.values()], from_query=True),
         "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
         "actor": "system",
-        "columns": columns,
+        "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
     }
-    said = f"by {flag.column}: {', '.join(flag.yes)}" if flag else "its rows"
     comments = {"known_at": why, "columns.event_type": f"{profile.name} says who converted, {said}"}
-    return Proposed(f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, reads)
+    return Proposed(
+        f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, tables_read(profile, labels.found)
+    )
 
 
 def _listed(texts: Sequence[str]) -> str:

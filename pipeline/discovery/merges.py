@@ -8,20 +8,20 @@ Where both are silent, or say the opposite of each other, the user is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from features.core.errors import InputError
 from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.leads import LeadTable
-from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
+from pipeline.profiling.moments import Ask
+from pipeline.profiling.profile import TIMES, Profile, time_sql
 from pipeline.profiling.roles import AliasTable
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
-
-Ask = Callable[[str, Sequence[str], str], str]
 
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
 _ONCE = 0.97
@@ -51,7 +51,7 @@ def settle_merges(
         if left is None or (by_data[0] is not None and by_data[0] != left):
             left = _asked(alias.table, both, by_name, by_data, ask)
     other = next(name for name in both if name != left)
-    return AliasTable(alias.table, other, left, alias.linked_at)
+    return replace(alias, alias=other, lead=left)
 
 
 def _asked(
@@ -73,9 +73,8 @@ def left_by_name(both: tuple[str, str]) -> str | None:
     first, second = (_is_left(name) for name in both)
     if first == second:
         return None
-    if first is None or second is None:  # a plain id beside one that says what became of it
-        return both[0] if first or second is False else both[1]
-    return both[0] if first else both[1]
+    # A plain id may stand beside one that says what became of it.
+    return both[0] if first or second is False else both[1]
 
 
 def _is_left(name: str) -> bool | None:
@@ -117,11 +116,11 @@ def _left_by_data(
 
 def _share_in(tables: Tables, profile: Profile, name: str, leads: Profile, key: str) -> float:
     at = f"CAST({identifier(name)} AS VARCHAR)"
-    row = tables.ask(
+    (share,) = tables.ask_row(
         f"SELECT avg(CAST({at} IN (SELECT CAST({identifier(key)} AS VARCHAR) FROM {leads.table.relation}) AS DOUBLE)) "
         f"FROM {profile.table.relation} WHERE {at} <> ''"
-    )[0]
-    return float(str(row[0] or 0.0))
+    )
+    return float(share or 0.0)
 
 
 def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasTable, name: str) -> tuple[float, float]:
@@ -138,13 +137,12 @@ def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasT
     ]
     if not acts:
         return 0.0, 0.0
-    row = tables.ask(
+    after, ever = tables.ask_row(
         f"WITH acts AS (SELECT id, max(moment) AS latest FROM ({' UNION ALL '.join(acts)}) GROUP BY 1) "
         f"SELECT avg(CAST(coalesce(latest > {linked}, false) AS DOUBLE)), avg(CAST(latest IS NOT NULL AS DOUBLE)) "
         f"FROM {profile.table.relation} AS link LEFT JOIN acts ON acts.id = CAST(link.{identifier(name)} AS VARCHAR)"
-    )[0]
-    after, ever = (float(str(share or 0.0)) for share in row)
-    return after, ever
+    )
+    return after or 0.0, ever or 0.0
 
 
 def merges_in_leads(tables: Tables, profile: Profile, lead: LeadTable) -> tuple[dict[str, Any], str] | None:
@@ -160,21 +158,24 @@ def merges_in_leads(tables: Tables, profile: Profile, lead: LeadTable) -> tuple[
             continue
         at = f"CAST({identifier(column.name)} AS VARCHAR)"
         if into:
-            ids, alias, kept = f"{at}", key, at
+            ids, alias, kept = at, key, at
             if _share_in(tables, profile, column.name, profile, lead.key) < _HALF:
                 continue
         else:
-            listed = tables.ask(
+            (listed,) = tables.ask_row(
                 f"SELECT avg(CAST(regexp_matches({at}, '{_LIST}') AS DOUBLE)) "
                 f"FROM {profile.table.relation} WHERE {at} <> ''"
             )
-            if float(str(listed[0][0] or 0.0)) < _NEARLY_ALL:
+            if (listed or 0.0) < _NEARLY_ALL:
                 continue
             ids = f"unnest(regexp_split_to_array(trim({at}), '\\s*[;,|]\\s*'))"
             alias, kept = "split_part(record_gone, ':', 1)", key
         since, when = _changed(profile, lead)
+        if gone:
+            own = "make_timestamp(TRY_CAST(nullif(split_part(record_gone, ':', 2), '') AS BIGINT) * 1000)"
+            since = f"coalesce({own}, {since})"
         query = (
-            f"SELECT {alias} AS alias_id, record_left AS lead_id,\n  {_linked(since, gone)} AS linked_at\n"
+            f"SELECT {alias} AS alias_id, record_left AS lead_id,\n  {since} AS linked_at\n"
             f"FROM (\n  SELECT {ids} AS record_gone, {kept} AS record_left, *\n"
             f"  FROM {profile.table.relation} WHERE {at} <> ''\n)"
         )
@@ -190,19 +191,10 @@ _MERGED_IDS = (
 )
 
 
-def _linked(since: str, gone: bool) -> str:
-    own = "make_timestamp(TRY_CAST(nullif(split_part(record_gone, ':', 2), '') AS BIGINT) * 1000)"
-    return f"coalesce({own}, {since})" if gone else since
-
-
 def _changed(profile: Profile, lead: LeadTable) -> tuple[str, str]:
-    changed: Sequence[Column] = [
-        column
-        for column in profile.of_kind(*TIMES)
-        if has(column.name, r"modified|modstamp|updated|last change|lastmodified|modification|geandert")
-    ]
-    if changed:
-        return time_sql(identifier(changed[0].name), changed[0]), f"from {changed[0].name} on"
+    for column in profile.of_kind(*TIMES):
+        if has(column.name, r"modified|modstamp|updated|last change|lastmodified|modification|geandert"):
+            return time_sql(identifier(column.name), column), f"from {column.name} on"
     created = profile.columns.get(lead.created_at or "")
     if created is None:
         return "TIMESTAMP '2100-01-01'", "never; name a time under ingest.identities"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline.core.sql import identifier
 from pipeline.discovery.attributes import Attribute, judge_by_name
@@ -15,30 +15,20 @@ from pipeline.profiling.words import CAMPAIGN, CONVERTED_TO, OURS_IDS, SHARED, h
 _MOSTLY = 0.5
 
 
-@dataclass(frozen=True)
-class Parents:
-    """The columns that join the leads: their attributes, the SQL that adds them, and the tables that it reads."""
-
-    attributes: tuple[Attribute, ...] = ()
-    selected: str = ""
-    joins: str = ""
-    reads: tuple[str, ...] = ()
-
-    def query(self, leads: str) -> str:
-        """Write the SQL of the leads with what others say of them."""
-        return f"SELECT lead.*{self.selected}\nFROM {leads} AS lead{self.joins}"
-
-
-def find_parents(profiles: Mapping[str, Profile], table: str, links: Sequence[Link]) -> Parents:
+def find_parents(
+    profiles: Mapping[str, Profile], table: str, links: Sequence[Link], leads: str
+) -> tuple[list[Attribute], str, list[str]]:
     """Find what the accounts, contacts and campaigns that a lead names say of it.
+
+    Gives the attributes, the SQL of the leads that adds them to ``leads``, and the tables that it reads besides.
 
     Not those that it got when it was converted, and nothing of our own people, whose choice follows from whom we
     believed in.
     """
-    if profiles[table].table.nested:
-        return Parents()  # a query would not see the columns that lie inside of others
     attributes: list[Attribute] = []
     selected, joins, reads = "", "", []
+    # A query would not see the columns that lie inside of others.
+    links = [] if profiles[table].table.nested else links
     taken = {name.casefold() for name in profiles[table].columns}
     for link in links:
         if (
@@ -67,4 +57,4 @@ def find_parents(profiles: Mapping[str, Profile], table: str, links: Sequence[Li
             f") AS {alias} ON {alias}.key = lead.{identifier(link.column)}"
         )
         reads.append(link.target)
-    return Parents(tuple(attributes), selected, joins, tuple(reads))
+    return attributes, f"SELECT lead.*{selected}\nFROM {leads} AS lead{joins}", reads

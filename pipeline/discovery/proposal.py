@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,9 @@ from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
-from pipeline.discovery.merges import Ask, merges_in_leads, settle_merges
+from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
-from pipeline.discovery.repeats import tell_rows_apart
+from pipeline.discovery.repeats import names_read, tell_rows_apart
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
 from pipeline.discovery.sources import propose_sources
 from pipeline.discovery.trailing import set_trailing_apart
@@ -23,10 +24,11 @@ from pipeline.profiling.companies import said_of_shared
 from pipeline.profiling.empty_words import comment_on_words
 from pipeline.profiling.events import Proposed, reading
 from pipeline.profiling.joins import LINKED
-from pipeline.profiling.leads import ROW, LeadTable
+from pipeline.profiling.leads import ROW, LeadColumn, LeadTable
 from pipeline.profiling.links import find_links
+from pipeline.profiling.moments import Ask
 from pipeline.profiling.profile import Profile, time_sql
-from pipeline.profiling.roles import Roles, find_roles
+from pipeline.profiling.roles import SPEND_COST, Roles, find_roles
 from pipeline.profiling.tables import Tables, in_settings
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import (
@@ -38,8 +40,6 @@ from pipeline.profiling.words import (
     TIME_ZONE,
     has,
 )
-
-SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Proposal:
     """Where it is assumed when leads converted: when they are looked at, and the horizon that this was made for."""
     labels: str | None = None
     """The table that says who converted."""
-    reads: tuple[str, ...] = ()
+    reads: Sequence[str] = ()
     """The tables that say more of the leads."""
 
 
@@ -93,13 +93,13 @@ def propose(
     }
     idle = {name: silent for name in roles.events if name not in told_of}
     roles = replace(roles, unused={**roles.unused, **idle})
-    mapping = Proposal({}, {}, roles)
-    lead = roles.lead_table
+    lead, column = roles.lead_table, roles.lead_column
     if lead is not None:
         mapping = _with_lead_table(tables, profiles, roles, lead, proposed, outcome, horizon)
-    elif roles.lead_column is not None:
-        ends = ends_of_log(tables, profiles, roles, roles.lead_column, proposed, outcome, horizon)
-        mapping = _with_lead_column(tables, profiles, roles, ends, constants)
+    else:
+        assert column is not None  # noqa: S101 - one or the other names the lead
+        ends = ends_of_log(tables, profiles, roles, column, proposed, outcome, horizon)
+        mapping = _with_lead_column(tables, profiles, roles, column, ends, constants)
     if roles.identities is not None:
         alias = roles.identities
         mapping.ingest["identities"] = {
@@ -112,7 +112,7 @@ def propose(
         mapping.ingest["identities"] = merged[0]
         mapping.notes.append(merged[1])
         _add_tables(mapping.ingest, profiles, [lead.table])
-    _leave_idle_tables_out(mapping.ingest)
+    mapping.ingest = _without_idle_tables(mapping.ingest)
     if roles.spend is not None:
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
@@ -139,11 +139,10 @@ def propose(
 
 def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[str]:
     """Name the columns of the tables of events that nothing is made of."""
-    settings = mapping.ingest
-    said = repr([settings["sources"], settings.get("identities"), settings.get("spend"), settings.get("leads")])
+    said = repr([mapping.ingest.get(part) for part in ("sources", "identities", "spend", "leads")])
+    known = {one.name for one in mapping.attributes}
     notes = []
     for name in (*mapping.roles.events, *([mapping.roles.lead_table.table] if mapping.roles.lead_table else [])):
-        known = {one.name for one in mapping.attributes}
         unused = [column for column in profiles[name].columns if repr(column)[1:-1] not in said and column not in known]
         if unused:
             notes.append(f"of {name} nothing is made of {', '.join(unused)}")
@@ -162,28 +161,26 @@ def _with_lead_table(
     profile = profiles[lead.table]
     ends = ends_of_leads(tables, profiles, roles, lead, proposed, outcome, horizon)
     proposed = ends.proposed
-    parents = find_parents(profiles, lead.table, roles.parents)
     created, relation = lead.created_at, profile.table.relation
+    query: str | None = None
     notes: list[str] = []
-    lead_settings: dict[str, Any]
     if created is None:
-        lead_settings, created, said = assumed_creation(profile, lead)
-        relation = f"(\n{lead_settings['query']}\n)"
+        query, created, said = assumed_creation(profile, lead)
+        relation = f"(\n{query}\n)"
         notes.append(said)
-    else:
-        keyless = lead.key == ROW
-        lead_settings = reading(profile, [created, *profile.columns], from_query=keyless or bool(parents.reads))
-        if keyless:
-            relation = numbered_rows(profile)
-            lead_settings = {"query": f"SELECT * FROM {relation}", **lead_settings}
-            notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
-    if parents.reads:
-        lead_settings = {"query": parents.query(relation)} | {k: v for k, v in lead_settings.items() if k != "query"}
+    elif lead.key == ROW:
+        relation = numbered_rows(profile)
+        query = f"SELECT * FROM {relation}"
+        notes.append(f"no column of {profile.name} names its rows: each lead is named by the place of its row")
+    of_parents, joined, reads = find_parents(profiles, lead.table, roles.parents, relation)
+    query = joined if reads else query
+    lead_settings = {"query": query} if query else {}
+    lead_settings |= reading(profile, [created, *profile.columns], from_query=query is not None)
     notes += ends.notes
     # What an outcome is made of, its amount too, is no attribute of the lead.
-    taken = [name for source in proposed if source.table == lead.table for name in _names(source)]
-    attributes = judge_by_name(profile, [lead.key, created, *ends.taken, *_taken(profile), *taken])
-    attributes += parents.attributes
+    taken = [name for source in proposed if source.table == lead.table for name in names_read(source)]
+    taken += [name for name in profile.columns if has(name, f"{TIME_ZONE}|{CURRENCY}")]
+    attributes = [*judge_by_name(profile, [lead.key, created, *ends.taken, *taken]), *of_parents]
     columns: dict[str, Any] = {"lead_id": lead.key, "created_at": created}
     account = rf"(?:{ACCOUNT}) ?(?:{IDENTIFIER})|(?:{IDENTIFIER}) (?:{ACCOUNT})"
     for key, pattern in (("account_id", account), ("time_zone", TIME_ZONE)):
@@ -192,8 +189,8 @@ def _with_lead_table(
             columns[key] = named
     ingest, comments = _collect(profiles, proposed)
     ingest["leads"] = {**lead_settings, "columns": columns, "attributes": {}}
-    if "query" in lead_settings:
-        _add_tables(ingest, profiles, [lead.table, *parents.reads])
+    if query:
+        _add_tables(ingest, profiles, [lead.table, *reads])
     count = profile.columns[lead.key].distinct if lead.key != ROW else profile.rows
     comments["ingest.leads"] = f"{lead.table}: {profile.rows:,} rows, {count:,} leads"
     comments["ingest.leads.columns.created_at"] = "when the lead came to be; its age counts from here"
@@ -205,16 +202,19 @@ def _with_lead_table(
         notes,
         looks=ends.looks,
         labels=ends.labels,
-        reads=parents.reads,
+        reads=reads,
     )
 
 
 def _with_lead_column(
-    tables: Tables, profiles: Mapping[str, Profile], roles: Roles, ends: Ends, constants: Sequence[str]
+    tables: Tables,
+    profiles: Mapping[str, Profile],
+    roles: Roles,
+    column: LeadColumn,
+    ends: Ends,
+    constants: Sequence[str],
 ) -> Proposal:
     """Take the leads from the log, each created with its first event, with what each of its rows says alike."""
-    column = roles.lead_column
-    assert column is not None  # noqa: S101 - the caller asked
     profile = profiles[column.table]
     ingest, comments = _collect(profiles, ends.proposed)
     place = f"ingest.sources.{column.table}.columns.lead_id"
@@ -222,12 +222,9 @@ def _with_lead_column(
     comments[place] = f"{profile.columns[column.column].distinct:,} leads{others}"
     occurred = occurred_column(profile)
     mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
-    in_query = {column.column, occurred.name if occurred else column.column}
-    if (
-        occurred is None
-        or not (constants or column.kind or roles.identities or len(ends.proposed) > 1)
-        or in_query & profile.table.nested
-    ):
+    if occurred is None or {column.column, occurred.name} & profile.table.nested:
+        return mapping
+    if not (constants or column.kind or roles.identities or len(ends.proposed) > 1):
         return mapping
     time = time_sql(identifier(occurred.name), occurred)
     first = "".join(f",\n  arg_min({identifier(name)}, {time}) AS {identifier(name)}" for name in constants)
@@ -244,19 +241,16 @@ def _with_lead_column(
         f"SELECT {identifier(column.column)} AS lead_id, min({time}) AS created_at{first}\n"
         f"FROM {identifier(in_settings(column.table))} {only}GROUP BY 1"
     )
-    reads: Sequence[str] = ()
     untimed = ends.labels if ends.looks else None
     names = list(dict.fromkeys(source.table for source in ends.proposed if source.table != untimed))
     if column.kind is None and (len(names) > 1 or roles.identities):
         said = constants_of_all(tables, profiles, column, names, constants)
-        scattered = scattered_leads(tables, profiles, column, names, said, roles.identities)
+        query, reads, said_of_late = scattered_leads(tables, profiles, column, names, said, roles.identities)
         constants = [one for listed in said.values() for one in listed]
-        query = scattered.query
-        mapping.notes += scattered.notes
-        reads = scattered.reads
+        mapping.notes += said_of_late
+        _add_tables(ingest, profiles, reads)
     if not (constants or column.kind or roles.identities):
         return mapping
-    _add_tables(ingest, profiles, reads)
     judged = [one for name in dict.fromkeys([column.table, *names]) for one in judge_by_name(profiles[name], [])]
     mapping.attributes = [one for one in {one.name: one for one in reversed(judged)}.values() if one.name in constants]
     ingest["leads"] = {
@@ -280,56 +274,33 @@ def _tell_kinds_apart(sources: dict[str, Any], table: str, column: str, kind: st
 
 
 def _collect(profiles: Mapping[str, Profile], proposed: Sequence[Proposed]) -> tuple[dict[str, Any], dict[str, str]]:
-    ingest: dict[str, Any] = {"tables": {}, "sources": {}}
+    ingest: dict[str, Any] = {"sources": {}}
     comments: dict[str, str] = {}
     for source in proposed:
         name = in_settings(source.name)
         ingest["sources"][name] = source.settings
         comments |= {f"ingest.sources.{name}.{place}": text for place, text in source.comments.items()}
     for source in proposed:
-        _add_tables(ingest, profiles, [name for name in source.reads if in_settings(name) not in ingest["sources"]])
-    if not ingest["tables"]:
-        del ingest["tables"]
+        _add_tables(ingest, profiles, source.reads)
     return ingest, comments
 
 
 def _add_tables(ingest: dict[str, Any], profiles: Mapping[str, Profile], names: Sequence[str]) -> None:
     for name in names:
-        if in_settings(name) not in ingest.get("sources", {}):
-            ingest.setdefault("tables", {})[in_settings(name)] = profiles[name].table.settings.model_dump(
-                exclude_defaults=True, mode="json"
-            )
-    if "tables" in ingest:  # first among the keys
-        ordered = {"tables": ingest.pop("tables")}
-        rest = dict(ingest)
-        ingest.clear()
-        ingest.update(ordered | rest)
+        if in_settings(name) not in ingest["sources"]:
+            settings = profiles[name].table.settings.model_dump(exclude_defaults=True, mode="json")
+            ingest.setdefault("tables", {})[in_settings(name)] = settings
 
 
-def _leave_idle_tables_out(ingest: dict[str, Any]) -> None:
+def _without_idle_tables(ingest: dict[str, Any]) -> dict[str, Any]:
     """Take out the tables that no query reads: the last step of a way, to the leads themselves, is often spared."""
+    tables = ingest.pop("tables", {})
     parts = [*ingest["sources"].values(), ingest.get("leads", {}), ingest.get("identities", {})]
-    known = {*ingest.get("tables", {}), *ingest["sources"]}
     queries = [part["query"] for part in parts if "query" in part and "database" not in part]
+    known = {*tables, *ingest["sources"]}
     read = {name for query in queries for name in tables_read("a proposed query", query, known)}
-    for name in known - read:
-        ingest.get("tables", {}).pop(name, None)
-    if not ingest.get("tables", True):
-        del ingest["tables"]
-
-
-def _names(source: Proposed) -> list[str]:
-    """List the raw columns that a source names."""
-    columns = source.settings["columns"]
-    names: list[str] = [*columns.get("events", {})]
-    for value in columns.values():
-        names += [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    known = source.settings["known_at"]
-    return names + ([known["column"]] if isinstance(known, dict) and "column" in known else [])
-
-
-def _taken(profile: Profile) -> list[str]:
-    return [name for name in profile.columns if has(name, TIME_ZONE) or has(name, CURRENCY)]
+    kept = {name: table for name, table in tables.items() if name in read}
+    return {"tables": kept, **ingest} if kept else ingest
 
 
 def _spend(profile: Profile) -> dict[str, Any]:
@@ -359,37 +330,30 @@ def _settle_currency(tables: Tables, profiles: Mapping[str, Profile], mapping: P
         return
     most = max(counts, key=lambda text: (counts[text], text))
     mapping.ingest["currency"] = most.upper()
-    listed = ", ".join(f"{text} ({count:,})" for text, count in sorted(counts.items(), key=lambda item: -item[1])[:5])
+    listed = ", ".join(f"{text} ({count:,})" for text, count in counts.most_common(5))
     mapping.comments["ingest.currency"] = f"amounts come in {listed}"
     if len(counts) > 1:
         mapping.notes.append(
             f"amounts come in {len(counts)} currencies ({listed}), so none is used; name a table of exchange rates "
             "under ingest.rates, and map value and currency"
         )
-        _leave_money_out(mapping)
+        # What would add up pounds and yen is taken out.
+        for source in mapping.ingest["sources"].values():
+            for name in ("value", "currency"):
+                source["columns"].pop(name, None)
+        for name in ("currency", "spend"):
+            mapping.ingest.pop(name, None)
         return
     for part in parts:  # every amount needs a currency where one has it
         if {"value", "cost"} & part["columns"].keys() and "currency" not in part["columns"]:
             part["columns"]["currency"] = {"constant": most.upper()}
 
 
-def _leave_money_out(mapping: Proposal) -> None:
-    """Take out what would add up pounds and yen."""
-    for part in mapping.ingest["sources"].values():
-        for name in ("value", "currency"):
-            part["columns"].pop(name, None)
-    for name in ("currency", "spend"):
-        mapping.ingest.pop(name, None)
-
-
-def _count_currencies(tables: Tables, profiles: Mapping[str, Profile], named: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _count_currencies(tables: Tables, profiles: Mapping[str, Profile], named: set[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for profile in profiles.values():
-        for name in sorted(set(named) & profile.columns.keys()):
+        for name in sorted(named & profile.columns.keys()):
             column = f"CAST({identifier(name)} AS VARCHAR)"
-            rows = tables.ask(
-                f"SELECT {column}, count(*) FROM {profile.table.relation} WHERE {column} <> '' GROUP BY 1"
-            )
-            for text, count in rows:
-                counts[str(text)] = counts.get(str(text), 0) + int(str(count))
+            query = f"SELECT {column}, count(*) FROM {profile.table.relation} WHERE {column} <> '' GROUP BY 1"
+            counts.update(dict(tables.ask(query)))
     return counts

@@ -24,8 +24,7 @@ def tell_rows_apart(tables: Tables, profiles: Mapping[str, Profile], proposed: S
         columns, profile = source.settings["columns"], profiles[source.table]
         if "query" in source.settings or "event_type" not in columns or "event_id" in columns:
             continue
-        known = source.settings["known_at"]
-        used = _named(columns) | ({known["column"]} if isinstance(known, dict) and "column" in known else set())
+        used = names_read(source)
         whole = [
             column.name
             for column in profile.columns.values()
@@ -48,6 +47,13 @@ def tell_rows_apart(tables: Tables, profiles: Mapping[str, Profile], proposed: S
     return notes
 
 
+def names_read(source: Proposed) -> set[str]:
+    """List the raw columns that a source names."""
+    columns, known = source.settings["columns"], source.settings["known_at"]
+    recorded = {known["column"]} if isinstance(known, dict) and "column" in known else set()
+    return {*columns.get("events", {}), *_named(columns), *recorded}
+
+
 def _named(columns: Mapping[str, object]) -> set[str]:
     listed = [value if isinstance(value, list) else [value] for value in columns.values()]
     return {name for names in listed for name in names if isinstance(name, str)}
@@ -55,5 +61,4 @@ def _named(columns: Mapping[str, object]) -> set[str]:
 
 def _count(tables: Tables, profile: Profile, names: Sequence[str]) -> int:
     listed = ", ".join(identifier(name) for name in names)
-    (row,) = tables.ask(f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM {profile.table.relation})")
-    return int(str(row[0]))
+    return int(tables.ask_row(f"SELECT count(*) FROM (SELECT DISTINCT {listed} FROM {profile.table.relation})")[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline.core.sql import identifier
 from pipeline.discovery.attributes import judge_by_name
@@ -17,15 +17,6 @@ _CONSTANT = 0.99
 _MOST_CONSTANTS = 40
 _SEVERAL = 1.5
 """Rows a lead: where it has one, every column says the same in all of them."""
-
-
-@dataclass(frozen=True)
-class Scattered:
-    """The SQL that lists the leads, the tables that it reads, and what to tell the user."""
-
-    query: str
-    reads: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 def constants_of_all(
@@ -58,10 +49,10 @@ def constant_columns(tables: Tables, profiles: Mapping[str, Profile], lead: Lead
         return []
     counts = ", ".join(f"avg(CAST(n{number} <= 1 AS DOUBLE))" for number in range(len(columns)))
     distinct = ", ".join(f"count(DISTINCT {identifier(name)}) AS n{number}" for number, name in enumerate(columns))
-    row = tables.ask(
+    row = tables.ask_row(
         f"SELECT {counts} FROM (SELECT {distinct} FROM {profile.table.relation} GROUP BY {identifier(lead.column)})"
-    )[0]
-    return [name for name, share in zip(columns, row, strict=True) if float(str(share)) >= _CONSTANT]
+    )
+    return [name for name, share in zip(columns, row, strict=True) if share >= _CONSTANT]
 
 
 def scattered_leads(
@@ -71,8 +62,10 @@ def scattered_leads(
     names: Sequence[str],
     constants: Mapping[str, Sequence[str]],
     alias: AliasTable | None,
-) -> Scattered:
+) -> tuple[str, list[str], list[str]]:
     """List the ids of several tables, with the columns (``constants``) that say the same in all rows of a lead there.
+
+    Gives the SQL that does, the tables that it reads, and what to tell the user.
 
     Such a column is known once its table has a row of the lead: what came later than the lead's first event is left
     empty, for that it comes at all would foretell what the lead does.
@@ -115,14 +108,14 @@ def scattered_leads(
             for one in columns
         )
     query = f"WITH {', '.join(parts)}\nSELECT lead.lead_id, created_at{chosen}\nFROM lead{joins}"
-    return Scattered(query, tuple(reads), tuple(notes))
+    return query, reads, notes
 
 
 def _said_of_late(tables: Tables, parts: Sequence[str], said: str, name: str, columns: Sequence[str]) -> Iterator[str]:
     """Say of how many leads the columns of a table are known, and of how many from the start."""
     counted = f"count(*), count({said}.moment), count(*) FILTER ({said}.moment <= created_at)"
-    row = tables.ask(f"WITH {', '.join(parts)} SELECT {counted} FROM lead LEFT JOIN {said} USING (lead_id)")[0]
-    leads, known, early = (int(str(count)) for count in row)
+    query = f"WITH {', '.join(parts)} SELECT {counted} FROM lead LEFT JOIN {said} USING (lead_id)"
+    leads, known, early = tables.ask_row(query)
     if early < leads:
         yield (
             f"{', '.join(columns)} of {name}: known of {known:,} of {leads:,} leads, of {early:,} from their first "

@@ -38,16 +38,12 @@ class Size:
     split: dict[str, float]
     windows: list[timedelta]
     half_life: timedelta
-    median_days: float
-    """Days from the start of an episode to its conversion: half take longer."""
     late_days: float
-    """A fifth take longer."""
+    """Days from the start of an episode to its conversion: a fifth take longer."""
     base_rate: float
     """Share of the mature snapshots that convert within the horizon; where none does, of the leads that convert."""
-    last_created: str
-    """The day of the last lead's creation."""
-    stale: bool
-    """Whether leads stopped coming a horizon before the log ends."""
+    last_created: str | None
+    """The day of the last lead's creation, where leads stopped coming a horizon before the log ends."""
     rows: list[Learnable]
 
 
@@ -81,25 +77,24 @@ def find_size(
         ends = [*parameters.episodes.conversion, *parameters.episodes.lost]
         looks = choose_looks(episodes, places.interactions, ends, timedelta(days=median), until)
     # What sales can act on is a month ahead; where leads are quicker, less.
-    wanted = horizon or next((step for step in LADDER if step >= timedelta(days=late)), _MONTH)
-    wanted = horizon or min(wanted, _MONTH)
+    wanted = horizon or min(next((step for step in LADDER if step >= timedelta(days=late)), _MONTH), _MONTH)
     short = span < _SHORT * wanted
     chosen, split, rows = _trainable(content, places, looks.policies, wanted, short=short, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
+    by_calendar = any("calendar" in policy for policy in looks.policies)
     windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < looks.longest] or [HOUR]
+    is_stale = last < observation.log_until - chosen and not assumed
     return Size(
         horizon=chosen,
         policies=looks.policies,
         why=looks.why,
         split=split,
         windows=windows,
-        half_life=14 * DAY if looks.by_calendar else min(_third(looks.longest), 14 * DAY),
-        median_days=median,
+        half_life=14 * DAY if by_calendar else min(_third(looks.longest), 14 * DAY),
         late_days=late,
         # Nothing mature, or nothing that converts in time, is no reason to call everybody.
         base_rate=row.conversions / row.mature if row.conversions else len(converted) / len(episodes),
-        last_created=last.date().isoformat(),
-        stale=last < observation.log_until - chosen and not assumed and _is_anyone_open(episodes, last),
+        last_created=last.date().isoformat() if is_stale and _is_anyone_open(episodes, last) else None,
         # What is assumed of one horizon says nothing of others.
         rows=[row for row in rows if row.horizon == chosen] if assumed else rows,
     )
@@ -164,11 +159,6 @@ class Looks:
     why: str
     longest: timedelta
     """The age up to which leads are looked at."""
-
-    @property
-    def by_calendar(self) -> bool:
-        """Whether open leads are looked at for as long as they are open."""
-        return any("calendar" in policy for policy in self.policies)
 
 
 def choose_looks(episodes: pd.DataFrame, log: Path, outcomes: list[str], median: timedelta, until: datetime) -> Looks:

@@ -57,7 +57,7 @@ def set_trailing_apart(
 
 
 def _trails(tables: Tables, profile: Profile, key: str, column: Column, logs: Sequence[str]) -> bool:
-    (row,) = tables.ask(
+    leads, filled, after, same = tables.ask_row(
         f"WITH log AS ({' UNION ALL '.join(logs)}), ended AS (SELECT id, CAST(max(moment) AS DATE) AS day FROM log "
         "WHERE id <> '' GROUP BY id HAVING count(DISTINCT moment) > 1), "
         f"lead AS (SELECT CAST({identifier(key)} AS VARCHAR) AS id, "
@@ -65,8 +65,7 @@ def _trails(tables: Tables, profile: Profile, key: str, column: Column, logs: Se
         "SELECT count(*), count(own), count(*) FILTER (own >= day), count(*) FILTER (own = day) "
         "FROM lead JOIN ended USING (id)"
     )
-    leads, filled, after, same = (int(str(count)) for count in row)
-    return (
+    return bool(
         leads >= _FEWEST_LEADS
         and filled >= _ALL * leads
         and after >= _HARDLY_BEFORE * filled

@@ -22,11 +22,8 @@ def write_settings(content: Mapping[str, object], comments: Mapping[str, str], h
     """  # noqa: D205 - one sentence
     lines = [f"# {line}".rstrip() for line in head.splitlines()]
     for key, value in content.items():
-        lines += (
-            ["", *_lines(key, value, (key,), comments)]
-            if isinstance(value, dict)
-            else _lines(key, value, (key,), comments)
-        )
+        lines += [""] if isinstance(value, dict) else []
+        lines += _lines(key, value, (key,), comments)
     return "\n".join(lines) + "\n"
 
 
@@ -91,7 +88,8 @@ def _meaning(place: tuple[str, ...]) -> str | None:
         text = next((field.description for field in fields if field.description), None)
         models = [model for field in fields for model in sections_in(field.annotation)]
         text = text or next((model.__doc__ for model in models if model.__doc__), None)
-        free = any(typing.get_origin(field.annotation) is dict or _holds_names(field.annotation) for field in fields)
+        parts = [part for field in fields for part in (field.annotation, *typing.get_args(field.annotation))]
+        free = any(typing.get_origin(part) is dict for part in parts)  # a mapping whose keys the user names
     if text is None:
         return None
     sentence = " ".join(text.split())
@@ -99,8 +97,3 @@ def _meaning(place: tuple[str, ...]) -> str | None:
         if len(sentence) > _LONGEST_MEANING:
             sentence = sentence.split(end)[0]
     return sentence.rstrip(".")
-
-
-def _holds_names(annotation: object) -> bool:
-    """Tell whether a setting is a mapping whose keys the user names."""
-    return any(typing.get_origin(part) is dict for part in typing.get_args(annotation))
