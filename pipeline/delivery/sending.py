@@ -20,6 +20,8 @@ from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 
+_CLEAN_TO_GROW = 8
+"""Calls that are answered in time before more is sent at once again."""
 _MOST_IN_A_ROW = 3
 """Batches that wait for the next push, one after the other: then the system is down."""
 UNKNOWN, CLOSED, EDITED = "not in the CRM", "closed in the CRM", "changed by a person"
@@ -66,6 +68,11 @@ class Delivered(NamedTuple):
     """Why no more is to be sent."""
 
 
+class _UnderWay(NamedTuple):
+    future: Future[Delivered]
+    leads: int
+
+
 @dataclass
 class Tally:
     """How many leads went which way; their sum is the number of leads that were tried."""
@@ -91,8 +98,8 @@ class Sender:
         self._sink, self._ledger, self._push, self._run, self._resync = sink, ledger, push, run, resync
         self._patience, self._lock = Patience(push), Lock()
         self._known_ownership: Ownership | None = None
-        self._most = sink.batch_size
-        """Records that are written at once: fewer where answers did not come in time."""
+        self._most, self._clean = sink.batch_size, 0
+        """Records that are written at once, fewer where answers did not come in time; and how often they did since."""
         self.tally = Tally()
 
     def send(self, changes: Iterable[Change]) -> Iterator[int]:
@@ -101,13 +108,13 @@ class Sender:
         Raises DeliveryError when no more is to be sent; what is under way is finished and entered before, and what is
         left is counted.
         """
-        waiting: deque[Future[Delivered]] = deque()
+        waiting: deque[_UnderWay] = deque()
         in_a_row = 0
         left = iter(changes)
         with ThreadPoolExecutor(self._sink.batches_at_once) as pool:
             try:
                 for batch in batches(left, self._sink.batch_size):
-                    waiting.append(pool.submit(self._deliver, batch))
+                    waiting.append(_UnderWay(pool.submit(self._deliver, batch), len(batch)))
                     if len(waiting) > self._sink.batches_at_once + 1:
                         in_a_row = self._take(waiting, in_a_row)
                         yield self.tally.leads
@@ -121,12 +128,14 @@ class Sender:
             finally:
                 self._finish(waiting)
 
-    def _finish(self, waiting: deque[Future[Delivered]]) -> None:
+    def _finish(self, waiting: deque[_UnderWay]) -> None:
         """Have what is under way come to an end, and count it; what was not begun waits for the next push."""
         self._patience.stop()
         while waiting:
-            future = waiting.popleft()
-            if not future.cancel() and not future.exception():
+            future, leads = waiting.popleft()
+            if future.cancel():
+                self.tally.statuses["deferred"] += leads
+            elif not future.exception():
                 self.tally.add(future.result())
 
     def close(self, state: str, left: Counter[str], message: str | None) -> None:
@@ -137,9 +146,9 @@ class Sender:
         leads = self.tally.leads + left.total()
         self._ledger.end(self._run, state, counts, leads, self._sink.calls, message)
 
-    def _take(self, waiting: deque[Future[Delivered]], in_a_row: int) -> int:
+    def _take(self, waiting: deque[_UnderWay], in_a_row: int) -> int:
         """Count the first batch; gives how many in a row have waited."""
-        delivered = waiting[0].result()
+        delivered = waiting[0].future.result()
         waiting.popleft()  # not before: who is stopped here still counts it
         self.tally.add(delivered)
         if delivered.stopped:
@@ -241,12 +250,13 @@ class Sender:
                     outcomes[outcome.key] = outcome
                 self._patience.answered()
                 attempts = Attempts(self._patience)
+                self._grow()
             except LaterError as error:
                 if len(outcomes) > before:
                     self._patience.answered()
                 try:
                     if error.is_timeout:
-                        self._most = max(1, min(self._most, len(part)) // 2)
+                        self._halve(len(part))
                         self._confirm([record for record in part if record.key not in outcomes], outcomes)
                     attempts.failed(error, further=len(outcomes) > before)
                 except LaterError:
@@ -262,6 +272,17 @@ class Sender:
                 if reason := next(filter(None, reasons), None):
                     return reason
         return None
+
+    def _halve(self, size: int) -> None:
+        with self._lock:
+            self._most, self._clean = max(1, min(self._most, size) // 2), 0
+
+    def _grow(self) -> None:
+        """Send more at once again, once several calls have been answered in time."""
+        with self._lock:
+            self._clean += 1
+            if self._clean == _CLEAN_TO_GROW:
+                self._most, self._clean = min(2 * self._most, self._sink.batch_size), 0
 
     def _confirm(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> None:
         """See what was written though no answer came in time: that is not sent again."""

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 from crm_cases import COLD, HOT, KEYS, WARM, Crm, holds
+from crm_rest import DynamicsCrm, PipedriveCrm
+from crm_servers import CrmServer
 from pushing import Delivery, Lead, of_keys, ways
 
 from features.core.errors import DeliveryError
@@ -174,3 +176,58 @@ def test_a_lead_that_appears_later_is_written_whatever_it_holds(crm: Crm, delive
     crm.edit("L1", "tier", "from the old tool")
     assert ways(delivery.push({"L1": WARM}, look_again_after="0h")) == {"written": 1}
     assert holds(crm, "L1", WARM)
+
+
+def test_a_system_that_is_slower_than_the_timeout_gets_smaller_batches_and_all_is_written(
+    wired: Crm, delivery: Delivery
+) -> None:
+    keys = [f"L{number}" for number in range(40)]
+    for key in keys:
+        wired.add(key)
+    delivery.push(of_keys(keys, COLD))
+    before = wired.calls
+    assert isinstance(wired, CrmServer | DynamicsCrm | PipedriveCrm)
+    server = wired if isinstance(wired, CrmServer) else wired.server
+    server.seconds_a_lead = 0.06  # 40 leads in one call take 2.4 seconds, and the limit is one
+    pushed = delivery.push(of_keys(keys, HOT))
+    assert (ways(pushed), pushed.tally.edited) == ({"written": 40}, 0)
+    assert all(holds(wired, key, HOT) for key in keys)
+    assert wired.calls - before <= 2 * len(keys) + 8  # a call for each lead, and one to look at it, at the worst
+
+
+def test_what_was_written_though_no_answer_came_is_not_sent_again(
+    wired: Crm, delivery: Delivery, calls_of_a_push: int
+) -> None:
+    wired.faults.planned = {wired.calls + calls_of_a_push: "no answer in time"}
+    before = wired.calls
+    assert ways(delivery.push(of_keys(KEYS, HOT))) == {"written": 3}
+    assert all(holds(wired, key, HOT) for key in KEYS)
+    # The last call was done: to look is enough, and for each lead that needs a call of its own, too.
+    assert wired.calls - before <= calls_of_a_push + len(KEYS)
+
+
+def test_an_outage_is_waited_out_as_long_as_the_settings_say(
+    wired: Crm, delivery: Delivery, calls_of_a_push: int
+) -> None:
+    start = wired.calls
+    wired.faults.planned = {start + number: "500" for number in range(1, 7)}
+    pushed = delivery.push(of_keys(KEYS, HOT), attempts=2, longest_wait_seconds=0.05, longest_outage_seconds=60)
+    assert ways(pushed) == {"written": 3}
+    assert wired.calls - start >= calls_of_a_push + 6
+
+
+def test_an_outage_that_is_longer_ends_the_push_with_what_is_left_to_do(wired: Crm, delivery: Delivery) -> None:
+    keys = [f"L{number}" for number in range(12)]
+    for key in keys:
+        wired.add(key)
+    delivery.settings = wired.settings | {"sink": wired.settings["sink"] | {"batch_size": 1}}
+    delivery.push(of_keys(keys, COLD))
+    wired.faults.share, wired.faults.kinds = 1.0, ("503",)
+    with pytest.raises(DeliveryError, match="push again when the system answers, nothing is lost; 12 leads are left"):
+        delivery.push(of_keys(keys, HOT), attempts=1)
+    with Ledger(delivery.root / LEDGER) as ledger:
+        run = ledger.runs()[0]
+    assert (run.state, run.leads, run.counts) == ("stopped", 12, {"deferred": 12})
+    assert delivery.known("deferred") == {}, "no lead is told of for what concerns the system"
+    wired.faults.share = 0.0
+    assert ways(delivery.push(of_keys(keys, HOT))) == {"written": 12}

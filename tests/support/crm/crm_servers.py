@@ -92,6 +92,8 @@ class CrmServer:
         self.faults = Faults()
         self.delay = 0.0
         """Seconds that each answer takes."""
+        self.seconds_a_lead = 0.0
+        """That each lead of a write takes, before it is done."""
         self.requests: list[Request] = []
         self.lock = threading.RLock()
 
@@ -133,6 +135,9 @@ class CrmServer:
         with self.lock:
             self.requests.append(request)
             number = len(self.requests)
+        if self.seconds_a_lead and _is_write(request):
+            time.sleep(self.seconds_a_lead * _longest_list(request.json()))
+        with self.lock:
             fault = self.faults.of(number)
             self.faults.too_soon += time.monotonic() < self.faults.wait_until
             when, process = self.faults.kill.get(number, ("", 0))
@@ -167,6 +172,25 @@ class CrmServer:
         when, process = self.faults.kill.get(number, ("", 0))
         if when == "answered":
             os.kill(process, signal.SIGKILL)
+
+
+def _is_write(request: Request) -> bool:
+    return request.method in {"PATCH", "PUT"} or any(
+        word in f"{request.path} {request.body[:400]!r}" for word in _WRITES
+    )
+
+
+_WRITES = ("/update", "/load", '"load"')
+"""What a call that writes many leads has in its path or near the start of its body."""
+
+
+def _longest_list(content: object) -> int:
+    """Tell how many leads a call is about: the length of its longest list, or one."""
+    if isinstance(content, dict):
+        return max(map(_longest_list, content.values()), default=1)
+    if isinstance(content, list):
+        return max(len(content), *map(_longest_list, content), 1)
+    return 1
 
 
 def _cut(connection: socket.socket) -> None:

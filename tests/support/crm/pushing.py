@@ -91,6 +91,7 @@ class Delivery:
         first: int | None = None,
         share: float = 1.0,
         only: Mapping[str, Sequence[str]] | None = None,
+        resync: bool = False,
         suspended: Mapping[str, str] | None = None,
         as_of: datetime = datetime(2026, 6, 30),
         **changes: Any,  # noqa: ANN401 - settings of any kind
@@ -99,7 +100,7 @@ class Delivery:
         self.before()
         scores = write_scores(self.root / SCORES, leads, as_of)
         settings = Push.model_validate(self.settings | {"longest_outage_seconds": 0} | changes)
-        options = Options(Selection(only or {}, share), first, None)
+        options = Options(Selection(only or {}, share), first, None, resync)
         with Ledger(self.root / LEDGER) as ledger:
             sink = connect(settings, self.root)
             return deliver(settings, sink, ledger, scores, suspended or {}, options, self.said.append)
