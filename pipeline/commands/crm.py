@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.settings.parameters import Parameters
 
 _PANEL = "Scores in the CRM"
-_WAYS = ("written", "unchanged", "skipped", "rejected", "dead letter", "deferred", "edited")
+_WAYS = ("written", "unchanged", "skipped", "rejected", "dead letter", "deferred", "edited", "written by a later run")
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for a program.")]
 _AsCsv = Annotated[bool, typer.Option("--csv", help="Print the leads as CSV.")]
