@@ -223,7 +223,8 @@ class Rest(SinkSettings):
     read: RestRead | None = None
     """How a lead is read; without it, what we wrote last is taken for what is there."""
     closed: Closed = Field(default_factory=dict)
-    """Fields of what is read (at read.values or around it), each with the values that say a lead is closed."""
+    """Fields of what is read (around read.values, the nearest counts, or there), or paths to them as in data.state,
+    each with the values that say a lead is closed."""
     check: Name | None = None
     """A path that answers 200 to whoever may use the interface, as in /users/me."""
     daily_limit: Name | None = None

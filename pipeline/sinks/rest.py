@@ -14,7 +14,19 @@ from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink
-from pipeline.sinks.rest_requests import JsonObject, address, as_value, filled, has_address, inside, lacking, told
+from pipeline.sinks.rest_requests import (
+    Around,
+    JsonObject,
+    address,
+    as_value,
+    filled,
+    has_address,
+    held,
+    inside,
+    lacking,
+    never_closed,
+    told,
+)
 from pipeline.sinks.secrets import key_of_header
 
 _UNKNOWN = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.PRECONDITION_FAILED}
@@ -66,9 +78,10 @@ class RestSink(Sink):
             return None
         fields, around = found
         values = {field: as_value(fields.get(field)) for field in self._fields}
-        return Remote(key, values, is_closed(around, self._settings.closed))
+        closed = self._settings.closed
+        return Remote(key, values, is_closed(held(around, closed), closed))
 
-    def _get(self, read: RestRead, key: str) -> tuple[JsonObject, JsonObject] | httpx.Response:
+    def _get(self, read: RestRead, key: str) -> tuple[JsonObject, Around] | httpx.Response:
         """Give the fields of a lead and what stands around them; the answer itself where there is no such lead."""
         response = self._send("GET", address(read.path, key))
         # What is refused where nothing is written is a key that can't be one of this system's.
@@ -127,7 +140,8 @@ class RestSink(Sink):
             return [str(error)]
         if isinstance(found, httpx.Response):
             return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
-        return lacking(key, self._fields, found[0])
+        fields, around = found
+        return [*lacking(key, self._fields, fields), *never_closed(key, self._settings.closed, around)]
 
     def setup(self) -> list[Made]:
         """Raise DeliveryError: there is no common way to make fields."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -49,25 +51,61 @@ def filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa
 
 
 JsonObject = dict[str, Any]
+Around = ChainMap[str, Any]
+"""What stands around the fields of a lead, the nearest first; the fields themselves come last."""
 
 
-def inside(content: object, path: str | None) -> tuple[JsonObject, JsonObject]:
+def inside(content: object, path: str | None) -> tuple[JsonObject, Around]:
     """Find the fields at a path, as in data.custom_fields, and give what stands on the way to them, too.
 
-    Where the path ends in nothing, no field holds anything. Raises ValueError where it leads nowhere.
+    Of two keys of one name, that which is nearer to the fields counts. Where the path ends in nothing, no field holds
+    anything. Raises ValueError where it leads nowhere.
 
-    >>> inside({"data": {"status": "won", "custom": {"tier": "SQL"}}}, "data.custom")[0]
-    {'tier': 'SQL'}
-    >>> inside({"state": 0, "score": None}, "score")
-    ({}, {'state': 0, 'score': None})
+    >>> fields, around = inside({"status": "ok", "data": {"status": "won", "custom": {"tier": "SQL"}}}, "data.custom")
+    >>> fields, around["status"]
+    ({'tier': 'SQL'}, 'won')
+    >>> inside({"state": 0, "score": None}, "score")[0]
+    {}
     """
-    here = around = _object(content)
+    here: object = _object(content)
+    levels = [here]
     for name in path.split(".") if path else []:
-        if name not in here:
-            raise ValueError(name)
-        here = {} if here[name] is None else _object(here[name])
-        around = here | around
-    return here, around
+        found = at(here, name)
+        here = {} if found is None else found
+        levels.insert(0, here)
+    fields, *outer = levels
+    return _object(fields), ChainMap(*(one for one in outer if isinstance(one, dict)), _object(fields))
+
+
+def at(content: object, path: str) -> Any:  # noqa: ANN401 - any JSON
+    """Follow a path: dots part names, digits index lists. Raises ValueError where it leads nowhere.
+
+    >>> at({"data": {"items": [{"id": 7}]}}, "data.items.0.id"), at({"a.b": 1}, "a.b")
+    (7, 1)
+    """
+    if isinstance(content, dict) and path in content:
+        return content[path]
+    name, dot, further = path.partition(".")
+    if isinstance(content, dict) and dot and name in content:
+        return at(content[name], further)
+    if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
+        return at(content[int(name)], further) if dot else content[int(name)]
+    raise ValueError(path)
+
+
+def held(around: Around, paths: Iterable[str]) -> JsonObject:
+    """Give what stands at each path, from wherever it begins first, seen from the fields; what is not there is missing.
+
+    >>> held(ChainMap({"status": "won"}, {"lead": {"status": "won"}, "status": 1}), ["status", "lead.status", "x"])
+    {'status': 'won', 'lead.status': 'won'}
+    """
+    found = {}
+    for path in paths:
+        for level in around.maps:
+            with suppress(ValueError):
+                found[path] = at(level, path)
+                break
+    return found
 
 
 def _object(content: object) -> JsonObject:
@@ -97,6 +135,20 @@ def lacking(key: str, fields: Iterable[str], found: Mapping[str, object]) -> lis
         f"lead {key} has no field {name}, {nearest(name, found)}; make it, or correct push.fields"
         for name in fields
         if name not in found
+    ]
+
+
+def never_closed(key: str, closed: Iterable[str], around: Around) -> list[str]:
+    """Say which fields of ``closed`` stand nowhere in what a lead was read from: nobody would seem closed.
+
+    >>> never_closed("L1", ["lead.state", "status"], ChainMap({"state": "won"}, {"lead": {"state": "won"}}))
+    ["what is read of lead L1 has no status, did you mean 'state'?; correct push.sink.closed"]
+    """
+    there = held(around, closed)
+    return [
+        f"what is read of lead {key} has no {path}, {nearest(path, around)}; correct push.sink.closed"
+        for path in closed
+        if path not in there
     ]
 
 
