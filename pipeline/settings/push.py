@@ -188,9 +188,15 @@ class RestRead(Strict):
     """How a lead is read, so that unknown and closed leads, and people's edits, are seen before they are written to."""
 
     path: Name
-    """As in /deals/{key}; {key} stands for the lead's."""
+    """As in /deals/{key}, or /leads?custom=lead_id&value={key} for a search; {key} stands for the lead's."""
+    found: Name | None = None
+    """Of a search: where the answer has the list of hits, as in data.items; digits index lists. A hit whose key_field
+    holds another key counts for nothing."""
+    id: Name | None = None
+    """Where the hit (without found: the answer) has the system's own id, which {id} stands for in what writes."""
     values: Name | None = None
-    """Where the answer holds the fields, as in data or data.custom_fields; at its top where it is not given."""
+    """Where the hit or the answer has the fields, as in custom_fields or data.custom_fields; at its top where it is not
+    given."""
     example: Name | None = None
     """The key of a lead that is there and shows all fields: leadcast crm check looks there for the mapped ones."""
 
@@ -201,7 +207,7 @@ class Rest(SinkSettings):
     kind: Literal["rest"]
     """A call for each lead."""
     key_field: Name = "id"
-    """The field that names the lead; it is never written."""
+    """The field that holds our lead_id; it is never written."""
     batch_size: PositiveInt = 20
     """How many leads are entered in the ledger together; each is a call of its own."""
     url: Address
@@ -209,9 +215,9 @@ class Rest(SinkSettings):
     method: Literal["PATCH", "PUT", "POST"] = "PATCH"
     """What writes a lead."""
     path: Name
-    """As in /leads/{key}; {key} stands for the lead's."""
+    """As in /leads/{key}; {key} stands for the lead's, {id} for what read.id has found."""
     body: dict[Name, Any] | None = None
-    """The JSON that is sent: {fields} stands for the fields, {key} for the lead's; without it, the fields alone."""
+    """The JSON that is sent: {fields} stands for the fields, {key}, {id} as in path; without it, the fields alone."""
     headers: dict[Name, str] = Field(default_factory=dict)
     """Sent with every call; {secret} stands for what the variable holds: {Authorization: "Bearer {secret}"}."""
     write_headers: dict[Name, str] = Field(default_factory=dict)
@@ -235,20 +241,37 @@ class Rest(SinkSettings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         body = "{fields}" if self.body is None else json.dumps(self.body)
-        if "{key}" not in self.path + body:
+        if not {"{key}", "{id}"} & set(re.findall(r"{\w+}", self.path + body)):
             raise ValueError("neither path nor body has {key}, so all leads would be one; write it as in /leads/{key}")
         if '"{fields}"' not in body and self.body is not None:
             raise ValueError('body takes no fields; give one of its values as "{fields}"')
-        if self.read is not None and "{key}" not in self.read.path:
-            raise ValueError("read.path has no {key}; write it as in /leads/{key}")
         if self.closed and self.read is None:
             raise ValueError("closed names fields of what is read, and nothing is; give read, or drop closed")
+        self._check_read(takes_id="{id}" in self.path + body)
         asked = any("{secret}" in value for value in [*self.headers.values(), *self.write_headers.values()])
         if asked != (self.secret is not None):
             raise ValueError(
                 'secret is put where headers say {secret}: give both, as in {Authorization: "Bearer {secret}"}'
             )
         return self
+
+    def _check_read(self, *, takes_id: bool) -> None:
+        read = self.read
+        if read is not None and "{key}" not in read.path:
+            raise ValueError("read.path has no {key}; write it as in /leads/{key}, or /leads?number={key}")
+        if read is not None and "{id}" in read.path:
+            raise ValueError("read.path has {id}, which is known only once the lead is read; give a path with {key}")
+        own = read.id if read is not None else None
+        if takes_id and own is None:
+            raise ValueError("{id} in path or body stands for what is read; say where it is: read: {id: id}")
+        if own is not None and not takes_id:
+            raise ValueError(
+                "read.id is put where path or body say {id}; write path as in /leads/{id}, or drop read.id"
+            )
+        if read is not None and read.found is not None and own is not None and self.key_field == own:
+            raise ValueError(
+                f"key_field and read.id are both {own}; key_field is the field that the search looks at, as in lead_id"
+            )
 
 
 _KINDS: dict[str, str] = {one.__name__.lower(): one.__name__ for one in (Files, Sql, Odoo, HubSpot, Salesforce, Rest)}

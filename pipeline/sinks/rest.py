@@ -15,14 +15,14 @@ from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink
 from pipeline.sinks.rest_requests import (
-    Around,
-    JsonObject,
+    Hit,
+    LacksError,
     address,
     as_value,
     filled,
     has_address,
     held,
-    inside,
+    hits,
     lacking,
     never_closed,
     told,
@@ -48,6 +48,7 @@ class RestSink(Sink):
         self.batch_size = settings.batch_size
         self.batches_at_once = BATCHES_A_CONNECTION * settings.connections
         self._settings, self._fields = settings, list(mapping.values())
+        self._several = f"several leads have this {settings.key_field}"
         headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
         self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
         self._caller = Caller(settings.url, headers, settings.timeout_seconds, settings.connections)
@@ -76,45 +77,56 @@ class RestSink(Sink):
         read = self._settings.read
         if read is None or not has_address(key) or isinstance(found := self._get(read, key), httpx.Response):
             return None
-        fields, around = found
-        values = {field: as_value(fields.get(field)) for field in self._fields}
+        if not found:
+            return None
+        hit, *others = found
+        values = {field: as_value(hit.fields.get(field)) for field in self._fields}
+        if others:
+            return Remote("", values, refused=self._several)
         closed = self._settings.closed
-        return Remote(key, values, is_closed(held(around, closed), closed))
+        return Remote(hit.own_id, values, is_closed(held(hit.around, closed), closed))
 
-    def _get(self, read: RestRead, key: str) -> tuple[JsonObject, Around] | httpx.Response:
-        """Give the fields of a lead and what stands around them; the answer itself where there is no such lead."""
+    def _get(self, read: RestRead, key: str) -> list[Hit] | httpx.Response:
+        """Give the leads that have a key; the answer itself where it says that there is none."""
         response = self._send("GET", address(read.path, key))
         # What is refused where nothing is written is a key that can't be one of this system's.
-        if response.status_code in _UNKNOWN | _REFUSED:
+        if response.status_code in _UNKNOWN | _REFUSED | {HTTPStatus.NO_CONTENT}:
             return response
         if not response.is_success:
             raise DeliveryError(f"{told(response)} to GET {read.path}; correct push.sink.read.path")
         try:
-            return inside(response.json(), read.values)
+            content = response.json()
         except ValueError:
-            where = read.values or "the fields at its top"
-            raise DeliveryError(f"what GET {read.path} answers has no {where}; correct push.sink.read") from None
+            content = None
+        try:
+            return hits(content, read, key, self._settings.key_field)
+        except LacksError as error:
+            raise DeliveryError(f"what GET {read.path} answers has no {error}; correct push.sink.read") from None
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Write the leads one by one."""
         yield from map(self._write, batch)
 
     def _write(self, record: Record) -> Outcome:
-        settings = self._settings
-        if not has_address(record.key):
-            return Outcome(record.key, "skipped", "no lead can have this key")
+        settings, key, own_id = self._settings, record.key, record.remote_id
+        if own_id == "":
+            return Outcome(key, "rejected", self._several)
+        if not has_address(key) or (own_id is not None and not has_address(own_id)):
+            return Outcome(key, "skipped", "no lead can have this key")
+        if own_id is None and settings.read is not None and settings.read.id is not None:
+            return Outcome(key, "skipped", "no lead was found that has this key")
         fields = {
             field: round(value) if field in settings.whole and isinstance(value, float) else value
             for field, value in record.values.items()
         }
-        body = filled("{fields}" if settings.body is None else settings.body, fields, record.key)
-        response = self._send(settings.method, address(settings.path, record.key), body, self._write_headers)
+        body = filled("{fields}" if settings.body is None else settings.body, fields, key, own_id or "")
+        response = self._send(settings.method, address(settings.path, key, own_id or ""), body, self._write_headers)
         if response.is_success:
-            return Outcome(record.key, "written", remote_id=record.key)
+            return Outcome(key, "written", remote_id=own_id or key)
         if response.status_code in _UNKNOWN:
-            return Outcome(record.key, "skipped", told(response))
+            return Outcome(key, "skipped", told(response))
         if response.status_code in _REFUSED:
-            return Outcome(record.key, "rejected", told(response), record.remote_id)
+            return Outcome(key, "rejected", told(response), own_id)
         raise DeliveryError(f"{told(response)} to {settings.method} {settings.path}; correct push.sink")
 
     def check(self) -> list[str]:
@@ -140,8 +152,12 @@ class RestSink(Sink):
             return [str(error)]
         if isinstance(found, httpx.Response):
             return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
-        fields, around = found
-        return [*lacking(key, self._fields, fields), *never_closed(key, self._settings.closed, around)]
+        if not found:
+            return [f"GET {read.path} finds no lead {key}; correct push.sink.read, key_field or the example"]
+        if len(found) > 1:
+            return [f"{self._several}: {key}; leave one of them, or take another example"]
+        (hit,) = found
+        return [*lacking(key, self._fields, hit.fields), *never_closed(key, self._settings.closed, hit.around)]
 
     def setup(self) -> list[Made]:
         """Raise DeliveryError: there is no common way to make fields."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from features.core.errors import nearest
+from pipeline.settings.push import RestRead
 from pipeline.sinks.calls import quote
 from pipeline.sinks.protocol import Value
 
@@ -21,19 +23,20 @@ def has_address(key: str) -> bool:
     return bool(key.strip(". "))
 
 
-def address(path: str, key: str) -> str:
-    """Put the key into a path; between apostrophes, as OData has it, one of its own is doubled.
+def address(path: str, key: str, own_id: str = "") -> str:
+    """Put the key and the system's own id into a path; between apostrophes, as OData has it, one of theirs is doubled.
 
-    >>> address("/leads/{key}", "7/8 %"), address("leads(id='{key}')", "o'x")
+    >>> address("/leads/{key}", "7/8 %"), address("leads(id='{id}')", "L1", "o'x")
     ('/leads/7%2F8%20%25', "leads(id='o%27%27x')")
     """
-    if "'{key}'" in path:
-        key = key.replace("'", "''")
-    return path.replace("{key}", urllib.parse.quote(key, safe=""))
+    for place, text in (("{key}", key), ("{id}", own_id)):
+        doubled = text.replace("'", "''") if f"'{place}'" in path else text
+        path = path.replace(place, urllib.parse.quote(doubled, safe=""))
+    return path
 
 
-def filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa: ANN401 - any JSON
-    """Put the fields and the key where a template has them.
+def filled(template: Any, fields: Mapping[str, Value], key: str, own_id: str = "") -> Any:  # noqa: ANN401 - any JSON
+    """Put the fields, the key and the system's own id where a template has them.
 
     >>> filled({"data": ["{fields}"], "id": "lead {key}", "silent": True}, {"tier": "SQL"}, "L1")
     {'data': [{'tier': 'SQL'}], 'id': 'lead L1', 'silent': True}
@@ -42,11 +45,11 @@ def filled(template: Any, fields: Mapping[str, Value], key: str) -> Any:  # noqa
         case "{fields}":
             return dict(fields)
         case str():
-            return template.replace("{key}", key)
+            return re.sub(r"{(key|id)}", lambda place: key if place[1] == "key" else own_id, template)
         case dict():
-            return {name: filled(value, fields, key) for name, value in template.items()}
+            return {name: filled(value, fields, key, own_id) for name, value in template.items()}
         case list():
-            return [filled(value, fields, key) for value in template]
+            return [filled(value, fields, key, own_id) for value in template]
     return template
 
 
@@ -67,14 +70,18 @@ def inside(content: object, path: str | None) -> tuple[JsonObject, Around]:
     >>> inside({"state": 0, "score": None}, "score")[0]
     {}
     """
-    here: object = _object(content)
-    levels = [here]
+    here, *outer = _levels(content, path)
+    fields = _object(here)
+    return fields, ChainMap(*_objects(outer), fields)
+
+
+def _levels(content: object, path: str | None) -> list[object]:
+    """Give what stands at a path, and all that it leads through to the top; nothing counts as an empty object."""
+    levels = [content]
     for name in path.split(".") if path else []:
-        found = at(here, name)
-        here = {} if found is None else found
-        levels.insert(0, here)
-    fields, *outer = levels
-    return _object(fields), ChainMap(*(one for one in outer if isinstance(one, dict)), _object(fields))
+        found = at(levels[0], name)
+        levels.insert(0, {} if found is None else found)
+    return levels
 
 
 def at(content: object, path: str) -> Any:  # noqa: ANN401 - any JSON
@@ -112,6 +119,60 @@ def _object(content: object) -> JsonObject:
     if isinstance(content, dict):
         return content
     raise ValueError("no object")
+
+
+def _objects(content: Iterable[object]) -> list[JsonObject]:
+    return [one for one in content if isinstance(one, dict)]
+
+
+class Hit(NamedTuple):
+    """A lead as an answer has it."""
+
+    fields: JsonObject
+    around: Around
+    own_id: str
+    """What the system names it by; our key where the settings do not ask for it."""
+
+
+class LacksError(Exception):
+    """An answer lacks what the settings say it has."""
+
+
+def hits(content: object, read: RestRead, key: str, key_field: str) -> list[Hit]:
+    """Give the leads that an answer has for a key: of a search those that hold it, be they none or several.
+
+    Raises LacksError with what is missing.
+    """
+    if read.found is None:
+        return [_hit(content, read, key, [])]
+    try:
+        rows, *outer = _levels(content, read.found)
+    except ValueError:
+        raise LacksError(read.found) from None
+    if rows and not isinstance(rows, list):
+        raise LacksError(f"list at {read.found}")
+    found: dict[object, Hit] = {}
+    for row in rows if isinstance(rows, list) else ():
+        hit = _hit(row, read, key, outer)
+        # Some searches give what only begins with the key, or is written with other capitals.
+        told = held(ChainMap(hit.fields, row), [key_field])
+        if not told or str(as_value(told[key_field])) == key:
+            found[hit.own_id if read.id else len(found)] = hit
+    return list(found.values())
+
+
+def _hit(content: object, read: RestRead, key: str, outer: Iterable[object]) -> Hit:
+    try:
+        fields, around = inside(content, read.values)
+    except ValueError:
+        raise LacksError(read.values or "the fields at its top") from None
+    try:
+        own_id = key if read.id is None else as_value(at(content, read.id))
+    except ValueError:
+        own_id = None
+    if own_id is None:
+        raise LacksError(read.id)
+    return Hit(fields, ChainMap(*around.maps[:-1], *_objects(outer), fields), str(own_id))
 
 
 def as_value(held: object) -> Value:

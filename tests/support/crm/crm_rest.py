@@ -1,4 +1,4 @@
-"""Two systems that take JSON over HTTP, one lead a call: Dynamics 365 and Pipedrive, as their answers look."""
+"""Systems that take JSON over HTTP, one lead a call: Dynamics 365, Pipedrive, and one that finds leads by a search."""
 
 from __future__ import annotations
 
@@ -146,6 +146,48 @@ def _refusal(error: str, code: int) -> dict[str, Any]:
     return {"success": False, "error": error, "errorCode": code, "data": None, "additional_data": None}
 
 
+class SearchServer(CrmServer):
+    """Leads that are written by the server's own id and found by a custom field; answers have a status of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen: set[str] = set()
+        self.fuzzy = False
+        """Whether a search finds what only begins with the key, in any capitals."""
+        self.budget = 1_000_000
+
+    def answer(self, request: Request) -> Answer:
+        """Search, or change a lead."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if headers.get("authorization") != f"Bearer {self.token}":
+            return Answer({"status": "error", "message": "who are you?"}, 401)
+        self.budget -= 1
+        if self.budget < 0:
+            return Answer({"status": "error", "message": "no more calls today"}, 429, {"Retry-After": "3"})
+        path = unquote(request.path).removeprefix("/api/")
+        if request.method == "GET" and path == "me":
+            return Answer({"status": "ok", "data": {"id": 42}})
+        if request.method == "GET" and path == "leads":
+            assert request.parameters["custom"] == "lead_id"
+            found = [lead for lead in self.leads.values() if self._has(lead, request.parameters["value"])]
+            return Answer({"status": "ok", "data": {"items": found, "total": len(found)}})
+        own_id = path.removeprefix("leads/")
+        if request.method != "PATCH" or own_id not in self.leads:
+            return Answer({"status": "error", "message": "there is no such lead"}, 404)
+        fields = request.json()["custom_fields"]
+        if own_id in self.frozen or fields.keys() - _CUSTOM.keys():
+            return Answer({"status": "error", "errors": {"custom_fields": ["not allowed"]}}, 422)
+        self.leads[own_id]["custom_fields"] |= fields
+        return Answer({"status": "ok", "data": self.leads[own_id]})
+
+    def _has(self, lead: dict[str, Any], key: str) -> bool:
+        held = str(lead["custom_fields"]["lead_id"])
+        return held.casefold().startswith(key.casefold()) if self.fuzzy else held == key
+
+
+_CUSTOM: dict[str, Any] = dict.fromkeys(["lead_id", "tier", "probability", "first_reason", "next_step", "scored_on"])
+
+
 def example(name: str) -> dict[str, Any]:
     """Give the section of an example, with a short limit of time."""
     push: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))["push"]
@@ -154,10 +196,10 @@ def example(name: str) -> dict[str, Any]:
 
 
 class _Crm:
-    """What the two share: the settings are those of the example, but for the address."""
+    """What they share: the settings are those of the example, but for the address."""
 
     has_calls = True
-    server: DynamicsServer | PipedriveServer
+    server: DynamicsServer | PipedriveServer | SearchServer
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
@@ -248,4 +290,52 @@ class PipedriveCrm(_Crm):
 
     def exhaust(self) -> None:
         """Use up the budget of the day."""
+        self.server.budget = 0
+
+
+class SearchCrm(_Crm):
+    """The system with a search, by the example."""
+
+    server: SearchServer
+
+    def __init__(self) -> None:
+        self.server = SearchServer()
+        settings = example("search.yaml")
+        del settings["sink"]["read"]["example"]  # the lead is not here
+        super().__init__(settings)
+
+    def add(self, key: str, *, closed: bool = False) -> None:
+        """Make a lead; some of its own ids must be encoded."""
+        number = len(self.server.leads) + 7000
+        own_id = f"{number}/a b" if number % 2 else number
+        custom = {**_CUSTOM, "lead_id": key}
+        status = "closed" if closed else "open"
+        self.server.leads[str(own_id)] = {"id": own_id, "name": "Ada", "status": status, "custom_fields": custom}
+
+    def _of(self, key: str) -> dict[str, Any] | None:
+        return next((one for one in self.server.leads.values() if one["custom_fields"]["lead_id"] == key), None)
+
+    def lead(self, key: str) -> dict[str, Any] | None:
+        """Give a lead, its custom fields beside the others."""
+        lead = self._of(key)
+        return lead and {name: lead[name] for name in ("id", "name", "status")} | lead["custom_fields"]
+
+    def keys(self) -> set[str]:
+        """List the leads."""
+        return {lead["custom_fields"]["lead_id"] for lead in self.server.leads.values()}
+
+    def edit(self, key: str, ours: str, value: str | float | None) -> None:
+        """Change a custom field."""
+        lead = self._of(key)
+        assert lead
+        lead["custom_fields"][self.settings["fields"][ours]] = value
+
+    def refuse(self, key: str, *, refused: bool = True) -> None:
+        """Have a rule of the business refuse what is written to a lead."""
+        lead = self._of(key)
+        assert lead
+        (self.server.frozen.add if refused else self.server.frozen.discard)(str(lead["id"]))
+
+    def exhaust(self) -> None:
+        """Use up the calls of the day."""
         self.server.budget = 0
