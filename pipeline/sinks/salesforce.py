@@ -40,6 +40,7 @@ class SalesforceSink(Sink):
         self._client = SalesforceClient(settings, _CONNECTIONS)
         self._jobs = Jobs(self._client, settings.job_seconds)
         self._looks = Looks(self._client, self._key, [*mapping.values(), *settings.closed])
+        self._several = f"several leads have this {self._key}"
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
 
@@ -49,23 +50,24 @@ class SalesforceSink(Sink):
         return self._client.calls
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
-        """Give the leads of the keys; a key that two leads have names neither."""
+        """Give the leads of the keys; a key that several leads have names none of them, so it has no id."""
         short = _SHORT_ID if self._key == "Id" else None
         wanted = {key: key[:short] for key in keys if self._key != "Id" or _ID.fullmatch(key)}
         found: dict[str, Remote] = {}
-        twice = set()
         for row in self._looks.rows(list(dict.fromkeys(wanted.values()))):
             key = str(row[self._key])[:short]
-            if key in found:
-                twice.add(key)
             values = {name: row.get(name) for name in self._mapping.values()}
-            found[key] = Remote(row["Id"], values, is_closed(row, self._settings.closed))
-        return {key: found[own] for key, own in wanted.items() if own in found and own not in twice}
+            if key in found:
+                found[key] = Remote("", values, refused=self._several)
+            else:
+                found[key] = Remote(row["Id"], values, is_closed(row, self._settings.closed))
+        return {key: found[own] for key, own in wanted.items() if own in found}
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Write by composite calls of 200, or many by one job; what is locked is to be asked again."""
         waiting: list[Refusal] = []
-        for results in self._send(batch):
+        yield from (Outcome(one.key, "rejected", self._several) for one in batch if one.remote_id == "")
+        for results in self._send([one for one in batch if one.remote_id != ""]):
             of_all: Refusal | None = None
             for record, refusal in results:
                 if refusal is None:

@@ -7,7 +7,7 @@ the rest, so nobody's change is lost between our looking and our writing.
 from __future__ import annotations
 
 import weakref
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -59,14 +59,20 @@ class SqlSink(Sink):
         return self._calls.count
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
-        """Give the rows of the keys; of two with the same key the first, which ``write`` then rejects."""
+        """Give the rows of the keys; a key that several rows have names none of them."""
         found: dict[str, Remote] = {}
+        rows: Counter[str] = Counter()
         table = self._table
         with self._connected() as connection:
             for key, row in table.rows(connection, keys, [*self._fields, *self._settings.closed]):
                 values = {field: table.value(field, row[field]) for field in self._fields}
-                found.setdefault(key, Remote(key, values, is_closed(row, self._settings.closed)))
+                rows[key] += 1
+                refused = self._several(rows[key]) if rows[key] > 1 else None
+                found[key] = Remote(key, values, not refused and is_closed(row, self._settings.closed), refused)
         return {key: found[key] for key in keys if key in found}
+
+    def _several(self, rows: int) -> str:
+        return f"{rows} rows of {self._settings.table} have this {self._settings.key_field}"
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Write a batch as a whole, or not at all."""
@@ -100,8 +106,7 @@ class SqlSink(Sink):
     def _judge(self, record: Record, found: Sequence[Mapping[str, Any]], *, takes_key: bool) -> Outcome:
         """Say what becomes of a record, by the rows that have its key now."""
         if len(found) > 1:
-            reason = f"{len(found)} rows of {self._settings.table} have this {self._settings.key_field}"
-            return Outcome(record.key, "rejected", reason, record.key)
+            return Outcome(record.key, "rejected", self._several(len(found)), record.key)
         if found and is_closed(found[0], self._settings.closed):
             return Outcome(record.key, "skipped", "closed", record.key)
         if not found and (record.remote_id is not None or not self.creates):

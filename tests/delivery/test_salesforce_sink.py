@@ -362,9 +362,17 @@ def test_a_key_of_other_capitals_is_another_key(crm: SalesforceCrm, tmp_path: Pa
 
 
 def test_two_leads_with_one_key_are_left_alone(crm: SalesforceCrm, tmp_path: Path) -> None:
-    for key in "AAB":
+    for key in "AABA":
         crm.add(key)
-    assert list(sink_of(crm, tmp_path).read(["A", "B"])) == ["B"]
+    sink = sink_of(crm, tmp_path)
+    found = sink.read(["A", "B"])
+    assert {key: one.refused for key, one in found.items()} == {
+        "A": "several leads have this Lead_Number__c",
+        "B": None,
+    }
+    written, _ = write(sink, [Record(key, {"Leadcast_Tier__c": "SQL"}, one.remote_id) for key, one in found.items()])
+    assert (written["A"].status, written["A"].reason) == ("rejected", found["A"].refused)
+    assert [lead.get("Leadcast_Tier__c") for lead in crm.leads.values()] == [None, None, "SQL", None]
 
 
 def test_setup_makes_the_fields_and_says_who_must_grant_them(crm: SalesforceCrm, tmp_path: Path) -> None:

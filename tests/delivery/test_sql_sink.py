@@ -176,7 +176,8 @@ def test_a_key_that_two_rows_have_is_rejected_and_the_others_are_written(databas
     for key in ("L1", "L2", "L2"):
         database.execute(f"INSERT INTO {table} (lead_id) VALUES (?)", [key])
     sink = _sink(database, {"tier": "x"}, table=table, closed={}, create=True)
-    assert set(sink.read(["L1", "L2"])) == {"L1", "L2"}
+    found = {key: (one.refused, one.closed) for key, one in sink.read(["L1", "L2"]).items()}
+    assert found == {"L1": (None, False), "L2": (f"2 rows of {table} have this lead_id", False)}
     outcomes = _write(sink, {"L1": {"x": "SQL"}, "L2": {"x": "SQL"}})
     assert outcomes["L1"].status == "written"
     assert (outcomes["L2"].status, outcomes["L2"].reason) == ("rejected", f"2 rows of {table} have this lead_id")
