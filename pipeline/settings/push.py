@@ -226,6 +226,8 @@ class Rest(SinkSettings):
     """$NAME of the variable that holds the key."""
     whole: tuple[Name, ...] = ()
     """Fields that take whole numbers only: numbers are rounded for them."""
+    sizes: dict[Name, PositiveInt] = Field(default_factory=dict)
+    """How many letters fields take that hold texts: longer reasons and actions are cut before they are sent."""
     read: RestRead | None = None
     """How a lead is read; without it, what we wrote last is taken for what is there."""
     closed: Closed = Field(default_factory=dict)

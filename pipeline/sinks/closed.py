@@ -1,11 +1,12 @@
-"""What fields hold in the systems that take scores: texts, numbers or a date, and whether a lead is closed."""
+"""What fields hold in the systems that take scores and how many letters, and whether a lead is closed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
+from features.core.schema import MATURITIES, TIERS
 from pipeline.settings.push import Closed
 
 
@@ -40,3 +41,28 @@ def kind_of(ours: str) -> Kind:
     ('number', 'date', 'text')
     """
     return "number" if ours in {"probability", "score"} else "date" if ours == "date" else "text"
+
+
+_SUSPENDED = "suspended"
+"""What stands in the place of a tier and a maturity that are not to be relied on."""
+LETTERS: Mapping[str, int] = {
+    "tier": max(map(len, (*TIERS, _SUSPENDED))),
+    "maturity": max(map(len, (*MATURITIES, _SUSPENDED))),
+    "date": len("2026-06-30"),
+    "probability": len("0.1234"),
+    "score": len("12.34"),
+}
+"""How many letters those of our fields need that mean nothing, or something else, when they are cut."""
+
+
+def too_short(sizes: Mapping[str, int], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Give the fields that take too few letters, each with what is to be done; other texts are merely cut.
+
+    >>> list(too_short({"x_tier": 3, "x_reason": 3}, {"tier": "x_tier", "reason_1": "x_reason"}))
+    [('x_tier', 'takes 3 letters, and tier needs 9; make it longer, or map tier to another (push.fields)')]
+    """
+    for ours, field in mapping.items():
+        needed = LETTERS.get(ours, 0)
+        if sizes.get(field, needed) < needed:
+            remedy = f"make it longer, or map {ours} to another (push.fields)"
+            yield field, f"takes {sizes[field]} letters, and {ours} needs {needed}; {remedy}"

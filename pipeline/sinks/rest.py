@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from features.core.errors import DeliveryError
+from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
-from pipeline.sinks.closed import is_closed
+from pipeline.sinks.closed import is_closed, too_short
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink
 from pipeline.sinks.rest_requests import (
     Hit,
@@ -47,7 +47,7 @@ class RestSink(Sink):
         self.reads, self.calls_a_day = settings.read is not None, settings.calls_a_day
         self.batch_size = settings.batch_size
         self.batches_at_once = BATCHES_A_CONNECTION * settings.connections
-        self._settings, self._fields = settings, list(mapping.values())
+        self._settings, self._mapping, self._fields = settings, mapping, list(mapping.values())
         self._several = f"several leads have this {settings.key_field}"
         headers = {name: value.replace("{secret}", key) for name, value in settings.headers.items()}
         self._write_headers = {name: value.replace("{secret}", key) for name, value in settings.write_headers.items()}
@@ -130,7 +130,16 @@ class RestSink(Sink):
         raise DeliveryError(f"{told(response)} to {settings.method} {settings.path}; correct push.sink")
 
     def check(self) -> list[str]:
-        """See whether the system answers and takes our key; which fields it has can only be seen in an example."""
+        """Look at the sizes; see whether the system answers and takes our key, and which fields an example has."""
+        sizes = self._settings.sizes
+        unknown = [name for name in sizes if name not in self._fields]
+        return [
+            *(f"push.sink.sizes names {name}, {nearest(name, self._fields)}" for name in unknown),
+            *(f"the field {name} {told}" for name, told in too_short(sizes, self._mapping)),
+            *self._check_answers(),
+        ]
+
+    def _check_answers(self) -> list[str]:
         asked = self._settings.check
         try:
             response = self._send("GET", asked or "")
@@ -158,6 +167,10 @@ class RestSink(Sink):
             return [f"{self._several}: {key}; leave one of them, or take another example"]
         (hit,) = found
         return [*lacking(key, self._fields, hit.fields), *never_closed(key, self._settings.closed, hit.around)]
+
+    def sizes(self) -> dict[str, int]:
+        """Give what the settings say."""
+        return dict(self._settings.sizes)
 
     def setup(self) -> list[Made]:
         """Raise DeliveryError: there is no common way to make fields."""

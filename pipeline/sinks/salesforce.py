@@ -17,7 +17,7 @@ from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.salesforce_client import ADVICE, Refusal, SalesforceClient
-from pipeline.sinks.salesforce_fields import missing, problems, used_up
+from pipeline.sinks.salesforce_fields import lengths, missing, problems, used_up
 from pipeline.sinks.salesforce_jobs import Jobs, Looks, Result
 
 _ID = re.compile(r"00Q[0-9A-Za-z]{12}([0-9A-Za-z]{3})?")
@@ -40,6 +40,7 @@ class SalesforceSink(Sink):
         self._client = SalesforceClient(settings, _CONNECTIONS)
         self._jobs = Jobs(self._client, settings.job_seconds)
         self._looks = Looks(self._client, self._key, [*mapping.values(), *settings.closed])
+        self._lead: Mapping[str, Any] = {}
         self._several = f"several leads have this {self._key}"
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
@@ -111,6 +112,10 @@ class SalesforceSink(Sink):
             return {}
         return limits
 
+    def sizes(self) -> dict[str, int]:
+        """Tell how many letters the fields of texts take, as the check has seen them."""
+        return lengths(self._lead or self._described(), self._mapping)
+
     def setup(self) -> list[Made]:
         """Make the custom fields that are missing; who may see and write them is for the administrator to say."""
         held = {one["name"] for one in self._described()["fields"]}
@@ -126,5 +131,5 @@ class SalesforceSink(Sink):
         return Made(f"field {name} of Lead; {_GRANT}", name)
 
     def _described(self) -> Mapping[str, Any]:
-        described: Mapping[str, Any] = self._client.ask("GET", "sobjects/Lead/describe")
-        return described
+        self._lead = self._client.ask("GET", "sobjects/Lead/describe")
+        return self._lead

@@ -7,7 +7,7 @@ from typing import Any
 
 from features.core.errors import nearest
 from pipeline.settings.push import Salesforce
-from pipeline.sinks.closed import kind_of
+from pipeline.sinks.closed import kind_of, too_short
 
 _FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}
 _MADE: Mapping[str, Mapping[str, object]] = {
@@ -41,6 +41,14 @@ def problems(lead: Mapping[str, Any], settings: Salesforce, mapping: Mapping[str
             yield f"Lead has no field {name}, or the user may not see it; leadcast crm setup makes it"
         else:
             yield f"Lead has no field {name}; {nearest(name, held)} (push.fields)"
+    for name, told in too_short(lengths(lead, mapping), mapping):
+        yield f"the field {name} {told}"
+
+
+def lengths(lead: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, int]:
+    """Give how many letters the fields of texts take."""
+    texts = [one for one in lead["fields"] if one["type"] in _FITTING["text"]]
+    return {one["name"]: one["length"] for one in texts if one["name"] in mapping.values() and one.get("length")}
 
 
 def _unfit(ours: str, field: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.secrets import conceal
-from pipeline.sinks.sql_table import SqlTable, find, forbidden, make_missing, required, unfit
+from pipeline.sinks.sql_table import SqlTable, find, forbidden, lengths, make_missing, required, unfit
 from pipeline.sinks.sql_writing import RefusedError, connected, insert, update
 
 _CONNECTIONS = 2
@@ -123,6 +123,10 @@ class SqlSink(Sink):
         except (DeliveryError, LaterError) as error:
             return str(error).split("\n")
         return [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
+
+    def sizes(self) -> dict[str, int]:
+        """Tell how long the columns of texts are, where they say so."""
+        return lengths(self._table, self._mapping)
 
     def setup(self) -> list[Made]:
         """Make the columns that are missing; the table, too, where leads may be created."""

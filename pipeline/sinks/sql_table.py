@@ -20,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Sql
+from pipeline.sinks.closed import too_short
 from pipeline.sinks.protocol import LaterError, Made, Value
 
 DATES = (sa.Date, sa.DateTime)
@@ -153,6 +154,18 @@ def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterato
         if not _fits(ours, kind):
             wanted = "fractions" if ours in _NUMBERS else "dates" if ours == "date" else "texts"
             yield f"{settings.table}.{field} is {kind!r} and takes no {wanted}; give {ours} another column"
+    for field, told in too_short(lengths(table, mapping), mapping):
+        yield f"{settings.table}.{field} {told}"
+
+
+def lengths(table: SqlTable, mapping: Mapping[str, str]) -> dict[str, int]:
+    """Give the lengths of the columns of texts that have one, as varchar(40) has."""
+    kinds = {field: table.types[field] for field in mapping.values()}
+    return {
+        field: kind.length
+        for field, kind in kinds.items()
+        if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum) and kind.length
+    }
 
 
 def _fits(ours: str, kind: TypeEngine[object]) -> bool:

@@ -381,3 +381,13 @@ def test_settings_that_can_not_be_meant_are_refused(server: Plain, change: dict[
     with pytest.raises(ValidationError) as caught:
         Push.model_validate(_settings(server, **change))
     assert told in str(caught.value)
+
+
+def test_sizes_are_those_of_the_settings(server: Plain) -> None:
+    assert _sink(server).sizes() == {}
+    sink = _sink(server, sizes={"cReason": 40, "cTier": 3, "cReasons": 40})
+    assert sink.sizes() == {"cReason": 40, "cTier": 3, "cReasons": 40}
+    assert sink.check() == [
+        "push.sink.sizes names cReasons, did you mean 'cReason'?",
+        "the field cTier takes 3 letters, and tier needs 9; make it longer, or map tier to another (push.fields)",
+    ]

@@ -52,6 +52,8 @@ class SalesforceServer(CrmServer):
         self.grants = True
         """Whether the user sees the fields that are made."""
         self.scales = {"Leadcast_Probability__c": 4}
+        self.lengths: dict[str, int] = {}
+        """Of fields of texts that are not as long as most."""
         self.may_edit = self.may_see_limits = True
         self.remaining = 99_000
         self.refused: set[str] = set()
@@ -119,8 +121,12 @@ class SalesforceServer(CrmServer):
         key = name == "Lead_Number__c"
         return {
             "name": name, "type": self.types[name], "updateable": name not in self.readonly, "externalId": key,
-            "idLookup": key or name == "Id", "scale": self.scales.get(name, 0),
+            "idLookup": key or name == "Id", "scale": self.scales.get(name, 0), "length": self._length(name),
         }  # fmt: skip
+
+    def _length(self, name: str) -> int:
+        longest = {"string": 255, "picklist": 255, "id": 18, "reference": 18}
+        return self.lengths.get(name, longest.get(self.types[name], 0))
 
     def _make(self, content: dict[str, Any]) -> Answer:
         if not self.may_make_fields:
@@ -210,7 +216,7 @@ class SalesforceServer(CrmServer):
         for name, value in values.items():
             if name in self.readonly:
                 return "INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {name}"
-            if self.types[name] == "string" and len(str(value)) > 255:
+            if self.types[name] == "string" and len(str(value)) > self._length(name):
                 return "STRING_TOO_LONG", f"{name}: data value too large"
             if not _fits(self.types[name], value):
                 return "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: value not of required type: {value}"

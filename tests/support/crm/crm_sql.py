@@ -12,9 +12,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import psycopg
+import pytest
+from crm_cases import Crm
 from crm_servers import Faults
 from postgresql import Server
 from psycopg.rows import dict_row
+
+from pipeline.settings.push import Push, Sql
+from pipeline.sinks.protocol import Outcome, Record, Sink, Value
+from pipeline.sinks.sql import SqlSink
 
 FIELDS = {
     "tier": "x_tier",
@@ -170,3 +176,37 @@ class PostgresqlCrm(_Database):
     def exhaust(self) -> None:
         """Refuse every call: a server has no quota, but it may take our rights away."""
         self._run(f"REVOKE ALL ON {self.table} FROM {self.user}")
+
+
+Database = SqliteCrm | PostgresqlCrm
+
+
+def sink_of(database: Crm, fields: dict[str, str] | None = None, **changes: object) -> Sink:
+    """Give the sink of a database, with other settings where they are given."""
+    settings = {**database.settings, "sink": {**database.settings["sink"], **changes}}
+    push = Push(**settings | ({} if fields is None else {"fields": fields}))
+    assert isinstance(push.sink, Sql)
+    return SqlSink(push.sink, push.mapping, Path("/nowhere"))
+
+
+def come_as_owner(server: PostgresqlCrm, monkeypatch: pytest.MonkeyPatch, postgresql: Server) -> None:
+    """Come as the user who owns the tables."""
+    monkeypatch.setenv("CRM_DATABASE", postgresql.url())
+    server.environment = {"CRM_DATABASE": postgresql.url()}
+
+
+def make_table(database: Database, columns: str, name: str = "other") -> str:
+    """Make another table, which the sink may write to, and give its name."""
+    name = name if isinstance(database, SqliteCrm) else f"{database.schema}.{name}"
+    database.execute(f"CREATE TABLE {name} ({columns})")
+    if isinstance(database, PostgresqlCrm):
+        database.execute(f"GRANT ALL ON {name} TO {database.user}")
+    return name
+
+
+def write(sink: Sink, values: dict[str, dict[str, Value]], *, there: bool = True) -> dict[str, Outcome]:
+    """Write values, and give what came of them."""
+    records = [Record(key, fields, key if there else None) for key, fields in values.items()]
+    outcomes = list(sink.write(records))
+    assert [outcome.key for outcome in outcomes] == list(values)
+    return {outcome.key: outcome for outcome in outcomes}
