@@ -24,7 +24,8 @@ _ID = re.compile(r"00Q[0-9A-Za-z]{12}([0-9A-Za-z]{3})?")
 _SHORT_ID = 15
 """The letters of an id that tell; three more are a checksum, and may be missing."""
 _CONNECTIONS = 2
-_BULK_FROM = 2_000
+_MOST_COMPOSITE, _BULK_FROM = 200, 2_000
+"""How many leads a composite call takes, and from how many on a job costs less."""
 _GRANT = "give the pushing user, and who shall see it, access to the field: field-level security, in a permission set"
 
 
@@ -32,7 +33,6 @@ class SalesforceSink(Sink):
     """The leads of an organisation."""
 
     reads, creates = True, False
-    leads_a_call = 200
     batches_at_once = BATCHES_A_CONNECTION * _CONNECTIONS
 
     def __init__(self, settings: Salesforce, mapping: Mapping[str, str], _root: Path) -> None:
@@ -44,6 +44,7 @@ class SalesforceSink(Sink):
         self._several = f"several leads have this {self._key}"
         self.name = f"salesforce {urlsplit(settings.url).netloc} Lead"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
+        self.leads_a_call = min(_MOST_COMPOSITE, settings.batch_size)
 
     @property
     def calls(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from decimal import Decimal
 from typing import Any
@@ -27,6 +27,8 @@ DATES = (sa.Date, sa.DateTime)
 NUMBERS = (sa.Numeric, sa.Float)
 KEYS = (sa.String, sa.Integer, *NUMBERS, sa.Uuid)
 _MIDNIGHT = re.compile(r"[ T]00:00:00(\.0+)?(\+00(:00)?)?$")
+_MOST_VALUES = 900
+"""How many values of a list every system takes."""
 _WHOLE = 2**63
 """The first number that no database keeps as a whole one."""
 
@@ -60,16 +62,24 @@ class SqlTable:
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Give the key, as a text, and the fields of all rows that have one of the keys; ``lock`` keeps others away."""
         column, names = self.table.c[self.key_field], list(dict.fromkeys(fields))
-        wanted = [found for found in map(self.key, keys) if found is not None]
+        wanted = list(dict.fromkeys(found for found in map(self.key, keys) if found is not None))
         chosen = sa.select(column.label(None), *(self.table.c[name] for name in names))
-        if self.system == "postgresql":
-            chosen = chosen.where(column == sa.any_(sa.bindparam("keys", wanted, type_=sa.types.NullType())))
-        else:
-            chosen = chosen.where(column.in_(wanted))
         if lock:  # in one order, so that two writers wait for each other instead of blocking each other
             chosen = chosen.order_by(column).with_for_update(key_share=True)
-        for row in connection.execute(chosen).all():
-            yield self._text(row[0]), dict(zip(names, row[1:], strict=True))
+            wanted = sorted(wanted, key=lambda key: (isinstance(key, str), key))
+        most = max(len(wanted), 1) if self.system == "postgresql" else _MOST_VALUES
+        for first in range(0, len(wanted), most):
+            part = wanted[first : first + most]
+            asked = set(map(str, part))
+            for row in connection.execute(chosen.where(self._is_one_of(column, part))).all():
+                # Where 'a' and 'A' are one key to the system, a row comes with each part that has either.
+                if (text := self._text(row[0])) in asked:
+                    yield text, dict(zip(names, row[1:], strict=True))
+
+    def _is_one_of(self, column: sa.ColumnElement[Any], keys: Sequence[int | str]) -> sa.ColumnElement[bool]:
+        if self.system == "postgresql":
+            return column == sa.any_(sa.bindparam("keys", keys, type_=sa.types.NullType()))
+        return column.in_(keys)
 
     def _text(self, key: object) -> str:
         text = format(key, "f") if isinstance(key, Decimal) else str(key)

@@ -11,6 +11,7 @@ import pytest
 from crm_hubspot import OURS, HubSpotCrm
 from crm_servers import Answer
 from pushing import Delivery, Lead, ways
+from pydantic import ValidationError
 
 from features.core.errors import DeliveryError
 from pipeline.delivery.values import Values
@@ -88,6 +89,19 @@ def test_more_than_a_hundred_come_in_several_calls(crm: HubSpotCrm, tmp_path: Pa
     delivery = Delivery(tmp_path, crm.settings, crm.environment)
     assert ways(delivery.push(dict.fromkeys(keys, Lead("SQL")))) == {"written": 250}
     assert crm.calls == 3 + 3
+
+
+def test_fewer_than_a_hundred_may_come_in_a_call(crm: HubSpotCrm, tmp_path: Path) -> None:
+    keys = [f"L{number}" for number in range(60)]
+    for key in keys:
+        crm.add(key)
+    settings = crm.settings | {"sink": crm.settings["sink"] | {"batch_size": 25}}
+    assert ways(Delivery(tmp_path, settings, crm.environment).push(dict.fromkeys(keys, Lead("SQL")))) == {"written": 60}
+    assert sorted(len(one.json()["inputs"]) for one in crm.requests) == [10, 10, 25, 25, 25, 25]
+    sink = sink_of(crm, tmp_path, batch_size=25)
+    assert (sink.batch_size, sink.leads_a_call) == (25, 25)
+    with pytest.raises(ValidationError, match="less than or equal to 100"):
+        sink_of(crm, tmp_path, batch_size=101)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,20 @@ def test_few_leads_go_by_composite_calls_of_two_hundred(crm: SalesforceCrm, tmp_
     assert not crm.jobs
 
 
+@pytest.mark.parametrize(("batch_size", "sizes"), [(150, [150, 150, 150]), (300, [200, 100, 150])])
+def test_a_batch_is_as_large_as_the_settings_say(
+    crm: SalesforceCrm, tmp_path: Path, batch_size: int, sizes: list[int]
+) -> None:
+    keys = [f"L{number}" for number in range(450)]
+    for key in keys:
+        crm.add(key)
+    settings = crm.settings | {"sink": crm.settings["sink"] | {"batch_size": batch_size}}
+    Delivery(tmp_path, settings, crm.environment).push(dict.fromkeys(keys, Lead("SQL")))
+    sent = [len(one.json()["records"]) for one in crm.requests if one.path.endswith("/composite/sobjects")]
+    assert sorted(sent) == sorted(sizes)
+    assert sink_of(crm, tmp_path, batch_size=batch_size).leads_a_call == min(batch_size, 200)
+
+
 def test_nothing_is_null_in_a_composite_call_and_n_a_in_a_job(crm: SalesforceCrm, tmp_path: Path) -> None:
     for number in range(MANY):
         crm.add(f"L{number}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from crm_sql import FIELDS, Database, PostgresqlCrm, SqliteCrm, come_as_owner, make_table, sink_of, write
 from postgresql import Server
 
@@ -150,6 +153,30 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(database: Database) -> None
     assert write(sink, {"L1": {"x_tier": "SQL"}})["L1"].status == "written"
 
 
+@pytest.fixture
+def few_values() -> Iterator[None]:
+    """SQLite as it was built for long: a statement takes 999 values."""
+
+    def limit(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    sa.event.listen(sa.Pool, "connect", limit)
+    yield
+    sa.event.remove(sa.Pool, "connect", limit)
+
+
+@pytest.mark.usefixtures("few_values")
+def test_a_batch_may_be_larger_than_what_a_statement_takes(database: Database) -> None:
+    keys = [f"L{number}" for number in range(2_500)]
+    table = make_table(database, "lead_id text PRIMARY KEY, x text")
+    database.execute(f"INSERT INTO {table} (lead_id) VALUES " + ", ".join(f"('{key}')" for key in keys))
+    sink = sink_of(database, {"tier": "x"}, table=table, closed={}, batch_size=2_500, timeout_seconds=30)
+    assert (sink.batch_size, list(sink.read(keys))) == (2_500, keys)
+    assert {one.status for one in write(sink, {key: {"x": "SQL"} for key in keys}).values()} == {"written"}
+    assert database.execute(f"SELECT count(*) AS n FROM {table} WHERE x = 'SQL'") == [{"n": 2_500}]
+
+
 def test_a_trigger_that_silently_leaves_a_row_out_is_noticed(server: PostgresqlCrm) -> None:
     for key in ("L1", "L2"):
         server.add(key)
@@ -173,6 +200,14 @@ def test_keys_that_differ_in_case_alone_are_not_written_together(sqlite: SqliteC
     assert set(sink.read(["a", "B"])) == {"a"}
     assert write(sink, {"a": {"x": "SQL"}})["a"].reason == "2 instead of 1 rows would have been written; nothing was"
     assert sqlite.execute(f"SELECT count(x) AS n FROM {table}") == [{"n": 0}]
+
+
+def test_keys_that_differ_in_case_alone_are_two_in_a_large_batch_too(sqlite: SqliteCrm) -> None:
+    table = make_table(sqlite, "lead_id text COLLATE NOCASE, x text")
+    sqlite.execute(f"INSERT INTO {table} (lead_id) VALUES ('a'), ('A')")
+    sink = sink_of(sqlite, {"tier": "x"}, table=table, closed={}, batch_size=3_000)
+    found = sink.read(["a", *(f"none {number}" for number in range(2_000)), "A"])
+    assert {key: one.refused for key, one in found.items()} == {"a": None, "A": None}
 
 
 def test_leads_are_made_only_where_that_is_asked_for(
