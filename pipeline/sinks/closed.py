@@ -45,9 +45,10 @@ def kind_of(ours: str) -> Kind:
 
 _SUSPENDED = "suspended"
 """What stands in the place of a tier and a maturity that are not to be relied on."""
+CHOICES: Mapping[str, tuple[str, ...]] = {"tier": (*TIERS, _SUSPENDED), "maturity": (*MATURITIES, _SUSPENDED)}
+"""What those of our fields may hold that are one of a few words."""
 LETTERS: Mapping[str, int] = {
-    "tier": max(map(len, (*TIERS, _SUSPENDED))),
-    "maturity": max(map(len, (*MATURITIES, _SUSPENDED))),
+    **{ours: max(map(len, choices)) for ours, choices in CHOICES.items()},
     "date": len("2026-06-30"),
     "probability": len("0.1234"),
     "score": len("12.34"),

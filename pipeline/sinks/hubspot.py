@@ -29,6 +29,8 @@ from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, S
 _CONNECTIONS = 2
 _CONTACTS = "objects/contacts/batch"
 _PROPERTIES = "properties/contacts"
+_OF_ALL = ("PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE")
+"""Errors that concern a property of all contacts."""
 _PASSING = frozenset({"RATE_LIMIT", "RATE_LIMITS", "INTERNAL_ERROR"})
 """Categories of errors that concern the moment, not the contact."""
 
@@ -61,7 +63,7 @@ class HubSpotSink(Sink):
         found: dict[str, Remote] = {}
         for contact in self._find(list(dict.fromkeys(wanted.values()))) if wanted else ():
             held = contact["properties"]
-            key = contact["id"] if key_field == OWN_ID else str(held.get(key_field))
+            key = contact["id"] if key_field == OWN_ID else str(held.get(key_field) or "")
             values: dict[str, Value] = {name: held.get(name) or None for name in self._mapping.values()}
             found[key.casefold() if key_field == "email" else key] = Remote(
                 contact["id"], values, is_closed(held, closed)
@@ -94,8 +96,8 @@ class HubSpotSink(Sink):
         try:
             answer = self._call("POST", f"{_CONTACTS}/update", {"inputs": inputs})
         except RefusedError as error:
-            if "PROPERTY_DOESNT_EXIST" in str(error.error):  # halving would refuse each contact for it
-                raise DeliveryError(f"{error}; leadcast crm check says which, leadcast crm setup makes it") from None
+            if any(told in str(error.error) for told in _OF_ALL):  # halving would refuse each contact for it
+                raise DeliveryError(f"{error}; leadcast crm check says which, and what to do") from None
             answer = {"errors": [error.error]}
         errors = list(answer.get("errors") or ())
         refused = {str(contact): one for one in errors for contact in (one.get("context") or {}).get("ids") or ()}

@@ -12,7 +12,7 @@ import httpx
 from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Closed, HubSpot
 from pipeline.sinks.calls import Caller, judge_status, quote, wait_of
-from pipeline.sinks.closed import kind_of
+from pipeline.sinks.closed import CHOICES, kind_of
 from pipeline.sinks.protocol import LaterError
 from pipeline.sinks.secrets import key_of_header, redact
 
@@ -110,9 +110,23 @@ def problems(held: Held, settings: HubSpot, mapping: Mapping[str, str]) -> Itera
             yield f"contacts have no property {name}; leadcast crm setup makes it"
         elif held[name]["type"] not in fitting:
             yield f"the property {name} is of type {held[name]['type']}; {ours} needs {' or '.join(fitting)}"
-        elif (held[name].get("modificationMetadata") or {}).get("readOnlyValue"):
+        elif held[name].get("calculated") or (held[name].get("modificationMetadata") or {}).get("readOnlyValue"):
             yield f"the property {name} is read-only; map {ours} to another (push.fields)"
+        else:
+            yield from _unseen(ours, held[name])
     yield from _never_seen(held, settings.closed)
+
+
+def _unseen(ours: str, held: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what would be written to no avail: what nobody sees, or what is none of the options."""
+    name = held["name"]
+    if held.get("hidden"):
+        yield f"the property {name} is hidden, so nobody sees it; show it, or map {ours} to another (push.fields)"
+    if held["type"] == "enumeration" and not held.get("externalOptions"):
+        options = {str(option["value"]) for option in held.get("options") or ()}
+        lacking = [value for value in CHOICES.get(ours, ()) if value not in options]
+        if lacking:
+            yield f"the property {name} has no option {', '.join(lacking)}; add what {ours} may be"
 
 
 def _never_seen(held: Held, closed: Closed) -> Iterator[str]:

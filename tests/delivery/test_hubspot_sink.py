@@ -147,7 +147,7 @@ def test_a_property_that_is_not_there_ends_the_push_and_is_named_by_the_check(cr
     crm.add("L2")
     sink = sink_of(crm, tmp_path, {"tier": "leadcast_teir"})
     # Halving would refuse a hundred contacts, one by one, for what none of them has done.
-    with pytest.raises(DeliveryError, match='"leadcast_teir.*does not exist.*leadcast crm setup makes it'):
+    with pytest.raises(DeliveryError, match='"leadcast_teir.*does not exist.*leadcast crm check says which'):
         list(sink.write([Record(f"L{number}", {"leadcast_teir": "SQL"}, f"50{number}") for number in (1, 2)]))
     assert sink.check() == ["contacts have no property leadcast_teir; leadcast crm setup makes it"]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 from crm_servers import Answer, CrmServer, Request
 
@@ -15,6 +17,9 @@ _NATIVE = {
 }  # fmt: skip
 _OPTIONS = {"lifecyclestage": ("lead", "customer", "other")}
 _READ_ONLY = {"hs_object_id", "hs_email_domain"}
+_ENTERED = {"string": "text", "number": "number", "date": "date", "enumeration": "select"}
+"""How a property of a type is entered."""
+_NOW = "2026-06-30T02:15:00.000Z"
 OURS = {
     "leadcast_tier": "string", "leadcast_probability": "number", "leadcast_reason_1": "string",
     "leadcast_reason_2": "string", "leadcast_action": "string", "leadcast_date": "date",
@@ -30,6 +35,10 @@ class HubSpotServer(CrmServer):
         super().__init__()
         self.types = _NATIVE | OURS
         self.unique = {"lead_number"}
+        self.options: dict[str, tuple[str, ...]] = dict(_OPTIONS)
+        self.hidden: set[str] = set()
+        self.calculated: set[str] = set()
+        """Properties that HubSpot computes from others."""
         self.refused: set[str] = set()
         self.whole_batches = True
         """Whether one bad input fails the whole call, as some validations do; else it is told beside the others."""
@@ -47,7 +56,7 @@ class HubSpotServer(CrmServer):
         """Answer the paths that the client calls."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         if headers.get("authorization") != f"Bearer {self.token}":
-            return Answer({"status": "error", "category": "INVALID_AUTHENTICATION", "message": "expired token"}, 401)
+            return _refusal("INVALID_AUTHENTICATION", "expired token", 401)
         if self.exhausted:
             return Answer(_rate_limit("DAILY"), 429)
         match request.method, request.path:
@@ -59,19 +68,29 @@ class HubSpotServer(CrmServer):
                 return Answer({"results": [self._property(name) for name in self.types]})
             case "POST", "/crm/v3/properties/contacts":
                 return self._create(request.json())
-        return Answer({"status": "error", "message": "resource not found"}, 404)
+        return Answer(f"<html>nothing answers {request.path}</html>", 404, {"Content-Type": "text/html"})
 
     def _property(self, name: str) -> dict[str, Any]:
+        native, options = name in _NATIVE, enumerate(self.options.get(name, ()))
         return {
-            "name": name, "label": name, "type": self.types[name], "fieldType": "text",
-            "groupName": "contactinformation", "hasUniqueValue": name in self.unique,
-            "options": [{"label": value.title(), "value": value} for value in _OPTIONS.get(name, ())],
-            "modificationMetadata": {"archivable": True, "readOnlyValue": name in _READ_ONLY},
+            "updatedAt": _NOW, "createdAt": _NOW, "name": name, "label": name, "type": self.types[name],
+            "fieldType": _ENTERED[self.types[name]], "description": "", "groupName": "contactinformation",
+            "options": [
+                {"label": value.title(), "value": value, "description": "", "displayOrder": place, "hidden": False}
+                for place, value in options
+            ],
+            "displayOrder": -1, "calculated": name in self.calculated, "externalOptions": False,
+            "hasUniqueValue": name in self.unique, "hidden": name in self.hidden, "hubspotDefined": native,
+            "archived": False, "formField": True, "dataSensitivity": "non_sensitive",
+            "modificationMetadata": {
+                "archivable": not native, "readOnlyDefinition": native, "readOnlyOptions": False,
+                "readOnlyValue": name in _READ_ONLY | self.calculated,
+            },
         }  # fmt: skip
 
     def _create(self, content: dict[str, Any]) -> Answer:
         if content["name"] in self.types:
-            return Answer({"status": "error", "category": "OBJECT_ALREADY_EXISTS", "message": "is there"}, 409)
+            return _refusal("OBJECT_ALREADY_EXISTS", "is there", 409)
         pairs = {("string", "text"), ("number", "number"), ("date", "date")}
         if (content["type"], content["fieldType"]) not in pairs or content["groupName"] != "contactinformation":
             return _invalid("field type does not fit")
@@ -94,16 +113,12 @@ class HubSpotServer(CrmServer):
         found = [by_key[one] for one in asked if one in by_key]
         missing = [one for one in asked if one not in by_key]
         results = [
-            _contact(number, {name: held.get(name) for name in [*names, "hs_object_id"]}) for number, held in found
+            _contact(number, {name: held.get(name) or None for name in [*names, "hs_object_id"]})
+            for number, held in found
         ]
         self._shuffle.shuffle(results)
-        if not missing:
-            return Answer({"status": "COMPLETE", "results": results})
-        error = {
-            "status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some CONTACT objects",
-            "context": {"ids": missing},
-        }  # fmt: skip
-        return Answer({"status": "COMPLETE", "results": results, "numErrors": 1, "errors": [error]}, 207)
+        told = "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid."
+        return _batch(results, [_error("OBJECT_NOT_FOUND", told, missing)] if missing else [])
 
     def _update(self, content: dict[str, Any]) -> Answer:
         inputs = content["inputs"]
@@ -117,32 +132,24 @@ class HubSpotServer(CrmServer):
         results, errors = [], []
         for one in inputs:
             if one["id"] not in self.leads:
-                errors.append(("OBJECT_NOT_FOUND", "Could not find the contact", one["id"]))
+                errors.append(_error("OBJECT_NOT_FOUND", "Could not find the contact", [one["id"]]))
             elif one["id"] in faults:
-                errors.append(("VALIDATION_ERROR", faults[one["id"]], one["id"]))
+                errors.append(_error("VALIDATION_ERROR", faults[one["id"]], [one["id"]]))
             else:
                 self.leads[one["id"]] |= one["properties"]
                 results.append(_contact(one["id"], one["properties"]))
         self._shuffle.shuffle(results)
-        if not errors:
-            return Answer({"status": "COMPLETE", "results": results})
-        told = [
-            {"status": "error", "category": category, "message": message, "context": {"ids": [contact]}}
-            for category, message, contact in errors
-        ]
-        return Answer({"status": "COMPLETE", "results": results, "numErrors": len(told), "errors": told}, 207)
+        return _batch(results, errors)
 
     def _fault(self, one: dict[str, Any]) -> str | None:
         if one["id"] in self.refused:
             return "The change is not allowed by a rule of the account"
         for name, text in one["properties"].items():
             if name not in self.types:
-                told = {
-                    "isValid": False,
-                    "message": f'Property "{name}" does not exist',
-                    "error": "PROPERTY_DOESNT_EXIST",
-                }
-                return f"Property values were not valid: {json.dumps([told])}"
+                return _not_valid("PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist', name)
+            if name in _READ_ONLY | self.calculated:
+                told = f'"{name}" is a read only property; its value cannot be set.'
+                return _not_valid("READ_ONLY_VALUE", told, name)
             assert isinstance(text, str)
             try:
                 if text and self.types[name] == "number":
@@ -211,17 +218,40 @@ class HubSpotCrm(HubSpotServer):
 
 
 def _contact(number: str, properties: dict[str, Any]) -> dict[str, Any]:
-    return {"id": number, "properties": properties, "createdAt": "2026-01-01T00:00:00Z", "archived": False}
+    own = {"createdate": _NOW, "lastmodifieddate": _NOW}
+    return {"id": number, "properties": own | properties, "createdAt": _NOW, "updatedAt": _NOW, "archived": False}
+
+
+def _batch(results: Sequence[dict[str, Any]], errors: Sequence[dict[str, Any]]) -> Answer:
+    told = {"status": "COMPLETE", "results": results, "requestedAt": _NOW, "startedAt": _NOW, "completedAt": _NOW}
+    return Answer(told | {"numErrors": len(errors), "errors": errors}, 207) if errors else Answer(told)
+
+
+def _error(category: str, message: str, ids: Sequence[str]) -> dict[str, Any]:
+    """Tell of some inputs of a batch."""
+    return {
+        "status": "error", "id": str(uuid4()), "category": category, "message": message, "context": {"ids": ids},
+        "errors": [], "links": {},
+    }  # fmt: skip
+
+
+def _not_valid(error: str, message: str, name: str) -> str:
+    told = {"isValid": False, "message": message, "error": error, "name": name}
+    return f"Property values were not valid: {json.dumps([told])}"
+
+
+def _refusal(category: str, message: str, status: int) -> Answer:
+    """Refuse a whole call."""
+    told = {"status": "error", "message": message, "correlationId": str(uuid4()), "category": category}
+    return Answer(told | {"errors": [], "context": {}, "links": {}}, status)
 
 
 def _invalid(message: str) -> Answer:
-    return Answer({"status": "error", "category": "VALIDATION_ERROR", "message": message, "correlationId": "x"}, 400)
+    return _refusal("VALIDATION_ERROR", message, 400)
 
 
 def _rate_limit(policy: str) -> dict[str, str]:
     return {
-        "status": "error",
-        "errorType": "RATE_LIMIT",
-        "message": "You have reached your limit.",
-        "policyName": policy,
-    }
+        "status": "error", "message": "You have reached your limit.", "errorType": "RATE_LIMIT",
+        "correlationId": str(uuid4()), "category": "RATE_LIMITS", "policyName": policy,
+    }  # fmt: skip
