@@ -23,9 +23,8 @@ from pipeline.sinks.rest_requests import (
     has_address,
     held,
     hits,
-    lacking,
-    never_closed,
     told,
+    unlike,
 )
 from pipeline.sinks.secrets import key_of_header
 
@@ -161,12 +160,7 @@ class RestSink(Sink):
             return [str(error)]
         if isinstance(found, httpx.Response):
             return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
-        if not found:
-            return [f"GET {read.path} finds no lead {key}; correct push.sink.read, key_field or the example"]
-        if len(found) > 1:
-            return [f"{self._several}: {key}; leave one of them, or take another example"]
-        (hit,) = found
-        return [*lacking(key, self._fields, hit.fields), *never_closed(key, self._settings.closed, hit.around)]
+        return unlike(read, key, found, self._fields, self._settings)
 
     def sizes(self) -> dict[str, int]:
         """Give what the settings say."""

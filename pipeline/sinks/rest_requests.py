@@ -6,14 +6,14 @@ import json
 import re
 import urllib.parse
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
 
 from features.core.errors import nearest
-from pipeline.settings.push import RestRead
+from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import quote
 from pipeline.sinks.protocol import Value
 
@@ -211,6 +211,16 @@ def never_closed(key: str, closed: Iterable[str], around: Around) -> list[str]:
         for path in closed
         if path not in there
     ]
+
+
+def unlike(read: RestRead, key: str, found: Sequence[Hit], fields: Iterable[str], settings: Rest) -> list[str]:
+    """Say in what a lead that is there, and shows all fields, was read otherwise."""
+    if not found:
+        return [f"GET {read.path} finds no lead {key}; correct push.sink.read, key_field or the example"]
+    if len(found) > 1:
+        return [f"several leads have this {settings.key_field}: {key}; leave one of them, or take another example"]
+    (hit,) = found
+    return [*lacking(key, fields, hit.fields), *never_closed(key, settings.closed, hit.around)]
 
 
 def told(response: httpx.Response) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from features.core.errors import nearest
-from pipeline.settings.push import Salesforce
+from pipeline.settings.push import Closed, Salesforce
 from pipeline.sinks.closed import kind_of, too_short
 
 _FITTING = {"number": ("double", "percent"), "date": ("date",), "text": ("string", "textarea", "picklist")}
@@ -31,9 +31,7 @@ def problems(lead: Mapping[str, Any], settings: Salesforce, mapping: Mapping[str
         yield f"Lead has no field {key}; {nearest(key, held)} (push.sink.key_field)"
     elif held[key]["type"] not in _KEYS or not (key == "Id" or held[key]["externalId"] or held[key]["idLookup"]):
         yield f"the field {key} is no external id; make it a text with External ID and Unique (push.sink.key_field)"
-    for name in settings.closed:
-        if name not in held:
-            yield f"Lead has no field {name}; {nearest(name, held)} (push.sink.closed)"
+    yield from _never_seen(held, settings.closed)
     for ours, name in mapping.items():
         if name in held:
             yield from _unfit(ours, held[name])
@@ -43,6 +41,18 @@ def problems(lead: Mapping[str, Any], settings: Salesforce, mapping: Mapping[str
             yield f"Lead has no field {name}; {nearest(name, held)} (push.fields)"
     for name, told in too_short(lengths(lead, mapping), mapping):
         yield f"the field {name} {told}"
+
+
+def _never_seen(held: Mapping[str, Mapping[str, Any]], closed: Closed) -> Iterator[str]:
+    """Tell what no lead can have: nobody would seem closed."""
+    for name, values in closed.items():
+        if name not in held:
+            yield f"Lead has no field {name}; {nearest(name, held)} (push.sink.closed)"
+            continue
+        options = [str(option["value"]) for option in held[name].get("picklistValues") or ()]
+        for value in values:
+            if options and isinstance(value, str) and value not in options:
+                yield f"the field {name} is never {value!r}; {nearest(value, options)} (push.sink.closed)"
 
 
 def lengths(lead: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, int]:

@@ -128,3 +128,10 @@ def test_the_lengths_of_texts_are_told_and_one_that_is_too_short_for_a_tier(crm:
     }  # fmt: skip
     assert crm.calls == calls, "the check has seen them"
     assert sink_of(crm, tmp_path, TIER).sizes() == {"Leadcast_Tier__c": 3}
+
+
+def test_a_status_that_no_lead_has_closes_nobody_and_is_told(crm: SalesforceCrm, tmp_path: Path) -> None:
+    closed = {"IsConverted": [True], "Status": ["Closed - Not Converted", "Closed - Not converted"]}
+    assert sink_of(crm, tmp_path, closed=closed).check() == [
+        "the field Status is never 'Closed - Not converted'; did you mean 'Closed - Not Converted'? (push.sink.closed)"
+    ]

@@ -20,6 +20,7 @@ OURS = {
     "Leadcast_Tier__c": "string", "Leadcast_Probability__c": "double", "Leadcast_Reason_1__c": "string",
     "Leadcast_Reason_2__c": "string", "Leadcast_Action__c": "string", "Leadcast_Date__c": "date",
 }  # fmt: skip
+_STATUSES = ("Open", "Working", "Closed - Converted", "Closed - Not Converted")
 _TOOLING = {"Text": "string", "Number": "double", "Date": "date"}
 _ROOT = r"/services/data/v[\d.]+"
 MOST_COMPOSITE, MOST_RETRIEVED = 200, 2_000
@@ -122,6 +123,10 @@ class SalesforceServer(CrmServer):
         return {
             "name": name, "type": self.types[name], "updateable": name not in self.readonly, "externalId": key,
             "idLookup": key or name == "Id", "scale": self.scales.get(name, 0), "length": self._length(name),
+            "picklistValues": [
+                {"active": True, "defaultValue": False, "label": value, "validFor": None, "value": value}
+                for value in (_STATUSES if name == "Status" else ())
+            ],
         }  # fmt: skip
 
     def _length(self, name: str) -> int:
