@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 from features.core.errors import DeliveryError
 from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
-from pipeline.sinks.odoo_client import OdooClient, bad_rows
+from pipeline.sinks.odoo_client import Loader, OdooClient
 from pipeline.sinks.odoo_fields import Fields
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
-from pipeline.sinks.secrets import redact
 
 _LEAD = "crm.lead"
 _CONNECTIONS = 2
@@ -29,6 +28,7 @@ class OdooSink(Sink):
     def __init__(self, settings: Odoo, mapping: Mapping[str, str], _root: Path) -> None:
         self._client, self._fields = OdooClient(settings, _CONNECTIONS), Fields(settings.key_field, mapping)
         self._call = self._client.call
+        self._loader = Loader(self._client, _LEAD, settings.batch_size, self._fields.row)
         self._twice: set[str] = set()
         self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
@@ -68,29 +68,11 @@ class OdooSink(Sink):
                 yield Outcome(record.key, "rejected", f"several leads have this {self._fields.key}", record.remote_id)
             else:
                 groups[tuple(record.values)].append(record)
+        met: list[str] = []
         for names, records in groups.items():
-            yield from self._load(names, records)
-
-    def _load(self, names: Sequence[str], records: list[Record]) -> Iterator[Outcome]:
-        """Load rows; it is all or nothing, so bad ones are dropped and the rest is sent again."""
-        met = None
-        while records:
-            rows = [[str(one.remote_id), *self._fields.row(one, names)] for one in records]
-            answer = self._call(_LEAD, "load", fields=[".id", *names], data=rows)
-            if answer["ids"]:
-                yield from (Outcome(one.key, "written", None, one.remote_id) for one in records)
-                break
-            bad = bad_rows(answer["messages"], len(records))
-            if not bad:
-                raise WholeBatchError(redact("; ".join(str(message.get("message")) for message in answer["messages"])))
-            for place, (what, reason) in sorted(bad.items()):
-                if what == "later":
-                    met = reason
-                else:
-                    yield Outcome(records[place].key, what, reason, records[place].remote_id)
-            records = [one for place, one in enumerate(records) if place not in bad]
+            yield from self._loader.load(names, records, met)
         if met:
-            raise LaterError(met)
+            raise LaterError(met[-1])
 
     def check(self) -> list[str]:
         """Log in, look at the rights and the fields."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from itertools import count
@@ -15,7 +15,7 @@ import httpx
 from features.core.errors import DeliveryError, SettingsError
 from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import Caller, quote
-from pipeline.sinks.protocol import LaterError, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, WholeBatchError
 from pipeline.sinks.secrets import key_of_header, redact, secret
 
 _REFUSED = ("AccessDenied", "AccessError", "SessionExpired", "NotFound")
@@ -118,19 +118,46 @@ class Bad(NamedTuple):
     reason: str
 
 
-def bad_rows(messages: Iterable[Mapping[str, Any]], rows: int) -> dict[int, Bad]:
-    """Give the bad rows by their places; none where the rows were refused together.
+class Told(NamedTuple):
+    """What a load that was refused says of its rows."""
 
-    The first message of a row counts: a lead that is unknown is then taken for a new one, and lacks a name.
+    bad: dict[int, Bad]
+    """By their places."""
+    is_first_doubtful: bool
+    """Whether the first row is told of what may have stopped all rows, be it good or bad."""
+    judged: int
+    """How many rows Odoo came to try by themselves."""
+
+
+def told_of(messages: Sequence[Mapping[str, Any]], rows: int) -> Told:
+    """Read what Odoo says of rows that were refused.
+
+    It tries all rows together, then one by one, and gives up where ten were bad, and more than one in ten; all of it is
+    taken back. The first message of a row counts: a lead that is unknown is then taken for a new one, and lacks a name.
     """
     first: dict[int, Mapping[str, Any]] = {}
+    judged, last, is_first_doubtful = rows, 0, False
     for message in messages:
-        if message.get("type", "error") == "error" and message.get("record") is not None:
-            first.setdefault(message["record"], message)
-    # What stopped all rows is told of the first, be it good or bad. Alone, or with the rest, it gets its own verdict.
-    if rows > 1 and "field" not in first.get(0, {"field": None}):
-        del first[0]
-    return {place: _bad_row(message) for place, message in first.items()}
+        place = _place(message)
+        if place is None:
+            judged = last + 1 if message.get("type") == "warning" else judged
+            continue
+        last = place
+        if place == 0 and rows > 1 and "field" not in message:
+            is_first_doubtful = True
+        elif message.get("type", "error") == "error":
+            first.setdefault(place, message)
+    bad = {place: _bad_row(message) for place, message in first.items()}
+    return Told(bad, is_first_doubtful and 0 not in bad, judged)
+
+
+def _place(message: Mapping[str, Any]) -> int | None:
+    """Give the place of the row that a message names; none where it is told of several."""
+    place = message.get("record")
+    rows = message.get("rows") or {}
+    if place is None and rows and rows["from"] == rows["to"]:
+        place = rows["from"]
+    return place
 
 
 def _bad_row(message: Mapping[str, Any]) -> Bad:
@@ -139,3 +166,85 @@ def _bad_row(message: Mapping[str, Any]) -> Bad:
         return Bad("later", reason)
     # The id is unknown to load where the lead was archived or deleted since we looked.
     return Bad("skipped" if message.get("field") == ".id" else "rejected", reason)
+
+
+_FIRST, _FEWEST = 64, 8
+"""Rows of the first part, and of the smallest."""
+_CLEAN = 4
+"""Parts in a row that have to go through, since one was refused, before parts grow."""
+
+
+class Loader:
+    """Writes records by ``load``, in parts that grow while all rows go through, and shrink where some are refused.
+
+    A load is all or nothing: each row is written until one is refused, then by itself, and in the end what is good of
+    the part a third time. So a bad row costs the more, the larger its part.
+    """
+
+    def __init__(
+        self, client: OdooClient, model: str, largest: int, row: Callable[[Record, Sequence[str]], list[str]]
+    ) -> None:
+        self._client, self._model, self._largest, self._row = client, model, largest, row
+        self._size, self._clean = min(_FIRST, largest), _CLEAN
+
+    def load(self, names: Sequence[str], records: Sequence[Record], met: list[str]) -> Iterator[Outcome]:
+        """Load records of one set of fields; the named ones are dropped, and what is good is sent again.
+
+        ``met`` takes the reasons of those that met somebody else's transaction. Raises WholeBatchError where rows are
+        refused and none is named.
+        """
+        waiting: list[tuple[Sequence[Record], bool]] = [(records, False)]
+        while waiting:
+            rows, is_judged = waiting.pop()
+            if not is_judged and len(rows) > self._size:
+                waiting.append((rows[self._size :], False))
+                rows = rows[: self._size]
+            told = self._refusal(names, rows)
+            if not is_judged:
+                self._learn(is_clean=told is None)
+            if told is None:
+                yield from map(_written, rows)
+                continue
+            yield from _named(rows, told, met)
+            if told.is_first_doubtful:
+                alone = self._refusal(names, rows[:1])
+                yield from map(_written, rows[:1]) if alone is None else _named(rows[:1], alone, met)
+                if alone is None and not told.bad:
+                    raise WholeBatchError("the rows are refused together, and Odoo names none")
+            settled = {*told.bad, *([0] if told.is_first_doubtful else [])}
+            unjudged = [one for place, one in enumerate(rows) if place not in settled and place >= told.judged]
+            good = [one for place, one in enumerate(rows) if place not in settled and place < told.judged]
+            waiting += [(part, part is good) for part in (unjudged, good) if part]
+
+    def _learn(self, *, is_clean: bool) -> None:
+        """Let parts grow, or shrink; threads may do so at once, and it does no harm."""
+        if not is_clean:
+            self._size, self._clean = max(self._size // 8, min(_FEWEST, self._largest)), 0
+            return
+        self._clean += 1
+        if self._clean > _CLEAN:
+            self._size = min(2 * self._size, self._largest)
+
+    def _refusal(self, names: Sequence[str], rows: Sequence[Record]) -> Told | None:
+        """Load rows; gives what is told of them where they were not taken."""
+        data = [[str(one.remote_id), *self._row(one, names)] for one in rows]
+        answer = self._client.call(self._model, "load", fields=[".id", *names], data=data)
+        if answer["ids"]:
+            return None
+        told = told_of(answer["messages"], len(rows))
+        if not told.bad and not told.is_first_doubtful:
+            raise WholeBatchError(redact("; ".join(str(message.get("message")) for message in answer["messages"])))
+        return told
+
+
+def _written(record: Record) -> Outcome:
+    return Outcome(record.key, "written", None, record.remote_id)
+
+
+def _named(rows: Sequence[Record], told: Told, met: list[str]) -> Iterator[Outcome]:
+    """Give the outcomes of the bad rows."""
+    for place, (what, reason) in sorted(told.bad.items()):
+        if what == "later":
+            met.append(reason)
+        else:
+            yield Outcome(rows[place].key, what, reason, rows[place].remote_id)

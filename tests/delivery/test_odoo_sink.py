@@ -14,7 +14,8 @@ from pushing import Delivery, Lead, ways
 from features.core.errors import DeliveryError, SettingsError
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import LaterError, Made, Record, Sink
+from pipeline.sinks.odoo_client import Bad, Told, told_of
+from pipeline.sinks.protocol import LaterError, Made, Record, Sink, WholeBatchError
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
@@ -70,7 +71,7 @@ def test_bad_rows_are_dropped_by_their_place_and_the_rest_is_sent_again(crm: Odo
     }  # fmt: skip
     assert outcomes["B"].reason == "The operation is not allowed: the lead is locked"
     assert outcomes["C"].reason == f"Unknown database identifier '{ids['C']}'"
-    assert [len(rows) for _, rows in loads(crm)] == [5, 2]
+    assert [len(rows) for _, rows in loads(crm)] == [5, 1, 1]
 
 
 def test_the_first_row_is_not_to_blame_for_what_stops_all_rows(crm: OdooCrm, tmp_path: Path) -> None:
@@ -82,6 +83,81 @@ def test_the_first_row_is_not_to_blame_for_what_stops_all_rows(crm: OdooCrm, tmp
     outcomes = list(sink.write([Record(key, {"x_leadcast_tier": "SQL"}, ids[key]) for key in "ABC"]))
     assert {one.key: one.status for one in outcomes} == {"A": "written", "B": "rejected", "C": "written"}
     assert len(outcomes) == 3
+
+
+SOME = {
+    "the first": range(24),
+    "in the middle": range(238, 262),
+    "the last": range(476, 500),
+    "one in twenty": range(10, 490, 20),
+    "one in twenty, and the first": range(0, 480, 20),
+}
+
+
+@pytest.mark.parametrize("refused", SOME.values(), ids=SOME)
+def test_a_rule_that_refuses_one_in_twenty_costs_at_most_twice(crm: OdooCrm, tmp_path: Path, refused: range) -> None:
+    keys = [f"L{number}" for number in range(500)]
+    for key in keys:
+        crm.add(key)
+    crm.refused |= {101 + place for place in refused}
+    records = [Record(key, {"x_leadcast_tier": "SQL"}, str(101 + place)) for place, key in enumerate(keys)]
+    outcomes = list(sink_of(crm, tmp_path, {"tier": "x_leadcast_tier"}).write(records))
+    assert len(outcomes) == len({one.key for one in outcomes}) == 500
+    assert {one.key for one in outcomes if one.status == "rejected"} == {f"L{place}" for place in refused}
+    assert sum(row.get("x_leadcast_tier") == "SQL" for row in crm.rows.values()) == 476
+    assert crm.row_writes <= 2 * 500
+    assert len(loads(crm)) <= 120
+
+
+def test_rows_that_all_go_through_are_soon_loaded_in_whole_batches(crm: OdooCrm, tmp_path: Path) -> None:
+    sink = sink_of(crm, tmp_path, {"tier": "x_leadcast_tier"})
+    for place in range(2_000):
+        crm.add(f"L{place}")
+    for start in range(0, 2_000, 500):
+        places = range(start, start + 500)
+        list(sink.write([Record(f"L{place}", {"x_leadcast_tier": "SQL"}, str(101 + place)) for place in places]))
+    assert [len(rows) for _, rows in loads(crm)] == [64, 128, 256, 52, 500, 500, 500]
+    assert crm.row_writes == 2_000
+
+
+def test_what_came_after_the_tenth_bad_row_is_judged_by_itself(crm: OdooCrm, tmp_path: Path) -> None:
+    for place in range(30):
+        crm.add(f"L{place}")
+    crm.refused |= set(range(101, 116))
+    records = [Record(f"L{place}", {"x_leadcast_tier": "SQL"}, str(101 + place)) for place in range(30)]
+    outcomes = {one.key: one.status for one in sink_of(crm, tmp_path).write(records)}
+    assert outcomes == {f"L{place}": "rejected" if place < 15 else "written" for place in range(30)}
+
+
+def test_a_first_row_that_alone_is_bad_is_rejected_alone(crm: OdooCrm, tmp_path: Path) -> None:
+    for key in "ABCD":
+        crm.add(key)
+    crm.refuse("A")
+    records = [Record(key, {"x_leadcast_tier": "SQL"}, str(101 + place)) for place, key in enumerate("ABCD")]
+    outcomes = {one.key: one.status for one in sink_of(crm, tmp_path).write(records)}
+    assert outcomes == {"A": "rejected", "B": "written", "C": "written", "D": "written"}
+    assert [len(rows) for _, rows in loads(crm)] == [4, 1, 3]
+
+
+def test_rows_are_halved_where_none_is_named(crm: OdooCrm, tmp_path: Path) -> None:
+    for key in "ABCD":
+        crm.add(key)
+    crm.triggered.add(103)
+    records = [Record(key, {"x_leadcast_tier": "SQL"}, str(101 + place)) for place, key in enumerate("ABCD")]
+    outcomes = iter(sink_of(crm, tmp_path).write(records))
+    assert next(outcomes).key == "A"  # it was told of what had stopped all, and went alone
+    with pytest.raises(WholeBatchError):
+        next(outcomes)
+    delivery = Delivery(tmp_path, crm.settings, crm.environment)
+    assert ways(delivery.push(dict.fromkeys("ABCD", Lead("MQL")))) == {"written": 3, "rejected": 1}
+    assert list(delivery.known("rejected")) == ["C"]
+
+
+def test_a_message_of_several_rows_names_none() -> None:
+    several = {"type": "error", "message": "a team has too many", "rows": {"from": 0, "to": 3}}
+    assert told_of([several], 4) == Told({}, False, 4)
+    one = {"type": "error", "message": "a team has too many", "rows": {"from": 2, "to": 2}}
+    assert told_of([several, one], 4) == Told({2: Bad("rejected", "a team has too many")}, False, 4)
 
 
 def test_a_lead_that_somebody_else_writes_to_is_tried_again_and_holds_up_no_other(crm: OdooCrm, tmp_path: Path) -> None:

@@ -44,7 +44,13 @@ class OdooServer(CrmServer):
         self.version = version
         self.types = TYPES | OURS
         self.refused: set[int] = set()
+        """Leads that a rule of the business logic refuses to have changed."""
+        self.triggered: set[int] = set()
+        """Leads that a trigger of the database refuses to have changed."""
         self.contended: set[int] = set()
+        """Leads that somebody else is writing to."""
+        self.row_writes = 0
+        """How often a row was written, be it taken back or not: what a load costs."""
         self.is_administrator = True
         self.exhausted = False
         self.rows: dict[int, dict[str, Any]] = {}
@@ -127,13 +133,11 @@ class OdooServer(CrmServer):
         return row.get(name, EMPTY.get(self.types[name], False))
 
     def _load(self, fields: list[str], data: list[list[str]]) -> dict[str, Any]:
-        """Write all rows, or none: then name bad ones."""
+        """Write all rows, or none and name bad ones: as ``BaseModel.load`` does, with what that costs."""
         assert fields[0] == ".id", "any other would make leads"
         assert all(isinstance(value, str) for row in data for value in row)
         messages = [fault for place, row in enumerate(data) for fault in self._not_converted(place, fields, row)]
-        messages += self._not_saved(data)
-        if self._is_whole(data) and _error(0, LOCKED) not in messages:
-            messages.insert(0, _error(0, LOCKED))
+        self._save(data, messages)
         if any(message["type"] == "error" for message in messages):
             return {"ids": False, "messages": messages, "nextrow": 0}
         for row in data:
@@ -145,10 +149,6 @@ class OdooServer(CrmServer):
         lead = self.rows.get(int(row[0]))
         return lead is not None and lead["active"]
 
-    def _is_whole(self, data: list[list[str]]) -> bool:
-        """Tell whether a refusal by the business logic stops the rows together, before Odoo tries them one by one."""
-        return any(int(row[0]) in self.refused for row in data if self._is_open(row))
-
     def _not_converted(self, place: int, fields: list[str], row: list[str]) -> Iterator[dict[str, Any]]:
         """Say which values are none, and which leads are unknown: to load, archived ones are."""
         if not self._is_open(row):
@@ -159,22 +159,44 @@ class OdooServer(CrmServer):
             except ValueError:
                 yield _error(place, f"'{text}' does not seem to be a valid value for field '{name}'", field=name)
 
-    def _not_saved(self, data: list[list[str]]) -> list[dict[str, Any]]:
-        """Save row by row, as Odoo does after all together have failed."""
-        messages: list[dict[str, Any]] = []
+    def _save(self, data: list[list[str]], messages: list[dict[str, Any]]) -> None:
+        """Save the rows together; where that fails, one by one from the first, and take all back with each that fails.
+
+        What the business logic said of all is told of the first row, be it good or bad.
+        """
+        told = None
+        for row in data:
+            self.row_writes += 1
+            if self._is_open(row) and int(row[0]) in self.refused:
+                told = _error(0, LOCKED)
+                break
+        if told is None and any(int(row[0]) in self.triggered for row in data):
+            # A trigger's exception breaks the transaction: no row is tried by itself.
+            if not messages:
+                messages.append(_error(0, f"Unknown database error: '{LOCKED}\n'"))
+            return
+        if told is None and not any(self._faults(row) for row in data):
+            return
+        errors = 0
         for place, row in enumerate(data):
-            if not self._is_open(row):  # without an id, it is a new lead, and one without a name
-                messages.append(
-                    _error(place, "Missing required value for the field 'Opportunity' (name)", field="name")
-                )
-            elif int(row[0]) in self.refused:
-                messages.append(_error(place, LOCKED))
-            elif int(row[0]) in self.contended:
-                messages.append(_error(place, "could not serialize access due to concurrent update\n"))
-            if len(messages) >= 10 and len(messages) >= (place + 1) / 10:
+            self.row_writes += 1
+            faults = self._faults(row)
+            messages += [_error(place, **fault) for fault in faults]
+            errors += len(faults)
+            if errors >= 10 and errors >= (place + 1) / 10:
                 messages.append({"type": "warning", "message": "Found more than 10 errors, interrupted"})
                 break
-        return messages
+        if errors and told and told not in messages:
+            messages.insert(0, told)
+
+    def _faults(self, row: list[str]) -> list[dict[str, str]]:
+        """Say why a row can't be saved by itself."""
+        if not self._is_open(row):  # without an id, it is a new lead, and one without a name
+            return [{"message": "Missing required value for the field 'Opportunity' (name)", "field": "name"}]
+        if int(row[0]) in self.refused | self.triggered:
+            return [{"message": LOCKED}]
+        contended = int(row[0]) in self.contended
+        return [{"message": "could not serialize access due to concurrent update\n"}] if contended else []
 
     def _read(self, name: str, text: str) -> Any:  # noqa: ANN401 - a value of any field
         kind = self.types[name]
