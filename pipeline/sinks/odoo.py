@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from features.core.errors import DeliveryError
@@ -29,7 +30,6 @@ class OdooSink(Sink):
         self._client, self._fields = OdooClient(settings, _CONNECTIONS), Fields(settings.key_field, mapping)
         self._call = self._client.call
         self._loader = Loader(self._client, _LEAD, settings.batch_size, self._fields.row)
-        self._twice: set[str] = set()
         self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
         self.leads_a_call = settings.batch_size
@@ -40,7 +40,7 @@ class OdooSink(Sink):
         return self._client.calls
 
     def read(self, keys: Sequence[str]) -> dict[str, Remote]:
-        """Give the leads of the keys, archived ones, too; of two with one key the first, which ``write`` rejects."""
+        """Give the leads of the keys, archived ones, too: of several with one key the only one that is active."""
         wanted = self._fields.keys(keys)
         try:
             rows = self._call(
@@ -49,25 +49,24 @@ class OdooSink(Sink):
             )  # fmt: skip
         except WholeBatchError as error:  # no fewer keys would mend it
             raise DeliveryError(f"Odoo does not read its leads: {error}; see leadcast crm check") from None
-        found: dict[str, Remote] = {}
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
-            key = str(row[self._fields.key])
-            if key in found:
-                self._twice.add(key)
-                continue
-            stage = row["stage_id"]
-            closed = not row["active"] or bool(stage and stage[0] in self._won)
-            found[key] = Remote(str(row["id"]), self._fields.values(row), closed)
-        return {key: found[key] for key in keys if key in found}
+            found[str(row[self._fields.key])].append(row)
+        return {key: self._remote(found[key]) for key in keys if key in found}
+
+    def _remote(self, rows: Sequence[Mapping[str, Any]]) -> Remote:
+        """Choose the lead among those of a key."""
+        row, *others = [row for row in rows if row["active"]] or rows
+        stage = row["stage_id"]
+        closed = not row["active"] or bool(stage and stage[0] in self._won)
+        refused = f"several leads have this {self._fields.key}" if others else None
+        return Remote(str(row["id"]), self._fields.values(row), closed, refused)
 
     def write(self, batch: Sequence[Record]) -> Iterator[Outcome]:
         """Load the records by the ids that were read: all of one set of fields at once, and those that go through."""
         groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
         for record in batch:
-            if record.key in self._twice:
-                yield Outcome(record.key, "rejected", f"several leads have this {self._fields.key}", record.remote_id)
-            else:
-                groups[tuple(record.values)].append(record)
+            groups[tuple(record.values)].append(record)
         met: list[str] = []
         for names, records in groups.items():
             yield from self._loader.load(names, records, met)

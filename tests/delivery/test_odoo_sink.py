@@ -197,14 +197,27 @@ def test_records_of_other_fields_are_loaded_apart(crm: OdooCrm, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_two_leads_with_one_key_are_both_left_alone(crm: OdooCrm, tmp_path: Path) -> None:
-    crm.add("A")
-    crm.add("A")
-    crm.add("B")
+def test_of_several_leads_with_one_key_the_only_active_one_is_the_lead(crm: OdooCrm, tmp_path: Path) -> None:
+    for active in (False, True, False):
+        crm.add("A")
+        crm.rows[max(crm.rows)]["active"] = active
+    found = sink_of(crm, tmp_path).read(["A"])
+    assert (found["A"].remote_id, found["A"].closed, found["A"].refused) == ("102", False, None)
     delivery = Delivery(tmp_path, crm.settings, crm.environment)
-    assert ways(delivery.push({"A": Lead("SQL"), "B": Lead("SQL")})) == {"rejected": 1, "written": 1}
-    assert delivery.known("rejected") == {"A": "several leads have this x_lead_number"}
-    assert [row.get("x_leadcast_tier") for row in crm.rows.values()] == [None, None, "SQL"]
+    assert ways(delivery.push({"A": Lead("SQL")})) == {"written": 1}
+    assert [row.get("x_leadcast_tier") for row in crm.rows.values()] == [None, "SQL", None]
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_several_leads_with_one_key_that_are_alike_are_refused(crm: OdooCrm, tmp_path: Path, *, active: bool) -> None:
+    for key in "AAB":
+        crm.add(key)
+        crm.rows[max(crm.rows)]["active"] = active
+    found = sink_of(crm, tmp_path).read(["A", "B"])
+    assert {key: remote.refused for key, remote in found.items()} == {
+        "A": "several leads have this x_lead_number",
+        "B": None,
+    }
 
 
 def test_odoos_own_ids_are_whole_numbers(crm: OdooCrm, tmp_path: Path) -> None:
