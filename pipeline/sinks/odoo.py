@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from features.core.errors import DeliveryError
 from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import Loader, OdooClient
-from pipeline.sinks.odoo_fields import Fields
+from pipeline.sinks.odoo_fields import ATTRIBUTES, Described, Fields
 from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
 
 _LEAD = "crm.lead"
@@ -30,6 +31,8 @@ class OdooSink(Sink):
         self._client, self._fields = OdooClient(settings, _CONNECTIONS), Fields(settings.key_field, mapping)
         self._call = self._client.call
         self._loader = Loader(self._client, _LEAD, settings.batch_size, self._fields.row)
+        self._seen: Described = {}
+        self._lock = Lock()
         self.name = f"odoo {urlsplit(settings.url).netloc} {settings.database} {_LEAD}"
         self.calls_a_day, self.batch_size = settings.calls_a_day, settings.batch_size
         self.leads_a_call = settings.batch_size
@@ -67,6 +70,8 @@ class OdooSink(Sink):
         groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
         for record in batch:
             groups[tuple(record.values)].append(record)
+        if self._fields.may_be_whole:
+            self._known()
         met: list[str] = []
         for names, records in groups.items():
             yield from self._loader.load(names, records, met)
@@ -91,14 +96,23 @@ class OdooSink(Sink):
         (model,) = self._call("ir.model", "search_read", domain=[["model", "=", _LEAD]], fields=["id"])
         made = [{"model_id": model["id"], "state": "manual", **definition} for definition in missing]
         self._call("ir.model.fields", "create", vals_list=made)
-        return [Made(f"field {one['name']} of {_LEAD}", one["name"]) for one in made]
+        names = [str(one["name"]) for one in made]
+        return [Made(f"field {name} of {_LEAD}", name) for name in names]
 
-    def _described(self) -> Mapping[str, Mapping[str, str]]:
+    def sizes(self) -> Mapping[str, int]:
+        """Tell how many letters the text fields take that have a limit."""
+        return self._fields.sizes(self._known())
+
+    def _known(self) -> Described:
+        """Give what was told of the fields, and ask once where nothing was."""
+        with self._lock:
+            return self._seen or self._described()
+
+    def _described(self) -> Described:
         names = ["id", *self._fields.read()]
-        described: Mapping[str, Mapping[str, str]] = self._call(
-            _LEAD, "fields_get", allfields=names, attributes=["type"]
-        )
-        return described
+        self._seen = self._call(_LEAD, "fields_get", allfields=names, attributes=ATTRIBUTES)
+        self._fields.learn(self._seen)
+        return self._seen
 
     def _may_write(self) -> bool:
         try:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
+from features.core.schema import MATURITIES, TIERS
 from pipeline.sinks.closed import kind_of
 from pipeline.sinks.protocol import Record, Value
 
 _FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}
+_WHY = {
+    ("selection", "action"): ", because where no score is to be relied on it says since when",
+    ("integer", "probability"): ", because it would be 0 in most leads; score fits in there",
+}
 _MADE = {"number": "float", "date": "date", "text": "char"}
+_SUSPENDED = "suspended"
+"""What a tier and a maturity say where no score is to be relied on."""
+_VALUES = {"tier": (*TIERS, _SUSPENDED), "maturity": (*MATURITIES, _SUSPENDED)}
+"""All that is written of a text of few values: a selection must have them."""
+_ALSO = {"tier": {"selection"}, "maturity": {"selection"}, "score": {"integer"}}
+"""Types that some of ours fit into, too."""
+_LENGTHS = {name: max(map(len, values)) for name, values in _VALUES.items()} | {"date": len("2026-06-30")}
+"""How many letters a text needs that must not be cut."""
+ATTRIBUTES = ["type", "selection", "size"]
+"""What is asked of each field."""
 _NATIVE = "probability"
 """Odoo's own field, in per cent; it keeps what we write if that differs, at two decimals, from what Odoo computed."""
 _LARGEST_ID = 2**31 - 1
@@ -18,11 +33,19 @@ _LEAST, _MOST = 0.01, 99.99
 """Per cent: 0 and 100 would count as lost and won, and Odoo would learn from them."""
 
 
+Described = Mapping[str, Mapping[str, Any]]
+"""What ``fields_get`` tells of each field."""
+
+
 class Fields:
     """The fields that are mapped, and the one that names the lead."""
 
     def __init__(self, key: str, mapping: Mapping[str, str]) -> None:
         self.key = key
+        self.may_be_whole = "score" in mapping
+        """Whether a field must be known to hold whole numbers or not before it is written to."""
+        self.whole: frozenset[str] = frozenset()
+        """Fields that hold whole numbers: what is written to them is rounded."""
         self._ours = {field: ours for ours, field in mapping.items()}
         self._computed: dict[str, float] = {}
         self._lock = Lock()
@@ -58,6 +81,8 @@ class Fields:
         if name == _NATIVE:  # none of ours: Odoo's own goes on
             with self._lock:
                 value = self._computed.get(str(record.remote_id))
+        if name in self.whole and isinstance(value, int | float):
+            value = round(value)
         return "" if value is None else str(value)
 
     def _percent(self, percent: float, remote_id: str) -> str:
@@ -69,27 +94,56 @@ class Fields:
             kept += 0.01 if kept < _MOST else -0.01
         return f"{kept:.2f}"
 
-    def problems(self, described: Mapping[str, Mapping[str, str]]) -> list[str]:
+    def learn(self, described: Described) -> None:
+        """Remember which fields take whole numbers."""
+        self.whole = frozenset(field for field in self._ours if described.get(field, {}).get("type") == "integer")
+
+    def sizes(self, described: Described) -> dict[str, int]:
+        """Give how many letters the texts take that have a limit; Odoo cuts longer ones, and says nothing."""
+        limits = {field: described.get(field, {}).get("size") for field in self._ours}
+        return {field: int(limit) for field, limit in limits.items() if limit}
+
+    def problems(self, described: Described) -> list[str]:
         """Say which fields are missing, or of another type than they must be."""
         found = []
         if self.key not in described:
             found.append(f"crm.lead has no field {self.key}; push.sink.key_field must hold our lead_id")
         for field, ours in self._ours.items():
-            kind = described.get(field, {}).get("type")
-            if kind is None:
+            if field not in described:
                 remedy = "leadcast crm setup makes it" if field.startswith("x_") else "map another (push.fields)"
                 found.append(f"crm.lead has no field {field}, or the scoring user may not see it; {remedy}")
             elif field == _NATIVE and ours != "probability":
                 found.append(f"Odoo's own field {field} takes our probability, and not {ours}; map probability to it")
-            elif kind not in _FITTING[kind_of(ours)]:
-                fitting = " or ".join(sorted(_FITTING[kind_of(ours)]))
-                found.append(f"the field {field} is of type {kind}; {ours} needs {fitting}")
+            else:
+                found += _unfit(ours, field, described[field])
         return found
 
-    def missing(self, described: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
+    def missing(self, described: Described) -> list[dict[str, str]]:
         """Define the custom fields that are missing."""
         return [
-            {"name": field, "ttype": _MADE[kind_of(ours)], "field_description": f"Leadcast {ours.replace('_', ' ')}"}
+            {
+                "name": field,
+                "ttype": _MADE[kind_of(ours)],
+                "field_description": f"Leadcast {ours.replace('_', ' ')}",
+            }
             for field, ours in self._ours.items()
             if field.startswith("x_") and field not in described
         ]
+
+
+def _unfit(ours: str, field: str, described: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with the type of a field, its selection, or its size."""
+    kind, size, fitting = described["type"], described.get("size"), _FITTING[kind_of(ours)] | _ALSO.get(ours, set())
+    if kind not in fitting:
+        why = _WHY.get((kind, ours), "")
+        yield f"the field {field} is of type {kind}; {ours} needs {' or '.join(sorted(fitting))}{why}"
+    elif kind == "selection":
+        held = {key for key, _ in described.get("selection") or []}
+        lacking = [value for value in _VALUES[ours] if value not in held]
+        if lacking:
+            yield (
+                f"the selection {field} lacks {', '.join(lacking)} among its values; "
+                f"add them with these letters, or map {ours} to a char or text"
+            )
+    elif size and size < _LENGTHS.get(ours, 0):
+        yield f"the field {field} takes {size} letters; {ours} needs {_LENGTHS[ours]}: make it longer, or map another"

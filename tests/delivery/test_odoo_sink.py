@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from crm_odoo import DATABASE, OURS, OdooCrm
+from crm_odoo import DATABASE, OdooCrm, loads, sink_of
 from crm_servers import Answer, Request
 from pushing import Delivery, Lead, ways
 
 from features.core.errors import DeliveryError, SettingsError
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
 from pipeline.sinks.odoo_client import Bad, Told, told_of
-from pipeline.sinks.protocol import LaterError, Made, Record, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Record, WholeBatchError
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
@@ -24,24 +21,6 @@ def crm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def sink_of(crm: OdooCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), tmp_path)
-
-
-def loads(crm: OdooCrm) -> list[tuple[list[str], list[list[str]]]]:
-    """Give the fields and the rows of each load that came."""
-    found = []
-    for request in crm.requests:
-        content = request.json()
-        if crm.interface == "json2" and request.path.endswith("/load"):
-            found.append((content["fields"], content["data"]))
-        elif crm.interface == "jsonrpc" and content["params"]["args"][4:5] == ["load"]:
-            named = content["params"]["args"][6]
-            found.append((named["fields"], named["data"]))
-    return found
 
 
 def test_values_are_texts_and_the_database_id_names_the_row(crm: OdooCrm, tmp_path: Path) -> None:
@@ -249,46 +228,6 @@ def test_odoos_own_probability_stays_open_and_apart(
     assert ways(delivery.push({"A": Lead("SQL", probability)})) == {"written": 1}
     with_refresh = delivery.push({"A": Lead("SQL", probability)}, refresh_after="0h")
     assert (ways(with_refresh), with_refresh.tally.edited) == ({"unchanged": 1}, 0)
-
-
-def test_odoos_own_probability_takes_no_score(crm: OdooCrm, tmp_path: Path) -> None:
-    assert sink_of(crm, tmp_path, {"score": "probability"}).check() == [
-        "Odoo's own field probability takes our probability, and not score; map probability to it"
-    ]
-
-
-def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm: OdooCrm, tmp_path: Path) -> None:
-    for name in OURS:
-        del crm.types[name]
-    fields = {"tier": "x_leadcast_tier", "date": "x_leadcast_date", "probability": "x_leadcast_probability"}
-    problems = sink_of(crm, tmp_path, fields | {"action": "next_step"}, key_field="x_number").check()
-    assert problems == [
-        "crm.lead has no field x_number; push.sink.key_field must hold our lead_id",
-        *(
-            f"crm.lead has no field {name}, or the scoring user may not see it; leadcast crm setup makes it"
-            for name in fields.values()
-        ),
-        "crm.lead has no field next_step, or the scoring user may not see it; map another (push.fields)",
-    ]
-    sink = sink_of(crm, tmp_path, fields)
-    assert sink.setup() == [Made(f"field {name} of crm.lead", name) for name in fields.values()]
-    assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
-    assert sink.check() == []
-    assert sink.setup() == []
-
-
-def test_setup_needs_an_administrator(crm: OdooCrm, tmp_path: Path) -> None:
-    del crm.types["x_leadcast_tier"]
-    crm.is_administrator = False
-    with pytest.raises(DeliveryError, match="not allowed to create"):
-        sink_of(crm, tmp_path).setup()
-
-
-def test_a_field_of_another_type_is_named(crm: OdooCrm, tmp_path: Path) -> None:
-    assert sink_of(crm, tmp_path, {"tier": "priority", "probability": "x_leadcast_tier"}).check() == [
-        "the field priority is of type selection; tier needs char or text",
-        "the field x_leadcast_tier is of type char; probability needs float",
-    ]
 
 
 def test_odoo_17_has_another_name_for_the_rights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 from crm_servers import Answer, CrmServer, Request
+
+from pipeline.settings.push import Push
+from pipeline.sinks.connect import connect
+from pipeline.sinks.protocol import Sink
 
 DATABASE, LOGIN, USER = "production", "scoring@example.com", 7
 TYPES = {
@@ -51,7 +56,13 @@ class OdooServer(CrmServer):
         """Leads that somebody else is writing to."""
         self.row_writes = 0
         """How often a row was written, be it taken back or not: what a load costs."""
+        self.selections: dict[str, list[list[str]]] = {"priority": [["0", "Low"], ["1", "Medium"]]}
+        """Of selection fields: the keys, each with its label."""
+        self.lengths: dict[str, int] = {}
+        """How many letters a text takes, where that is limited."""
         self.is_administrator = True
+        self.own_documents_only = False
+        """Whether the rule Personal Leads hides from the user what is somebody else's."""
         self.exhausted = False
         self.rows: dict[int, dict[str, Any]] = {}
 
@@ -98,14 +109,16 @@ class OdooServer(CrmServer):
         _, user, key, model, called, positional, named = arguments
         if (user, key) != (USER, self.token):
             raise OdooError("odoo.exceptions.AccessDenied", "Access Denied")
-        order = {"create": ["vals_list"], "has_access": ["ids"]}.get(called, [])
-        return self._call(model, called, dict(zip(order, positional, strict=True)) | named)
+        order = {"create": ["vals_list"], "has_access": ["ids"], "has_group": ["ids"]}.get(called, [])
+        return self._call(model, called, dict(zip(order, positional, strict=False)) | named)
 
     def _call(self, model: str, method: str, named: dict[str, Any]) -> Any:  # noqa: ANN401 - as methods give it
         known: dict[tuple[str, str], Callable[..., Any]] = {
             ("crm.lead", "search_read"): self._search,
             ("crm.lead", "load"): self._load,
             ("crm.lead", "fields_get"): self._fields_get,
+            ("res.users", "has_group"): self._has_group,
+            ("res.users", "context_get"): lambda: {"lang": "en_US", "tz": False, "uid": USER},
             ("crm.stage", "search_read"): lambda **_: [{"id": WON[0]}],
             ("ir.model", "search_read"): lambda **_: [{"id": 311}],
             ("ir.model.fields", "create"): self._create_fields,
@@ -126,8 +139,22 @@ class OdooServer(CrmServer):
         if field == "id":
             assert all(isinstance(key, int) for key in wanted), "PostgreSQL compares no integer with a text"
         chosen = set(wanted)
-        rows = [row for row in self.rows.values() if row[field] in chosen]
+        rows = [row for row in self.rows.values() if row[field] in chosen and self._is_seen(row)]
         return [{"id": row["id"]} | {name: self._shown(name, row) for name in fields} for row in rows]
+
+    def _is_seen(self, row: dict[str, Any]) -> bool:
+        return not self.own_documents_only or not row["user_id"] or row["user_id"][0] == USER
+
+    def _has_group(self, group_ext_id: str, ids: list[int] | None = None) -> bool:
+        if self.version < 18:
+            if ids is not None:
+                raise OdooError("builtins.TypeError", "has_group() got multiple values for argument 'group_ext_id'")
+        elif ids != [USER]:
+            raise OdooError("builtins.ValueError", "Expected singleton: res.users()")
+        return {
+            "sales_team.group_sale_salesman": True,
+            "sales_team.group_sale_salesman_all_leads": not self.own_documents_only,
+        }[group_ext_id]
 
     def _shown(self, name: str, row: dict[str, Any]) -> Any:  # noqa: ANN401 - a value of any field
         return row.get(name, EMPTY.get(self.types[name], False))
@@ -147,7 +174,7 @@ class OdooServer(CrmServer):
 
     def _is_open(self, row: list[str]) -> bool:
         lead = self.rows.get(int(row[0]))
-        return lead is not None and lead["active"]
+        return lead is not None and lead["active"] and self._is_seen(lead)
 
     def _not_converted(self, place: int, fields: list[str], row: list[str]) -> Iterator[dict[str, Any]]:
         """Say which values are none, and which leads are unknown: to load, archived ones are."""
@@ -202,13 +229,26 @@ class OdooServer(CrmServer):
         kind = self.types[name]
         if text == "":
             return EMPTY.get(kind, False)
-        if kind == "float":
-            return float(text)
+        if kind in {"float", "integer"}:
+            return float(text) if kind == "float" else int(text)
+        if kind == "selection":  # by the key or the label, whatever the capitals
+            for key, label in self.selections[name]:
+                if text.lower() in {key.lower(), label.lower()}:
+                    return key
+            raise ValueError(text)
+        if kind == "char":
+            return text[: self.lengths.get(name)]
         return date.fromisoformat(text).isoformat() if kind == "date" else text
 
-    def _fields_get(self, allfields: list[str], attributes: list[str]) -> dict[str, dict[str, str]]:
-        assert attributes == ["type"]
-        return {name: {"type": self.types[name]} for name in allfields if name in self.types}
+    def _fields_get(self, allfields: list[str], attributes: list[str]) -> dict[str, dict[str, Any]]:
+        assert attributes == ["type", "selection", "size"]
+        told: dict[str, dict[str, Any]] = {name: {"type": self.types[name]} for name in allfields if name in self.types}
+        for name, attribute in told.items():
+            if attribute["type"] == "selection":
+                attribute["selection"] = self.selections[name]
+            elif attribute["type"] == "char":
+                attribute["size"] = self.lengths.get(name)
+        return told
 
     def _create_fields(self, vals_list: list[dict[str, Any]]) -> list[int]:
         if not self.is_administrator:
@@ -276,3 +316,22 @@ class OdooCrm(OdooServer):
     def exhaust(self) -> None:
         """Refuse all calls from now on; Odoo counts none, but a subscription ends."""
         self.exhausted = True
+
+
+def sink_of(crm: OdooCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
+    """Make the sink of a server under test."""
+    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
+    return connect(Push.model_validate(settings), tmp_path)
+
+
+def loads(crm: OdooCrm) -> list[tuple[list[str], list[list[str]]]]:
+    """Give the fields and the rows of each load that came."""
+    found = []
+    for request in crm.requests:
+        content = request.json()
+        if crm.interface == "json2" and request.path.endswith("/load"):
+            found.append((content["fields"], content["data"]))
+        elif crm.interface == "jsonrpc" and content["params"]["args"][4:5] == ["load"]:
+            named = content["params"]["args"][6]
+            found.append((named["fields"], named["data"]))
+    return found

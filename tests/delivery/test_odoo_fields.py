@@ -1,0 +1,152 @@
+"""Which fields of Odoo take which of ours: their types, selections and sizes, how they are made, and who sees leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from crm_odoo import OURS, OdooCrm, loads, sink_of
+
+from features.core.errors import DeliveryError
+from features.core.schema import MATURITIES, TIERS
+from pipeline.delivery.records import SUSPENDED
+from pipeline.sinks.protocol import Made, Record
+
+
+@pytest.fixture(params=["jsonrpc", "json2"])
+def crm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OdooCrm]:
+    with OdooCrm(request.param) as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm: OdooCrm, tmp_path: Path) -> None:
+    for name in OURS:
+        del crm.types[name]
+    fields = {"tier": "x_leadcast_tier", "date": "x_leadcast_date", "probability": "x_leadcast_probability"}
+    problems = sink_of(crm, tmp_path, fields | {"action": "next_step"}, key_field="x_number").check()
+    assert problems == [
+        "crm.lead has no field x_number; push.sink.key_field must hold our lead_id",
+        *(
+            f"crm.lead has no field {name}, or the scoring user may not see it; leadcast crm setup makes it"
+            for name in fields.values()
+        ),
+        "crm.lead has no field next_step, or the scoring user may not see it; map another (push.fields)",
+    ]
+    sink = sink_of(crm, tmp_path, fields)
+    assert sink.setup() == [Made(f"field {name} of crm.lead", name) for name in fields.values()]
+    assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
+    assert sink.check() == []
+    assert sink.setup() == []
+
+
+def test_setup_needs_an_administrator(crm: OdooCrm, tmp_path: Path) -> None:
+    del crm.types["x_leadcast_tier"]
+    crm.is_administrator = False
+    with pytest.raises(DeliveryError, match="not allowed to create"):
+        sink_of(crm, tmp_path).setup()
+
+
+def test_a_field_of_another_type_is_named(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path, {"tier": "stage_id", "score": "x_leadcast_tier", "action": "active"}).check() == [
+        "the field stage_id is of type many2one; tier needs char or selection or text",
+        "the field x_leadcast_tier is of type char; score needs float or integer",
+        "the field active is of type boolean; action needs char or text",
+    ]
+
+
+def test_odoos_own_probability_takes_no_score(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path, {"score": "probability"}).check() == [
+        "Odoo's own field probability takes our probability, and not score; map probability to it"
+    ]
+
+
+def selection(crm: OdooCrm, name: str, *values: str) -> None:
+    """Make a selection field."""
+    crm.types[name] = "selection"
+    crm.selections[name] = [[value, value.title()] for value in values]
+
+
+def test_a_selection_takes_a_tier_and_a_maturity_that_it_has(crm: OdooCrm, tmp_path: Path) -> None:
+    selection(crm, "x_tier", *TIERS, SUSPENDED)
+    selection(crm, "x_maturity", SUSPENDED, *MATURITIES)
+    crm.add("A")
+    sink = sink_of(crm, tmp_path, {"tier": "x_tier", "maturity": "x_maturity"})
+    assert sink.check() == []
+    (outcome,) = sink.write([Record("A", {"x_tier": "SQL", "x_maturity": "hot"}, "101")])
+    assert outcome.status == "written"
+    assert sink.read(["A"])["A"].values == {"x_tier": "SQL", "x_maturity": "hot"}
+    list(sink.write([Record("A", {"x_tier": None, "x_maturity": SUSPENDED}, "101")]))
+    assert sink.read(["A"])["A"].values == {"x_tier": None, "x_maturity": SUSPENDED}
+
+
+LACKING = (
+    "the selection x_tier lacks IQL, suspended among its values; add them with these letters, "
+    "or map tier to a char or text"
+)
+SENTENCE = (
+    "the field x_action is of type selection; action needs char or text, "
+    "because where no score is to be relied on it says since when"
+)
+NOTHING = (
+    "the field x_share is of type integer; probability needs float, "
+    "because it would be 0 in most leads; score fits in there"
+)
+
+
+def test_what_a_selection_lacks_is_named_to_the_letter(crm: OdooCrm, tmp_path: Path) -> None:
+    selection(crm, "x_tier", "iql", "MQL", "SQL")  # Odoo would take IQL for iql, and give iql back
+    selection(crm, "x_action", "call today", "keep nurturing", "wait")
+    assert sink_of(crm, tmp_path, {"tier": "x_tier", "action": "x_action"}).check() == [
+        LACKING,
+        SENTENCE,
+    ]
+
+
+def test_a_whole_number_takes_a_score_and_no_probability(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.types |= {"x_points": "integer", "x_share": "integer"}
+    crm.add("A")
+    assert sink_of(crm, tmp_path, {"probability": "x_share"}).check() == [
+        NOTHING,
+    ]
+    sink = sink_of(crm, tmp_path, {"score": "x_points"})
+    assert sink.check() == []
+    for score, held in ((43.62, 44), (None, 0), (12.0, 12)):
+        (outcome,) = sink.write([Record("A", {"x_points": score}, "101")])
+        assert outcome.status == "written"
+        assert sink.read(["A"])["A"].values == {"x_points": held}
+    assert [rows[0][1] for _, rows in loads(crm)] == ["44", "", "12"]
+
+
+def test_a_write_without_a_check_asks_once_for_whole_numbers_and_only_where_a_score_is_mapped(
+    crm: OdooCrm, tmp_path: Path
+) -> None:
+    crm.types["x_points"] = "integer"
+    crm.add("A")
+    sink = sink_of(crm, tmp_path, {"tier": "x_leadcast_tier"})
+    list(sink.write([Record("A", {"x_leadcast_tier": "SQL"}, "101")]))
+    without = sink.calls
+    sink = sink_of(crm, tmp_path, {"score": "x_points"})
+    for score in (43.62, 51.2):
+        list(sink.write([Record("A", {"x_points": score}, "101")]))
+    assert sink.calls == 2 * without + 1 - (crm.interface == "jsonrpc")  # it logs in once
+    assert crm.rows[101]["x_points"] == 51
+
+
+def test_sizes_are_those_of_texts_that_have_a_limit(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path).sizes() == {}
+    crm.lengths = {"x_leadcast_reason_1": 40, "x_lead_number": 8}
+    assert sink_of(crm, tmp_path).sizes() == {"x_leadcast_reason_1": 40}
+
+
+def test_a_text_must_hold_a_tier_and_a_date_while_others_are_cut(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.types["x_leadcast_date"] = "char"
+    crm.lengths = {"x_leadcast_tier": 3, "x_leadcast_date": 9, "x_leadcast_reason_1": 8, "x_leadcast_action": 8}
+    assert sink_of(crm, tmp_path).check() == [
+        "the field x_leadcast_tier takes 3 letters; tier needs 9: make it longer, or map another",
+        "the field x_leadcast_date takes 9 letters; date needs 10: make it longer, or map another",
+    ]
+    crm.lengths |= {"x_leadcast_tier": 9, "x_leadcast_date": 10}
+    assert sink_of(crm, tmp_path).check() == []
