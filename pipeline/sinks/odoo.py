@@ -19,6 +19,7 @@ from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, S
 
 _LEAD = "crm.lead"
 _CONNECTIONS = 2
+_SEES_OWN, _SEES_ALL = "sales_team.group_sale_salesman", "sales_team.group_sale_salesman_all_leads"
 
 
 class OdooSink(Sink):
@@ -102,6 +103,25 @@ class OdooSink(Sink):
     def sizes(self) -> Mapping[str, int]:
         """Tell how many letters the text fields take that have a limit."""
         return self._fields.sizes(self._known())
+
+    def unseen(self) -> str | None:
+        """Name the rule by which a salesperson without further rights sees few leads."""
+        try:
+            if self._is_of(_SEES_ALL) or not self._is_of(_SEES_OWN):
+                return None
+        except (DeliveryError, LaterError, WholeBatchError):
+            return None
+        return (
+            'by the rule "Personal Leads" the scoring user sees only leads that are its own, or nobody\'s; '
+            "give it Sales / User: All Documents"
+        )
+
+    def _is_of(self, group: str) -> bool:
+        named = {"group_ext_id": group}
+        try:
+            return bool(self._call("res.users", "has_group", ids=[self._client.user], **named))
+        except WholeBatchError:  # Odoo 17 asks it of the caller alone
+            return bool(self._call("res.users", "has_group", **named))
 
     def _known(self) -> Described:
         """Give what was told of the fields, and ask once where nothing was."""

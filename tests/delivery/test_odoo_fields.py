@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from crm_odoo import OURS, OdooCrm, loads, sink_of
@@ -11,7 +12,7 @@ from crm_odoo import OURS, OdooCrm, loads, sink_of
 from features.core.errors import DeliveryError
 from features.core.schema import MATURITIES, TIERS
 from pipeline.delivery.records import SUSPENDED
-from pipeline.sinks.protocol import Made, Record
+from pipeline.sinks.protocol import LaterError, Made, Record
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
@@ -150,3 +151,34 @@ def test_a_text_must_hold_a_tier_and_a_date_while_others_are_cut(crm: OdooCrm, t
     ]
     crm.lengths |= {"x_leadcast_tier": 9, "x_leadcast_date": 10}
     assert sink_of(crm, tmp_path).check() == []
+
+
+HIDDEN = (
+    'by the rule "Personal Leads" the scoring user sees only leads that are its own, or nobody\'s; '
+    "give it Sales / User: All Documents"
+)
+
+
+@pytest.mark.parametrize("version", [17, 18, 19])
+def test_a_user_who_sees_only_own_leads_is_told_the_rule(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int
+) -> None:
+    interfaces: list[Literal["jsonrpc", "json2"]] = ["jsonrpc", "json2"] if version == 19 else ["jsonrpc"]
+    for interface in interfaces:
+        with OdooCrm(interface, version) as crm:
+            monkeypatch.setenv("ODOO_API_KEY", crm.token)
+            assert sink_of(crm, tmp_path).unseen() is None
+            crm.own_documents_only = True
+            assert sink_of(crm, tmp_path).unseen() == HIDDEN
+            crm.add("A")
+            assert sink_of(crm, tmp_path).read(["A"]) == {}
+            crm.rows[101]["user_id"] = False
+            assert list(sink_of(crm, tmp_path).read(["A"])) == ["A"]
+
+
+def test_nobody_can_say_what_is_hidden_where_no_answer_comes(crm: OdooCrm, tmp_path: Path) -> None:
+    sink = sink_of(crm, tmp_path)
+    crm.exhausted = True
+    assert sink.unseen() is None
+    with pytest.raises((DeliveryError, LaterError)):
+        sink.read(["A"])
