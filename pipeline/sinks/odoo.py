@@ -98,7 +98,7 @@ class OdooSink(Sink):
         made = [{"model_id": model["id"], "state": "manual", **definition} for definition in missing]
         self._call("ir.model.fields", "create", vals_list=made)
         names = [str(one["name"]) for one in made]
-        return [Made(f"field {name} of {_LEAD}", name) for name in names]
+        return [Made(f"field {name} of {_LEAD}; no view shows it yet: docs/push.md has one", name) for name in names]
 
     def sizes(self) -> Mapping[str, int]:
         """Tell how many letters the text fields take that have a limit."""

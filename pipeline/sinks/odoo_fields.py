@@ -118,13 +118,14 @@ class Fields:
                 found += _unfit(ours, field, described[field])
         return found
 
-    def missing(self, described: Described) -> list[dict[str, str]]:
-        """Define the custom fields that are missing."""
+    def missing(self, described: Described) -> list[dict[str, str | bool]]:
+        """Define the custom fields that are missing; a copy of a lead is another lead, and has no score yet."""
         return [
             {
                 "name": field,
                 "ttype": _MADE[kind_of(ours)],
                 "field_description": f"Leadcast {ours.replace('_', ' ')}",
+                "copied": False,
             }
             for field, ours in self._ours.items()
             if field.startswith("x_") and field not in described

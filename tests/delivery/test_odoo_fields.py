@@ -37,7 +37,9 @@ def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm
         "crm.lead has no field next_step, or the scoring user may not see it; map another (push.fields)",
     ]
     sink = sink_of(crm, tmp_path, fields)
-    assert sink.setup() == [Made(f"field {name} of crm.lead", name) for name in fields.values()]
+    assert sink.setup() == [
+        Made(f"field {name} of crm.lead; no view shows it yet: docs/push.md has one", name) for name in fields.values()
+    ]
     assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
     assert sink.check() == []
     assert sink.setup() == []

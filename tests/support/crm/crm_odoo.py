@@ -257,6 +257,7 @@ class OdooServer(CrmServer):
             assert values["model_id"] == 311
             assert values["state"] == "manual"
             assert values["name"].startswith("x_")
+            assert values["copied"] is False, "a copy of a lead would have the score of another"
             self.types[values["name"]] = values["ttype"]
         return list(range(1, len(vals_list) + 1))
 
