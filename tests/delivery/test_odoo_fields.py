@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from xml.etree import ElementTree as ET
 
 import pytest
 from crm_odoo import OURS, OdooCrm, loads, sink_of
+from house import ROOT
 
 from features.core.errors import DeliveryError
 from features.core.schema import MATURITIES, TIERS
@@ -184,3 +187,13 @@ def test_nobody_can_say_what_is_hidden_where_no_answer_comes(crm: OdooCrm, tmp_p
     assert sink.unseen() is None
     with pytest.raises((DeliveryError, LaterError)):
         sink.read(["A"])
+
+
+def test_the_views_of_the_page_show_the_fields_that_setup_makes() -> None:
+    section = (ROOT / "docs" / "push.md").read_text(encoding="utf-8").split("## Odoo\n")[1].split("\n## ")[0]
+    texts = re.findall(r"```xml\n(.*?)```", section, re.DOTALL)
+    views = [ET.fromstring(text) for text in texts]  # noqa: S314 - our own page
+    names = [{field.get("name") for field in view.iter("field")} - {"probability"} for view in views]
+    assert names[0] == set(OURS)
+    assert all(shown <= set(OURS) for shown in names)
+    assert [view.get("position") for view in views] == ["inside", "after", "inside"]
