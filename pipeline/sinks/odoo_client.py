@@ -175,8 +175,8 @@ def _bad_row(message: Mapping[str, Any]) -> Bad:
     return Bad("skipped" if message.get("field") == ".id" else "rejected", reason)
 
 
-_FIRST, _FEWEST = 64, 8
-"""Rows of the first part, and of the smallest."""
+_FIRST, _FEWEST = 64, 10
+"""Rows of the first part, and of the smallest: where all of ten are bad, Odoo tries no more."""
 _CLEAN = 4
 """Parts in a row that have to go through, since one was refused, before parts grow."""
 
