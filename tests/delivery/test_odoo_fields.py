@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from crm_odoo import OURS, OdooCrm, loads, sink_of
 from house import ROOT
+from pushing import Delivery, Lead, ways
 
 from features.core.errors import DeliveryError
 from features.core.schema import MATURITIES, TIERS
@@ -124,6 +125,17 @@ def test_a_whole_number_takes_a_score_and_no_probability(crm: OdooCrm, tmp_path:
         assert outcome.status == "written"
         assert sink.read(["A"])["A"].values == {"x_points": held}
     assert [rows[0][1] for _, rows in loads(crm)] == ["44", "", "12"]
+
+
+def test_a_score_that_was_rounded_is_ours_and_no_edit(crm: OdooCrm, tmp_path: Path) -> None:
+    crm.types["x_points"] = "integer"
+    crm.add("A")
+    fields = {"tier": "x_leadcast_tier", "score": "x_points"}
+    delivery = Delivery(tmp_path, crm.settings | {"fields": fields}, crm.environment)
+    assert ways(delivery.push({"A": Lead("MQL", 0.4362)})) == {"written": 1}
+    assert crm.rows[101]["x_points"] == 44
+    pushed = delivery.push({"A": Lead("SQL", 0.5118)})
+    assert (ways(pushed), pushed.tally.edited, crm.rows[101]["x_points"]) == ({"written": 1}, 0, 51)
 
 
 def test_a_write_without_a_check_asks_once_for_whole_numbers_and_only_where_a_score_is_mapped(

@@ -197,6 +197,10 @@ def test_several_leads_with_one_key_that_are_alike_are_refused(crm: OdooCrm, tmp
         "A": "several leads have this x_lead_number",
         "B": None,
     }
+    delivery = Delivery(tmp_path, crm.settings, crm.environment)
+    assert ways(delivery.push({"A": Lead("SQL")})) == {"skipped": 1}
+    assert delivery.known("skipped") == {"A": "several leads have this x_lead_number"}
+    assert [row.get("x_leadcast_tier") for row in crm.rows.values()] == [None, None, None]
 
 
 def test_odoos_own_ids_are_whole_numbers(crm: OdooCrm, tmp_path: Path) -> None:
