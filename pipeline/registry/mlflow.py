@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import logging
+import math
 import os
 import subprocess
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from features.core.errors import RegistryError, VerdictError
-from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
+from models.core.artefact import Model
 from models.core.verdicts import SEVERITIES, Verdict
 from pipeline.core.project import Places, Project, fingerprint
 from pipeline.registry.card import Figures, model_card
 from pipeline.registry.refusals import check_experiment, refusal, without_secrets
 from pipeline.registry.store import make_store
+from pipeline.registry.versions import CHALLENGER, CHAMPION, alias_of, fetch, logged_model, register
 from pipeline.settings.features import Features
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.run import Run
@@ -27,10 +27,11 @@ from pipeline.settings.timeline import Episodes, Snapshots
 
 _MADE_BY = ("episodes", "snapshots", "features", "train")
 """The sections that a model depends on; milestones are shown and not learned from."""
-CHAMPION, CHALLENGER = "champion", "challenger"
 WRONG = "wrong"
 """The tag of a version that names the verdicts that say so, with those that are acquitted."""
 _LONGEST_TAG = 4000
+_COUNTED = "verdicts_{}"
+_ALWAYS_LOGGED = _COUNTED.format(SEVERITIES[0])
 
 
 def tracking_uri(places: Places) -> str:
@@ -112,7 +113,12 @@ def track(project: Project[Sections], model: Model, figures: Figures, verdicts: 
         # What a killed run has begun is made complete.
         is_new = run.info.status != "FINISHED"
         _log_facts(client, run, project, model, figures, verdicts, is_new=is_new)
-        version = _register(client, run_id, project, model, settings)
+        # Each evaluation is a step: of two values of one MLflow takes the higher for the latest.
+        former = client.get_metric_history(run_id, _ALWAYS_LOGGED)
+        step = 1 + max((metric.step for metric in former), default=-1)
+        found = register(client, run, step, project, model, settings.model_name)
+        _log_figures(client, run_id, logged_model(found), step, figures, verdicts)
+        version = str(found.version)
         client.set_terminated(run_id)
         wrong = sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"})
         client.set_model_version_tag(settings.model_name, version, WRONG, _fitting(wrong))
@@ -128,7 +134,7 @@ def _fitting(names: Sequence[str]) -> str:
 
 def _give_role(client: Any, name: str, version: str, verdicts: Sequence[Verdict]) -> str:  # noqa: ANN401 - MLflow's own
     """Make the version champion or challenger, unless a verdict stands in its way; says what it is now."""
-    champion, challenger = (_alias(client, name, alias) for alias in (CHAMPION, CHALLENGER))
+    champion, challenger = (alias_of(client, name, alias) for alias in (CHAMPION, CHALLENGER))
     if standing := [verdict.name for verdict in verdicts if verdict.stands]:
         held = [alias for alias, holder in ((CHAMPION, champion), (CHALLENGER, challenger)) if holder == version]
         for alias in held:
@@ -155,39 +161,12 @@ def load_champion(places: Places, settings: Evaluate) -> tuple[Model, str]:
     Raises RegistryError where there is none.
     """
     with connected(places) as client:
-        version = _alias(client, settings.model_name, CHAMPION)
+        version = alias_of(client, settings.model_name, CHAMPION)
         if version is None:
             raise _no_champion(client, settings, without_secrets(tracking_uri(places)))
         found = client.get_model_version(settings.model_name, version)
         _refuse_wrong(found, settings, f"the champion of {settings.model_name!r}, version {version},")
-        return _fetch(found), str(found.run_id)
-
-
-def _fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
-    """Load the files of a registered version, if they are those that were registered; raises RegistryError if not."""
-    import mlflow  # noqa: PLC0415 - takes seconds
-
-    name = f"{version.name!r} version {version.version}"
-    expected = version.tags.get("model_version")
-    if expected is None:
-        raise RegistryError(
-            f"{name} has no tag model_version, so nobody can tell whether its files are those that were judged; "
-            "make a version the champion that leadcast evaluate has registered"
-        )
-    again = "register the model once more: dvc repro --force evaluate"
-    try:
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}"))
-    except (OSError, mlflow.MlflowException) as error:
-        raise RegistryError(
-            f"the files of {name} can't be fetched ({error}); where the project's folder has been moved, {again}"
-        ) from error
-    try:
-        return Model.load(next(folder.rglob(MANIFEST_FILE), folder / MANIFEST_FILE).parent, expected)
-    except ArtefactError as error:
-        raise RegistryError(
-            f"the files of {name} are not those that were registered, so nothing was scored: {error} "
-            f"Restore them, make another version the champion, or {again}"
-        ) from error
+        return fetch(found), str(found.run_id)
 
 
 def _no_champion(client: Any, settings: Evaluate, uri: str) -> RegistryError:  # noqa: ANN401 - MLflow's own
@@ -222,15 +201,8 @@ def _refuse_wrong(version: Any, settings: Evaluate, whose: str) -> None:  # noqa
 def champion_version(places: Places, settings: Evaluate) -> str | None:
     """Give the model_version of the champion in the registry, or None where there is none."""
     with connected(places) as client:
-        version = _alias(client, settings.model_name, CHAMPION)
+        version = alias_of(client, settings.model_name, CHAMPION)
         return version and str(client.get_model_version(settings.model_name, version).tags.get("model_version"))
-
-
-def _alias(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own
-    for registered in client.search_registered_models(f"name = '{name}'"):
-        version = registered.aliases.get(alias)
-        return None if version is None else str(version)  # a number in some stores, a text in others
-    return None
 
 
 def _log_facts(
@@ -243,16 +215,8 @@ def _log_facts(
     *,
     is_new: bool,
 ) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Param  # noqa: PLC0415 - takes seconds
 
-    metrics = [
-        Metric(name if part == "value" else f"{name}_{part}", value, 0, 0)
-        for name, parts in figures.items()
-        for part, value in parts.items()
-        if value is not None
-    ]
-    counts = {severity: sum(verdict.weight == severity for verdict in verdicts) for severity in SEVERITIES}
-    metrics += [Metric(f"verdicts_{severity}", count, 0, 0) for severity, count in counts.items()]
     sections = {name: getattr(project.parameters, name).model_dump(mode="json", by_alias=True) for name in _MADE_BY}
     del sections["episodes"]["milestones"]
     settings = _flat(sections)
@@ -261,7 +225,7 @@ def _log_facts(
     params = [Param(name, str(settings[name])) for name in sorted(missing)]
     run_id = run.info.run_id
     client.set_tag(run_id, "bootstrap_replicates", project.parameters.evaluate.replicates)
-    client.log_batch(run_id, metrics=metrics, params=params)
+    client.log_batch(run_id, params=params)
     for name, path in (("log", project.interactions), ("snapshots", project.snapshots), ("matrix", project.matrix)):
         digest = fingerprint(path)
         client.set_tag(run_id, f"sha256_{name}", digest)
@@ -275,57 +239,30 @@ def _log_facts(
         client.log_artifacts(run_id, str(folder), folder.name)
 
 
-def _register(client: Any, run_id: str, places: Places, model: Model, settings: Evaluate) -> str:  # noqa: ANN401 - MLflow's own
-    """Register the run's model, unless it is and its files are sound; gives the version.
+def _log_figures(
+    client: Any,  # noqa: ANN401 - MLflow's own
+    run_id: str,
+    model_id: str | None,
+    step: int,
+    figures: Figures,
+    verdicts: Sequence[Verdict],
+) -> None:
+    """Log the figures of the run, and of the model that it has logged, as one more step of both."""
+    from mlflow.entities import Metric  # noqa: PLC0415 - takes seconds
 
-    A new version of the same model takes over the aliases of one whose files were lost.
-    """
-    import mlflow  # noqa: PLC0415 - takes seconds
-    from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
-
-    known = client.search_model_versions(f"name = '{settings.model_name}'")
-    same = [version for version in known if version.tags.get("model_version") == model.version]
-    for version in same:
-        if _is_sound(version):
-            return str(version.version)
-    inputs = [
-        ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
-    ]
-    packages = ("lightgbm", "numpy", "pandas")
-    with mlflow.start_run(run_id), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)  # leads are no examples
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            loader_module="artefact",
-            data_path=str(places.model),
-            code_paths=[str(Path(__file__).parents[2] / "models" / "core" / "artefact.py")],
-            signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
-        )
-    if not client.search_registered_models(f"name = '{settings.model_name}'"):
-        client.create_registered_model(settings.model_name)
-    registered = client.create_model_version(
-        settings.model_name,
-        logged.model_uri,
-        run_id,
-        tags={"model_version": model.version},
-        description=f"Does a lead convert within {model.manifest['horizon']}?",
-        model_id=logged.model_id,
-    )
-    for alias in (CHAMPION, CHALLENGER):
-        if _alias(client, settings.model_name, alias) in {str(version.version) for version in same}:
-            client.set_registered_model_alias(settings.model_name, alias, registered.version)
-    return str(registered.version)
-
-
-def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
-    """Tell whether the files of a registered version are there, and those that were registered."""
-    try:
-        _fetch(version)
-    except RegistryError:
-        return False
-    return True
+    said = {
+        name if part == "value" else f"{name}_{part}": value
+        for name, parts in figures.items()
+        for part, value in parts.items()
+    }
+    for severity in SEVERITIES:
+        said[_COUNTED.format(severity)] = sum(verdict.weight == severity for verdict in verdicts)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    known = client.get_run(run_id).data.metrics
+    metrics = [Metric(name, value, now, step, model_id) for name, value in said.items() if value is not None]
+    # What was logged stays: that a figure can't be said any more is said by no number.
+    metrics += [Metric(name, math.nan, now, step) for name, value in said.items() if value is None and name in known]
+    client.log_batch(run_id, metrics=metrics)
 
 
 def _git_revision(places: Places) -> str:

@@ -1,0 +1,149 @@
+"""A model's files in MLflow's registry: registered once, found again, and known to be those that were registered."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import warnings
+from pathlib import Path
+from typing import Any
+
+from features.core.errors import RegistryError
+from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
+from pipeline.core.project import Places
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+
+
+def alias_of(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own
+    """Tell which version of a registered model has an alias."""
+    for registered in client.search_registered_models(f"name = '{name}'"):
+        version = registered.aliases.get(alias)
+        return None if version is None else str(version)  # a number in some stores, a text in others
+    return None
+
+
+def fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
+    """Load the files of a registered version, if they are those that were registered; raises RegistryError if not."""
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    name = f"{version.name!r} version {version.version}"
+    expected = version.tags.get("model_version")
+    if expected is None:
+        raise RegistryError(
+            f"{name} has no tag model_version, so nobody can tell whether its files are those that were judged; "
+            "make a version the champion that leadcast evaluate has registered"
+        )
+    again = "register the model once more: dvc repro --force evaluate"
+    try:
+        return _load(f"models:/{version.name}/{version.version}", expected)
+    except (OSError, mlflow.MlflowException) as error:
+        raise RegistryError(
+            f"the files of {name} can't be fetched ({error}); where the project's folder has been moved, {again}"
+        ) from error
+    except ArtefactError as error:
+        raise RegistryError(
+            f"the files of {name} are not those that were registered, so nothing was scored: {error} "
+            f"Restore them, make another version the champion, or {again}"
+        ) from error
+
+
+def _load(uri: str, expected: str) -> Model:
+    import mlflow  # noqa: PLC0415 - takes seconds
+
+    folder = Path(mlflow.artifacts.download_artifacts(uri))
+    return Model.load(next(folder.rglob(MANIFEST_FILE), folder / MANIFEST_FILE).parent, expected)
+
+
+def register(client: Any, run: Any, step: int, places: Places, model: Model, name: str) -> Any:  # noqa: ANN401 - MLflow's own
+    """Register the run's model under a name, unless it is and its files are sound; gives the version.
+
+    It takes over the aliases of a version of the same model whose files were lost. ``step``: of the run, at which no
+    figure is logged yet: MLflow copies those of that step, and refuses two values of one.
+    """
+    known = client.search_model_versions(f"name = '{name}'")
+    same = [version for version in known if version.tags.get("model_version") == model.version]
+    holders = {alias: alias_of(client, name, alias) for alias in (CHAMPION, CHALLENGER)}
+    # One that is in use first: of two whose files are sound the other would become its own challenger.
+    same.sort(key=lambda version: (str(version.version) not in holders.values(), int(version.version)))
+    sound = {str(version.version): version for version in same if _is_sound(version)}
+    version = next(iter(sound.values()), None) or _new_version(client, run, step, places, model, name)
+    lost = {str(one.version) for one in same} - sound.keys()
+    for alias, holder in holders.items():
+        if holder in lost:
+            client.set_registered_model_alias(name, alias, version.version)
+    return version
+
+
+def logged_model(version: Any) -> str | None:  # noqa: ANN401 - MLflow's own
+    """Give the id of the logged model whose files a version names, which MLflow's registry gives no other way."""
+    scheme, _, model_id = str(version.source).partition(":/")
+    return model_id if scheme == "models" and "/" not in model_id else None
+
+
+def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
+    """Tell whether the files of a registered version are there, and those that were registered."""
+    try:
+        fetch(version)
+    except RegistryError:
+        return False
+    return True
+
+
+def _new_version(client: Any, run: Any, step: int, places: Places, model: Model, name: str) -> Any:  # noqa: ANN401 - MLflow's own
+    model_id = _logged_before(client, run, model) or _log(run.info.run_id, step, places, model)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    return client.create_model_version(
+        name,
+        f"models:/{model_id}",
+        run.info.run_id,
+        tags={"model_version": model.version},
+        description=f"Does a lead convert within {model.manifest['horizon']}?",
+        model_id=model_id,
+    )
+
+
+def _logged_before(client: Any, run: Any, model: Model) -> str | None:  # noqa: ANN401 - MLflow's own
+    """Find the model where the run has logged it, for another name or before it was killed; gives its id.
+
+    What was begun and never became whole is deleted: nobody can have put it to use.
+    """
+    import mlflow  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import LoggedModelStatus  # noqa: PLC0415
+
+    run_id = run.info.run_id
+    found = None
+    for logged in client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'"):
+        if logged.status != LoggedModelStatus.READY:
+            client.delete_logged_model(logged.model_id)
+        elif found is None:
+            try:
+                _load(f"models:/{logged.model_id}", model.version)
+            except (OSError, mlflow.MlflowException, ArtefactError):
+                continue
+            found = str(logged.model_id)
+    return found
+
+
+def _log(run_id: str, step: int, places: Places, model: Model) -> str:
+    """Log the model's files with what it takes to load them anywhere; gives the id of the logged model."""
+    import mlflow  # noqa: PLC0415 - takes seconds
+    from mlflow.models import ModelSignature  # noqa: PLC0415
+    from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
+
+    inputs = [
+        ColSpec("string" if name in model.categories else "double", name, required=False) for name in model.columns
+    ]
+    packages = ("lightgbm", "numpy", "pandas")
+    with mlflow.start_run(run_id), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)  # leads are no examples
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="artefact",
+            data_path=str(places.model),
+            code_paths=[str(Path(__file__).parents[2] / "models" / "core" / "artefact.py")],
+            signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
+            step=step,
+        )
+    return str(logged.model_id)
