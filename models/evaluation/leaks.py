@@ -108,15 +108,35 @@ def _auc_within(
 
 @dataclass(frozen=True)
 class Presence:
-    """Of one event type, by tenths of the snapshots' ages: snapshots with and without it, and those that then ended."""
+    """Of one event type, by tenths of the snapshots' ages: snapshots with and without it, and what became of them."""
 
     event_type: str
     with_it: NDArray[np.float64]
     ended_with: NDArray[np.float64]
+    """Those whose lead then ended within the horizon."""
     without: NDArray[np.float64]
     ended_without: NDArray[np.float64]
+    over_with: NDArray[np.float64]
+    """Those whose lead had in truth ended before, and nobody knew."""
+    over_without: NDArray[np.float64]
     rows_per_end: float
     """How many snapshots see the same end of a lead, on average."""
+
+    def ends(self, *, of_open: bool) -> tuple[float, float]:
+        """Give the ends that leads with it would have had as others of their age, and had; of leads open in truth."""
+        with_it, without = self._open if of_open else (self.with_it, self.without)
+        due = _as_others(with_it, self.ended_without, without)
+        return due / self.rows_per_end, float(self.ended_with[without > 0].sum()) / self.rows_per_end
+
+    @property
+    def _open(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.with_it - self.over_with, self.without - self.over_without
+
+
+def _as_others(with_it: NDArray[np.float64], so_many: NDArray[np.float64], without: NDArray[np.float64]) -> float:
+    """Say of how many of those with it something would hold that holds of ``so_many`` others of the same age."""
+    comparable = without > 0
+    return float((so_many[comparable] / without[comparable] * with_it[comparable]).sum())
 
 
 SILENCED = 0.05
@@ -127,18 +147,20 @@ def events_that_know(presences: Iterable[Presence], *, losses_known: bool) -> It
     """Accuse the event types after which nothing happens any more, neither a conversion nor a loss.
 
     Where no losses are known, an honest event that means no, as an unsubscription, looks the same: then it is a doubt.
+    So it is where the leads had ended before, which is recorded late: that they end no more is true, and the event
+    tells it early.
     """
     for one in presences:
-        comparable = one.without > 0
-        rates = one.ended_without[comparable] / one.without[comparable]
-        expected = float((rates * one.with_it[comparable]).sum()) / one.rows_per_end
-        happened = float(one.ended_with[comparable].sum()) / one.rows_per_end
-        if expected < FEWEST or happened > SILENCED * expected:
+        if not _is_silenced(*one.ends(of_open=False)):
+            continue
+        due, happened = one.ends(of_open=True)
+        if not _is_silenced(due, happened):
+            yield _comes_with_the_end(one)
             continue
         yield found(
             "event_knows_outcome",
             f"of the leads that had {one.event_type} before a snapshot {happened:,.0f} ended within the horizon, won "
-            f"or lost, where {expected:,.0f} of as many others of the same age did: it seems to be written anew "
+            f"or lost, where {due:,.0f} of as many others of the same age did: it seems to be written anew "
             f"until a lead has ended{'' if losses_known else ', or it means no, and no losses are named'}",
             subject=one.event_type,
             severity="wrong" if losses_known else "doubtful",
@@ -147,3 +169,24 @@ def events_that_know(presences: Iterable[Presence], *, losses_known: bool) -> It
             else "if it means that a lead is lost, name it under episodes.lost; if it is the "
             "time of a row's last change, or a date that people type, put it under features.exclude_types",
         )
+
+
+def _is_silenced(due: float, happened: float) -> bool:
+    """Tell whether next to none of the ends that were due happened, where that many are no accident."""
+    return due >= FEWEST and happened <= SILENCED * due
+
+
+def _comes_with_the_end(one: Presence) -> Verdict:
+    """Say that the leads had ended before already: nothing comes after it, for it comes with the end."""
+    due = _as_others(one.with_it, one.over_without, one.without)
+    return found(
+        "event_knows_outcome",
+        f"of {one.with_it.sum():,.0f} snapshots of leads that had {one.event_type} before, {one.over_with.sum():,.0f} "
+        f"were of leads that had ended by then, won or lost, which nobody knew yet, where {due:,.0f} of as many others "
+        "of the same age were: so it comes with the end of a lead, and is known earlier than the end itself",
+        subject=one.event_type,
+        severity="doubtful",
+        remedy="if it means that a lead is won or lost, name it under episodes.conversion or episodes.lost, and the "
+        "end is known as early; if it became known later than its source says (known_at), or is no act of a lead, put "
+        "it under features.exclude_types",
+    )

@@ -81,7 +81,7 @@ def of_columns(places: Places, kinds: Mapping[str, Kind], conversion: Sequence[s
 
 
 def _presences(places: Places, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
-    """Count the labelled snapshots that know an event of each type, and those after which the lead ended."""
+    """Count the labelled snapshots that know an event of each type, those after which the lead ended, and before."""
     columns = dict(_counts_of_types(catalogue))
     rows = pq.read_table(places.matrix, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]).to_pandas()
     ends = pq.read_table(places.snapshots, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
@@ -89,16 +89,26 @@ def _presences(places: Places, catalogue: Catalogue, horizon: timedelta) -> Iter
     ended = ((rows["outcome_at"] >= rows["as_of"]) & (rows["outcome_at"] < rows["as_of"] + horizon)).to_numpy(
         dtype=bool
     )
+    over = (rows["outcome_at"] < rows["as_of"]).to_numpy(dtype=bool)
     ages = rows["episode_age_days"].to_numpy(np.float64)
     tenth = np.searchsorted(np.unique(np.quantile(ages, np.arange(1, _AGES) / _AGES)), ages)
     leads = rows.loc[ended, ["lead_id", "outcome_at"]].drop_duplicates()
     for event_type, column in columns.items():
         has_it = rows[column].to_numpy(np.float64) > 0
-        with_it, ended_with, without, ended_without = (
+        with_it, ended_with, without, ended_without, over_with, over_without = (
             np.bincount(tenth[chosen], minlength=_AGES).astype(np.float64)
-            for chosen in (has_it, has_it & ended, ~has_it, ~has_it & ended)
+            for chosen in (has_it, has_it & ended, ~has_it, ~has_it & ended, has_it & over, ~has_it & over)
         )
-        yield Presence(event_type, with_it, ended_with, without, ended_without, ended.sum() / max(len(leads), 1))
+        yield Presence(
+            event_type,
+            with_it,
+            ended_with,
+            without,
+            ended_without,
+            over_with,
+            over_without,
+            rows_per_end=ended.sum() / max(len(leads), 1),
+        )
 
 
 def _counts_of_types(catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -209,7 +209,8 @@ def test_where_few_convert_nothing_is_said_and_where_chance_may_have_helped_it_i
 def presence(name: str, *, ended_with: float, ages: int = 4) -> Presence:
     """Of 100 snapshots of each age half have the event; 30 of those without end."""
     full = np.full(ages, 50.0)
-    return Presence(name, full, np.full(ages, ended_with), full, np.full(ages, 30.0), rows_per_end=2.0)
+    none = np.zeros(ages)
+    return Presence(name, full, np.full(ages, ended_with), full, np.full(ages, 30.0), none, none, rows_per_end=2.0)
 
 
 def test_an_event_after_which_nothing_ever_happens_is_one_that_an_end_would_have_overwritten() -> None:
@@ -221,6 +222,28 @@ def test_an_event_after_which_nothing_ever_happens_is_one_that_an_end_would_have
     assert [verdict.name for verdict in found] == ["event_knows_outcome:last_changed"]
     assert "0 ended within the horizon, won or lost, where 60 of as many others" in found[0].evidence
     assert not list(events_that_know([presence("rare", ended_with=0, ages=1)], losses_known=True)), "15 might be chance"
+
+
+def test_an_event_that_comes_with_an_end_which_is_recorded_late_is_told_as_that() -> None:
+    # Of each of two ages 100 snapshots have an invoice, and 200 none. 98 of those with it were of leads that had ended.
+    # Of those without 20 had ended, too, and 60 of the other 180 end within the horizon.
+    two = np.ones(2)
+    invoice = Presence("invoice", 100 * two, 0 * two, 200 * two, 60 * two, 98 * two, 20 * two, rows_per_end=1.0)
+    [verdict] = events_that_know([invoice], losses_known=True)
+    assert (verdict.name, verdict.severity) == ("event_knows_outcome:invoice", "doubtful")
+    assert (
+        "of 200 snapshots of leads that had invoice before, 196 were of leads that had ended by then"
+        in verdict.evidence
+    )
+    assert "where 20 of as many others of the same age were" in verdict.evidence
+    assert "written anew" not in verdict.evidence
+    assert "episodes.conversion" in verdict.remedy
+    # Had only 20 of them ended, too, the other 80 of each age should have ended as others do: 80 * 60 / 180 = 26.7.
+    changed = dataclasses.replace(invoice, over_with=20 * two)
+    [verdict] = events_that_know([changed], losses_known=True)
+    assert verdict.severity == "wrong"
+    assert "0 ended within the horizon, won or lost, where 53 of as many others" in verdict.evidence
+    assert "written anew" in verdict.evidence
 
 
 def test_where_no_losses_are_known_an_event_that_may_mean_no_is_a_doubt() -> None:
@@ -245,7 +268,7 @@ def test_a_column_that_is_filled_at_the_conversion_alone_is_named(others: int, a
 
 def test_an_event_that_all_leads_of_an_age_have_is_compared_with_nobody() -> None:
     reminder = Presence("reminder", np.array([0.0, 90.0]), np.array([0.0, 0.0]), np.array([90.0, 0.0]),
-                        np.array([60.0, 0.0]), rows_per_end=1.0)  # fmt: skip
+                        np.array([60.0, 0.0]), np.zeros(2), np.zeros(2), rows_per_end=1.0)  # fmt: skip
     assert not list(events_that_know([reminder], losses_known=True))
 
 
