@@ -5,8 +5,6 @@ The stage takes the model just trained; ``pipeline.scoring.champion`` calls the 
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from pipeline.core.project import Progress, Project
 from pipeline.core.trained import open_trained
 from pipeline.scoring.files import write_csv, write_recommendations, write_sums
@@ -22,5 +20,5 @@ def run(project: Project[Sections], progress: Progress) -> None:
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)
     write_csv(project.recommendations_csv, recommendations)
-    told = {"as_of": as_of.isoformat(), "model_version": model.version, **asdict(doubts)}
+    told = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     write_sums(project.scoring, recommendations, told)

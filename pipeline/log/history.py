@@ -31,7 +31,9 @@ class Observation:
     """How far the log reaches; times in UTC."""
 
     log_until: datetime
-    """The moment up to which every source that feeds features reaches; no lead is looked at later."""
+    """The moment up to which every source that feeds features reaches; no lead is looked at later.
+
+    Outcomes may be known less far: then leads are scored of whose end nothing is known yet, and that is told."""
     outcomes_until: datetime
     """Until when every source of conversions was observed."""
     outcome_delay: timedelta

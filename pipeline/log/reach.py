@@ -85,6 +85,12 @@ class Reach:
         ends = {name: until for name in self.sources if (until := self._reaches(name))}
         return min([self.log_until, *(until for name, until in ends.items() if name in self.feeding)])
 
+    @property
+    def outcomes_until(self) -> datetime:
+        """The moment up to which it is known who has ended, by every source that says so and still runs."""
+        running = (name for name in self._roles[1] if self.state(name) not in ("closed", "quiet"))
+        return min([self.log_until, *(until for name in running if (until := self._reaches(name)))])
+
     def state(self, name: str) -> str:
         """Give the state of a source."""
         state: str = _rhythm(self.sources[name]).get("state", "running")

@@ -12,7 +12,7 @@ from models.core.verdicts import Severity, Verdict, found
 DECLARE = (
     "Bring its rows and run 'leadcast ingest'; or state under ingest.sources.{name} what is so: closed: '{day}' (it "
     "has ended for good), quiet: true (its silence says nothing) or observed_until: '{moment}' (it was read so far: "
-    "leads are looked at up to then)"
+    "no lead is looked at later or, where it brings outcomes alone, none of later are known)"
 )
 """What to do about a source that is silent."""
 FILL = (

@@ -53,11 +53,13 @@ def _points(difference: float) -> str:
 def _expected(results: Results, horizon: str) -> Headline:
     scoring = results.scoring
     expected = scoring["expected_conversions"]
+    unknown = results.outcomes_unknown()
     return Headline(
         "Expected conversions",
         whole(expected) if expected >= 10 else f"{expected:.1f}",  # noqa: PLR2004 - below it a fraction tells
         f"Of {whole(scoring['leads'])} leads open on {day(scoring['as_of'])}, so many are expected to convert "
-        f"within {horizon}. {whole(scoring['tiers'].get(BEST_FIRST[0], 0))} leads are worth a sales call today.",
+        f"within {horizon}. {whole(scoring['tiers'].get(BEST_FIRST[0], 0))} leads are worth a sales call today."
+        + (f" {unknown}" if unknown else ""),
     )
 
 

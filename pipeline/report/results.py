@@ -169,6 +169,19 @@ class Results:
             )
         return told
 
+    def outcomes_unknown(self) -> str | None:
+        """Say since when nobody knows who of the leads scored has ended, where that is so."""
+        unknown = self.scoring.get("outcomes_unknown")
+        if unknown is None:
+            return None
+        ended, leads = unknown["leads_ended"], self.scoring["leads"]
+        who = "some of them may have" if ended is None else f"about {ended:,.0f} of them ({ended / leads:.0%}) have"
+        days = f"{unknown['days']:.1f}".removesuffix(".0")
+        return (
+            f"Outcomes are known up to {unknown['since'][:10]}, {days} days before: {who} ended since, and are counted "
+            "as open. Fewer will convert than is expected here."
+        )
+
     def figures(self) -> list[Figure]:
         """List the figures of the test part; one that can't be said is ``unknown``."""
         written = []

@@ -130,6 +130,8 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
         f"  {scoring['leads']:,} leads scored ({maturities}); "
         f"{scoring['expected_conversions']:,.0f} are expected to convert"
     )
+    if told := results.outcomes_unknown():
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if scoring["older_than_learned"]:
         console.print(
             f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,7 @@ from pipeline.log.known_types import refuse_others
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.run import Run
@@ -92,6 +93,13 @@ class Doubts:
     """Whose episode is older than any that the model was fitted to."""
     older_than_outcomes: int
     """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
+    unknown: UnknownOutcomes | None
+    """The time before the moment of which no outcomes are known, where there is one."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give them as JSON holds them."""
+        counts = {name: getattr(self, name) for name in ("ended_unknown", "older_than_learned", "older_than_outcomes")}
+        return counts | ({"outcomes_unknown": self.unknown.as_json()} if self.unknown else {})
 
 
 def recommend(project: Project[Sections], model: Model, as_of: datetime, progress: Progress) -> tuple[pa.Table, Doubts]:
@@ -132,7 +140,10 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
         progress(f"warning: {older:,} leads are older than any the model learned from")
     since = observed_from(find_starts(project, project.parameters.episodes.conversion, find_episodes(history)))
     unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
-    return recommendations.take(best_first), Doubts(ended, older, unseen)
+    unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
+    if unknown:
+        progress(f"warning: {unknown.told(len(snapshots))}")
+    return recommendations.take(best_first), Doubts(ended, older, unseen, unknown)
 
 
 def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from features.timeline.history import History
 from features.timeline.labels import assign_labels, assign_parts
 from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
 from features.timeline.snapshots import find_episodes, take_snapshots, take_snapshots_at
+from features.timeline.unknown_ends import share_ended
 
 DAY = timedelta(days=1)
 CODES = {"won": 1, "lost": 2, "form": 3}
@@ -310,3 +311,19 @@ def test_a_calendar_finds_every_open_moment_and_the_compiled_walks_equal_the_unc
         assert set(own["outcome"].iloc[:-1]) <= {"lost"}
         gaps = own["started_at"].to_numpy()[1:] - own["outcome_at"].to_numpy()[:-1]
         assert (gaps >= np.timedelta64(pause, "D")).all()
+
+
+@pytest.mark.parametrize(
+    ("since", "share"), [(datetime(2026, 3, 20), 3 / 6), (None, 4 / 14), (datetime(2026, 4, 5), None)]
+)
+def test_of_leads_that_seem_open_as_many_have_ended_as_at_earlier_such_moments(
+    since: datetime | None, share: float | None
+) -> None:
+    # On 04-11, blind since 04-01: A, C and D seem open, and A and D have ended. On 04-01, blind since 03-22: A, B and
+    # C, and B has. On 03-22 A, B, C and E, and E has; on 03-12 the same four, and none of them has.
+    history = History.of(
+        leads("A 2026-03-01\nB 2026-03-01\nC 2026-03-01\nD 2026-04-03\nE 2026-03-01"),
+        events("A | 2026-04-05 | won\nB | 2026-03-25 | lost\nD | 2026-04-08 | lost\nE | 2026-03-15 | won"),
+        30 * DAY,
+    )
+    assert share_ended(history, datetime(2026, 4, 11), 10 * DAY, since) == share
