@@ -12,7 +12,7 @@ from crm_cases import COLD, KEYS, Crm
 from crm_files import FilesCrm
 from crm_hubspot import HubSpotCrm
 from crm_odoo import OdooCrm
-from crm_rest import DynamicsCrm, PipedriveCrm
+from crm_rest import DynamicsCrm, PipedriveCrm, SearchCrm
 from crm_salesforce import SalesforceCrm
 from crm_sql import PostgresqlCrm, SqliteCrm
 from pushing import Delivery, of_keys
@@ -29,6 +29,7 @@ CRMS: dict[str, Make] = {
     "salesforce": lambda *_: SalesforceCrm(),
     "dynamics": lambda *_: DynamicsCrm(),
     "pipedrive": lambda *_: PipedriveCrm(),
+    "search": lambda *_: SearchCrm(),
 }
 
 

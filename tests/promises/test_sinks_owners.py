@@ -195,11 +195,11 @@ def test_a_tier_that_a_person_puts_back_to_one_of_ours_stays(crm: Crm, delivery:
 def test_what_a_system_makes_of_a_value_is_no_edit(crm: Crm, delivery: Delivery) -> None:
     crm.add("L1")
     delivery.push({"L1": Lead("MQL", 0.1234)})
-    held = ours(crm, "L1")
-    if "action" in held:
-        crm.edit("L1", "action", held["action"][:11])
-    if "reason_1" in held:
-        crm.edit("L1", "reason_1", held["reason_1"][:10])
+    held, mapping = ours(crm, "L1"), Push.model_validate(crm.settings).mapping
+    sizes = connect(Push.model_validate(crm.settings), delivery.root).sizes()
+    for name in ("action", "reason_1"):
+        if name in held:
+            crm.edit("L1", name, held[name][: sizes.get(mapping[name], 11)])
     if "probability" in held:
         crm.edit("L1", "probability", 0.12)
     if "score" in held:
