@@ -58,6 +58,4 @@ def test_every_lead_ends_right_and_every_call_is_counted(crm: OdooCrm, tmp_path:
     assert ways(quiet)["unchanged"] == LEADS - LEADS // 50 - 20
     # What was rejected is tried three times in all.
     assert ways(quiet).get("rejected", 0) + ways(quiet).get("dead letter", 0) == 20
-    assert crm.calls - before <= 8, (
-        "four to log in, to ask how long texts may be and to look, four until the 20 are told"
-    )
+    assert crm.calls - before <= 8, "four to log in, to ask for sizes and to look, four until the 20 are told"
