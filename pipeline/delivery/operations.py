@@ -129,9 +129,8 @@ def _as_user(push: Push, variable: str | None, login: str | None) -> Push:
     unknown = sorted({str(name) for name in changes} - set(type(push.sink).model_fields))
     if unknown:
         raise SettingsError(f"{push.sink.kind} has no other user: setup there needs neither --user-env nor --user")
-    content = push.model_dump(mode="json", exclude_unset=True)
-    content["sink"] |= changes
-    return Push.model_validate(content)
+    sink = type(push.sink).model_validate(push.sink.model_dump(exclude_unset=True) | changes)
+    return push.model_copy(update={"sink": sink})
 
 
 def check(project: Project[Parameters]) -> list[str]:

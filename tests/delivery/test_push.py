@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,9 @@ import pytest
 import yaml
 from command_line import call
 from filelock import FileLock
-from world import Project
+from pushing import OLD, recommendations
 
 from pipeline.core.project import Places
-
-OLD = ("--force", "the log of the test ends in June")
-
-
-@pytest.fixture(scope="module")
-def scored(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Make a project whose champion has scored the end of the log."""
-    project = world.copy_to(tmp_path_factory.mktemp("scored") / "project", leave_out=("raw", "reports"))
-    project.run("evaluate")
-    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
-
-    champion.run(project, project.told.append, "latest", backfill=False)
-    return project
-
-
-@pytest.fixture
-def project(scored: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Go into the project, to which nothing was pushed yet."""
-    monkeypatch.chdir(scored.root)
-    settings = (scored.root / "params.yaml").read_text()
-    validation = (scored.root / "data/validation.json").read_text()
-    yield scored.root
-    (scored.root / "params.yaml").write_text(settings)
-    (scored.root / "data/validation.json").write_text(validation)
-    (scored.root / "data/suspensions.json").unlink(missing_ok=True)
-    shutil.rmtree(scored.root / "data/push", ignore_errors=True)
 
 
 def change(root: Path, **push: Any) -> None:  # noqa: ANN401 - settings of any kind
@@ -50,12 +23,6 @@ def change(root: Path, **push: Any) -> None:  # noqa: ANN401 - settings of any k
     content = yaml.safe_load((root / "params.yaml").read_text())
     content["push"] = {"sink": {"kind": "files"}} | push
     (root / "params.yaml").write_text(yaml.safe_dump(content))
-
-
-def recommendations(root: Path) -> list[dict[str, Any]]:
-    (path,) = root.glob("data/scores/*/*/recommendations.parquet")
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return rows
 
 
 def written(root: Path) -> list[dict[str, str]]:

@@ -34,6 +34,8 @@ from pipeline.sinks.connect import connect
 
 MODEL = "0123456789abcdef" * 4
 SCORES = Path("scores.parquet")
+OLD = ("--force", "the log of the test ends in June")
+"""What a push says whose scores are of a log of long ago."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,13 @@ def write_scores(path: Path, leads: Mapping[str, Lead], as_of: datetime = dateti
     })  # fmt: skip
     pq.write_table(table, path)
     return Scores(path, as_of, MODEL, len(rows))
+
+
+def recommendations(root: Path) -> list[dict[str, Any]]:
+    """Read what the champion has scored last."""
+    (path,) = root.glob("data/scores/*/*/recommendations.parquet")
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
 
 
 def write_leads(root: Path, channels: Mapping[str, str | None]) -> None:
