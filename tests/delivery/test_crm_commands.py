@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import call, call_executable
+from command_line import call, call_for_its_output
 from crm_odoo import ADMINISTRATOR, OURS, OdooCrm
 from pushing import OLD, recommendations
 
@@ -116,31 +116,24 @@ def test_a_restored_crm_is_right_after_one_push_with_resync_which_rehearses_firs
     assert tiers(crm) == wanted(project)
 
 
-def printed(project: Path, *arguments: str) -> str:
-    """Call as a program does, and give standard output alone."""
-    code, output, told = call_executable(project, *arguments)
-    assert code == 0, told
-    return output
-
-
 def test_results_are_printed_for_programs_too(project: Path, crm: OdooCrm) -> None:
     lead = first_lead(project)
-    found: dict[str, Any] = json.loads(printed(project, "push", "--dry-run", "--json"))
+    found: dict[str, Any] = json.loads(call_for_its_output("push", "--dry-run", "--json"))
     assert found["leads"] == {"to write": len(crm.rows)}
     assert {row["lead"] for row in found["rows"]} == set(wanted(project))
-    rows = list(csv.DictReader(io.StringIO(printed(project, "push", "--dry-run", "--csv", "--lead", lead))))
+    rows = list(csv.DictReader(io.StringIO(call_for_its_output("push", "--dry-run", "--csv", "--lead", lead))))
     assert [row["lead"] for row in rows] == [lead] * len(OURS)
     assert {row["field"]: row["to"] for row in rows}["x_leadcast_tier"] == wanted(project)[lead]
-    assert "to write" in printed(project, "push", "--dry-run"), "the table goes to standard output, too"
+    assert "to write" in call_for_its_output("push", "--dry-run"), "the table goes to standard output, too"
     crm.refuse(lead)
     call("push", *OLD)
-    (refused,) = csv.DictReader(io.StringIO(printed(project, "crm", "status", "--csv")))
+    (refused,) = csv.DictReader(io.StringIO(call_for_its_output("crm", "status", "--csv")))
     assert (refused["lead"], refused["what"]) == (lead, "rejected")
-    state = json.loads(printed(project, "crm", "status", "--json"))
+    state = json.loads(call_for_its_output("crm", "status", "--json"))
     assert [run["state"] for run in state["runs"]] == ["done"]
     assert [one["key"] for one in state["leads"]] == [lead]
-    of_lead = json.loads(printed(project, "crm", "status", "--json", "--lead", lead))
+    of_lead = json.loads(call_for_its_output("crm", "status", "--json", "--lead", lead))
     assert of_lead["fields"]["x_leadcast_tier"] == {"held": None, "target": wanted(project)[lead]}
-    assert "rejected" in printed(project, "crm", "status", "--lead", lead)
+    assert "rejected" in call_for_its_output("crm", "status", "--lead", lead)
     assert call("crm", "status", "--json", "--csv")[0] == 2
     assert call("push", "--json")[0] == 2

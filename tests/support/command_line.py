@@ -24,6 +24,13 @@ def call(*arguments: str) -> tuple[int, str]:
     return result.exit_code, re.sub(r"[\s│]+", " ", result.output)
 
 
+def call_for_its_output(*arguments: str) -> str:
+    """Call the command line in this process, which must succeed; gives standard output alone, as it is."""
+    result = typer.testing.CliRunner(env=WIDE).invoke(app, list(arguments), prog_name="leadcast")
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
 def call_executable(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Call the command as it is installed, in ``folder``."""
     result = subprocess.run(
