@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from crm_dump import ENGLISH, FRENCH, GERMAN, Said, Truth, write_dump
 from exports import BEGINNING, write_table
-from proposals import ingest, interactions, notes, propose, read, run_all
+from proposals import ingest, interactions, propose, read, run_all, told
 
 from features.core.errors import InputError
 
@@ -55,8 +55,7 @@ def test_who_converted_is_found_where_nothing_says_when(
     assert 0.8 * share < settings["policy"]["tiers"]["mql"] < 1.2 * share
     assert settings["policy"]["tiers"]["mql"] < settings["policy"]["tiers"]["sql"] < 1
     assert "milestones" not in settings["episodes"]
-    told = notes(tmp_path / "raw")
-    assert "came later than 7d after the creation of their lead, and are not learned from" in told
+    assert "came later than 7d after the creation of their lead, and are not learned from" in told(tmp_path)
 
 
 @pytest.mark.parametrize(

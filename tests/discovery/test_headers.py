@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from exports import BEGINNING, write_table
-from proposals import count, ingest, notes, propose, read
+from proposals import count, ingest, notes, propose, read, told
 
 ENGLISH = {
     "contacts": ("contact_id", "created_at", "source", "owner", "last_activity", "status"),
@@ -99,34 +99,42 @@ def sources_of(settings: dict[str, Any], word: str) -> dict[str, Any]:
     return {name: source for name, source in settings["ingest"]["sources"].items() if word in name}
 
 
-@pytest.mark.parametrize("tongue", TONGUES)
-def test_the_last_activity_of_a_lead_is_no_event(tmp_path: Path, tongue: str) -> None:
-    write_crm(tmp_path / "raw", tongue)
-    settings = propose(tmp_path / "raw", tmp_path)
-    last = next(iter(TONGUES[tongue].values()))[4]
-    assert f"{last}" not in repr(settings["ingest"]["sources"])
-    assert f".{last} is no event" in notes(tmp_path / "raw")
+class Proposed(NamedTuple):
+    """A CRM whose settings were proposed, and whose log was read by them."""
+
+    root: Path
+    headers: list[tuple[str, ...]]
+    written: dict[str, int]
+    settings: dict[str, Any]
 
 
-@pytest.mark.parametrize("tongue", TONGUES)
-def test_the_time_of_recording_is_when_an_event_was_known_and_a_type_is_one(tmp_path: Path, tongue: str) -> None:
-    written = write_crm(tmp_path / "raw", tongue)
-    settings = propose(tmp_path / "raw", tmp_path)
-    header = list(TONGUES[tongue].values())[1]
+@pytest.fixture(scope="module", params=TONGUES)
+def crm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Proposed:
+    root = tmp_path_factory.mktemp("crm")
+    written = write_crm(root / "raw", request.param)
+    settings = propose(root / "raw", root)
+    ingest(root)
+    return Proposed(root, list(TONGUES[request.param].values()), written, settings)
+
+
+def test_the_last_activity_of_a_lead_is_no_event(crm: Proposed) -> None:
+    last = crm.headers[0][4]
+    assert f"{last}" not in repr(crm.settings["ingest"]["sources"])
+    assert f".{last} is no event" in told(crm.root)
+
+
+def test_the_time_of_recording_is_when_an_event_was_known_and_a_type_is_one(crm: Proposed) -> None:
+    settings, header = crm.settings, crm.headers[1]
     (source,) = (one for one in settings["ingest"]["sources"].values() if one["columns"].get("event_id") == header[0])
     assert source["known_at"] == {"column": header[5]}
     assert (source["columns"]["occurred_at"], source["columns"]["event_type"]) == (header[3], header[2])
-    ingest(tmp_path)
-    counts = count(tmp_path)
-    assert sum(counts[kind, "lead"] for kind in ("E-Mail", "Anruf", "Formular")) == written["acts"]
+    counts = count(crm.root)
+    assert sum(counts[kind, "lead"] for kind in ("E-Mail", "Anruf", "Formular")) == crm.written["acts"]
 
 
-@pytest.mark.parametrize("tongue", TONGUES)
-def test_deals_are_begun_and_end_and_their_quotes_have_a_value(tmp_path: Path, tongue: str) -> None:
-    written = write_crm(tmp_path / "raw", tongue)
-    settings = propose(tmp_path / "raw", tmp_path)
-    ingest(tmp_path)
-    counts = {kind: number for (kind, _), number in count(tmp_path).items()}
+def test_deals_are_begun_and_end_and_their_quotes_have_a_value(crm: Proposed) -> None:
+    settings, written = crm.settings, crm.written
+    counts = {kind: number for (kind, _), number in count(crm.root).items()}
     conversion, lost = settings["episodes"]["conversion"], settings["episodes"]["lost"]
     assert [counts[name] for name in conversion] == [written["won"]]
     assert len(lost) == 1
@@ -134,8 +142,8 @@ def test_deals_are_begun_and_end_and_their_quotes_have_a_value(tmp_path: Path, t
     assert [counts[kind] for kind in created] == [written["deals"]]
     assert settings["episodes"]["milestones"] == {"opportunity": created}
     (quotes,) = (one for one in settings["ingest"]["sources"].values() if one["columns"].get("value") in _AMOUNTS)
-    assert quotes["columns"]["value"] == list(TONGUES[tongue].values())[3][3]
-    owner = next(iter(TONGUES[tongue].values()))[3]
+    assert quotes["columns"]["value"] == crm.headers[3][3]
+    owner = crm.headers[0][3]
     assert owner not in settings["ingest"]["leads"]["attributes"]
 
 
@@ -172,15 +180,15 @@ def test_only_rows_alike_in_all_columns_are_duplicates_of_a_log_without_ids(tmp_
     ingest(tmp_path)
     assert count(tmp_path)["/about", "lead"] == 100
     assert read(tmp_path, "data/ingest.json")["sources"]["access"]["set_aside"] == {"duplicate": 10}
-    assert "50 rows differ from another one only in method" in notes(tmp_path / "raw")
+    assert "50 rows differ from another one only in method" in told(tmp_path)
 
 
 def test_orders_that_are_neither_won_nor_lost_are_told_and_a_status_that_says_lost_is_a_loss(tmp_path: Path) -> None:
     write_shop(tmp_path / "raw")
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["episodes"]["lost"] == ["order_lost"]
-    assert "75 of the 300 rows of orders are not used" in notes(tmp_path / "raw")
-    assert "(75 returned)" in notes(tmp_path / "raw")
+    assert "75 of the 300 rows of orders are not used" in told(tmp_path)
+    assert "(75 returned)" in told(tmp_path)
 
 
 def test_an_id_is_no_time_and_a_column_that_is_mostly_empty_is_said_to_be(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ SMALL = {
 
 
 def propose(folder: Path, root: Path, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - as Options has them
-    """Run init and give its settings; they are written to ``root`` as they are."""
+    """Run init and give its settings; they are written to ``root`` as they are, and beside them what it told."""
     root.mkdir(parents=True, exist_ok=True)
     found = initialise(folder, Options(**options), None, lambda _: None, root)
     (root / "params.yaml").write_text(found.settings, encoding="utf-8")
+    (root / "told.txt").write_text("\n".join(found.told), encoding="utf-8")
     content: dict[str, Any] = yaml.safe_load(found.settings)
     return content
 
@@ -67,6 +68,11 @@ def interactions(root: Path, where: str = "true") -> list[tuple[str, datetime, s
             [str(root / "data/interactions.parquet")],
         ).fetchall()
     return rows
+
+
+def told(root: Path) -> str:
+    """Give all that init told when it proposed the settings of ``root``, as one text."""
+    return (root / "told.txt").read_text(encoding="utf-8")
 
 
 def notes(folder: Path) -> str:
