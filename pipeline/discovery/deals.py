@@ -7,13 +7,22 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.core.sql import identifier, literal
-from pipeline.profiling.events import OVERWRITTEN, Proposed, event_name, known_at, reading, underscored, where_from
+from pipeline.profiling.events import (
+    OVERWRITTEN,
+    Proposed,
+    event_name,
+    known_in_query,
+    reading,
+    underscored,
+    where_from,
+)
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Link, Way
 from pipeline.profiling.profile import Column, Profile, time_sql
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, rank, sounds_won
+from pipeline.profiling.times import recordings
+from pipeline.profiling.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, plain, rank, sounds_won
 
 _CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3
@@ -48,8 +57,9 @@ def stage_source(
         if texts
     )
     texts = ", ".join(map(literal, [*won, *lost]))
-    known, why = known_at(profile, closed)
-    comments = {"known_at": why}
+    ended = f"event.{identifier(stage)} IN ({texts})"
+    known = known_in_query(tables, profile, closed, ended)
+    comments = {"known_at": known.why}
     occurred, times, observed = f"event.{identifier(closed.name)}", [closed.name], {}
     if profile.drawn_at and (typed := _typed_ahead(tables, profile, closed, stage, texts, profile.drawn_at)):
         occurred, times = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')", []
@@ -59,15 +69,15 @@ def stage_source(
             "when it was drawn"
         )
         comments["observed_until"] = "when the export was drawn, by the last time that a clock wrote into it"
-    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}"
+    select = f"{occurred} AS occurred_at,\n  CASE{cases}\n  END AS event_type{extra}{known.select}"
     own: list[Way] = [(Link(profile.name, lead.key, lead.table, lead.key, 1.0),)]
     joined = own if profile.name == lead.table else found
     # Of several leads of an account it is the one for which the deal was begun.
     query, _ = join_query(profile.name, joined, lead, select, begun=_created(profile) or closed, profiles=profiles)
     settings = {
-        "query": f"{query}\nWHERE event.{identifier(stage)} IN ({texts})",
-        **reading(profile, [*times, *amount.values()], from_query=True),
-        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
+        "query": f"{query}\nWHERE {ended}",
+        **reading(profile, [*times, *amount.values(), known.column], from_query=True),
+        "known_at": known.setting,
         "actor": "system",
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
         **observed,
@@ -132,21 +142,22 @@ def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
 
 
 def created_source(
-    profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
+    tables: Tables, profile: Profile, found: Sequence[Way], lead: LeadTable, profiles: Mapping[str, Profile]
 ) -> Proposed | None:
     """Propose the event that a deal, or another thing that is overwritten later, was created."""
     created = _created(profile)
     if created is None:
         return None
     what = underscored(profile.name)
-    select = f"event.{identifier(created.name)} AS occurred_at"
-    known, why = known_at(profile, created)
-    query, linked = join_query(profile.name, found, lead, select, profiles=profiles, occurred=created)
+    known, why, recorded, column = known_in_query(tables, profile, created)
+    select = f"event.{identifier(created.name)} AS occurred_at{recorded}"
+    told = profile.columns.get(column)
+    query, linked = join_query(profile.name, found, lead, select, profiles=profiles, occurred=created, known=told)
     if linked:
         known, why = {"column": KNOWN_SINCE}, "not before the row was tied to its lead"
     settings = {
         "query": query,
-        **reading(profile, [created.name], from_query=True),
+        **reading(profile, [created.name, column], from_query=True),
         "known_at": known,
         "actor": "us",
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": {"constant": f"{what}_created"}},
@@ -155,35 +166,63 @@ def created_source(
 
 
 def _created(profile: Profile) -> Column | None:
-    later = OVERWRITTEN + "|" + _LATER
-    return next((column for column in profile.of_kind("time") if not has(column.name, later)), None)
+    later, recorded = OVERWRITTEN + "|" + _LATER, recordings(profile)
+    times = (column for column in profile.of_kind("time") if column.name not in recorded)
+    return next((column for column in times if not has(column.name, later)), None)
 
 
-def dates_source(profile: Profile, lead: LeadTable, *, ends: bool) -> Proposed | None:
-    """Propose the source of events that lie wide in the table of leads: each column of times is an event type.
+def dates_sources(tables: Tables, profile: Profile, lead: LeadTable, *, ends: bool) -> list[Proposed]:
+    """Propose the sources of events that lie wide in the table of leads: each column of times is an event type.
 
-    Where another source ``ends`` the episodes, by the stage, the time of closing has been used.
+    Where another source ``ends`` the episodes, by the stage, the time of closing has been used. Ends of which a column
+    says when they were recorded are a source of their own: of the other dates it says nothing.
     """
+    recorded = recordings(profile)
     times = [
         column
         for column in profile.of_kind("time")
-        if column.name != lead.created_at
+        if column.name not in (lead.created_at, *recorded)
         and not has(column.name, OVERWRITTEN + (f"|{_CLOSED}" if ends else ""))
         and column.filled > 0
     ]
     if lead.created_at is None or not times:
-        return None
-    days = [column.holds_days for column in times]
+        return []
+    what = underscored(profile.name)
+    known = {column.name: known_in_query(tables, profile, column) for column in times}
+    told = {name: one for name, one in known.items() if {one.column} & recorded}
+    found = []
+    if at_once := [column for column in times if column.name not in told]:
+        days = any(column.holds_days for column in at_once)
+        why = "only days are told, so they are known when the day is over" if days else "at once"
+        found.append(
+            _dates(f"{what}_dates", profile, lead, at_once, {"delay": "1d"} if days else "as_it_occurred", why)
+        )
+    for name in dict.fromkeys(one.column for one in told.values()):
+        late = [column for column in times if column.name in told and told[column.name].column == name]
+        of = f"{what}_dates_by_{plain(name).replace(' ', '_')}"
+        found.append(_dates(of, profile, lead, late, {"column": name}, told[late[0].name].why))
+    return found
+
+
+def _dates(
+    name: str,
+    profile: Profile,
+    lead: LeadTable,
+    times: Sequence[Column],
+    known: Any,  # noqa: ANN401 - a word or a mapping
+    why: str,
+) -> Proposed:
     events = {column.name: event_name(column.name) for column in times}
+    told = [known["column"]] if isinstance(known, dict) and "column" in known else []
     settings = {
-        **reading(profile, list(events)),
-        "known_at": {"delay": "1d"} if any(days) else "as_it_occurred",
+        **reading(profile, [*events, *told]),
+        "known_at": known,
         "actor": _actor_of_dates(list(events.values())),
         "columns": {"lead_id": lead.key, "events": events},
     }
-    comments = {"known_at": "only days are told, so they are known when the day is over" if any(days) else "at once"}
+    comments = {"known_at": why}
     comments |= {f"columns.events.{column.name}": f"{column.filled:.1%} of the leads have it" for column in times}
-    return Proposed(f"{underscored(profile.name)}_dates", profile.name, settings, comments)
+    return Proposed(name, profile.name, settings, comments)
 
 
 def _actor_of_dates(types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping

@@ -63,7 +63,7 @@ def ends_of_leads(
     if labels is not None:
         proposed = [source for source in proposed if source.table != labels.table]
         if labels.at is not None:
-            proposed = [*proposed, timed_labels(labels, profiles[labels.table], lead, profiles, what)]
+            proposed = [*proposed, timed_labels(tables, labels, profiles[labels.table], lead, profiles, what)]
             notes += _said_of_labels(labels)
     known_ends = any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed)
     chosen, answers, named = None, None, ""
@@ -114,7 +114,7 @@ def ends_of_log(
     profile, what = profiles[labels.table], "lead"
     proposed = [source for source in proposed if source.table != labels.table]
     if labels.at is not None:
-        source = timed_labels(labels, profile, column.log, profiles, what)
+        source = timed_labels(tables, labels, profile, column.log, profiles, what)
         return Ends([*proposed, source], None, (), labels.table, _said_of_labels(labels))
     if outcome is None and any(_tells_an_end(tables, source, profiles[source.table]) for source in proposed):
         note = f"{labels.table} says who converted, too, but not when, and is not used: other tables say when"

@@ -15,13 +15,14 @@ from features.core.time import DAY
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Flag, read_flag
 from pipeline.discovery.deals import amount_columns, stage_source
-from pipeline.profiling.events import OVERWRITTEN, Proposed, known_at, reading, underscored
+from pipeline.profiling.events import OVERWRITTEN, Proposed, known_in_query, reading, underscored
 from pipeline.profiling.joins import LINKED, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way
 from pipeline.profiling.profile import Column, Profile, time_sql
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import CREATED, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
+from pipeline.profiling.times import recordings
+from pipeline.profiling.words import CREATED, KNOWN, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
 
 _ONE_EACH = 0.9
 _MOSTLY = 0.9
@@ -112,10 +113,12 @@ def _when(
     profiles: Mapping[str, Profile],
 ) -> Column | None:
     """Find when those who converted did."""
+    recorded = recordings(profile)
     times = [
         column
         for column in profile.of_kind("time")
-        if not has(column.name, f"{OVERWRITTEN}|{LOOKED}")
+        if column.name not in recorded
+        and not has(column.name, f"{OVERWRITTEN}|{LOOKED}")
         and column.distinct >= _FEWEST_TIMES
         and (flag is None or _is_filled(tables, profile, column, flag.column, flag.yes))
         and not _is_creation(tables, profile, column, found, lead, profiles)
@@ -123,7 +126,12 @@ def _when(
     ]
     return max(
         times,
-        key=lambda column: (sounds_won(column.name), has(column.name, _ENDED), column.filled),
+        key=lambda column: (
+            sounds_won(column.name),
+            has(column.name, _ENDED),
+            not has(column.name, KNOWN),
+            column.filled,
+        ),
         default=None,
     )
 
@@ -171,6 +179,7 @@ def horizon_of(name: str) -> timedelta | None:
 
 
 def timed_labels(
+    tables: Tables,
     labels: Labels,
     profile: Profile,
     lead: LeadTable,
@@ -192,16 +201,16 @@ def timed_labels(
         wanted += f" AND {result} IN ({_listed([*flag.yes, *flag.no] if labels.tells_losses else flag.yes)})"
     select = f"event.{identifier(at.name)} AS occurred_at,\n  {kind} AS event_type"
     select += "".join(f",\n  event.{identifier(name)}" for name in amount.values())
-    query, _ = join_query(profile.name, labels.found, lead, select, begun=at, profiles=profiles)
-    known, why = known_at(profile, at)
+    known = known_in_query(tables, profile, at, wanted)
+    query, _ = join_query(profile.name, labels.found, lead, select + known.select, begun=at, profiles=profiles)
     settings = {
         "query": f"{query}\nWHERE {wanted}",
-        **reading(profile, [at.name, *amount.values()], from_query=True),
-        "known_at": known if known == {"delay": "1d"} else "as_it_occurred",
+        **reading(profile, [at.name, *amount.values(), known.column], from_query=True),
+        "known_at": known.setting,
         "actor": "system",
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
     }
-    comments = {"known_at": why, "columns.event_type": f"{profile.name} says who converted, {said}"}
+    comments = {"known_at": known.why, "columns.event_type": f"{profile.name} says who converted, {said}"}
     return Proposed(
         f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, tables_read(profile, labels.found)
     )

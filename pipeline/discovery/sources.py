@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.discovery.deals import closed_column, created_source, dates_source, stage_source
+from pipeline.discovery.deals import closed_column, created_source, dates_sources, stage_source
 from pipeline.discovery.histories import history_source
 from pipeline.profiling.events import Proposed, event_source
 from pipeline.profiling.joins import is_told
@@ -51,12 +51,12 @@ def propose_sources(
         if name in histories:
             found.append(histories[name])
         elif ending is not None:
-            found.append(created_source(profile, ways, led_to, profiles) if closed_column(profile) else None)
+            found.append(created_source(tables, profile, ways, led_to, profiles) if closed_column(profile) else None)
             found.append(None if name in told else ending)
         elif occurred_column(profile) is not None and any(is_told(way, led_to, profiles) for way in ways):
             found.append(event_source(profile, ways, led_to, profiles, constants, event_type))
     if lead is not None and dates:
         profile, is_told_of = profiles[lead.table], lead.table in told
         ending = None if is_told_of else stage_source(tables, profile, [], lead, profiles)
-        found += [dates_source(profile, lead, ends=is_told_of or ending is not None), ending]
+        found += [*dates_sources(tables, profile, lead, ends=is_told_of or ending is not None), ending]
     return [source for source in found if source is not None]

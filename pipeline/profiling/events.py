@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from pipeline.core.sql import identifier
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
-from pipeline.profiling.profile import TIMES, Column, Profile
-from pipeline.profiling.times import occurred_column
+from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
+from pipeline.profiling.tables import Tables
+from pipeline.profiling.times import occurred_column, recordings
 from pipeline.profiling.words import (
     CAMPAIGN,
     CHANGED,
@@ -48,6 +50,7 @@ _MOST_PAGES = 50
 _NO_STEP = (
     r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
 )
+RECORDED_SINCE = "recorded_since"
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 OVERWRITTEN = f"{CHANGED}|{PLANNED}"
@@ -101,6 +104,7 @@ def _what_happened(
     begun = happened or (f"{name}_created" if is_record else name)
     event_type: Any = (types if len(types) > 1 else types[0]) if types else {"constant": begun}
     known = {one.column for one in profile.recorded if one.holds and one.occurred == occurred.name}
+    known |= recordings(profile)
     times = [
         c for c in profile.of_kind("time") if c is not occurred and c.name not in known and not has(c.name, OVERWRITTEN)
     ]
@@ -282,6 +286,37 @@ def known_at(profile: Profile, occurred: Column) -> tuple[Any, str]:
         return {"delay": "1d"}, "only the day is told, so it is known when the day is over"
     told = "; ".join(f"{one.column} {one.said}" for one in judged) or "no column says when it reached you"
     return "as_it_occurred", f"{told}: is it delivered later? then {{delay: 6h}}"
+
+
+class Known(NamedTuple):
+    """When the rows of a query were known: the setting, why it is so, and what the query must select for it."""
+
+    setting: Any
+    why: str
+    select: str = ""
+    column: str = ""
+    """The column of the table that says it."""
+
+
+def known_in_query(tables: Tables, profile: Profile, occurred: Column, where: str = "true") -> Known:
+    """Propose when the rows of a query over a table (``event``) were known, of those that it takes."""
+    known, why = known_at(profile, occurred)
+    if not (isinstance(known, dict) and "column" in known):
+        return Known(known, why)
+    column = profile.columns[known["column"]]
+    named = f"event.{identifier(column.name)}"
+    empty, rows = tables.ask_row(
+        f"SELECT count(*) FILTER ({time_sql(named, column)} IS NULL), count(*) FROM {profile.table.relation} AS event "
+        f"WHERE {time_sql(f'event.{identifier(occurred.name)}', occurred)} IS NOT NULL AND {where}"
+    )
+    if empty > (1 - _ALWAYS) * rows:
+        told = f"{column.name} says when it reached you, but says nothing in {empty:,} of {rows:,} rows"
+        return Known({"delay": "1d"} if occurred.holds_days else "as_it_occurred", f"{told}: is it delivered later?")
+    if column.holds_days:
+        over = f",\n  {time_sql(named, column)} + INTERVAL 1 DAY AS {RECORDED_SINCE}"
+        told = f"{why}; only its day is told, so it is known when that is over"
+        return Known({"column": RECORDED_SINCE}, told, over, column.name)
+    return Known(known, why, f",\n  {named}", column.name)
 
 
 def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str | None:

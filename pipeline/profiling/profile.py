@@ -90,6 +90,8 @@ class Recorded:
     """What was found."""
     is_load: bool = False
     """Whether one load brought most rows."""
+    of_end: bool = False
+    """Whether what happened then is that something ended."""
 
 
 @dataclass(frozen=True)

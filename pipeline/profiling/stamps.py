@@ -22,6 +22,7 @@ from pipeline.profiling.words import (
     LOST,
     OCCURRED,
     PLANNED,
+    RECORDED,
     SURE,
     has,
     rank,
@@ -38,6 +39,7 @@ _FEWEST = 3
 _HALF = 0.5
 _APPOINTED = r"start\w*|begin\w*|end|ends|meeting|appointment|rendez vous|termin|cita"
 _CLOSED = rf"{CLOSED}|converted"
+_CHANGE = r"changed?|geandert|geaendert"
 
 
 def set_stamps_apart(tables: Tables, profiles: Mapping[str, Profile]) -> tuple[dict[str, Profile], list[str]]:
@@ -81,10 +83,26 @@ def _kinds(tables: Tables, profile: Profile, drawn_at: datetime | None) -> dict[
     past = [column for column in times if kinds[column.name] != "planned"]
     if created is not None:
         kinds |= dict.fromkeys(_always_last(tables, profile, past, created), "stamp")
+    kinds |= dict.fromkeys(_changes(tables, profile, times, kinds), "time")
     if times and "time" not in kinds.values():
         kept = min(times, key=lambda column: (kinds[column.name] != "stamp", -column.filled))
         kinds[kept.name] = "time"
     return kinds
+
+
+def _changes(tables: Tables, profile: Profile, times: Sequence[Column], kinds: Mapping[str, Kind]) -> list[str]:
+    """Find when a history's changes were made, where beside that it is only told when each was recorded."""
+    left = [column for column in times if kinds[column.name] == "time"]
+    if not left or any(rank(column.name, RECORDED) == 0 or rank(column.name, CREATED) > SURE for column in left):
+        return []
+    found = []
+    for column in times:
+        if kinds[column.name] != "stamp" or not has(column.name, _CHANGE) or has(column.name, "last|latest"):
+            continue
+        at, known = (time_sql(f"CAST({identifier(one.name)} AS VARCHAR)", one) for one in (column, left[0]))
+        (follows,) = tables.ask_row(f"SELECT avg(CAST({known} >= {at} AS DOUBLE)) FROM {profile.table.relation}")
+        found += [column.name] if column.filled >= _ALWAYS and (follows or 0.0) >= _ALWAYS else []
+    return found
 
 
 def _created(times: Sequence[Column]) -> Column | None:

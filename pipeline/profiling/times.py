@@ -1,7 +1,8 @@
 """Of several times of a row, which says when it came to be, when it happened, and when that was known.
 
 A time at which an event reached a system lies after its occurrence in nearly all rows. Where one load brought most of a
-log, long after it happened, the time of that load says nothing of when each event was known.
+log, long after it happened, the time of that load says nothing of when each event was known. Beside the
+time of an end, even the creation of a row may say when that was recorded, where it always follows the end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,14 @@ from pipeline.profiling.words import (
 
 LATE = rf"{CHANGED}|{PLANNED}|{CLOSED}|converted"
 """What a time is called that is not that of a row's beginning."""
+_ENDED = rf"{CLOSED}|convert(?:ed|ion)|end|ended|decided|decision|signed|finished|resolved|outcome"
+"""What a time is called at which something was over."""
+_A_STEP = r"delivered|delivery|published"
+"""Words of a reception that are, after an end, rather the next step."""
+_WRITTEN = r"added|noted|saved|stored|reported"
+"""Words that say, of an end, when it was written down, if the values agree."""
 _USUALLY = 0.8
+_HALF = 0.5
 _NEARLY_ALL = 0.99
 _MINUTES = 5
 """How far the clocks of two systems may differ."""
@@ -41,15 +49,21 @@ _LATE_DAYS = 7
 
 def created_column(profile: Profile) -> str | None:
     """Find when a lead was created: a time that is always there, by its name or as the earliest."""
-    times = [column for column in profile.of_kind("time") if column.filled > _USUALLY and not has(column.name, LATE)]
+    recorded = recordings(profile)
+    times = [
+        column
+        for column in profile.of_kind("time")
+        if column.filled > _USUALLY and not has(column.name, LATE) and column.name not in recorded
+    ]
     best = max(times, key=lambda column: (rank(column.name, CREATED), column.filled), default=None)
     return best.name if best else None
 
 
 def occurred_column(profile: Profile) -> Column | None:
     """Find when the events of a table happened."""
+    recorded = recordings(profile)
     return max(
-        profile.of_kind("time"),
+        (column for column in profile.of_kind("time") if column.name not in recorded),
         key=lambda column: (
             column.filled > 0.5,  # noqa: PLR2004 - a time that is often missing is another matter
             not has(column.name, LATE),
@@ -63,23 +77,64 @@ def occurred_column(profile: Profile) -> Column | None:
     )
 
 
+def recordings(profile: Profile) -> set[str]:
+    """Name the times at which it was only written down how something had ended: no event of its own."""
+    return {one.column for one in profile.recorded if one.of_end and (one.holds or one.is_load)}
+
+
 def judge_recorded(tables: Tables, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
     """Judge of each table the times that may say when its events were known, the likeliest first."""
     return {name: _judged(tables, profile) for name, profile in profiles.items()}
 
 
 def _judged(tables: Tables, profile: Profile) -> Profile:
-    occurred = occurred_column(profile)
-    candidates = sorted(
-        (column for column in profile.of_kind("time") if occurred and _may_record(column, occurred)),
-        key=lambda column: -(rank(column.name, RECORDED) or 1),
-    )
-    if not candidates or occurred is None:
+    occurred, times = occurred_column(profile), profile.of_kind("time")
+    if occurred is None:
         return profile
-    judged = tuple(_judge(tables, profile, occurred, column) for column in candidates)
+    likeliest = sorted(times, key=lambda column: -(rank(column.name, RECORDED) or 1))
+    judged = [_judge(tables, profile, occurred, one) for one in likeliest if _may_record(one, occurred)]
+    for ended in (column for column in times if column is not occurred and _is_end(column.name)):
+        found = [_judge_end(tables, profile, ended, one) for one in likeliest if _may_record_end(one, ended)]
+        judged += [one for one in found if one.holds or one.is_load]
+    if not judged:
+        return profile
     notes = {one.column: replace(profile.columns[one.column], note=f"{profile.name}.{one.column} {one.said}")
              for one in judged if one.is_load}  # fmt: skip
-    return replace(profile, columns={**profile.columns, **notes}, recorded=judged)
+    return replace(profile, columns={**profile.columns, **notes}, recorded=tuple(judged))
+
+
+def _is_end(name: str) -> bool:
+    """Tell the time of an end, or of a change: one that moves with its row is no time here any more, but a stamp."""
+    return not has(name, PLANNED) and bool(has(name, f"{_ENDED}|{CHANGED}") or sounds_won(name) or rank(name, LOST))
+
+
+def _may_record_end(column: Column, ended: Column) -> bool:
+    """Tell what may say when an end was written down: also the creation of the row, if its values agree."""
+    if column.name == ended.name or _is_end(column.name) or has(column.name, f"{PLANNED}|{_A_STEP}"):
+        return False
+    return rank(column.name, RECORDED) > 0 or _is_created(column) or _is_nameless(column, ended)
+
+
+def _is_created(column: Column) -> bool:
+    called = rank(column.name, CREATED) > SURE or has(column.name, _WRITTEN)
+    return called and not has(column.name, "user|first")
+
+
+def _judge_end(tables: Tables, profile: Profile, ended: Column, column: Column) -> Recorded:
+    """Judge what may say when an end was written down; a creation must follow it always, and mostly by some time."""
+    created = rank(column.name, RECORDED) == 0 and _is_created(column)
+    if created:
+        at, known = (time_sql(identifier(one.name), one) for one in (ended, column))
+        over = " + INTERVAL 1 DAY" if ended.holds_days else ""
+        (later,) = tables.ask_row(
+            f"SELECT avg(CAST({known} > {at}{over} AS DOUBLE)) FROM {profile.table.relation} "
+            f"WHERE {known} IS NOT NULL AND {at} IS NOT NULL"
+        )
+        if (later or 0.0) < _HALF:
+            return Recorded(column.name, ended.name, holds=False, said="does not follow the end")
+    # Of a day, its end counts: what ended at noon was not recorded at midnight before.
+    over = " + INTERVAL 1 DAY" if column.holds_days else ""
+    return replace(_judge(tables, profile, ended, column, over, created=created), of_end=True)
 
 
 def _may_record(column: Column, occurred: Column) -> bool:
@@ -98,8 +153,11 @@ def _is_nameless(column: Column, occurred: Column) -> bool:
     return not named and not column.holds_days and rank(occurred.name, OCCURRED) > 0
 
 
-def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -> Recorded:
+def _judge(
+    tables: Tables, profile: Profile, occurred: Column, column: Column, over: str = "", *, created: bool = False
+) -> Recorded:
     at, known = (time_sql(identifier(one.name), one) for one in (occurred, column))
+    known += over
     rows, after, late, one_day, long_late, latest = tables.ask_row(
         f"WITH moments AS (SELECT {at} AS happened, {known} AS known FROM {profile.table.relation}), "
         "day AS (SELECT CAST(known AS DATE) AS day FROM moments WHERE known IS NOT NULL GROUP BY 1 "
@@ -118,7 +176,7 @@ def _judge(tables: Tables, profile: Profile, occurred: Column, column: Column) -
         )
         return Recorded(column.name, occurred.name, holds=False, said=said, is_load=True)
     holds = False
-    if not named and rank(column.name, CREATED) < SURE and late > (1 - _USUALLY) * rows:
+    if not (named or created or rank(column.name, CREATED) >= SURE) and late > (1 - _USUALLY) * rows:
         said = f"is more than a day later in {late:,} of {rows:,} rows: another step, by its values"
     elif after < (_NEARLY_ALL if named else 1.0) * rows or not rows:
         said = f"lies before the event in {rows - after:,} of {rows:,} rows"
