@@ -60,12 +60,38 @@ def _commented(line: str, comment: str | None) -> list[str]:
 
 
 def _flow(value: object) -> str:
-    """Write a value on one line."""
+    """Write a value on one line; within brackets and braces a text must be told apart from what stands around it."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(str(key))}: {_flow(part)}" for key, part in value.items()) + "}"
+        return "{" + ", ".join(f"{_inside(str(key))}: {_within(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_flow(part) for part in value) + "]"
+        return "[" + ", ".join(_within(part) for part in value) + "]"
     return _scalar(value)
+
+
+def _within(value: object) -> str:
+    return _flow(value) if isinstance(value, Mapping | list) else _inside(value)
+
+
+def _inside(value: object) -> str:
+    """Write a scalar that stands inside brackets or braces: as alone, or in quotes where that would be read otherwise.
+
+    >>> [_inside(text) for text in ("won", "case:concept", "Demo, online", "it: {a}", "1")]
+    ['won', 'case:concept', '"Demo, online"', "'it: {a}'", "'1'"]
+    """
+    alone = _scalar(value)
+    for around, meant in ((f"[{alone}, x]", [value, "x"]), (f"{{{alone}: {alone}}}", {value: value})):
+        try:
+            is_meant = "\n" not in alone and yaml.safe_load(around) == meant
+        except yaml.YAMLError:
+            is_meant = False
+        if not is_meant:
+            return _quoted(value)
+    return alone
+
+
+def _quoted(value: object) -> str:
+    text: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)
+    return text.strip()
 
 
 def _scalar(value: object) -> str:
