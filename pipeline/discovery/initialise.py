@@ -137,13 +137,13 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             with open_reader() as connection:
                 types, ours = _settle_actors(content, read_event_types(connection, log, places.leads), proposal)
                 outcomes = _choose_outcomes(connection, log, types, options, ask, proposal.notes)
+                ends = {*outcomes.conversion, *outcomes.lost}
                 proposal.notes += accuse_events(connection, log, types, outcomes, content["ingest"]["sources"])
                 judged = judge_attributes(
                     connection, places, vouched, outcomes, types, summary, assumed=looks is not None
                 )
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)
                 if looks:
-                    ends = {*outcomes.conversion, *outcomes.lost}
                     proposal.notes += said_of_later(connection, log, places.leads, ends, looks)
             leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
             if harmless := acquittals(attributes):
@@ -152,7 +152,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
             proposal.notes += said_of_strangers(proposal, summary)
-            declare_ends(content["ingest"], summary, proposal)
+            declare_ends(content["ingest"], summary, proposal, log, types, ends, _actors(ours))
             progress("measuring how long leads take")
             horizon = options.horizon or (looks.horizon if looks else None)
             size = find_size(trial, places, horizon, assumed=looks.ages if looks else ())
@@ -289,6 +289,11 @@ def _settle_actors(
     return types, ours / max(sum(kind.events for kind in types), 1)
 
 
+def _actors(ours: float) -> list[str]:
+    """Choose whose acts count; where most of them are ours, the lead's alone say too little."""
+    return ["lead", "us", "system"] if ours > _OURS_TOO else ["lead"]
+
+
 def _episodes(outcomes: Outcomes) -> dict[str, Any]:
     settings: dict[str, Any] = {"conversion": list(outcomes.conversion)}
     if outcomes.lost:
@@ -305,9 +310,8 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
     content["snapshots"] = {"horizon": format_duration(size.horizon), "policies": size.policies}
     if size.split:
         content["snapshots"]["split"] = size.split
-    mostly_ours = ours > _OURS_TOO
     content["features"] = {
-        "actors": ["lead", "us", "system"] if mostly_ours else ["lead"],
+        "actors": _actors(ours),
         "windows": [format_duration(window) for window in size.windows],
         "half_life": format_duration(size.half_life),
     }
@@ -330,7 +334,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "snapshots.policies": f"when a lead is looked at; {size.why}",
         "snapshots.split": "a short log: most of it to fit",
         "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
-        if mostly_ours
+        if len(_actors(ours)) > 1
         else "whose events count; what we did follows from whom we believed in",
         "policy.tiers": f"{size.base_rate:.1%} convert; set these by what a call costs and a conversion is worth",
         "policy.maturity": "multiples of the share that converts",
