@@ -31,6 +31,7 @@ from pipeline.discovery.judging import (
     acquittals,
     ask_about,
     judge_attributes,
+    said_of_last_steps,
     to_measure,
     vouched_for,
 )
@@ -138,6 +139,8 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 types, ours = _settle_actors(content, read_event_types(connection, log, places.leads), proposal)
                 outcomes = _choose_outcomes(connection, log, types, options, ask, proposal.notes)
                 ends = {*outcomes.conversion, *outcomes.lost}
+                if not looks:
+                    proposal.notes += said_of_last_steps(connection, log, outcomes)
                 proposal.notes += accuse_events(connection, log, types, outcomes, content["ingest"]["sources"])
                 judged = judge_attributes(
                     connection, places, vouched, outcomes, types, summary, assumed=looks is not None

@@ -155,3 +155,32 @@ def accuse_events(
         else:
             notes.append(f"the event {name} knows the outcome: {seen}; if it means a loss: --lost {name!r}")
     return notes
+
+
+_FEWEST_STEPS = 20
+_NEARLY_ALWAYS = 0.8
+
+_LAST_STEPS = """
+WITH won AS (
+    SELECT lead_id, occurred_at AS won_at FROM read_parquet($log) WHERE list_contains($won, event_type)
+        AND occurred_at <> date_trunc('day', occurred_at)
+), other AS (
+    SELECT lead_id, event_type, occurred_at FROM read_parquet($log) WHERE NOT list_contains($ends, event_type)
+)
+SELECT event_type, count(*) AS events, count(*) FILTER (won_at <= other.occurred_at + INTERVAL 1 HOUR) AS followed
+FROM other ASOF LEFT JOIN won ON other.lead_id = won.lead_id AND other.occurred_at <= won.won_at
+GROUP BY event_type ORDER BY event_type
+"""
+
+
+def said_of_last_steps(connection: duckdb.DuckDBPyConnection, log: Path, outcomes: Outcomes) -> list[str]:
+    """Name the event types that a conversion of the same lead follows nearly always, and at once."""
+    ends = [*outcomes.conversion, *outcomes.lost]
+    rows = connection.execute(_LAST_STEPS, {"log": str(log), "won": list(outcomes.conversion), "ends": ends}).fetchall()
+    return [
+        f"{followed:,} of {events:,} events {name} are followed within an hour by the conversion of their lead: is it "
+        "written with the conversion? Then it tells it, and no look that could be of use comes between: list it under "
+        "features.exclude_types"
+        for name, events, followed in rows
+        if followed >= max(_FEWEST_STEPS, _NEARLY_ALWAYS * events)
+    ]

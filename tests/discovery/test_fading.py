@@ -31,6 +31,7 @@ def init(
     lag: float = 0.0,
     outcomes: Callable[[Row], bool] = all_rows,
     web: Callable[[Row], bool] = all_rows,
+    steps: bool = False,
 ) -> tuple[dict[str, dict[str, object]], str, str]:
     """Write a log whose outcomes are entered ``lag`` days late on average; gives what init states, tells and warns."""
     rng = np.random.default_rng(31)
@@ -45,6 +46,8 @@ def init(
         entered = closed + timedelta(days=float(rng.gamma(1.0, lag)) if lag else 0.0)
         if closed >= BEGINNING and entered < END:
             ends.append((lead, closed.replace(microsecond=0), word))
+            if steps and word == "won":
+                visits.append((lead, closed.replace(microsecond=0) - timedelta(minutes=7), "invoice_prepared"))
         for day in rng.random(6) * 40:
             at = created + timedelta(days=float(day))
             if BEGINNING <= at < END:
@@ -119,3 +122,9 @@ def test_the_end_of_a_source_bounds_labels_or_looks_by_what_it_tells(tmp_path: P
     assert "leads are looked at up to then" not in told
     _, told, _ = init(tmp_path / "web", web=lambda row: row[1] < cut)
     assert "observed_until says so; leads are looked at up to then" in told
+
+
+def test_what_is_written_minutes_before_the_conversion_is_named(tmp_path: Path) -> None:
+    _, told, _ = init(tmp_path, steps=True)
+    assert "events invoice_prepared are followed within an hour by the conversion of their lead" in told
+    assert "events page_view are followed" not in told
