@@ -177,10 +177,15 @@ def said_of_last_steps(connection: duckdb.DuckDBPyConnection, log: Path, outcome
     """Name the event types that a conversion of the same lead follows nearly always, and at once."""
     ends = [*outcomes.conversion, *outcomes.lost]
     rows = connection.execute(_LAST_STEPS, {"log": str(log), "won": list(outcomes.conversion), "ends": ends}).fetchall()
-    return [
-        f"{followed:,} of {events:,} events {name} are followed within an hour by the conversion of their lead: is it "
-        "written with the conversion? Then it tells it, and no look that could be of use comes between: list it under "
-        "features.exclude_types"
+    found = [
+        f"{name} ({followed:,} of {events:,})"
         for name, events, followed in rows
         if followed >= max(_FEWEST_STEPS, _NEARLY_ALWAYS * events)
     ]
+    if not found:
+        return []
+    said = (
+        f"followed within an hour by the conversion of their lead: {', '.join(found)}. Are they written with it? Then "
+        "they tell it too late for any use: list them under features.exclude_types"
+    )
+    return [said]
