@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,6 +140,9 @@ def setup(
     ] = None,
 ) -> None:
     """Make the fields."""
+    # It may be the key itself that was given: it is not repeated.
+    if user_env is not None and user_env not in os.environ:
+        raise typer.BadParameter("there is no such environment variable; put the key into one", param_hint="--user-env")
     with reporting("setup"):
         project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
@@ -181,6 +185,8 @@ def status(
 ) -> None:
     """Tell the state."""
     _refuse_both(as_json=as_json, as_csv=as_csv)
+    if retry and lead is not None:
+        raise typer.BadParameter("--retry is for all leads; one is taken back by 'leadcast crm release'")
     with reporting("status"):
         project = _project()
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
@@ -245,7 +251,16 @@ def release(
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
 
         released = operations.release(project, lead, field or ())
+        tell(
+            "release",
+            f"{', '.join(released)} of the lead are ours again; the next push writes them, unless a person has",
+        )
         tell("release", f"{', '.join(released)} of the lead are ours again; the next push writes them")
+        if field:
+            tell(
+                "release",
+                "tier, maturity, action, reasons and date go together: release what else was changed",
+            )
 
 
 def _project() -> Project[Parameters]:

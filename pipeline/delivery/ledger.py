@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, Self
 
 from features.core.errors import InputError
 from pipeline.delivery.values import Values
+from pipeline.sinks.protocol import Value
 from pipeline.sinks.secrets import redact
 
 LEDGER = Path("data/push/ledger.sqlite")
@@ -64,7 +65,7 @@ class Known(NamedTuple):
     @property
     def is_in_doubt(self) -> bool:
         """Whether the target may have arrived without our knowing."""
-        return self.status in {"sent", "deferred", "rejected"}
+        return self.status in {"sent", "deferred"}
 
 
 class Entry(NamedTuple):
@@ -160,10 +161,10 @@ class Ledger:
             for key, held, target, status, attempts, reason, at, run in rows
         }
 
-    def earlier(self, sink: str, keys: Sequence[str], *, first: bool) -> dict[str, list[Values]]:
-        """Give the states that pushes have left leads in, the oldest first, as far as they are kept.
+    def earlier(self, sink: str, keys: Sequence[str]) -> dict[str, list[Values]]:
+        """Give what leads held before the first push, and after each, the oldest first, as far as it is kept.
 
-        With ``first`` also what they held before.
+        A write of some fields leaves the others as they were; what is not known of a state stands in the next.
         """
         query = (
             "SELECT key, before, after FROM write JOIN run ON run.id = write.run WHERE run.sink = ? AND kind = 'push' "
@@ -172,12 +173,14 @@ class Ledger:
         )
         with self._lock:
             rows = self._connection.execute(query, (sink, json.dumps(keys))).fetchall()
-        states: dict[str, list[Values]] = {}
+        states: dict[str, list[dict[str, Value]]] = {}
         for key, before, after in rows:
             former = json.loads(before)
-            of_lead = states.setdefault(key, [former] if first else [])
-            of_lead.append({**former, **json.loads(after)})
-        return states
+            of_lead = states.setdefault(key, [{}])
+            for state in of_lead:
+                state |= {name: value for name, value in former.items() if name not in state}
+            of_lead.append({**of_lead[-1], **former, **json.loads(after)})
+        return {key: list(of_lead) for key, of_lead in states.items()}
 
     def begin(
         self, kind: str, sink: str, *, as_of: str | None = None, model: str | None = None, forced: str | None = None

@@ -114,10 +114,9 @@ def setup(project: Project[Parameters], variable: str | None = None, login: str 
     ``login`` is that user's, where the system asks for it.
     """
     with opened(project, _as_user(settings_of(project.parameters), variable, login)) as (_, sink, ledger):
-        made = sink.setup()
-        # What a field held before it was made anew is gone, and nobody has emptied it.
-        ledger.forget_fields(sink.name, [one.field for one in made if one.field])
-        return [one.told for one in made]
+        # What a missing field held is gone, and nobody has emptied it; said before, for setup may be cut short.
+        ledger.forget_fields(sink.name, sink.missing())
+        return sink.setup()
 
 
 def _as_user(push: Push, variable: str | None, login: str | None) -> Push:
@@ -128,7 +127,7 @@ def _as_user(push: Push, variable: str | None, login: str | None) -> Push:
         return push
     unknown = sorted({str(name) for name in changes} - set(type(push.sink).model_fields))
     if unknown:
-        raise SettingsError(f"{push.sink.kind} has no other user: setup there needs neither --user-env nor --user")
+        raise SettingsError(f"{push.sink.kind} knows no {'login' if login else 'key'} of another user; leave it out")
     sink = type(push.sink).model_validate(push.sink.model_dump(exclude_unset=True) | changes)
     return push.model_copy(update={"sink": sink})
 
@@ -154,9 +153,11 @@ def check(project: Project[Parameters]) -> list[str]:
             len(sink.read(keys[first : first + sink.batch_size])) for first in range(0, len(keys), sink.batch_size)
         )
         told.append(f"it shows {seen:,} of the {len(keys):,} best leads of the newest scores")
-        rule = sink.unseen()
+        rule = sink.unseen() if seen < len(keys) else None
         if rule is not None:
             raise DeliveryError(f"{told[1]}, for our user does not see all: {rule}")
+        if not seen and keys:
+            raise DeliveryError(f"{told[1]}; is push.sink.key_field right, and do our lead_ids stand in it?")
         return told
 
 

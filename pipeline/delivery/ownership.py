@@ -28,8 +28,8 @@ class Ownership:
     """What is known of the fields that are written."""
 
     push: Push
-    sizes: Mapping[str, int]
-    """How many letters text fields take, as far as the system says so."""
+    sizes: Mapping[str, int | None]
+    """How many letters text fields take, None for any number, as far as the system says so."""
     resync: bool = False
     """Whether the system was put back to a backup, and people may have changed fields since."""
 
@@ -41,23 +41,32 @@ class Ownership:
         return value[: size - 3] + "..." if size > _SHORTEST_CUT else value[:size]
 
     def holds(self, name: str, current: Value, ours: Value) -> bool:
-        """Tell whether a field holds what is ours, or what the system makes of it."""
-        return same(current, ours) or self._is_cut(name, current, ours) or self._is_rounded(name, current, ours)
+        """Tell whether a field holds what it shall, as far as it can: a text that is cut, or a whole number."""
+        if name in self.push.whole and isinstance(ours, float) and not _is_empty(current):
+            return same(current, round(ours))
+        return same(current, ours) or self._is_cut(name, current, ours)
+
+    def is_ours(self, name: str, current: Value, ours: Value) -> bool:
+        """Tell whether a field holds what is ours, or what the system makes of it: a rounded number, too."""
+        return self.holds(name, current, ours) or self._is_rounded(name, current, ours)
 
     def edited(self, target: Collection[str], current: Values, known: Known, earlier: Sequence[Values]) -> set[str]:
         """List the fields that hold neither what we wrote last, nor what we may have written, nor a backup of it.
 
-        ``earlier`` are the states of all fields that earlier writes have left. A lead is a backup of one of them where
-        all fields are; after a restoration, where most are: what differs is what people have changed since.
+        ``earlier`` are the states of a lead: before our first write, and after each, the oldest first. A lead is a
+        backup where all fields are as after one of the writes; after a restoration, where most are, and what differs is
+        what people have changed since, or where all are as before the first. One field alone is always a person's.
         """
         found = {name for name in target if self._is_edited(name, current[name], known)}
-        if not found:
+        if not found or not earlier or (len(found) == 1 and not self.resync):
             return found
-        states = [state for state in earlier if state.keys() >= set(target)]
-        if not states:
-            return found
-        matches = [{name for name in target if self.holds(name, current[name], state[name])} for state in states]
-        best = max(matches, key=len)
+        unwritten, *written = (
+            {name for name in target if name in state and self.is_ours(name, current[name], state[name])}
+            for state in earlier
+        )
+        best = max(reversed(written), key=len, default=set[str]())
+        if self.resync and len(unwritten) == len(target):
+            return set()
         enough = 2 * len(best) >= len(target) if self.resync else len(best) == len(target)
         return found - best if enough else found
 
@@ -75,18 +84,23 @@ class Ownership:
             return False  # we have not written it before
         in_doubt = known.target or {} if known.is_in_doubt else {}
         ours = [known.held[name], *([in_doubt[name]] if name in in_doubt else [])]
-        return not any(self.holds(name, current, value) for value in ours)
+        return not any(self.is_ours(name, current, value) for value in ours)
 
     def _is_cut(self, name: str, current: Value, ours: Value) -> bool:
         if not isinstance(current, str) or not isinstance(ours, str):
             return False
-        size = self.sizes.get(name)
-        if size is not None:
-            return current in {ours[:size], ours[:size].rstrip(), self.fitting(name, ours)}
-        return len(current) >= _SHORTEST_CUT and ours.startswith(current)
+        if name not in self.sizes:
+            return len(current) >= _SHORTEST_CUT and ours.startswith(current)
+        size = self.sizes[name]
+        return size is not None and current in {ours[:size], ours[:size].rstrip(), self.fitting(name, ours)}
 
     def _is_rounded(self, name: str, current: Value, ours: Value) -> bool:
-        if not isinstance(ours, float):
+        if not isinstance(ours, float) or _is_empty(current):
             return False
         is_whole = name in self.push.whole or name == self.push.mapping.get("score")
         return any(same(current, round(ours, digits)) for digits in (*((0, 1) if is_whole else ()), *_DECIMALS))
+
+
+def _is_empty(current: Value) -> bool:
+    """Tell an empty field, which is no small number, from one that holds nought."""
+    return current is None or current == ""

@@ -19,21 +19,24 @@ class Patience:
 
     def __init__(self, push: Push) -> None:
         self._push, self._stop, self._lock = push, Event(), Lock()
-        self._answered, self._is_given_up = time.monotonic(), False
+        self._answered, self.is_given_up = time.monotonic(), False
+        """The last is whether the system has answered nothing for longer than a push waits."""
+        self._why: DeliveryError | None = None
 
-    def stop(self) -> None:
-        """Have whoever waits, or would begin a call, end with DeliveryError."""
+    def stop(self, why: DeliveryError | None = None) -> None:
+        """Have whoever waits, or would begin a call, end with DeliveryError: the first reason is told."""
+        self._why = self._why or why
         self._stop.set()
 
     def refuse_stopped(self) -> None:
         """Raise DeliveryError where the push is to stop."""
         if self._stop.is_set():
-            raise DeliveryError("stopped")
+            raise DeliveryError(str(self._why or "stopped"))
 
     def answered(self) -> None:
         """Note that a call was answered."""
         with self._lock:
-            self._answered, self._is_given_up = time.monotonic(), False
+            self._answered, self.is_given_up = time.monotonic(), False
 
     def wait(self, error: LaterError, failures: int, since: float) -> None:
         """Wait as long as the system says; raises LaterError when attempts, and the time of an outage, are used up.
@@ -44,10 +47,10 @@ class Patience:
         with self._lock:
             if failures >= self._push.attempts:
                 silent = time.monotonic() - self._answered
-                self._is_given_up = self._is_given_up or silent >= self._push.longest_outage_seconds
+                self.is_given_up = self.is_given_up or silent >= self._push.longest_outage_seconds
                 if self._answered > since:
                     raise error
-            if self._is_given_up:
+            if self.is_given_up:
                 raise error
         if error.after is not None and error.after > self._push.longest_wait_seconds:
             raise DeliveryError(
@@ -55,7 +58,9 @@ class Patience:
                 "push again then"
             )
         step = min(_FIRST_WAIT * _GROWTH ** min(failures - 1, 9), _LONGEST_STEP, self._push.longest_wait_seconds)
-        seconds = step * random.uniform(0.5, 1.0) if error.after is None else error.after  # noqa: S311 - no secret
+        seconds = step * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        if error.after is not None:  # who says "at once" again and again is not believed
+            seconds = max(error.after, seconds) if failures >= self._push.attempts else error.after
         self._stop.wait(seconds)
 
 

@@ -11,12 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from features.core.errors import LeadcastError
+from features.core.errors import InputError, LeadcastError
 from features.core.time import DAY
 from pipeline.core.project import Progress
+from pipeline.delivery.decisions import Change
 from pipeline.delivery.ledger import MOST_ATTEMPTS, Known, Ledger
 from pipeline.delivery.records import Selection, Wanted, wanted_of
-from pipeline.delivery.sending import Change, Sender, Tally
+from pipeline.delivery.sending import Sender, Tally
 from pipeline.delivery.values import Significance
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink
@@ -119,7 +120,14 @@ def deliver(
     changes = Changes(push, sink, ledger, scores, options, suspended)
     sender = Sender(sink, ledger, push, run, resync=options.resync)
     carry_out(sender, islice(changes, options.first), changes.left, progress)
+    refuse_unknown(options, sender.tally.leads + changes.left.total())
     return Pushed(run, sink.name, sender.tally, changes.left, sink.calls)
+
+
+def refuse_unknown(options: Options, leads: int) -> None:
+    """Raise InputError where the one lead that was asked for has no score."""
+    if options.selection.lead is not None and not leads:
+        raise InputError(f"no lead {options.selection.lead!r} among the scores; write its lead_id letter by letter")
 
 
 def carry_out(sender: Sender, changes: Iterator[Change], left: Counter[str], progress: Progress) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from pipeline.core.parallel import in_order
 from pipeline.core.project import Progress
+from pipeline.delivery.decisions import Decision
 from pipeline.delivery.ledger import Ledger, a_day_ago
-from pipeline.delivery.push import Changes, Options, Scores
-from pipeline.delivery.sending import Decision, Sender, batches
+from pipeline.delivery.push import Changes, Options, Scores, refuse_unknown
+from pipeline.delivery.sending import Sender, batches
 from pipeline.delivery.values import same
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink, Value
@@ -89,6 +90,7 @@ def rehearse(
             found.calls += math.ceil((found.leads[TO_WRITE] - before) / sink.leads_a_call)
         progress(f"looked at {found.leads.total():,} leads")
     found.leads.update(changes.left)
+    refuse_unknown(options, found.leads.total())
     found.calls += sink.calls
     return found
 

@@ -10,50 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from features.core.errors import DeliveryError
-from pipeline.delivery.ledger import Entry, Intent, Known, Ledger
+from pipeline.delivery.decisions import CLOSED, EDITED, UNKNOWN, Change, Decision, intent, settled, unanswered, written
+from pipeline.delivery.ledger import Known, Ledger
 from pipeline.delivery.ownership import Ownership
 from pipeline.delivery.patience import Attempts, Patience
 from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
-from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, WholeBatchError
 
 _CLEAN_TO_GROW = 8
 """Calls that are answered in time before more is sent at once again."""
 _MOST_IN_A_ROW = 3
 """Batches that wait for the next push, one after the other: then the system is down."""
-UNKNOWN, CLOSED, EDITED = "not in the CRM", "closed in the CRM", "changed by a person"
-
-
-class Change(NamedTuple):
-    """A lead whose fields shall change."""
-
-    key: str
-    target: Values
-    """What it shall hold."""
-    known: Known | None
-    """What the ledger knows of it."""
-    expected: Values | None = None
-    """Of an undo: what the run wrote. A field that holds something else has been changed since, and stays."""
-
-
-class Decision(NamedTuple):
-    """What is to be done with a lead, now that the system has been looked at."""
-
-    change: Change
-    status: Literal["write", "unchanged", "skipped"]
-    values: Values
-    """What is to be written."""
-    before: Values
-    """What these fields hold."""
-    edited: frozenset[str] = frozenset()
-    """Fields that a person has changed since we wrote them."""
-    kept: frozenset[str] = frozenset()
-    """Fields that stay as they are for it."""
-    reason: str | None = None
-    remote_id: str | None = None
 
 
 class Delivered(NamedTuple):
@@ -121,21 +92,22 @@ class Sender:
                 while waiting:
                     in_a_row = self._take(waiting, in_a_row)
                     yield self.tally.leads
-            except DeliveryError as error:
+            except BaseException as error:
                 self._finish(waiting)
                 self.tally.statuses["deferred"] += sum(1 for _ in left)
-                raise type(error)(f"{error}; {self.tally.statuses['deferred']:,} leads are left to do") from None
-            finally:
-                self._finish(waiting)
+                if isinstance(error, DeliveryError):
+                    told = f"{error}; {self.tally.statuses['deferred']:,} leads are left to do"
+                    raise type(error)(told) from None
+                raise
 
     def _finish(self, waiting: deque[_UnderWay]) -> None:
         """Have what is under way come to an end, and count it; what was not begun waits for the next push."""
         self._patience.stop()
         while waiting:
             future, leads = waiting.popleft()
-            if future.cancel():
+            if future.cancel() or future.exception():
                 self.tally.statuses["deferred"] += leads
-            elif not future.exception():
+            else:
                 self.tally.add(future.result())
 
     def close(self, state: str, left: Counter[str], message: str | None) -> None:
@@ -169,14 +141,14 @@ class Sender:
         except (LaterError, DeliveryError) as error:  # nobody came to look: what was known of them stays known
             stopped = error if isinstance(error, DeliveryError) else None
             if stopped:
-                self._patience.stop()
+                self._patience.stop(stopped)
             return Delivered(Counter(deferred=len(batch)), 0, str(error), stopped)
-        entries = [_settled(decision) for decision in decisions if decision.status != "write"]
+        entries = [settled(decision) for decision in decisions if decision.status != "write"]
         writes = {decision.change.key: decision for decision in decisions if decision.status == "write"}
         self._ledger.intend(
             self._run,
             self._sink.name,
-            [_intent(decision) for decision in writes.values()],
+            [intent(decision) for decision in writes.values()],
         )
         outcomes: dict[str, Outcome] = {}
         reason, stopped = None, None
@@ -184,10 +156,10 @@ class Sender:
             reason = self._write([Record(key, one.values, one.remote_id) for key, one in writes.items()], outcomes)
         except DeliveryError as error:
             reason, stopped = str(error), error
-            self._patience.stop()
+            self._patience.stop(error)
         for key, decision in writes.items():
             outcome = outcomes.get(key)
-            entries.append(_written(decision, outcome) if outcome else _unanswered(decision, reason or ""))
+            entries.append(written(decision, outcome) if outcome else unanswered(decision, reason or ""))
         self._ledger.settle(self._run, self._sink.name, entries)
         edited = sum(bool(decision.edited) for decision in decisions)
         return Delivered(Counter(entry.status for entry in entries), edited, reason, stopped)
@@ -199,7 +171,7 @@ class Sender:
         decisions = [_decide(self._sink, ownership, change, remotes.get(change.key)) for change in batch]
         # What looks like an edit may be a backup that was put back: then what was written before says so.
         doubtful = [one.change.key for one in decisions if one.edited and one.change.expected is None]
-        earlier = self._ledger.earlier(self._sink.name, doubtful, first=self._resync) if doubtful else {}
+        earlier = self._ledger.earlier(self._sink.name, doubtful) if doubtful else {}
         return [
             _decide(self._sink, ownership, one.change, remotes.get(one.change.key), earlier[one.change.key])
             if one.change.key in earlier
@@ -222,22 +194,35 @@ class Sender:
         """Give the leads as the system has them, as ``Sink.read`` does; raises LaterError when attempts are used up."""
         if not self._sink.reads or not keys:
             return {}
-        attempts, middle = Attempts(self._patience), len(keys) // 2
+        attempts = Attempts(self._patience)
         while True:
             self._patience.refuse_stopped()
             try:
                 found = self._sink.read(keys)
             except LaterError as error:
-                attempts.failed(error, further=error.further)
-                if not error.is_timeout or not middle:
-                    continue
+                try:
+                    attempts.failed(error, further=error.further)
+                except LaterError:
+                    return self._look_at_few(keys, error)
+                if error.is_timeout and len(keys) > 1:
+                    return self._look_at_halves(keys)
             except WholeBatchError:
-                if not middle:
-                    return {}  # a key that can't be one of the system's is nobody's
+                return self._look_at_halves(keys)
             else:
                 self._patience.answered()
                 return found
-            return {**self._look(keys[:middle]), **self._look(keys[middle:])}
+
+    def _look_at_halves(self, keys: Sequence[str]) -> Mapping[str, Remote]:
+        middle = len(keys) // 2  # a key that can't be one of the system's is nobody's
+        return {**self._look(keys[:middle]), **self._look(keys[middle:])} if middle else {}
+
+    def _look_at_few(self, keys: Sequence[str], error: LaterError) -> Mapping[str, Remote]:
+        """Find the leads for whose sake the others can't be looked at, unless it is the system that is down."""
+        if self._patience.is_given_up:
+            raise error
+        if len(keys) == 1:
+            return {keys[0]: Remote("", {}, refused=f"can't be looked at: {error}")}
+        return self._look_at_halves(keys)
 
     def _write(self, records: Sequence[Record], outcomes: dict[str, Outcome]) -> str | None:
         """Write records until each has an outcome, or attempts are used up; then it gives the reason."""
@@ -255,10 +240,8 @@ class Sender:
                 if len(outcomes) > before:
                     self._patience.answered()
                 try:
-                    if error.is_timeout:
-                        self._halve(len(part))
-                        self._confirm([record for record in part if record.key not in outcomes], outcomes)
-                    attempts.failed(error, further=len(outcomes) > before)
+                    is_smaller = error.is_timeout and self._look_and_halve(part, outcomes)
+                    attempts.failed(error, further=is_smaller or len(outcomes) > before)
                 except LaterError:
                     return str(error)
             except WholeBatchError as error:
@@ -273,9 +256,16 @@ class Sender:
                     return reason
         return None
 
-    def _halve(self, size: int) -> None:
+    def _look_and_halve(self, part: Sequence[Record], outcomes: dict[str, Outcome]) -> bool:
+        """See what was written though no answer came; where that is not all, send less at once, if that can be."""
+        left = [record for record in part if record.key not in outcomes]
+        self._confirm(left, outcomes)
+        if all(record.key in outcomes for record in left):
+            return False
         with self._lock:
-            self._most, self._clean = max(1, min(self._most, size) // 2), 0
+            former, self._clean = self._most, 0
+            self._most = max(1, min(self._most, len(part)) // 2)
+            return self._most < former
 
     def _grow(self) -> None:
         """Send more at once again, once several calls have been answered in time."""
@@ -289,7 +279,7 @@ class Sender:
         ownership = self._ownership()
         for key, remote in self._look([record.key for record in records]).items():
             values = next(record.values for record in records if record.key == key)
-            if all(ownership.holds(name, remote.values.get(name), value) for name, value in values.items()):
+            if all(ownership.is_ours(name, remote.values.get(name), value) for name, value in values.items()):
                 outcomes[key] = Outcome(key, "written", None, remote.remote_id)
 
 
@@ -323,13 +313,13 @@ def _decide(
         edited = {
             name
             for name, value in change.expected.items()
-            if not ownership.holds(name, before[name], value)
-            and not ownership.holds(name, before[name], change.target[name])
+            if not ownership.is_ours(name, before[name], value)
+            and not ownership.is_ours(name, before[name], change.target[name])
         }
     elif remote is not None and known is not None:
         edited = ownership.edited(change.target, before, known, earlier)
     respected = is_undo or ownership.push.edits == "respect"
-    kept = edited if is_undo else ownership.kept(edited) if respected else set()
+    kept = ownership.kept(edited) & change.target.keys() if respected else set()
     told = (frozenset(edited), frozenset(kept))
     values = {name: ownership.fitting(name, value) for name, value in change.target.items() if name not in kept}
     is_seen = remote is not None or is_undo or not values
@@ -344,51 +334,3 @@ def _believed(known: Known | None) -> Values:
     if known is None:
         return {}
     return {**known.held, **(known.target or {})} if known.is_in_doubt else known.held
-
-
-def _settled(decision: Decision) -> Entry:
-    """Enter a lead that was not written to."""
-    change, known = decision.change, decision.change.known
-    held = dict(known.held) if known else {}
-    if decision.status == "skipped":
-        target = known.target if known else None
-        return Entry(change.key, "skipped", held, target, 0, decision.reason, decision.remote_id)
-    held |= {name: value for name, value in change.target.items() if name not in decision.kept}
-    return Entry(change.key, "unchanged", held, change.target, 0, decision.reason, decision.remote_id)
-
-
-def _learned(decision: Decision) -> dict[str, Value]:
-    """Give what the system holds by us, now that it was looked at.
-
-    Of a field that we have never written, nor may have, that is nothing: the system may compute it anew, and no person.
-    """
-    known = decision.change.known
-    if known is None:
-        return {}
-    ours = {*known.held, *(known.target or {} if known.status in {"sent", "deferred"} else {})}
-    return {**known.held, **{name: value for name, value in decision.before.items() if name in ours}}
-
-
-def _intent(decision: Decision) -> Intent:
-    change = decision.change
-    attempts = change.known.attempts if change.known else 0
-    return Intent(change.key, decision.before, decision.values, _learned(decision), change.target, attempts)
-
-
-def _unanswered(decision: Decision, reason: str) -> Entry:
-    """Enter a lead of which nobody knows whether it was written to: it may hold the one or the other."""
-    change = decision.change
-    attempts = change.known.attempts if change.known else 0
-    return Entry(change.key, "deferred", _learned(decision), change.target, attempts, reason, decision.remote_id)
-
-
-def _written(decision: Decision, outcome: Outcome) -> Entry:
-    """Enter what became of a lead that was written to."""
-    change, held = decision.change, _learned(decision)
-    remote_id = outcome.remote_id or decision.remote_id
-    if outcome.status == "written":
-        return Entry(change.key, "written", held | dict(decision.values), change.target, 0, None, remote_id)
-    if outcome.status == "skipped":
-        return Entry(change.key, "skipped", held, change.target, 0, outcome.reason or UNKNOWN, remote_id)
-    attempts = (change.known.attempts if change.known else 0) + 1
-    return Entry(change.key, "rejected", held, change.target, attempts, outcome.reason, remote_id)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from features.core.errors import InputError, nearest
 from pipeline.core.project import Progress
-from pipeline.delivery.ledger import Ledger, Run
+from pipeline.delivery.decisions import Change
+from pipeline.delivery.ledger import Known, Ledger, Run, Write
+from pipeline.delivery.ownership import Ownership
 from pipeline.delivery.push import Pushed, carry_out
-from pipeline.delivery.sending import Change, Sender
-from pipeline.delivery.values import same
+from pipeline.delivery.sending import Sender
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Sink
 
@@ -33,7 +34,7 @@ def undo(push: Push, sink: Sink, ledger: Ledger, run_id: str, progress: Progress
     undoing = ledger.begin("undo", sink.name, as_of=run.as_of, model=run.model, forced=f"undo of {run.id}")
     sender = Sender(sink, ledger, push, undoing)
     left: Counter[str] = Counter()
-    carry_out(sender, _changes(ledger, run, push.mapping.values(), left), left, progress)
+    carry_out(sender, _changes(ledger, run, push, left), left, progress)
     return Pushed(undoing, sink.name, sender.tally, left, sink.calls)
 
 
@@ -45,7 +46,8 @@ def _find(ledger: Ledger, run_id: str) -> Run:
     return runs[run_id]
 
 
-def _changes(ledger: Ledger, run: Run, mapped: Collection[str], left: Counter[str]) -> Iterator[Change]:
+def _changes(ledger: Ledger, run: Run, push: Push, left: Counter[str]) -> Iterator[Change]:
+    mapped, ownership = push.mapping.values(), Ownership(push, {})
     for writes in ledger.writes(run.id, _LEADS):
         known = ledger.known(run.sink, [write.key for write in writes])
         for write in writes:
@@ -56,11 +58,17 @@ def _changes(ledger: Ledger, run: Run, mapped: Collection[str], left: Counter[st
                 )
             one = known.get(write.key)
             # Half a lead put back is worse than none: where a later run has written, that one is undone first.
-            if (
-                one is not None
-                and one.run != run.id
-                and any(not same(one.held.get(name), value) for name, value in write.after.items())
-            ):
+            if one is not None and one.run != run.id and _is_written_later(ownership, one, write):
                 left[LATER] += 1
             else:
                 yield Change(write.key, write.before, one, expected=write.after)
+
+
+def _is_written_later(ownership: Ownership, known: Known, write: Write) -> bool:
+    """Tell whether a later run has written, or may have, something else than the run to be undone."""
+    states = [known.held, *([known.target] if known.is_in_doubt and known.target else [])]
+    return any(
+        not ownership.is_ours(name, state.get(name), value) and not ownership.is_ours(name, value, state.get(name))
+        for state in states
+        for name, value in write.after.items()
+    )

@@ -328,7 +328,8 @@ class Push(Strict):
     attempts: PositiveInt = 8
     """How often a batch is tried in one push before it waits for the next."""
     longest_outage_seconds: NonNegativeFloat = 900
-    """How long a push waits for a system that answers no call at all; then it ends with what is left to do."""
+    """How long a push waits for a system that answers every call by an error, or not at all; then it ends with what is
+    left to do."""
     longest_wait_seconds: PositiveFloat = 120
     """How long one wait between two attempts may be; where the system asks for more, the push ends."""
 

@@ -30,7 +30,7 @@ from pipeline.reading.delimited import Header, read_header, read_rows
 from pipeline.reading.raw_files import LineReader
 from pipeline.settings.push import Files
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, Value
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value
 
 _NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
 _NUMBERS = ("probability", "score")
@@ -141,7 +141,7 @@ class FilesSink(Sink):
             problems.append(f"{there} can't be written to by this user; grant it, or name another (push.sink.folder)")
         return problems + (self._export.problems() if self._export else [])
 
-    def setup(self) -> list[Made]:
+    def setup(self) -> list[str]:
         """Make nothing: a file has the columns that are mapped."""
         return []
 

@@ -24,7 +24,7 @@ from pipeline.sinks.hubspot_client import (
     message_of,
     problems,
 )
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, Value, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value, WholeBatchError
 
 _CONNECTIONS = 2
 _CONTACTS = "objects/contacts/batch"
@@ -123,12 +123,21 @@ class HubSpotSink(Sink):
         except (DeliveryError, LaterError) as error:
             return [str(error)]
 
-    def setup(self) -> list[Made]:
+    def missing(self) -> list[str]:
+        """List the properties that are not there."""
+        held = self._held()
+        return [name for name in self._mapping.values() if name not in held]
+
+    def sizes(self) -> Mapping[str, int | None]:
+        """Say that properties of texts take any that we write."""
+        return dict.fromkeys(self._mapping.values())
+
+    def setup(self) -> list[str]:
         """Make the properties that are missing."""
         try:
-            held = self._held()
-            missing = [(ours, name) for ours, name in self._mapping.items() if name not in held]
-            return [Made(f"property {name} of contacts", name) for ours, name in missing if self._make(ours, name)]
+            absent = self.missing()
+            wanted = [(ours, name) for ours, name in self._mapping.items() if name in absent]
+            return [f"property {name} of contacts" for ours, name in wanted if self._make(ours, name)]
         except LaterError as error:
             raise DeliveryError(f"HubSpot does not answer: {error}; run leadcast crm setup again") from None
 

@@ -15,7 +15,7 @@ from pipeline.settings.push import Odoo
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.odoo_client import Loader, OdooClient
 from pipeline.sinks.odoo_fields import ATTRIBUTES, Described, Fields
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, WholeBatchError
 
 _LEAD = "crm.lead"
 _CONNECTIONS = 2
@@ -89,7 +89,11 @@ class OdooSink(Sink):
             return [str(error)]
         return problems
 
-    def setup(self) -> list[Made]:
+    def missing(self) -> list[str]:
+        """List the custom fields that are not there."""
+        return [str(one["name"]) for one in self._fields.missing(self._described())]
+
+    def setup(self) -> list[str]:
         """Make the custom fields that are missing; Odoo lets administrators alone do so."""
         missing = self._fields.missing(self._described())
         if not missing:
@@ -98,10 +102,10 @@ class OdooSink(Sink):
         made = [{"model_id": model["id"], "state": "manual", **definition} for definition in missing]
         self._call("ir.model.fields", "create", vals_list=made)
         names = [str(one["name"]) for one in made]
-        return [Made(f"field {name} of {_LEAD}; no view shows it yet: docs/push.md has one", name) for name in names]
+        return [f"field {name} of {_LEAD}; no view shows it yet: docs/push.md has one" for name in names]
 
-    def sizes(self) -> Mapping[str, int]:
-        """Tell how many letters the text fields take that have a limit."""
+    def sizes(self) -> Mapping[str, int | None]:
+        """Tell how many letters the text fields take; most have no limit."""
         return self._fields.sizes(self._known())
 
     def unseen(self) -> str | None:

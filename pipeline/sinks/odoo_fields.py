@@ -98,10 +98,10 @@ class Fields:
         """Remember which fields take whole numbers."""
         self.whole = frozenset(field for field in self._ours if described.get(field, {}).get("type") == "integer")
 
-    def sizes(self, described: Described) -> dict[str, int]:
-        """Give how many letters the texts take that have a limit; Odoo cuts longer ones, and says nothing."""
-        limits = {field: described.get(field, {}).get("size") for field in self._ours}
-        return {field: int(limit) for field, limit in limits.items() if limit}
+    def sizes(self, described: Described) -> dict[str, int | None]:
+        """Give how many letters the texts take, None without a limit; Odoo cuts longer ones, and says nothing."""
+        limits = {field: described[field].get("size") for field in self._ours if field in described}
+        return {field: int(limit) if limit else None for field, limit in limits.items()}
 
     def problems(self, described: Described) -> list[str]:
         """Say which fields are missing, or of another type than they must be."""

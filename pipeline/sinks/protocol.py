@@ -52,16 +52,6 @@ class Outcome:
     remote_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A field that was made, or a word about one that was not."""
-
-    told: str
-    """What was made, and what is left to do by hand."""
-    field: str | None
-    """Its name, which holds nothing in any lead now; None where it was there before."""
-
-
 class LaterError(Exception):
     """What was asked was not done, or nobody knows (429, 5xx, a timeout, a broken connection): ask again."""
 
@@ -111,12 +101,19 @@ class Sink(Protocol):
         """Say what is not ready, each in plain words with its remedy; nothing is changed. Empty where all is well."""
         ...
 
-    def setup(self) -> list[Made]:
+    def missing(self) -> list[str]:
+        """List the fields that are not there, as far as the system says so: whatever they held is gone."""
+        return []
+
+    def setup(self) -> list[str]:
         """Make the fields that are missing, and say what was made; raises DeliveryError where the system can't."""
         ...
 
-    def sizes(self) -> Mapping[str, int]:
-        """Tell how many letters the text fields take, as far as the system says so; longer texts are cut before."""
+    def sizes(self) -> Mapping[str, int | None]:
+        """Tell how many letters the text fields take, None for any number, as far as the system says so.
+
+        Longer texts are cut before they are written.
+        """
         return {}
 
     def unseen(self) -> str | None:

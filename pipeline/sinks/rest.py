@@ -13,7 +13,7 @@ from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Rest, RestRead
 from pipeline.sinks.calls import BATCHES_A_CONNECTION, Caller
 from pipeline.sinks.closed import is_closed, too_short
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink
 from pipeline.sinks.rest_requests import (
     Hit,
     LacksError,
@@ -162,11 +162,11 @@ class RestSink(Sink):
             return [f"{told(found)} to GET {read.path} for {key}; correct push.sink.read.path, or its example"]
         return unlike(read, key, found, self._fields, self._settings)
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> Mapping[str, int | None]:
         """Give what the settings say."""
         return dict(self._settings.sizes)
 
-    def setup(self) -> list[Made]:
+    def setup(self) -> list[str]:
         """Raise DeliveryError: there is no common way to make fields."""
         raise DeliveryError(f"make the fields of this system by hand: {', '.join(self._fields)}")
 

@@ -15,7 +15,7 @@ from features.core.errors import DeliveryError
 from pipeline.settings.push import Salesforce
 from pipeline.sinks.calls import BATCHES_A_CONNECTION
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.salesforce_client import ADVICE, Refusal, SalesforceClient
 from pipeline.sinks.salesforce_fields import lengths, missing, problems, used_up
 from pipeline.sinks.salesforce_jobs import Jobs, Looks, Result
@@ -113,23 +113,29 @@ class SalesforceSink(Sink):
             return {}
         return limits
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> Mapping[str, int | None]:
         """Tell how many letters the fields of texts take, as the check has seen them."""
         return lengths(self._lead or self._described(), self._mapping)
 
-    def setup(self) -> list[Made]:
-        """Make the custom fields that are missing; who may see and write them is for the administrator to say."""
-        held = {one["name"] for one in self._described()["fields"]}
-        return [self._make(name, definition) for name, definition in missing(held, self._mapping)]
+    def missing(self) -> list[str]:
+        """List the custom fields that are not there, or that the user may not see."""
+        return [name for name, _ in self._missing()]
 
-    def _make(self, name: str, definition: Mapping[str, object]) -> Made:
+    def setup(self) -> list[str]:
+        """Make the custom fields that are missing; who may see and write them is for the administrator to say."""
+        return [self._make(name, definition) for name, definition in self._missing()]
+
+    def _missing(self) -> list[tuple[str, dict[str, object]]]:
+        return list(missing({one["name"] for one in self._described()["fields"]}, self._mapping))
+
+    def _make(self, name: str, definition: Mapping[str, object]) -> str:
         try:
             self._client.call("POST", "tooling/sobjects/CustomField", definition)
         except (WholeBatchError, DeliveryError) as error:
             if "DUPLICATE_DEVELOPER_NAME" in str(error):  # describe shows no field that the user may not see
-                return Made(f"field {name} of Lead was there already, unseen; {_GRANT}", None)
+                return f"field {name} of Lead was there already, unseen; {_GRANT}"
             raise DeliveryError(f"{name} can't be made: {error}; make it by hand in the Object Manager") from None
-        return Made(f"field {name} of Lead; {_GRANT}", name)
+        return f"field {name} of Lead; {_GRANT}"
 
     def _described(self) -> Mapping[str, Any]:
         self._lead = self._client.ask("GET", "sobjects/Lead/describe")

@@ -21,7 +21,7 @@ from pipeline.reading.database_url import find_url, make_engine
 from pipeline.settings.push import Sql
 from pipeline.sinks.calls import Calls
 from pipeline.sinks.closed import is_closed
-from pipeline.sinks.protocol import LaterError, Made, Outcome, Record, Remote, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, WholeBatchError
 from pipeline.sinks.secrets import conceal
 from pipeline.sinks.sql_table import SqlTable, find, forbidden, lengths, make_missing, required, unfit
 from pipeline.sinks.sql_writing import RefusedError, connected, insert, update
@@ -124,11 +124,16 @@ class SqlSink(Sink):
             return str(error).split("\n")
         return [*unfit(table, settings, mapping), *forbidden(self._connected, table, settings, mapping)]
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> Mapping[str, int | None]:
         """Tell how long the columns of texts are, where they say so."""
         return lengths(self._table, self._mapping)
 
-    def setup(self) -> list[Made]:
+    def missing(self) -> list[str]:
+        """List the columns that are not there."""
+        table = self._find()
+        return [field for field in self._fields if table is None or field not in table.types]
+
+    def setup(self) -> list[str]:
         """Make the columns that are missing; the table, too, where leads may be created."""
         table = self._find()
         with self._connected() as connection:

@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeEngine
 from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Sql
 from pipeline.sinks.closed import too_short
-from pipeline.sinks.protocol import LaterError, Made, Value
+from pipeline.sinks.protocol import LaterError, Value
 
 DATES = (sa.Date, sa.DateTime)
 NUMBERS = (sa.Numeric, sa.Float)
@@ -208,7 +208,7 @@ def forbidden(connected: Connected, table: SqlTable, settings: Sql, mapping: Map
 
 def make_missing(
     connection: sa.Connection, table: SqlTable | None, settings: Sql, mapping: Mapping[str, str]
-) -> list[Made]:
+) -> list[str]:
     """Add the columns that are missing; where leads may be created, make the table itself, too. Says what was made."""
     fields = {field: sa.Column(field, _TYPES.get(ours, sa.Text)()) for ours, field in mapping.items()}
     if table is None:
@@ -217,10 +217,10 @@ def make_missing(
         columns = [sa.Column(settings.key_field, sa.Text, primary_key=True), *fields.values()]
         schema, name = _place(settings)
         sa.Table(name, sa.MetaData(), *columns, schema=schema).create(connection)
-        return [Made(f"table {settings.table} with the columns {', '.join(column.name for column in columns)}", None)]
+        return [f"table {settings.table} with the columns {', '.join(column.name for column in columns)}"]
     place = connection.dialect.identifier_preparer.format_table(table.table)
     absent = [column for field, column in fields.items() if field not in table.types]
     for column in absent:
         definition = CreateColumn(column).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {place} ADD COLUMN {definition}")
-    return [Made(f"column {settings.table}.{column.name}", column.name) for column in absent]
+    return [f"column {settings.table}.{column.name}" for column in absent]

@@ -69,7 +69,8 @@ def test_an_administrator_sets_up_with_a_key_of_his_own(
     assert (code, ADMINISTRATOR[1] in text) == (0, False), text
     assert set(OURS) <= set(crm.types)
     assert "admin" not in (project / "params.yaml").read_text(), "the settings are as they were"
-    assert call("crm", "setup", "--user-env", "NOT_SET", "--user", "x")[0] == 3
+    code, text = call("crm", "setup", "--user-env", "the-key-itself", "--user", "x")
+    assert (code, "the-key-itself" in text) == (2, False)
 
 
 def test_the_check_says_how_many_leads_it_sees_and_which_rule_hides_the_others(project: Path, crm: OdooCrm) -> None:
@@ -82,6 +83,11 @@ def test_the_check_says_how_many_leads_it_sees_and_which_rule_hides_the_others(p
     assert "it shows 0 of the" in text
     assert "Personal Leads" in text
     assert "All Documents" in text
+    crm.own_documents_only = False
+    for row in crm.rows.values():
+        row["x_lead_number"] = f"other {row['id']}"
+    code, text = call("crm", "check")
+    assert (code, "is push.sink.key_field right" in text) == (9, True), text
 
 
 def test_what_a_person_changed_is_told_of_the_lead_and_given_back_to_us(project: Path, crm: OdooCrm) -> None:
@@ -100,6 +106,10 @@ def test_what_a_person_changed_is_told_of_the_lead_and_given_back_to_us(project:
     assert call("push", *OLD)[0] == 0
     assert tiers(crm) == wanted(project)
     assert call("crm", "status", "--lead", "nobody")[0] == 4
+    assert call("crm", "status", "--lead", lead, "--retry")[0] == 2
+    for option in (("--dry-run",), OLD):
+        code, text = call("push", "--lead", "nobody", *option)
+        assert (code, "no lead 'nobody' among the scores" in text) == (4, True), text
 
 
 def test_a_restored_crm_is_right_after_one_push_with_resync_which_rehearses_first(project: Path, crm: OdooCrm) -> None:

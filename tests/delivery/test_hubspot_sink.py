@@ -17,7 +17,7 @@ from features.core.errors import DeliveryError
 from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import LaterError, Made, Record, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Record, Sink, WholeBatchError
 
 
 @pytest.fixture
@@ -278,8 +278,7 @@ def test_setup_makes_the_properties_that_are_missing(crm: HubSpotCrm, tmp_path: 
     sink = sink_of(crm, tmp_path)
     assert len(sink.check()) == 3
     assert sink.setup() == [
-        Made(f"property {name} of contacts", name)
-        for name in ("leadcast_tier", "leadcast_probability", "leadcast_date")
+        f"property {name} of contacts" for name in ("leadcast_tier", "leadcast_probability", "leadcast_date")
     ]
     assert {name: crm.types[name] for name in OURS} == OURS
     assert sink.check() == []

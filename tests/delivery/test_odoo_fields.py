@@ -16,7 +16,7 @@ from pushing import Delivery, Lead, ways
 from features.core.errors import DeliveryError
 from features.core.schema import MATURITIES, TIERS
 from pipeline.delivery.records import SUSPENDED
-from pipeline.sinks.protocol import LaterError, Made, Record
+from pipeline.sinks.protocol import LaterError, Record
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
@@ -42,7 +42,7 @@ def test_the_check_names_each_missing_field_and_setup_makes_those_of_our_own(crm
     ]
     sink = sink_of(crm, tmp_path, fields)
     assert sink.setup() == [
-        Made(f"field {name} of crm.lead; no view shows it yet: docs/push.md has one", name) for name in fields.values()
+        f"field {name} of crm.lead; no view shows it yet: docs/push.md has one" for name in fields.values()
     ]
     assert {name: crm.types[name] for name in fields.values()} == {name: OURS[name] for name in fields.values()}
     assert sink.check() == []
@@ -153,10 +153,10 @@ def test_a_write_without_a_check_asks_once_for_whole_numbers_and_only_where_a_sc
     assert crm.rows[101]["x_points"] == 51
 
 
-def test_sizes_are_those_of_texts_that_have_a_limit(crm: OdooCrm, tmp_path: Path) -> None:
-    assert sink_of(crm, tmp_path).sizes() == {}
+def test_sizes_tell_which_fields_have_a_limit(crm: OdooCrm, tmp_path: Path) -> None:
+    assert sink_of(crm, tmp_path).sizes() == dict.fromkeys(OURS)
     crm.lengths = {"x_leadcast_reason_1": 40, "x_lead_number": 8}
-    assert sink_of(crm, tmp_path).sizes() == {"x_leadcast_reason_1": 40}
+    assert sink_of(crm, tmp_path).sizes() == dict.fromkeys(OURS) | {"x_leadcast_reason_1": 40}
 
 
 def test_a_text_must_hold_a_tier_and_a_date_while_others_are_cut(crm: OdooCrm, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from postgresql import Server
 from features.core.errors import DeliveryError
 from pipeline.delivery.records import SUSPENDED
 from pipeline.sinks.closed import LETTERS
-from pipeline.sinks.protocol import Made, Remote, Value
+from pipeline.sinks.protocol import Remote, Value
 
 
 def test_rights_that_are_lacking_are_named(server: PostgresqlCrm) -> None:
@@ -96,7 +96,7 @@ def test_setup_adds_what_is_missing_and_does_it_once(
     fields = {"tier": "x_tier", "score": "the score in %", "date": "Scored:on", "model": 'my "model"'}
     sink = sink_of(database, fields)
     assert len(sink.check()) == 3
-    assert sink.setup() == [Made(f"column {database.table}.{field}", field) for field in list(fields.values())[1:]]
+    assert sink.setup() == [f"column {database.table}.{field}" for field in list(fields.values())[1:]]
     assert (sink.check(), sink.setup()) == ([], [])
     values: dict[str, Value] = {"x_tier": "SQL", "the score in %": 12.5, "Scored:on": "2026-06-30", 'my "model"': "7"}
     assert write(sink, {"L1": values})["L1"].status == "written"
@@ -111,7 +111,7 @@ def test_setup_makes_the_table_where_leads_may_be_created(
     table = 'Order "lines"' if isinstance(database, SqliteCrm) else f'{database.schema}.Order "lines"'
     sink = sink_of(database, {"tier": "select", "probability": "p"}, table=table, closed={}, create=True)
     assert sink.check() == [f"there is no table {table}, or this user may not see it; leadcast crm setup makes it"]
-    assert sink.setup() == [Made(f"table {table} with the columns lead_id, select, p", None)]
+    assert sink.setup() == [f"table {table} with the columns lead_id, select, p"]
     assert (sink.check(), sink.setup()) == ([], [])
     assert write(sink, {"L1": {"select": "SQL", "p": 0.5}}, there=False)["L1"].status == "written"
     assert sink.read(["L1"]) == {"L1": Remote("L1", {"select": "SQL", "p": 0.5})}

@@ -11,8 +11,8 @@ from crm_files import FilesCrm
 from pushing import Delivery, Lead, of_keys, ways
 
 from features.core.errors import DeliveryError, LeadcastError, SettingsError
+from pipeline.delivery.decisions import CLOSED, UNKNOWN
 from pipeline.delivery.ledger import LEDGER, MOST_ATTEMPTS, Ledger
-from pipeline.delivery.sending import CLOSED, UNKNOWN
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
 

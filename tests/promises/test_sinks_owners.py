@@ -10,7 +10,7 @@ from crm_files import FilesCrm
 from pushing import Delivery, Lead, of_keys, ways
 
 from features.core.errors import InputError
-from pipeline.delivery.ledger import LEDGER, Ledger
+from pipeline.delivery.ledger import LEDGER, Intent, Ledger
 from pipeline.delivery.undo import LATER
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
@@ -60,14 +60,14 @@ def test_undo_puts_back_what_the_run_overwrote_but_not_what_was_changed_since(cr
     crm.edit("L1", "tier", "from the old tool")
     before = {key: crm.lead(key) for key in keys}
     first = delivery.push(of_keys(keys, WARM))
+    written = ours(crm, "L2")
     crm.edit("L2", "tier", "hands off")
     undone = delivery.undo(first.run)
     assert crm.lead("L1") == before["L1"]
     assert crm.lead("L3") == before["L3"]
     assert ours(crm, "L2")["tier"] == "hands off"
-    assert {name: value for name, value in ours(crm, "L2").items() if name != "tier"} == {
-        name: value for name, value in ours(crm, "L3").items() if name != "tier"
-    }
+    # What stands together with a tier is not put back beside another's; numbers are.
+    assert ours(crm, "L2") == written | {"tier": "hands off", **numbers(crm, "L3")}
     assert undone.tally.leads == 3
     # The next push writes again.
     assert ways(delivery.push(of_keys(["L1", "L3"], WARM))) == {"written": 2}
@@ -198,7 +198,7 @@ def test_what_a_system_makes_of_a_value_is_no_edit(crm: Crm, delivery: Delivery)
     held, mapping = ours(crm, "L1"), Push.model_validate(crm.settings).mapping
     sizes = connect(Push.model_validate(crm.settings), delivery.root).sizes()
     for name in ("action", "reason_1"):
-        if name in held:
+        if name in held and sizes.get(mapping[name], 11) is not None:
             crm.edit("L1", name, held[name][: sizes.get(mapping[name], 11)])
     if "probability" in held:
         crm.edit("L1", "probability", 0.12)
@@ -236,3 +236,54 @@ def test_fields_that_are_made_anew_are_filled_again(crm: Crm, delivery: Delivery
     assert (pushed.tally.edited, ways(pushed)) == (0, {"written": 2})
     assert holds(crm, "L1", HOT)
     assert holds(crm, "L2", HOT)
+
+
+def test_a_small_probability_is_no_empty_field(crm: Crm, delivery: Delivery) -> None:
+    name = "probability" if "probability" in Push.model_validate(crm.settings).mapping else "score"
+    delivery.settings = crm.settings | {"fields": {name: Push.model_validate(crm.settings).mapping[name]}}
+    crm.add("L1")
+    crm.add("L2")
+    assert ways(delivery.push({"L1": Lead("IQL", 0.0042), "L2": HOT})) == {"written": 2}
+    crm.edit("L2", name, None)
+    assert delivery.push({"L1": Lead("IQL", 0.0042), "L2": COLD}).tally.edited == 1, "who empties a field means it"
+
+
+def test_one_field_alone_that_is_as_it_once_was_is_a_persons(crm: Crm, delivery: Delivery) -> None:
+    delivery.settings = crm.settings | {"fields": {"tier": Push.model_validate(crm.settings).mapping["tier"]}}
+    crm.add("L1")
+    delivery.push({"L1": COLD})
+    delivery.push({"L1": HOT})
+    crm.edit("L1", "tier", COLD.tier)
+    assert delivery.push({"L1": WARM}).tally.edited == 1
+    assert (crm.lead("L1") or {})[Push.model_validate(crm.settings).mapping["tier"]] == COLD.tier
+
+
+def test_after_a_restoration_a_field_that_is_mapped_since_is_written_and_an_edit_of_before_it_is_ours(
+    crm: Crm, delivery: Delivery
+) -> None:
+    mapping = Push.model_validate(crm.settings).mapping
+    if len(mapping) < 4:
+        pytest.skip("too few fields")
+    last = list(mapping)[-2]
+    crm.add("L1")
+    delivery.settings = crm.settings | {"fields": {name: field for name, field in mapping.items() if name != last}}
+    delivery.push({"L1": WARM})
+    backup = ours(crm, "L1")
+    delivery.settings = crm.settings
+    delivery.push({"L1": HOT})
+    restore(crm, "L1", backup)
+    pushed = delivery.push({"L1": HOT}, resync=True)
+    assert (pushed.tally.edited, holds(crm, "L1", HOT)) == (0, True)
+
+
+def test_what_a_person_changed_while_a_write_was_in_doubt_stays(crm: Crm, delivery: Delivery) -> None:
+    crm.add("L1")
+    with Ledger(delivery.root / LEDGER) as ledger:
+        sink = connect(Push.model_validate(crm.settings), delivery.root)
+        run = ledger.begin("push", sink.name)
+        mapping = Push.model_validate(crm.settings).mapping
+        wanted = {mapping["tier"]: "SQL"}
+        ledger.intend(run, sink.name, [Intent("L1", {mapping["tier"]: None}, wanted, {mapping["tier"]: None}, wanted)])
+    crm.edit("L1", "tier", "hands off")
+    pushed = delivery.push({"L1": HOT})
+    assert (pushed.tally.edited, ours(crm, "L1")["tier"]) == (1, "hands off")
