@@ -173,7 +173,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         "event_id": "event_id",
         **channels.fields(columns, rules),
         **money.fields(columns.currency),
-        **(totals.label_fields() if adds_up(columns) else {}),
+        **(totals.LABELS if adds_up(columns) else {}),
     }
     return MappedTable(expressions, problems, fields, shape.entries, columns.width, shape.parts)
 

@@ -8,7 +8,7 @@ tools export.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from pipeline.core.sql import literal
 from pipeline.reading.texts import Columns, as_text, names, text
@@ -46,21 +46,13 @@ _SEARCH_CLICKS, _SOCIAL_CLICKS = ("gclid", "gbraid", "wbraid", "msclkid"), ("fbc
 _EMAIL = ("email*", "e-mail*", "e_mail*", "e mail*", "newsletter*", "mail")
 
 
+_Texts = tuple[str, ...]
+
+
 def _rule(
-    channel: str,
-    *,
-    source: Sequence[str] = (),
-    medium: Sequence[str] = (),
-    click: Sequence[str] = (),
-    referrer: Sequence[str] = (),
+    channel: str, *, source: _Texts = (), medium: _Texts = (), click: _Texts = (), referrer: _Texts = ()
 ) -> ChannelRule:
-    return ChannelRule(
-        channel=channel,
-        traffic_source=tuple(source),
-        traffic_medium=tuple(medium),
-        click_id=tuple(click),
-        referrer=tuple(referrer),
-    )
+    return ChannelRule(channel=channel, traffic_source=source, traffic_medium=medium, click_id=click, referrer=referrer)
 
 
 DEFAULT: tuple[ChannelRule, ...] = (
@@ -126,30 +118,30 @@ def fields(columns: TrafficColumns, rules: Rules) -> dict[str, str]:
     """Keep the channel; where it was made, also what is told of traffic that no rule fits."""
     if not columns.traffic():
         return {"channel": "channel"}
-    kept = {name: name for name in ("traffic_source", "traffic_medium")}
-    return {"channel": _channel(DEFAULT if rules is None else rules)} | kept
+    channel = _channel(DEFAULT if rules is None else rules)
+    return {"channel": channel, "traffic_source": "traffic_source", "traffic_medium": "traffic_medium"}
 
 
 _HOST = r"^(?:[a-z][a-z0-9+.-]*://|//)?(?:[^/?#@]*@)?([^/?#:]*)"
+_ABSENT = ", ".join(map(literal, PLACEHOLDERS))
 
 
 def _tidy(column: Column | None, raw: Columns) -> str:
     if column is None:
         return "''"
     value = f"lower(trim({text(column, raw)}))"
-    return f"CASE WHEN {value} IN ({', '.join(map(literal, PLACEHOLDERS))}) THEN '' ELSE coalesce({value}, '') END"
+    return f"CASE WHEN {value} IN ({_ABSENT}) THEN '' ELSE coalesce({value}, '') END"
 
 
 def _clicks(column: Column | None, raw: Columns) -> str:
     """Write ``name=value`` of each column: gclid=..., or an address that holds gclid=...; joined like an address."""
     if column is None or isinstance(column, Constant):
         return text(column, raw) if column else "''"
-    absent = ", ".join(map(literal, PLACEHOLDERS))
     parts = []
     for name in names(column):
         key = re.split(r"[.\[]", name.rstrip("]"))[-1]
         value = as_text(raw[name])
-        parts.append(f"CASE WHEN {value} NOT IN ({absent}) THEN {literal(f'{key}=')} || {value} END")
+        parts.append(f"CASE WHEN {value} NOT IN ({_ABSENT}) THEN {literal(f'{key}=')} || {value} END")
     return f"lower(concat_ws('&', {', '.join(parts)}))"
 
 
@@ -161,14 +153,9 @@ def _channel(rules: Iterable[ChannelRule]) -> str:
 
 
 def _fits(rule: ChannelRule) -> str:
-    conditions = [
-        _is_one_of(name, getattr(rule, name))
-        for name in ("traffic_source", "traffic_medium", "referrer")
-        if getattr(rule, name)
-    ]
-    if rule.click_id:
-        conditions.append(_has_click(rule.click_id))
-    return " AND ".join(conditions)
+    stated = {name: getattr(rule, name) for name in ("traffic_source", "traffic_medium", "referrer")}
+    conditions = [_is_one_of(name, wanted) for name, wanted in stated.items() if wanted]
+    return " AND ".join([*conditions, _has_click(rule.click_id)] if rule.click_id else conditions)
 
 
 def _is_one_of(name: str, wanted: Iterable[str]) -> str:

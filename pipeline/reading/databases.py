@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.core.errors import InputError
@@ -40,11 +39,9 @@ def fetch(
     Rows keep the order in which they came; ``most_rows`` cuts them. All columns are chosen. Raises InputError where the
     database can't be reached or doesn't understand the query.
     """
-    url = find_url(label, table.database or "")
-    engine = make_engine(label, url, data_root, seconds=_TIMEOUT_SECONDS)
     query = (table.query or "").strip().rstrip(";")
     name = label.rpartition(".")[2]
-    with _explaining(label, url, query), _connection(label, url, engine) as connection:
+    with _connected(label, table.database or "", data_root, query) as connection:
         options = {"stream_results": True, "yield_per": CHUNK_ROWS, "no_parameters": True}
         result = connection.exec_driver_sql(query, execution_options=options)
         if not result.returns_rows or result.cursor is None:
@@ -58,17 +55,12 @@ def fetch(
 
 def database_tables(database: str, data_root: Path) -> list[tuple[str, str]]:
     """List the tables and views of a database: a name for each, and how a query writes it."""
-    label = "database"
-    url = find_url(label, database)
-    engine = make_engine(label, url, data_root, seconds=_TIMEOUT_SECONDS)
-    with _explaining(label, url, ""), _connection(label, url, engine) as connection:
+    with _connected("database", database, data_root, query="") as connection:
         inspector = sa.inspect(connection)
-        own = inspector.default_schema_name
-        quoting = engine.dialect.identifier_preparer
+        left_out = {inspector.default_schema_name, "main", "information_schema"}
+        quoting = connection.dialect.identifier_preparer
         found = []
-        for schema in [None, *(name for name in inspector.get_schema_names() if name not in {own, "main"})]:
-            if schema == "information_schema":
-                continue
+        for schema in [None, *(name for name in inspector.get_schema_names() if name not in left_out)]:
             for name in sorted([*inspector.get_table_names(schema), *inspector.get_view_names(schema)]):
                 quoted = quoting.quote_identifier(name)
                 place = quoted if schema is None else f"{quoting.quote_identifier(schema)}.{quoted}"
@@ -86,29 +78,25 @@ def refuse_names(label: str, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _connection(label: str, url: URL, engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Connect, and roll back whatever happens."""
+def _connected(label: str, database: str, data_root: Path, query: str) -> Iterator[sa.Connection]:
+    """Connect, say why the database can't answer the query where it can't, and roll back whatever happens."""
+    url = find_url(label, database)
+    engine = make_engine(label, url, data_root, seconds=_TIMEOUT_SECONDS)
     try:
         connection = engine.connect()
     except (SQLAlchemyError, OSError, ValueError) as error:
         reason, _ = refusal(url, str(getattr(error, "orig", "")), _TIMEOUT_SECONDS)
         raise InputError(f"{label}: can't connect to the database: {reason}; check its URL") from None
     try:
-        yield connection
-    finally:
-        connection.close()
-        engine.dispose()
-
-
-@contextmanager
-def _explaining(label: str, url: URL, query: str) -> Iterator[None]:
-    try:
-        yield
+        with closing(connection):
+            yield connection
     except UnicodeDecodeError:
         raise InputError(f"{label}: a text of the database can't be decoded; convert it in the query") from None
     except (SQLAlchemyError, sqlite3.Error) as error:
         reason = tell(getattr(error, "orig", None) or error, url, query)
         raise InputError(f"{label}: the database can't answer the query: {reason}; mend the query") from None
+    finally:
+        engine.dispose()
 
 
 def _write(

@@ -27,7 +27,8 @@ from pipeline.reading.raw_files import FOOTER_LINE, LONGEST_RECORD_BYTES, TITLE_
 from pipeline.reading.swallowed_rows import Form
 
 DELIMITERS = (",", ";", "\t", "|")
-_SEPARATOR = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
+SEPARATOR = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
+"""A first line by which spreadsheets name the delimiter."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONGEST_RECORD_LINES = 1000
 """A note may hold many lines; a quote that is still open after these was never meant to be closed."""
@@ -57,13 +58,13 @@ def read_header(
     line, above = _next_line(lines), []
     if lines.is_empty:
         raise InputError(f"{lines.name} is empty; export it again, or take it away")
-    said = _SEPARATOR.fullmatch(line.decode("utf-8", "replace"))
+    said = SEPARATOR.fullmatch(line.decode("utf-8", "replace"))
     delimiter = said["sign"] if said and not delimiter else delimiter
-    for number in range(1, header_line or (2 if said else 1)):
+    header_line = header_line or (2 if said else 1)
+    for number in range(1, header_line):
         above += [number] if line.strip() else []
         line = _next_line(lines)
-    number = header_line or (2 if said else 1)
-    where = "the first line" if number == 1 else f"line {number}"
+    where = "the first line" if header_line == 1 else f"line {header_line}"
     if not line.strip():
         raise InputError(f"{lines.name}: {where} is empty; it must name the columns")
     try:
@@ -72,11 +73,14 @@ def read_header(
         raise InputError(f"{lines.name} is {lines.undecodable}; set encoding, as in encoding: cp1252") from None
     if "\0" in text:
         raise InputError(f"{lines.name} looks like UTF-16 without a mark; set encoding: utf-16-le (or utf-16-be)")
-    headers = [
-        Header(choice, _split(text, choice), tuple(above)) for choice in ([delimiter] if delimiter else DELIMITERS)
-    ]
-    found = [header.names if wanted is None else _held(wanted, header.names) for header in headers]
-    best = max(zip(headers, found, strict=True), key=lambda pair: len(pair[1]))[0]
+    choices = [delimiter] if delimiter else DELIMITERS
+    headers = [Header(choice, _split(text, choice), tuple(above)) for choice in choices]
+
+    def fit(header: Header) -> int:
+        names = header.names
+        return len(names if wanted is None else {name for name in wanted if nested.find_column(name, names)})
+
+    best = max(headers, key=fit)
     if not best.names:
         raise InputError(f"{lines.name}: {where} can't be read as a header; check its quotes and line ends")
     named = [name for name in best.names if name]
@@ -88,11 +92,6 @@ def read_header(
 
 def _next_line(lines: LineReader) -> bytes:
     return lines.read_line().removesuffix(b"\r")
-
-
-def _held(wanted: Sequence[str], names: Sequence[str]) -> set[str]:
-    """List the wanted columns that are there, or what lies inside of one."""
-    return {name for name in wanted if nested.find_column(name, names)}
 
 
 def _split(text: str, delimiter: str) -> tuple[str, ...]:
@@ -197,9 +196,7 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
     if table.num_rows != len(lines) or not wanted:
         return None
     columns = [pa.concat_arrays(table[name].chunks) for name in wanted]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(lines), pa.nulls(len(lines), pa.string()), *columns], schema=batch_schema(len(columns))
-    )
+    return make_batch(lines, pa.nulls(len(lines), pa.string()), columns)
 
 
 def _line_numbers(block: Block) -> npt.NDArray[np.int64]:

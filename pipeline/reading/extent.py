@@ -15,18 +15,17 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pipeline.reading import nested
-from pipeline.reading.delimited import DELIMITERS
+from pipeline.reading.delimited import DELIMITERS, SEPARATOR
 from pipeline.reading.raw_files import LONGEST_RECORD_BYTES, Block, LineReader, RawFile, open_lines
 
 _LOOKED_AT = 200
 """Lines at the beginning and at the end of a file that are looked at."""
 _MOST_FOOTER_LINES = 20
 _HALF = 0.5
-_SAID = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
 _VALUE = re.compile(r"[-+(]?\s?[$€£]?\s?[0-9].*")
 _TOTAL = re.compile(r"(grand |sub)?total|gesamt|summe|insgesamt|end of|report|export|generated|source", re.IGNORECASE)
 
@@ -107,15 +106,14 @@ def _read_tail(lines: LineReader) -> tuple[list[str], bool]:
 
 def find_layout(head: Sequence[str], tail: tuple[Sequence[str], bool] = ((), True)) -> Layout:
     """Find delimiter, header and footer; of two delimiters the one that gives more rows of more cells."""
-    said = _SAID.fullmatch(head[0]) if head else None
+    said = SEPARATOR.fullmatch(head[0]) if head else None
     choices = [said["sign"]] if said else DELIMITERS
     layouts = [layout for delimiter in choices if (layout := _by_delimiter(head, delimiter, 2 if said else 1))]
     best = max(layouts, key=lambda one: (one.width > 1, round(one.agreeing, 1), one.width), default=Layout(choices[0]))
     if best.width < 2:  # noqa: PLR2004 - of one cell a line, nothing tells
         first = next((number for number, line in enumerate(head, 1) if line.strip()), 1)
         return Layout(choices[0], 2 if said else first)
-    footer = _footer(*tail, best)
-    return Layout(best.delimiter, best.header_line, footer, best.agreeing, best.width)
+    return replace(best, footer_lines=_footer(*tail, best))
 
 
 def _records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:

@@ -91,7 +91,8 @@ def moment_problems(name: str) -> list[Problem]:
 
 def day_of(name: str, zone: str) -> str:
     """Give the calendar day of a moment in a time zone: where a day was written, that day."""
-    return f"CAST({name} AS DATE)" if zone == "UTC" else f"CAST({_to_local(name, zone)} AS DATE)"
+    local = name if zone == "UTC" else f"timezone({literal(zone)}, timezone('UTC', {name}))"
+    return f"CAST({local} AS DATE)"
 
 
 def timestamp(moment: datetime) -> str:
@@ -151,19 +152,13 @@ def macro() -> str:
     """Write the SQL that defines ``moment(text, time_format)``, by which queries read times as tables do, in UTC."""
     text = "trim(CAST(text AS VARCHAR), ' \t\u00a0\u202f')"
     named = " ".join(f"WHEN {literal(name)} THEN {_read_format(text, name, 'UTC')}" for name in ("iso", *NUMBERS))
-    parsed = f"coalesce(try_strptime({text}, time_format), try_strptime({with_offset(text)}, time_format))"
-    written = _clip(f"epoch_us({parsed})", f"isfinite({parsed})")
+    written = _read_written(text, "time_format", "UTC", zoned=True)
     return f"CREATE TEMP MACRO moment(text, time_format) AS (CASE time_format {named} ELSE {written} END)"
 
 
 def _from_local(local: str, zone: str) -> str:
-    if zone == "UTC":
-        return _clip(f"epoch_us({local})", f"isfinite({local})")
-    return _clip(f"epoch_us(timezone({literal(zone)}, {local}))", f"isfinite({local})")
-
-
-def _to_local(name: str, zone: str) -> str:
-    return f"timezone({literal(zone)}, timezone('UTC', {name}))"
+    instant = local if zone == "UTC" else f"timezone({literal(zone)}, {local})"
+    return _clip(f"epoch_us({instant})", f"isfinite({local})")
 
 
 def _clip(epoch: str, readable: str) -> str:
@@ -202,25 +197,18 @@ _DATES = {
         "%d-%b-%y", "%d %b %y", "%d-%b-%Y", "%d %b %Y", "%d/%b/%Y", "%d-%B-%Y", "%d %B %Y", "%a, %d %b %Y",
         "%a %d %b %Y", "%d. %B %Y", "%A, %d %B %Y",
     ),
+    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y %b %d"),
     "month first": (
         "%m/%d/%y", "%m.%d.%y", "%m-%d-%y", "%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
         "%a %b %d %Y", "%A, %B %d, %Y", "%b %d, %y",
     ),
-    "year first": ("%y/%m/%d", "%y.%m.%d", "%y-%m-%d", "%Y.%m.%d", "%Y%m%d", "%Y %b %d"),
 }  # fmt: skip
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    order: tuple(date + clock for date in dates for clock in _CLOCKS) for order, dates in _DATES.items()
+} | {name: (name,) for name in NUMBERS}
 # What iso reads as well comes after it.
-_NO_ISO = tuple(date + clock for date in ("%Y-%m-%d", "%Y/%m/%d") for clock in _CLOCKS if clock)
-_FAMILIES = {
-    "day first": tuple(date + clock for date in _DATES["day first"] for clock in _CLOCKS),
-    "year first": (
-        *(date + clock for date in _DATES["year first"] for clock in _CLOCKS),
-        "%Y%m%d%H%M%S",
-        "iso",
-        *_NO_ISO,
-    ),
-    "month first": tuple(date + clock for date in _DATES["month first"] for clock in _CLOCKS),
-    **{name: (name,) for name in NUMBERS},
-}
+_NO_ISO = (date + clock for date in ("%Y-%m-%d", "%Y/%m/%d") for clock in _CLOCKS if clock)
+_FAMILIES["year first"] += ("%Y%m%d%H%M%S", "iso", *_NO_ISO)
 _EARLIEST_EPOCH = "TIMESTAMP '1990-01-01'"
 """A number that would be an earlier time is an amount or an id, or counts something else."""
 _CODES = {

@@ -79,7 +79,7 @@ def map_spend(spend: Spend, rules: channels.Rules, raw: Columns, now: datetime) 
         "clicks": "TRY_CAST(clicks AS BIGINT)",
         **channels.fields(columns, rules),
         **fields(columns.currency),
-        **totals.label_fields(),
+        **totals.LABELS,
     }
     return MappedTable(parts, found, kept)
 

@@ -36,7 +36,8 @@ _NEARLY = 0.1
 """A row without a label that comes so near to the sum of all others may be the total of more than the file shows."""
 Place = Callable[[int], tuple[str, int]]
 """Gives the file and the line of a row's sequence."""
-_LABELS = ("said_day", "dimensions", "says_total")
+LABELS = {name: name for name in ("said_day", "dimensions", "says_total")}
+"""The fields that keep what tells a total."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,6 @@ def labels(columns: SpendColumns | InteractionColumns, day: str, raw: Columns) -
     }
 
 
-def label_fields() -> dict[str, str]:
-    """Keep what tells a total."""
-    return {name: name for name in _LABELS}
-
-
 def find_totals(part: Sum, totals: Relation, unsure: Relation) -> None:
     """Make the tables of the sequences of rows that are sums of others, and of those that may be.
 
@@ -89,7 +85,7 @@ def find_totals(part: Sum, totals: Relation, unsure: Relation) -> None:
     reasons = "reason IS NULL OR reason LIKE '%day' OR reason LIKE '%occurred_at' OR reason = 'missing lead_id'"
     sums.make_table(
         f"SELECT sequence, sequence >> {LINE_BITS} AS file, {part.apart} AS apart, "
-        f"{part.day} AS day, {', '.join(_LABELS)}, CAST({part.amount} AS DECIMAL(38, 6)) AS amount, "
+        f"{part.day} AS day, {', '.join(LABELS)}, CAST({part.amount} AS DECIMAL(38, 6)) AS amount, "
         f"CAST({part.beside} AS DECIMAL(38, 6)) AS beside, reason FROM {part.mapped} "
         f"WHERE isfinite({part.amount}) AND abs({part.amount}) < 1e15 AND ({reasons})"
     )
