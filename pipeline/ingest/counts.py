@@ -28,7 +28,7 @@ from pipeline.ingest.warnings import lead_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
-from pipeline.settings.ingest import Ingest, Spend
+from pipeline.settings.ingest import Ingest, Source, Spend
 
 _FREQUENT = 10
 
@@ -60,7 +60,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         sources[name] = SourceSummary(
             **account,
             lines=_count_lines(table) if table.width > 1 else account["rows"],
-            unmapped_channels=_count_unmapped(table, count) if source.columns.traffic() else None,
+            unmapped_channels=_count_unmapped(table, count),
             observed_from=source.observed_from,
             observed_until=source.observed_until or table.last_known_at,
             first_occurred_at=first,
@@ -127,7 +127,9 @@ def _count_lines(table: SourceTable) -> int:
     return count
 
 
-def _count_unmapped(table: SourceTable, used: int) -> UnmappedChannels:
+def _count_unmapped(table: SourceTable, used: int) -> UnmappedChannels | None:
+    if not isinstance(table.settings, Source | Spend) or not table.settings.columns.traffic():
+        return None
     unmapped = f"FROM {table.judged} WHERE reason IS NULL AND channel = '{UNMAPPED}'"
     rows: int = fetch_row(table.connection, f"SELECT count(*) {unmapped}")[0]
     frequent = table.connection.execute(
@@ -154,9 +156,7 @@ def _count_spend(table: SourceTable, made: Places) -> SpendSummary:
         days=days,
         first_day=first,
         last_day=last,
-        unmapped_channels=_count_unmapped(table, used)
-        if isinstance(table.settings, Spend) and table.settings.columns.traffic()
-        else None,
+        unmapped_channels=_count_unmapped(table, used),
     )
 
 

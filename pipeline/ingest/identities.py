@@ -30,6 +30,8 @@ from pipeline.reading.quarantine import CIRCLE, DUPLICATE, TWO_LEADS, UNKNOWN_LE
 
 _EVER = "TIMESTAMP '0001-01-01'"
 _ALWAYS = datetime.min  # noqa: DTZ901 - times are in UTC without a zone
+_TEXT, _TIME = pa.string(), pa.timestamp("us")
+_ALIASES = pa.schema({"alias_id": _TEXT, "lead_id": _TEXT, "linked_at": _TIME, "contested_at": _TIME})
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,13 @@ class Alias:
     """When it turned out that another lead claims it, too."""
 
 
-@dataclass(frozen=True)
-class Untangled:
-    """What became of links: each alias that has a lead, and the reason of each link set aside."""
-
-    aliases: dict[str, Alias]
-    set_aside: dict[int, str]
-
-
-def untangle(links: Iterable[Link], created: Callable[[str], datetime | None]) -> Untangled:
+def untangle(
+    links: Iterable[Link], created: Callable[[str], datetime | None]
+) -> tuple[dict[str, Alias], dict[int, str]]:
     """Follow chains of links to their ends; ``created`` gives when a lead came to be, None for what is none.
 
-    An alias is united with a lead from the latest link of the chain on; where several chains end in the same lead,
-    from the earliest of them.
+    Gives each alias that has a lead, and the reason of each link set aside, by its sequence. An alias is united with a
+    lead from the latest link of the chain on; where several chains end in the same lead, from the earliest of them.
     """
     by_alias: dict[str, list[Link]] = defaultdict(list)
     for link in links:
@@ -95,7 +91,7 @@ def untangle(links: Iterable[Link], created: Callable[[str], datetime | None]) -
             set_aside[link.sequence] = UNKNOWN_LEAD
         elif claimed is None or claimed.lead_id not in ends[link.target]:
             set_aside[link.sequence] = TWO_LEADS
-    return Untangled(aliases, set_aside)
+    return aliases, set_aside
 
 
 def _owner(claims: dict[str, Claim]) -> Alias | None:
@@ -197,25 +193,8 @@ def unite(relations: Relations, mapped: Relation, known: str | None) -> None:
         "ORDER BY sequence"
     ).fetchall()
     leads = {target: came for _, _, target, _, came in rows if came is not None}
-    _store(relations, untangle((Link(*row[:4]) for row in rows), leads.get))
-
-
-def _store(relations: Relations, untangled: Untangled) -> None:
-    aliases = pa.table(
-        [
-            pa.array(list(untangled.aliases), pa.string()),
-            pa.array([alias.lead_id for alias in untangled.aliases.values()], pa.string()),
-            pa.array([alias.linked_at for alias in untangled.aliases.values()], pa.timestamp("us")),
-            pa.array([alias.contested_at for alias in untangled.aliases.values()], pa.timestamp("us")),
-        ],
-        names=["alias_id", "lead_id", "linked_at", "contested_at"],
-    )
-    refused = pa.table(
-        [
-            pa.array(list(untangled.set_aside), pa.int64()),
-            pa.array(list(untangled.set_aside.values()), pa.string()),
-        ],
-        names=["sequence", "reason"],
-    )
-    relations.aliases.insert_all(aliases)
-    relations.refused_links.insert_all(refused)
+    owned, set_aside = untangle((Link(*row[:4]) for row in rows), leads.get)
+    owners = [{"alias_id": alias, **vars(owner)} for alias, owner in owned.items()]
+    aliases.insert_all(pa.Table.from_pylist(owners, _ALIASES))
+    reasons = [list(set_aside), list(set_aside.values())]
+    refused.insert_all(pa.table(reasons, schema=pa.schema({"sequence": pa.int64(), "reason": pa.string()})))

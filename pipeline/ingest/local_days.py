@@ -38,8 +38,7 @@ def tabulate_local_days(relations: Relations, sources: Sequence[SourceTable]) ->
     relations.local_days.make_table(
         "SELECT zone, CAST(midnight AS DATE) AS day, "
         f"CASE WHEN {_ahead('midnight')} = {_ahead('midnight + INTERVAL 1 DAY')} THEN {_ahead('midnight')} END "
-        "AS ahead "
-        f"FROM ({zones}), (SELECT unnest(generate_series(CAST({timestamp(first)} AS DATE), "
+        f"AS ahead FROM ({zones}), (SELECT unnest(generate_series(CAST({timestamp(first)} AS DATE), "
         f"CAST({timestamp(last)} AS DATE), INTERVAL 1 DAY)) AS midnight)"
     )
     return True

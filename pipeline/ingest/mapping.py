@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -175,23 +175,14 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         **money.fields(columns.currency),
         **(totals.LABELS if adds_up(columns) else {}),
     }
-    return MappedTable(expressions, problems, fields, shape.entries, columns.width, shape.parts)
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """When and what happened: once a row, or once for each entry."""
-
-    expressions: dict[str, str]
-    problems: tuple[Problem, ...]
-    entries: str | None = None
-    parts: tuple[str, ...] = ()
+    return replace(shape, expressions=expressions, problems=problems, fields=fields)
 
 
 _AFTER_2100 = "occurred_at >= TIMESTAMP '2100-01-01'"
 
 
-def _shape(columns: InteractionColumns, raw: Columns, source: Source) -> _Shape:
+def _shape(columns: InteractionColumns, raw: Columns, source: Source) -> MappedTable:
+    """Map when and what happened, once a row or once for each entry; it keeps no fields yet."""
     if columns.events:
         return _shape_of_events(columns, raw, source)
     assert columns.occurred_at  # the settings ask for it  # noqa: S101 - narrows the type
@@ -200,27 +191,23 @@ def _shape(columns: InteractionColumns, raw: Columns, source: Source) -> _Shape:
     if columns.counts:
         return _shape_of_counts(columns, raw, source, occurred, problems)
     quantity = number("quantity", columns.quantity, raw, source)
-    return _Shape(
-        {**occurred, **quantity, "event_type": text(columns.event_type, raw)},
-        (*problems, problem("quantity_given AND quantity IS NULL", "unreadable quantity")),
-    )
+    expressions = {**occurred, **quantity, "event_type": text(columns.event_type, raw)}
+    unreadable = problem("quantity_given AND quantity IS NULL", "unreadable quantity")
+    return MappedTable(expressions, (*problems, unreadable), fields={})
 
 
-def _shape_of_events(columns: InteractionColumns, raw: Columns, source: Source) -> _Shape:
+def _shape_of_events(columns: InteractionColumns, raw: Columns, source: Source) -> MappedTable:
     """Make an entry of each column that holds a time; a row without one is an entry that says so."""
-    entries = [
-        {"position": str(position), "column_name": literal(column), "event_type": literal(event_type)}
-        | moment("occurred_at", column, raw, source)
-        for position, (column, event_type) in enumerate(columns.events.items())
-    ]
     problems = (
         problem("NOT occurred_at_given", NO_EVENT),
         ("occurred_at IS NULL", "'unreadable ' || column_name"),
         *((f"occurred_at {test}", f"column_name || {literal(f' {what}')}") for test, what in TOO_EARLY),
         (_AFTER_2100, "column_name || ' after 2100'"),
     )
-    listed, parts = _list(entries, "entry.occurred_at_given")
-    return _Shape(number("quantity", columns.quantity, raw, source), problems, listed, parts)
+    read = [moment("occurred_at", column, raw, source) for column in columns.events]
+    listed, parts = _list(columns.events, read, "entry.occurred_at_given")
+    quantity = number("quantity", columns.quantity, raw, source)
+    return MappedTable(quantity, problems, {}, listed, columns.width, parts)
 
 
 def _shape_of_counts(
@@ -229,25 +216,28 @@ def _shape_of_counts(
     source: Source,
     occurred: dict[str, str],
     problems: tuple[Problem, ...],
-) -> _Shape:
+) -> MappedTable:
     """Make an entry of each column that counts something, or can't be read."""
-    entries = [
-        {"position": str(position), "column_name": literal(column), "event_type": literal(event_type)}
-        | number("quantity", column, raw, source)
-        for position, (column, event_type) in enumerate(columns.counts.items())
-    ]
     counted = (
         *problems,
         problem("NOT quantity_given", NO_EVENT),
         ("quantity IS NULL", "'unreadable ' || column_name"),
         ("quantity < 0", "column_name || ' below 0'"),
     )
-    listed, parts = _list(entries, "entry.quantity_given AND entry.quantity IS DISTINCT FROM 0")
-    return _Shape(occurred, counted, listed, parts)
+    read = [number("quantity", column, raw, source) for column in columns.counts]
+    listed, parts = _list(columns.counts, read, "entry.quantity_given AND entry.quantity IS DISTINCT FROM 0")
+    return MappedTable(occurred, counted, {}, listed, columns.width, parts)
 
 
-def _list(entries: Sequence[dict[str, str]], holds: str) -> tuple[str, tuple[str, ...]]:
-    """Write the list of the entries that hold something, or else one that holds nothing; and its members' names."""
+def _list(types: Mapping[str, str], read: Sequence[dict[str, str]], holds: str) -> tuple[str, tuple[str, ...]]:
+    """Write the list of the entries that hold something, or else one that holds nothing; and its members' names.
+
+    ``types`` are the columns with their event types, ``read`` is what is read of each.
+    """
+    entries = [
+        {"position": str(position), "column_name": literal(column), "event_type": literal(event_type)} | values
+        for position, ((column, event_type), values) in enumerate(zip(types.items(), read, strict=True))
+    ]
     structs = ", ".join("{" + ", ".join(f"'{name}': {sql}" for name, sql in entry.items()) + "}" for entry in entries)
     members = tuple(entries[0])
     given = f"{'occurred_at' if 'occurred_at' in members else 'quantity'}_given"

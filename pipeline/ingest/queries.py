@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -84,7 +84,14 @@ class Origins:
         for name in self.settings.tables:
             if name not in needed:
                 self.progress(f"{name}: not read, for no query names it")
-        for name in _in_order(inputs, self._label):
+        try:
+            order = list(TopologicalSorter({name: inputs[name] for name in sorted(inputs)}).static_order())
+        except CycleError as error:
+            circle = error.args[1]
+            raise InputError(
+                f"{self._label(circle[0])}: the queries read each other in a circle, {' <- '.join(circle)}; break it"
+            ) from None
+        for name in order:
             table = self._tables[name]
             if table.database:
                 self._results[name] = self._ask_database(name, table)
@@ -262,16 +269,6 @@ def _clock_in(tree: Any) -> Iterator[str]:  # noqa: ANN401 - DuckDB's tree of a 
             yield name
         for branch in tree.values():
             yield from _clock_in(branch)
-
-
-def _in_order(inputs: Mapping[str, list[str]], label: Callable[[str], str]) -> list[str]:
-    try:
-        return list(TopologicalSorter({name: inputs[name] for name in sorted(inputs)}).static_order())
-    except CycleError as error:
-        circle = error.args[1]
-        raise InputError(
-            f"{label(circle[0])}: the queries read each other in a circle, {' <- '.join(circle)}; break it"
-        ) from None
 
 
 @contextmanager

@@ -73,17 +73,14 @@ class SourceTable:
     def numbers(self) -> dict[str, str]:
         """The raw columns that are read as numbers, by the name in reasons."""
         settings = self.settings
-        if isinstance(settings, Source):
-            own = {"value": settings.columns.value, "quantity": settings.columns.quantity}
-            return {field: name for field, name in own.items() if name} | {
-                name: name for name in settings.columns.counts
-            }
         if isinstance(settings, Leads):
             return {name: name for name, kind in settings.attributes.items() if kind == "number"}
-        if isinstance(settings, Spend):
-            own = {"cost": settings.columns.cost, "clicks": settings.columns.clicks}
-            return {field: name for field, name in own.items() if name}
-        return {"rate": settings.columns.rate} if isinstance(settings, Rates) else {}
+        if not isinstance(settings, Source | Spend | Rates):
+            return {}
+        columns = settings.columns
+        own = {name: getattr(columns, name, None) for name in ("value", "quantity", "cost", "clicks", "rate")}
+        counts = {name: name for name in getattr(columns, "counts", ())}
+        return {field: name for field, name in own.items() if name} | counts
 
     @property
     def attributes(self) -> list[str]:

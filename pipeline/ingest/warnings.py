@@ -90,8 +90,7 @@ def lead_warnings(relations: Relations, leads: LeadsSummary | None, log: str) ->
     if leads.used >= _FEW and most > HALF * leads.used:
         warnings.append(
             f"leads: {_share(most, leads.used)} were created in the same second, as by an import; map the time at "
-            "which "
-            "they were first heard of"
+            "which they were first heard of"
         )
     early = relations.connection.execute(
         f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN {relations.leads} "

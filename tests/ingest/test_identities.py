@@ -23,12 +23,12 @@ def _untangle(text: str) -> tuple[dict[str, tuple[str | int, ...]], dict[int, st
     for number, line in enumerate(text.strip().splitlines(), start=1):
         alias, _, target, day = line.split()
         links.append(Link(number, alias, target, _day(int(day))))
-    result = untangle(links, KNOWN.get)
+    owned, set_aside = untangle(links, KNOWN.get)
     aliases: dict[str, tuple[str | int, ...]] = {
         alias: (own.lead_id, own.linked_at.day, *([own.contested_at.day] if own.contested_at else []))
-        for alias, own in result.aliases.items()
+        for alias, own in owned.items()
     }
-    return aliases, result.set_aside
+    return aliases, set_aside
 
 
 def test_a_chain_counts_from_its_latest_link() -> None:
@@ -95,7 +95,7 @@ def test_links_in_a_circle_and_into_it_are_set_aside_but_not_those_out_of_it() -
 def test_a_chain_may_be_long(length: int) -> None:
     names = [*(f"c{number}" for number in range(length)), "A"]
     links = [Link(n, alias, names[n + 1], _day(1)) for n, alias in enumerate(names[:-1])]
-    result = untangle(reversed(links), KNOWN.get)
-    assert set(result.aliases.values()) == {Alias("A", _day(1), None)}
-    assert len(result.aliases) == length
-    assert not result.set_aside
+    aliases, set_aside = untangle(reversed(links), KNOWN.get)
+    assert set(aliases.values()) == {Alias("A", _day(1), None)}
+    assert len(aliases) == length
+    assert not set_aside
