@@ -113,14 +113,11 @@ class _Dumper(yaml.SafeDumper):
     def represent_data(self, data: Any) -> Any:  # noqa: ANN401 - as in the base class
         node = super().represent_data(data)
         if isinstance(node, yaml.CollectionNode) and len(str(data)) <= _SHORT:
-            node.flow_style = all(isinstance(part, str | int | float) for part in _parts(data))
+            parts = data.values() if isinstance(data, dict) else data
+            node.flow_style = all(isinstance(part, str | int | float) for part in parts)
         if isinstance(node, yaml.ScalarNode) and "\n" in node.value:
             node.style = "|"
         return node
-
-
-def _parts(data: Any) -> list[Any]:  # noqa: ANN401 - whatever YAML holds
-    return list(data.values()) if isinstance(data, dict) else list(data)
 
 
 def _dump(content: object) -> str:

@@ -68,13 +68,11 @@ def of_columns(places: Places, kinds: Mapping[str, Kind], conversion: Sequence[s
     leads = pq.read_table(places.leads).to_pandas()
     leads = leads[leads["created_at"] <= until].reset_index(drop=True)
     with open_reader() as connection:
-        converted = {
-            row[0]
-            for row in connection.execute(
-                "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
-                [str(places.interactions), list(conversion)],
-            ).fetchall()
-        }
+        rows = connection.execute(
+            "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
+            [str(places.interactions), list(conversion)],
+        ).fetchall()
+    converted = {lead for (lead,) in rows}
     values = {name: leads[name] for name in kinds if name in leads}
     labels = leads["lead_id"].isin(converted).to_numpy(dtype=bool)
     return list(columns_that_know(values, kinds, labels, leads["created_at"]))
@@ -82,7 +80,7 @@ def of_columns(places: Places, kinds: Mapping[str, Kind], conversion: Sequence[s
 
 def _presences(places: Places, catalogue: Catalogue, horizon: timedelta) -> Iterator[Presence]:
     """Count the labelled snapshots that know an event of each type, those after which the lead ended, and before."""
-    columns = dict(_counts_of_types(catalogue))
+    columns = _counts_of_types(catalogue)
     rows = pq.read_table(places.matrix, columns=["lead_id", "as_of", "episode_age_days", *columns.values()]).to_pandas()
     ends = pq.read_table(places.snapshots, columns=["lead_id", "as_of", "outcome_at"]).to_pandas()
     rows = rows.merge(ends, on=["lead_id", "as_of"], how="left")
@@ -92,29 +90,22 @@ def _presences(places: Places, catalogue: Catalogue, horizon: timedelta) -> Iter
     over = (rows["outcome_at"] < rows["as_of"]).to_numpy(dtype=bool)
     ages = rows["episode_age_days"].to_numpy(np.float64)
     tenth = np.searchsorted(np.unique(np.quantile(ages, np.arange(1, _AGES) / _AGES)), ages)
-    leads = rows.loc[ended, ["lead_id", "outcome_at"]].drop_duplicates()
+    rows_per_end = ended.sum() / max(len(rows.loc[ended, ["lead_id", "outcome_at"]].drop_duplicates()), 1)
     for event_type, column in columns.items():
         has_it = rows[column].to_numpy(np.float64) > 0
         with_it, ended_with, without, ended_without, over_with, over_without = (
             np.bincount(tenth[chosen], minlength=_AGES).astype(np.float64)
             for chosen in (has_it, has_it & ended, ~has_it, ~has_it & ended, has_it & over, ~has_it & over)
         )
-        yield Presence(
-            event_type,
-            with_it,
-            ended_with,
-            without,
-            ended_without,
-            over_with,
-            over_without,
-            rows_per_end=ended.sum() / max(len(leads), 1),
-        )
+        yield Presence(event_type, with_it, ended_with, without, ended_without, over_with, over_without, rows_per_end)
 
 
-def _counts_of_types(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """List the event types, each with the column that counts its events over the whole past."""
+def _counts_of_types(catalogue: Catalogue) -> dict[str, str]:
+    """Give the column that counts the events of each event type over the whole past."""
+    columns = {}
     for name, feature in zip(catalogue.names, catalogue.features, strict=True):
         event_type = feature.filter.event_type
         plain = Filter(event_type=event_type, actors=feature.filter.actors)
         if isinstance(event_type, str) and feature == Feature("count", plain):
-            yield event_type, name
+            columns[event_type] = name
+    return columns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,7 +67,8 @@ def run(project: Project[Sections], progress: Progress) -> None:
         path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)
     for name, frame in plots.items():
-        _write_csv(project.plots / f"{name}.csv", frame)
+        with written_whole(project.plots / f"{name}.csv") as temporary:
+            frame.to_csv(temporary, index=False)
         if frame.empty:
             (project.pictures / f"{name}.png").unlink(missing_ok=True)  # of a test part that is no more
     draw({name: frame for name, frame in plots.items() if not frame.empty}, project.pictures)
@@ -76,11 +76,6 @@ def run(project: Project[Sections], progress: Progress) -> None:
     write_json(project.metrics, figures)
     progress("tracking the model in MLflow")
     progress(track(project, model, figures, verdicts))
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    with written_whole(path) as temporary:
-        frame.to_csv(temporary, index=False)
 
 
 def _without_nan(figures: dict[str, float]) -> dict[str, float | None]:

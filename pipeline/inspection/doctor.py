@@ -102,8 +102,7 @@ def examine(places: Places) -> Examination:
 
 
 def _examine_environment(examination: Examination, places: Places) -> None:
-    version = ".".join(map(str, sys.version_info[:3]))
-    examination.add("environment", "good", f"Python {version}")
+    examination.add("environment", "good", f"Python {'.'.join(map(str, sys.version_info[:3]))}")
     poor = list(_unmet_requirements())
     if poor:
         examination.add("environment", "wrong", f"packages that don't fit: {', '.join(poor)}", "make setup")
@@ -200,10 +199,8 @@ def _examine_files(examination: Examination, project: Project[Parameters]) -> bo
     for label, table in _tables(project.parameters):
         variable = (table.database or "").lstrip("$").strip("{}")
         if (table.database or "").startswith("$") and not os.environ.get(variable):
-            error = InputError(
-                f"{label}: the environment variable {variable} is not set; put the database's URL into it"
-            )
-            examination.fail("data", error)
+            told = f"{label}: the environment variable {variable} is not set; put the database's URL into it"
+            examination.fail("data", InputError(told))
         if table.path is None:
             continue
         try:
@@ -218,22 +215,13 @@ def _examine_files(examination: Examination, project: Project[Parameters]) -> bo
 
 
 def _examine_log(examination: Examination, project: Project[Parameters]) -> None:
-    if not project.ingested.exists():
-        examination.add(
-            "data",
-            "odd",
-            "there is no log yet",
-            "leadcast ingest, then leadcast doctor again: it tells what can be trained",
-        )
-        return
-    sources = set(read_json(project.ingested)["sources"])
+    sources = set(read_json(project.ingested)["sources"]) if project.ingested.exists() else None
     if sources != set(project.parameters.ingest.sources):
-        examination.add(
-            "data",
-            "odd",
-            f"the log in data/ was made by other settings, of {', '.join(sorted(sources))}",
-            "leadcast ingest, then leadcast doctor again: it tells what can be trained",
-        )
+        what = "there is no log yet"
+        if sources is not None:
+            what = f"the log in data/ was made by other settings, of {', '.join(sorted(sources))}"
+        remedy = "leadcast ingest, then leadcast doctor again: it tells what can be trained"
+        examination.add("data", "odd", what, remedy)
         return
     written = project.ingested.stat().st_mtime
     newer = [
@@ -308,18 +296,16 @@ def _examine_horizon(examination: Examination, parameters: Parameters) -> None:
     own = next(row for row in reversed(examination.learnable) if row.horizon == parameters.snapshots.horizon)
     horizon = format_duration(parameters.snapshots.horizon)
     if own.problem is None:
-        examination.add(
-            "data", "good", f"the horizon of {horizon} can be trained: {own.conversions:,} snapshots convert"
-        )
-    elif longest is not None:
-        error = NotEnoughDataError(
+        told = f"the horizon of {horizon} can be trained: {own.conversions:,} snapshots convert"
+        examination.add("data", "good", told)
+        return
+    told = (
+        f"no horizon can be trained ({horizon}: {own.problem}); bring more leads or a longer log, "
+        "predict an earlier milestone, or lower train.minimum_conversions"
+    )
+    if longest is not None:
+        told = (
             f"the horizon of {horizon} can't be trained: {own.problem}; set snapshots.horizon to "
             f"{format_duration(longest)}, the longest that can, or bring a longer log"
         )
-        examination.fail("data", error)
-    else:
-        error = NotEnoughDataError(
-            f"no horizon can be trained ({horizon}: {own.problem}); bring more leads or a longer log, "
-            "predict an earlier milestone, or lower train.minimum_conversions"
-        )
-        examination.fail("data", error)
+    examination.fail("data", NotEnoughDataError(told))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -52,7 +53,8 @@ def roll_up_accounts(
         members = Path(folder) / "members.parquet"
         connection.execute(f"COPY ({_members(snapshots, leads)}) TO {literal(str(members))} (FORMAT parquet)")
         log = connection.sql(_log_of_accounts(interactions, leads, plan.event_columns)).to_arrow_reader(batch.events)
-        chunks = whole_groups(_and_an_empty(log), "account_id")
+        parts = chain((pa.Table.from_batches([part]) for part in log), [log.schema.empty_table()])
+        chunks = whole_groups(parts, "account_id")
 
         def compute(events: pa.Table, piece: pa.Table) -> None:
             values[:, piece["row"].to_numpy()] = compute_event_features(events, piece, plan, "account_id")
@@ -63,12 +65,6 @@ def roll_up_accounts(
         for _ in log:  # events of accounts that come after the last snapshot's: the connection waits for them
             pass
         yield values
-
-
-def _and_an_empty(log: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    for part in log:
-        yield pa.Table.from_batches([part])
-    yield log.schema.empty_table()
 
 
 def _refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path) -> None:

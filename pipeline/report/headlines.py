@@ -34,10 +34,6 @@ def _with_interval(estimate: Mapping[str, float], write: Callable[[float], str])
     return "" if low is None or high is None else f" ({write(low)} to {write(high)})"
 
 
-def _times(lift: float) -> str:
-    return f"{lift:.1f}"
-
-
 def _reached(lift: float) -> str:
     return percent(reached_by_best_tenth(lift), like=1.0)
 
@@ -69,8 +65,9 @@ def _best_tenth(results: Results, horizon: str) -> Headline:
         return Headline("The best tenth", "unknown", _UNKNOWN)
     return Headline(
         "The best tenth",
-        f"{_times(lift['value'])} times",
-        f"Leads in the best 10 % convert this much more often than leads do on average{_with_interval(lift, _times)}: "
+        f"{lift['value']:.1f} times",
+        "Leads in the best 10 % convert this much more often than leads do on average"
+        f"{_with_interval(lift, '{:.1f}'.format)}: "
         f"{percent(tenth['value'])} of them within {horizon}, against {percent(base['value'])}. "
         f"Who calls only them reaches {_reached(lift['value'])} of all conversions{_with_interval(lift, _reached)}.",
     )

@@ -57,15 +57,6 @@ class Table:
 
 
 @dataclass(frozen=True)
-class SetAside:
-    """How many rows were set aside for one reason, and of which tables."""
-
-    reason: str
-    rows: int
-    tables: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Figure:
     """A figure and its 95 % interval, written out; ``interval`` is empty where there is none."""
 
@@ -106,8 +97,7 @@ class Results:
 
     def tables(self) -> list[Table]:
         """List the tables of the log: sources first, in alphabetical order."""
-        sources = sorted(self.ingested["sources"].items())
-        until = {name: (part["observed_until"] or "no event")[:16] for name, part in sources}
+        until = {name: (part["observed_until"] or "no event")[:16] for name, part in self.ingested["sources"].items()}
         return [
             Table(
                 name,
@@ -117,7 +107,7 @@ class Results:
                 until.get(name),
                 part.get("rhythm", {}).get("state", ""),
             )
-            for name, part in [*sources, *self._other_tables()]
+            for name, part in self._tables()
         ]
 
     def rhythms(self) -> list[tuple[str, str, str]]:
@@ -126,20 +116,20 @@ class Results:
         states = [(name, part["rhythm"]) for name, part in sources if "rhythm" in part]
         return [(name, one["state"], one["evidence"]) for name, one in states if one["state"] != "running"]
 
-    def set_aside(self) -> list[SetAside]:
-        """Count the rows that were set aside by reason, the most frequent first."""
+    def set_aside(self) -> list[tuple[str, int, list[str]]]:
+        """Count the rows that were set aside by reason, the most frequent first: reason, rows, tables."""
         counts: dict[str, dict[str, int]] = {}
-        for name, part in [*sorted(self.ingested["sources"].items()), *self._other_tables()]:
+        for name, part in self._tables():
             for reason, count in part["set_aside"].items():
                 counts.setdefault(reason, {})[name] = count
-        aside = [SetAside(reason, sum(tables.values()), tuple(tables)) for reason, tables in counts.items()]
-        return sorted(aside, key=lambda reason: (-reason.rows, reason.reason))
+        aside = [(reason, sum(tables.values()), list(tables)) for reason, tables in counts.items()]
+        return sorted(aside, key=lambda part: (-part[1], part[0]))
 
-    def _other_tables(self) -> list[tuple[str, dict[str, Any]]]:
-        """List the tables that are no source of events."""
-        tables = dict(self.ingested.get("tables") or {})
-        tables |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates")}
-        return [(name, part) for name, part in tables.items() if part]
+    def _tables(self) -> list[tuple[str, dict[str, Any]]]:
+        """List what was read of each table: of the sources of events first, in alphabetical order."""
+        others = dict(self.ingested.get("tables") or {})
+        others |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates")}
+        return [*sorted(self.ingested["sources"].items()), *(other for other in others.items() if other[1])]
 
     def warnings(self) -> list[str]:
         """List what is odd but stopped no stage: of the log as it was read, then of the expectations that failed."""
@@ -188,7 +178,6 @@ class Results:
         for label, name, style in _FIGURES:
             value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
             interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
-            written.append(
-                Figure(label, "unknown", "") if value is None else Figure(label, style.format(value), interval)
-            )
+            known = value is not None
+            written.append(Figure(label, style.format(value) if known else "unknown", interval if known else ""))
         return written

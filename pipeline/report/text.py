@@ -26,14 +26,13 @@ def summary(parameters: Sections, results: Results) -> str:
     _print_model(console, results)
     _print_recommendations(console, parameters, results)
     console.print("Where to look next")
-    here = HERE
     for place, what in (
-        (here.page, "all of this in a browser: funnel, figures, pictures"),
-        (here.leads_page, "the recommended leads with their reasons; not to be shared"),
-        (here.recommendations_csv, "every open lead, best first"),
-        (here.pictures, "calibration, gains, precision and recall, importance"),
-        (here.data_docs / "index.html", "what Great Expectations found"),
-        (here.quarantine, "the rows that were set aside: file, line, reason"),
+        (HERE.page, "all of this in a browser: funnel, figures, pictures"),
+        (HERE.leads_page, "the recommended leads with their reasons; not to be shared"),
+        (HERE.recommendations_csv, "every open lead, best first"),
+        (HERE.pictures, "calibration, gains, precision and recall, importance"),
+        (HERE.data_docs / "index.html", "what Great Expectations found"),
+        (HERE.quarantine, "the rows that were set aside: file, line, reason"),
         ("make ui", "MLflow: the runs, the model card, the registry"),
     ):
         console.print(f"  {place!s:<32}{what}")
@@ -76,8 +75,8 @@ def _print_log(console: Console, results: Results) -> None:
     aside = results.set_aside()
     if aside:
         table = _table("  set aside because", "rows")
-        for part in aside:
-            table.add_row(f"  {part.reason}", f"{part.rows:,}")
+        for reason, rows, _ in aside:
+            table.add_row(f"  {reason}", f"{rows:,}")
         console.print(table)
     warnings = results.warnings()
     told = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"

@@ -20,7 +20,6 @@ from pipeline.sample import company
 from pipeline.sample.chain import (
     Chain,
     Exit,
-    Flags,
     Floats,
     Integers,
     Source,
@@ -48,29 +47,19 @@ class Truth(Table):
 
 
 @dataclass(frozen=True, eq=False)
-class _Drawn(Table):
-    """Events without those that only mark a change of state; lead is the number of a history."""
-
-    lead: Integers
-    state: Integers
-    type: Integers
-    occurred: Integers
-    known: Integers
-
-
-@dataclass(frozen=True, eq=False)
 class _Histories:
     """What is filed under the ids united so far: every lead's whole history, then those before a merge.
 
     unmerged: the history before the merge of each duplicated lead, -1 for the others.
     share: the part of a lead's own known events that is filed under the ids of the history.
+    events: without those that only mark a change of state; here as in segments, lead is the number of a history.
     """
 
     lead: Integers
     share: Floats
     unmerged: Integers
     segments: Segments
-    events: _Drawn
+    events: Events
 
 
 def horizon_probability(chain: Chain) -> Floats:
@@ -123,23 +112,16 @@ def _histories(block: Block) -> _Histories:
     duplicated = np.nonzero(block.people.duplicated)[0]
     unmerged = np.full(count, -1)
     unmerged[duplicated] = count + np.arange(len(duplicated))
-    events = block.events
-    drawn = _drawn(events, ~events.marker)
-    main = _drawn(events, ~events.marker & ~events.on_duplicate & block.people.duplicated[events.lead])
+    drawn = block.events.take(~block.events.marker)
+    main = drawn.take(~drawn.on_duplicate & block.people.duplicated[drawn.lead])
     segments = block.segments.take(unmerged[block.segments.lead] >= 0)
-    # From here on `lead` of events and segments is the number of a history.
     return _Histories(
         lead=np.concatenate([np.arange(count), duplicated]),
         share=np.repeat([1.0, 1.0 - company.DUPLICATE_FILING], [count, len(duplicated)]),
         unmerged=unmerged,
         segments=Segments.concatenate([block.segments, replace(segments, lead=unmerged[segments.lead])]),
-        events=_Drawn.concatenate([drawn, replace(main, lead=unmerged[main.lead])]),
+        events=Events.concatenate([drawn, replace(main, lead=unmerged[main.lead])]),
     )
-
-
-def _drawn(events: Events, rows: Flags) -> _Drawn:
-    columns = (events.lead, events.state, events.type, events.occurred, events.known)
-    return _Drawn(*(column[rows] for column in columns))
 
 
 def _beliefs(chain: Chain, block: Block, histories: _Histories) -> Floats:
@@ -181,7 +163,7 @@ def _evidence(chain: Chain, block: Block, histories: _Histories) -> Floats:
     return evidence
 
 
-def _evidence_of_events(chain: Chain, events: _Drawn, channel: Integers) -> Floats:
+def _evidence_of_events(chain: Chain, events: Events, channel: Integers) -> Floats:
     """Sum of the log rates of events."""
     log_rates = _log(chain.rates)[events.state, channel[events.lead], :, events.type]
     return _by_week(log_rates, week_of(events.occurred), events.lead, len(channel))

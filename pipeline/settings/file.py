@@ -86,11 +86,8 @@ def _telling(error: ValidationError) -> list[typing.Any]:
 
 def _place(location: tuple[int | str, ...]) -> str:
     """Write where a violation stands as it reads in the file, without the names of classes."""
-    return ".".join(str(step) for step in location if not (isinstance(step, str) and _is_internal(step))) or "(file)"
-
-
-def _is_internal(step: str) -> bool:
-    return step in {"Text", "List", "Literal", *(section.__name__ for section in _sections(Parameters))}
+    internal = {"Text", "List", "Literal", *(section.__name__ for section in _sections(Parameters))}
+    return ".".join(str(step) for step in location if step not in internal) or "(file)"
 
 
 def _sections(section: AnySection) -> Iterator[AnySection]:

@@ -185,15 +185,11 @@ class Source(Table):
     time without, or with a few strays, in which leads would have converted had they been recorded."""
 
     @model_validator(mode="after")
-    def _one_silence(self) -> Self:
+    def _agrees(self) -> Self:
         if self.closed and self.quiet:
             raise ValueError("closed and quiet both say why it is silent; keep one of them")
         if self.quiet and self.closed_days:
             raise ValueError("closed_days have no effect on a source that is quiet; keep one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _observed_for_a_while(self) -> Self:
         if self.observed_from and self.observed_until and self.observed_from >= self.observed_until:
             raise ValueError("observed_from lies after observed_until; the source would never have been observed")
         return self
@@ -228,17 +224,12 @@ class Leads(Table):
 
     @field_validator("attributes")
     @classmethod
-    def _distinct(cls, attributes: dict[str, str]) -> dict[str, str]:
+    def _distinct_and_not_reserved(cls, attributes: dict[str, str]) -> dict[str, str]:
         names = [name.casefold() for name in attributes]
         repeated = sorted(name for name in attributes if names.count(name.casefold()) > 1)
         if repeated:
             raise ValueError(f"{repeated} differ only in case; keep one of them")
-        return attributes
-
-    @field_validator("attributes")
-    @classmethod
-    def _no_reserved(cls, attributes: dict[str, str]) -> dict[str, str]:
-        reserved = _RESERVED & {name.casefold() for name in attributes}
+        reserved = _RESERVED & set(names)
         if reserved:
             raise ValueError(
                 f"{sorted(reserved)} are fields of every lead and can't be attributes; map them under columns"

@@ -131,9 +131,9 @@ def test_the_page_says_what_the_stages_counted(world: Project, results: Results,
         counts = (table.rows, table.used, table.set_aside)
         assert f" {table.name} {' '.join(f'{count:,}' for count in counts)} " in told.replace("  ", " ")
         assert table.rows == table.used + table.set_aside
-    assert sum(table.set_aside for table in results.tables()) == sum(part.rows for part in results.set_aside()) > 100
-    for part in results.set_aside():
-        assert f" {part.reason} {part.rows:,} {', '.join(part.tables)} " in told
+    assert sum(table.set_aside for table in results.tables()) == sum(rows for _, rows, _ in results.set_aside()) > 100
+    for reason, rows, tables in results.set_aside():
+        assert f" {reason} {rows:,} {', '.join(tables)} " in told
     for stage in results.snapshots["funnel"]:
         assert f" {stage['stage']} {stage['leads']:,} " in told
     test = results.snapshots["parts"]["test"]
