@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docs.build.markdown import NOTICE, table
+from docs.build.markdown import page, table
 from pipeline.reading.channels import DEFAULT, DIRECT, PLACEHOLDERS, UNMAPPED
 
 _INTRODUCTION = f"""\
@@ -47,4 +47,4 @@ def channels_page() -> str:
         for number, rule in enumerate(DEFAULT, start=1)
     ]
     listed = table(["", "channel", "traffic_source", "traffic_medium", "click_id", "referrer"], rows)
-    return "\n\n".join([NOTICE.format(source="pipeline/reading/channels.py"), _INTRODUCTION.strip(), listed]) + "\n"
+    return page("pipeline/reading/channels.py", _INTRODUCTION, listed)

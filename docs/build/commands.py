@@ -10,7 +10,7 @@ from typing import Any
 import typer.main
 import yaml
 
-from docs.build.markdown import NOTICE, anchor, link, paragraphs, table
+from docs.build.markdown import anchor, link, page, paragraphs, table
 from docs.build.words import as_written, in_words
 from features.core.errors import LeadcastError
 from pipeline.commands.app import STAGES, app
@@ -38,14 +38,9 @@ def commands_page() -> str:
         ["command", "what it does"],
         [[link(f"`{name}`"), paragraphs(command.help)[0]] for name, command in commands],
     )
-    parts = [
-        NOTICE.format(source="pipeline/commands/app.py and features/core/errors.py"),
-        _INTRODUCTION,
-        listed,
-        *(_command(name, command) for name, command in commands),
-        _exit_codes(),
-    ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    described = [_command(name, command) for name, command in commands]
+    source = "pipeline/commands/app.py and features/core/errors.py"
+    return page(source, _INTRODUCTION, listed, *described, _exit_codes())
 
 
 def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's classes are its own

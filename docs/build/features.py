@@ -6,7 +6,7 @@ import math
 
 import yaml
 
-from docs.build.markdown import NOTICE, table
+from docs.build.markdown import page, table
 from features.core.time import DAY
 from features.language.catalogue import CONTEXT_MEANINGS
 from features.language.feature import Feature
@@ -108,8 +108,8 @@ def features_page() -> str:
     declared = "\n".join(f"    - {as_settings(feature)}" for feature in _DECLARED)
     conditions = [[f"`{name}`", meaning, f"`{example}`"] for name, (meaning, example) in CONDITIONS.items()]
     context = [[f"`{name}`", meaning] for name, meaning in CONTEXT_MEANINGS.items()]
-    parts = [
-        NOTICE.format(source="features/language/measures.py and docs/build/features.py"),
+    return page(
+        "features/language/measures.py and docs/build/features.py",
         _INTRODUCTION.replace("{declared}", declared),
         "## Filters\n\nAn event has to meet all conditions that are given. Without any, every act of the lead counts.",
         table(["condition", "meaning", "example"], conditions),
@@ -120,8 +120,7 @@ def features_page() -> str:
         "## Columns that no event is counted for\n\nEvery matrix begins with these, of the snapshot itself:",
         table(["column", "meaning"], context),
         "Then come the attributes of `ingest.leads.attributes`, named as in `lead__country`.",
-    ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    )
 
 
 def as_settings(feature: Feature) -> str:

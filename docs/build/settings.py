@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from docs.build.examples import example_of
-from docs.build.markdown import NOTICE, link, paragraphs, table
+from docs.build.markdown import link, page, paragraphs, table
 from docs.build.words import as_written, in_words
 from models.learning.parameters import DEFAULTS, TUNABLE
 from pipeline.settings.features import DeclaredFeature
@@ -60,8 +60,7 @@ def settings_page() -> str:
     """Give the text of ``docs/parameters.md``."""
     sections = {section.model: section for section in find_sections()}
     constant = paragraphs(Constant.__doc__)[0].removesuffix(".")
-    introduction = _INTRODUCTION.format(constant=constant[0].lower() + constant[1:])
-    parts = [NOTICE.format(source="the configuration classes in pipeline/"), introduction]
+    parts = [_INTRODUCTION.format(constant=constant[0].lower() + constant[1:])]
     for section in sections.values():
         parts.append(f"{'##' if section.depth <= 1 else '###'} {section.heading}")
         if section.depth:
@@ -77,7 +76,7 @@ def settings_page() -> str:
         parts.append(f"```yaml\n{example_of(section.model, small)}```")
         if section.model in _MORE:
             parts.append(_MORE[section.model]())
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return page("the configuration classes in pipeline/", *parts)
 
 
 def find_sections() -> list[Section]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docs.build.markdown import NOTICE, table
+from docs.build.markdown import page, table
 from features.timeline.outcome_holes import FAR_LONGER, LEAST, MOST
 from models.core.verdicts import KINDS
 from models.evaluation.checks import FAR_OFF, FEWEST_LEADS, FEWEST_TREES, OFF, TOO_GOOD
@@ -76,5 +76,4 @@ def verdicts_page() -> str:
         for kind in KINDS.values()
     ]
     listed = table(["code", "what it says", "severity", "what to do"], rows)
-    parts = [NOTICE.format(source="models/core/verdicts.py"), _INTRODUCTION, "## The list", listed, _RULES]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return page("models/core/verdicts.py", _INTRODUCTION, "## The list", listed, _RULES)

@@ -66,18 +66,14 @@ def in_words(annotation: object, section: Section, *, several: bool = False) -> 
 
 def _bounds(constraints: tuple[object, ...]) -> str:
     """Say between which numbers a number must lie."""
-    flat = [part for constraint in constraints for part in _parts(constraint)]
     words = [
         f"{word} {getattr(part, attribute):g}"
-        for part in flat
+        for constraint in constraints
+        for part in (constraint.metadata if isinstance(constraint, FieldInfo) else [constraint])
         for attribute, word in _BOUNDS.items()
         if hasattr(part, attribute)
     ]
     return " and ".join(words).replace(" and to ", " to ")
-
-
-def _parts(constraint: object) -> list[object]:
-    return list(constraint.metadata) if isinstance(constraint, FieldInfo) else [constraint]
 
 
 def as_written(value: object) -> str:

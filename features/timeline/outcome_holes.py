@@ -106,9 +106,11 @@ def find_holes(
 
 def _measure(record: Record, begins: int, pairs: Sequence[tuple[int, int]], closed: Sequence[_Days]) -> list[_Silence]:
     """Measure silences by the conversions that would have come in them."""
-    chosen = (record.day_of >= begins) & ~np.any([_within(record.day_of, days) for days in closed], axis=0)
+    day_of = record.day_of
+    shut_out = np.any([(day_of >= opens) & (day_of < closes) for opens, closes in closed], axis=0)
+    chosen = (day_of >= begins) & ~shut_out
     everyone = (record.everyone - record.reached_before(begins) - _reached_within(record, closed))[chosen]
-    _, which_day, of_day = np.unique(record.day_of[chosen], return_inverse=True, return_counts=True)
+    _, which_day, of_day = np.unique(day_of[chosen], return_inverse=True, return_counts=True)
     silences = []
     for first, end in pairs:
         shut = [(max(first, opens), min(end, closes)) for opens, closes in closed if opens < end and closes > first]
@@ -118,10 +120,6 @@ def _measure(record: Record, begins: int, pairs: Sequence[tuple[int, int]], clos
         days = end - first - sum(closes - opens for opens, closes in shut)
         silences.append(_Silence(first, end, days, expected, float(-np.log1p(-shares).sum())))
     return silences
-
-
-def _within(numbers: NDArray[np.int64], days: _Days) -> NDArray[np.bool_]:
-    return (numbers >= days[0]) & (numbers < days[1])
 
 
 def _reached_within(record: Record, spans: Sequence[_Days]) -> NDArray[np.int64]:

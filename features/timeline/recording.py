@@ -76,8 +76,8 @@ def find_start(episodes: pd.DataFrame, converted: pd.Series, until: datetime) ->
     if record is None:
         return None
     first, *others = record.ends_of_silences()
-    strays = (found for found in map(record.begin, others) if found.only_strays)
-    return min((record.begin(first), *strays), key=lambda begin: begin.recording.log_chance).recording
+    strays = (found for found, only_strays in map(record.begin, others) if only_strays)
+    return min((record.begin(first)[0], *strays), key=lambda found: found.log_chance)
 
 
 def read_record(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Record | None:
@@ -87,13 +87,6 @@ def read_record(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -
     lived = ended >= started
     mine = converted.to_numpy(bool)[lived]
     return None if mine.sum() < FEWEST else Record(started[lived], ended[lived], mine)
-
-
-@dataclass(frozen=True)
-class _Beginning:
-    recording: Recording
-    only_strays: bool
-    """Whether what was seen before is too little for a record, of a company that has grown, too."""
 
 
 class Record:
@@ -116,8 +109,11 @@ class Record:
         longest = 1 + np.argsort(-np.diff(self.days), kind="stable")[:_SILENCES]
         return [int(self.days[0]), *map(int, self.days[longest])]
 
-    def begin(self, day: int) -> _Beginning:
-        """Tell how conversions would set in, were they recorded from a day on."""
+    def begin(self, day: int) -> tuple[Recording, bool]:
+        """Tell how conversions would set in, were they recorded from a day on.
+
+        And whether what was seen before is too little for a record, of a company that has grown, too.
+        """
         passed = self._ages_passed(np.minimum(self.ended, day * _DAY - 1))
         before = self._reaching(passed)
         later = self.day_of >= day
@@ -130,16 +126,9 @@ class Record:
         share = float(shares.mean())
         # Of a day with many conversions some are left where each comes with a third of its chance.
         share_if_grown = float((shares * (1 - (1 - 1 / _GROWTH) ** self.of_day)).mean())
-        return _Beginning(
-            Recording(
-                first=EPOCH + day * DAY,
-                conversions=len(later),
-                before=seen,
-                expected=expected,
-                log_chance=_log_chance(seen_days, days, share),
-            ),
-            only_strays=seen < _SHARE * expected and _log_chance(seen_days, days, share_if_grown) < math.log(CHANCE),
-        )
+        only_strays = seen < _SHARE * expected and _log_chance(seen_days, days, share_if_grown) < math.log(CHANCE)
+        log_chance = _log_chance(seen_days, days, share)
+        return Recording(EPOCH + day * DAY, len(later), seen, expected, log_chance), only_strays
 
     def _ages_passed(self, ended: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count, for each lead, the ages at which one converted that it had reached when it was last looked at."""

@@ -252,8 +252,6 @@ def _last_open(history: History) -> NDArray[np.int64]:
 
 def _calendar(every: str, first: pd.Timestamp, until: datetime) -> NDArray[np.int64]:
     frequency = {"daily": "D", "monthly": "MS"}.get(every) or f"W-{every[:3].upper()}"
-    if pd.isna(first):
-        return np.empty(0, np.int64)
     moments = pd.date_range(first.normalize(), until, freq=frequency, unit="us")
     integers: NDArray[np.int64] = moments.to_numpy().astype(np.int64)
     return integers

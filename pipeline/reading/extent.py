@@ -31,14 +31,6 @@ _TOTAL = re.compile(r"(grand |sub)?total|gesamt|summe|insgesamt|end of|report|ex
 
 
 @dataclass(frozen=True)
-class HeaderLine:
-    """A line that looks like the header, and how many of the wanted columns it names."""
-
-    number: int
-    held: int
-
-
-@dataclass(frozen=True)
 class Layout:
     """How a delimited file is laid out."""
 
@@ -64,20 +56,23 @@ class _Record:
         return self.cells[0].lstrip().startswith("#")
 
 
-def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> HeaderLine | None:
-    """Find the line that names most of the wanted columns or, where none are, that looks like a header."""
+def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> tuple[int, int] | None:
+    """Find the line that names most of the wanted columns or, where none are, that looks like a header.
+
+    Gives its number, and how many of the wanted columns it names.
+    """
     with open_lines(file, encoding) as lines:
         head = _read_head(lines)
     if not wanted:
         layout = find_layout(head)
-        return HeaderLine(layout.header_line, layout.width)
+        return layout.header_line, layout.width
     found = [
-        HeaderLine(record.line, len([name for name in wanted if nested.find_column(name, record.cells)]))
+        (record.line, len([name for name in wanted if nested.find_column(name, record.cells)]))
         for delimiter in DELIMITERS
         for record in _records(head, delimiter)
     ]
-    best = max(found, key=lambda line: (line.held, -line.number), default=None)
-    return best if best and best.held >= _HALF * len(set(wanted)) else None
+    number, held = max(found, key=lambda line: (line[1], -line[0]), default=(0, 0))
+    return (number, held) if number and held >= _HALF * len(set(wanted)) else None
 
 
 def read_layout(file: RawFile, encoding: str | None) -> Layout:

@@ -145,11 +145,11 @@ def _nothing_of(name: str, files: Sequence[OpenFile]) -> RawColumn:
 
 def _advise_header(file: OpenFile, wanted: Sequence[str]) -> str:
     """Say which other line looks like the header, if one does."""
-    line = find_header(file.file, file.encoding, wanted) if file.file.format == "delimited" else None
+    found = find_header(file.file, file.encoding, wanted) if file.file.format == "delimited" else None
     known = len([name for name in wanted if file.find(name)])
-    if line is None or line.held <= known:
+    if found is None or found[1] <= known:
         return ""
-    return f"line {line.number} of {file.file.name} looks like the header: set header_line: {line.number}; or "
+    return f"line {found[0]} of {file.file.name} looks like the header: set header_line: {found[0]}; or "
 
 
 def _open_files(label: str, table: Table, wanted: Sequence[str] | None, data_root: Path) -> list[OpenFile]:
@@ -254,10 +254,10 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
         try:
             header = delimited.read_header(lines, wanted, table.delimiter, table.header_line)
         except InputError as error:
-            line = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
-            if line is None or line.number == 1:
+            found = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
+            if found is None or found[0] == 1:
                 raise
-            told = f"{error}; line {line.number} looks like the header: set header_line: {line.number}"
+            told = f"{error}; line {found[0]} looks like the header: set header_line: {found[0]}"
             raise InputError(told) from None
         return OpenFile(file, header.names, header.delimiter, table.encoding, extent=table)
 

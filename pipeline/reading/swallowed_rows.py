@@ -44,7 +44,8 @@ class Form:
     def swallows(self, offset: int, taken: int) -> bool:
         """Tell whether a record of several lines holds one that reads like a row of its own."""
         # A line that ends one field in quotes and begins another is no row inside of a field.
-        inside = [line for line in range(offset + 1, offset + taken - 1) if self._is_whole(line)]
+        between = range(offset + 1, offset + taken - 1)
+        inside = [line for line in between if '"' not in self._lines[line].replace('""', "")]
         if not self._shapes:
             # Nothing has a form: it takes many columns, and the same number in all lines.
             every = range(offset, offset + taken)
@@ -54,9 +55,6 @@ class Form:
         # What follows the quote on the last line belongs to the record in any case: it must be a row from its start to
         # its end, and so must the first line.
         return self._has_width(offset) and self._reads_like_a_row(offset + taken - 1)
-
-    def _is_whole(self, offset: int) -> bool:
-        return '"' not in self._lines[offset].replace('""', "")
 
     def _has_width(self, offset: int) -> bool:
         return len(self._split(offset)) == self._width
