@@ -9,7 +9,6 @@ delimiter: ';'             of a file that has none, as header_line and footer_li
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 from features.core.errors import SettingsError
@@ -115,8 +114,8 @@ def idle_zones(tables: Tables, folder: Path) -> Iterator[str]:
         times = with_offset = 0
         for opened, column in texts:
             target = folder / "times.parquet"
-            query = f"SELECT {column.sql} AS text FROM ({{}}) WHERE reason IS NULL AND {column.sql} <> ''"
-            copy_rows(connection, opened, partial((query + f" LIMIT {_LOOKED_AT}").format), target)
+            chosen = f"reason IS NULL AND {column.sql} <> '' LIMIT {_LOOKED_AT}"
+            copy_rows(connection, opened, f"SELECT {column.sql} AS text FROM ({{}}) WHERE {chosen}".format, target)
             looked = f"SELECT count(*), count(*) FILTER (regexp_full_match(trim(text), '{_OFFSET}')) "
             counts = fetch_row(connection, f"{looked} FROM read_parquet({file_literal(target)})")
             times, with_offset = times + counts[0], with_offset + counts[1]

@@ -20,7 +20,7 @@ from itertools import islice
 
 from pipeline.reading import nested
 from pipeline.reading.delimited import DELIMITERS, SEPARATOR
-from pipeline.reading.raw_files import LONGEST_RECORD_BYTES, Block, LineReader, RawFile, open_lines
+from pipeline.reading.raw_files import LONGEST_RECORD_BYTES, Block, RawFile, open_lines
 
 _LOOKED_AT = 200
 """Lines at the beginning and at the end of a file that are looked at."""
@@ -61,8 +61,7 @@ def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> t
 
     Gives its number, and how many of the wanted columns it names.
     """
-    with open_lines(file, encoding) as lines:
-        head = _read_head(lines)
+    head = _read_head(file, encoding)
     if not wanted:
         layout = find_layout(head)
         return layout.header_line, layout.width
@@ -77,25 +76,24 @@ def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> t
 
 def read_layout(file: RawFile, encoding: str | None) -> Layout:
     """Tell how a file is laid out; raises InputError where it can't be read."""
-    with open_lines(file, encoding) as lines:
-        head = _read_head(lines)
-    with open_lines(file, encoding) as lines:
-        return find_layout(head, _read_tail(lines))
+    return find_layout(_read_head(file, encoding), _read_tail(file, encoding))
 
 
-def _read_head(lines: LineReader) -> list[str]:
-    read = (lines.read_line().decode("utf-8", "replace") for _ in range(_LOOKED_AT))
+def _read_head(file: RawFile, encoding: str | None) -> list[str]:
+    with open_lines(file, encoding) as lines:
+        read = [lines.read_line().decode("utf-8", "replace") for _ in range(_LOOKED_AT)]
     return [line.removeprefix("\ufeff").removesuffix("\r") for line in read]
 
 
-def _read_tail(lines: LineReader) -> tuple[list[str], bool]:
+def _read_tail(file: RawFile, encoding: str | None) -> tuple[list[str], bool]:
     """Read the last lines of a file, and whether the last of them ends."""
     last: deque[bytes] = deque(maxlen=_LOOKED_AT)
     ends = True
-    while (block := lines.read()) is not None:
-        if isinstance(block, Block) and block.data:
-            ends = block.data.endswith(b"\n")
-            last.extend(block.data.removesuffix(b"\n").split(b"\n")[-_LOOKED_AT:])
+    with open_lines(file, encoding) as lines:
+        while (block := lines.read()) is not None:
+            if isinstance(block, Block) and block.data:
+                ends = block.data.endswith(b"\n")
+                last.extend(block.data.removesuffix(b"\n").split(b"\n")[-_LOOKED_AT:])
     return [line.decode("utf-8", "replace").removesuffix("\r") for line in last], ends
 
 

@@ -54,18 +54,13 @@ def question_of(parameters: Sections) -> dict[str, Any]:
 def _describe(source: Source) -> dict[str, Any]:
     """Say what the events of a source mean, whatever its columns are called."""
     actor, known = source.actor, source.known_at
+    who: object = actor
     if isinstance(actor, ActorByType):
         lists = actor.model_dump()
-        who: object = {name: sorted(types) if isinstance(types, tuple) else types for name, types in lists.items()}
-    else:
-        who = actor
-    when = (
-        "a column"
-        if isinstance(known, KnownColumn)
-        else format_duration(known.delay)
-        if isinstance(known, KnownDelay)
-        else known
-    )
+        who = {name: sorted(types) if isinstance(types, tuple) else types for name, types in lists.items()}
+    when = format_duration(known.delay) if isinstance(known, KnownDelay) else known
+    if isinstance(known, KnownColumn):
+        when = "a column"
     columns = {name: getattr(source.columns, name) for name in sorted(source.columns.model_fields_set)}
     says = {
         name: value.constant
