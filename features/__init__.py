@@ -6,7 +6,18 @@ The names below are for notebooks. Each is fetched when it is asked for, or whoe
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from features.core.schema import FIT, PARTS, TEST
+    from features.engines.compiled import compute_matrix
+    from features.language.catalogue import Catalogue
+    from features.language.feature import Feature
+    from features.language.filters import Filter
+    from features.timeline.labels import assign_labels
+    from features.timeline.snapshots import find_episodes
+
+__all__ = ["FIT", "PARTS", "TEST", "Catalogue", "Feature", "Filter", "assign_labels", "compute_matrix", "find_episodes"]
 _HOMES = {
     "FIT": "features.core.schema",
     "PARTS": "features.core.schema",
@@ -18,7 +29,6 @@ _HOMES = {
     "compute_matrix": "features.engines.compiled",
     "find_episodes": "features.timeline.snapshots",
 }
-__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,15 @@ The names below are for notebooks. Each is fetched when it is asked for, or whoe
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from models.core.artefact import Model
+    from models.evaluation.curves import calibration_curve, conversion_curve, gains_curve, importance
+    from models.evaluation.metrics import compare, evaluate
+    from models.learning.learner import fit
+
+__all__ = ["Model", "calibration_curve", "compare", "conversion_curve", "evaluate", "fit", "gains_curve", "importance"]
 _HOMES = {
     "Model": "models.core.artefact",
     "calibration_curve": "models.evaluation.curves",
@@ -17,7 +25,6 @@ _HOMES = {
     "gains_curve": "models.evaluation.curves",
     "importance": "models.evaluation.curves",
 }
-__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
