@@ -68,7 +68,7 @@ def _unfit(ours: str, field: Mapping[str, Any]) -> Iterator[str]:
     elif field["type"] not in fitting:
         yield f"the field {name} is of type {field['type']}; {ours} needs {' or '.join(fitting)}"
     elif ours in _DECIMALS and field["scale"] < _DECIMALS[ours]:
-        # What comes back rounded would look as if a person had changed it.
+        # What comes back rounded is never what it shall be, and would be written each night.
         yield f"the field {name} keeps {field['scale']} decimals; {ours} needs {_DECIMALS[ours]}"
 
 
