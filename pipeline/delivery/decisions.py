@@ -47,7 +47,8 @@ def settled(decision: Decision) -> Entry:
     if decision.status == "skipped":
         target = known.target if known else None
         return Entry(change.key, "skipped", held, target, 0, decision.reason, decision.remote_id)
-    held |= {name: value for name, value in change.target.items() if name not in decision.kept}
+    # As the system has it: cut, rounded, and told from what a later run would write.
+    held |= {name: decision.before.get(name) for name in change.target if name not in decision.kept}
     return Entry(change.key, "unchanged", held, change.target, 0, decision.reason, decision.remote_id)
 
 

@@ -287,3 +287,16 @@ def test_what_a_person_changed_while_a_write_was_in_doubt_stays(crm: Crm, delive
     crm.edit("L1", "tier", "hands off")
     pushed = delivery.push({"L1": HOT})
     assert (pushed.tally.edited, ours(crm, "L1")["tier"]) == (1, "hands off")
+
+
+def test_a_run_whose_texts_were_cut_can_be_undone_after_another_look(crm: Crm, delivery: Delivery) -> None:
+    push = Push.model_validate(crm.settings)
+    if "reason_1" not in push.mapping:
+        pytest.skip("no text of any length is mapped")
+    crm.add("L1")
+    before = crm.lead("L1")
+    lead = {"L1": Lead("SQL", 0.31, ("asked for a quote " + "again and " * 40,))}
+    run = delivery.push(lead).run
+    delivery.push(lead, resync=True)
+    undone = delivery.undo(run)
+    assert (ways(undone), crm.lead("L1")) == ({"written": 1}, before)
