@@ -56,7 +56,7 @@ LETTERS: Mapping[str, int] = {
 """How many letters those of our fields need that mean nothing, or something else, when they are cut."""
 
 
-def too_short(sizes: Mapping[str, int], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def too_short(sizes: Mapping[str, int | None], mapping: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Give the fields that take too few letters, each with what is to be done; other texts are merely cut.
 
     >>> list(too_short({"x_tier": 3, "x_reason": 3}, {"tier": "x_tier", "reason_1": "x_reason"}))
@@ -64,6 +64,7 @@ def too_short(sizes: Mapping[str, int], mapping: Mapping[str, str]) -> Iterator[
     """
     for ours, field in mapping.items():
         needed = LETTERS.get(ours, 0)
-        if sizes.get(field, needed) < needed:
+        size = sizes.get(field)
+        if size is not None and size < needed:
             remedy = f"make it longer, or map {ours} to another (push.fields)"
-            yield field, f"takes {sizes[field]} letters, and {ours} needs {needed}; {remedy}"
+            yield field, f"takes {size} letters, and {ours} needs {needed}; {remedy}"

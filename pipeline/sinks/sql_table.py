@@ -168,13 +168,13 @@ def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterato
         yield f"{settings.table}.{field} {told}"
 
 
-def lengths(table: SqlTable, mapping: Mapping[str, str]) -> dict[str, int]:
-    """Give the lengths of the columns of texts that have one, as varchar(40) has."""
+def lengths(table: SqlTable, mapping: Mapping[str, str]) -> dict[str, int | None]:
+    """Give the lengths of the columns of texts, as of varchar(40); None where a column takes any text."""
     kinds = {field: table.types[field] for field in mapping.values()}
     return {
         field: kind.length
         for field, kind in kinds.items()
-        if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum) and kind.length
+        if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum)
     }
 
 

@@ -130,7 +130,7 @@ def test_the_lengths_of_columns_are_told_and_one_that_is_too_short_for_what_may_
         "score": "s",
     }
     sink = sink_of(database, fields, table=table, closed={})
-    assert sink.sizes() == {"t": 3, "m": 9, "d": 8, "p": 5, "r": 40}
+    assert sink.sizes() == {"t": 3, "m": 9, "d": 8, "p": 5, "r": 40, "a": None}
     remedy = "make it longer, or map {} to another (push.fields)"
     assert sink.check() == [
         f"{table}.t takes 3 letters, and tier needs 9; {remedy.format('tier')}",

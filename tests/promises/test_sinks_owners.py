@@ -300,3 +300,15 @@ def test_a_run_whose_texts_were_cut_can_be_undone_after_another_look(crm: Crm, d
     delivery.push(lead, resync=True)
     undone = delivery.undo(run)
     assert (ways(undone), crm.lead("L1")) == ({"written": 1}, before)
+
+
+def test_who_shortens_a_text_that_a_field_would_take_whole_has_changed_it(crm: Crm, delivery: Delivery) -> None:
+    push = Push.model_validate(crm.settings)
+    field = push.mapping.get("reason_1", "")
+    if connect(push, delivery.root).sizes().get(field, 0) is not None:
+        pytest.skip("nobody says that the field takes any text")
+    crm.add("L1")
+    delivery.push({"L1": Lead("SQL", 0.31, ("asked for a quote 1 day ago",))})
+    crm.edit("L1", "reason_1", "asked for a quote")
+    assert delivery.push({"L1": COLD}).tally.edited == 1
+    assert ours(crm, "L1")["reason_1"] == "asked for a quote"
