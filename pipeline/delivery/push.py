@@ -25,6 +25,7 @@ from pipeline.sinks.protocol import Sink
 KEPT = 90 * DAY
 """How long what a run overwrote can be put back."""
 _SECONDS_A_LINE = 2.0
+_STOPPED = "by the user, or by a fault"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def refuse_unknown(options: Options, leads: int) -> None:
 def carry_out(sender: Sender, changes: Iterator[Change], left: Counter[str], progress: Progress) -> None:
     """Send all changes, tell how far it is, and close the run in the ledger, whatever happens."""
     told = time.monotonic()
-    state, message = "stopped", "by the user, or by a fault"
+    state, message = "stopped", _STOPPED
     try:
         for done in sender.send(changes):
             if time.monotonic() - told > _SECONDS_A_LINE:
@@ -144,4 +145,6 @@ def carry_out(sender: Sender, changes: Iterator[Change], left: Counter[str], pro
         message = str(error)
         raise
     finally:
+        if state == "stopped" and message == _STOPPED:
+            message += f"; {sender.tally.statuses['deferred']:,} leads are left to do"
         sender.close(state, left, message or None)

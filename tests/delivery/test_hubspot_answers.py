@@ -6,17 +6,15 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
+from crm_cases import sink_of
 from crm_hubspot import HubSpotCrm
 from crm_servers import Answer, Request
 
 from features.core.errors import DeliveryError
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import Record, Sink
+from pipeline.sinks.protocol import Record
 
 BATCH = {"status", "results", "startedAt", "completedAt"}
 CONTACT = {"id", "properties", "createdAt", "updatedAt"}
@@ -33,11 +31,6 @@ def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSpotCrm]:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def _sink(crm: HubSpotCrm, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401 - of any kind
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), Path("/nowhere"))
 
 
 def _ask(crm: HubSpotCrm, method: str, path: str, content: object = None, token: str | None = None) -> Answer:
@@ -96,7 +89,7 @@ def test_the_server_describes_properties_as_the_schema_requires(crm: HubSpotCrm)
 
 def test_values_that_are_null_are_empty_and_name_nobody(crm: HubSpotCrm, monkeypatch: pytest.MonkeyPatch) -> None:
     crm.add("L1")
-    sink = _sink(crm)
+    sink = sink_of(crm, Path("/nowhere"))
     assert set(sink.read(["L1"])["L1"].values.values()) == {None}
     held = {"lead_number": None, "lifecyclestage": None, "leadcast_tier": "SQL"}
     of_nobody = {"id": "501", "properties": held, "createdAt": "x", "updatedAt": "x"}
@@ -105,13 +98,15 @@ def test_values_that_are_null_are_empty_and_name_nobody(crm: HubSpotCrm, monkeyp
 
 
 def test_the_check_tells_which_properties_take_no_values(crm: HubSpotCrm) -> None:
-    assert _sink(crm, {"tier": "hs_lead_status"}, closed={}).check() == [
+    assert sink_of(crm, Path("/nowhere"), {"tier": "hs_lead_status"}, closed={}).check() == [
         "the property hs_lead_status has no option IQL, MQL, SQL, suspended; add what tier may be"
     ]
     crm.options["hs_lead_status"] = ("IQL", "MQL", "SQL", "suspended")
-    assert _sink(crm, {"tier": "hs_lead_status"}, closed={}).check() == [], "its definition is fixed, its value is not"
+    assert sink_of(crm, Path("/nowhere"), {"tier": "hs_lead_status"}, closed={}).check() == [], (
+        "its definition is fixed, its value is not"
+    )
     crm.calculated, crm.hidden = {"leadcast_tier"}, {"leadcast_action", "lead_number"}
-    assert _sink(crm).check() == [
+    assert sink_of(crm, Path("/nowhere")).check() == [
         "the property leadcast_tier is read-only; map tier to another (push.fields)",
         "the property leadcast_action is hidden, so nobody sees it; show it, or map action to another (push.fields)",
     ]
@@ -123,4 +118,4 @@ def test_a_property_that_takes_no_values_ends_the_push_and_rejects_nobody(crm: H
     crm.calculated = {"leadcast_tier"}
     records = [Record(f"L{number}", {"leadcast_tier": "SQL"}, f"50{number}") for number in (1, 2)]
     with pytest.raises(DeliveryError, match="leadcast_tier.*read only property.*leadcast crm check says which"):
-        list(_sink(crm).write(records))
+        list(sink_of(crm, Path("/nowhere")).write(records))

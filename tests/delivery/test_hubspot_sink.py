@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crm_cases import sink_of
 from crm_hubspot import OURS, HubSpotCrm
 from crm_servers import Answer
 from pushing import Delivery, Lead, ways
@@ -15,9 +16,7 @@ from pydantic import ValidationError
 
 from features.core.errors import DeliveryError
 from pipeline.delivery.values import Values
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import LaterError, Record, Sink, WholeBatchError
+from pipeline.sinks.protocol import LaterError, Record, WholeBatchError
 
 
 @pytest.fixture
@@ -26,11 +25,6 @@ def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSpotCrm]:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def sink_of(crm: HubSpotCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), tmp_path)
 
 
 def test_values_are_texts_and_an_empty_one_clears(crm: HubSpotCrm, tmp_path: Path) -> None:

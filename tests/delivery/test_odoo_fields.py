@@ -9,7 +9,8 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 import pytest
-from crm_odoo import OURS, OdooCrm, loads, sink_of
+from crm_cases import sink_of
+from crm_odoo import OURS, OdooCrm, loads
 from house import ROOT
 from pushing import Delivery, Lead, ways
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crm_odoo import DATABASE, OdooCrm, loads, sink_of
+from crm_cases import sink_of
+from crm_odoo import DATABASE, OdooCrm, loads
 from crm_servers import Answer, Request
 from pushing import Delivery, Lead, ways
 

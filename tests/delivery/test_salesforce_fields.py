@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from crm_cases import sink_of
 from crm_salesforce import OURS, SalesforceCrm
 
 from features.core.errors import DeliveryError, SettingsError, nearest
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import Sink
 
 TIER = {"tier": "Leadcast_Tier__c"}
 
@@ -23,11 +20,6 @@ def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SalesforceCrm]:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def sink_of(crm: SalesforceCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), tmp_path)
 
 
 def test_setup_makes_the_fields_and_says_who_must_grant_them(crm: SalesforceCrm, tmp_path: Path) -> None:

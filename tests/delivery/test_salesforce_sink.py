@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from crm_cases import sink_of
 from crm_salesforce import SalesforceCrm
 from crm_servers import Answer, Faults
 from pushing import Delivery, Lead, ways
 
 from features.core.errors import DeliveryError
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Sink, Value, WholeBatchError
 
 MANY = 2_100
@@ -25,11 +23,6 @@ def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SalesforceCrm]:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         yield made
-
-
-def sink_of(crm: SalesforceCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), tmp_path)
 
 
 def number_of(place: int) -> str:

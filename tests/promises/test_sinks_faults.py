@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from crm_cases import COLD, HOT, KEYS, WARM, Crm, holds
+from crm_files import FilesCrm
 from pushing import Delivery, Lead, of_keys, ways
 
 from features.core.errors import DeliveryError
@@ -229,3 +230,17 @@ def test_an_outage_that_is_longer_ends_the_push_with_what_is_left_to_do(wired: C
     assert delivery.known("deferred") == {}, "no lead is told of for what concerns the system"
     wired.faults.share = 0.0
     assert ways(delivery.push(of_keys(keys, HOT))) == {"written": 12}
+
+
+def test_a_rule_that_refuses_one_lead_in_twenty_leaves_all_others(crm: Crm, delivery: Delivery) -> None:
+    if isinstance(crm, FilesCrm):
+        pytest.skip("a file refuses nobody; its import does, later")
+    keys = [f"L{number}" for number in range(60)]
+    refused = {"L0", "L19", "L20", "L59"}
+    for key in keys:
+        crm.add(key)
+    for key in refused:
+        crm.refuse(key)
+    assert ways(delivery.push(of_keys(keys, HOT))) == {"written": 56, "rejected": 4}
+    assert set(delivery.known("rejected")) == refused
+    assert all(holds(crm, key, HOT) != (key in refused) for key in keys)

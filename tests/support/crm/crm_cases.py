@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from crm_servers import Faults
 from pushing import Lead
 
 from pipeline.settings.push import Push
+from pipeline.sinks.connect import connect
+from pipeline.sinks.protocol import Sink
 
 
 class Crm(Protocol):
@@ -103,3 +106,9 @@ def numbers(crm: Crm, key: str) -> dict[str, Any]:
 def is_empty(crm: Crm, key: str) -> bool:
     """Tell whether a lead holds nothing in our fields."""
     return all(value in {None, "", False} for value in ours(crm, key).values())
+
+
+def sink_of(crm: Crm, root: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401 - settings
+    """Make the sink of a CRM under test, with other fields and other settings of its own."""
+    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
+    return connect(Push.model_validate(settings), root)

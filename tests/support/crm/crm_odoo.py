@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
 from crm_servers import Answer, CrmServer, Request
-
-from pipeline.settings.push import Push
-from pipeline.sinks.connect import connect
-from pipeline.sinks.protocol import Sink
 
 DATABASE, LOGIN, USER = "production", "scoring@example.com", 7
 ADMINISTRATOR, ADMINISTRATORS_ID = ("admin@example.com", "s3cret-key-of-the-administrator"), 2
@@ -322,12 +317,6 @@ class OdooCrm(OdooServer):
     def exhaust(self) -> None:
         """Refuse all calls from now on; Odoo counts none, but a subscription ends."""
         self.exhausted = True
-
-
-def sink_of(crm: OdooCrm, tmp_path: Path, fields: dict[str, str] | None = None, **sink: Any) -> Sink:  # noqa: ANN401
-    """Make the sink of a server under test."""
-    settings: dict[str, Any] = {"sink": crm.settings["sink"] | sink} | ({"fields": fields} if fields else {})
-    return connect(Push.model_validate(settings), tmp_path)
 
 
 def loads(crm: OdooCrm) -> list[tuple[list[str], list[list[str]]]]:
