@@ -143,12 +143,20 @@ def score(
 
 @app.command(
     help="Simulate eighteen months of a company's leads, as raw files to try everything on.",
-    epilog="Examples: leadcast sample | leadcast sample --leads 100000 --directory data/raw --seed 1",
+    epilog="Examples: leadcast sample | leadcast sample --leads 100000 --directory data/raw --seed 1 | "
+    "leadcast sample --directory shifted --shift 2026-04-01 --truth | "
+    "leadcast sample --directory torn --gap web:2026-06-28",
 )
 def sample(
     leads: Annotated[int, typer.Option(min=1, max=50_000_000, help="How many people.")] = 12_000,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Equal seeds give equal bytes.")] = 7,
     directory: Annotated[Path, typer.Option(help="An empty or missing folder.")] = Path("data/raw"),
+    *,
+    truth: Annotated[bool, typer.Option("--truth", help="Write what is true, too: docs/sample-world.md.")] = False,
+    shift: Annotated[
+        str | None, typer.Option(metavar="DATE", help="From this day on the company is another one.")
+    ] = None,
+    gap: Annotated[str | None, typer.Option(metavar="SOURCE:DATE", help="A day that web, email or crm loses.")] = None,
 ) -> None:
     """Write the sample world."""
     with reporting("sample"):
@@ -156,12 +164,14 @@ def sample(
             raise InputError(
                 f"{directory} holds files, and nothing is overwritten; name another --directory or empty it"
             )
-        from pipeline.sample import write_sample  # noqa: PLC0415 - heavy
+        from pipeline.sample import Scenario, write_sample  # noqa: PLC0415 - heavy
 
         counts = write_sample(
             directory,
             leads=leads,
             seed=seed,
+            truth=truth,
+            scenario=Scenario.read(shift, gap),
             progress=lambda done, of: tell("sample", f"simulated {done:,} of {of:,} leads"),
         )
         tell("sample", f"wrote {counts.interactions:,} interactions of {counts.leads:,} leads to {directory}")

@@ -15,23 +15,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.core.errors import InputError, SettingsError
-from pipeline.sample import records
+from pipeline.sample import answers, columns, records, registers
 from pipeline.sample.company import CHANNELS, COMPANY
+from pipeline.sample.scenario import PLAIN, Scenario
 from pipeline.sample.simulate import simulate_block
 from pipeline.sample.timeline import DAY, END, START
-from pipeline.sample.truth import horizon_probability, truth
+from pipeline.sample.truth import Oracle
 
 BLOCK = 5_000  # leads simulated at a time, and the row groups of the Parquet files
-_DIRT, _SPEND = 1, 2  # streams of random numbers apart from those of the world
+_DIRT, _SPEND, _ORDERS, _CONSENTS = 1, 2, 3, 4  # streams of random numbers apart from those of the world
 
-_TABLES = {"web.parquet": records.WEB_SCHEMA, "truth.parquet": records.TRUTH_SCHEMA}
+_LOGS = {"web.parquet": records.WEB_SCHEMA}
+_TRUTHS = {"truth.parquet": answers.TRUTH_SCHEMA, "truth-machines.parquet": records.MACHINE_SCHEMA}
 _TEXTS = {
     "email.csv.gz": records.EMAIL_HEADER,
     "crm.jsonl": "",
-    "leads.csv": records.LEADS_HEADER,
-    "outcomes.csv": records.OUTCOMES_HEADER,
-    "identities.csv": records.IDENTITIES_HEADER,
-    "spend.csv": records.SPEND_HEADER,
+    "leads.csv": registers.LEADS_HEADER,
+    "outcomes.csv": registers.OUTCOMES_HEADER,
+    "identities.csv": registers.IDENTITIES_HEADER,
+    "consents.csv": registers.CONSENTS_HEADER,
+    "spend.csv": registers.SPEND_HEADER,
+    "owners.csv": registers.OWNERS_HEADER,
+    "rates.csv": registers.RATES_HEADER,
 }
 
 
@@ -50,7 +55,10 @@ class _Sinks:
 
     tables: Mapping[str, pq.ParquetWriter]
     texts: Mapping[str, BinaryIO | gzip.GzipFile]
-    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*_TABLES, *_TEXTS], 0))
+    rows: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows.update(dict.fromkeys([*self.tables, *self.texts], 0))
 
     def write(self, name: str, content: pa.Table | pa.StringArray) -> None:
         """Append a table to a Parquet file, or an array of lines to a text file."""
@@ -62,12 +70,20 @@ class _Sinks:
 
 
 def write_sample(
-    directory: Path, *, leads: int = 12_000, seed: int = 7, progress: Callable[[int, int], None] | None = None
+    directory: Path,
+    *,
+    leads: int = 12_000,
+    seed: int = 7,
+    truth: bool = False,
+    scenario: Scenario = PLAIN,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SampleCounts:
     """Simulate eighteen months of a company's leads and write its files, the same bytes for the same seed.
 
     The files appear in `directory` all at once, when the last one is complete. `leads` counts people; some have
-    a duplicate on top. `progress` is called with the leads done and their number after each block.
+    a duplicate on top. With `truth` come two files that no company has: what is true of each lead from
+    `truth.SINCE` on, and which mails machines have opened. `progress` is called with the leads done and their number
+    after each block.
 
     Raises SettingsError for a number of leads below 1 or a negative seed, InputError where `directory` is a
     file or already holds something.
@@ -81,40 +97,56 @@ def write_sample(
         unfinished = Path(scratch) / "sample"
         unfinished.mkdir()
         with ExitStack() as open_files:
-            counts = _write_blocks(_open(unfinished, open_files), leads, seed, progress)
+            sinks = _open(unfinished, open_files, _LOGS | (_TRUTHS if truth else {}))
+            oracle = Oracle(COMPANY, scenario) if truth else None
+            counts = _write_blocks(sinks, leads, seed, scenario, oracle, progress)
         unfinished.replace(directory)
     return counts
 
 
-def _write_blocks(sinks: _Sinks, leads: int, seed: int, progress: Callable[[int, int], None] | None) -> SampleCounts:
-    conversion = horizon_probability(COMPANY)
+def _write_blocks(
+    sinks: _Sinks,
+    leads: int,
+    seed: int,
+    scenario: Scenario,
+    oracle: Oracle | None,
+    progress: Callable[[int, int], None] | None,
+) -> SampleCounts:
     arrived = np.zeros(((END - START) // DAY, len(CHANNELS)), dtype=np.int64)
     ids = interactions = 0
     for number, done in enumerate(range(0, leads, BLOCK)):
         size = min(BLOCK, leads - done)
-        block = simulate_block(COMPANY, np.random.default_rng([seed, number]), size)
-        dirt = np.random.default_rng([seed, number, _DIRT])
+        block = simulate_block(COMPANY, np.random.default_rng([seed, number]), size, scenario)
+        dirt, orders, consents = (
+            np.random.default_rng([seed, number, stream]) for stream in (_DIRT, _ORDERS, _CONSENTS)
+        )
         names = records.identifiers(block, dirt, ids + 1)
-        sinks.write("truth.parquet", records.truth_table(truth(COMPANY, block, conversion), names))
-        sinks.write("web.parquet", records.web_table(block, names, dirt, sinks.rows["web.parquet"] + 1))
+        if oracle is not None:
+            sinks.write("truth.parquet", answers.truth_table(oracle.truth(block), names))
+            machines = records.machine_table(block, sinks.rows["email.csv.gz"] + 1)
+            sinks.write("truth-machines.parquet", machines)
+        sinks.write("web.parquet", records.web_table(block, names, dirt, sinks.rows["web.parquet"] + 1, scenario))
         sinks.write("email.csv.gz", records.email_lines(block, names, dirt, sinks.rows["email.csv.gz"] + 1))
         sinks.write("crm.jsonl", records.crm_lines(block, names, dirt, sinks.rows["crm.jsonl"] + 1))
-        contested = records.CONTESTED_ALIASES if number == 0 else 0
-        sinks.write("identities.csv", records.identity_lines(block, names, dirt, contested=contested))
-        sinks.write("outcomes.csv", records.outcome_lines(block, names))
-        sinks.write("leads.csv", records.lead_lines(block, names))
-        arrived += records.arrivals(block)
+        contested = registers.CONTESTED_ALIASES if number == 0 else 0
+        sinks.write("identities.csv", registers.identity_lines(block, names, dirt, contested=contested))
+        sinks.write("outcomes.csv", registers.outcome_lines(block, names, orders))
+        sinks.write("consents.csv", registers.consent_lines(block, names, consents))
+        sinks.write("leads.csv", registers.lead_lines(block, names))
+        arrived += registers.arrivals(block)
         ids = sinks.rows["leads.csv"]
         interactions += len(block.events.lead)
         if progress is not None:
             progress(done + size, leads)
-    sinks.write("spend.csv", records.spend_lines(arrived, np.random.default_rng([seed, 0, _SPEND])))
+    sinks.write("spend.csv", registers.spend_lines(arrived, np.random.default_rng([seed, 0, _SPEND])))
+    sinks.write("owners.csv", registers.owner_lines(leads))
+    sinks.write("rates.csv", registers.rate_lines())
     return SampleCounts(leads=leads, interactions=interactions, rows=sinks.rows)
 
 
-def _open(directory: Path, open_files: ExitStack) -> _Sinks:
+def _open(directory: Path, open_files: ExitStack, schemas: Mapping[str, pa.Schema]) -> _Sinks:
     tables = {
-        name: open_files.enter_context(pq.ParquetWriter(directory / name, schema)) for name, schema in _TABLES.items()
+        name: open_files.enter_context(pq.ParquetWriter(directory / name, schema)) for name, schema in schemas.items()
     }
     texts: dict[str, BinaryIO | gzip.GzipFile] = {}
     for name, header in _TEXTS.items():
@@ -134,5 +166,5 @@ _GZIP_LEVEL = 1  # three times as fast as the default, for a file a quarter larg
 
 def _encoded(lines: pa.StringArray) -> bytes:
     """All lines as they stand in a file; Arrow keeps the characters of an array side by side already."""
-    ended = records.joined(lines, "\n")
+    ended = columns.joined(lines, "\n")
     return pa.concat_arrays([ended]).cast(pa.binary()).buffers()[2].to_pybytes() if len(ended) else b""

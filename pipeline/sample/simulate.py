@@ -1,119 +1,71 @@
-"""Draws of the sample world, a block of leads at a time: people, their hidden levels, spells and events.
+"""Draws of the sample world, a block of leads at a time: people, hidden levels, what befalls them and what they do.
 
-All moments are whole microseconds since 1970 in UTC, all arrays of one table are parallel.
+The weeks are walked one after the other, all leads of the block at once: how a level moves depends on the contacts and
+sales of the week, and these on the level.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import replace
 
 import numpy as np
 
-from pipeline.sample import company
-from pipeline.sample.chain import Chain, Exit, Flags, Floats, Integers, Source, State
-from pipeline.sample.timeline import END, MIX_SHIFT, START, WEEK, WEEKS, turn_of, week_of
+from pipeline.sample import company, mail
+from pipeline.sample.chain import (
+    LOSS_REASONS,
+    NEXT_STATE,
+    Chain,
+    Exit,
+    Flags,
+    Floats,
+    Integers,
+    Source,
+    State,
+    Turn,
+)
+from pipeline.sample.contents import HOME, KEYWORD, PAGE, draw_contents, kinds_of
+from pipeline.sample.scenario import PLAIN, Scenario
+from pipeline.sample.sellers import regimes, territory_of
+from pipeline.sample.tables import Block, Events, People, Segments
+from pipeline.sample.timeline import END, ORIGIN, START, WEEK, WEEKS, week_of
 
-# Records that follow the draws of the chain and say nothing beyond the change of state they mark.
-CASE_OPENED = len(company.EVENT_TYPES)
-_PAGE_VIEW, _FORM = company.TYPE_NAMES.index("page_view"), company.TYPE_NAMES.index("form")
-_CART = company.TYPE_NAMES.index("cart")
-
-_NEXT_STATE = {Exit.CONTACT: State.WORKED, Exit.LOSE: State.PAUSED, Exit.REOPEN: State.OPEN}
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Parallel arrays, one row a thing."""
-
-    def take(self, rows: Integers | Flags) -> Self:
-        """Return the chosen rows of every column."""
-        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
-
-    @classmethod
-    def concatenate(cls, tables: list[Self]) -> Self:
-        """One table below the other."""
-        return cls(**{f.name: np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(cls)})
-
-
-@dataclass(frozen=True, eq=False)
-class People(Table):
-    """Who the leads are, in order of creation; born is the first hit, under a cookie or as a lead."""
-
-    created: Integers
-    born: Integers
-    channel: Integers
-    employees: Integers
-    country: Integers
-    duplicated: Flags
-    merged: Integers
-
-    @property
-    def size(self) -> Integers:
-        """0 for small companies, 1 for large ones."""
-        return (self.employees >= company.LARGE_COMPANY).astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class Spells(Table):
-    """Stretches [start, end) of a lead in one state; exit says how it ended by chance, if it did."""
-
-    lead: Integers
-    state: Integers
-    start: Integers
-    end: Integers
-    exit: Integers
-
-
-@dataclass(frozen=True, eq=False)
-class Segments(Spells):
-    """Spells cut at the turns of weeks; only the last segment of a spell carries its exit."""
-
-    week: Integers
-
-
-@dataclass(frozen=True, eq=False)
-class Events(Table):
-    """What is recorded; a marker is an event that a change of state brings with it, outside the draws.
-
-    visit_channel and campaign (a number within its channel) are marks of web and email events, value is the
-    value of a cart in euro, missing elsewhere.
-    """
-
-    lead: Integers
-    state: Integers
-    type: Integers
-    occurred: Integers
-    known: Integers
-    on_duplicate: Flags
-    marker: Flags
-    visit_channel: Integers
-    campaign: Integers
-    value: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A block of leads with all that happened to them; levels has shape (leads, weeks)."""
-
-    people: People
-    levels: Integers
-    spells: Spells
-    segments: Segments
-    events: Events
-
+# Records beside the draws of the chain: what a change of state brings with it, then the sendings of mails.
+MARKERS = ("case_opened", "accepted", "opportunity_opened", "refused")
+_FIRST_MARKER = len(company.EVENT_TYPES)
+SENT = _FIRST_MARKER + len(MARKERS)
+EVENT_NAMES = (*company.TYPE_NAMES, *MARKERS, *mail.SENT_TYPES)
+_PAGE_VIEW, _FORM = EVENT_NAMES.index("page_view"), EVENT_NAMES.index("form")
+_CART, _UNSUBSCRIBE = EVENT_NAMES.index("cart"), EVENT_NAMES.index("unsubscribe")
+# What records an exit in the logs; conversions and losses stand in the table of outcomes.
+_TYPE_OF_EXIT = np.full(Exit.LOSE, EVENT_NAMES.index("refused"), dtype=np.int8)
+_TYPE_OF_EXIT[[Exit.HAND_OVER, Exit.ACCEPT, Exit.OPEN_OPPORTUNITY, Exit.REOPEN]] = [
+    *map(EVENT_NAMES.index, MARKERS[:3]),
+    _FORM,
+]
+LETTERS = np.array([name.startswith("newsletter") or name == "unsubscribe" for name in EVENT_NAMES])
+_SEA = company.CHANNELS.index("sea")
+_CONTENT_KINDS = kinds_of(company.TYPE_NAMES)
 
 CAMPAIGNS_PER_CHANNEL = 3
+OBJECTING = 0.10
+"""The share that objects to everything, of those lost as outside the target."""
+_OWN_CHANNEL_SHARE = 0.6
+_NEVER = END + WEEK  # a state that doesn't end by the clock
 
 
-def simulate_block(chain: Chain, generator: np.random.Generator, leads: int) -> Block:
+def simulate_block(chain: Chain, generator: np.random.Generator, leads: int, scenario: Scenario = PLAIN) -> Block:
     """Draw a block of leads from the company's people and the given chain of intent."""
-    people = _draw_people(generator, leads)
-    levels = _draw_levels(chain, generator, people)
-    spells = _draw_spells(chain, generator, people, levels)
-    segments = _cut_at_weeks(spells)
-    events = _draw_events(chain, generator, people, levels, segments, _markers(people, spells))
-    return Block(people, levels, spells, segments, events)
+    people = _draw_people(generator, leads, scenario)
+    levels, turns, segments = _walk(chain, generator, people, regimes(scenario.shift))
+    objected = _objections(generator, segments, leads)
+    events = Events.concatenate([_markers(people, segments), _draw_events(chain, generator, people, segments)])
+    events, mail_until = _with_mails(generator, people, events, objected)
+    in_time = np.argsort(events.occurred, kind="stable")
+    # The log is written at its end: what is known later isn't in it.
+    kept = events.known < END
+    for source in Source:
+        kept &= (sources_of(events.type) != source) | ~scenario.loses(source, events.occurred)
+    return Block(people, levels, turns, segments, events.take(in_time[kept[in_time]]), mail_until, objected)
 
 
 def choose(generator: np.random.Generator, probabilities: Floats, count: int) -> Integers:
@@ -122,186 +74,255 @@ def choose(generator: np.random.Generator, probabilities: Floats, count: int) ->
     return np.searchsorted(cumulative / cumulative[-1], generator.random(count), side="right").astype(np.int8)
 
 
-def _draw_people(generator: np.random.Generator, count: int) -> People:
+def sources_of(types: Integers) -> Integers:
+    """Return the source in which events of each type are recorded."""
+    return _SOURCES[types]
+
+
+def content_kinds(types: Integers, visit_channel: Integers) -> Integers:
+    """Return the kind of the contents of events, -1 for none; a visit through an advertisement tells its keyword."""
+    kind = _CONTENT_KINDS[types]
+    kind[(kind == PAGE) & (visit_channel == _SEA)] = KEYWORD
+    return kind
+
+
+_SOURCES = np.array(
+    [*(t.source for t in company.EVENT_TYPES), *[Source.CRM] * len(MARKERS), Source.EMAIL, Source.EMAIL], dtype=np.int8
+)
+
+
+def _draw_people(generator: np.random.Generator, count: int, scenario: Scenario) -> People:
     created = np.sort(generator.integers(START, END, count))
     # Nobody browses before the log begins.
     phase = (generator.random(count) * np.minimum(company.LONGEST_COOKIE_PHASE, created - START)).astype(np.int64)
     browsed = generator.random(count) < company.COOKIE_SHARE
-    born = np.where(browsed, created - phase, created)
-    before, after = (choose(generator, mix, count) for mix in (company.CHANNEL_MIX, company.SHIFTED_MIX))
+    shifted_mix = company.CHANNEL_MIX * company.SHIFTED_MIX_FACTORS
+    before, after = (choose(generator, mix, count) for mix in (company.CHANNEL_MIX, shifted_mix))
+    employees = np.exp(generator.normal(2.9, 1.4, count)).astype(np.int64) + 1
+    country = choose(generator, company.COUNTRY_MIX, count)
+    large = (employees >= company.LARGE_COMPANY).astype(np.int64)
     return People(
         created=created,
-        born=born,
-        channel=np.where(created < MIX_SHIFT, before, after),
-        employees=np.exp(generator.normal(2.9, 1.4, count)).astype(np.int64) + 1,
-        country=choose(generator, company.COUNTRY_MIX, count),
+        born=np.where(browsed, created - phase, created),
+        channel=np.where(created < scenario.mix_from, before, after),
+        employees=employees,
+        country=country,
+        territory=territory_of(country, employees),
         duplicated=generator.random(count) < company.DUPLICATE_SHARE,
         merged=created + generator.integers(company.EARLIEST_MERGE, company.LATEST_MERGE, count),
+        written=generator.random(count) < company.MAIL_CONSENT,
+        scanned=generator.random(count) < mail.share_scanned(large),
+        proxied=generator.random(count) < mail.PROXIED,
     )
 
 
-def _draw_levels(chain: Chain, generator: np.random.Generator, people: People) -> Integers:
-    """Levels by week, shape (leads, weeks); before the first hit it stays at the first level."""
-    start = np.cumsum(chain.initial, axis=-1)[people.channel, people.size]
-    moves = np.cumsum(chain.transition, axis=-1)
-    # The last column is left out: rounding must not lead past the last level.
-    level = (generator.random(len(start))[:, None] >= start[:, :-1]).sum(axis=1)
-    born = week_of(people.born)
-    levels = np.empty((WEEKS, len(level)), dtype=np.int8)
-    for week in range(WEEKS):
-        moved = (generator.random(len(level))[:, None] >= moves[level, :-1]).sum(axis=1)
-        level = np.where(born < week, moved, level)
-        levels[week] = level
-    return levels.T
+def _walk(
+    chain: Chain, generator: np.random.Generator, people: People, regime_of: Integers
+) -> tuple[Integers, Integers, Segments]:
+    """Levels and turns of all leads and weeks, and the segments of their time, week by week.
 
-
-def _draw_spells(chain: Chain, generator: np.random.Generator, people: People, levels: Integers) -> Spells:
-    """Follow all leads from state to state until each has converted or the log ends."""
-    everyone = np.arange(len(people.created))
-    browsed = people.born < people.created
-    anonymous = Spells(
-        lead=everyone[browsed],
-        state=np.full(browsed.sum(), State.ANONYMOUS, dtype=np.int8),
-        start=people.born[browsed],
-        end=people.created[browsed],
-        exit=np.full(browsed.sum(), Exit.NONE, dtype=np.int8),
-    )
-    done = [anonymous]
-    lead, state, start = everyone, np.full(len(everyone), State.OPEN, dtype=np.int8), people.created
-    while len(lead):
-        end, exit_ = _first_exit(chain, generator, people.channel[lead], levels[lead], state, start)
-        done.append(Spells(lead, state, start, end, exit_))
-        following = np.full(len(lead), -1, dtype=np.int8)
-        following[(state == State.PAUSED) & (end < END)] = State.LOST
-        for cause, target in _NEXT_STATE.items():
-            following[exit_ == cause] = target
-        goes_on = following >= 0
-        lead, state, start = lead[goes_on], following[goes_on], end[goes_on]
-    return Spells.concatenate(done)
-
-
-def _first_exit(
-    chain: Chain, generator: np.random.Generator, channel: Integers, levels: Integers, state: Integers, start: Integers
-) -> tuple[Integers, Integers]:
-    """When and how each lead leaves its state: the cumulative hazard reaches a standard exponential draw.
-
-    Hazards are constant within a week, so the moment follows in closed form. Leads that never leave end with
-    the log, without an exit.
+    Before a lead's first hit its level is the one at which it appears.
     """
-    by_level = chain.hazards.sum(axis=0)[state, channel]
-    hazard = np.take_along_axis(by_level, levels.astype(np.intp), axis=1)
-    turns = turn_of(np.arange(WEEKS + 1))
-    turns[-1] = END
-    exposed = np.clip(turns[1:] - np.maximum(turns[:-1], start[:, None]), 0, None) / WEEK
-    cumulative = np.cumsum(hazard * exposed, axis=1)
-    threshold = generator.exponential(size=len(start))
-    kind = generator.random(len(start))
-
-    week = (cumulative < threshold[:, None]).sum(axis=1)
-    leaves = week < WEEKS
-    rows, week = np.nonzero(leaves)[0], week[leaves]
-    spent = np.where(week > 0, cumulative[rows, week - 1], 0.0)
-    wait = (threshold[rows] - spent) / hazard[rows, week] * WEEK
-    earliest = np.maximum(turns[week], start[rows])
-    end = np.full(len(start), END)
-    end[rows] = np.clip(earliest + wait.astype(np.int64), start[rows] + 1, turns[week + 1] - 1)
-    end = np.where(state == State.PAUSED, np.minimum(start + company.PAUSE, END), end)
-
-    causes = np.cumsum(chain.hazards[:, state[rows], channel[rows], levels[rows, week]], axis=0)
-    exit_ = np.full(len(start), Exit.NONE, dtype=np.int8)
-    exit_[rows] = (kind[rows] * causes[-1] >= causes[:-1]).sum(axis=0)
-    return end, exit_
-
-
-def _cut_at_weeks(spells: Spells) -> Segments:
-    first, last = week_of(spells.start), week_of(spells.end - 1)
-    pieces = last - first + 1
-    spell = np.repeat(np.arange(len(pieces)), pieces)
-    week = np.arange(len(spell)) - np.repeat(np.cumsum(pieces) - pieces, pieces) + first[spell]
-    return Segments(
-        lead=spells.lead[spell],
-        state=spells.state[spell],
-        start=np.maximum(spells.start[spell], turn_of(week)),
-        end=np.minimum(spells.end[spell], turn_of(week + 1)),
-        exit=np.where(week == last[spell], spells.exit[spell], Exit.NONE),
-        week=week,
-    )
+    count = len(people.born)
+    level = _below(np.cumsum(chain.initial, axis=-1)[people.channel, people.size], generator.random(count))
+    moves = np.cumsum(chain.transitions, axis=-1)
+    hazards = _Hazards(chain)
+    contact = chain.rates_of(chain.contacts).ravel()
+    born = week_of(people.born)
+    state = np.where(people.born < people.created, State.ANONYMOUS, State.OPEN).astype(np.int8)
+    due = np.where(people.born < people.created, people.created, _NEVER)  # when the state ends by the clock
+    levels = np.empty((WEEKS, count), dtype=np.int8)
+    turns = np.zeros((WEEKS, count), dtype=np.int8)
+    done: list[Segments] = []
+    for week in range(WEEKS):
+        levels[week] = level
+        here = np.nonzero(born <= week)[0]
+        if not len(here):
+            continue
+        regime = regime_of[people.territory[here], week]
+        pieces = hazards.follow(generator, here, week, regime, level[here], people, state, due)
+        place = hazards.place(pieces.regime, pieces.state, people.channel[pieces.lead], pieces.level)
+        pieces.contacts[:] = generator.poisson(contact[place] * ((pieces.end - pieces.start) / WEEK))
+        turns[week, pieces.lead[pieces.contacts > 0]] = Turn.CONTACTED
+        turns[week, pieces.lead[pieces.exit == Exit.CONVERT]] = Turn.SOLD
+        level[here] = _below(moves[turns[week, here], level[here]], generator.random(len(here)))
+        done.append(pieces)
+    return levels.T, turns.T, Segments.concatenate(done)
 
 
-def _markers(people: People, spells: Spells) -> Events:
-    """Everybody's first hit, the opening of each case by sales, and the form that reopens a lost lead's case."""
-    worked = spells.take(spells.exit == Exit.CONTACT)
-    reopened = spells.take(spells.exit == Exit.REOPEN)
+def _below(cumulative: Floats, draw: Floats) -> Integers:
+    """Codes from cumulative probabilities, shape (rows, codes); rounding never leads past the last one."""
+    return np.asarray((draw[:, None] >= cumulative[:, :-1]).sum(axis=1), dtype=np.int8)
+
+
+class _Hazards:
+    """Hazards of the chain laid out flat, by regime, state, channel and level."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.shape = chain.rates.shape[:4]
+        self.causes = np.cumsum(np.moveaxis(chain.hazards, 0, -1).reshape(-1, len(chain.hazards)), axis=1)
+        self.total = self.causes[:, -1]
+
+    def place(self, regime: Integers, state: Integers, channel: Integers, level: Integers) -> Integers:
+        _, states, channels, levels = self.shape
+        return np.asarray(((regime.astype(np.int64) * states + state) * channels + channel) * levels + level)
+
+    def follow(
+        self,
+        generator: np.random.Generator,
+        lead: Integers,
+        week: int,
+        regime: Integers,
+        level: Integers,
+        people: People,
+        state: Integers,
+        due: Integers,
+    ) -> Segments:
+        """Follow leads through a week, from state to state; state and due are those of all leads, and move on.
+
+        The wait for an exit is exponential, for hazards are constant; a state may end by the clock before.
+        """
+        begin, end = ORIGIN + week * WEEK, min(ORIGIN + (week + 1) * WEEK, END)
+        now = np.maximum(people.born[lead], begin)
+        channel = people.channel[lead]
+        pieces: list[Segments] = []
+        while len(lead):
+            place = self.place(regime, state[lead], channel, level)
+            limit = np.minimum(due[lead], end)
+            draw = generator.exponential(size=len(lead))
+            with np.errstate(divide="ignore"):
+                moment = now + np.minimum(draw / self.total[place] * WEEK, 2 * WEEK).astype(np.int64)
+            moment = np.maximum(moment, now + 1)
+            leaves = moment < limit
+            until = np.where(leaves, moment, limit)
+            exit_ = np.full(len(lead), Exit.NONE, dtype=np.int8)
+            which = np.nonzero(leaves)[0]
+            causes = self.causes[place[which]]
+            chance = generator.random(len(which)) * causes[:, -1]
+            exit_[which] = (chance[:, None] >= causes[:, :-1]).sum(axis=1)
+            pieces.append(
+                Segments(
+                    lead=lead,
+                    week=np.full(len(lead), week),
+                    state=state[lead],
+                    regime=regime,
+                    level=level,
+                    start=now,
+                    end=until,
+                    exit=exit_,
+                    contacts=np.zeros(len(lead), dtype=np.int64),
+                )
+            )
+            _move_on(state, due, lead, until, exit_)
+            goes_on = until < end
+            lead, regime, level, channel = (part[goes_on] for part in (lead, regime, level, channel))
+            now = until[goes_on]
+        return Segments.concatenate(pieces)
+
+
+def _move_on(state: Integers, due: Integers, lead: Integers, until: Integers, exit_: Integers) -> None:
+    """Put leads into their next state, by an exit or by the clock, and say when that ends by the clock."""
+    left = exit_ != Exit.NONE
+    late = ~left & (due[lead] == until)
+    by_clock, left_lead = lead[late], lead[left]
+    state[by_clock] = np.where(state[by_clock] == State.ANONYMOUS, State.OPEN, state[by_clock] + len(LOSS_REASONS))
+    due[by_clock] = _NEVER
+    state[left_lead] = NEXT_STATE[exit_[left]]
+    reason = state[left_lead] - State.PAUSED
+    paused = (reason >= 0) & (reason < len(LOSS_REASONS))
+    due[left_lead[paused]] = until[left][paused] + company.PAUSES[reason[paused]]
+
+
+def _objections(generator: np.random.Generator, segments: Segments, leads: int) -> Integers:
+    """Draw when leads object to everything: some of those outside the target, as they are lost; they never return."""
+    outside = np.nonzero(segments.exit == Exit.LOSE + LOSS_REASONS.index("outside the target"))[0]
+    objecting = outside[generator.random(len(outside)) < OBJECTING]
+    return mail.first_of(segments.lead[objecting], segments.end[objecting], leads)
+
+
+def _markers(people: People, segments: Segments) -> Events:
+    """Everybody's first hit, the steps of sales, and the form that opens a lost lead's or a customer's case anew."""
     everyone = np.arange(len(people.born))
-    lead = np.concatenate([everyone, worked.lead, reopened.lead])
-    kinds = (_PAGE_VIEW, CASE_OPENED, _FORM)
-    counts = (len(everyone), len(worked.lead), len(reopened.lead))
-    occurred = np.concatenate([people.born, worked.end, reopened.end])
-    first_state = np.where(people.born < people.created, np.int8(State.ANONYMOUS), np.int8(State.OPEN))
-    later_states = np.repeat(np.array([State.WORKED, State.OPEN], dtype=np.int8), counts[1:])
-    return Events(
-        lead=lead,
-        state=np.concatenate([first_state, later_states]),
-        type=np.repeat(np.array(kinds, dtype=np.int8), counts),
-        occurred=occurred,
-        known=occurred,
-        on_duplicate=np.zeros(len(lead), dtype=np.bool_),
-        marker=np.ones(len(lead), dtype=np.bool_),
-        visit_channel=people.channel[lead],
-        campaign=np.zeros(len(lead), dtype=np.int8),
-        value=np.full(len(lead), np.nan),
+    browsed = people.born < people.created
+    first = replace(
+        Events.plain(lead=everyone, type_=np.full(len(everyone), _PAGE_VIEW, dtype=np.int8), occurred=people.born),
+        state=np.where(browsed, State.ANONYMOUS, State.OPEN).astype(np.int8),
+        content=np.full(len(everyone), HOME, dtype=np.int8),
     )
+    step = segments.take((segments.exit != Exit.NONE) & (segments.exit != Exit.CONVERT) & (segments.exit < Exit.LOSE))
+    refused = step.exit >= Exit.REFUSE
+    later = replace(
+        Events.plain(lead=step.lead, type_=_TYPE_OF_EXIT[step.exit], occurred=step.end),
+        state=NEXT_STATE[step.exit],  # The reason of a refusal, which no other event of the CRM needs this column for.
+        campaign=np.where(refused, step.exit - Exit.REFUSE, 0).astype(np.int8),
+    )
+    markers = Events.concatenate([first, later])
+    markers.marker[:] = True
+    markers.visit_channel[:] = people.channel[markers.lead]
+    return markers
 
 
-def _draw_events(
-    chain: Chain,
-    generator: np.random.Generator,
-    people: People,
-    levels: Integers,
-    segments: Segments,
-    markers: Events,
-) -> Events:
-    """Draw the Poisson events of all segments, with delays, filing and marks; in order of time, with the markers."""
-    # Each (state, channel, level) has a distribution of types; all of them lie on one line, a unit each.
-    rates = chain.rates.reshape(-1, len(chain.sources))
-    totals = rates.sum(axis=1)
-    shares = np.cumsum(rates, axis=1) / np.where(totals > 0, totals, 1)[:, None]
-    shares[totals > 0, -1] = 1
-    line = (shares + np.arange(len(shares))[:, None]).ravel()
-
-    kind = np.ravel_multi_index(
-        (segments.state, people.channel[segments.lead], levels[segments.lead, segments.week]), chain.rates.shape[:3]
+def _draw_events(chain: Chain, generator: np.random.Generator, people: People, segments: Segments) -> Events:
+    """Draw the Poisson events of all segments, with delays, filing and marks; those of contacts are counted already."""
+    shape = chain.rates.shape
+    place = np.ravel_multi_index(
+        (segments.regime, segments.state, people.channel[segments.lead], segments.level), shape[:4]
     )
     length = segments.end - segments.start
-    counts = generator.poisson(totals[kind] * length / WEEK)
-    segment = np.repeat(np.arange(len(counts)), counts)
+    contacts = np.array(chain.contacts)
+    spent = chain.rates_of(~contacts).ravel()[place] * (length / WEEK)
+    counts = (generator.poisson(spent), segments.contacts)
+    types = [
+        _draw_types(generator, chain.rates * chosen, np.repeat(place, number))
+        for chosen, number in zip((~contacts, contacts), counts, strict=True)
+    ]
+    segment = np.concatenate([np.repeat(np.arange(len(place)), number) for number in counts])
+    event_type = np.concatenate(types)
     drawn = len(segment)
-    position = np.searchsorted(line, kind[segment] + generator.random(drawn), side="right")
-    event_type = (position - kind[segment] * len(chain.sources)).astype(np.int8)
     lead, state = segments.lead[segment], segments.state[segment]
     occurred = segments.start[segment] + (generator.random(drawn) * length[segment]).astype(np.int64)
-    own_visit = generator.random(drawn) < _OWN_CHANNEL_SHARE
-    events = Events(
-        lead=lead,
-        state=state,
-        type=event_type,
-        occurred=occurred,
-        known=occurred + _delays(generator, np.array(chain.sources, dtype=np.int8)[event_type]),
-        on_duplicate=_filed_on_duplicate(generator, chain, people, lead, state, event_type, occurred),
-        marker=np.zeros(drawn, dtype=np.bool_),
-        visit_channel=np.where(own_visit, people.channel[lead], choose(generator, company.CHANNEL_MIX, drawn)),
-        campaign=generator.integers(0, CAMPAIGNS_PER_CHANNEL, drawn, dtype=np.int8),
-        value=np.full(drawn, np.nan),
+    visit = np.where(
+        generator.random(drawn) < _OWN_CHANNEL_SHARE,
+        people.channel[lead],
+        choose(generator, company.CHANNEL_MIX, drawn),
     )
+    value = np.full(drawn, np.nan)
     carts = np.nonzero(event_type == _CART)[0]
-    events.value[carts] = np.round(np.exp(generator.normal(5.0, 0.7, len(carts))), 2)
-    everything = Events.concatenate([markers, events])
-    in_time = np.argsort(everything.occurred, kind="stable")
-    # The log is written at its end: what is known later isn't in it.
-    return everything.take(in_time[everything.known[in_time] < END])
+    value[carts] = np.round(np.exp(generator.normal(5.0, 0.7, len(carts))), 2)
+    return replace(
+        Events.plain(lead=lead, type_=event_type, occurred=occurred),
+        state=state,
+        regime=segments.regime[segment],
+        known=occurred + _delays(generator, _SOURCES[event_type]),
+        on_duplicate=_filed_on_duplicate(generator, chain, people, lead, state, event_type, occurred),
+        visit_channel=visit,
+        campaign=_campaigns(generator, event_type, occurred, occurred - people.created[lead]),
+        content=draw_contents(generator, content_kinds(event_type, visit), segments.level[segment]),
+        value=value,
+    )
 
 
-_OWN_CHANNEL_SHARE = 0.6
+def _campaigns(generator: np.random.Generator, event_type: Integers, occurred: Integers, age: Integers) -> Integers:
+    """Draw the campaign of a visit, or the mail that a lead opens: the newest letter, or one of the series it got."""
+    draw = generator.integers(0, CAMPAIGNS_PER_CHANNEL, len(event_type), dtype=np.int8)
+    mails = _SOURCES[event_type] == Source.EMAIL
+    letters = LETTERS[event_type]
+    draw[letters] = mail.letter_before(occurred[letters])
+    series = mails & ~letters
+    draw[series] = mail.of_series(draw[series], age[series])
+    return draw
+
+
+def _draw_types(generator: np.random.Generator, rates: Floats, place: Integers) -> Integers:
+    """Draw a type for each event, given the place of its rates; all places lie on one line, a unit each."""
+    rates = rates.reshape(-1, rates.shape[-1])
+    totals = rates.sum(axis=1, keepdims=True)
+    shares = np.cumsum(rates, axis=1) / np.where(totals > 0, totals, 1)
+    # From the last type that happens at all on, it is one: rounding must not lead to a type that never happens.
+    shares[np.cumsum(rates[:, ::-1], axis=1)[:, ::-1] - rates <= 0] = 1
+    line = (shares + np.arange(len(shares))[:, None]).ravel()
+    position = np.searchsorted(line, place + generator.random(len(place)), side="right")
+    return (position - place * rates.shape[1]).astype(np.int8)
 
 
 def _delays(generator: np.random.Generator, source: Integers) -> Integers:
@@ -323,8 +344,28 @@ def _filed_on_duplicate(
     event_type: Integers,
     occurred: Integers,
 ) -> Flags:
-    by_lead = np.array(chain.sources, dtype=np.int8)[event_type] != Source.CRM_SALES
-    open_to_both = people.duplicated[lead] & by_lead & (state != State.ANONYMOUS) & (occurred < people.merged[lead])
+    shared = np.array(chain.shared)[event_type]
+    open_to_both = people.duplicated[lead] & shared & (state != State.ANONYMOUS) & (occurred < people.merged[lead])
     filed = np.zeros(len(lead), dtype=np.bool_)
     filed[open_to_both] = generator.random(open_to_both.sum()) < company.DUPLICATE_FILING
     return filed
+
+
+def _with_mails(
+    generator: np.random.Generator, people: People, events: Events, objected: Integers
+) -> tuple[Events, Integers]:
+    """Add the mails that are sent and what machines do with them, and end all mail where a lead has closed it.
+
+    It ends when a lead, or a robot, unsubscribes first, and with an objection; who never agreed gets none.
+    """
+    leads = len(people.created)
+    sent = mail.sendings(people, sent_type=SENT)
+    machines = mail.reactions(generator, people, sent, sent_type=SENT)
+    everything = Events.concatenate([events, sent, machines])
+    left = everything.take((everything.type == _UNSUBSCRIBE) & people.written[everything.lead])
+    until = np.minimum(mail.first_of(left.lead, left.occurred, leads), objected)
+    until = np.where(people.written, until, people.created)
+    stays = (_SOURCES[everything.type] != Source.EMAIL) | (
+        people.written[everything.lead] & (everything.occurred <= until[everything.lead])
+    )
+    return everything.take(stays), until

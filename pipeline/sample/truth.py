@@ -4,10 +4,11 @@ The forward filter runs over weeks. Within a week the level is constant, so all 
 add up to one log likelihood a level. What happened in the last two weeks may not all be known yet (web hits
 come up to ten days late), so each week has three likelihoods: as known one turn later, two turns later, and
 in the end. The belief at a turn is the belief two weeks before, from all there is to know, carried over the
-two last weeks as they were known.
+two last weeks as they were known. Contacts, steps of sales and outcomes are known at once.
 
 Of a duplicated lead there are two histories: half of its own events until both ids are merged, all of them
-afterwards. The filter is told which leads are duplicated; nothing else is known to it that isn't in the log.
+afterwards. The filter is told which leads are duplicated, which events are machines', and of a day that a source
+loses, in which states the leads were; nothing else is known to it that isn't in the log.
 """
 
 from __future__ import annotations
@@ -18,32 +19,42 @@ import numpy as np
 
 from pipeline.sample import company
 from pipeline.sample.chain import (
+    EPISODE,
     Chain,
     Exit,
+    Flags,
     Floats,
+    Forecasts,
     Integers,
     Source,
     State,
-    conversion_probability,
     forward,
 )
-from pipeline.sample.simulate import Block, Events, Segments, Table
-from pipeline.sample.timeline import WEEK, WEEKS, turn_of, week_of
+from pipeline.sample.scenario import PLAIN, Scenario
+from pipeline.sample.sellers import regimes
+from pipeline.sample.tables import Block, Events, Segments, Table
+from pipeline.sample.timeline import DAY, END, WEEK, WEEKS, microseconds, turn_of, week_of
 
+SINCE = microseconds(2025, 12, 1)
+"""The first Monday of the truth: from here on lie the test part and the newest six firsts of a month."""
 _IN_THE_END = 2  # place of what is known in the end, after what is known one and two turns after a week
 _IMPOSSIBLE = -1e6  # log likelihood of what a level never does; finite, for 0 x infinity is no number
 
 
 @dataclass(frozen=True, eq=False)
 class Truth(Table):
-    """One row a lead and Monday 00:00 UTC while its episode is open or worked."""
+    """One row a lead and Monday 00:00 UTC while its episode is open.
+
+    hidden and observable are probabilities to convert within HORIZON_DAYS, shape (rows, 3): as it happens, with a
+    contact by sales in the next seven days, and without one.
+    """
 
     lead: Integers
     as_of: Integers
     state: Integers
     level: Integers
-    p_hidden: Floats
-    p_observable: Floats
+    hidden: Floats
+    observable: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,60 +62,62 @@ class _Histories:
     """What is filed under the ids united so far: every lead's whole history, then those before a merge.
 
     unmerged: the history before the merge of each duplicated lead, -1 for the others.
-    share: the part of a lead's own known events that is filed under the ids of the history.
-    events: without those that only mark a change of state; here as in segments, lead is the number of a history.
+    share: the part of a lead's shared events that is filed under the ids of the history.
+    mail_until: when mail ends. events: without markers; here as in segments, lead is the number of a history.
     """
 
     lead: Integers
     share: Floats
     unmerged: Integers
+    mail_until: Integers
     segments: Segments
     events: Events
 
 
-def horizon_probability(chain: Chain) -> Floats:
-    """Probability to convert within HORIZON_DAYS of a turn, shape (channels, levels, 2): for open, for worked leads."""
-    weeks, days = divmod(company.HORIZON_DAYS, 7)
-    return conversion_probability(chain, weeks=weeks, remainder=days / 7)
+class Oracle:
+    """What the chain of a world says; made once for all its blocks."""
+
+    def __init__(self, chain: Chain, scenario: Scenario = PLAIN, *, since: int = SINCE) -> None:
+        self.chain, self.gap, self.since = chain, scenario.lost, since
+        weeks, days = divmod(company.HORIZON_DAYS, 7)
+        forecasts = Forecasts(chain, weeks=weeks, remainder=days / 7)
+        coming = np.lib.stride_tricks.sliding_window_view(regimes(scenario.shift), weeks + 1, axis=1)
+        distinct, place = np.unique(coming.reshape(-1, weeks + 1), axis=0, return_inverse=True)
+        self._place = place.reshape(coming.shape[:2])
+        self._by_place = np.stack([forecasts.probability(weeks_to_come) for weeks_to_come in distinct])
+
+    def conversion(self, territory: Integers, week: Integers, channel: Integers, state: Integers) -> Floats:
+        """Probabilities to convert from the turn of a week on, by level, shape (rows, levels, 3)."""
+        return np.asarray(self._by_place[self._place[territory, week], channel, :, state - State.OPEN])
+
+    def truth(self, block: Block) -> Truth:
+        """Both probabilities to convert in [as_of, as_of + HORIZON_DAYS) for all open leads of a block."""
+        histories = _histories(block)
+        belief = _beliefs(self.chain, block, histories, self.gap)
+
+        rows = _turns_in_episodes(block.segments, self.since)
+        lead, week, people = rows.lead, rows.week + 1, block.people
+        as_of = turn_of(week)
+        apart = people.duplicated[lead] & (people.merged[lead] >= as_of)
+        history = np.where(apart, histories.unmerged[lead], lead)
+        level = block.levels[lead, week]
+        by_level = self.conversion(people.territory[lead], week, people.channel[lead], rows.state)
+        return Truth(
+            lead=lead,
+            as_of=as_of,
+            state=rows.state,
+            level=level,
+            hidden=by_level[np.arange(len(lead)), level],
+            observable=(by_level * belief[week, :, history][..., None]).sum(axis=1),
+        )
 
 
-def truth(chain: Chain, block: Block, conversion: Floats) -> Truth:
-    """Both probabilities to convert in [as_of, as_of + HORIZON_DAYS) for all open and worked leads of a block.
-
-    conversion is the horizon_probability of the chain, computed once for all blocks.
-    """
-    histories = _histories(block)
-    belief = _beliefs(chain, block, histories)
-
-    lead, state, week = _turns_in_episodes(block)
-    as_of = turn_of(week)
-    people = block.people
-    apart = people.duplicated[lead] & (people.merged[lead] >= as_of)
-    history = np.where(apart, histories.unmerged[lead], lead)
-    level = block.levels[lead, week]
-    by_level = conversion[people.channel[lead], :, state - State.OPEN]
-    return Truth(
-        lead=lead,
-        as_of=as_of,
-        state=state,
-        level=level,
-        p_hidden=by_level[np.arange(len(lead)), level],
-        p_observable=(by_level * belief[week, :, history]).sum(axis=1),
-    )
-
-
-def _turns_in_episodes(block: Block) -> tuple[Integers, Integers, Integers]:
-    """Lead, state and week of all turns of the week in (start, end] of open and worked spells, by lead and week."""
-    chosen = (block.spells.state == State.OPEN) | (block.spells.state == State.WORKED)
-    spells = block.spells.take(chosen)
-    first = week_of(spells.start) + 1
-    last = np.minimum(week_of(spells.end), WEEKS - 1)
-    count = last - first + 1
-    spell = np.repeat(np.arange(len(count)), count)
-    week = np.arange(len(spell)) - np.repeat(np.cumsum(count) - count, count) + first[spell]
-    lead = spells.lead[spell]
-    order = np.lexsort((week, lead))
-    return lead[order], spells.state[spell][order], week[order]
+def _turns_in_episodes(segments: Segments, since: int) -> Segments:
+    """Return the segments that last until the turn of a week, in an episode, by lead and week."""
+    in_episode = (segments.state >= EPISODE[0]) & (segments.state <= EPISODE[-1])
+    lasts = (segments.end == turn_of(segments.week + 1)) & (segments.exit == Exit.NONE)
+    rows = segments.take(in_episode & lasts & (segments.end >= since) & (segments.end < END))
+    return rows.take(np.lexsort((rows.week, rows.lead)))
 
 
 def _histories(block: Block) -> _Histories:
@@ -119,110 +132,138 @@ def _histories(block: Block) -> _Histories:
         lead=np.concatenate([np.arange(count), duplicated]),
         share=np.repeat([1.0, 1.0 - company.DUPLICATE_FILING], [count, len(duplicated)]),
         unmerged=unmerged,
+        mail_until=np.concatenate([block.mail_until, block.mail_until[duplicated]]),
         segments=Segments.concatenate([block.segments, replace(segments, lead=unmerged[segments.lead])]),
         events=Events.concatenate([drawn, replace(main, lead=unmerged[main.lead])]),
     )
 
 
-def _beliefs(chain: Chain, block: Block, histories: _Histories) -> Floats:
+def _beliefs(chain: Chain, block: Block, histories: _Histories, gap: tuple[Source, int] | None) -> Floats:
     """Probability of each level at each turn, from what was known before; shape (weeks, levels, histories)."""
-    evidence = _evidence(chain, block, histories)
+    evidence = _Evidence(chain, block, histories, gap).by_turn()
     people = block.people.take(histories.lead)
+    turns = block.turns[histories.lead]
     initial = chain.initial[people.channel, people.size].T
     born = week_of(people.born)
     settled = np.empty((WEEKS, *initial.shape))  # as everything becomes known in the end
     belief = np.empty_like(settled)  # as it was known at the turn
     settled[0] = belief[0] = initial
+
+    def carry(before: Floats, turn: int, week: int) -> Floats:
+        return forward(before, evidence[turn, week], chain.transitions, turns[:, week])
+
     for week in range(1, WEEKS):
         before = initial
         if week > 1:
-            carried = forward(settled[week - 2], evidence[1, week - 2], chain.transition)
-            before = np.where(born < week - 1, carried, initial)
+            before = np.where(born < week - 1, carry(settled[week - 2], 1, week - 2), initial)
         older = born < week
-        belief[week] = np.where(older, forward(before, evidence[0, week - 1], chain.transition), initial)
-        settled[week] = np.where(
-            older, forward(settled[week - 1], evidence[_IN_THE_END, week - 1], chain.transition), initial
-        )
+        belief[week] = np.where(older, carry(before, 0, week - 1), initial)
+        settled[week] = np.where(older, carry(settled[week - 1], _IN_THE_END, week - 1), initial)
     return belief
 
 
-def _evidence(chain: Chain, block: Block, histories: _Histories) -> Floats:
-    """Log likelihood by level of what happened in a week: as known one turn later, two turns later, in the end.
+class _Evidence:
+    """Log likelihood by level of what happened in a week."""
 
-    Shape (3, weeks, levels, histories). The first two are the third less what is still missing.
+    def __init__(self, chain: Chain, block: Block, histories: _Histories, gap: tuple[Source, int] | None) -> None:
+        self.chain, self.histories, self.gap = chain, histories, gap
+        self.channel = block.people.channel[histories.lead]
+        segments = histories.segments
+        self.place = (segments.regime, segments.state, self.channel[segments.lead])
+        # Cookies are never filed under a duplicate.
+        self.share = np.where(segments.state == State.ANONYMOUS, 1.0, histories.share[segments.lead])
+        self.rates = rates_by_source(chain)
+        self.whole = {source: self._exposure(source, None) for source in Source}
+
+    def by_turn(self) -> Floats:
+        """As known one turn later, two turns later, in the end; shape (3, weeks, levels, histories).
+
+        The first two are the third less what is still missing.
+        """
+        events = self.histories.events
+        shape = (_IN_THE_END + 1, WEEKS, self.chain.levels, len(self.histories.lead))
+        evidence = np.empty(shape)
+        evidence[_IN_THE_END] = self._of_segments() + self._of_events(events)
+        for turn in range(_IN_THE_END):
+            as_of = turn_of(week_of(events.occurred) + turn + 1)
+            missing = events.take(events.known >= as_of)
+            evidence[turn] = evidence[_IN_THE_END] + self._exposure_missing(turn) - self._of_events(missing)
+        return evidence
+
+    def _of_events(self, events: Events) -> Floats:
+        """Sum of the log rates of events, and of the log shares of what they are about."""
+        log = _log(self.chain.rates)[events.regime, events.state, self.channel[events.lead], :, events.type]
+        about = np.nonzero(events.content >= 0)[0]
+        log[about] += _log(self.chain.contents).T[events.content[about]]
+        return self._by_week(log, week_of(events.occurred), events.lead)
+
+    def _of_segments(self) -> Floats:
+        """Log likelihood of no more events than there were, of no exit before the end, and of the exit."""
+        segments, chain = self.histories.segments, self.chain
+        hazards = chain.hazards.sum(axis=0)[self.place]
+        quiet = -((segments.end - segments.start) / WEEK)[:, None] * hazards
+        for source in Source:
+            quiet -= self._expected(source, self.whole[source])
+        ended = np.nonzero(segments.exit != Exit.NONE)[0]
+        quiet[ended] += _log(chain.hazards)[(segments.exit[ended], *(part[ended] for part in self.place))]
+        return self._by_week(quiet, segments.week, segments.lead)
+
+    def _exposure_missing(self, turn: int) -> Floats:
+        """Count the expected events of the web and of emails that are not yet known at a turn after their week."""
+        segments = self.histories.segments
+        as_of = turn_of(segments.week + turn + 1)
+        # After two turns all emails are known.
+        late = (Source.WEB, Source.EMAIL)[: _IN_THE_END - turn]
+        expected = [self._expected(source, self.whole[source] - self._exposure(source, as_of)) for source in late]
+        return self._by_week(np.sum(expected, axis=0), segments.week, segments.lead)
+
+    def _expected(self, source: Source, weeks: Floats) -> Floats:
+        """Events of a source that are expected in weeks of each segment, shape (segments, levels)."""
+        own, shared = self.rates[source]
+        return np.asarray(weeks[:, None] * (own[self.place] + shared[self.place] * self.share[:, None]))
+
+    def _exposure(self, source: Source, as_of: Integers | None) -> Floats:
+        """Weeks of each segment whose events of a source are known before as_of, or in the end."""
+        segments = self.histories.segments
+        start, end = segments.start, segments.end
+        if source == Source.EMAIL:
+            end = np.clip(self.histories.mail_until[segments.lead], start, end)
+        weeks = known_exposure(start, end, as_of, source)
+        if self.gap is not None and self.gap[0] == source:
+            begin = self.gap[1]
+            weeks -= known_exposure(np.clip(begin, start, end), np.clip(begin + DAY, start, end), as_of, source)
+        return weeks
+
+    def _by_week(self, values: Floats, week: Integers, history: Integers) -> Floats:
+        """Sum values of shape (rows, levels) by week and history, to shape (weeks, levels, histories)."""
+        histories = len(self.histories.lead)
+        cell = week * histories + history
+        sums = [np.bincount(cell, column, minlength=WEEKS * histories) for column in values.T]
+        return np.asarray(np.stack(sums).reshape(len(sums), WEEKS, histories).swapaxes(0, 1), dtype=np.float64)
+
+
+def rates_by_source(chain: Chain) -> dict[Source, tuple[Floats, Floats]]:
+    """Rates of all events of a source together: those never filed under a duplicate, and those that may be.
+
+    Each of shape (regimes, states, channels, levels). Contacts are among the first, for they are events, too.
     """
-    channel = block.people.channel[histories.lead]
-    evidence = np.empty((_IN_THE_END + 1, WEEKS, chain.levels, len(histories.lead)))
-    evidence[_IN_THE_END] = _evidence_of_segments(chain, histories, channel)
-    evidence[_IN_THE_END] += _evidence_of_events(chain, histories.events, channel)
-    for turn in range(_IN_THE_END):
-        as_of = turn_of(week_of(histories.events.occurred) + turn + 1)
-        missing = histories.events.take(histories.events.known >= as_of)
-        evidence[turn] = evidence[_IN_THE_END] + _exposure_still_missing(chain, histories, channel, turn)
-        evidence[turn] -= _evidence_of_events(chain, missing, channel)
-    return evidence
+
+    def chosen(source: Source, *, shared: bool) -> Flags:
+        return np.array([(s, f) == (source, shared) for s, f in zip(chain.sources, chain.shared, strict=True)])
+
+    return {
+        source: (chain.rates_of(chosen(source, shared=False)), chain.rates_of(chosen(source, shared=True)))
+        for source in Source
+    }
 
 
-def _evidence_of_events(chain: Chain, events: Events, channel: Integers) -> Floats:
-    """Sum of the log rates of events."""
-    log_rates = _log(chain.rates)[events.state, channel[events.lead], :, events.type]
-    return _by_week(log_rates, week_of(events.occurred), events.lead, len(channel))
-
-
-def _evidence_of_segments(chain: Chain, histories: _Histories, channel: Integers) -> Floats:
-    """Log likelihood of no more events than there were, of no exit before the end, and of the exit."""
-    segments = histories.segments
-    place = (segments.state, channel[segments.lead])
-    span = ((segments.end - segments.start) / WEEK)[:, None]
-    rates = rates_by_source(chain)
-    halved = rates[Source.WEB] + rates[Source.EMAIL] + rates[Source.CRM_LEAD]
-    certain = rates[Source.CRM_SALES] + chain.hazards.sum(axis=0)
-    quiet = -span * (halved[place] * _filed_share(histories)[:, None] + certain[place])
-    ended = np.nonzero(segments.exit != Exit.NONE)[0]
-    quiet[ended] += _log(chain.hazards)[segments.exit[ended], place[0][ended], place[1][ended]]
-    return _by_week(quiet, segments.week, segments.lead, len(channel))
-
-
-def _exposure_still_missing(chain: Chain, histories: _Histories, channel: Integers, turn: int) -> Floats:
-    """Count the expected events of the web and of emails that are not yet known at a turn after their week."""
-    segments = histories.segments
-    place = (segments.state, channel[segments.lead])
-    as_of = turn_of(segments.week + turn + 1)
-    span = (segments.end - segments.start) / WEEK
-    share = _filed_share(histories)
-    rates = rates_by_source(chain)
-    expected = np.zeros((len(span), chain.levels))
-    # After two turns all emails are known.
-    for source in (Source.WEB, Source.EMAIL)[: _IN_THE_END - turn]:
-        missing = (span - known_exposure(segments.start, segments.end, as_of, source)) * share
-        expected += rates[source][place] * missing[:, None]
-    return _by_week(expected, segments.week, segments.lead, len(channel))
-
-
-def _filed_share(histories: _Histories) -> Floats:
-    """Return the part of its own events that a history holds; cookies are never filed under a duplicate."""
-    segments = histories.segments
-    return np.where(segments.state == State.ANONYMOUS, 1.0, histories.share[segments.lead])
-
-
-def _by_week(values: Floats, week: Integers, history: Integers, histories: int) -> Floats:
-    """Sum values of shape (rows, levels) by week and history, to shape (weeks, levels, histories)."""
-    cell = week * histories + history
-    sums = [np.bincount(cell, column, minlength=WEEKS * histories) for column in values.T]
-    return np.asarray(np.stack(sums).reshape(len(sums), WEEKS, histories).swapaxes(0, 1), dtype=np.float64)
-
-
-def rates_by_source(chain: Chain) -> Floats:
-    """Rates of all events of a source together, shape (sources, states, channels, levels)."""
-    sources = np.array(chain.sources)
-    return np.stack([chain.rates[..., sources == source].sum(axis=-1) for source in Source])
-
-
-def known_exposure(start: Integers, end: Integers, as_of: Integers, source: Source) -> Floats:
-    """Return the expected weeks of [start, end) whose events are known before as_of.
+def known_exposure(start: Integers, end: Integers, as_of: Integers | None, source: Source) -> Floats:
+    """Return the expected weeks of [start, end) whose events are known before as_of, or in the end (None).
 
     The integral over t of the probability that the delay is below as_of - t.
     """
+    if as_of is None:
+        return np.asarray((end - start) / WEEK)
     if source == Source.WEB:
         prompt = _before(start, end, as_of - company.PROMPT_DELAY)
         late = _late_weeks(as_of - start) - _late_weeks(as_of - end)
