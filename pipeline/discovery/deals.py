@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,18 +12,33 @@ from pipeline.profiling.events import (
     OVERWRITTEN,
     Proposed,
     event_name,
+    known_at,
     known_in_query,
     reading,
     underscored,
     where_from,
 )
-from pipeline.profiling.joins import KNOWN_SINCE, LINKED, join_query, tables_read
+from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
-from pipeline.profiling.links import Link, Way
-from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.links import Link, Way, find_keys
+from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import recordings
-from pipeline.profiling.words import CLOSED, LOST, MILESTONES, OURS, STAGE, SURE, THEIRS, has, plain, rank, sounds_won
+from pipeline.profiling.words import (
+    CLOSED,
+    LOST,
+    MILESTONES,
+    OURS,
+    OUTCOMES,
+    STAGE,
+    SURE,
+    THEIRS,
+    UNDONE,
+    has,
+    plain,
+    rank,
+    sounds_won,
+)
 
 _CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3
@@ -58,10 +74,13 @@ def stage_source(
     )
     texts = ", ".join(map(literal, [*won, *lost]))
     ended = f"event.{identifier(stage)} IN ({texts})"
+    typed = _typed_ahead(tables, profile, closed, stage, texts, profile.drawn_at) if profile.drawn_at else 0
+    if not typed and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
+        return _plain_ends(profile, led, closed, profile.columns[stage], amount)
     known = known_in_query(tables, profile, closed, ended)
     comments = {"known_at": known.why}
     occurred, times, observed = f"event.{identifier(closed.name)}", [closed.name], {}
-    if profile.drawn_at and (typed := _typed_ahead(tables, profile, closed, stage, texts, profile.drawn_at)):
+    if profile.drawn_at and typed:
         occurred, times = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')", []
         observed["observed_until"] = profile.drawn_at.isoformat(sep=" ")
         comments["query"] = (
@@ -84,6 +103,43 @@ def stage_source(
     }
     notes = [] if closed_column(profile) else _said_of_rest(tables, profile, stage, texts)
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
+
+
+def _lead_of_ends(profile: Profile, found: Sequence[Way], lead: LeadTable, closed: Column, stage: str) -> str | None:
+    """Give the column with the lead's own id where each row is an end, or takes one back, and nothing else.
+
+    Rows without an id, another time or a stage that is still to change need a query that chooses.
+    """
+    if profile.name == lead.table or len(found) != 1 or not is_direct(found[0], lead):
+        return None
+    if any(key.name != found[0][0].column for key in find_keys(profile)):
+        return None
+    if profile.of_kind(*TIMES) != [closed] or closed.kind != "time":
+        return None
+    column, texts = profile.columns[found[0][0].column], profile.columns[stage].values
+    if min(column.filled, closed.filled, profile.columns[stage].filled) < 1:
+        return None
+    ends = all(sounds_won(text) >= SURE or rank(text, LOST) or re.fullmatch(UNDONE, plain(text)) for text in texts)
+    return column.name if ends else None
+
+
+def _plain_ends(profile: Profile, led: str, closed: Column, stage: Column, amount: Mapping[str, Any]) -> Proposed:
+    """Propose a table of ends as it is: each row an event."""
+    known, why = known_at(profile, closed)
+    settings = {
+        **reading(profile, [closed.name, *amount.values()]),
+        "known_at": known,
+        "actor": "system",
+        "columns": {"lead_id": led, "occurred_at": closed.name, "event_type": stage.name, **amount},
+    }
+    comments = {
+        "known_at": why,
+        "columns.lead_id": f"{profile.columns[led].distinct:,} distinct",
+        "columns.occurred_at": f"{closed.filled:.0%} filled, as in {closed.examples[0]}",
+        "columns.event_type": f"{stage.distinct:,} kinds: {', '.join(stage.values)}",
+    }
+    name = profile.name if has(profile.name, OUTCOMES) else f"{underscored(profile.name)}_outcomes"
+    return Proposed(name, profile.name, settings, comments)
 
 
 def amount_columns(profile: Profile, types: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,19 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.profiling.words import DECIDED, LOST, MILESTONES, PAGES, SOLD, SURE, has, plain, rank, sounds_won
+from pipeline.profiling.words import (
+    DECIDED,
+    LOST,
+    MILESTONES,
+    OUTCOMES,
+    PAGES,
+    SOLD,
+    SURE,
+    has,
+    plain,
+    rank,
+    sounds_won,
+)
 
 _HALF = 0.5
 _MOST_LEADS = 0.7
@@ -148,11 +160,18 @@ def _losses(
     chosen: list[str] = []
     for kind in sorted(named, key=lambda kind: (-kind.leads, kind.name)):
         converting, leads = _converting_after(connection, log, [kind.name], won)
-        said = kind.name.endswith("_lost") and kind.source.endswith("_outcomes")
+        said = _is_said_by_a_table(kind)
         is_final = converting <= (_COME_BACK if said else _STILL_CONVERT) * leads
         if is_final and (not chosen or _share_covered(connection, log, kind.name, chosen) < _COVERED):
             chosen.append(kind.name)
     return tuple(chosen)
+
+
+def _is_said_by_a_table(kind: EventType) -> bool:
+    """Tell a loss of which a table's own status says that it is one."""
+    if kind.name.endswith("_lost") and kind.source.endswith("_outcomes"):
+        return True
+    return kind.actor == "system" and has(kind.source, OUTCOMES)
 
 
 def _share_covered(connection: duckdb.DuckDBPyConnection, log: Path, name: str, others: Sequence[str]) -> float:

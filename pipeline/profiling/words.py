@@ -207,6 +207,11 @@ _DENIED = (
     r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!i[fqtv])\w+"
 )
 """What turns a word for a conversion into its opposite, or into another thing: not converted, payment failed."""
+UNDONE = (
+    r"refund(?:ed)?|chargeback|charged back|reversed|reversal|returned|credit(?: note)?|"
+    r"rembourse(?:ment|e)?|avoir|(?:ruck)?erstatt(?:ung|et)|gutschrift|storno|reembols[oa]|devuelt[oa]|devolucion"
+)
+"""What takes a sale back, and is no loss of a lead: it had converted."""
 LOST = {
     "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida": 100,
     "declined|denied|rejected|refused|refus|abgelehnt": 90,
