@@ -36,11 +36,13 @@ def history_source(
         return None
     if not _is_history(tables, profile, found[0][0].column, occurred, stage):
         return None
-    source = event_source(profile, found, lead, profiles, said=stage.name)
+    source = event_source(tables, profile, found, lead, profiles, said=stage.name)
     if "events" in source.settings["columns"]:
         return None
     # People move a deal from stage to stage; that it is closed is nobody's act that a model could learn.
     source.settings["actor"] = {"default": "us", "system": [text for text in stage.values if _ends(text)]}
+    source.comments.pop("actor", None)
+    source.used_too.clear()
     return source
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -133,17 +133,25 @@ def propose(
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note
     ]
-    mapping.notes += _unused_columns(profiles, mapping)
+    mapping.notes += _unused_columns(
+        profiles, mapping, {(one.table, name) for one in proposed for name in one.used_too}
+    )
     return mapping
 
 
-def _unused_columns(profiles: Mapping[str, Profile], mapping: Proposal) -> list[str]:
+def _unused_columns(
+    profiles: Mapping[str, Profile], mapping: Proposal, used_too: Collection[tuple[str, str]]
+) -> list[str]:
     """Name the columns of the tables of events that nothing is made of."""
     said = repr([mapping.ingest.get(part) for part in ("sources", "identities", "spend", "leads")])
     known = {one.name for one in mapping.attributes}
     notes = []
     for name in (*mapping.roles.events, *([mapping.roles.lead_table.table] if mapping.roles.lead_table else [])):
-        unused = [column for column in profiles[name].columns if repr(column)[1:-1] not in said and column not in known]
+        unused = [
+            column
+            for column in profiles[name].columns
+            if repr(column)[1:-1] not in said and column not in known and (name, column) not in used_too
+        ]
         if unused:
             notes.append(f"of {name} nothing is made of {', '.join(unused)}")
     return notes

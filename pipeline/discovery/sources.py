@@ -54,7 +54,7 @@ def propose_sources(
             found.append(created_source(tables, profile, ways, led_to, profiles) if closed_column(profile) else None)
             found.append(None if name in told else ending)
         elif occurred_column(profile) is not None and any(is_told(way, led_to, profiles) for way in ways):
-            found.append(event_source(profile, ways, led_to, profiles, constants, event_type))
+            found.append(event_source(tables, profile, ways, led_to, profiles, constants, event_type))
     if lead is not None and dates:
         profile, is_told_of = profiles[lead.table], lead.table in told
         ending = None if is_told_of else stage_source(tables, profile, [], lead, profiles)

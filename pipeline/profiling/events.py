@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pipeline.core.sql import identifier
+from pipeline.profiling.actors import Acting, find_actor
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
@@ -26,12 +27,10 @@ from pipeline.profiling.words import (
     LEAD,
     LIFECYCLE,
     LOST,
-    OURS,
     PLANNED,
     QUANTITY,
     STAGE,
     SURE,
-    THEIRS,
     TRAFFIC,
     VALUE,
     has,
@@ -68,6 +67,8 @@ class Proposed:
     reads: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What to tell the user of it."""
+    used_too: list[str] = field(default_factory=list)
+    """Columns that it was made of, and that its settings do not name."""
 
 
 def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def _what_happened(
 
 
 def event_source(
+    tables: Tables,
     profile: Profile,
     found: Sequence[Way],
     lead: LeadTable,
@@ -166,12 +168,12 @@ def event_source(
         if key is not None and key.name != direct:
             columns["event_id"] = key.name
         name, reads = profile.name, []
-    settings |= {
-        "known_at": known,
-        "actor": "system" if nobody_acted or is_history else actor(profile, types),
-        "columns": columns,
-    }
-    return Proposed(name, profile.name, settings, comments, reads)
+    acting = Acting("system") if nobody_acted or is_history else find_actor(tables, profile, types)
+    settings |= {"known_at": known, "actor": acting.setting, "columns": columns}
+    used_too = []
+    if acting.column:
+        used_too, comments["actor"] = [acting.column], acting.why
+    return Proposed(name, profile.name, settings, comments, reads, used_too=used_too)
 
 
 def _is_called_by_its_event(name: str) -> bool:
@@ -329,20 +331,6 @@ def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str 
             if set(wanted) <= set(column.values) and not _is_overwritten_kind(column.name):
                 return column.name
     return None
-
-
-def actor(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
-    """Propose who acted, by the table's name and its types: what we do follows from whom we believed in."""
-    worked = any(has(name, "owner|rep|agent|assigned|assignee|user|by|proprietaire") for name in profile.columns)
-    ours = has(profile.name, "tasks?|calls?|appels|taches") or (worked and has(profile.name, "activit(?:y|ies)|notes?"))
-    if not types:
-        return "us" if ours else "lead"
-    examples = profile.columns[types[0]].values or profile.columns[types[0]].examples
-    if ours:
-        theirs = [text for text in examples if has(text, THEIRS)]
-        return {"default": "us", "lead": theirs} if theirs and len(types) == 1 else "us"
-    listed = [text for text in examples if has(text, OURS) and not has(text, THEIRS)]
-    return {"default": "lead", "us": listed} if listed and len(types) == 1 else "lead"
 
 
 def event_name(column: str) -> str:

@@ -6,6 +6,7 @@ had by few leads, and little follows it; after a loss hardly anyone converts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ import duckdb
 
 from pipeline.profiling.words import (
     DECIDED,
+    GIVEN_BACK,
     LOST,
     MILESTONES,
     OUTCOMES,
     PAGES,
     SOLD,
     SURE,
+    TAKEN_OVER,
     has,
     plain,
     rank,
@@ -34,6 +37,7 @@ _STILL_CONVERT = 0.05
 _COME_BACK = 0.25
 """Who has cancelled an order may yet order again: where a table's own status says lost, a larger share may."""
 _OF_A_TABLE = 60
+_BY_SALES = "accepted by sales"
 _WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
 """Steps in the life of a piece of work: what is scheduled or started is done by people."""
 _RAISES_A_HAND = r"form\w*|request\w*|inquiry|enquiry|quote request|demo request|contact us|signup|return\w*|reopen\w*"
@@ -107,7 +111,7 @@ def find_outcomes(
     milestones = {
         name: found
         for name, pattern in MILESTONES.items()
-        if (found := tuple(kind.name for kind in decided if has(kind.name, pattern)))
+        if (found := tuple(kind.name for kind in decided if has(kind.name, pattern) or _is_taken(kind, name)))
     }
     reopen: tuple[str, ...] = ()
     if losses and _converting_after(connection, log, losses, won)[0]:
@@ -133,6 +137,17 @@ def _is_decided(kind: EventType) -> bool:
     return kind.actor != "lead" or has(kind.name, DECIDED)
 
 
+def _is_taken(kind: EventType, milestone: str = _BY_SALES) -> bool:
+    """Tell that sales accepted a lead which was handed over to them: by their own word, and nobody else's."""
+    return milestone == _BY_SALES and kind.actor == "us" and re.fullmatch(TAKEN_OVER, plain(kind.name)) is not None
+
+
+def _is_given_back(kind: EventType, taken: Sequence[EventType]) -> bool:
+    """Tell that sales gave a lead back, from a refusal that ends it: they may accept one, too."""
+    is_ours = any(other.source == kind.source for other in taken) and kind.actor == "us"
+    return is_ours and re.fullmatch(GIVEN_BACK, plain(kind.name)) is not None
+
+
 def _likeness(kind: EventType) -> float:
     """Weigh the name, and how little comes after: what ends an episode is followed by next to nothing."""
     return _sounds(kind) - 40 * kind.after - (20 if kind.share > _HALF else 0)
@@ -156,7 +171,10 @@ def _losses(
     connection: duckdb.DuckDBPyConnection, log: Path, types: Sequence[EventType], won: Sequence[str]
 ) -> tuple[str, ...]:
     """Take what is called a loss, is hardly followed by a conversion, and is not said by another loss already."""
-    named = [kind for kind in types if rank(kind.name, LOST) and kind.name not in won]
+    taken = [kind for kind in types if _is_taken(kind) and kind.name not in won]
+    named = [
+        kind for kind in types if rank(kind.name, LOST) and kind.name not in won and not _is_given_back(kind, taken)
+    ]
     chosen: list[str] = []
     for kind in sorted(named, key=lambda kind: (-kind.leads, kind.name)):
         converting, leads = _converting_after(connection, log, [kind.name], won)

@@ -225,6 +225,9 @@ MILESTONES = {
         r"verkaufschancen? created|opportunite created|oportunidade? created"
     ),
 }
+TAKEN_OVER = r"(?:leads? )?(?:accepted|akzeptiert|angenommen|acceptee?)"
+GIVEN_BACK = r"(?:leads? )?(?:refused|rejected|declined|returned|abgelehnt|zuruckgegeben|refusee?)"
+"""What sales say of a lead that is handed over to them: what they give back is marketing's again, and not lost."""
 DECIDED = (
     r"opportunity|opportunity created|deal created|sales accepted|accepted by sales|sal|sales qualified|sql|qualified"
 )
