@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from features.core.errors import InputError, nearest
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
 from pipeline.discovery.attributes import Attribute, judge_by_name
+from pipeline.discovery.currencies import settle_currencies
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
@@ -28,7 +28,8 @@ from pipeline.profiling.leads import ROW, LeadColumn, LeadTable
 from pipeline.profiling.links import find_links
 from pipeline.profiling.moments import Ask
 from pipeline.profiling.profile import Profile, time_sql
-from pipeline.profiling.roles import SPEND_COST, Roles, find_roles
+from pipeline.profiling.registers import SPEND_COST
+from pipeline.profiling.roles import Roles, find_roles
 from pipeline.profiling.tables import Tables, in_settings
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import (
@@ -112,11 +113,8 @@ def propose(
         mapping.ingest["identities"] = merged[0]
         mapping.notes.append(merged[1])
         _add_tables(mapping.ingest, profiles, [lead.table])
+    told_of_rates = _settle_money(tables, profiles, mapping)
     mapping.ingest = _without_idle_tables(mapping.ingest)
-    if roles.spend is not None:
-        mapping.ingest["spend"] = _spend(profiles[roles.spend])
-        mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
-    _settle_currency(tables, profiles, mapping)
     mapping.notes += [*no_events, *repeated, *(note for source in proposed for note in source.notes)]
     words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
@@ -128,7 +126,7 @@ def propose(
         f"its rows, so these are what leads came to; if it is, say so: --leads {one.table}"
         for one in roles.late
     ]
-    used = {mapping.labels, *mapping.reads}
+    used = {mapping.labels, *mapping.reads, *told_of_rates}
     mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items() if name not in used]
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note
@@ -137,6 +135,20 @@ def propose(
         profiles, mapping, {(one.table, name) for one in proposed for name in one.used_too}
     )
     return mapping
+
+
+def _settle_money(tables: Tables, profiles: Mapping[str, Profile], mapping: Proposal) -> list[str]:
+    """Add what was spent, the currency of all amounts, and the rates; gives the table of rates if it tells of it."""
+    roles = mapping.roles
+    if roles.spend is not None:
+        mapping.ingest["spend"] = _spend(profiles[roles.spend])
+        mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
+        mapping.notes += _said_of_zones(profiles[roles.spend])
+    money = settle_currencies(tables, profiles, roles.rates, mapping.ingest)
+    mapping.comments |= money.comments
+    mapping.notes += money.notes
+    _add_tables(mapping.ingest, profiles, money.reads)
+    return [roles.rates.table] if roles.rates and money.tells_of_rates else []
 
 
 def _unused_columns(
@@ -303,7 +315,7 @@ def _add_tables(ingest: dict[str, Any], profiles: Mapping[str, Profile], names: 
 def _without_idle_tables(ingest: dict[str, Any]) -> dict[str, Any]:
     """Take out the tables that no query reads: the last step of a way, to the leads themselves, is often spared."""
     tables = ingest.pop("tables", {})
-    parts = [*ingest["sources"].values(), ingest.get("leads", {}), ingest.get("identities", {})]
+    parts = [*ingest["sources"].values(), *(ingest.get(name, {}) for name in ("leads", "identities", "rates"))]
     queries = [part["query"] for part in parts if "query" in part and "database" not in part]
     known = {*tables, *ingest["sources"]}
     read = {name for query in queries for name in tables_read("a proposed query", query, known)}
@@ -329,39 +341,11 @@ def _spend(profile: Profile) -> dict[str, Any]:
     return {**reading(profile, [day, cost]), "columns": columns}
 
 
-def _settle_currency(tables: Tables, profiles: Mapping[str, Profile], mapping: Proposal) -> None:
-    """Name the currency that most amounts are in; where there are several, rates must be stated."""
-    parts = [*mapping.ingest["sources"].values(), *([mapping.ingest["spend"]] if "spend" in mapping.ingest else [])]
-    named = {part["columns"]["currency"] for part in parts if "currency" in part["columns"]}
-    counts = _count_currencies(tables, profiles, named)
-    if not counts:
-        return
-    most = max(counts, key=lambda text: (counts[text], text))
-    mapping.ingest["currency"] = most.upper()
-    listed = ", ".join(f"{text} ({count:,})" for text, count in counts.most_common(5))
-    mapping.comments["ingest.currency"] = f"amounts come in {listed}"
-    if len(counts) > 1:
-        mapping.notes.append(
-            f"amounts come in {len(counts)} currencies ({listed}), so none is used; name a table of exchange rates "
-            "under ingest.rates, and map value and currency"
-        )
-        # What would add up pounds and yen is taken out.
-        for source in mapping.ingest["sources"].values():
-            for name in ("value", "currency"):
-                source["columns"].pop(name, None)
-        for name in ("currency", "spend"):
-            mapping.ingest.pop(name, None)
-        return
-    for part in parts:  # every amount needs a currency where one has it
-        if {"value", "cost"} & part["columns"].keys() and "currency" not in part["columns"]:
-            part["columns"]["currency"] = {"constant": most.upper()}
-
-
-def _count_currencies(tables: Tables, profiles: Mapping[str, Profile], named: set[str]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for profile in profiles.values():
-        for name in sorted(named & profile.columns.keys()):
-            column = f"CAST({identifier(name)} AS VARCHAR)"
-            query = f"SELECT {column}, count(*) FROM {profile.table.relation} WHERE {column} <> '' GROUP BY 1"
-            counts.update(dict(tables.ask(query)))
-    return counts
+def _said_of_zones(profile: Profile) -> list[str]:
+    """Tell that the days of what was spent are taken as they are written, whatever zone a column names."""
+    return [
+        f"{profile.name}.{column.name} says in which zone a day is ({', '.join(column.values[:3])}); it is not used: "
+        "each day counts as it is written"
+        for column in profile.of_kind("category", "flag")
+        if has(column.name, TIME_ZONE)
+    ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.profiling.words import (
+    CONSENT,
     DECIDED,
     GIVEN_BACK,
     LOST,
@@ -173,7 +174,12 @@ def _losses(
     """Take what is called a loss, is hardly followed by a conversion, and is not said by another loss already."""
     taken = [kind for kind in types if _is_taken(kind) and kind.name not in won]
     named = [
-        kind for kind in types if rank(kind.name, LOST) and kind.name not in won and not _is_given_back(kind, taken)
+        kind
+        for kind in types
+        if rank(kind.name, LOST)
+        and kind.name not in won
+        and not has(kind.name, CONSENT)
+        and not _is_given_back(kind, taken)
     ]
     chosen: list[str] = []
     for kind in sorted(named, key=lambda kind: (-kind.leads, kind.name)):

@@ -236,7 +236,7 @@ def _times(
     fits = fitting_formats(texts)
     if fits and fits[0].share >= _MOSTLY:
         return tuple(ambiguous(fits) or fits[:1]), ""
-    if not called or counts.plain >= _MOSTLY * counts.filled:
+    if not called or is_called_id(name) or counts.plain >= _MOSTLY * counts.filled:
         return (), ""
     best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
     return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"

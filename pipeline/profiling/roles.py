@@ -11,11 +11,11 @@ from pipeline.profiling.late_tables import Late
 from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table
 from pipeline.profiling.links import Link, Way, is_key, ways
 from pipeline.profiling.profile import TIMES, Profile
+from pipeline.profiling.registers import SPEND_COST, RateTable, find_registers, said_of_owners
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import LEFT_FOR_SURE, LINKS, has
 
 _NARROW = 5
-SPEND_COST = r"cost|spend|spent|cout|kosten|coste|depense|depenses"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Roles:
     """The links from the leads to tables that say more of them."""
     late: Sequence[Late] = ()
     """Tables that look like the leads', and were written when it was over: what is in the log's words an outcome."""
+    rates: RateTable | None = None
 
 
 def find_roles(
@@ -56,6 +57,18 @@ def find_roles(
     """
     if leads is not None and leads not in profiles:
         raise InputError(f"--leads {leads}: there is no such table; {nearest(leads, profiles)}")
+    registers = find_registers(tables, profiles, leads)
+    owned = {name: said for name, profile in profiles.items() if (said := said_of_owners(profile))}
+    profiles = {name: profile for name, profile in profiles.items() if name not in registers.told}
+    links = [link for link in links if not {link.table, link.target} & registers.told.keys()]
+    found = _find_roles(tables, profiles, links, leads, lead_id)
+    unused = {name: owned.get(name, reason) for name, reason in found.unused.items()}
+    return replace(found, unused={**unused, **registers.told}, rates=registers.rates)
+
+
+def _find_roles(
+    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None
+) -> Roles:
     spend = next((name for name, profile in profiles.items() if name != leads and _is_spend(profile, links)), None)
     aliases = {name: one for name in profiles if (one := _lone_alias_table(profiles, name))}
     alias = next(iter(aliases.values()), None)

@@ -201,7 +201,13 @@ WON = {
     "approved|accepted|registered": 50,
 }
 """What a conversion may be called, the likeliest first."""
+CONSENT = (
+    r"consents?|consented|opt(?:ed)? ?(?:ins?|outs?)|gdpr|rgpd|dsgvo|"
+    r"consentements?|einwilligung(?:en)?|zustimmung(?:en)?|consentimientos?|toestemming(?:en)?"
+)
+"""What is called so that leads agreed to: neither a sale nor a loss."""
 _DENIED = (
+    rf"{CONSENT}|"
     r"not|never|non|no|nicht|nie|kein\w*|pas|failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
     r"verloren|perdid[oa]|declined|denied|rejected|cancell?(?:ed|ation)?|unsubscribed?|newsletter|page|view|viewed|support|"
     r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!i[fqtv])\w+"

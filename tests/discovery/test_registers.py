@@ -1,19 +1,26 @@
-"""A table whose rows are ends and nothing else is a source as it is."""
+"""Tables of which no row is an act of a lead: consents, exchange rates, owners; and what becomes of amounts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from exports import BEGINNING, write_table
-from proposals import count, ingest, propose
+from proposals import count, ingest, propose, read, told
 
 LEADS = 300
+RATES = [("GBP", 1.2), ("USD", 0.9)]
 
 
 def at(number: int, hours: float = 0) -> str:
     return f"{BEGINNING + timedelta(hours=12 * number + hours):%Y-%m-%d %H:%M:%S}"
+
+
+def day(number: int) -> str:
+    return f"{BEGINNING + timedelta(days=number):%Y-%m-%d}"
 
 
 def write_shop(folder: Path, currencies: Sequence[str] = ("EUR",)) -> None:
@@ -34,6 +41,64 @@ def write_shop(folder: Path, currencies: Sequence[str] = ("EUR",)) -> None:
     write_table(folder / "outcomes.csv", ("lead_id", "closed_at", "outcome", "value", "currency"), ends)
 
 
+def write_rates(folder: Path, rates: Sequence[tuple[str, float]] = RATES, first: int = -7, name: str = "fx") -> None:
+    """Write a rate a week and currency, which moves a little."""
+    rows = [
+        (day(week), code, f"{rate * (1 + 0.01 * (week % 3)):.4f}")
+        for week in range(first, 160, 7)
+        for code, rate in rates
+    ]
+    write_table(folder / f"{name}.csv", ("valid_on", "code", "eur"), rows)
+
+
+CONSENTS: dict[str, tuple[str, Sequence[str], Sequence[str], Sequence[str]]] = {
+    "by its words": ("register", ("purpose", "status"), ("mail", "telephone"), ("given", "refused", "withdrawn")),
+    "by its name": ("consents", ("topic", "state"), ("products", "jobs"), ("yes", "no", "withdrawn")),
+    "by its columns": ("history", ("channel", "opt_in_status"), ("email", "sms"), ("opted in", "opted out", "pending")),
+    "French": ("registre", ("finalité", "statut"), ("prospection", "profilage"), ("donné", "refusé", "retiré")),
+    "German": ("Einwilligungen", ("Zweck", "Status"), ("Werbung", "Telefon"), ("erteilt", "abgelehnt", "widerrufen")),
+}
+
+
+@pytest.mark.parametrize(("name", "columns", "purposes", "statuses"), CONSENTS.values(), ids=CONSENTS)
+def test_what_leads_agreed_to_is_no_act_and_no_loss(
+    tmp_path: Path, name: str, columns: Sequence[str], purposes: Sequence[str], statuses: Sequence[str]
+) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [
+        (f"L{n:05d}", purpose, statuses[(n + place) % len(statuses)], at(n, 5 + place))
+        for n in range(LEADS)
+        for place, purpose in enumerate(purposes)
+    ]
+    write_table(tmp_path / f"raw/{name}.csv", ("lead_id", *columns, "changed_at"), rows)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert set(settings["ingest"]["sources"]) == {"web", "outcomes"}
+    assert settings["episodes"] == {"conversion": ["won"], "lost": ["lost"]}
+    assert f"{name.lower()} is not used: it says what leads agreed to" in told(tmp_path)
+
+
+def test_what_a_loan_is_for_is_no_purpose_of_a_consent(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [
+        (f"L{n:05d}", ("car", "house")[n % 2], ("granted", "refused", "withdrawn")[n % 3], at(n, 9))
+        for n in range(LEADS)
+    ]
+    write_table(tmp_path / "raw/decisions.csv", ("lead_id", "purpose", "status", "at"), rows)
+    propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    assert count(tmp_path)["granted", "lead"] == LEADS / 3
+
+
+def test_a_withdrawn_consent_among_other_events_is_no_loss(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [
+        (f"L{n:05d}", at(n, 9), ("meeting", "consent_withdrawn", "application_withdrawn")[n % 3]) for n in range(LEADS)
+    ]
+    write_table(tmp_path / "raw/crm.csv", ("lead_id", "at", "kind"), rows)
+    settings = propose(tmp_path / "raw", tmp_path, conversion=("won",))
+    assert "consent_withdrawn" not in settings["episodes"]["lost"]
+
+
 def test_a_table_of_ends_is_a_source_as_it_is(tmp_path: Path) -> None:
     write_shop(tmp_path / "raw")
     source = propose(tmp_path / "raw", tmp_path)["ingest"]["sources"]["outcomes"]
@@ -44,3 +109,68 @@ def test_a_table_of_ends_is_a_source_as_it_is(tmp_path: Path) -> None:
     ingest(tmp_path)
     found = count(tmp_path)
     assert [found[kind, "system"] for kind in ("won", "lost", "refund")] == [LEADS / 3, LEADS * 2 / 3, 1]
+
+
+def test_amounts_in_several_currencies_are_converted_by_the_rates(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw", ("EUR", "GBP", "USD"))
+    write_rates(tmp_path / "raw")
+    costs = [(day(number), "sea", 10 + number) for number in range(100)]
+    write_table(tmp_path / "raw/ads.csv", ("day", "channel", "cost"), costs)
+    settings = propose(tmp_path / "raw", tmp_path)["ingest"]
+    assert settings["currency"] == "EUR"
+    assert settings["rates"]["columns"] == {"day": "valid_on", "currency": "code", "rate": "eur"}
+    assert settings["sources"]["outcomes"]["columns"]["currency"] == "currency"
+    assert settings["spend"]["columns"]["currency"] == {"constant": "EUR"}
+    assert "fx holds exchange rates: one GBP is taken to be worth 1.2 to 1.224 EUR" in told(tmp_path)
+    ingest(tmp_path)
+    assert read(tmp_path, "data/ingest.json")["sources"]["outcomes"]["used"] == LEADS + 1
+
+
+REFUSED: dict[str, tuple[Sequence[str], Sequence[tuple[str, float]], int, str]] = {
+    "a currency lacks": (("EUR", "GBP", "JPY"), RATES, -7, "the rates of fx lack JPY"),
+    "too late": (("EUR", "GBP"), RATES, 30, "the rates of fx begin too late (those of GBP begin"),
+    "no base": (("GBP", "USD"), RATES, -7, "don't say which currency they turn amounts into"),
+}
+
+
+@pytest.mark.parametrize(("currencies", "rates", "first", "said"), REFUSED.values(), ids=REFUSED)
+def test_where_the_rates_are_no_help_it_is_said_and_no_amount_is_used(
+    tmp_path: Path, currencies: Sequence[str], rates: Sequence[tuple[str, float]], first: int, said: str
+) -> None:
+    write_shop(tmp_path / "raw", currencies)
+    write_rates(tmp_path / "raw", rates, first)
+    settings = propose(tmp_path / "raw", tmp_path)["ingest"]
+    assert not {"currency", "rates"} & settings.keys()
+    assert "value" not in settings["sources"]["outcomes"]["columns"]
+    assert said in told(tmp_path)
+
+
+def test_the_currency_of_which_one_is_always_one_is_ours(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw", ("USD", "EUR", "USD"))
+    rows = [(day(week), code, rate) for week in range(-7, 160, 7) for code, rate in (("EUR", 1), ("USD", 1.1))]
+    write_table(tmp_path / "raw/fx.csv", ("StartDate", "IsoCode", "rate"), rows)
+    settings = propose(tmp_path / "raw", tmp_path)["ingest"]
+    assert (settings["currency"], settings["rates"]["path"]) == ("EUR", "fx.csv")
+
+
+def test_what_salesforce_calls_a_conversion_rate_is_turned_over(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw", ("EUR", "USD"))
+    rows = [(day(week), code, rate) for week in range(-7, 160, 7) for code, rate in (("EUR", 1), ("USD", 1.25))]
+    write_table(tmp_path / "raw/DatedConversionRate.csv", ("StartDate", "IsoCode", "ConversionRate"), rows)
+    rates: dict[str, Any] = propose(tmp_path / "raw", tmp_path)["ingest"]["rates"]
+    assert "1 / TRY_CAST" in rates["query"]
+    assert "one EUR is taken to be worth 1.25 to 1.25 USD" in told(tmp_path)
+    ingest(tmp_path)
+
+
+def test_the_takings_of_a_day_are_no_rates(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw", ("EUR", "GBP"))
+    for name, column in (("takings", "revenue"), ("stock", "items")):
+        rows = [
+            (day(number), code, (number * 37 % 101 + 1) * 10 + place)
+            for number in range(100)
+            for place, code in enumerate(("EUR", "GBP"))
+        ]
+        write_table(tmp_path / f"raw/{name}.csv", ("day", "currency", column), rows)
+    assert "rates" not in propose(tmp_path / "raw", tmp_path)["ingest"]
+    assert "so none is used; name a table of exchange rates" in told(tmp_path)

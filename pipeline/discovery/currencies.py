@@ -1,0 +1,153 @@
+"""Which currency all amounts are turned into, and by which rates; without them, amounts in several are left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from pipeline.core.sql import identifier
+from pipeline.profiling.events import reading
+from pipeline.profiling.profile import Profile, time_sql
+from pipeline.profiling.registers import RateTable, number_sql
+from pipeline.profiling.tables import Tables
+
+
+@dataclass
+class Money:
+    """What was settled: comments and notes, the tables that a query of rates reads, and whether rates are told of."""
+
+    comments: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    tells_of_rates: bool = False
+
+
+class _Rate(NamedTuple):
+    since: date
+    least: float
+    most: float
+
+
+def settle_currencies(
+    tables: Tables, profiles: Mapping[str, Profile], rates: RateTable | None, ingest: dict[str, Any]
+) -> Money:
+    """Name in ``ingest`` the currency that amounts are turned into, and the rates; without, take such amounts out."""
+    money = Money()
+    parts = [*ingest["sources"].values(), *([ingest["spend"]] if "spend" in ingest else [])]
+    named = {part["columns"]["currency"] for part in parts if "currency" in part["columns"]}
+    others = {name: profile for name, profile in profiles.items() if rates is None or name != rates.table}
+    counts, firsts = _count_currencies(tables, others, named)
+    if not counts:
+        return money
+    base: str | None = max(counts, key=lambda text: (counts[text], text))
+    listed = ", ".join(f"{text} ({count:,})" for text, count in counts.most_common(5))
+    money.comments["ingest.currency"] = f"amounts come in {listed}"
+    if len(counts) > 1:
+        why = "name a table of exchange rates under ingest.rates, and map value and currency"
+        given: dict[str, _Rate] = {}
+        money.tells_of_rates = rates is not None
+        if rates is not None:
+            given = _read_rates(tables, profiles[rates.table], rates)
+            base, why = _choose_base(counts, firsts, given, rates)
+        if rates is None or base is None:
+            said = f"amounts come in {len(counts)} currencies ({listed}), so none is used; {why}"
+            money.notes.append(said)
+            _take_amounts_out(ingest)
+            return money
+        _propose_rates(profiles[rates.table], rates, ingest, money)
+        _tell_direction(rates, base, given, counts, money)
+    ingest["currency"] = base
+    if "rates" in ingest:  # after the currency, which they are rates of
+        ingest["rates"] = ingest.pop("rates")
+    for part in parts:  # every amount needs a currency where one has it
+        if {"value", "cost"} & part["columns"].keys() and "currency" not in part["columns"]:
+            part["columns"]["currency"] = {"constant": base}
+    return money
+
+
+def _take_amounts_out(ingest: dict[str, Any]) -> None:
+    """Take out what would add up pounds and yen."""
+    for source in ingest["sources"].values():
+        for name in ("value", "currency"):
+            source["columns"].pop(name, None)
+    ingest.pop("spend", None)
+
+
+def _count_currencies(
+    tables: Tables, profiles: Mapping[str, Profile], named: set[str]
+) -> tuple[Counter[str], dict[str, date]]:
+    """Count the amounts in each currency, and give the first day of each, as far as times tell."""
+    counts: Counter[str] = Counter()
+    firsts: dict[str, date] = {}
+    for profile in profiles.values():
+        times = [time_sql(identifier(column.name), column) for column in profile.of_kind("time")]
+        first = f"CAST(min(least({', '.join(times)})) AS DATE)" if times else "NULL::DATE"
+        for name in sorted(named & profile.columns.keys()):
+            code = f"upper(trim(CAST({identifier(name)} AS VARCHAR)))"
+            query = f"SELECT {code}, count(*), {first} FROM {profile.table.relation} WHERE {code} <> '' GROUP BY 1"
+            for text, count, day in tables.ask(query):
+                counts[text] += count
+                if day is not None:
+                    firsts[text] = min(day, firsts.get(text, day))
+    return counts, firsts
+
+
+def _read_rates(tables: Tables, profile: Profile, rates: RateTable) -> dict[str, _Rate]:
+    day = time_sql(identifier(rates.day), profile.columns[rates.day])
+    rate = number_sql(profile.columns[rates.rate])
+    rows = tables.ask(
+        f"SELECT upper(trim({identifier(rates.currency)})), CAST(min({day}) AS DATE), min({rate}), max({rate}) "
+        f"FROM {profile.table.relation} GROUP BY 1 ORDER BY 1"
+    )
+    return {code: _Rate(*rest) for code, *rest in rows}
+
+
+def _choose_base(
+    counts: Counter[str], firsts: Mapping[str, date], given: Mapping[str, _Rate], rates: RateTable
+) -> tuple[str | None, str]:
+    """Take the currency that the rates do not name, or always with 1; None, with the reason, where they are no help."""
+    unnamed = [code for code, _ in counts.most_common() if code not in given]
+    ones = [code for code, rate in given.items() if rate.least == rate.most == 1]
+    base = ones[0] if len(ones) == 1 else next(iter(unnamed), None)
+    if base is None:
+        return None, f"the rates of {rates.table} don't say which currency they turn amounts into: name it under ingest"
+    lacking = [code for code in unnamed if code != base]
+    if lacking:
+        return None, f"the rates of {rates.table} lack {', '.join(lacking)}: bring them, and map value and currency"
+    late = [code for code in sorted(counts) if code != base and code in firsts and given[code].since > firsts[code]]
+    if late:
+        said = ", ".join(f"those of {code} begin {given[code].since}, amounts {firsts[code]}" for code in late)
+        return None, f"the rates of {rates.table} begin too late ({said}): bring older ones, and map value and currency"
+    return base, ""
+
+
+def _propose_rates(profile: Profile, rates: RateTable, ingest: dict[str, Any], money: Money) -> None:
+    columns = {"day": rates.day, "currency": rates.currency, "rate": rates.rate}
+    if not rates.is_inverse:
+        ingest["rates"] = {**reading(profile, [rates.day, rates.rate]), "columns": columns}
+        return
+    query = (
+        f"SELECT {identifier(rates.day)}, {identifier(rates.currency)},\n"
+        f"  1 / {number_sql(profile.columns[rates.rate])} AS rate\nFROM {profile.table.relation}"
+    )
+    ingest["rates"] = {
+        "query": query,
+        **reading(profile, [rates.day], from_query=True),
+        "columns": columns | {"rate": "rate"},
+    }
+    money.reads.append(rates.table)
+
+
+def _tell_direction(
+    rates: RateTable, base: str, given: Mapping[str, _Rate], counts: Counter[str], money: Money
+) -> None:
+    """Say which way round the rates are taken: no table says it of itself."""
+    code = next(code for code, _ in counts.most_common() if code != base)
+    least, most = given[code].least, given[code].most
+    one, other = (base, code) if rates.is_inverse else (code, base)
+    said = f"one {one} is taken to be worth {least:g} to {most:g} {other}"
+    money.comments["ingest.rates"] = f"{said}; the other way round? let a query turn them (1 / {rates.rate})"
+    money.notes.append(f"{rates.table} holds exchange rates: {said}. See that it is not the other way round")
