@@ -1,0 +1,72 @@
+"""The settings that init proposes for the sample's raw files, beside those that we ship for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from house import ROOT
+from proposals import propose, told
+from world import LEADS
+
+from pipeline.sample import write_sample
+from pipeline.settings.parameters import Parameters
+
+DIFFERENCES = {
+    "ingest.sources.crm.time_zone": "times without an offset don't say in which zone the clock hung",
+    "ingest.sources.email.known_at": "no column says that the provider delivers its log every six hours",
+    "ingest.sources.email.columns.channel": "no column says it: that all of it is mail is known from the file's name",
+    "episodes.milestones.case opened by sales": "that a case hands a lead over to sales is this company's word for it",
+    "episodes.reopen_on": "a request for a quote raises a hand, too; in this company only a form opens a lead again",
+    "episodes.reopen_after": "how long sales leave a lead alone after a loss is a rule of theirs, and in no file",
+    "snapshots.policies": "fewer looks, so that the sample runs quickly, and one of them to show looks at an event",
+    "evaluate.model_name": "init names the model after the folder",
+    "policy.tiers.mql": "init takes the share that converts; what a call costs is for people to say",
+    "policy.tiers.sql": "init takes two and a half times the odds; what a call costs is for people to say",
+    "policy.maturity.hot": "init takes the ratio of the tiers",
+    "push": "where scores are sent is in no export",
+}
+"""Where the proposed settings are others, each with its reason."""
+
+
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Propose settings for the sample's raw files, once."""
+    root = tmp_path_factory.mktemp("sample")
+    write_sample(root / "data/raw", leads=LEADS, seed=1)
+    propose(root / "data/raw", root)
+    return root
+
+
+def settings_in(root: Path) -> dict[str, Any]:
+    """Read settings with all defaults."""
+    content = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    return Parameters.model_validate(content).model_dump(mode="json")
+
+
+def differing(one: object, other: object, place: str = "") -> Iterator[str]:
+    """Name the places at which settings differ; the order of event types has no meaning."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in {**one, **other}:
+            yield from differing(one.get(name), other.get(name), f"{place}.{name}".lstrip("."))
+    elif ordered(one) != ordered(other):
+        yield place
+
+
+def ordered(value: object) -> object:
+    return sorted(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
+
+
+def test_the_sample_gets_its_own_settings_but_for_what_no_file_says(proposed: Path) -> None:
+    assert set(differing(settings_in(proposed), settings_in(ROOT))) == set(DIFFERENCES)
+
+
+def test_init_says_what_the_tables_are_that_it_leaves_out(proposed: Path) -> None:
+    said = told(proposed)
+    assert "consents is not used: it says what leads agreed to, which is no act of theirs, no outcome" in said
+    assert "owners is not used: it says who owns a territory, and from when" in said
+    assert "rates holds exchange rates: one GBP is taken to be worth 1.1" in said
+    assert "spend.time_zone says in which zone a day is" in said
