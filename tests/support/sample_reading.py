@@ -7,15 +7,17 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from pipeline.sample import SampleCounts, write_sample
-from pipeline.sample.chain import Exit, Source, State
+from pipeline.sample import SampleCounts, Scenario, write_sample
+from pipeline.sample.chain import LOSS_REASONS, REFUSAL_REASONS, Exit, Source, State
 from pipeline.sample.company import CHANNELS
+from pipeline.sample.scenario import PLAIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,39 +26,81 @@ LEADS = 1_500
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 LOG_END = datetime(2026, 7, 1, tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
-PAUSE = timedelta(days=60)
+WEEK = timedelta(days=7)
+PAUSES = {
+    "no answer": timedelta(days=60),
+    "no need": timedelta(days=120),
+    "budget postponed": timedelta(days=90),
+    "competitor": timedelta(days=180),
+    "outside the target": timedelta(days=60),
+}
+# What the CRM says when a lead moves from one state to the next.
+STEPS = {"case_opened": Exit.HAND_OVER, "accepted": Exit.ACCEPT, "opportunity_opened": Exit.OPEN_OPPORTUNITY}
 Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An event as a file tells it."""
+    """An event as a file tells it; about is its content, its topic or its reason, machine says whose doing it was."""
 
     contact: str
     kind: str
     source: Source
     occurred: datetime
     known: datetime
+    about: str | None = None
+    by_sales: bool = False
+    machine: str | None = None
+
+
+class Spell(NamedTuple):
+    """A stretch of time in one state, and the exit that ended it; of losses and refusals, state and exit are apart."""
+
+    state: int
+    start: datetime
+    end: datetime
+    exit: int
+
+    @property
+    def paused(self) -> bool:
+        """Whether the lead can't come back yet from its loss."""
+        return State.PAUSED <= self.state < State.LOST
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lead may come back from its loss."""
+        return self.state >= State.LOST
+
+    @property
+    def in_episode(self) -> bool:
+        """Whether the lead may convert."""
+        return State.OPEN <= self.state <= State.OPPORTUNITY
 
 
 @dataclass
 class History:
-    """All that the files say of one lead; spells are (state, start, end, exit)."""
+    """All that the files say of one lead; mail_until is its creation where it never agreed to mail."""
 
     lead: str
     channel: int
     large: int
+    territory: str
     created: datetime
     born: datetime
     merged: datetime | None  # when its duplicate is united with it; None without a duplicate
     duplicate: str | None
+    mail_until: datetime
     events: list[Seen] = field(default_factory=list)
-    spells: list[tuple[State, datetime, datetime, Exit]] = field(default_factory=list)
+    spells: list[Spell] = field(default_factory=list)
+
+    def left_by(self, *exits: int) -> bool:
+        """Whether any spell ended by one of these exits."""
+        return any(spell.exit in exits for spell in self.spells)
 
 
 @dataclass(frozen=True)
 class World:
-    """A small world as it was written, and as its files read."""
+    """A small world as it was written, and as its files read; without a truth, truth and machines are empty."""
 
     directory: Path
     counts: SampleCounts
@@ -66,36 +110,73 @@ class World:
     leads: list[Row]
     outcomes: list[Row]
     identities: list[Row]
+    consents: list[Row]
     spend: list[Row]
+    owners: list[Row]
+    rates: list[Row]
     truth: dict[str, npt.NDArray[Any]]
+    machines: dict[str, str]
 
     def events(self) -> list[Seen]:
         """Every event once, broken rows and strangers' hits included where they can be read."""
-        seen: dict[str, Seen] = {}
+        return [*self._hits().values(), *self._mails().values(), *self._acts().values()]
+
+    def _hits(self) -> dict[str, Seen]:
+        seen = {}
         for hit in self.web:
             if hit["visitor"] is not None:
                 occurred, received = (as_utc(hit[name]) for name in ("ts", "received_at"))
-                seen[str(hit["hit_id"])] = Seen(str(hit["visitor"]), str(hit["event"]), Source.WEB, occurred, received)
+                content = None if hit["content"] is None else str(hit["content"])
+                visitor, kind = str(hit["visitor"]), str(hit["event"])
+                seen[str(hit["hit_id"])] = Seen(visitor, kind, Source.WEB, occurred, received, content)
+        return seen
+
+    def _mails(self) -> dict[str, Seen]:
+        seen = {}
         for fields in self.email:
-            if len(fields) == 5 and fields[2].startswith("20"):
-                occurred = datetime.fromisoformat(fields[2]).astimezone(UTC)
-                known = occurred + timedelta(hours=6)
-                seen[fields[0]] = Seen(fields[1], fields[3], Source.EMAIL, occurred, known)
+            if is_whole(fields):
+                message, contact, time, kind, _ = fields
+                occurred = datetime.fromisoformat(time).astimezone(UTC)
+                known, machine = occurred + timedelta(hours=6), self.machines.get(message)
+                seen[message] = Seen(contact, kind, Source.EMAIL, occurred, known, machine=machine)
+        return seen
+
+    def _acts(self) -> dict[str, Seen]:
+        seen = {}
         for record in self.records():
             if record["lead"] is not None:
                 occurred = datetime.fromisoformat(record["when"]).replace(tzinfo=AMSTERDAM).astimezone(UTC)
-                source = Source.CRM_SALES if record["by"] == "sales" else Source.CRM_LEAD
-                seen[record["id"]] = Seen(record["lead"], record["kind"], source, occurred, occurred)
-        return list(seen.values())
+                about = record.get("reason", record.get("topic"))
+                lead, kind, by_sales = record["lead"], record["kind"], record["by"] == "sales"
+                seen[record["id"]] = Seen(lead, kind, Source.CRM, occurred, occurred, about, by_sales)
+        return seen
 
     def records(self) -> list[Row]:
         """Read the CRM's lines that are whole."""
         return [json.loads(line) for line in self.crm if line.endswith("}")]
 
+    def away(self, territory: str, monday: datetime) -> bool:
+        """Whether nobody sells in a territory in a week: it has no owner, or one with room for no lead.
+
+        Nobody knows who will be away after the log's end; nobody is taken to be.
+        """
+        day = monday.date().isoformat()
+        rooms = [
+            int(row["leads_per_day"])
+            for row in self.owners
+            if row["territory"] == territory and row["from"] <= day and (not row["until"] or day < row["until"])
+        ]
+        return sum(rooms) == 0 and monday < LOG_END
+
 
 def as_utc(value: object) -> datetime:
     assert isinstance(value, datetime)
     return value.replace(tzinfo=UTC)
+
+
+def is_whole(fields: list[str]) -> bool:
+    """Whether a line of the mail provider's log has all fields, and a moment that can be read."""
+    return len(fields) == 5 and fields[2].startswith("20")
 
 
 def table(path: Path) -> list[Row]:
@@ -107,10 +188,18 @@ def unzipped(path: Path) -> str:
     return gzip.decompress(path.read_bytes()).decode()
 
 
-def small_world(directory: Path) -> World:
+def small_world(
+    directory: Path, *, leads: int = LEADS, seed: int = 1, truth: bool = True, scenario: Scenario = PLAIN
+) -> World:
     """Write the world and read it back."""
-    counts = write_sample(directory, leads=LEADS, seed=1)
-    truth = pq.read_table(directory / "truth.parquet")
+    counts = write_sample(directory, leads=leads, seed=seed, truth=truth, scenario=scenario)
+    told: dict[str, npt.NDArray[Any]] = {}
+    machines: dict[str, str] = {}
+    if truth:
+        rows = pq.read_table(directory / "truth.parquet")
+        told = {name: rows[name].to_numpy() for name in rows.column_names}
+        acts = pq.read_table(directory / "truth-machines.parquet").to_pylist()
+        machines = {act["message_id"]: act["machine"] for act in acts}
     return World(
         directory=directory,
         counts=counts,
@@ -120,8 +209,12 @@ def small_world(directory: Path) -> World:
         leads=table(directory / "leads.csv"),
         outcomes=table(directory / "outcomes.csv"),
         identities=table(directory / "identities.csv"),
+        consents=table(directory / "consents.csv"),
         spend=table(directory / "spend.csv"),
-        truth={name: truth[name].to_numpy() for name in truth.column_names},
+        owners=table(directory / "owners.csv"),
+        rates=table(directory / "rates.csv"),
+        truth=told,
+        machines=machines,
     )
 
 
@@ -131,14 +224,15 @@ def monday_of(moment: datetime) -> datetime:
 
 
 def in_fallback(event: Seen) -> bool:
-    return event.source >= Source.CRM_LEAD and event.occurred.strftime("%F %H") in {"2025-10-26 00", "2025-10-26 01"}
+    return event.source == Source.CRM and event.occurred.strftime("%F %H") in {"2025-10-26 00", "2025-10-26 01"}
 
 
-def state_at(history: History, moment: datetime) -> State:
-    return next(state for state, start, end, _ in history.spells if start <= moment < end)
+def state_at(history: History, moment: datetime) -> int:
+    return next(spell.state for spell in history.spells if spell.start <= moment < spell.end)
 
 
 def read_histories(world: World) -> dict[str, History]:
+    """Gather what the files say of each lead, by its id."""
     twins = defaultdict(list)
     for row in world.leads:
         twins[row["created_at"]].append(row)
@@ -151,8 +245,9 @@ def read_histories(world: World) -> dict[str, History]:
         aliases[lead].append(alias)
     closed = defaultdict(list)
     for row in world.outcomes:
-        exit_ = Exit.CONVERT if row["outcome"] == "won" else Exit.LOSE
-        closed[row["lead_id"]].append((datetime.fromisoformat(row["closed_at"]), exit_))
+        if row["outcome"] != "refund":
+            closed[row["lead_id"]].append((datetime.fromisoformat(row["closed_at"]), exit_of(row)))
+    mail_until = read_mail(world.consents)
 
     histories = {}
     for main, *others in twins.values():
@@ -164,10 +259,12 @@ def read_histories(world: World) -> dict[str, History]:
             lead=lead,
             channel=CHANNELS.index(main["channel"]),
             large=int(int(main["employees"]) >= 50),
+            territory=main["territory"],
             created=created,
             born=min([created, *(event.occurred for event in seen)]),
             merged=linked.get((duplicate, lead), NEVER) if duplicate else None,
             duplicate=duplicate,
+            mail_until=mail_until.get(lead, created),
             events=seen,
         )
         history.spells.extend(read_spells(history, closed[lead]))
@@ -175,36 +272,75 @@ def read_histories(world: World) -> dict[str, History]:
     return histories
 
 
-def read_spells(history: History, closed: list[tuple[datetime, Exit]]) -> list[tuple[State, datetime, datetime, Exit]]:
-    """Cut a lead's time at what changes its state: cases opened, outcomes, and forms after the pause."""
-    changes = [(event.occurred, Exit.CONTACT) for event in history.events if event.kind == "case_opened"]
-    changes += closed
-    ends = sorted(moment for moment, exit_ in closed if exit_ == Exit.LOSE)
+def exit_of(outcome: Row) -> int:
+    return Exit.CONVERT if outcome["outcome"] == "won" else Exit.LOSE + LOSS_REASONS.index(outcome["reason"])
+
+
+def read_mail(consents: list[Row]) -> dict[str, datetime]:
+    """Until when mail goes to each lead that agreed to it: it withdraws, or it objects to everything."""
+    until = {row["lead_id"]: NEVER for row in consents if (row["purpose"], row["status"]) == ("mail", "given")}
+    for row in consents:
+        lead, moment = row["lead_id"], datetime.fromisoformat(row["changed_at"])
+        if lead in until and (row["purpose"], row["status"]) in {("mail", "withdrawn"), ("everything", "objected")}:
+            until[lead] = min(until[lead], moment)
+    return until
+
+
+def read_spells(history: History, closed: list[tuple[datetime, int]]) -> list[Spell]:
+    """Cut a lead's time at what changes its state: steps of sales, outcomes, returns by a form, and ends of pauses."""
+    changes = [*closed, (LOG_END, int(Exit.NONE))]
+    for event in history.events:
+        if event.kind in STEPS:
+            changes.append((event.occurred, STEPS[event.kind]))
+        elif event.kind == "refused":
+            changes.append((event.occurred, Exit.REFUSE + REFUSAL_REASONS.index(event.about or "")))
+    # Neither customers nor lost leads send any other form than the one by which they come back.
     forms = sorted(event.occurred for event in history.events if event.kind == "form")
-    for lost in ends:
-        again = next((form for form in forms if form > lost), None)
-        if again is not None:
-            changes.append((again, Exit.REOPEN))
+    for (end, _), (following, _) in pairwise([*sorted(closed), (LOG_END, 0)]):
+        changes += [(form, Exit.REOPEN) for form in forms if end < form < following][:1]
+
     spells = []
     if history.born < history.created:
-        spells.append((State.ANONYMOUS, history.born, history.created, Exit.NONE))
-    state, start = State.OPEN, history.created
-    following = {Exit.CONTACT: State.WORKED, Exit.LOSE: State.PAUSED, Exit.REOPEN: State.OPEN}
-    for moment, exit_ in [*sorted(changes), (LOG_END, Exit.NONE)]:
-        if state == State.PAUSED and start + PAUSE < moment:
-            spells.append((State.PAUSED, start, start + PAUSE, Exit.NONE))
-            state, start = State.LOST, start + PAUSE
-        spells.append((state, start, moment, exit_))
-        if exit_ == Exit.CONVERT:
-            break
-        state, start = following.get(exit_, state), moment
+        spells.append(Spell(State.ANONYMOUS, history.born, history.created, Exit.NONE))
+    state, start = int(State.OPEN), history.created
+    for moment, exit_ in sorted(changes):
+        if State.PAUSED <= state < State.LOST:
+            until = start + PAUSES[LOSS_REASONS[state - State.PAUSED]]
+            if until < moment:
+                spells.append(Spell(state, start, until, Exit.NONE))
+                state, start = state + len(LOSS_REASONS), until
+        spells.append(Spell(state, start, moment, exit_))
+        state, start = state_after(state, exit_), moment
     return spells
 
 
+def state_after(state: int, exit_: int) -> int:
+    """Return the state that an exit leads to; fails where that exit doesn't leave the state before."""
+    if exit_ == Exit.NONE:
+        return state
+    allowed: dict[int, tuple[set[int], int]] = {
+        Exit.HAND_OVER: ({State.OPEN}, State.HANDED_OVER),
+        Exit.ACCEPT: ({State.HANDED_OVER}, State.ACCEPTED),
+        Exit.OPEN_OPPORTUNITY: ({State.ACCEPTED}, State.OPPORTUNITY),
+        Exit.CONVERT: ({State.OPEN, State.HANDED_OVER, State.ACCEPTED, State.OPPORTUNITY}, State.CUSTOMER),
+        Exit.REOPEN: ({State.CUSTOMER, *range(State.LOST, State.LOST + len(LOSS_REASONS))}, State.OPEN),
+    }
+    if exit_ >= Exit.LOSE:
+        before, after = allowed[Exit.CONVERT][0], State.PAUSED + exit_ - Exit.LOSE
+    elif exit_ >= Exit.REFUSE:
+        before, after = {int(State.HANDED_OVER)}, int(State.OPEN)
+    else:
+        before, after = allowed[exit_]
+    assert state in before, f"exit {exit_} doesn't leave state {state}"
+    return after
+
+
 def is_marker(history: History, event: Seen) -> bool:
-    """Tell a first hit, the opening of a case and a form that reopens one: they go with the change of state itself."""
-    if event.kind == "case_opened" or (event.kind == "page_view" and event.occurred == history.born):
+    """Tell what a lead doesn't do by chance: first hits, changes of its state, mails sent to it, machines' acts."""
+    if event.machine or event.kind in {*STEPS, "refused", "newsletter_sent", "email_sent"}:
+        return True
+    if event.kind == "page_view" and event.occurred == history.born:
         return True
     return event.kind == "form" and any(
-        event.occurred == end and exit_ == Exit.REOPEN for _, _, end, exit_ in history.spells
+        event.occurred == spell.end and spell.exit == Exit.REOPEN for spell in history.spells
     )
