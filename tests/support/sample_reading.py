@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LEADS = 1_500
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+LOG_START = datetime(2025, 1, 1, tzinfo=UTC)  # a Wednesday
 LOG_END = datetime(2026, 7, 1, tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -160,7 +161,7 @@ class World:
 
         Nobody knows who will be away after the log's end; nobody is taken to be.
         """
-        day = monday.date().isoformat()
+        day = max(monday, LOG_START).date().isoformat()
         rooms = [
             int(row["leads_per_day"])
             for row in self.owners
