@@ -241,12 +241,19 @@ def _target(exit_: int, *, contacted: bool) -> int:
     return _PLACES.index((State(NEXT_STATE[exit_]), contacted))
 
 
-def forward(belief: Floats, log_likelihood: Floats, transitions: Floats, turn: Integers) -> Floats:
+def forward(
+    belief: Floats, log_likelihood: Floats, transitions: Floats, turn: Integers, unseen: Floats | None = None
+) -> Floats:
     """One week of the forward filter: weigh the levels by what was seen, then let them move as the week's turn says.
 
-    belief and log_likelihood have shape (levels, leads), turn has one of Turn for each lead; returns the normalised
-    belief for the next week. See Rabiner (1989), A tutorial on hidden Markov models, equations 19 to 21.
+    belief and log_likelihood have shape (levels, leads), turn has one of Turn for each lead; unseen, of the same shape
+    as belief, is how likely each level had a contact that nobody can see, where the turn is plain. Returns the
+    normalised belief for the next week. See Rabiner (1989), A tutorial on hidden Markov models, equations 19 to 21.
     """
     weight = belief * np.exp(log_likelihood - log_likelihood.max(axis=0))
-    moved = transitions.swapaxes(1, 2) @ (weight / weight.sum(axis=0))
-    return np.asarray(moved[turn, :, np.arange(len(turn))].T)
+    weight /= weight.sum(axis=0)
+    moved = np.asarray((transitions.swapaxes(1, 2) @ weight)[turn, :, np.arange(len(turn))].T)
+    if unseen is not None:
+        effect = transitions[Turn.CONTACTED] - transitions[Turn.PLAIN]
+        moved = moved + effect.T @ (weight * unseen * (turn == Turn.PLAIN))
+    return moved

@@ -8,7 +8,8 @@ two last weeks as they were known. Contacts, steps of sales and outcomes are kno
 
 Of a duplicated lead there are two histories: half of its own events until both ids are merged, all of them
 afterwards. The filter is told which leads are duplicated, which events are machines', and of a day that a source
-loses, in which states the leads were; nothing else is known to it that isn't in the log.
+loses, in which states the leads were; nothing else is known to it that isn't in the log. Where the CRM loses a day,
+each level may have had a contact on it, as likely as its rate says.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pipeline.sample.chain import (
     Integers,
     Source,
     State,
+    Turn,
     forward,
 )
 from pipeline.sample.scenario import PLAIN, Scenario
@@ -140,9 +142,10 @@ def _histories(block: Block) -> _Histories:
 
 def _beliefs(chain: Chain, block: Block, histories: _Histories, gap: tuple[Source, int] | None) -> Floats:
     """Probability of each level at each turn, from what was known before; shape (weeks, levels, histories)."""
-    evidence = _Evidence(chain, block, histories, gap).by_turn()
+    log = _Evidence(chain, block, histories, gap)
+    evidence, unseen = log.by_turn(), log.unseen()
     people = block.people.take(histories.lead)
-    turns = block.turns[histories.lead]
+    turns = _turns_seen(chain, block)[histories.lead]
     initial = chain.initial[people.channel, people.size].T
     born = week_of(people.born)
     settled = np.empty((WEEKS, *initial.shape))  # as everything becomes known in the end
@@ -150,7 +153,7 @@ def _beliefs(chain: Chain, block: Block, histories: _Histories, gap: tuple[Sourc
     settled[0] = belief[0] = initial
 
     def carry(before: Floats, turn: int, week: int) -> Floats:
-        return forward(before, evidence[turn, week], chain.transitions, turns[:, week])
+        return forward(before, evidence[turn, week], chain.transitions, turns[:, week], unseen.get(week))
 
     for week in range(1, WEEKS):
         before = initial
@@ -160,6 +163,15 @@ def _beliefs(chain: Chain, block: Block, histories: _Histories, gap: tuple[Sourc
         belief[week] = np.where(older, carry(before, 0, week - 1), initial)
         settled[week] = np.where(older, carry(settled[week - 1], _IN_THE_END, week - 1), initial)
     return belief
+
+
+def _turns_seen(chain: Chain, block: Block) -> Integers:
+    """Return the turns of the weeks without the contacts that the log has lost."""
+    events = block.events
+    contacts = events.take(~events.marker & np.isin(events.type, np.nonzero(np.array(chain.contacts))[0]))
+    seen = np.zeros(block.turns.shape, dtype=np.bool_)
+    seen[contacts.lead, week_of(contacts.occurred)] = True
+    return np.where((block.turns == Turn.CONTACTED) & ~seen, Turn.PLAIN, block.turns)
 
 
 class _Evidence:
@@ -189,6 +201,16 @@ class _Evidence:
             missing = events.take(events.known >= as_of)
             evidence[turn] = evidence[_IN_THE_END] + self._exposure_missing(turn) - self._of_events(missing)
         return evidence
+
+    def unseen(self) -> dict[int, Floats]:
+        """By week, how likely each level had a contact that the CRM has lost, shape (levels, histories)."""
+        if self.gap is None or self.gap[0] != Source.CRM:
+            return {}
+        segments, begin = self.histories.segments, self.gap[1]
+        lost = _before(np.maximum(segments.start, begin), segments.end, np.asarray(begin + DAY))
+        expected = lost[:, None] * self.chain.rates_of(self.chain.contacts)[self.place]
+        week = int(week_of(np.asarray(begin)))
+        return {week: 1 - np.exp(-self._by_week(expected, segments.week, segments.lead)[week])}
 
     def _of_events(self, events: Events) -> Floats:
         """Sum of the log rates of events, and of the log shares of what they are about."""
