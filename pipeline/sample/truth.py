@@ -9,7 +9,8 @@ two last weeks as they were known. Contacts, steps of sales and outcomes are kno
 Of a duplicated lead there are two histories: half of its own events until both ids are merged, all of them
 afterwards. The filter is told which leads are duplicated, which events are machines', and of a day that a source
 loses, in which states the leads were; nothing else is known to it that isn't in the log. Where the CRM loses a day,
-each level may have had a contact on it, as likely as its rate says.
+each level may have had a contact on it, as likely as its rate says; where the mail provider's log does, a consent
+withdrawn on it tells until when mail was sent, not who withdrew.
 """
 
 from __future__ import annotations

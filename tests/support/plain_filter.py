@@ -107,9 +107,9 @@ class PlainFilter:
             if spell.exit != Exit.NONE and spell.end == last:
                 total += logarithm(hazards(place)[spell.exit])
             for event in here:
-                total += logarithm(float(COMPANY.rates[place][TYPE_NAMES.index(event.kind)]))
+                total += log_rate(place, event.kind)
                 if event.about is not None:
-                    total += logarithm(float(COMPANY.contents[level, CONTENTS.index(event.about)]))
+                    total += log_share(level, event.about)
             log_likelihood[level] += total
             unseen[level] += contacts * gone
 
@@ -142,6 +142,16 @@ def expected_events(place: tuple[int, int, int, int], *, halved: bool) -> tuple[
         by_source[source] += rate * (1 - DUPLICATE_FILING if halved and shared else 1)
         contacts += rate * contact
     return by_source, contacts
+
+
+@cache
+def log_rate(place: tuple[int, int, int, int], kind: str) -> float:
+    return logarithm(float(COMPANY.rates[place][TYPE_NAMES.index(kind)]))
+
+
+@cache
+def log_share(level: int, content: str) -> float:
+    return logarithm(float(COMPANY.contents[level, CONTENTS.index(content)]))
 
 
 def logarithm(value: float) -> float:
