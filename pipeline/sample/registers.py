@@ -13,7 +13,7 @@ from pipeline.sample.money import orders, pounds_in_euro, rate_days
 from pipeline.sample.records import CAMPAIGNS, PAID_CHANNELS, Identifiers
 from pipeline.sample.sellers import TERRITORIES, owner_rows
 from pipeline.sample.simulate import CAMPAIGNS_PER_CHANNEL
-from pipeline.sample.tables import Block
+from pipeline.sample.tables import Block, Segments
 from pipeline.sample.timeline import DAY, END, START, WEEK, amsterdam_offset, los_angeles_offset
 
 CONTESTED_ALIASES = 3
@@ -112,11 +112,11 @@ def consent_lines(block: Block, ids: Identifiers, generator: np.random.Generator
         changes.append((everyone[agreed], people.created[agreed], purpose, "given"))
         changes.append((everyone[asked & ~agreed], people.created[asked & ~agreed], purpose, "refused"))
         if purpose == "telephone":
-            lost = np.nonzero((segments.exit >= Exit.LOSE) & agreed[segments.lead])[0]
-            lost = lost[generator.random(len(lost)) < _HANGING_UP]
-            again = np.nonzero((segments.exit == Exit.REOPEN) & np.isin(segments.lead, segments.lead[lost]))[0]
-            changes.append((segments.lead[lost], segments.end[lost], purpose, "withdrawn"))
-            changes.append((segments.lead[again], segments.end[again], purpose, "given"))
+            lost = segments.take((segments.exit >= Exit.LOSE) & agreed[segments.lead])
+            lost = lost.take(generator.random(len(lost.lead)) < _HANGING_UP)
+            again = _returns(segments, lost)
+            changes.append((lost.lead, lost.end, purpose, "withdrawn"))
+            changes.append((again.lead, again.end, purpose, "given"))
         if purpose == "advertising":
             until = people.created + (generator.exponential(_WEEKS_OF_ADVERTISING, leads) * WEEK).astype(np.int64)
             changes.append((everyone[agreed], until[agreed], purpose, "withdrawn"))
@@ -129,8 +129,23 @@ def consent_lines(block: Block, ids: Identifiers, generator: np.random.Generator
         joined(ids.lead.take(pa.array(lead)), purpose, status, joined(iso(when), "Z"), separator=",")
         for lead, when, purpose, status in changes
     ]
+    # An objection closes everything: nothing changes after it.
+    open_ = moment <= block.objected[np.concatenate([change[0] for change in changes])]
     order = np.argsort(moment, kind="stable")
-    return pa.concat_arrays(lines).take(pa.array(order[moment[order] < END]))
+    return pa.concat_arrays(lines).take(pa.array(order[(open_ & (moment < END))[order]]))
+
+
+def _returns(segments: Segments, lost: Segments) -> Segments:
+    """Return the ends of those segments with which leads come back from the given losses."""
+    opened = segments.take((segments.state >= State.LOST) & (segments.exit == Exit.REOPEN))
+    losses = np.sort(_line(segments.take(segments.exit >= Exit.LOSE)))
+    newest = losses[np.searchsorted(losses, _line(opened)) - 1]
+    return opened.take(np.isin(newest, _line(lost)))
+
+
+def _line(segments: Segments) -> Integers:
+    """Put the ends of all segments on one line, lead after lead."""
+    return np.asarray(segments.lead.astype(np.int64) * (2 * (END - START)) + (segments.end - START))
 
 
 def arrivals(block: Block) -> Integers:
