@@ -14,7 +14,7 @@ from pipeline.sample.timeline import DAY, END, ORIGIN, START, WEEKS, microsecond
 KEY_ACCOUNTS = "key-accounts"
 """The territory of large companies in the largest market; every country is one, too."""
 TERRITORIES = (KEY_ACCOUNTS, *(country.lower() for country in COUNTRIES))
-_HANDED_OVER_A_LEAD, _SPARE = 0.6, 1.25  # cases opened for each lead of the log, and room for more of them
+_HANDED_OVER_A_LEAD, _SPARE = 0.41, 1.25  # cases opened for each lead of the log, and room for more of them
 
 
 @dataclass(frozen=True)
