@@ -20,8 +20,8 @@ _TYPES = {name: number for number, name in enumerate(company.TYPE_NAMES)}
 SENT_TYPES = ("newsletter_sent", "email_sent")
 """The records of sendings, after all types that the chain draws and the markers of its states."""
 
-NURTURE = (HOUR, 7 * DAY, 21 * DAY)
-"""When the three mails go out after a creation."""
+NURTURE = (SECOND, 7 * DAY, 21 * DAY)
+"""When the three mails go out after a creation: the first one at once, before anybody could open it."""
 SCANNED = (0.04, 0.15)
 """Share of the small, and of the large companies whose mail is scanned: every link is clicked."""
 PROXIED = 0.15
