@@ -23,7 +23,9 @@ from pipeline.sample.timeline import DAY, END, START
 from pipeline.sample.truth import Oracle
 
 BLOCK = 5_000  # leads simulated at a time, and the row groups of the Parquet files
-_DIRT, _SPEND, _ORDERS, _CONSENTS = 1, 2, 3, 4  # streams of random numbers apart from those of the world
+# Streams of random numbers apart from those of the world. Each log has dirt of its own, so that a day that one loses
+# leaves the others as they were.
+_NAMES, _SPEND, _ORDERS, _CONSENTS, _WEB, _EMAIL, _CRM = range(1, 8)
 
 _LOGS = {"web.parquet": records.WEB_SCHEMA}
 _TRUTHS = {"truth.parquet": answers.TRUTH_SCHEMA, "truth-machines.parquet": records.MACHINE_SCHEMA}
@@ -117,19 +119,19 @@ def _write_blocks(
     for number, done in enumerate(range(0, leads, BLOCK)):
         size = min(BLOCK, leads - done)
         block = simulate_block(COMPANY, np.random.default_rng([seed, number]), size, scenario)
-        dirt, orders, consents = (
-            np.random.default_rng([seed, number, stream]) for stream in (_DIRT, _ORDERS, _CONSENTS)
+        cookies, orders, consents, web, email, crm = (
+            np.random.default_rng([seed, number, stream]) for stream in (_NAMES, _ORDERS, _CONSENTS, _WEB, _EMAIL, _CRM)
         )
-        names = records.identifiers(block, dirt, ids + 1)
+        names = records.identifiers(block, cookies, ids + 1)
         if oracle is not None:
             sinks.write("truth.parquet", answers.truth_table(oracle.truth(block), names))
             machines = records.machine_table(block, sinks.rows["email.csv.gz"] + 1)
             sinks.write("truth-machines.parquet", machines)
-        sinks.write("web.parquet", records.web_table(block, names, dirt, sinks.rows["web.parquet"] + 1, scenario))
-        sinks.write("email.csv.gz", records.email_lines(block, names, dirt, sinks.rows["email.csv.gz"] + 1))
-        sinks.write("crm.jsonl", records.crm_lines(block, names, dirt, sinks.rows["crm.jsonl"] + 1))
+        sinks.write("web.parquet", records.web_table(block, names, web, sinks.rows["web.parquet"] + 1, scenario))
+        sinks.write("email.csv.gz", records.email_lines(block, names, email, sinks.rows["email.csv.gz"] + 1))
+        sinks.write("crm.jsonl", records.crm_lines(block, names, crm, sinks.rows["crm.jsonl"] + 1))
         contested = registers.CONTESTED_ALIASES if number == 0 else 0
-        sinks.write("identities.csv", registers.identity_lines(block, names, dirt, contested=contested))
+        sinks.write("identities.csv", registers.identity_lines(block, names, cookies, contested=contested))
         sinks.write("outcomes.csv", registers.outcome_lines(block, names, orders))
         sinks.write("consents.csv", registers.consent_lines(block, names, consents))
         sinks.write("leads.csv", registers.lead_lines(block, names))

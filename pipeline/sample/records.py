@@ -7,6 +7,7 @@ true event nor changes a draw of the world.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +23,8 @@ from pipeline.sample.simulate import CAMPAIGNS_PER_CHANNEL, EVENT_NAMES, LETTERS
 from pipeline.sample.tables import Block, Events, Machine
 from pipeline.sample.timeline import DAY, END, HOUR, START, amsterdam_offset
 
-WEB_DUPLICATES, WEB_WITHOUT_VISITOR, WEB_STRANGERS = 0.005, 0.003, 0.031
+WEB_DUPLICATES, WEB_WITHOUT_VISITOR = 0.005, 0.003
+STRANGERS_A_LEAD = 1.1  # hits; three of a hundred
 EMAIL_DUPLICATES, EMAIL_SHORT, EMAIL_UNREADABLE = 0.004, 0.002, 0.002
 CRM_BROKEN, CRM_WITHOUT_LEAD = 0.003, 0.002
 
@@ -89,10 +91,13 @@ def identifiers(block: Block, generator: np.random.Generator, first: int) -> Ide
 def web_table(
     block: Block, ids: Identifiers, generator: np.random.Generator, first: int, scenario: Scenario
 ) -> pa.Table:
-    """Hits of leads and cookies, of strangers, hits without a visitor, and some hits twice."""
+    """Hits of leads and cookies, of strangers, hits without a visitor, and some hits twice.
+
+    Strangers are drawn first, by the number of leads: a day that is lost changes nothing in theirs of other days.
+    """
     hits = block.events.take(sources_of(block.events.type) == Source.WEB)
     true = _web_columns(hits, ids.of(hits))
-    strangers = _strangers(generator, _share(len(hits.lead), WEB_STRANGERS), scenario)
+    strangers = _strangers(generator, math.ceil(len(block.people.created) * STRANGERS_A_LEAD), scenario)
     nameless = true.take(_some(generator, len(hits.lead), WEB_WITHOUT_VISITOR))
     nameless = nameless.set_column(0, "visitor", pa.nulls(len(nameless), pa.string()))
     rows = pa.concat_tables([true, strangers, nameless])
