@@ -219,7 +219,7 @@ def _details(events: Events) -> pa.StringArray:
 
 _REFUSED = EVENT_NAMES.index("refused")
 _BY_SALES = np.array([name not in company.BY_LEAD for name in EVENT_NAMES])
-_BROKEN_AFTER = 40  # characters: within the time of an event
+_BROKEN_AFTER = 60  # characters: within the time of an event
 
 
 def _share(rows: int, share: float) -> int:
