@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from features.core.errors import SettingsError
+from features.core.errors import InputError
 from pipeline.sample.chain import Flags, Integers, Source
 from pipeline.sample.timeline import DAY, END, ORIGIN, START, WEEK, microseconds
 
@@ -28,7 +28,7 @@ class Scenario:
     def read(cls, shift: str | None, gap: str | None) -> Self:
         """Take what the command line says, as in ``2026-04-01`` and ``web:2026-06-28``.
 
-        Raises SettingsError for what is no date of the log, or no source of it.
+        Raises InputError for what is no date of the log, or no source of it.
         """
         mix_from = END if shift is None else _day("shift", shift)
         if gap is None:
@@ -36,7 +36,7 @@ class Scenario:
         name, colon, day = gap.partition(":")
         sources = {source.name.lower(): source for source in Source}
         if not colon or name not in sources:
-            raise SettingsError(f"--gap {gap} names no source; write one of {', '.join(sources)}, as in web:2026-06-28")
+            raise InputError(f"--gap {gap} names no source; write one of {', '.join(sources)}, as in web:2026-06-28")
         return cls(mix_from, (sources[name], _day("gap", day)))
 
     @property
@@ -58,7 +58,7 @@ def _day(option: str, text: str) -> int:
     except ValueError:
         moment = END
     if not START <= moment < END:
-        raise SettingsError(f"--{option}: {text!r} is no day of the log; write one from 2025-01-01 to 2026-06-30")
+        raise InputError(f"--{option}: {text!r} is no day of the log; write one from 2025-01-01 to 2026-06-30")
     return moment
 
 
