@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
-from command_line import failure
+from command_line import call, failure
 from sample_files import LOGS, block_behind, by_chance, fingerprints
 from sample_reading import AMSTERDAM, STEPS, Row, is_whole, table, unzipped
 
@@ -274,6 +274,15 @@ def test_a_lost_mail_was_opened_by_no_machine_either(tmp_path: Path) -> None:
         "newsletter-2026-03",
         "newsletter-2026-05",
     }
+
+
+def test_the_command_writes_what_its_options_ask_for(tmp_path: Path) -> None:
+    options = ("--leads", "60", "--seed", "1", "--truth", "--shift", SHIFT, "--gap", f"crm:{LOST}")
+    code, text = call("sample", "--directory", str(tmp_path / "called"), *options)
+    assert code == 0
+    assert "interactions of 60 leads" in text
+    asked = written(tmp_path / "written", shift=SHIFT, gap=f"crm:{LOST}", leads=60)
+    assert fingerprints(tmp_path / "called") == fingerprints(asked.directory)
 
 
 @pytest.mark.parametrize(
