@@ -52,6 +52,12 @@ def memory(task: str, ours: Measurement, goal: float) -> Result:
     return _result(f"{task}, peak memory in GB{AT_MOST}", "nobody", ours.seconds, None, ours.peak_gb, goal, met)
 
 
+def pace(task: str, events: int, ours: Measurement, goal: float) -> Result:
+    """Say how many million events a second we draw: that is the ratio, and the goal, too."""
+    ratio = events / ours.seconds / 1e6
+    return _result(f"{task}, million events a second", "nobody", ours.seconds, None, ratio, goal, ratio >= goal)
+
+
 def skipped(task: str, peer: str, reason: str, goal: float) -> Result:
     """Say that a peer could not be had: what was not measured is not met."""
     return _result(f"{task}, against {peer}", f"{peer} (skipped: {reason})", None, None, None, goal, met=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, scoring
+from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -26,9 +26,10 @@ from benchmarks.matrices import (
     write_standard_log,
 )
 from benchmarks.measurement import Measurement, measure
-from benchmarks.results import Result, faster, memory, within
+from benchmarks.results import Result, faster, memory, pace, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
 from pipeline.core.sql import file_literal, identifier
+from pipeline.sample.files import BLOCK
 
 ONE_SNAPSHOT: dict[str, float | None] = {"pandas": 20, "DuckDB": 20, "pandas, tuned": None, "DuckDB, tuned": None}
 SIX_SNAPSHOTS: dict[str, float | None] = {"pandas": 30, "DuckDB": 40, "pandas, tuned": None, "DuckDB, tuned": None}
@@ -62,9 +63,10 @@ def push(folder: Path, environments: Path, progress: Progress, scale: float = 1.
 
 
 def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
-    """Measure training beside a busy neighbour, and ingest of the sample within the memory of its settings."""
+    """Measure training beside a busy neighbour, the sample world, and its ingest within the memory of its settings."""
     del environments  # nobody else is compared with
     yield _beside_a_neighbour(progress)
+    yield from _simulation(progress, scale)
     yield _sample(folder, int(200_000 * scale), progress)
 
 
@@ -156,6 +158,16 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
     yield within(task, f"ourselves at {in_words(events)}", measured[1], measured[0], 11)
     yield memory(task, measured[1], 2)
     yield memory(f"ingest, {log.size} events", ingest, 2)
+
+
+def _simulation(progress: Progress, scale: float) -> Iterator[Result]:
+    """Measure how fast the sample world is drawn, and written."""
+    blocks = max(1, int(10 * scale))
+    events = sample_log.simulated(blocks)
+    progress(f"the sample world, {in_words(events)} events")
+    yield pace("the sample world drawn on one core", events, measure(sample_log.simulate, blocks), 1)
+    written = measure(sample_log.write_files, blocks * BLOCK)
+    yield pace("the sample world drawn and written on one core", events, written, 0.5)
 
 
 def _sample(folder: Path, leads: int, progress: Progress) -> Result:
