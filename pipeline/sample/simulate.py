@@ -253,7 +253,7 @@ def _markers(people: People, segments: Segments) -> Events:
     refused = step.exit >= Exit.REFUSE
     later = replace(
         Events.plain(lead=step.lead, type_=_TYPE_OF_EXIT[step.exit], occurred=step.end),
-        state=NEXT_STATE[step.exit],  # The reason of a refusal, which no other event of the CRM needs this column for.
+        state=NEXT_STATE[step.exit],
         campaign=np.where(refused, step.exit - Exit.REFUSE, 0).astype(np.int8),
     )
     markers = Events.concatenate([first, later])

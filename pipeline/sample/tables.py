@@ -89,8 +89,9 @@ class Events(Table):
     """What is recorded; a marker lies outside the draws of the chain.
 
     Markers are the events that a change of state brings with it, the sending of mails, and what machines do with them.
-    visit_channel and campaign (a number within its channel) are marks of web and email events, content says what an
-    event is about, value is the value of a cart in euro, missing elsewhere; regime is that of the segment.
+    visit_channel is that of a visit; campaign is the number of its campaign within that channel, of a mail its number,
+    of a refusal its reason. content says what an event is about, value is the value of a cart in euro, missing
+    elsewhere; regime is that of the segment.
     """
 
     lead: Integers
