@@ -1,12 +1,15 @@
-"""The truth of the sample world as a table."""
+"""What is true of the sample world as tables: which no company has."""
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
-from pipeline.sample.chain import EPISODE, State
-from pipeline.sample.columns import timestamps
+from pipeline.sample.chain import EPISODE, Source, State
+from pipeline.sample.columns import numbered, timestamps
 from pipeline.sample.records import Identifiers
+from pipeline.sample.simulate import sources_of
+from pipeline.sample.tables import Block, Machine
 from pipeline.sample.truth import Truth
 
 _DECIMALS = 9
@@ -20,6 +23,7 @@ TRUTH_SCHEMA = pa.schema(
         **{f"p_{who}{case}": pa.float64() for who in ("hidden", "observable") for case in _CASES},
     }
 )
+MACHINE_SCHEMA = pa.schema({"message_id": pa.string(), "machine": pa.string()})
 
 
 def truth_table(truth: Truth, ids: Identifiers) -> pa.Table:
@@ -35,3 +39,15 @@ def truth_table(truth: Truth, ids: Identifiers) -> pa.Table:
             # The last bits of a product of matrices go by the kind of processor.
             columns[f"p_{who}{case}"] = pa.array(column.round(_DECIMALS))
     return pa.table(columns, schema=TRUTH_SCHEMA)
+
+
+def machine_table(block: Block, first: int) -> pa.Table:
+    """Which lines of the mail provider's log are machines' doing, by the ids that email_lines gives from first on."""
+    events = block.events.take(sources_of(block.events.type) == Source.EMAIL)
+    by_machine = np.nonzero(events.machine)[0]
+    names = pa.array([machine.name.lower() for machine in Machine])
+    columns = {
+        "message_id": numbered("m", first + by_machine, 9),
+        "machine": names.take(pa.array(events.machine[by_machine])),
+    }
+    return pa.table(columns, schema=MACHINE_SCHEMA)

@@ -28,7 +28,7 @@ BLOCK = 5_000  # leads simulated at a time, and the row groups of the Parquet fi
 _NAMES, _SPEND, _ORDERS, _CONSENTS, _WEB, _EMAIL, _CRM = range(1, 8)
 
 _LOGS = {"web.parquet": records.WEB_SCHEMA}
-_TRUTHS = {"truth.parquet": answers.TRUTH_SCHEMA, "truth-machines.parquet": records.MACHINE_SCHEMA}
+_TRUTHS = {"truth.parquet": answers.TRUTH_SCHEMA, "truth-machines.parquet": answers.MACHINE_SCHEMA}
 _TEXTS = {
     "email.csv.gz": records.EMAIL_HEADER,
     "crm.jsonl": "",
@@ -125,7 +125,7 @@ def _write_blocks(
         names = records.identifiers(block, cookies, ids + 1)
         if oracle is not None:
             sinks.write("truth.parquet", answers.truth_table(oracle.truth(block), names))
-            machines = records.machine_table(block, sinks.rows["email.csv.gz"] + 1)
+            machines = answers.machine_table(block, sinks.rows["email.csv.gz"] + 1)
             sinks.write("truth-machines.parquet", machines)
         sinks.write("web.parquet", records.web_table(block, names, web, sinks.rows["web.parquet"] + 1, scenario))
         sinks.write("email.csv.gz", records.email_lines(block, names, email, sinks.rows["email.csv.gz"] + 1))

@@ -20,7 +20,7 @@ from pipeline.sample.columns import cookies, days, iso, joined, numbered, timest
 from pipeline.sample.contents import CONTENTS, draw_contents
 from pipeline.sample.scenario import Scenario
 from pipeline.sample.simulate import CAMPAIGNS_PER_CHANNEL, EVENT_NAMES, LETTERS, choose, content_kinds, sources_of
-from pipeline.sample.tables import Block, Events, Machine
+from pipeline.sample.tables import Block, Events
 from pipeline.sample.timeline import DAY, END, HOUR, START, amsterdam_offset
 
 WEB_DUPLICATES, WEB_WITHOUT_VISITOR = 0.005, 0.003
@@ -48,7 +48,6 @@ WEB_SCHEMA = pa.schema(
         "cart_value": pa.float64(),
     }
 )
-MACHINE_SCHEMA = pa.schema({"message_id": pa.string(), "machine": pa.string()})
 EMAIL_HEADER = "message_id;contact;time;action;campaign\n"
 
 
@@ -179,18 +178,6 @@ def _mailings(events: Events) -> pa.StringArray:
     """Newsletters bear their month, all other mails their place in the series; who unsubscribes names a newsletter."""
     place = np.where(LETTERS[events.type], events.campaign + len(_NURTURE_MAILS), events.campaign)
     return pa.concat_arrays([_NURTURE_MAILS, _NEWSLETTERS]).take(pa.array(place))
-
-
-def machine_table(block: Block, first: int) -> pa.Table:
-    """Which lines of the mail provider's log are machines' doing, by the ids that email_lines gives from first on."""
-    events = block.events.take(sources_of(block.events.type) == Source.EMAIL)
-    by_machine = np.nonzero(events.machine)[0]
-    names = pa.array([machine.name.lower() for machine in Machine])
-    columns = {
-        "message_id": numbered("m", first + by_machine, 9),
-        "machine": names.take(pa.array(events.machine[by_machine])),
-    }
-    return pa.table(columns, schema=MACHINE_SCHEMA)
 
 
 def crm_lines(block: Block, ids: Identifiers, generator: np.random.Generator, first: int) -> pa.StringArray:

@@ -61,7 +61,7 @@ def come_to_know(raw: Path, as_of: datetime) -> int:
     _append(raw / "email.csv.gz", (f"later-{lead};{lead};{clicked};email_click;nurture-1" for lead in leads))
     forms = ({"id": f"later-{lead}", "lead": lead, "when": filled_in, "kind": "form", "by": "lead"} for lead in leads)
     _append(raw / "crm.jsonl", map(json.dumps, forms))
-    _append(raw / "outcomes.csv", (f"{lead},{won},won" for lead in leads))
+    _append(raw / "outcomes.csv", (f"{lead},{won},won,,1000.00,EUR" for lead in leads))
     return 5 * len(leads)
 
 

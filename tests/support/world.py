@@ -55,7 +55,7 @@ def new_project(root: Path, stages: Sequence[str] = tuple(STAGES)) -> Project:
     """Write the sample's raw files and the settings, and run the stages."""
     root.mkdir(parents=True, exist_ok=True)
     project = Project(root, _write_settings(root, ROOT / "params.yaml", SMALL))
-    write_sample(root / project.parameters.data_root, leads=LEADS, seed=1)
+    write_sample(root / project.parameters.data_root, leads=LEADS, seed=1, truth=True)
     project.run(*stages)
     return project
 
