@@ -129,7 +129,8 @@ def reread(champion: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_model_notes_what_it_knows_of_each_source(champion: Project) -> None:
     known = Model.load(champion.root / "data/model").manifest["known_types"]
     assert set(known) == {"web", "email", "crm", "outcomes"}
-    assert known["outcomes"] == 1.0
+    # A refund is too rare to be a type of its own.
+    assert known["outcomes"] == pytest.approx(0.99, abs=0.005)
     assert min(known["web"], known["email"]) > 0.9
 
 

@@ -143,7 +143,7 @@ def test_a_day_with_far_fewer_rows_stops_a_scoring_and_names_source_and_day(
     for moment in ("latest", "now", "2026-06-30"):
         code, text = failure(day_missing.root, monkeypatch, "score", "--as-of", moment)
         assert code == 7
-        assert "web: 2026-06-29 has 1 row, such days 204" in text
+        assert "web: 2026-06-29 has 5 rows, such days 199" in text
         assert "ingest.sources.web.closed_days, as in ['2026-06-29']" in text
     assert failure(day_missing.root, monkeypatch, "score", "--as-of", "2026-06-29")[0] == 8
 
@@ -153,7 +153,7 @@ def test_a_day_with_far_fewer_rows_is_a_verdict_and_stops_no_stage(day_missing: 
     ingested = json.loads((day_missing.root / "data/ingest.json").read_text())
     (verdict,) = source_verdicts(ingested)
     assert (verdict.code, verdict.severity, verdict.subject) == ("source_thin", "wrong", "web")
-    assert verdict.evidence.startswith("2026-06-29 has 1 row, such days 204")
+    assert verdict.evidence.startswith("2026-06-29 has 5 rows, such days 199")
     assert "closed_days" in verdict.remedy
     assert examine(day_missing).exit_code == 10
 

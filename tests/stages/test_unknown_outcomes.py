@@ -14,7 +14,7 @@ from world import Project
 
 from pipeline.scoring import champion
 
-END = datetime(2026, 6, 30, 23, 56, 40, 264575)
+END = datetime(2026, 6, 30, 23, 57, 17, 549603)
 KNOWN = END - timedelta(days=14)
 TOLD = "outcomes are known up to 2026-06-16 23:56 UTC, 14 days before this moment: about "
 
