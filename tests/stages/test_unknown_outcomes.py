@@ -16,7 +16,7 @@ from pipeline.scoring import champion
 
 END = datetime(2026, 6, 30, 23, 57, 17, 549603)
 KNOWN = END - timedelta(days=14)
-TOLD = "outcomes are known up to 2026-06-16 23:56 UTC, 14 days before this moment: about "
+TOLD = "outcomes are known up to 2026-06-16 23:57 UTC, 14 days before this moment: about "
 
 
 @pytest.fixture(scope="module")

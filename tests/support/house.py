@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-SUPPORT = (ROOT / "tests/support", ROOT / "tests/support/crm", ROOT / "tests/support/exports")
+SUPPORT = (ROOT / "tests/support", *(ROOT / "tests/support" / folder for folder in ("crm", "exports", "sample")))
 """What tests share."""
 PACKAGES = ("features", "models", "pipeline")
 
