@@ -60,6 +60,7 @@ seeds 0, 1, 2 ..., so a second run gives the same figures. A share of 95 % of 1,
   of 100 test parts.
 - The *calibration error by chance* is what such a model exceeds in 5 of 100 test parts. The error has no interval of
   its own: drawing leads anew adds noise, and noise only raises it.
+- The *sample world*: its probabilities and what happens in it differ by more than chance in one world of twenty.
 - *Verdicts*, on worlds in which a model is trained: how many honest ones none calls wrong, and of how many others at
   least one names what is amiss; `benchmarks/verdicts_truth.py` says what each kind of world is.
 - How many wrong models are *found out* says what the yardstick is good for: a model below it is not proven right.
