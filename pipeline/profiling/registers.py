@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.core.sql import identifier
@@ -91,11 +91,21 @@ def is_consents(profile: Profile) -> bool:
     if has(profile.name, CONSENT) and len(profile.columns) <= _NARROW:
         return True
     purposes = [column for column in few if column not in statuses and _all(column, _PURPOSES)]
-    if any(has(column.name, CONSENT) for column in statuses):
-        return bool(purposes)
+    if (
+        purposes
+        and any(has(column.name, CONSENT) for column in statuses)
+        and _says_no_more(profile, statuses + purposes)
+    ):
+        return True
     sure = any(re.fullmatch(_ONLY_AGREED, plain(text)) for column in statuses for text in column.values)
     named = [column for column in few if column not in statuses and has(column.name, _PURPOSE)]
     return bool(named) and (sure or bool(purposes))
+
+
+def _says_no_more(profile: Profile, said: Sequence[Column]) -> bool:
+    """Tell that a table says the same few things again and again: of a lead or a form, an opt-in is one of many."""
+    others = [column for column in profile.of_kind("number", "flag", "category", "text") if column not in said]
+    return not others and any(not is_key(column, profile) for column in profile.of_kind("identifier"))
 
 
 def _all(column: Column, words: str) -> bool:
@@ -159,6 +169,7 @@ def said_of_owners(profile: Profile) -> str | None:
     since = [column for column in profile.of_kind("time", "planned", "stamp") if has(column.name, _SINCE)]
     if not owners or not since:
         return None
-    others = profile.of_kind("category", "flag", "identifier", "text")
-    of = next((column.name for column in others if column not in owners), None)
+    # A number is what they can take, and nothing that they own.
+    others = [column for column in profile.of_kind("category", "flag", "identifier", "text") if column not in owners]
+    of = next((column.name for column in others if column.number_format is None), None)
     return f"it says who owns a {plain(of)}, and from when" if of else None

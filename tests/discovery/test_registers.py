@@ -89,6 +89,30 @@ def test_what_a_loan_is_for_is_no_purpose_of_a_consent(tmp_path: Path) -> None:
     assert count(tmp_path)["granted", "lead"] == LEADS / 3
 
 
+@pytest.mark.parametrize("also", [("employees",), ()], ids=["and more", "and no more"])
+def test_leads_that_say_whether_they_opted_in_are_leads(tmp_path: Path, also: Sequence[str]) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [
+        (f"L{n:05d}", at(n), ("email", "phone", "ads")[n % 3], ("yes", "no")[n % 7 == 0], *(n % 50 for _ in also))
+        for n in range(LEADS)
+    ]
+    write_table(tmp_path / "raw/leads.csv", ("lead_id", "created_at", "source", "opt_in", *also), rows)
+    leads = propose(tmp_path / "raw", tmp_path)["ingest"]["leads"]
+    assert leads["path"] == "leads.csv"
+    assert leads["attributes"].keys() == {"opt_in", *also}
+
+
+def test_forms_with_a_box_to_tick_are_acts(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [
+        (f"L{n:05d}", at(n, 5 + again), ("email", "ads")[n % 2], ("demo", "contact")[again], ("yes", "no")[n % 5 == 0])
+        for n in range(LEADS)
+        for again in range(2)
+    ]
+    write_table(tmp_path / "raw/forms.csv", ("lead_id", "submitted_at", "channel", "form", "optin"), rows)
+    assert "forms" in propose(tmp_path / "raw", tmp_path)["ingest"]["sources"]
+
+
 def test_a_withdrawn_consent_among_other_events_is_no_loss(tmp_path: Path) -> None:
     write_shop(tmp_path / "raw")
     rows = [
@@ -174,3 +198,11 @@ def test_the_takings_of_a_day_are_no_rates(tmp_path: Path) -> None:
         write_table(tmp_path / f"raw/{name}.csv", ("day", "currency", column), rows)
     assert "rates" not in propose(tmp_path / "raw", tmp_path)["ingest"]
     assert "so none is used; name a table of exchange rates" in told(tmp_path)
+
+
+def test_owners_own_no_number(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    rows = [((0, 2)[n % 3 > 0], f"S{n % 5:02d}", day(3 * n), ("north", "south")[n % 2]) for n in range(40)]
+    write_table(tmp_path / "raw/owners.csv", ("leads_per_day", "owner", "from", "territory"), rows)
+    propose(tmp_path / "raw", tmp_path)
+    assert "owners is not used: it says who owns a territory, and from when" in told(tmp_path)
