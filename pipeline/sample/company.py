@@ -205,6 +205,7 @@ SHIFTED_CONVERSION, SHIFTED_PRICING_VIEWS = 0.6, 0.35
 """After a shift, where one is asked for: prices have moved to the product pages, and fewer buy."""
 AWAY, SHIFTED = 1, 2
 """Regimes: their sum says which hold in a week."""
+_REGIMES = AWAY + SHIFTED + 1
 
 
 def _initial() -> Floats:
@@ -218,18 +219,13 @@ def _transitions() -> Floats:
     return np.stack([{Turn.PLAIN: _PLAIN, Turn.CONTACTED: CONTACT_EFFECT @ _PLAIN, Turn.SOLD: sold}[t] for t in Turn])
 
 
-def _regimes(values: Floats) -> Floats:
-    """Repeat an array for each regime, in front."""
-    return np.repeat(values[None], 4, axis=0)
-
-
 def _rates() -> Floats:
     activity = np.array([event_type.activity for event_type in EVENT_TYPES])
     # A lost lead behaves the same during the pause and after it, whatever the reason.
     activity = activity[:, np.minimum(np.arange(STATES), State.PAUSED)]
     by_level = np.array([event_type.rates for event_type in EVENT_TYPES])
     by_channel = np.array([[_CHANNEL_FACTORS.get((channel, name), 1.0) for name in TYPE_NAMES] for channel in CHANNELS])
-    rates = _regimes(np.einsum("ts,ct,tl->sclt", activity, by_channel, by_level))
+    rates = np.repeat(np.einsum("ts,ct,tl->sclt", activity, by_channel, by_level)[None], _REGIMES, axis=0)
     of_sales = [event_type.by_sales or event_type.contact for event_type in EVENT_TYPES]
     rates[AWAY::2, ..., of_sales] *= AWAY_FACTOR
     rates[SHIFTED:, ..., TYPE_NAMES.index("pricing_view")] *= SHIFTED_PRICING_VIEWS
@@ -249,7 +245,7 @@ def _hazards() -> Floats:
             hazards[Exit.LOSE + reason, state] = np.array(by_level) * shares
         hazards[Exit.REOPEN, State.LOST + reason] = np.array(_RETURN) * _RETURN_BY_REASON[reason]
     hazards[Exit.REOPEN, State.CUSTOMER] = _BUY_AGAIN
-    hazards = np.repeat(hazards[:, None], 4, axis=1)
+    hazards = np.repeat(hazards[:, None], _REGIMES, axis=1)
     hazards[Exit.ACCEPT, AWAY::2] *= AWAY_FACTOR
     hazards[Exit.REFUSE : Exit.LOSE, AWAY::2] *= AWAY_FACTOR
     hazards[Exit.OPEN_OPPORTUNITY, AWAY::2] *= AWAY_FACTOR
