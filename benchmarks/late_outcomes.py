@@ -2,7 +2,8 @@
 
 Outcomes become known late; the more of the leads that look open have in truth converted, the more a model promises that
 has not learned from such leads. Each world is files, and goes through the real stages: it ends at a moment, the open
-leads are scored there, and what they did after it was drawn with the rest.
+leads are scored there, and what they did after it was drawn with the rest. What was foretold from its origins is held
+to what came of it, too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.findings import Finding, Progress
-from models.core.artefact import Model
+from models.core.model import Model
 from pipeline import features, snapshots, train
 from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
@@ -42,13 +43,13 @@ class Kept:
     delay: int
     """After how many days outcomes are known."""
     of: str
-    """``test``: the rows of the test part. ``scored``: the leads that are open where the log ends."""
+    """``foretold``: the snapshots from the origins on. ``scored``: the leads that are open where the log ends."""
     rows: int
     expected: float
     happened: int
     deviation: float
     """The standard deviation of their difference: of what happens by chance, rows of a lead hanging together, and of
-    the level that the model has learned from what happened by chance in the calibration part."""
+    the level that a model has learned from what happened by chance in the rows that were settled."""
 
     @property
     def surprise(self) -> float:
@@ -90,24 +91,32 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     for stage in (ingest, snapshots, features, train):
         stage.run(project, lambda _: None)
     model = Model.load(project.model)
-    learned, rows = (
-        matrix.assign(probability=model.predict(matrix))
-        for part in ("calibration", "test")
-        for matrix in [pq.read_table(project.matrix, filters=[("part", "==", part)]).to_pandas()]
+    matrix = pq.read_table(project.matrix).to_pandas()
+    learned = matrix.assign(probability=model.predict(matrix))
+    told = pq.read_table(project.foretold).to_pandas().merge(learned[["lead_id", "as_of", "label"]])
+    # What an origin has learned from, the later ones have learned from as well: their levels are off together.
+    level = sum(
+        float(rows["probability"].sum()) * _level(learned[learned["as_of"] + (HORIZON + delay) * DAY <= origin])
+        for origin, rows in told.groupby("origin")
     )
-    level = _variance(learned) / float(learned["probability"].sum()) ** 2
-    yield _compare(world, delay, "test", rows, level)
+    yield _compare(world, delay, "foretold", told, level)
     as_of = START + ENDS_AFTER * DAY
     scored = open_leads.recommend(project, model, as_of, lambda _: None)[0].to_pandas()
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
+    level = float(scored["probability"].sum()) * _level(learned)
     yield _compare(world, delay, "scored", scored.assign(label=label), level)
 
 
 def _compare(world: int, delay: int, of: str, rows: pd.DataFrame, level: float) -> Kept:
     expected = float(rows["probability"].sum())
-    deviation = (_variance(rows) + expected**2 * level) ** 0.5
+    deviation = (_variance(rows) + level**2) ** 0.5
     return Kept(world, delay, of, len(rows), expected, int(rows["label"].sum()), deviation)
+
+
+def _level(learned: pd.DataFrame) -> float:
+    """Tell by which share of itself the level is off that a model has learned from these rows, by their chance."""
+    return float(_variance(learned) ** 0.5 / learned["probability"].sum())
 
 
 def _variance(rows: pd.DataFrame) -> float:
@@ -120,7 +129,7 @@ def _variance(rows: pd.DataFrame) -> float:
 def settings() -> Parameters:
     """Give the settings that read such a world."""
     columns = {"lead_id": "lead", "occurred_at": "at", "event_type": "what"}
-    sources = {
+    sources: dict[str, dict[str, object]] = {
         "web": {"path": "web.csv", "known_at": "as_it_occurred", "actor": "lead"},
         "outcomes": {"path": "outcomes.csv", "known_at": {"column": "seen"}, "actor": "system"},
     }
@@ -138,10 +147,10 @@ def settings() -> Parameters:
                 "policies": [{"calendar": "monday"}],
                 "start": (START + SETTLES_AFTER * DAY).date().isoformat(),
                 "horizon": f"{HORIZON}d",
-                "split": {"early_stopping": 0.2, "calibration": 0.25, "test": 0.25},
             },
             "features": {"windows": ["7d", "30d"]},
             "train": {
+                "origins": 3,
                 "minimum_conversions": 5,
                 "parameters": {"num_iterations": 60, "learning_rate": 0.1, "num_leaves": 6, "min_data_in_leaf": 100},
             },

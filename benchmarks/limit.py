@@ -19,17 +19,17 @@ from rich.table import Table
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from pipeline.core.project import HERE
-from pipeline.core.trained import open_trained
 
 TRUTH = Path("data/raw/truth.parquet")
 
 
 def main() -> None:
-    """Print ranking and loss of the model, the limit and the oracle on the Mondays of the test part."""
+    """Print ranking and loss of the model, the limit and the oracle on the Mondays that were foretold."""
     if not TRUTH.exists():
         raise SystemExit(f"there is no {TRUTH}: empty its folder, then leadcast sample --truth and dvc repro")
-    rows = pq.read_table(HERE.matrix, filters=[("part", "==", "test")]).to_pandas()
-    rows["model"] = open_trained(HERE).predict(rows)
+    labels = pq.read_table(HERE.matrix, columns=["lead_id", "as_of", "label"]).to_pandas()
+    rows = pq.read_table(HERE.foretold).to_pandas().rename(columns={"probability": "model"})
+    rows = rows.merge(labels, on=["lead_id", "as_of"])
     truth = pd.read_parquet(TRUTH)[["lead_id", "as_of", "p_observable", "p_hidden"]]
     both = rows.merge(truth, on=["lead_id", "as_of"])
     headings = ("who says it", "ROC AUC", "average precision", "log loss", "share of the attainable", "mean")

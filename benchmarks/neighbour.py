@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pandas as pd
 
-_ROWS, _COLUMNS, _TREES = 20_000, 100, 200
+_ROWS, _COLUMNS, _TREES = 20_000, 100, 50
 
 
 def train(threads: int, policy: str = "") -> float:
@@ -25,20 +25,18 @@ def train(threads: int, policy: str = "") -> float:
     if policy:
         os.environ["OMP_WAIT_POLICY"] = policy
     from models.core.slices import Slice  # noqa: PLC0415 - the policy counts as it is imported
-    from models.learning.learner import fit  # noqa: PLC0415 - the policy counts as it is imported
+    from models.learning.learner import Recipe, learn  # noqa: PLC0415 - the policy counts as it is imported
 
     random = np.random.default_rng(7)
     values = random.normal(size=(_ROWS, _COLUMNS))
     labels = (random.random(_ROWS) < 1 / (1 + np.exp(3 - values[:, 0] - values[:, 1]))).astype(float)
     names = [f"column {number}" for number in range(_COLUMNS)]
-    part = Slice(pd.DataFrame(values, columns=names), labels, np.arange(_ROWS))
+    rows = Slice(pd.DataFrame(values, columns=names), labels, np.arange(_ROWS))
+    recipe = Recipe(names, parameters={"num_iterations": _TREES}, num_threads=threads)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(len(os.sched_getaffinity(0)))]
     try:
         start = time.perf_counter()
-        fit(
-            fitting=part, early_stopping=part, calibration=part, columns=names,
-            parameters={"num_iterations": _TREES}, seed=7, num_threads=threads,
-        )  # fmt: skip
+        learn(rows, recipe)
         return time.perf_counter() - start
     finally:
         for neighbour in busy:

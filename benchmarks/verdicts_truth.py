@@ -2,32 +2,41 @@
 
 Honest worlds differ in size, in signal, in how often a lead is looked at, in growth and in season: none of them may
 be called wrong. In the others something is amiss that must be called wrong, or told: labels that nothing foretells, a
-world that turns over before the test part, a share of conversions that leaves its range, a column written afterwards.
+world that turns over before it is judged, a share of conversions that leaves its range, a column written afterwards.
+Each is judged as it is in use: at origins, by the models of what was settled by then, and by the one learned from all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.findings import Finding, Progress
+from models.core.model import Model
 from models.core.slices import Slice
 from models.core.verdicts import Verdict
 from models.evaluation.checks import Facts, check
 from models.evaluation.leaks import columns_that_know
 from models.evaluation.metrics import Estimate, evaluate
-from models.learning.learner import fit
+from models.learning.backtest import Foretold, backtest
+from models.learning.learner import Recipe, learn
+from models.learning.origins import Origin
 
 WORLDS = 30
 """Of each kind."""
 FEATURES = 6
+QUICK: dict[str, bool | float | str] = {"learning_rate": 0.25, "early_stopping_round": 15}
 _LEAST_RIGHT = 0.9
-PARTS = {"fit": (0.0, 0.5), "early_stopping": (0.5, 0.62), "calibration": (0.62, 0.75), "test": (0.75, 1.0)}
-"""Where each part begins and ends in the time of the world, which goes from 0 to 1."""
+START, LENGTH, REACH = pd.Timestamp("2026-01-01"), timedelta(days=300), timedelta(days=10)
+"""When a world begins, how long it lasts, and how long after a look its label is settled."""
+TURNS, JUDGED = 0.62, (0.75, 0.85, 0.95)
+"""When a world turns over, and its origins, in its time, which goes from 0 to 1. Shares rise with the first origin."""
 EXPECTED: dict[str, set[str]] = {
     "honest": set(),
     "honest, small": set(),
@@ -76,29 +85,35 @@ def judge_world(kind: str, seed: int) -> list[Verdict]:
     """Draw a world, train a model on it, and look for what is wrong."""
     draw = np.random.default_rng([seed, *kind.encode()])
     frame, labels, leads, time = _rows(kind, draw)
-    parts = {
-        name: Slice(frame[chosen].reset_index(drop=True), labels[chosen], leads[chosen])
-        for name, (begin, end) in PARTS.items()
-        for chosen in [(time >= begin) & (time < end)]
-    }
-    model, log = fit(
-        fitting=parts["fit"],
-        early_stopping=parts["early_stopping"],
-        calibration=parts["calibration"],
-        columns=list(frame.columns),
-        categorical=["kind"],
-        minimum_conversions=5,
-        parameters={"num_iterations": 400, "early_stopping_round": 50},
-        seed=seed,
-        num_threads=1,
+    rows, as_of = Slice(frame, labels, leads), _moments(time)
+    recipe = Recipe(list(frame.columns), ["kind"], QUICK, minimum_conversions=5, seed=seed, num_threads=1)
+    bounds = [pd.Timestamp(moment) for moment in _moments(np.array([*JUDGED, 1.0]))]
+    origins = [Origin(moment, until) for moment, until in pairwise(bounds)]
+    foretold = backtest(rows, as_of, origins, REACH, recipe)
+    facts = _facts(learn(rows, recipe)[0], rows, as_of, foretold, seed)
+    return [*check(facts), *_columns(kind, labels, leads, as_of, draw)]
+
+
+def _facts(model: Model, rows: Slice, as_of: NDArray[np.datetime64], foretold: Sequence[Foretold], seed: int) -> Facts:
+    """Gather what was foretold from all origins; the rows are in the order of time."""
+    later = rows.take(np.concatenate([np.flatnonzero(one.origin.foretold(as_of)) for one in foretold]))
+    promised = np.concatenate([one.probabilities for one in foretold])
+    known = [rows.take(one.origin.settled(as_of, REACH)) for one in foretold]
+    sizes = [len(one.labels) for one in foretold]
+    auc = evaluate(later.labels, promised, later.leads, replicates=100, seed=seed)["roc_auc"]
+    return Facts(
+        model=model,
+        learned=known[0],
+        later=later,
+        promised=promised,
+        base_rates=np.repeat([one.labels.mean() for one in known], sizes),
+        latest_rates=np.repeat([one.labels[-(len(one.labels) // 4) :].mean() for one in known], sizes),
+        roc_auc=Estimate(auc.value, auc.low, auc.high),
     )
-    test = parts["test"]
-    figures = evaluate(test.labels, model.predict(test.frame), test.leads, replicates=100, seed=seed)
-    auc = figures["roc_auc"]
-    facts = Facts(
-        model, log.best_iteration, parts["fit"], parts["calibration"], test, Estimate(auc.value, auc.low, auc.high)
-    )
-    return [*check(facts), *_columns(kind, labels, leads, time, draw)]
+
+
+def _moments(time: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    return np.asarray(START.to_datetime64() + (time * np.timedelta64(LENGTH)).astype("timedelta64[us]"))
 
 
 def _rows(
@@ -117,13 +132,13 @@ def _rows(
     texts = draw.choice(["a", "b", "c"], count)[leads]
     base = float(draw.uniform(0.08, 0.25))
     strength = float(draw.uniform(0.5, 1.2))
-    is_late = time >= PARTS["test"][0]
+    is_late = time >= JUDGED[0]
     signal = strength * (values[:, 0] - 0.6 * values[:, 1] + 0.4 * (texts == "a"))
     level = np.full(len(time), np.log(base / (1 - base))) + 0.2 * np.sin(6.28 * time)
     if kind in ("labels at random", "rises, no signal"):
         signal = np.zeros(len(time))
     if kind == "turns over":
-        signal = np.where(time >= PARTS["early_stopping"][1], -signal, signal)
+        signal = np.where(time >= TURNS, -signal, signal)
     if kind in ("rises", "rises, no signal"):
         level = np.where(is_late, 0.0, np.log(0.06 / 0.94)) + (0 if kind == "rises" else -0.5 * is_late)
     # The rows of a lead hang together: half of the luck is the lead's own.
@@ -140,19 +155,19 @@ def _columns(
     kind: str,
     labels: NDArray[np.float64],
     leads: NDArray[np.int64],
-    time: NDArray[np.float64],
+    as_of: NDArray[np.datetime64],
     draw: np.random.Generator,
 ) -> list[Verdict]:
     """Judge two attributes of the leads: one that is worth something, and one that may be written after the outcome."""
     rows = (
-        pd.DataFrame({"lead": leads, "label": labels, "time": time})
+        pd.DataFrame({"lead": leads, "label": labels, "as_of": as_of})
         .groupby("lead")
-        .agg({"label": "max", "time": "min"})
+        .agg({"label": "max", "as_of": "min"})
     )
     converted = rows["label"].to_numpy(dtype=bool)
     honest = pd.Series(0.8 * converted + draw.normal(0, 1, len(rows)))
     knows = pd.Series((2.0 if kind == "a column that knows" else 0.5) * converted + draw.normal(0, 1, len(rows)))
-    created = pd.Series(pd.Timestamp("2026-01-01") + pd.to_timedelta(rows["time"].to_numpy() * 300, unit="D"))
+    created = rows["as_of"].reset_index(drop=True)
     return list(
         columns_that_know({"one": honest, "other": knows}, {"one": "number", "other": "number"}, converted, created)
     )

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from features.core.schema import FIT, PARTS, TEST
     from features.engines.compiled import compute_matrix
     from features.language.catalogue import Catalogue
     from features.language.feature import Feature
@@ -17,11 +16,15 @@ if TYPE_CHECKING:
     from features.timeline.labels import assign_labels
     from features.timeline.snapshots import find_episodes
 
-__all__ = ["FIT", "PARTS", "TEST", "Catalogue", "Feature", "Filter", "assign_labels", "compute_matrix", "find_episodes"]
+__all__ = [
+    "Catalogue",
+    "Feature",
+    "Filter",
+    "assign_labels",
+    "compute_matrix",
+    "find_episodes",
+]
 _HOMES = {
-    "FIT": "features.core.schema",
-    "PARTS": "features.core.schema",
-    "TEST": "features.core.schema",
     "Catalogue": "features.language.catalogue",
     "Feature": "features.language.feature",
     "Filter": "features.language.filters",

@@ -9,21 +9,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.core.artefact import Model
+    from models.core.model import Model
     from models.evaluation.curves import calibration_curve, conversion_curve, gains_curve, importance
     from models.evaluation.metrics import compare, evaluate
-    from models.learning.learner import fit
+    from models.learning.backtest import backtest
+    from models.learning.learner import Recipe, learn
+    from models.learning.origins import choose_origins
 
-__all__ = ["Model", "calibration_curve", "compare", "conversion_curve", "evaluate", "fit", "gains_curve", "importance"]
+__all__ = [
+    "Model",
+    "Recipe",
+    "backtest",
+    "calibration_curve",
+    "choose_origins",
+    "compare",
+    "conversion_curve",
+    "evaluate",
+    "gains_curve",
+    "importance",
+    "learn",
+]
 _HOMES = {
-    "Model": "models.core.artefact",
+    "Model": "models.core.model",
+    "Recipe": "models.learning.learner",
+    "backtest": "models.learning.backtest",
     "calibration_curve": "models.evaluation.curves",
+    "choose_origins": "models.learning.origins",
     "compare": "models.evaluation.metrics",
     "conversion_curve": "models.evaluation.curves",
     "evaluate": "models.evaluation.metrics",
-    "fit": "models.learning.learner",
     "gains_curve": "models.evaluation.curves",
     "importance": "models.evaluation.curves",
+    "learn": "models.learning.learner",
 }
 
 

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 
 from features import own
 from features.core.errors import NotEnoughDataError, SettingsError, nearest
-from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT, LEAD, TEST
+from features.core.schema import LEAD
 from features.engines.census import SEEN_COLUMNS, see
 from features.language.catalogue import Catalogue, Kind, build_catalogue
 from features.language.feature import Feature
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
-from pipeline.core.sql import connect, fetch_row, file_literal, literal
+from pipeline.core.sql import connect, fetch_row, file_literal
 from pipeline.log.history import read_event_types, require_event_types
 from pipeline.log.known_types import leanest_shares
 from pipeline.matrix.batches import size_batches, whole_groups
@@ -40,14 +40,13 @@ class Sections(Protocol):
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
-    """Build the catalogue and compute the matrix; the gap and what has no label are left out."""
+    """Build the catalogue and compute the matrix; what has no label is left out."""
     interactions, leads, snapshots = project.interactions, project.leads, project.snapshots
     require(interactions, leads, snapshots)
-    fitted = pq.read_table(snapshots, columns=["as_of"], filters=[("part", "==", FIT)])["as_of"]
-    catalogue = grow_catalogue(project.parameters, interactions, leads, pc.max(fitted).as_py())
+    learned = pq.read_table(snapshots, columns=["as_of"], filters=pc.field("label").is_valid())["as_of"]
+    catalogue = grow_catalogue(project.parameters, interactions, leads, pc.max(learned).as_py())
     project.matrix.unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
-    parts = ", ".join(map(literal, (FIT, EARLY_STOPPING, CALIBRATION, TEST)))
-    labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE part IN ({parts})"
+    labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE label IS NOT NULL"
     of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
     with connect(of_duckdb, project.root / _SPILL) as connection, written_whole(project.matrix) as temporary:
         shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
@@ -60,7 +59,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
             interactions,
             leads,
             catalogue,
-            keep=("part", "label"),
+            keep=("label",),
             memory_limit=of_batches,
         )
         for done in write_matrix(batches, temporary):
@@ -68,7 +67,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
 
 
 def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until: datetime) -> Catalogue:
-    """Build the catalogue from the events that were known before ``until``, the last as_of of the fit part.
+    """Build the catalogue from the events that were known before ``until``, the last as_of that has a label.
 
     Those of leads that nobody had heard of by then were nobody's.
     """

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError
-from features.core.schema import CONVERTED, LOST, PARTS
+from features.core.schema import CONVERTED, LOST
 from features.core.time import format_duration, microseconds
-from features.timeline.labels import assign_labels, assign_parts, ended_unknown
+from features.timeline.labels import assign_labels, ended_unknown, refuse_unlabelled
 from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import open_reader
@@ -36,7 +36,7 @@ class Sections(Protocol):
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
-    """Read the log, list the snapshots with labels and parts, write them and their counts."""
+    """Read the log, list the snapshots with their labels, write them and their counts."""
     settings = project.parameters.snapshots
     interactions, leads = project.interactions, project.leads
     require(interactions, leads, project.former_creations)
@@ -65,11 +65,11 @@ def run(project: Project[Sections], progress: Progress) -> None:
     labelled = assign_labels(
         taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
     )
-    parted = assign_parts(labelled, settings.horizon, observation.outcome_delay, settings.split)
+    refuse_unlabelled(labelled, settings.horizon)
     project.snapshot_counts.unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(project.snapshots) as temporary:
-        pq.write_table(pa.Table.from_pandas(parted, preserve_index=False).replace_schema_metadata(), temporary)
-    counts = _counts(episodes, parted, observation, settings.horizon) | {
+        pq.write_table(pa.Table.from_pandas(labelled, preserve_index=False).replace_schema_metadata(), temporary)
+    counts = _counts(episodes, labelled, observation, settings.horizon) | {
         "outcomes_from": {start.source: start.as_json() for start in starts},
         "outcome_holes": [hole.as_json() for hole in lacking],
     }
@@ -99,7 +99,7 @@ def read_funnel(interactions: Path, episodes: pd.DataFrame, settings: Episodes) 
 def _counts(
     episodes: pd.DataFrame, snapshots: pd.DataFrame, observation: Observation, horizon: timedelta
 ) -> dict[str, Any]:
-    parts = snapshots.groupby("part")
+    known = snapshots[snapshots["label"].notna()]
     last = episodes.sort_values(["lead_id", "episode"]).drop_duplicates("lead_id", keep="last")["outcome"]
     return {
         "leads": {
@@ -118,17 +118,12 @@ def _counts(
         "snapshots": len(snapshots),
         "ended_unknown": int((ended_unknown(snapshots) & snapshots["label"].notna()).sum()),
         "unlabelled": {str(name): int(count) for name, count in snapshots["unlabelled"].value_counts().items()},
-        "parts": {
-            name: {
-                "rows": len(part),
-                "leads": int(part["lead_id"].nunique()),
-                "conversions": int(part["label"].sum()),
-                "from": part["as_of"].min().isoformat(),
-                "to": part["as_of"].max().isoformat(),
-            }
-            for name in PARTS
-            if name in parts.groups
-            for part in [parts.get_group(name)]
+        "labelled": {
+            "rows": len(known),
+            "leads": int(known["lead_id"].nunique()),
+            "conversions": int(known["label"].sum()),
+            "from": known["as_of"].min().isoformat(),
+            "to": known["as_of"].max().isoformat(),
         },
         "horizon": format_duration(horizon),
         "outcome_delay_hours": microseconds(observation.outcome_delay) / 3_600_000_000,

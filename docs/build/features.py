@@ -25,8 +25,9 @@ long since the last call. It is computed for a lead at a moment, `as_of`, from w
   `as_of - window <= occurred_at < as_of`. Without a window it may lie as far back as the log goes. Events that tell the
   outcome (`episodes.conversion`, `episodes.lost`) and those under `features.exclude_types` never count.
 - The catalogue grows by itself: counts, sums, active days, recency and decayed counts of all events, and of each event
-  type and each channel that is frequent enough. It follows what was seen before the end of the fit part and is kept
-  with the model, so that an event type never seen in training changes no column. What is rare is pooled as `other`.
+  type and each channel that is frequent enough. It follows what was seen before the last snapshot that is learned from
+  and is kept with the model, so that an event type never seen in training changes no column. What is rare is pooled as
+  `other`.
 - Names are derived, never typed: the measure, what it takes, the filter, the window, as in `count__email_open__30d`.
   Where two would be alike, four hexadecimal digits of each declaration tell them apart.
 - What each measure means to the last digit stands in plain Python, in

@@ -39,8 +39,8 @@ _RULES = f"""\
 
 Rows of one lead are no independent witnesses, so chance is taken account of over leads; intervals are of 95 %.
 
-- *No better than the base rate*: the log loss of the test part is not below that of a constant, the share that
-  converted of all that was learned from, or of the calibration part, whichever foretells better. Wrong, too, where
+- *No better than the base rate*: the log loss of what was foretold is not below that of a constant, the share that
+  converted of all that was learned from, or of its newest quarter, whichever foretells better. Wrong, too, where
   the interval of the difference holds 0 and the order of the leads is no better than a coin's; doubtful where only
   the former holds.
 - *Ranks no better than a coin*: the interval of the ROC AUC begins at 0.5 or below. Doubtful where the log loss is
@@ -48,24 +48,24 @@ Rows of one lead are no independent witnesses, so chance is taken account of ove
 - *Next to nothing was learned*: trees times learning rate, in trees of the default learning rate, are fewer than
   {FEWEST_TREES}: ten trees of ten times the rate are worth a hundred. Doubtful where the log loss is surely below the
   base rate's, else wrong.
-- *The sum of the promises is not what happened*: expected and happened conversions of the test part differ by more
+- *The sum of the promises is not what happened*: expected and happened conversions at the origins differ by more
   than {OFF:g} times, and not by chance; wrong where that holds of {FAR_OFF:g} times.
 - *Too good to be true*: a ROC AUC of {TOO_GOOD} or more; doubtful where its interval begins below.
 - *A column that knows the outcome*: an attribute that alone has a ROC AUC of {SUSPECT} or more among leads that were
   created at about the same time. Doubtful where chance may have helped.
 - *An event type that knows the outcome*: leads that have it neither convert nor are lost within the horizon, where
   others of the same age do.
-- *Leads are not what they were*: the population stability index of a column from the fit part to the test part is at
-  least {LARGE}, and more than {USUAL:g} times that from the first half of the fit part to the second, or
-  {ANOTHER_WORLD:g} and more.
-- *More or fewer convert than before*: the share of the test part lies {OTHER_RATE:g} times beyond those of the
-  quarters of the fit part.
+- *Leads are not what they were*: the population stability index of a column from what the first origin learned from to
+  what was foretold is at least {LARGE}, and more than {USUAL:g} times that from the first half of what it learned
+  from to the second, or {ANOTHER_WORLD:g} and more.
+- *More or fewer convert than before*: the share of what was foretold lies {OTHER_RATE:g} times beyond those of the
+  quarters of what was learned from.
 - *Months without a conversion*: at least {LEAST} days in which a source has none, where leads of such ages would have
   brought so many that chance leaves them out less than once in 1,000 logs; and {FAR_LONGER:g} times beyond the other
   silences of the source, each by what was due in it, and than chance lets them be. What was as silent in the same weeks
   of another year is the way of a company, and none; up to {MOST} are told.
-- *Not judged*: there is no test part (`snapshots.split.test: 0`), or fewer than {FEWEST_LEADS} leads in it convert,
-  or don't. Nothing is wrong then, and nothing is known: the model becomes the champion only by hand.
+- *Not judged*: there is no origin (`train.origins: 0`, or too short a log), or fewer than {FEWEST_LEADS} leads convert
+  after them, or don't. Nothing is wrong then, and nothing is known: the model becomes the champion only by hand.
 """
 
 

@@ -98,8 +98,4 @@ RECOMMENDATION: tuple[Field, ...] = (
 )
 """One row for each open lead. Sorted by probability, the highest first, then by lead_id."""
 
-FIT, EARLY_STOPPING, CALIBRATION, GAP, TEST = "fit", "early_stopping", "calibration", "gap", "test"
-PARTS = (FIT, EARLY_STOPPING, CALIBRATION, GAP, TEST)
-"""The parts of the labelled snapshots, in the order of time."""
-
 CONVERTED, LOST = "converted", "lost"

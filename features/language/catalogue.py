@@ -94,7 +94,7 @@ def build_catalogue(
     declared: Sequence[Feature] = (),
     attributes: Mapping[str, Kind] | None = None,
 ) -> Catalogue:
-    """Grow the default catalogue from what was seen before the end of the fit part.
+    """Grow the default catalogue from what was seen before the last snapshot that is learned from.
 
     ``event_types``: event_type, actor, leads (how many had such an event), valued (whether any has a value).
     ``channels``: channel, leads, and ``campaigns`` likewise, of the ``actors``. Types count all actors; only those in

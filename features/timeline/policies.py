@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import MinLen
 
 from features.core.section import SettingsSection
 from features.core.time import Duration
@@ -36,20 +36,3 @@ class EventPolicy(SettingsSection):
 
 
 Policy = AgePolicy | CalendarPolicy | EventPolicy
-
-
-@dataclass(frozen=True)
-class Split(SettingsSection):
-    """Shares of the labelled snapshots, in time order: fit, early stopping, calibration, gap, test."""
-
-    early_stopping: Annotated[float, Gt(0), Lt(1)] = 0.15
-    """Share of the snapshots before the gap."""
-    calibration: Annotated[float, Gt(0), Lt(1)] = 0.2
-    """Share of the snapshots before the gap."""
-    test: Annotated[float, Ge(0), Lt(1)] = 0.25
-    """Share of all labelled snapshots. With 0 all are learned from, and nobody knows what the model is worth: it is not
-    judged, and becomes the champion only by hand."""
-
-    def __post_init__(self) -> None:
-        if self.early_stopping + self.calibration >= 1:
-            raise ValueError("early_stopping and calibration leave nothing to fit; together they must stay below 1")

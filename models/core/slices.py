@@ -1,15 +1,13 @@
-"""Rows of the matrix, with their labels and leads: what is learned from and measured on."""
+"""Rows of the matrix, with their labels and leads: what is learned from and measured on, and folds of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -30,3 +28,33 @@ class Slice:
     def conversions(self) -> int:
         """Rows that convert."""
         return int(np.sum(self.labels))
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Slice:
+        """Give some of the rows, by whether they are wanted, or by their places in the order that is wanted."""
+        places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return Slice(self.frame.iloc[places], self.labels[places], self.leads[places])
+
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """The fold of each row, shape (n,), and how many leads convert in some row, and in none."""
+
+    fold: NDArray[np.int64]
+    converting: int
+    others: int
+
+
+def deal(labels: NDArray[np.float64], leads: NDArray[Any], *, seed: int, folds: int = FOLDS) -> Dealt:
+    """Deal leads to folds, those that convert and those that don't each in turn: none is split."""
+    lead_of_row, distinct = pd.factorize(leads)
+    converts = np.zeros(len(distinct), dtype=bool)
+    converts[lead_of_row[labels > 0]] = True
+    generator = np.random.default_rng(seed)
+    fold_of_lead = np.empty(len(converts), dtype=np.int64)
+    for kind in (converts, ~converts):
+        members = generator.permutation(np.flatnonzero(kind))
+        fold_of_lead[members] = np.arange(len(members)) % folds
+    return Dealt(fold_of_lead[lead_of_row], int(converts.sum()), int((~converts).sum()))

@@ -86,13 +86,12 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "slope_at_bound", "the calibration contradicts the trees", "wrong",
-            "what the trees learned was no longer true in the calibration part: learn from newer leads "
-            "(snapshots.start), leave out features that change with time, or give the parts other shares "
-            "(snapshots.split)",
+            "what the trees learned is not true of leads that were left out: learn from newer leads "
+            "(snapshots.start), or leave out features that name a lead or change with time",
         ),
         Kind(
             "too_little_learned", "next to nothing was learned", "doubtful",
-            "more leads, more features, or a longer fit part; trees stop where later leads are foretold no better",
+            "more leads, more features, or a longer log; trees stop where later leads are foretold no better",
         ),
         Kind(
             "promises_not_kept", "the sum of the promises is not what happened", "doubtful",
@@ -162,8 +161,8 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "not_judged", "not judged", "told",
-            "nobody knows what this model is worth: it becomes the champion only by hand. A test part "
-            "(snapshots.split.test) with ten leads that convert would tell",
+            "nobody knows what this model is worth: it becomes the champion only by hand. An origin "
+            "(train.origins) after which ten leads convert would tell",
         ),
         Kind(
             "acquittal_unused", "an acquittal of nothing", "told",

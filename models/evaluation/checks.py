@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from models.core.artefact import Model
+from models.core.model import Model
 from models.core.slices import Slice
 from models.core.verdicts import Severity, Verdict, found
 from models.evaluation.drift import base_rate_drift, feature_drift
@@ -24,7 +24,7 @@ from models.learning.calibration import SMALLEST_SLOPE
 from models.learning.parameters import DEFAULTS
 
 FEWEST_LEADS = 10
-"""Leads that convert, and leads that don't, which a test part must hold before a model can be told from chance."""
+"""Leads that convert, and leads that don't, which must be foretold before a model can be told from chance."""
 FEWEST_TREES = 20
 """Trees of the default learning rate: fewer have hardly begun to learn."""
 TOO_GOOD = 0.97
@@ -37,53 +37,53 @@ OFF, FAR_OFF = 1.25, 2.0
 
 @dataclass(frozen=True)
 class Facts:
-    """A model, what it learned from and what it is measured on."""
+    """A model, what was learned from, and what the same procedure foretold at its origins."""
 
     model: Model
-    trees: int
-    fit: Slice
-    """In the order of time."""
-    calibration: Slice
-    test: Slice | None
-    """None where nothing was kept to measure on."""
+    learned: Slice
+    """What was settled at the first origin, in the order of time; without an origin, all."""
+    later: Slice | None
+    """What was foretold; None where there is no origin."""
+    promised: NDArray[np.float64]
+    """The probabilities of what was foretold; without an origin, those of the model for all: shape (n,)."""
+    base_rates: NDArray[np.float64]
+    """The share that converted of all that each of these rows' origin had learned from: shape (n,)."""
+    latest_rates: NDArray[np.float64]
+    """The same of the newest quarter of it."""
     roc_auc: Estimate | None
-    """On the test part; None where it can't be said."""
-
-    @cached_property
-    def promised(self) -> NDArray[np.float64]:
-        """The probabilities of the test part; without one, of the calibration part: shape (n,)."""
-        return self.model.predict((self.test or self.calibration).frame)
+    """Of what was foretold; None where it can't be said."""
 
     @cached_property
     def leads(self) -> tuple[int, int]:
-        """How many leads of the test part convert, and how many have a row that doesn't."""
-        if self.test is None:
+        """How many leads of the rows foretold convert, and how many have a row that doesn't."""
+        if self.later is None:
             return 0, 0
-        converts = self.test.labels > 0
-        return len(np.unique(self.test.leads[converts])), len(np.unique(self.test.leads[~converts]))
+        converts = self.later.labels > 0
+        return len(np.unique(self.later.leads[converts])), len(np.unique(self.later.leads[~converts]))
 
     @property
     def is_judged(self) -> bool:
-        """Whether the test part holds enough to tell the model from chance."""
+        """Whether enough was foretold to tell the model from chance."""
         return min(self.leads) >= FEWEST_LEADS
 
     @cached_property
-    def base_rate(self) -> float:
-        """The share that converts as it was known before: of all that was learned from or of the latest part.
+    def known_rates(self) -> NDArray[np.float64]:
+        """The share that converts as it was known before: of all that was learned from, or of its newest quarter.
 
-        Whichever would have foretold the test part better: a model must beat both.
+        Whichever would have foretold better: a model must beat both. Shape (n,).
         """
-        known = [float(self.model.manifest["base_rate"]), float(self.calibration.labels.mean())]
-        if self.test is None:
-            return known[0]
-        return min(known, key=lambda rate: float(_log_losses(self.test.labels, rate).mean()) if self.test else 0.0)
+        if self.later is None:
+            return self.base_rates
+        labels = self.later.labels
+        both = (self.base_rates, self.latest_rates)
+        return min(both, key=lambda rates: float(_log_losses(labels, rates).mean()))
 
     @cached_property
     def excess_loss(self) -> Estimate:
-        """The log loss of the test part, less that of the base rate: below 0 where the model is of use."""
-        assert self.test is not None  # noqa: S101 - asked for where the model is judged
-        losses = _log_losses(self.test.labels, self.promised) - _log_losses(self.test.labels, self.base_rate)
-        return mean_over_leads(losses, self.test.leads)
+        """The log loss of what was foretold, less that of the base rate: below 0 where the model is of use."""
+        assert self.later is not None  # noqa: S101 - asked for where the model is judged
+        losses = _log_losses(self.later.labels, self.promised) - _log_losses(self.later.labels, self.known_rates)
+        return mean_over_leads(losses, self.later.leads)
 
 
 Check = Callable[[Facts], "Iterator[Verdict]"]
@@ -113,14 +113,14 @@ def mean_over_leads(values: NDArray[np.float64], leads: ArrayLike) -> Estimate:
 
 
 def not_judged(facts: Facts) -> Iterator[Verdict]:
-    """Say that nothing, or too little, was kept to measure on."""
-    if facts.test is None:
-        yield found("not_judged", "there is no test part: snapshots.split.test is 0")
+    """Say that nothing, or too little, was foretold."""
+    if facts.later is None:
+        yield found("not_judged", "there is no origin at which enough was settled to learn from, or train.origins is 0")
     elif not facts.is_judged:
         convert, others = facts.leads
         yield found(
             "not_judged",
-            f"{convert:,} leads of the test part convert, and {others:,} have a snapshot that does not: with fewer "
+            f"{convert:,} leads that were foretold convert, and {others:,} have a snapshot that does not: with fewer "
             f"than {FEWEST_LEADS} of either no model can be told from chance",
         )
 
@@ -131,8 +131,8 @@ def worse_than_base_rate(facts: Facts) -> Iterator[Verdict]:
         return
     excess = facts.excess_loss
     said = (
-        f"log loss less that of the base rate ({_share(facts.base_rate)}): {_signed(excess.value)} "
-        f"({_signed(excess.low)} to {_signed(excess.high)}) on the test part"
+        f"log loss less that of the base rate ({_share(float(facts.known_rates.mean()))}): {_signed(excess.value)} "
+        f"({_signed(excess.low)} to {_signed(excess.high)}) at the origins"
     )
     if excess.value >= 0.0:
         yield found("worse_than_base_rate", f"{said}; below 0 is of use")
@@ -151,7 +151,7 @@ def ranks_like_a_coin(facts: Facts) -> Iterator[Verdict]:
     is_useful = auc.value > 0.5 and facts.excess_loss.high < 0.0  # noqa: PLR2004 - what a coin has
     yield found(
         "ranks_like_a_coin",
-        f"ROC AUC {_interval(auc)} on the test part, where a coin has 0.5",
+        f"ROC AUC {_interval(auc)} at the origins, where a coin has 0.5",
         severity="doubtful" if is_useful else "wrong",
     )
 
@@ -162,32 +162,35 @@ def same_for_everyone(facts: Facts) -> Iterator[Verdict]:
     if spread >= SMALLEST_SPREAD * mean:
         return
     low, high = float(facts.promised.min()), float(facts.promised.max())
-    rows = f"{len(facts.promised):,} snapshots of the {'calibration' if facts.test is None else 'test'} part"
+    rows = f"{len(facts.promised):,} snapshots {'learned from' if facts.later is None else 'foretold'}"
     said = f"get {low:.4%}" if low == high else f"get between {low:.4%} and {high:.4%}, most of them {mean:.2%}"
     yield found("same_for_everyone", f"all {rows} {said}")
 
 
 def slope_at_bound(facts: Facts) -> Iterator[Verdict]:
     """See whether the calibrator had to flatten all that the trees say."""
-    slope = float(facts.model.calibrator["slope"])
-    if slope <= SMALLEST_SLOPE * (1.0 + 1e-6):
+    calibrator = facts.model.calibrator
+    slopes = [calibrator[name] for name in ("slope", "above", "below") if name in calibrator]
+    slopes += calibrator.get("slopes", [])
+    if slopes and max(slopes) <= SMALLEST_SLOPE * (1.0 + 1e-6):
         yield found(
             "slope_at_bound",
-            f"the calibrator's slope is {slope:.2f}, the smallest there may be: on the calibration part leads that the "
-            "trees put higher convert no more often",
+            f"the calibrator's slope is {max(slopes):.2f}, the smallest there may be: of the leads that were left out "
+            "those that the trees put higher convert no more often",
         )
 
 
 def too_little_learned(facts: Facts) -> Iterator[Verdict]:
     """Count what was learned in trees of the default learning rate: ten of ten times the rate are a hundred."""
     rate = float(facts.model.manifest["parameters"].get("learning_rate", DEFAULTS["learning_rate"]))
-    worth = facts.trees * rate / float(DEFAULTS["learning_rate"])
+    trees = int(facts.model.manifest["trees"])
+    worth = trees * rate / float(DEFAULTS["learning_rate"])
     if worth >= FEWEST_TREES:
         return
     is_useful = facts.is_judged and facts.excess_loss.high < 0.0
     yield found(
         "too_little_learned",
-        f"{facts.trees:,} {'tree' if facts.trees == 1 else 'trees'} at a learning rate of {rate:g}, worth {worth:.0f} "
+        f"{trees:,} {'tree' if trees == 1 else 'trees'} at a learning rate of {rate:g}, worth {worth:.0f} "
         f"of the default rate of {DEFAULTS['learning_rate']:g}; {FEWEST_TREES} are a beginning"
         + ("; yet they foretell better than the base rate" if is_useful else ""),
         severity="doubtful" if is_useful else "wrong",
@@ -195,10 +198,10 @@ def too_little_learned(facts: Facts) -> Iterator[Verdict]:
 
 
 def promises_not_kept(facts: Facts) -> Iterator[Verdict]:
-    """Compare the expected conversions of the test part with those that happened."""
-    if facts.test is None:
+    """Compare the conversions that were foretold with those that happened."""
+    if facts.later is None:
         return
-    expected, happened = float(facts.promised.sum()), float(facts.test.labels.sum())
+    expected, happened = float(facts.promised.sum()), float(facts.later.labels.sum())
     ratio = expected / max(happened, 1.0)
     if 1.0 / OFF <= ratio <= OFF:
         return
@@ -210,7 +213,7 @@ def promises_not_kept(facts: Facts) -> Iterator[Verdict]:
         return
     yield found(
         "promises_not_kept",
-        f"of {len(facts.promised):,} snapshots of the test part {expected:,.0f} were expected to convert, and "
+        f"of {len(facts.promised):,} snapshots at the origins {expected:,.0f} were expected to convert, and "
         f"{happened:,.0f} did",
         severity=severity,
     )
@@ -221,21 +224,22 @@ def too_good(facts: Facts) -> Iterator[Verdict]:
     auc = facts.roc_auc
     if not facts.is_judged or auc is None or auc.value < TOO_GOOD:
         return
-    gain = np.asarray(facts.model.booster.feature_importance("gain"), dtype=np.float64)
+    gain = facts.model.gains()
     best = int(gain.argmax())
     yield found(
         "too_good",
-        f"ROC AUC {_interval(auc)} on the test part, where honest logs of leads stay below {TOO_GOOD}; most of it by "
+        f"ROC AUC {_interval(auc)} at the origins, where honest logs of leads stay below {TOO_GOOD}; most of it by "
         f"{facts.model.columns[best]} ({gain[best] / (gain.sum() or 1.0):.0%} of the gain)",
         severity="wrong" if auc.low >= TOO_GOOD else "doubtful",
     )
 
 
 def drift(facts: Facts) -> Iterator[Verdict]:
-    """See whether the rows that are measured, or else the latest known, are of the kind that was learned from."""
-    later = facts.test or facts.calibration
-    yield from feature_drift(facts.fit, later, facts.model.columns, facts.model.categories)
-    yield from base_rate_drift(facts.fit, later)
+    """See whether what was foretold is of the kind that was learned from at the first origin."""
+    if facts.later is None:
+        return
+    yield from feature_drift(facts.learned, facts.later, facts.model.columns, facts.model.categories)
+    yield from base_rate_drift(facts.learned, facts.later)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -258,17 +262,18 @@ def _ranks(facts: Facts) -> bool:
 
 def _surely_off(facts: Facts, times: float) -> bool:
     """Whether more than `times` too much, or too little, was promised, and not by the luck of the leads."""
-    assert facts.test is not None  # noqa: S101 - asked for where there is a test part
-    is_too_much = facts.promised.sum() > facts.test.labels.sum()
+    assert facts.later is not None  # noqa: S101 - asked for where there is an origin
+    is_too_much = facts.promised.sum() > facts.later.labels.sum()
     due = facts.promised / times if is_too_much else facts.promised * times
-    excess = mean_over_leads(due - facts.test.labels if is_too_much else facts.test.labels - due, facts.test.leads)
+    excess = mean_over_leads(due - facts.later.labels if is_too_much else facts.later.labels - due, facts.later.leads)
     # Where hardly anything happened, what happened says too little of how much might have.
     by_chance = NORMAL_QUANTILE * float(np.sqrt(due.sum())) / len(due)
     return excess.low > 0.0 and excess.value > by_chance
 
 
 def _log_losses(labels: NDArray[np.float64], probabilities: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    return np.asarray(-np.log(np.where(labels > 0, probabilities, 1.0 - np.asarray(probabilities))))
+    with np.errstate(divide="ignore"):  # nobody converted in the newest quarter: who then says 0 loses without end
+        return np.asarray(-np.log(np.where(labels > 0, probabilities, 1.0 - np.asarray(probabilities))))
 
 
 def _interval(estimate: Estimate) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from features.core.schema import CONVERTED, LOST
-from models.core.artefact import Model
+from models.core.model import Model
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.intervals import wilson_interval
 from models.evaluation.metrics import BINS, Blocks, bin_of_each_row
@@ -102,7 +102,7 @@ def importance(model: Model) -> pd.DataFrame:
 
     Columns: `feature`, `gain` (summed over all splits, in LightGBM's units), `share` of all gain.
     """
-    gain = np.asarray(model.booster.feature_importance("gain"), dtype=np.float64)
+    gain = model.gains()
     table = pd.DataFrame({"feature": model.columns, "gain": gain, "share": gain / (gain.sum() or 1.0)})
     return table.sort_values(["gain", "feature"], ascending=[False, True], ignore_index=True)
 

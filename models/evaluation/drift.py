@@ -1,7 +1,7 @@
 """Whether later rows are still of the kind that was learned from, by what they hold and by how many convert.
 
 Some drift is in the nature of a log: leads grow older in it, and counts grow. So what a column has changed by is
-compared with what it changed by before, from the first half of the fit part to the second.
+compared with what it changed by before, from the first half of what was learned from to the second.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from models.core.verdicts import Verdict, found
 LARGE = 0.25
 """The population stability index from which on people speak of another population (Siddiqi 2006)."""
 USUAL = 4.0
-"""In multiples of what a column drifted within the fit part: a steady trend, twice as far, gives four times as much."""
+"""In multiples of what a column drifted within what was learned from: a steady trend, twice as far, gives four times
+as much."""
 ANOTHER_WORLD = 2.0
 """A stability index at which hardly a value is where it was: that is told, however steadily it came about."""
 OTHER_RATE = 1.5
-"""How many times more, or fewer, convert than in any quarter of the fit part before it is told."""
+"""How many times more, or fewer, convert than in any quarter of what was learned from before it is told."""
 BINS = 10
 _MOST_LEVELS = 20
 _BY_CHANCE = 0.001
@@ -123,13 +124,13 @@ def feature_drift(
     shown = "; ".join(f"{one.column} {one.index:.1f} ({one.usual:.1f})" for one in beyond[:_MOST_SHOWN])
     yield found(
         "feature_drift",
-        f"{len(beyond):,} of {len(columns):,} columns are not distributed as they were in the fit part: stability "
-        f"index (and that between its halves, {LARGE} being large) of {shown}",
+        f"{len(beyond):,} of {len(columns):,} columns are not distributed as they were in what was learned from: "
+        f"stability index (and that between its halves, {LARGE} being large) of {shown}",
     )
 
 
 def base_rate_drift(fit: Slice, later: Slice) -> Iterator[Verdict]:
-    """See whether the share that converts has left the range that it had in the quarters of the fit part."""
+    """See whether the share that converts has left the range that it had in the quarters of what was learned from."""
     quarters = [float(part.mean()) for part in np.array_split(fit.labels, _QUARTERS) if len(part)]
     if not quarters or not len(later.labels):
         return
@@ -142,5 +143,6 @@ def base_rate_drift(fit: Slice, later: Slice) -> Iterator[Verdict]:
         return
     yield found(
         "base_rate_drift",
-        f"{rate:.1%} of the later snapshots convert; of the quarters of the fit part it were {low:.1%} to {high:.1%}",
+        f"{rate:.1%} of the later snapshots convert; of the quarters of what was learned from it were {low:.1%} to "
+        f"{high:.1%}",
     )

@@ -49,6 +49,7 @@ class Places:
     catalogue = _Place("data/catalogue.json")
     model = _Place("data/model")
     training = _Place("data/training.json")
+    foretold = _Place("data/origins.parquet")
     recommendations = _Place("data/recommendations.parquet")
     recommendations_csv = _Place("data/recommendations.csv")
     scoring = _Place("data/scoring.json")

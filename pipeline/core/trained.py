@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from features.core.errors import InputError
-from models.core.artefact import ArtefactError, Model
+from models.core.model import Model
+from models.core.trees import ArtefactError
 from pipeline.core.project import Places, read_json, require
 
 
 def open_model(folder: Path, version: str) -> Model:
-    """Read the three files of the model of this version; raises InputError where they are not those."""
+    """Read the files of the model of this version; raises InputError where they are not those."""
     try:
         return Model.load(folder, version)
     except ArtefactError as error:

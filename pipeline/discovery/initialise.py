@@ -311,8 +311,6 @@ def _episodes(outcomes: Outcomes) -> dict[str, Any]:
 def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> dict[str, str]:
     """Write what was measured into the settings; gives the comments on it."""
     content["snapshots"] = {"horizon": format_duration(size.horizon), "policies": size.policies}
-    if size.split:
-        content["snapshots"]["split"] = size.split
     content["features"] = {
         "actors": _actors(ours),
         "windows": [format_duration(window) for window in size.windows],
@@ -335,7 +333,6 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
     return {
         "snapshots.horizon": f"does it convert within this time? {why}",
         "snapshots.policies": f"when a lead is looked at; {size.why}",
-        "snapshots.split": "a short log: most of it to fit",
         "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
         if len(_actors(ours)) > 1
         else "whose events count; what we did follows from whom we believed in",

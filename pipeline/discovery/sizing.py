@@ -22,9 +22,6 @@ from pipeline.log.learnable import LADDER, Learnable, tabulate
 from pipeline.settings.parameters import Parameters
 
 _MONTH = 30 * DAY
-_SHORT = 6
-"""Horizons that a log must hold not to be short: the gap takes one, the horizon after the test part another."""
-_SHORT_LOG_SPLIT = {"early_stopping": 0.1, "calibration": 0.15, "test": 0.3}
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,6 @@ class Size:
     policies: list[dict[str, Any]]
     why: str
     """Why leads are looked at so."""
-    split: dict[str, float]
     windows: list[timedelta]
     half_life: timedelta
     late_days: float
@@ -68,7 +64,6 @@ def find_size(
     median, late = float(np.quantile(days, 0.5)), float(np.quantile(days, 0.8))
     observation = observe(Project(places.root, parameters))
     until = observation.outcomes_until
-    span = until - episodes["started_at"].min().to_pydatetime()
     last = episodes["started_at"].max().to_pydatetime()
     if assumed:
         said = "no time says when leads convert: they are looked at while they are new"
@@ -78,8 +73,7 @@ def find_size(
         looks = choose_looks(episodes, places.interactions, ends, timedelta(days=median), until)
     # What sales can act on is a month ahead; where leads are quicker, less.
     wanted = horizon or min(next((step for step in LADDER if step >= timedelta(days=late)), _MONTH), _MONTH)
-    short = span < _SHORT * wanted
-    chosen, split, rows = _trainable(content, places, looks.policies, wanted, short=short, fixed=horizon is not None)
+    chosen, rows = _trainable(content, places, looks.policies, wanted, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
     by_calendar = any("calendar" in policy for policy in looks.policies)
     windows = [window for window in (DAY, 7 * DAY, 30 * DAY, 90 * DAY) if window < looks.longest] or [HOUR]
@@ -88,7 +82,6 @@ def find_size(
         horizon=chosen,
         policies=looks.policies,
         why=looks.why,
-        split=split,
         windows=windows,
         half_life=14 * DAY if by_calendar else min(_third(looks.longest), 14 * DAY),
         late_days=late,
@@ -101,29 +94,16 @@ def find_size(
 
 
 def _trainable(
-    content: Mapping[str, Any],
-    places: Places,
-    policies: list[dict[str, Any]],
-    wanted: timedelta,
-    *,
-    short: bool,
-    fixed: bool,
-) -> tuple[timedelta, dict[str, float], list[Learnable]]:
-    """Take the horizon that is wanted or the nearest that can be trained, with other shares where the log is short."""
-    fallback: tuple[timedelta, dict[str, float], list[Learnable]] | None = None
-    for split in (_SHORT_LOG_SPLIT,) if short else ({}, _SHORT_LOG_SPLIT):
-        snapshots = {"policies": policies, "horizon": format_duration(wanted), "split": split}
-        rows = tabulate(Project(places.root, Parameters.model_validate({**content, "snapshots": snapshots})))
-        able = [row.horizon for row in rows if row.milestone == rows[-1].milestone and row.problem is None]
-        fallback = fallback or (wanted, split, rows)
-        if wanted in able:
-            return wanted, split, rows
-        if able and not fixed:
-            shorter = [horizon for horizon in able if horizon < wanted]
-            nearest = max(shorter) if shorter else min(able)
-            fallback = (nearest, split, rows) if fallback[0] == wanted else fallback
-    assert fallback is not None  # noqa: S101 - set in the first round
-    return fallback
+    content: Mapping[str, Any], places: Places, policies: list[dict[str, Any]], wanted: timedelta, *, fixed: bool
+) -> tuple[timedelta, list[Learnable]]:
+    """Take the horizon that is wanted, or the nearest that can be trained: a shorter one before a longer one."""
+    snapshots = {"policies": policies, "horizon": format_duration(wanted)}
+    rows = tabulate(Project(places.root, Parameters.model_validate({**content, "snapshots": snapshots})))
+    able = [row.horizon for row in rows if row.milestone == rows[-1].milestone and row.problem is None]
+    if wanted in able or fixed or not able:
+        return wanted, rows
+    shorter = [horizon for horizon in able if horizon < wanted]
+    return max(shorter) if shorter else min(able), rows
 
 
 def _is_anyone_open(episodes: pd.DataFrame, last: datetime) -> bool:

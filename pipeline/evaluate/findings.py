@@ -8,22 +8,20 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow.parquet as pq
 
-from features.core.schema import CALIBRATION, FIT
 from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter
-from models.core.artefact import Model
-from models.core.slices import Slice
+from models.core.model import Model
 from models.core.verdicts import Verdict, judged
 from models.evaluation.checks import Facts, check
 from models.evaluation.leaks import Kind, Presence, columns_that_know, events_that_know
 from models.evaluation.metrics import Estimate
 from pipeline.core.project import Places, read_json
 from pipeline.core.sql import open_reader
+from pipeline.evaluate.origins import Origins
 from pipeline.log.outcome_holes import outcome_verdicts
 from pipeline.log.source_verdicts import source_verdicts
-from pipeline.matrix.slices import read_slice
 
 _AGES = 10
 
@@ -31,7 +29,7 @@ _AGES = 10
 def gather(
     places: Places,
     model: Model,
-    test: Slice | None,
+    origins: Origins,
     figures: Mapping[str, Mapping[str, float | None]],
     acquitted: Mapping[str, str],
     needed: Collection[str],
@@ -39,12 +37,14 @@ def gather(
     """Judge the model that was trained, and what it learned from; ``needed`` are the sources that matter for it."""
     auc = figures["roc_auc"]
     value, low, high = (auc[part] for part in ("value", "low", "high"))
+    is_foretold = len(origins.later.labels) > 0
     facts = Facts(
         model=model,
-        trees=int(read_json(places.training)["best_iteration"]),
-        fit=read_slice(places.matrix, FIT, in_time=True),
-        calibration=read_slice(places.matrix, CALIBRATION),
-        test=test,
+        learned=origins.learned,
+        later=origins.later if is_foretold else None,
+        promised=origins.probabilities if is_foretold else model.predict(origins.learned.frame),
+        base_rates=origins.base_rates,
+        latest_rates=origins.latest_rates,
         roc_auc=None if value is None or low is None or high is None else Estimate(value, low, high),
     )
     counts = read_json(places.snapshot_counts)

@@ -63,8 +63,8 @@ class _Block:
 def leanest_shares(connection: duckdb.DuckDBPyConnection, interactions: Path, known: Sequence[str]) -> dict[str, float]:
     """Give for each source the share of ``known`` types in the leanest four weeks of the log, as the manifest keeps it.
 
-    Of all that is in the log, not of the fit part alone: what a model that is measured on newer events did not know is
-    in its figures, and no surprise. Some of the leads of a large log tell it.
+    Of all that is in the log, not of what was learned from alone: what a model that is measured on newer events did not
+    know is in its figures, and no surprise. Some of the leads of a large log tell it.
     """
     query = "SELECT min(known_at), max(known_at) + INTERVAL 1 MICROSECOND, count(*) FROM read_parquet(?)"
     since, until, events = connection.execute(query, [str(interactions)]).fetchall()[0]

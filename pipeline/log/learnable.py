@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from features.core.errors import NotEnoughDataError
-from features.core.schema import CALIBRATION, EARLY_STOPPING, FIT
 from features.core.time import DAY, format_duration
-from features.timeline.labels import assign_labels, assign_parts
+from features.timeline.labels import assign_labels
 from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Project
 from pipeline.log.history import Observation, observe, read_events, read_history
@@ -80,35 +78,25 @@ def _row(
     delay = observation.outcome_delay
     labelled = assign_labels(taken, horizon, delay, observation.outcomes_until, since)
     converting = labelled["label"].fillna(value=False)
-    problem = None
-    try:
-        parted = assign_parts(labelled, horizon, delay, parameters.snapshots.split)
-    except NotEnoughDataError:
-        problem = "the log is too short"
-    else:
-        problem = _too_few(parted, parameters.train.minimum_conversions)
+    known = labelled[labelled["label"].notna()]
     return Learnable(
         milestone=milestone,
         horizon=horizon,
-        mature=int(labelled["label"].notna().sum()),
+        mature=len(known),
         conversions=int(converting.sum()),
         leads=int(labelled.loc[converting, "lead_id"].nunique()),
-        problem=problem,
+        problem=_problem(known, horizon + delay, parameters.train.minimum_conversions),
     )
 
 
-def _too_few(parted: pd.DataFrame, minimum: int) -> str | None:
-    """Say which parts hold too few that convert, or too few that don't."""
-    counts = parted[parted["part"] != ""].groupby("part")["label"].agg(["sum", "size"])
-    poor = []
-    for part in (FIT, EARLY_STOPPING, CALIBRATION):
-        converting = int(counts.loc[part, "sum"])
-        others = int(counts.loc[part, "size"]) - converting
-        if converting < minimum:
-            poor.append(f"{part} {converting:,} that convert")
-        elif others < minimum:
-            poor.append(f"{part} {others:,} that don't")
-    return f"fewer than {minimum}: {', '.join(poor)}" if poor else None
+def _problem(known: pd.DataFrame, reach: timedelta, minimum: int) -> str | None:
+    """Say why too little can be learned from, or nothing judged; None where enough can."""
+    if known.empty or known["as_of"].max() - known["as_of"].min() < reach:
+        return "the log is too short"
+    converting = int(known["label"].sum())
+    if converting < minimum:
+        return f"fewer than {minimum} that convert"
+    return f"fewer than {minimum} that don't" if len(known) - converting < minimum else None
 
 
 def longest_trainable(rows: Sequence[Learnable], milestone: str = CONVERSION_ROW) -> timedelta | None:

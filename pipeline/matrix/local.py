@@ -189,4 +189,4 @@ def _in_order_of_appearance(texts: pa.DictionaryArray) -> pa.DictionaryArray:
 def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a file in which texts have dictionaries; numbers are no shorter with one, and take long to be looked up."""
     texts = [field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)]
-    return pq.ParquetWriter(target, schema, compression="lz4", use_dictionary=texts, write_statistics=["part"])
+    return pq.ParquetWriter(target, schema, compression="lz4", use_dictionary=texts, write_statistics=["as_of"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from features.core.schema import PARTS
-from models.core.artefact import Model
+from models.core.model import Model
 from models.core.verdicts import Verdict
 from pipeline.core.project import Places, read_json
 
@@ -15,7 +14,7 @@ Figures = Mapping[str, Mapping[str, float | None]]
 
 def model_card(places: Places, model: Model, figures: Figures, verdicts: Sequence[Verdict]) -> str:
     """Say in Markdown what the model is for, what it learned from, what it is worth and where it ends."""
-    parts = read_json(places.snapshot_counts)["parts"]
+    training = read_json(places.training)
     manifest = model.manifest
 
     def figure(name: str) -> str:
@@ -29,20 +28,24 @@ def model_card(places: Places, model: Model, figures: Figures, verdicts: Sequenc
         else f"calibration error {error:.4f} (in 95 of 100 cases a perfect model shows up to {by_chance:.4f} by chance)"
     )
     table = "\n".join(
-        f"| {name} | {part['rows']:,} | {part['leads']:,} | {part['conversions']:,} | {part['from'][:10]} | "
-        f"{part['to'][:10]} |"
-        for name, part in ((name, parts[name]) for name in PARTS if name in parts)
+        f"| {one['origin'][:10]} | {one['learned']['rows']:,} | {one['learned']['conversions']:,} | "
+        f"{one['foretold']['rows']:,} | {one['foretold']['expected']:,.0f} | {one['foretold']['conversions']:,} |"
+        for one in training["origins"]
     )
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
 {_list_verdicts(verdicts)}
 A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
 
-| part | snapshots | leads | conversions | from | to |
+It has learned from {training["rows"]:,} snapshots of {training["leads"]:,} leads, of which {training["conversions"]:,}
+convert, up to {manifest["trained_until"][:10]}. The same procedure was judged at earlier moments, each time on what
+came later than all it had learned from:
+
+| origin | learned from | that convert | foretold | expected to convert | did |
 |---|---|---|---|---|---|
 {table}
 
-On the test part, which lies later than all the model has seen (95 % intervals over leads):
+All that was foretold (95 % intervals over leads):
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
 {calibration}, calibration slope {figure("calibration_slope")}.
 

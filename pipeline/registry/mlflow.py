@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from features.core.errors import RegistryError, VerdictError
-from models.core.artefact import Model
+from models.core.model import Model
 from models.core.verdicts import SEVERITIES, Verdict
 from pipeline.core.project import Places, Project, fingerprint
 from pipeline.registry.card import Figures, model_card

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from features.core.errors import RegistryError
-from models.core.artefact import MANIFEST_FILE, ArtefactError, Model
+from models.core.model import MANIFEST_FILE, Model
+from models.core.trees import ArtefactError
 from pipeline.core.project import Places
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -139,9 +140,9 @@ def _log(run_id: str, step: int, places: Places, model: Model) -> str:
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)  # leads are no examples
         logged = mlflow.pyfunc.log_model(
             name="model",
-            loader_module="artefact",
+            loader_module="core.model",
             data_path=str(places.model),
-            code_paths=[str(Path(__file__).parents[2] / "models" / "core" / "artefact.py")],
+            code_paths=[str(Path(__file__).parents[2] / "models" / "core")],
             signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],
             step=step,

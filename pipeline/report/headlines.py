@@ -20,7 +20,7 @@ class Headline:
     meaning: str
 
 
-_UNKNOWN = "Nothing, or too few conversions, was kept as a test part to say."
+_UNKNOWN = "There is no origin, or too few conversions after it, to say."
 
 
 def headlines(results: Results) -> list[Headline]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from features.core.schema import CALIBRATION, CONVERTED, EARLY_STOPPING, FIT, GAP, LOST, PARTS, TEST
+from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import WHO_DOES_WHAT
 from pipeline.report.headlines import headlines
@@ -16,13 +16,6 @@ from pipeline.report.results import Results, Sections, what_would_teach_age
 
 PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
-_PURPOSES = {
-    FIT: "the trees learn from it",
-    EARLY_STOPPING: "says when to stop growing trees",
-    CALIBRATION: "turns the trees' scores into probabilities",
-    GAP: "left out, so that no training label looks into the test part",
-    TEST: "what the figures are measured on",
-}
 
 
 def page(
@@ -55,7 +48,7 @@ def page(
         spending=kpis.by_channel(spending),
         currency=parameters.ingest.currency,
         ends={"converted": CONVERTED, "lost": LOST, "still open": "open"},
-        parts=[(name, _PURPOSES[name], snapshots["parts"][name]) for name in PARTS if name in snapshots["parts"]],
+        origins=results.origins(),
         pictures={name: b64encode(content).decode() for name, content in pictures.items()},
     )
 

@@ -66,6 +66,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class JudgedFrom:
+    """A day from which the procedure was judged: snapshots learned from and foretold, and the conversions of both."""
+
+    moment: str
+    learned: int
+    learned_conversions: int
+    foretold: int
+    expected: float
+    conversions: int
+
+
+@dataclass(frozen=True)
 class Results:
     """The reports of all stages, each as its JSON file holds it. They hold no lead ids."""
 
@@ -92,8 +104,22 @@ class Results:
 
     @property
     def is_measured(self) -> bool:
-        """Whether there are figures of a test part."""
+        """Whether anything was foretold that can be measured."""
         return self.metrics["roc_auc"]["value"] is not None
+
+    def origins(self) -> list[JudgedFrom]:
+        """List the origins, the oldest first."""
+        return [
+            JudgedFrom(
+                one["origin"][:10],
+                one["learned"]["rows"],
+                one["learned"]["conversions"],
+                one["foretold"]["rows"],
+                one["foretold"]["expected"],
+                one["foretold"]["conversions"],
+            )
+            for one in self.training["origins"]
+        ]
 
     def tables(self) -> list[Table]:
         """List the tables of the log: sources first, in alphabetical order."""
@@ -173,7 +199,7 @@ class Results:
         )
 
     def figures(self) -> list[Figure]:
-        """List the figures of the test part; one that can't be said is ``unknown``."""
+        """List the figures of all that was foretold; one that can't be said is ``unknown``."""
         written = []
         for label, name, style in _FIGURES:
             value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))

@@ -9,7 +9,6 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 
-from features.core.schema import PARTS
 from models.core.verdicts import Verdict
 from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
 from pipeline.core.project import HERE
@@ -89,23 +88,24 @@ def _print_log(console: Console, results: Results) -> None:
 def _print_model(console: Console, results: Results) -> None:
     snapshots = results.snapshots
     console.print(f"The model: does a lead convert within {snapshots['horizon']}?")
-    table = _table("  part", "snapshots", "that convert", "leads", "from", "to")
-    for name in PARTS:
-        if name in snapshots["parts"]:
-            part = snapshots["parts"][name]
-            table.add_row(
-                f"  {name}",
-                *(f"{part[figure]:,}" for figure in ("rows", "conversions", "leads")),
-                *(part[end][:10] for end in ("from", "to")),
-            )
+    training = results.training
+    table = _table("  from", "learned from", "that convert", "foretold", "expected", "converted")
+    for one in results.origins():
+        counts = (one.learned, one.learned_conversions, one.foretold, round(one.expected), one.conversions)
+        table.add_row(f"  {one.moment}", *(f"{count:,}" for count in counts))
+    ships = f"  today, {training['until'][:10]}"
+    table.add_row(ships, f"{training['rows']:,}", f"{training['conversions']:,}", "", "", "")
     console.print(table)
-    trees = results.training["best_iteration"]
-    for told in (*results.unlabelled(), f"{trees} trees were grown."):
+    trees = training["trees"]
+    for told in (
+        *results.unlabelled(),
+        f"{trees} trees in each of {training['members']} members, calibration: {training['calibration']}.",
+    ):
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     if not results.is_measured:
-        console.print("  not judged: nothing, or too few conversions, was kept as a test part")
-    table = _table("  on the test part", "value", "95 % interval")
+        console.print("  not judged: there is no origin, or too few conversions after it")
+    table = _table("  of all foretold", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)
     console.print(table)

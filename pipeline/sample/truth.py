@@ -39,7 +39,7 @@ from pipeline.sample.tables import Block, Events, Segments, Table
 from pipeline.sample.timeline import DAY, END, WEEK, WEEKS, microseconds, turn_of, week_of
 
 SINCE = microseconds(2025, 12, 1)
-"""The first Monday of the truth: from here on lie the test part and the newest six firsts of a month."""
+"""The first Monday of the truth: from here on lie the newest six firsts of a month."""
 _IN_THE_END = 2  # place of what is known in the end, after what is known one and two turns after a week
 _IMPOSSIBLE = -1e6  # log likelihood of what a level never does; finite, for 0 x infinity is no number
 

@@ -22,7 +22,7 @@ from features.language.words import describe, quotes_us
 from features.timeline.history import EPOCH
 from features.timeline.labels import ended_unknown
 from features.timeline.snapshots import find_episodes, take_snapshots_at
-from models.core.artefact import Model
+from models.core.model import Model
 from models.decision.kpis import scores
 from models.decision.reasons import ReasonTemplate, explain
 from pipeline.contracts.checks import Suite, judge, refuse_critical

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     Field,
@@ -13,7 +13,7 @@ from pydantic import (
 
 from features.core.errors import SettingsError, nearest
 from models.core.verdicts import KINDS
-from models.learning.parameters import checked_parameters
+from models.learning.parameters import Method, checked_parameters
 from pipeline.settings.types import Name, Strict
 
 RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
@@ -21,14 +21,20 @@ RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
 
 
 class Train(Strict):
-    """LightGBM and the calibration of its probabilities."""
+    """How the model learns, and from where the procedure is judged."""
 
     seed: NonNegativeInt = 7
     """Equal seeds and equal data give an equal model, to the byte."""
-    calibration: Literal["auto", "sigmoid", "isotonic"] = "auto"
-    """How raw scores become probabilities: auto takes isotonic where it is clearly better than sigmoid."""
+    origins: NonNegativeInt = 6
+    """From how many firsts of a month, of a short log Mondays, the procedure is judged: at each it learns from what is
+    settled by then and foretells what comes until the next. With 0 nobody knows what the model is worth: it is not
+    judged, and becomes the champion only by hand."""
+    members: PositiveInt = 3
+    """How many models, of different seeds, the one that ships is the mean of; at the origins there is one."""
+    calibration: Method = "auto"
+    """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
     minimum_conversions: PositiveInt = 20
-    """In each of fit, early stopping and calibration; as many must not convert."""
+    """Snapshots that convert without which nothing is learned; as many must not."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
 
@@ -43,7 +49,7 @@ class Train(Strict):
 
 
 class Evaluate(Strict):
-    """The figures on the test part, and where they are tracked."""
+    """The figures at the origins, and where they are tracked."""
 
     replicates: PositiveInt = 500
     """Bootstrap draws over leads behind each interval."""

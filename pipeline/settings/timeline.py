@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from features.core.time import DAY, HOUR, Duration
-from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Split
+from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy
 from pipeline.settings.types import Moment, Name, Strict, by_key
 
 
@@ -60,8 +60,6 @@ class Snapshots(Strict):
     """How long after it occurred an outcome is known at the latest; by default the 99th percentile of the log's own."""
     start: Moment | None = None
     """No snapshot before it."""
-    split: Split = Split()
-    """How the snapshots are divided, in time order."""
 
     @field_validator("horizon")
     @classmethod

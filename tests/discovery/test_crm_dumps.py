@@ -35,11 +35,7 @@ def test_who_converted_is_found_where_nothing_says_when(
     settings = propose(tmp_path / "raw", tmp_path)
     (conversion,) = settings["episodes"]["conversion"]
     assert conversion.endswith("_converted")
-    assert settings["snapshots"] == {
-        "horizon": "30d",
-        "policies": [{"ages": ["1d", "3d", "7d"]}],
-        **({"split": settings["snapshots"]["split"]} if "split" in settings["snapshots"] else {}),
-    }
+    assert settings["snapshots"] == {"horizon": "30d", "policies": [{"ages": ["1d", "3d", "7d"]}]}
     ingest(tmp_path)
     ends = interactions(tmp_path, f"event_type = '{conversion}'")
     assert {lead for lead, _, _ in ends} == truth.converted_at.keys()

@@ -9,10 +9,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 from exports import BEGINNING, write_table
-from proposals import propose
+from proposals import propose, read
 from world import Project
 
 from features.core.time import parse_duration
+from models.learning.origins import choose_origins
+from pipeline.matrix.slices import reach_of
 from pipeline.settings.file import load_parameters
 
 
@@ -43,9 +45,14 @@ def test_a_short_log_is_looked_at_as_long_as_its_leads_stay_open(tmp_path: Path)
     Project(tmp_path, load_parameters(tmp_path / "params.yaml")).run("ingest", "snapshots")
     snapshots = pd.read_parquet(tmp_path / "data/snapshots.parquet")
     age = (snapshots["as_of"] - snapshots["started_at"]) / timedelta(days=1)
-    # All that is learned from precedes the gap and the test part; what follows is measured on leads as old as today's.
-    assert age[snapshots["part"] == "fit"].max() > 14
-    assert age[snapshots["part"] == "test"].max() > 60
+    known = snapshots["label"].notna()
+    as_of, labels = snapshots.loc[known, "as_of"].to_numpy(), snapshots.loc[known, "label"].to_numpy(dtype=float)
+    reach = reach_of(read(tmp_path, "data/snapshots.json"))
+    origins = choose_origins(as_of, labels, reach, count=6, minimum=20)
+    assert origins, "so short a log can be judged from"
+    # What is settled comes before what is foretold, by the reach; that is measured on leads as old as today's.
+    assert age[known][origins[-1].settled(as_of, reach)].max() > 14
+    assert age[known][origins[-1].foretold(as_of)].max() > 60
 
 
 def test_leads_that_hardly_act_are_looked_at_a_few_times(tmp_path: Path) -> None:

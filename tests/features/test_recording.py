@@ -159,7 +159,8 @@ def test_before_outcomes_were_recorded_there_is_no_label_and_it_is_told(tmp_path
     early = snapshots["as_of"] < datetime(2025, 12, 1)
     assert counts["unlabelled"]["unobserved"] == early.sum() > 1_000
     assert set(snapshots.loc[early, "unlabelled"]) == {"unobserved"}
-    assert snapshots.loc[early, ["label", "part"]].isna().all(axis=None)
+    assert snapshots.loc[early, "label"].isna().all()
+    assert counts["labelled"]["from"] == snapshots.loc[snapshots["label"].notna(), "as_of"].min().isoformat()
     assert snapshots.loc[~early & (snapshots["as_of"] < datetime(2026, 4, 1)), "label"].notna().all()
 
 

@@ -1,4 +1,4 @@
-"""Episodes, moments, labels and parts: tables small enough to check by eye."""
+"""Episodes, moments and labels: tables small enough to check by eye."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 import features.timeline.snapshots as module
 from features.core.errors import NotEnoughDataError
 from features.timeline.history import History
-from features.timeline.labels import assign_labels, assign_parts
-from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy, Split
+from features.timeline.labels import assign_labels, refuse_unlabelled
+from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy
 from features.timeline.snapshots import find_episodes, take_snapshots, take_snapshots_at
 from features.timeline.unknown_ends import share_ended
+from models.learning.origins import choose_origins
 
 DAY = timedelta(days=1)
 CODES = {"won": 1, "lost": 2, "form": 3}
@@ -206,61 +207,60 @@ def test_the_label_looks_into_as_of_to_horizon(
         assert pd.isna(assign_labels(snapshot, 30 * DAY, delay, until)["label"].iloc[0])
 
 
-def labelled(days: list[int], horizon: timedelta) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {"lead_id": [f"L{day}" for day in days], "as_of": pd.Timestamp("2026-01-01") + pd.to_timedelta(days, unit="D")}
-    )
-    frame = frame.assign(outcome=pd.array([None] * len(days), dtype="str"), outcome_at=pd.NaT)
-    return assign_labels(frame.astype({"outcome_at": "datetime64[us]"}), horizon, timedelta(0), datetime(2026, 4, 11))
-
-
-def test_parts_follow_time_with_a_gap_of_one_horizon() -> None:
-    # 100 days, the last 10 of them immature; of the 90 labelled, the last 30 are the test part: from day 60 on
-    frame = assign_parts(labelled(list(range(100)), 10 * DAY), 10 * DAY, timedelta(0), Split(0.2, 0.2, 1 / 3))
-    days = frame.groupby("part")["lead_id"].agg(["first", "last"])
-    assert days.loc["test"].tolist() == ["L60", "L90"]
-    assert days.loc["gap"].tolist() == ["L51", "L59"]
-    assert days.loc["calibration"].tolist() == ["L40", "L50"]
-    assert days.loc["early_stopping"].tolist() == ["L30", "L39"]
-    assert days.loc["fit"].tolist() == ["L0", "L29"]
-    assert frame["part"].isna().sum() == 9
-
-
-def test_the_gap_grows_with_the_delay_of_outcomes() -> None:
-    frame = labelled(list(range(100)), 10 * DAY)
-    parted = assign_parts(frame, 10 * DAY, 5 * DAY, Split(0.2, 0.2, 1 / 3))
-    assert (parted["part"] == "gap").sum() == 14
-
-
-@given(
-    st.lists(st.integers(0, 100), min_size=1, max_size=60),
-    st.integers(1, 40),
-    st.tuples(st.floats(0.05, 0.4), st.floats(0.05, 0.4), st.floats(0.05, 0.6)),
+drawn_outcomes = st.lists(
+    st.tuples(st.integers(0, 150 * 24), st.sampled_from([None, "converted", "lost"]), st.integers(-100, 60 * 24)),
+    max_size=60,
 )
+
+
+def with_outcomes(drawn: list[tuple[int, str | None, int]]) -> pd.DataFrame:
+    """Give looks, by the hour, at leads that end some hours after them, or had ended before."""
+    hour = timedelta(hours=1)
+    ends = [START + (look + after) * hour if outcome else None for look, outcome, after in drawn]
+    return pd.DataFrame(
+        {
+            "as_of": pd.Series([START + look * hour for look, _, _ in drawn], dtype="datetime64[us]"),
+            "outcome": pd.array([outcome for _, outcome, _ in drawn], dtype="str"),
+            "outcome_at": pd.Series(ends, dtype="datetime64[us]"),
+        }
+    )
+
+
+@given(drawn_outcomes, st.integers(1, 40 * 24), st.integers(0, 9 * 24))
 @settings(deadline=None)
-def test_no_label_before_the_gap_looks_into_the_test_part(
-    days: list[int], horizon: int, shares: tuple[float, ...]
+def test_what_is_settled_at_an_origin_had_its_label_by_then(
+    drawn: list[tuple[int, str | None, int]], hours: int, late: int
 ) -> None:
-    frame = labelled(days, horizon * DAY)
-    try:
-        parted = assign_parts(frame, horizon * DAY, timedelta(0), Split(*shares))
-    except NotEnoughDataError as error:
-        assert "snapshots" in str(error)
-        return
-    bounds = parted.groupby("part")["as_of"].agg(["min", "max"])
-    assert (
-        bounds.loc[["fit", "early_stopping", "calibration"], "max"] + horizon * DAY <= bounds.loc["test", "min"]
-    ).all()
-    assert bounds.loc["fit", "max"] < bounds.loc["early_stopping", "min"]
-    assert bounds.loc["early_stopping", "max"] < bounds.loc["calibration", "min"]
-    assert parted["part"].isna().equals(parted["label"].isna())
+    """As it was known then: without the ends that came to light after it, and where outcomes were observed until it."""
+    horizon, delay = timedelta(hours=hours), timedelta(hours=late)
+    snapshots = with_outcomes(drawn)
+    known = assign_labels(snapshots, horizon, delay, END).dropna(subset="label")
+    as_of, labels = known["as_of"].to_numpy(), known["label"].to_numpy(dtype=float)
+    for origin in choose_origins(as_of, labels, horizon + delay, count=9, minimum=1):
+        was_known = snapshots["outcome_at"] + delay <= origin.moment
+        then = snapshots.assign(
+            outcome=snapshots["outcome"].where(was_known), outcome_at=snapshots["outcome_at"].where(was_known)
+        )
+        labelled = assign_labels(then, horizon, delay, origin.moment.to_pydatetime()).dropna(subset="label")
+        assert labelled["label"].equals(known.loc[origin.settled(as_of, horizon + delay), "label"])
 
 
-def test_a_log_shorter_than_the_horizon_says_what_to_do() -> None:
-    with pytest.raises(NotEnoughDataError, match="shorten snapshots.horizon"):
-        assign_parts(labelled([95, 96], 30 * DAY), 30 * DAY, timedelta(0), Split(0.2, 0.2, 0.2))
-    with pytest.raises(NotEnoughDataError, match="can't be split"):
-        assign_parts(labelled([60, 61, 62], 30 * DAY), 30 * DAY, timedelta(0), Split(0.2, 0.2, 0.2))
+def test_without_a_single_label_it_is_said_why_and_what_to_do() -> None:
+    looks = pd.DataFrame({"as_of": [START, START + 9 * DAY, START + 10 * DAY]}).astype("datetime64[us]")
+    looks = looks.assign(outcome=pd.array([None] * 3, dtype="str"), outcome_at=pd.NaT)
+    looks = looks.astype({"outcome_at": "datetime64[us]"})
+    until, since = START + 39 * DAY, START + 10 * DAY
+    for delay in (timedelta(0), timedelta(hours=1)):  # with a day more of observation the last look has a label
+        refuse_unlabelled(assign_labels(looks, 30 * DAY, delay, until + DAY + delay, since), 30 * DAY)
+        unlabelled = assign_labels(looks, 30 * DAY, delay, until, since)
+        with pytest.raises(NotEnoughDataError) as told:
+            refuse_unlabelled(unlabelled, 30 * DAY)
+        assert str(told.value).startswith(
+            "snapshots: none of 3 snapshots has a label: of 1 the horizon of 30d is not over by 2026-02-09, until when "
+            "outcomes were observed, 2 come before conversions were recorded (observed_from); shorten snapshots.horizon"
+        )
+    with pytest.raises(NotEnoughDataError, match="none of 0 snapshots has a label: there is none; shorten"):
+        refuse_unlabelled(unlabelled.iloc[:0], 30 * DAY)
 
 
 drawn_events = st.lists(

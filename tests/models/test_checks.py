@@ -4,45 +4,52 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
 from benchmarks.verdicts_truth import EXPECTED, World, judge_world
-from models.core.artefact import Model
+from models.core.model import Model
 from models.core.slices import Slice
 from models.evaluation import checks, drift, leaks
 from models.evaluation.checks import Facts
 from models.evaluation.drift import base_rate_drift, drifts, feature_drift, stability_index
 from models.evaluation.leaks import Presence, auc_alone, columns_that_know, events_that_know
-from models.evaluation.metrics import Estimate
+from models.evaluation.metrics import Estimate, evaluate
+from models.learning.learner import Recipe, learn
 
 BASE = 0.1
 
 
-class Told(Model):
-    """A model that says what stands in the column ``p``."""
+@cache
+def learned() -> tuple[Model, Slice]:
+    """Give a model of drawn rows, and these rows."""
+    rows = draw_rows(3000, seed=1)[0]
+    return learn(rows, Recipe(COLUMNS, CATEGORICAL, QUICK, "platt", seed=1, num_threads=1))[0], rows
 
-    def predict(self, frame: pd.DataFrame, params: Any = None) -> Any:  # noqa: ANN401, ARG002 - as its parent
-        """Give the column."""
-        return frame["p"].to_numpy(dtype=np.float64)
 
-
-def part(labels: list[int], promised: list[float]) -> Slice:
-    """Make a part of rows of a lead each."""
-    return Slice(pd.DataFrame({"p": promised}), np.array(labels, dtype=float), np.arange(len(labels)))
+def part(labels: list[int]) -> Slice:
+    """Make rows of a lead each."""
+    return Slice(pd.DataFrame(index=range(len(labels))), np.array(labels, dtype=float), np.arange(len(labels)))
 
 
 def facts_of(labels: list[int], promised: list[float], **changes: Any) -> Facts:  # noqa: ANN401 - any of Facts
-    """Give facts of a model that promises what is stated of a test part, and has learned well otherwise."""
-    manifest = {"base_rate": BASE, "columns": ["p"], "categories": {}, "parameters": {"learning_rate": 0.04}}
-    model = Told("", {"method": "sigmoid", "slope": 1.0, "intercept": 0.0}, manifest)
-    known = part([1] + [0] * 9, [BASE] * 10)
-    auc = Estimate(0.7, 0.6, 0.8)
-    return dataclasses.replace(Facts(model, 200, known, known, part(labels, promised), auc), **changes)
+    """Give facts of a model that has learned well, where what is stated was foretold and came."""
+    model, rows = learned()
+    rates = np.full(len(labels), BASE)
+    facts = Facts(model, rows, part(labels), np.array(promised), rates, rates, Estimate(0.7, 0.6, 0.8))
+    return dataclasses.replace(facts, **changes)
+
+
+def other_model(calibrator: dict[str, Any] | None = None, **entries: object) -> Model:
+    """Give the model with another calibrator, or other entries of its manifest."""
+    model = learned()[0]
+    return dataclasses.replace(model, calibrator=calibrator or model.calibrator, manifest={**model.manifest, **entries})
 
 
 def given(check: checks.Check, facts: Facts) -> dict[str, str]:
@@ -70,10 +77,18 @@ def test_the_log_loss_is_compared_with_that_of_the_constant_that_was_known() -> 
 
 
 def test_of_two_constants_that_were_known_a_model_must_beat_the_better() -> None:
-    latest = part([1] * 3 + [0] * 7, [0.3] * 10)
-    facts = facts_of([1] * 30 + [0] * 70, [0.3] * 100, calibration=latest)
-    assert facts.base_rate == 0.3
+    facts = facts_of([1] * 30 + [0] * 70, [0.3] * 100, latest_rates=np.full(100, 0.3))
+    assert facts.known_rates.tolist() == [0.3] * 100
     assert given(checks.worse_than_base_rate, facts) == {"worse_than_base_rate": "wrong"}
+
+
+def test_what_each_origin_knew_of_its_base_rate_is_no_merit_of_the_model() -> None:
+    """At one origin 10 % were known to convert, at the next one 40 %: whoever says just that ranks the rows of both."""
+    labels, rates = [1] * 10 + [0] * 90 + [1] * 40 + [0] * 60, np.repeat([0.1, 0.4], 100)
+    facts = facts_of(labels, rates.tolist(), base_rates=rates, latest_rates=np.full(200, 0.25))
+    assert facts.excess_loss.value == 0.0
+    assert given(checks.worse_than_base_rate, facts) == {"worse_than_base_rate": "wrong"}
+    assert facts_of(labels, rates.tolist(), base_rates=np.full(200, 0.25)).excess_loss.high < 0.0
 
 
 def test_what_chance_explains_is_doubtful_where_the_order_is_better_than_chance_and_else_wrong() -> None:
@@ -87,23 +102,84 @@ def test_what_chance_explains_is_doubtful_where_the_order_is_better_than_chance_
 
 
 @pytest.mark.parametrize(
-    ("trees", "rate", "severity"), [(10, 0.04, "doubtful"), (10, 0.5, None), (20, 0.04, None), (300, 0.001, "doubtful")]
+    ("trees", "rate", "severity"), [(10, 0.1, "doubtful"), (10, 0.5, None), (20, 0.1, None), (300, 0.001, "doubtful")]
 )
 def test_trees_count_by_how_much_each_may_learn(trees: int, rate: float, severity: str | None) -> None:
-    facts = facts_of(*SOUND, trees=trees)
-    facts.model.manifest["parameters"]["learning_rate"] = rate
+    facts = facts_of(*SOUND, model=other_model(trees=trees, parameters={"learning_rate": rate}))
     assert given(checks.too_little_learned, facts).get("too_little_learned") == severity
 
 
 def test_too_little_learned_is_wrong_where_nothing_shows_that_it_is_of_use() -> None:
-    assert given(checks.too_little_learned, facts_of(*SOUND, trees=3, test=None)) == {"too_little_learned": "wrong"}
+    few = other_model(trees=3)
+    assert given(checks.too_little_learned, facts_of(*SOUND, model=few, later=None)) == {"too_little_learned": "wrong"}
+    assert given(checks.too_little_learned, facts_of(*SOUND, later=None)) == {}
 
 
-@pytest.mark.parametrize(("slope", "is_accused"), [(0.01, True), (0.0100000001, True), (0.02, False)])
-def test_a_slope_at_its_bound_is_wrong(slope: float, is_accused: bool) -> None:
-    facts = facts_of(*SOUND)
-    facts.model.calibrator["slope"] = slope
-    assert bool(given(checks.slope_at_bound, facts)) == is_accused
+@pytest.mark.parametrize(
+    ("calibrator", "is_accused"),
+    [
+        ({"method": "platt", "slope": 0.01, "intercept": 0.0}, True),
+        ({"method": "platt", "slope": 0.0100000001, "intercept": 0.0}, True),
+        ({"method": "platt", "slope": 0.02, "intercept": 0.0}, False),
+        ({"method": "beta", "above": 0.01, "below": 0.01, "intercept": 0.0}, True),
+        ({"method": "beta", "above": 0.01, "below": 0.5, "intercept": 0.0}, False),
+        ({"method": "quadratic", "ends": [-3, 0], "slopes": [0.01, 0.01], "intercept": 0.0}, True),
+        ({"method": "quadratic", "ends": [-3, 0], "slopes": [0.5, 0.01], "intercept": 0.0}, False),
+        ({"method": "none"}, False),
+    ],
+    ids=str,
+)
+def test_a_calibrator_all_of_whose_slopes_are_at_their_bound_is_wrong(
+    calibrator: dict[str, Any], is_accused: bool
+) -> None:
+    assert bool(given(checks.slope_at_bound, facts_of(*SOUND, model=other_model(calibrator)))) == is_accused
+
+
+@pytest.mark.parametrize(("rest", "said"), [(0.1, "get 10.0000%"), (0.101, "get between 10.0000% and 10.1000%")])
+def test_probabilities_that_hardly_differ_are_wrong_and_told_with_their_bounds(rest: float, said: str) -> None:
+    promised = [0.1] * 195 + [rest] * 5
+    (verdict,) = checks.same_for_everyone(facts_of(SOUND[0], promised))
+    assert verdict.severity == "wrong"
+    assert verdict.evidence.startswith(f"all 200 snapshots foretold {said}")
+    (unjudged,) = checks.same_for_everyone(facts_of(SOUND[0], promised, later=None))
+    assert unjudged.evidence.startswith(f"all 200 snapshots learned from {said}")
+    assert given(checks.same_for_everyone, facts_of(*SOUND)) == {}
+
+
+@pytest.mark.parametrize(
+    ("auc", "severity"),
+    [(Estimate(0.96, 0.95, 0.97), None), (Estimate(0.98, 0.96, 0.99), "doubtful"), (Estimate(0.99, 0.98, 1), "wrong")],
+)
+def test_what_is_too_good_is_told_with_the_column_that_gains_most(auc: Estimate, severity: str | None) -> None:
+    found = list(checks.too_good(facts_of(*SOUND, roc_auc=auc)))
+    assert [verdict.severity for verdict in found] == ([severity] if severity else [])
+    assert all("most of it by clicks" in verdict.evidence for verdict in found)
+
+
+def test_a_model_is_judged_by_all_checks_and_one_that_learned_well_by_none_accused() -> None:
+    model, rows = learned()
+    later = draw_rows(3000, seed=2)[0]
+    rates = np.full(3000, rows.labels.mean())
+    promised = model.predict(later.frame)
+    auc = evaluate(later.labels, promised, later.leads, replicates=50, seed=1)["roc_auc"]
+    facts = Facts(model, rows, later, promised, rates, rates, auc)
+    assert checks.check(facts) == []
+    backwards = dataclasses.replace(facts, promised=1.0 - promised, roc_auc=Estimate(1 - auc.value, 0.1, 0.4))
+    assert {verdict.code for verdict in checks.check(backwards)} == {
+        "worse_than_base_rate", "ranks_like_a_coin", "promises_not_kept",
+    }  # fmt: skip
+
+
+def test_a_model_of_labels_that_nothing_foretells_is_wrong_by_what_it_has_learned() -> None:
+    rows = draw_rows(3000, seed=1)[0]
+    rows = dataclasses.replace(rows, labels=np.random.default_rng(3).permutation(rows.labels))
+    model, _ = learn(rows, Recipe(COLUMNS, CATEGORICAL, QUICK, "platt", seed=1, num_threads=1))
+    rates = np.full(3000, rows.labels.mean())
+    unjudged = Facts(model, rows, None, model.predict(rows.frame), rates, rates, None)
+    found = {verdict.code: verdict.severity for verdict in checks.check(unjudged)}
+    assert found.pop("not_judged") == "told"
+    assert {"too_little_learned"} <= set(found)
+    assert set(found.values()) == {"wrong"}
 
 
 @pytest.mark.parametrize(
@@ -127,11 +203,19 @@ def test_too_few_leads_that_convert_are_not_judged_rather_than_accused() -> None
 
 
 def test_one_lead_with_many_rows_is_one_witness() -> None:
-    facts = facts_of([1] * 40 + [0] * 200, [0.5] * 240)
-    assert facts.is_judged
-    assert facts.test
-    facts.test.leads[:40] = 0
-    assert dataclasses.replace(facts).leads == (1, 200)
+    labels = [1] * 40 + [0] * 200
+    assert facts_of(labels, [0.5] * 240).is_judged
+    later = dataclasses.replace(part(labels), leads=np.maximum(np.arange(240), 39))
+    facts = facts_of(labels, [0.5] * 240, later=later)
+    assert facts.leads == (1, 200)
+    assert not facts.is_judged
+
+
+def test_without_an_origin_it_is_said_that_nobody_knows() -> None:
+    facts = facts_of(*SOUND, later=None, roc_auc=None)
+    (verdict,) = checks.check(facts)
+    assert (verdict.name, verdict.severity) == ("not_judged", "told")
+    assert "train.origins is 0" in verdict.evidence
 
 
 def test_a_steady_growth_is_usual_and_a_jump_is_not() -> None:
@@ -161,8 +245,8 @@ def test_missing_values_and_new_levels_are_drift_too() -> None:
 @pytest.mark.parametrize(("later", "is_told"), [(60, False), (140, False), (310, True), (10, True)])
 def test_a_base_rate_is_compared_with_those_of_the_quarters_before(later: int, is_told: bool) -> None:
     draw = np.random.default_rng(1)
-    before = part((draw.random(4000) < 0.08).astype(int).tolist(), [0.1] * 4000)
-    after = part([1] * later + [0] * (1000 - later), [0.1] * 1000)
+    before = part((draw.random(4000) < 0.08).astype(int).tolist())
+    after = part([1] * later + [0] * (1000 - later))
     assert bool(list(base_rate_drift(before, after))) == is_told
 
 

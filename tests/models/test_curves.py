@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
+from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
 import models.evaluation.curves
 import models.evaluation.intervals
@@ -19,7 +19,7 @@ from models.evaluation.curves import (
     precision_recall_curve,
 )
 from models.evaluation.intervals import wilson_interval
-from models.learning.learner import fit
+from models.learning.learner import Recipe, learn
 
 NOW, HORIZON = np.datetime64("2026-01-01T00:00:00", "us"), timedelta(days=30)
 
@@ -100,16 +100,7 @@ def test_a_curve_of_gains_needs_a_conversion() -> None:
 
 
 def test_importance_ranks_what_the_labels_follow_above_noise() -> None:
-    model, _ = fit(
-        fitting=draw_rows(4000, seed=1)[0],
-        early_stopping=draw_rows(2000, seed=2)[0],
-        calibration=draw_rows(2000, seed=3)[0],
-        columns=COLUMNS,
-        categorical=CATEGORICAL,
-        parameters={"num_iterations": 60},
-        seed=1,
-        num_threads=1,
-    )
+    model, _ = learn(draw_rows(4000, seed=1)[0], Recipe(COLUMNS, CATEGORICAL, QUICK, seed=1, num_threads=1), members=2)
     table = importance(model)
     assert table["feature"].tolist()[0] == "clicks"
     assert table["feature"].tolist()[-2:] == ["constant", "never known"]

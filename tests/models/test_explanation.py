@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
+from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
 from models.decision.reasons import ReasonTemplate, explain
-from models.learning.learner import fit
+from models.learning.learner import Recipe, learn
 
 
 def told(group: str, name: str) -> ReasonTemplate:
@@ -138,16 +138,7 @@ def test_reasons_equal_those_found_row_by_row(groups: list[str], silent: set[int
 
 
 def test_a_fitted_model_is_explained_by_what_its_labels_follow() -> None:
-    model, _ = fit(
-        fitting=draw_rows(4000, seed=1)[0],
-        early_stopping=draw_rows(2000, seed=2)[0],
-        calibration=draw_rows(2000, seed=3)[0],
-        columns=COLUMNS,
-        categorical=CATEGORICAL,
-        parameters={"num_iterations": 60},
-        seed=1,
-        num_threads=1,
-    )
+    model, _ = learn(draw_rows(4000, seed=1)[0], Recipe(COLUMNS, CATEGORICAL, QUICK, seed=1, num_threads=1), members=2)
     lead = {"clicks": 7.0, "age": 0.01, "noise": 0.0, "source": "mail", "constant": 1.0, "never known": None}
     frame = pd.DataFrame([lead, lead | {"clicks": 0.0, "age": 4.0, "source": "web"}])
     templates = {column: told(column, column) for column in COLUMNS}

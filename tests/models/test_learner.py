@@ -1,4 +1,4 @@
-"""Learning: probabilities close to the truth, the same bytes each time, and a plain word where it can't be done."""
+"""Learning: as many trees as the folds call for, the same bytes each time, and a plain word where it can't be done."""
 
 from __future__ import annotations
 
@@ -10,112 +10,156 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labelled_rows import CATEGORICAL, COLUMNS, draw_rows
+from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
+from sklearn.metrics import log_loss as known_log_loss
 
 from features.core.errors import NotEnoughDataError, SettingsError
+from models.core.calibrators import calibrate
+from models.core.model import Model
 from models.core.slices import Slice
-from models.evaluation.metrics import evaluate
-from models.learning.learner import TrainingLog, category_levels, fit
-from models.learning.parameters import DEFAULTS, checked_parameters
+from models.learning.calibration import fit_calibrator
+from models.learning.learner import Recipe, TrainingLog, category_levels, learn, log_loss
+
+RECIPE = Recipe(COLUMNS, CATEGORICAL, QUICK, seed=1, num_threads=1)
+PATIENT = QUICK | {"num_iterations": 500}
 
 
-def learn(rows: int = 2000, **changes: Any) -> tuple[Any, TrainingLog]:  # noqa: ANN401 (whatever `fit` takes)
-    arguments: dict[str, Any] = {
-        "fitting": draw_rows(rows, seed=1)[0],
-        "early_stopping": draw_rows(rows // 2, seed=2)[0],
-        "calibration": draw_rows(rows // 2, seed=3)[0],
-        "columns": COLUMNS,
-        "categorical": CATEGORICAL,
-        "parameters": {"num_iterations": 60},
-        "seed": 1,
-        "num_threads": 1,
-    }
-    return fit(**(arguments | changes))
+def learned(part: Slice | None = None, members: int = 1, **changes: Any) -> tuple[Model, TrainingLog]:  # noqa: ANN401 (whatever a recipe takes)
+    return learn(
+        draw_rows(2000, seed=1)[0] if part is None else part, dataclasses.replace(RECIPE, **changes), members=members
+    )
 
 
-def test_probabilities_come_close_to_the_truth_and_mean_what_they_say() -> None:
-    model, _ = learn(20_000, parameters={})
-    rows, truth = draw_rows(20_000, seed=4)
-    probabilities = model.predict(rows.frame)
-    figures = evaluate(rows.labels, probabilities, rows.leads, replicates=2, seed=0)
-    best = evaluate(rows.labels, truth, rows.leads, replicates=2, seed=0)
-    assert figures["calibration_slope"].value == pytest.approx(1.0, abs=0.08)
-    assert figures["roc_auc"].value > best["roc_auc"].value - 0.01
-    assert np.abs(probabilities - truth).mean() < 0.02
+def with_conversions(part: Slice, number: int) -> Slice:
+    """Give the rows with so many conversions."""
+    labels = np.zeros(len(part.labels))
+    labels[:number] = 1.0
+    return dataclasses.replace(part, labels=labels)
 
 
-def test_the_mean_probability_on_the_calibration_slice_is_its_base_rate() -> None:
-    calibration = draw_rows(1000, seed=3)[0]
-    model, _ = learn(calibration=calibration)
-    assert model.predict(calibration.frame).mean() == pytest.approx(calibration.labels.mean(), abs=1e-12)
+def test_there_are_as_many_trees_as_the_folds_call_for() -> None:
+    part = draw_rows(2000, seed=5)[0]
+    shuffled = np.random.default_rng(1).permutation(part.labels)
+    _, signal = learned(part, parameters=PATIENT)
+    _, nothing = learned(dataclasses.replace(part, labels=shuffled), parameters=PATIENT)
+    assert nothing.trees < 10
+    assert 30 < signal.trees < 500
+
+
+def test_every_member_has_the_trees_that_the_folds_called_for() -> None:
+    model, log = learned(parameters=PATIENT, members=3)
+    assert [booster.num_trees() for booster in model.boosters] == [log.trees] * 3
+    assert model.manifest["trees"] == log.trees
+
+
+def test_patience_ends_the_search() -> None:
+    part, told = draw_rows(2000, seed=1)[0], list[int]()
+    recipe = dataclasses.replace(RECIPE, parameters=PATIENT)
+    _, log = learn(part, recipe, progress=lambda grown, _: told.append(grown))
+    assert told[-1] == log.trees + 20
+
+
+def test_the_calibrator_is_fitted_to_scores_by_trees_that_had_not_seen_the_row() -> None:
+    bold: dict[str, Any] = QUICK | {"learning_rate": 0.3, "num_leaves": 31, "min_data_in_leaf": 5}
+    part = draw_rows(1000, seed=1)[0]
+    model, log = learned(part, parameters=bold, calibration="platt")
+    # The trees know their own rows too well: by these, they would be far from bold enough.
+    misled = fit_calibrator(model.raw_score(part.frame), part.labels, part.leads, method="platt", seed=1)
+    assert misled["slope"] > 1.4
+    assert model.calibrator["slope"] < 1.2
+    # What is told is lost on rows that are not known, not on those that were learned.
+    fresh = draw_rows(10_000, seed=2)[0]
+    assert log.log_loss == pytest.approx(log_loss(fresh.labels, model.predict(fresh.frame)), abs=0.02)
+    assert log_loss(part.labels, model.predict(part.frame)) < log.log_loss - 0.03
 
 
 def test_the_model_is_the_same_to_the_byte_for_any_number_of_threads() -> None:
-    versions = {learn(num_threads=threads)[0].version for threads in (1, 1, 2)}
-    assert len(versions) == 1
+    assert len({learned(num_threads=threads, members=2)[0].version for threads in (1, 1, 2, 3)}) == 1
 
 
 def test_another_seed_makes_another_model() -> None:
-    assert learn(seed=1)[0].version != learn(seed=2)[0].version
+    assert learned(seed=1)[0].version != learned(seed=2)[0].version
 
 
-def test_the_order_of_columns_in_the_slices_does_not_matter() -> None:
-    slices: dict[str, Any] = {
-        name: draw_rows(1000, seed=seed)[0] for name, seed in (("fitting", 5), ("early_stopping", 6))
-    }
-    turned: dict[str, Any] = {
-        name: dataclasses.replace(part, frame=part.frame[part.frame.columns[::-1]]) for name, part in slices.items()
-    }
-    assert learn(**slices)[0].version == learn(**turned)[0].version
+def test_members_differ_by_their_seed_alone() -> None:
+    # A learning rate at which the last of fifteen trees is the best for any seed, so that all have as many.
+    few: dict[str, Any] = {"num_iterations": 15, "bagging_fraction": 0.5, "bagging_freq": 1}
+    three, log = learned(parameters=few, members=3)
+    assert log.trees == 15
+    assert len(set(three.members)) == 3
+    assert three.members[:1] == learned(parameters=few)[0].members
+    for number in (1, 2):
+        alone, other = learned(parameters=few, seed=1 + number)
+        assert other.trees == 15
+        assert three.members[number] == alone.members[0]
 
 
-def test_trees_stop_where_the_later_slice_stops_to_gain() -> None:
-    noise = draw_rows(2000, seed=5)[0]
-    shuffled = np.random.default_rng(1).permutation(noise.labels)
-    patience = {"num_iterations": 500, "early_stopping_round": 10}
-    _, learned = learn(parameters=patience)
-    _, nothing = learn(fitting=dataclasses.replace(noise, labels=shuffled), parameters=patience)
-    assert nothing.best_iteration < 10 < learned.best_iteration < 500
+def test_the_number_of_members_changes_nothing_but_the_members() -> None:
+    one, two = learned(members=1), learned(members=2)
+    assert one[0].calibrator == two[0].calibrator
+    assert one[0].manifest == two[0].manifest
+    assert one[1] == two[1]
 
 
-def test_the_model_keeps_the_trees_up_to_the_best_iteration() -> None:
-    model, log = learn(parameters={"num_iterations": 500, "early_stopping_round": 10})
-    assert model.booster.num_trees() == log.best_iteration
+def test_members_need_not_differ_where_nothing_is_drawn() -> None:
+    model, _ = learned(parameters=QUICK | {"feature_fraction": 1.0, "bagging_fraction": 1.0}, members=2)
+    assert model.members[0] == model.members[1]
 
 
-def test_progress_is_told_for_each_tree() -> None:
+def test_the_order_of_columns_in_the_rows_does_not_matter() -> None:
+    part = draw_rows(1000, seed=5)[0]
+    turned = dataclasses.replace(part, frame=part.frame[part.frame.columns[::-1]])
+    assert learned(part)[0].version == learned(turned)[0].version
+
+
+def test_the_index_of_the_rows_does_not_matter() -> None:
+    part = draw_rows(1000, seed=5)[0]
+    assert (
+        learned(part)[0].version
+        == learned(dataclasses.replace(part, frame=part.frame.reset_index(drop=True)))[0].version
+    )
+
+
+def test_progress_is_told_for_each_tree_of_the_folds() -> None:
     told: list[tuple[int, int]] = []
-    learn(parameters={"num_iterations": 5}, progress=lambda grown, most: told.append((grown, most)))
+    recipe = dataclasses.replace(RECIPE, parameters={"num_iterations": 5})
+    learn(draw_rows(2000, seed=1)[0], recipe, progress=lambda grown, most: told.append((grown, most)))
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
-def test_the_log_says_what_each_slice_held_and_lost() -> None:
-    calibration = draw_rows(1000, seed=3)[0]
-    model, log = learn(calibration=calibration)
-    assert log.rows == {"fit": 2000, "early_stopping": 1000, "calibration": 1000}
-    assert log.conversions["calibration"] == int(calibration.labels.sum())
-    assert log.calibration_method == "sigmoid"
-    known = evaluate(calibration.labels, model.predict(calibration.frame), calibration.leads, replicates=2, seed=0)
-    assert log.log_loss["calibration"] == pytest.approx(known["log_loss"].value, rel=1e-9)
-    # The base rate alone loses more.
-    rate = calibration.labels.mean()
-    assert log.log_loss["calibration"] < -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
+def test_the_log_says_what_was_learned_from_and_lost() -> None:
+    part = draw_rows(2000, seed=3)[0]
+    model, log = learned(part)
+    assert (log.rows, log.leads, log.conversions) == (2000, len(set(part.leads)), int(part.labels.sum()))
+    assert log.calibration == model.calibrator["method"]
+    # The base rate alone loses more, and the truth itself not less.
+    rate, truth = part.labels.mean(), draw_rows(2000, seed=3)[1]
+    assert log_loss(part.labels, truth) < log.log_loss < -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
+
+
+def test_the_log_loss_is_the_known_one() -> None:
+    part, truth = draw_rows(1000, seed=3)
+    assert log_loss(part.labels, truth) == pytest.approx(known_log_loss(part.labels, truth), rel=1e-12)
 
 
 def test_the_manifest_says_what_the_model_is_made_of() -> None:
-    model, log = learn(manifest={"horizon": "30d"}, parameters={"num_iterations": 60, "lambda_l2": 7})
+    part = draw_rows(2000, seed=1)[0]
+    recipe = dataclasses.replace(RECIPE, parameters=QUICK | {"lambda_l2": 7})
+    model, log = learn(part, recipe, manifest={"horizon": "30d"})
     assert model.manifest["horizon"] == "30d"
     assert model.columns == COLUMNS
     assert model.categories == {"source": ["fax", "mail", "web"]}  # two rows of "fair" are too few
-    assert model.manifest["base_rate"] == pytest.approx(sum(log.conversions.values()) / 4000)
+    assert model.manifest["base_rate"] == pytest.approx(log.conversions / 2000)
     assert model.manifest["parameters"]["lambda_l2"] == 7
     assert model.manifest["seed"] == 1
+    assert model.manifest["trees"] == log.trees
     assert "num_threads" not in str(model.manifest)
 
 
-def test_a_manifest_may_not_contradict_the_learner() -> None:
-    with pytest.raises(ValueError, match=r"manifest: \['columns'\]"):
-        learn(manifest={"columns": []})
+@pytest.mark.parametrize("name", ["columns", "categories", "base_rate", "parameters", "seed", "trees"])
+def test_a_manifest_may_not_contradict_the_learner(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"manifest: \['{name}'\]"):
+        learn(draw_rows(1000, seed=1)[0], RECIPE, manifest={name: []})
 
 
 def test_levels_are_kept_from_a_number_of_rows_on_in_the_order_of_their_text() -> None:
@@ -124,7 +168,7 @@ def test_levels_are_kept_from_a_number_of_rows_on_in_the_order_of_their_text() -
 
 
 def test_rare_and_unseen_levels_are_treated_alike() -> None:
-    model, _ = learn()
+    model, _ = learned()
     frame = draw_rows(50, seed=9)[0].frame
     rare, unseen = frame.assign(source="fair"), frame.assign(source="billboard")
     np.testing.assert_array_equal(model.predict(rare), model.predict(unseen))
@@ -133,95 +177,79 @@ def test_rare_and_unseen_levels_are_treated_alike() -> None:
 def test_names_that_lightgbm_refuses_are_no_obstacle() -> None:
     names = {"clicks": 'clicks, "all": [7d]', "age": "clicks_ _all__ _7d_", "noise": "größe"}
     columns = [names.get(column, column) for column in COLUMNS]
-    parts: dict[str, Any] = {
-        name: dataclasses.replace(part, frame=part.frame.rename(columns=names))
-        for name, part in (
-            ("fitting", draw_rows(1000, seed=1)[0]),
-            ("early_stopping", draw_rows(1000, seed=2)[0]),
-            ("calibration", draw_rows(1000, seed=3)[0]),
-        )
-    }
-    model, _ = learn(columns=columns, **parts)
+    part = draw_rows(1000, seed=1)[0]
+    model, _ = learned(dataclasses.replace(part, frame=part.frame.rename(columns=names)), columns=columns)
     assert model.columns == columns
-    assert model.booster.feature_name()[:2] == ["clicks___all____7d___column_0", "clicks___all____7d___column_1"]
+    assert model.boosters[0].feature_name()[:2] == ["clicks___all____7d___column_0", "clicks___all____7d___column_1"]
 
 
 def test_features_that_say_nothing_leave_the_base_rate() -> None:
-    calibration = draw_rows(1000, seed=3)[0]
-    model, _ = learn(columns=["constant", "never known"], categorical=[], calibration=calibration)
-    np.testing.assert_allclose(model.predict(calibration.frame), calibration.labels.mean(), rtol=1e-9)
+    part = draw_rows(1000, seed=3)[0]
+    model, _ = learned(part, columns=["constant", "never known"], categorical=[], members=2)
+    np.testing.assert_allclose(model.predict(part.frame), part.labels.mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["none", "platt", "beta", "quadratic", "isotonic"])
+def test_the_calibrator_that_is_asked_for_is_taken(method: str) -> None:
+    model, log = learned(calibration=method)
+    assert model.calibrator["method"] == log.calibration == method
+    frame = draw_rows(50, seed=9)[0].frame
+    np.testing.assert_array_equal(model.predict(frame), calibrate(model.calibrator, model.raw_score(frame)))
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("parameters", "complaint"),
     [
-        ("scale_pos_weight", "probabilities no longer mean what they say"),
-        ("is_unbalance", "probabilities no longer mean what they say"),
-        ("neg_bagging_fraction", "probabilities no longer mean what they say"),
-        ("objective", "learned by the log loss"),
-        ("num_threads", "the same for any number of threads"),
+        ({"min_data_in_leaf": -3}, r"LightGBM refuses .*min_data_in_leaf': -3.* Check failed"),
+        ({"num_leaves": 1}, r"LightGBM refuses .*num_leaves': 1.* Check failed"),
+        ({"feature_fraction": 0.0}, r"LightGBM refuses .*feature_fraction': 0\.0.* Check failed"),
+        ({"num_leafs": 3}, "num_leafs is no parameter of the learner, did you mean 'num_leaves'"),
+        ({"scale_pos_weight": 3.0}, "scale_pos_weight is refused"),
     ],
 )
-def test_parameters_that_break_probabilities_or_repetition_are_refused_with_the_reason(name: str, reason: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is refused: .*{reason}"):
-        checked_parameters({name: 2.0}, rows=1000)
+def test_a_parameter_that_cannot_be_is_a_wrong_setting(parameters: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        learned(parameters=parameters)
 
 
-def test_all_wrong_parameters_are_named_at_once_and_a_typo_with_its_neighbour() -> None:
-    with pytest.raises(SettingsError) as caught:
-        checked_parameters({"num_leafs": 3, "is_unbalance": True, "lambda_l2": 1.0}, rows=1000)
-    assert "num_leafs is no parameter of the learner, did you mean 'num_leaves'?" in str(caught.value)
-    assert "is_unbalance is refused" in str(caught.value)
-    assert "lambda_l2" not in str(caught.value)
-
-
-def test_a_value_that_lightgbm_refuses_is_a_wrong_setting() -> None:
-    with pytest.raises(SettingsError, match=r"LightGBM refuses .*min_data_in_leaf': -3.* Check failed"):
-        learn(parameters={"min_data_in_leaf": -3})
-
-
-def test_leaves_are_smaller_where_rows_are_few_unless_told_otherwise() -> None:
-    assert checked_parameters({}, rows=100_000) == DEFAULTS
-    assert checked_parameters({}, rows=3000)["min_data_in_leaf"] == 30
-    assert checked_parameters({}, rows=100)["min_data_in_leaf"] == 20
-    assert checked_parameters({}, rows=1_000_000)["num_leaves"] == 31
-    assert checked_parameters({"min_data_in_leaf": 44}, rows=100)["min_data_in_leaf"] == 44
-
-
-def test_too_few_outcomes_are_itemised() -> None:
-    scarce = draw_rows(1000, seed=2)[0]
-    labels = np.zeros(1000)
-    labels[:19] = 1.0
+def test_too_few_outcomes_are_counted_and_help_is_named() -> None:
+    part = draw_rows(1000, seed=2)[0]
     with pytest.raises(NotEnoughDataError) as caught:
-        learn(early_stopping=dataclasses.replace(scarce, labels=labels), minimum_conversions=20)
-    lines = str(caught.value).splitlines()
-    assert "each slice needs at least 20 rows that convert" in lines[0]
-    assert lines[1].startswith("  fit: 2000 rows, of which ")
-    assert not lines[1].endswith("too few")
-    assert lines[2] == "  early_stopping: 1000 rows, of which 19 convert and 981 don't  <- too few"
-    assert lines[4].startswith("What helps: ")
+        learned(with_conversions(part, 19))
+    assert str(caught.value).startswith(
+        "too few outcomes to learn from: 19 rows convert and 981 don't, and at least 20 of each are needed. What helps"
+    )
+    with pytest.raises(NotEnoughDataError, match="985 rows convert and 15 don't, and at least 16 of each"):
+        learned(with_conversions(part, 985), minimum_conversions=16)
 
 
 def test_just_enough_outcomes_are_enough() -> None:
-    scarce = draw_rows(1000, seed=2)[0]
-    labels = np.zeros(1000)
-    labels[:20] = 1.0
-    _, log = learn(early_stopping=dataclasses.replace(scarce, labels=labels), minimum_conversions=20)
-    assert log.conversions["early_stopping"] == 20
+    part = draw_rows(1000, seed=2)[0]
+    assert learned(with_conversions(part, 20))[1].conversions == 20
+    assert learned(with_conversions(part, 980))[1].conversions == 980
 
 
-@pytest.mark.parametrize("label", [0.0, 1.0])
-def test_a_slice_of_one_class_is_too_little(label: float) -> None:
+def test_one_lead_that_has_all_conversions_gives_no_nonsense() -> None:
+    part = draw_rows(2000, seed=1)[0]
+    model, log = learned(dataclasses.replace(part, leads=np.where(part.labels > 0, "one", part.leads)))
+    probabilities = model.predict(part.frame)
+    assert log.calibration == "platt"
+    assert np.isfinite(log.log_loss)
+    assert ((probabilities > 0.0) & (probabilities < 1.0)).all()
+
+
+@pytest.mark.parametrize(("label", "counts"), [(0.0, "0 rows convert and 200"), (1.0, "200 rows convert and 0")])
+def test_rows_of_one_class_are_too_little(label: float, counts: str) -> None:
     part = draw_rows(200, seed=2)[0]
-    with pytest.raises(NotEnoughDataError, match=r"calibration: 200 rows"):
-        learn(calibration=dataclasses.replace(part, labels=np.full(200, label)))
+    with pytest.raises(NotEnoughDataError, match=counts):
+        learned(dataclasses.replace(part, labels=np.full(200, label)))
 
 
-def test_an_empty_slice_is_too_little() -> None:
+def test_no_rows_are_too_little() -> None:
     part = draw_rows(200, seed=2)[0]
     empty = Slice(frame=part.frame.iloc[:0], labels=part.labels[:0], leads=part.leads[:0])
-    with pytest.raises(NotEnoughDataError, match="fit: 0 rows, of which 0 convert"):
-        learn(fitting=empty)
+    with pytest.raises(NotEnoughDataError, match="0 rows convert and 0 don't"):
+        learned(empty)
 
 
 def test_a_slice_must_be_whole_and_labelled() -> None:

@@ -12,13 +12,13 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from house import PACKAGES, ROOT, SOURCES, file_of, imported
+from house import PACKAGES, ROOT, SOURCES, TRAVELS, file_of, imported
 
 from benchmarks.featuretools_environment import PINNED
 
 MAY_IMPORT = {"features": {"features"}, "models": {"models", "features"}, "pipeline": set(PACKAGES)}
 PURE = {"features", "models"}
-# What touches disk, databases, the network or the clock. models/core/artefact.py reads and writes its own files.
+# What touches disk, databases, the network or the clock. models/core/model.py reads and writes its own files.
 IMPURE_MODULES = {
     "duckdb",
     "filelock",
@@ -49,7 +49,7 @@ def test_imports_follow_the_arrow(path: Path) -> None:
     for name in imported(path):
         top = name.split(".")[0]
         assert top not in PACKAGES or top in MAY_IMPORT[package], f"{path} imports {name}"
-        if package in PURE and path.name != "artefact.py":
+        if package in PURE and path != TRAVELS / "model.py":
             assert top not in IMPURE_MODULES, f"{path} imports {name}: {package} is pure"
 
 
@@ -77,9 +77,13 @@ def test_neither_the_settings_nor_a_package_wait_for_heavy_imports(module: str) 
     assert not done.stdout.split()
 
 
-def test_the_files_that_travel_with_the_model_need_only_three_packages() -> None:
+@pytest.mark.parametrize("path", sorted(TRAVELS.rglob("*.py")), ids=lambda path: str(path.name))
+def test_the_files_that_travel_with_the_model_need_each_other_and_three_packages(path: Path) -> None:
+    assert path.parent == TRAVELS, "a folder below would need two dots"
     allowed = {"lightgbm", "numpy", "pandas"} | sys.stdlib_module_names
-    assert {name.split(".")[0] for name in imported(ROOT / "models/core/artefact.py")} <= allowed
+    assert {name.split(".")[0] for name in imported(path, with_neighbours=False)} <= allowed
+    neighbours = set(imported(path)) - set(imported(path, with_neighbours=False))
+    assert all(file_of(name).is_file() or file_of(name.rpartition(".")[0]).is_file() for name in neighbours)
 
 
 def distributions(requirements: Iterable[str]) -> set[str]:

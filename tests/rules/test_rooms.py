@@ -51,7 +51,7 @@ pipeline/scoring: features/core features/language features/timeline models/core 
 pipeline/settings: features/core features/language features/timeline models/core models/decision models/learning
 pipeline/sinks: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/snapshots.py: features/core features/timeline pipeline/core pipeline/log pipeline/settings
-pipeline/train.py: features/core models/learning pipeline/core pipeline/matrix pipeline/settings
+pipeline/train.py: models/core models/learning pipeline/core pipeline/matrix pipeline/settings
 pipeline/validate.py: features/core pipeline/contracts pipeline/core pipeline/settings
 """
 """Each room with all rooms that it imports: a new arrow is drawn here first, and one that is gone is taken out."""
@@ -115,11 +115,11 @@ def arrows() -> dict[str, dict[str, list[str]]]:
 
 SHORT = {
     "features/core/section.py": "what any declaration of features or models may be",
-    "models/core/slices.py": "rows as all of models take them",
+    "features/timeline/policies.py": "a file a part of the settings",
     "pipeline/core/spreadsheets.py": "what sinks and recommendations must defuse alike",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/ingest/row_warnings.py": "what a reason for setting aside says of its file",
-    "pipeline/matrix/slices.py": "the matrix read again, part by part",
+    "pipeline/matrix/slices.py": "the matrix read again",
     "pipeline/profiling/rounded_ids.py": "one fault of spreadsheets",
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/registry/store.py": "making MLflow's store whole",

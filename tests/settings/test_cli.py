@@ -117,7 +117,7 @@ def test_a_stage_without_what_it_reads_says_what_to_run(
             "5000d",
             "shorten snapshots.horizon, bring a longer log, or mend",
         ),
-        ("train", "train.minimum_conversions", 100_000, "fit:"),
+        ("train", "train.minimum_conversions", 100_000, "at least 100,000 of each are needed"),
         ("recommend", "recommend.as_of", "1990-01-01", "no lead is open at 1990-01-01T00:00:00"),
     ],
 )

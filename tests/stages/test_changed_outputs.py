@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from command_line import call
 from world import Project
+
+from features.core.errors import InputError, RegistryError
+from pipeline.registry.mlflow import connected
 
 CHANGES = {
     "empty": (b"", "is broken (Expecting value"),
@@ -18,7 +26,7 @@ CHANGES = {
 READERS = {
     "data/ingest.json": ("snapshots", "recommend", "report", "doctor"),
     "data/snapshots.json": ("train", "report"),
-    "data/training.json": ("recommend", "report"),
+    "data/training.json": ("evaluate", "recommend", "report"),
     "data/catalogue.json": ("train",),
     "data/scoring.json": ("report",),
     "reports/metrics.json": ("report",),
@@ -45,3 +53,64 @@ def test_a_file_that_is_not_what_was_written_is_named(
             assert f"{command} failed {name} {expected}" in text
             assert "make it anew: dvc repro --force" in text
         Path(name).write_bytes(whole)
+
+
+NAME = "lead-conversion"
+OTHER_CALIBRATOR = '{"intercept": 1.0, "method": "platt", "slope": 1.0}'
+"""Sound by itself, and not that of the model."""
+
+
+@pytest.fixture
+def evaluated(world: Project, tmp_path: Path) -> Project:
+    """Evaluate the model of the small world into a store of its own."""
+    copied = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    copied.run("evaluate")
+    return copied
+
+
+def versions_of(client: Any) -> list[Any]:  # noqa: ANN401 - MLflow's own
+    return sorted(client.search_model_versions(f"name = '{NAME}'"), key=lambda version: int(version.version))
+
+
+def score(project: Project) -> Path:
+    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
+
+    return champion.run(project, project.told.append, "latest", backfill=False)
+
+
+@pytest.mark.parametrize("name", ["members/0.txt", "calibration.json", "manifest.json"])
+def test_a_champion_whose_files_were_changed_scores_nobody(evaluated: Project, name: str) -> None:
+    with connected(evaluated) as client:
+        (before,) = versions_of(client)
+        registered = Path(client.get_model_version_download_uri(NAME, before.version).removeprefix("file://"))
+    (calibration,) = registered.rglob("calibration.json")
+    changed = calibration.parent / name
+    half = changed.read_text()[: len(changed.read_text()) // 2]
+    changed.write_text(OTHER_CALIBRATOR if name == "calibration.json" else half)
+    with pytest.raises(RegistryError, match="version 1 are not those that were registered, so nothing was scored"):
+        score(evaluated)
+    assert not evaluated.scores.exists()
+    # The model itself is sound: judged once more, it is registered anew, and takes its place.
+    evaluated.run("evaluate")
+    with connected(evaluated) as client:
+        assert [one.tags["model_version"] for one in versions_of(client)] == [before.tags["model_version"]] * 2
+        assert {name: str(one) for name, one in client.get_registered_model(NAME).aliases.items()} == {"champion": "2"}
+    assert (score(evaluated) / "recommendations.parquet").exists()
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "recommend"])
+def test_a_model_that_was_changed_after_its_training_is_not_measured(
+    world: Project, tmp_path: Path, stage: str
+) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    (project.model / "calibration.json").write_text(OTHER_CALIBRATOR)
+    with pytest.raises(InputError, match="calibration.json is not the one that manifest.json was written with"):
+        project.run(stage)
+
+
+def test_what_was_foretold_of_another_matrix_is_not_measured(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    matrix = pq.read_table(project.matrix)
+    pq.write_table(matrix.filter(pc.less(matrix["as_of"], pa.scalar(datetime(2026, 5, 20)))), project.matrix)
+    with pytest.raises(InputError, match=r"origins.parquet is of another matrix than .*features.parquet: leadcast tr"):
+        project.run("evaluate")

@@ -17,7 +17,7 @@ from world import Project
 
 from features.core.errors import StaleError
 from features.language.filters import Vocabulary
-from models.core.artefact import Model
+from models.core.model import Model
 from pipeline.log.known_types import leanest_shares, refuse_others
 
 KNOWN = Vocabulary(event_types=("visit",), ignored_types=("won",)).known_types

@@ -216,7 +216,7 @@ def test_the_file_has_row_groups_of_one_size_whatever_the_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matrix, "ROW_GROUP", 4)
-    table = pa.table({"lead_id": [str(number) for number in range(11)], "part": ["fit"] * 11})
+    table = pa.table({"lead_id": [str(number) for number in range(11)], "trigger": ["monday"] * 11})
     for name, sizes in (("a", (1, 5, 5)), ("b", (11,)), ("c", (4, 4, 3))):
         starts = [sum(sizes[:number]) for number in range(len(sizes))]
         batches = [table.slice(start, size) for start, size in zip(starts, sizes, strict=True)]
@@ -239,7 +239,7 @@ def test_the_file_has_the_same_bytes_whatever_dictionaries_the_batches_had(
             pa.table(
                 {
                     "lead_id": pa.array(texts[start : start + size]).dictionary_encode(),
-                    "part": ["fit"] * size,
+                    "trigger": ["monday"] * size,
                     "value": values[start : start + size],
                 }
             )

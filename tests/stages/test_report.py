@@ -136,9 +136,11 @@ def test_the_page_says_what_the_stages_counted(world: Project, results: Results,
         assert f" {reason} {rows:,} {', '.join(tables)} " in told
     for stage in results.snapshots["funnel"]:
         assert f" {stage['stage']} {stage['leads']:,} " in told
-    test = results.snapshots["parts"]["test"]
-    assert f" test {test['rows']:,} {test['conversions']:,} {test['leads']:,} {test['from'][:10]} " in told
-    assert " snapshots that convert " in told
+    assert len(results.origins()) == 3
+    for one in results.origins():
+        foretold = (one.learned, one.learned_conversions, one.foretold, round(one.expected), one.conversions)
+        assert f" {one.moment} {' '.join(f'{count:,}' for count in foretold)} " in told
+    assert " expected " in told
     for figure in results.figures():
         assert f"{figure.label} {figure.value} {figure.interval}".rstrip() + " " in told
 
@@ -224,12 +226,12 @@ def test_the_headlines_say_the_figures_in_words(results: Results) -> None:
 def test_what_could_not_be_measured_is_unknown_and_the_rest_is_shown(
     world: Project, results: Results, recommendations: pd.DataFrame
 ) -> None:
-    nothing = {name: dict.fromkeys(parts) for name, parts in results.metrics.items() if name != "test"}
-    parts = {"fit": results.snapshots["parts"]["fit"]}
+    nothing = {name: dict.fromkeys(parts) for name, parts in results.metrics.items() if name != "foretold"}
     poor = dataclasses.replace(
         results,
-        metrics=nothing | {"test": results.metrics["test"]},
-        snapshots=results.snapshots | {"parts": parts, "unlabelled": {}},
+        metrics=nothing | {"foretold": results.metrics["foretold"]},
+        snapshots=results.snapshots | {"unlabelled": {}},
+        training=results.training | {"origins": []},
     )
     text, told = shown(world, poor, recommendations)
     assert [figure.value for figure in poor.figures()] == ["unknown"] * 7

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from command_line import call, failure
 from hostile import NAMES, rename_leads
@@ -117,34 +118,53 @@ def test_outcomes_before_the_creation_of_every_lead_leave_nothing_to_look_at(
 
 @pytest.mark.parametrize(
     ("label", "counts"),
-    [("false", r"fit: [\d,]+ rows, of which 0 convert"), ("true", r"fit: ([\d,]+) rows, of which \1 convert and 0")],
+    [("false", r"0 rows convert and [\d,]{6} don't"), ("true", r"[\d,]{6} rows convert and 0 don't")],
     ids=["nobody converts", "all convert"],
 )
-def test_one_class_alone_is_refused_with_the_counts_of_every_part(
+def test_one_class_alone_is_refused_with_the_counts_of_both(
     project: Project, monkeypatch: pytest.MonkeyPatch, label: str, counts: str
 ) -> None:
-    change(project.root / "data/features.parquet", f"SELECT * REPLACE (CASE WHEN part = 'fit' THEN {label} ELSE label "
-           "END AS label) FROM old")  # fmt: skip
+    before = project.training.read_bytes()
+    change(project.matrix, f"SELECT * REPLACE ({label} AS label) FROM old")
     code, text = failure(project.root, monkeypatch, "train")
     assert code == 6
-    assert "too few outcomes to learn from: each slice needs at least 5 rows that convert and 5 that don't" in text
-    assert re.search(counts, text), text
-    assert text.count("<- too few") == 1
-    assert all(f"{part}:" in text for part in ("fit", "early_stopping", "calibration"))
+    assert re.search(rf"too few outcomes to learn from: {counts}, and at least 5 of each are needed", text), text
+    assert "What helps: a longer log, a shorter horizon" in text
+    assert project.training.read_bytes() == before, "the model that was there is whole"
+
+
+def verdicts_of(project: Project) -> dict[str, str]:
+    listed = json.loads(project.verdicts.read_text())["verdicts"]
+    return {verdict["code"]: verdict["severity"] for verdict in listed}
 
 
 @pytest.mark.parametrize("label", ["false", "true"], ids=["nobody converts", "all convert"])
-def test_a_test_part_of_one_class_is_not_judged_and_the_rest_is_told(project: Project, label: str) -> None:
-    change(project.root / "data/features.parquet", f"SELECT * REPLACE (CASE WHEN part = 'test' THEN {label} ELSE label "
-           "END AS label) FROM old")  # fmt: skip
+def test_what_was_foretold_of_one_class_is_not_judged_and_the_rest_is_told(project: Project, label: str) -> None:
+    first = json.loads(project.training.read_text())["origins"][0]["origin"]
+    change(project.matrix, f"SELECT * REPLACE (CASE WHEN as_of >= TIMESTAMP '{first}' THEN {label} ELSE label END AS "
+           "label) FROM old")  # fmt: skip
     for stage in ("evaluate", "report"):
         code, text = call(stage)
         assert code == 0, text
-    listed = json.loads((project.root / "reports/verdicts.json").read_text())["verdicts"]
-    verdicts = {verdict["code"]: verdict["severity"] for verdict in listed}
+    verdicts = verdicts_of(project)
     assert verdicts["not_judged"] == "told"
     assert verdicts["promises_not_kept"] == "wrong"
     assert "not judged" in (project.root / "reports/summary.txt").read_text()
+
+
+def test_a_log_whose_first_conversions_are_its_last_weeks_is_learned_from_and_not_judged(project: Project) -> None:
+    """At no origin has anybody converted whose outcome was settled by then."""
+    change(project.matrix, "SELECT * REPLACE (label AND as_of >= TIMESTAMP '2026-05-01' AS label) FROM old")
+    for stage in ("train", "evaluate", "recommend", "report"):
+        code, text = call(stage)
+        assert code == 0, text
+    training = json.loads(project.training.read_text())
+    assert training["origins"] == []
+    assert 0 < training["conversions"] < training["rows"] == len(pq.read_table(project.matrix, columns=[]))
+    assert json.loads(project.metrics.read_text())["foretold"] == {"rows": 0, "leads": 0, "conversions": 0}
+    assert verdicts_of(project)["not_judged"] == "told"
+    for shown in ("summary.txt", "index.html"):
+        assert "not judged" in (project.root / "reports" / shown).read_text()
 
 
 def test_where_all_leads_have_ended_there_is_nobody_to_score(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

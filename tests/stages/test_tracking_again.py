@@ -13,7 +13,7 @@ import pytest
 from world import Project
 
 from features.core.errors import RegistryError
-from models.core.artefact import Model
+from models.core.model import Model
 from models.core.verdicts import acquit, found
 from pipeline.registry.mlflow import connected, load_champion, track
 from pipeline.registry.versions import logged_model

@@ -124,3 +124,13 @@ def test_a_locked_store_is_waited_for(root: Path) -> None:
         assert "database is locked; another program is writing to it: wait until it is done" in said(root)
     finally:
         holder.close()
+
+
+def test_a_store_that_does_not_answer_is_a_message_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nosuch://me:secret@127.0.0.1/x")
+    with pytest.raises(RegistryError, match="check that it runs, and MLFLOW_TRACKING_URI") as error:  # noqa: SIM117
+        with connected(Places(tmp_path)) as client:
+            client.search_experiments()
+    assert "secret" not in str(error.value)

@@ -96,11 +96,12 @@ def test_a_model_that_is_none_ends_all_stages_and_then_the_command(drifting: tup
     assert (table.root / "reports/index.html").exists()
     assert (table.root / "data/recommendations.csv").exists()
     verdicts = table.verdicts()
-    for name in ("ranks_like_a_coin", "same_for_everyone", "too_little_learned", "promises_not_kept"):
-        assert verdicts[name] == "wrong"
-        assert f"{name} ({KINDS[name].title})" in text.partition("run failed ")[2]
-    assert verdicts["worse_than_base_rate"] == "wrong"
-    assert {"base_rate_drift", "feature_drift"} <= set(verdicts)
+    assert verdicts["ranks_like_a_coin"] == "wrong"
+    assert f"ranks_like_a_coin ({KINDS['ranks_like_a_coin'].title})" in text.partition("run failed ")[2]
+    # From origin to origin it learns how many convert, and is late: 148 were expected of 228.
+    assert {name for name, weight in verdicts.items() if weight == "doubtful"} == {
+        "base_rate_drift", "feature_drift", "promises_not_kept",
+    }  # fmt: skip
     drift = next(verdict for verdict in read_verdicts(Places(table.root)) if verdict.code == "feature_drift")
     assert "lead__euribor" in drift.evidence
 
@@ -211,22 +212,25 @@ def test_the_small_world_is_not_accused(world: Project) -> None:
     assert not [verdict for verdict in read_verdicts(Places(world.root)) if verdict.severity == "wrong"]
 
 
-def test_without_a_test_part_it_is_not_judged_and_becomes_champion_only_by_hand(tmp_path: Path) -> None:
+def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_hand(tmp_path: Path) -> None:
     write_dated_table(tmp_path, drifts=False)
     table = Table(tmp_path)
-    table.set("snapshots.split", {"test": 0})
+    table.set("train.origins", 0)
     code, text = table.call("run")
     assert code == 0, text
     assert table.verdicts()["not_judged"] == "told"
     assert table.aliases() == {}
     metrics: dict[str, Any] = json.loads((tmp_path / "reports/metrics.json").read_text())
     assert metrics["roc_auc"] == {"value": None, "low": None, "high": None}
-    assert metrics["test"] == {"rows": 0, "leads": 0, "conversions": 0}
+    assert metrics["foretold"] == {"rows": 0, "leads": 0, "conversions": 0}
     assert "not judged" in (tmp_path / "reports/index.html").read_text()
     assert "Not judged" in (tmp_path / "reports/index.html").read_text()
     assert "not judged" in table.card()
-    parts = json.loads((tmp_path / "data/snapshots.json").read_text())["parts"]
-    assert set(parts) == {"fit", "early_stopping", "calibration"}
+    training, snapshots = (
+        json.loads((tmp_path / f"data/{name}.json").read_text()) for name in ("training", "snapshots")
+    )
+    assert training["origins"] == []
+    assert training["rows"] == snapshots["labelled"]["rows"], "it has learned all the same, and from all"
     code, text = table.call("score", "--as-of", "latest")
     assert code == 8
     assert "but version 1; make it the champion by hand if it is one: leadcast ui" in text

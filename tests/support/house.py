@@ -20,14 +20,24 @@ PACKAGES = ("features", "models", "pipeline")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
+TRAVELS = ROOT / "models/core"
+"""The folder that goes along with a logged model: its files know each other by no name from outside."""
+
+
+def imported(path: Path, *, with_neighbours: bool = True) -> Iterator[str]:
+    """Give the full names of what a file imports, with or without those written from a dot on."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are written in full"
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (with_neighbours or node.level == 0):
+            module = str(node.module)
+            if node.level:
+                assert path.parent == TRAVELS, f"{path}: imports are written in full"
+                assert node.level == 1, f"{path}: only its neighbours travel along"
+                assert node.module, f"{path}: from . names no file"
+                module = ".".join((*path.parent.relative_to(ROOT).parts, module))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def file_of(module: str) -> Path:

@@ -23,7 +23,9 @@ LEADS = 2_000
 """So many that a model can be told from chance, and so few that all stages together take seconds."""
 SMALL: dict[str, object] = {
     "train.minimum_conversions": 5,
-    "train.parameters": {"num_iterations": 60, "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 50},
+    "train.origins": 3,
+    "train.members": 2,
+    "train.parameters": {"num_iterations": 60, "early_stopping_round": 10, "min_data_in_leaf": 50},
     "evaluate.replicates": 50,
 }
 """Where the settings of the small world differ from those that we ship."""

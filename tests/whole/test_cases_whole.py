@@ -65,13 +65,14 @@ def test_the_deals_of_the_proposal_are_those_of_the_right_settings(
 def test_no_close_date_moves_the_end_of_the_deals_log(proposed_deals: SmallProject, right_deals: SmallProject) -> None:
     for project in (proposed_deals, right_deals):
         assert project.log("max(occurred_at), max(known_at)") <= [(DRAWN_AT, DRAWN_AT)]
-        [(ends,)] = ask(project, "SELECT max(as_of) FROM 'DATA/snapshots.parquet' WHERE part = 'test'")
+        [(ends,)] = ask(project, "SELECT max(as_of) FROM 'DATA/origins.parquet'")
         assert f"{ends:%Y-%m-%d}" == "2026-01-02"
 
 
 def test_the_deals_calibration_error_is_what_chance_explains(right_deals: SmallProject) -> None:
     figures = read(right_deals, "reports/metrics.json")
-    assert figures["calibration_error"]["value"] == pytest.approx(0.0196, abs=0.002)
+    # On what was foretold from six months; on the last quarter alone, by a model of what came before, it was 0.0196.
+    assert figures["calibration_error"]["value"] == pytest.approx(0.0143, abs=0.002)
     assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
 
 
@@ -80,36 +81,38 @@ def test_looks_at_early_ages_change_whom_the_deals_error_is_measured_on_and_it_i
 ) -> None:
     """The proposal looks at 2, 3, 5 and 7 days, too: half of the conversions it is measured on are those of new deals.
 
-    Of both calibration parts few deals were won (34 in August and September, 80 in the three months after), so both
-    expect too few. Neither looks are better: of 71 logs drawn from the same process the log loss on the Mondays that
-    both have was 0.1653 with the proposal's and 0.1650 with one early look.
+    Neither looks are better: of 71 logs drawn from the same process the log loss on the Mondays that both have was
+    0.1653 with the proposal's and 0.1650 with one early look.
     """
     measured = {project: read(project, "reports/metrics.json") for project in (proposed_deals, right_deals)}
     shares = [figures["base_rate"]["value"] for figures in measured.values()]
-    assert shares == pytest.approx([0.109, 0.080], abs=0.001)
+    assert shares == pytest.approx([0.117, 0.086], abs=0.001)
     counted = (
-        "SELECT count(*), sum(label::INT) FROM 'DATA/snapshots.parquet' WHERE part = 'test' AND trigger = 'monday'"
+        "SELECT count(*), sum(label::INT) FROM 'DATA/snapshots.parquet' JOIN 'DATA/origins.parquet' "
+        "USING (lead_id, as_of) WHERE trigger = 'monday'"
     )
     [(looks, won)], [(others, others_won)] = ask(proposed_deals, counted), ask(right_deals, counted)
     assert won / looks == pytest.approx(others_won / others, abs=0.003)
-    error = measured[proposed_deals]["calibration_error"]["value"]
-    assert error < 0.0488  # with a log that ended in April
-    codes = {verdict["code"] for verdict in read(proposed_deals, "reports/verdicts.json")["verdicts"]}
-    assert (
-        error <= measured[proposed_deals]["calibration_error_by_chance"]["quantile_95"] or "promises_not_kept" in codes
+    error, by_chance = (
+        measured[proposed_deals][name][part]
+        for name, part in (("calibration_error", "value"), ("calibration_error_by_chance", "quantile_95"))
     )
+    assert error < 0.0488  # with a log that ended in April
+    assert error == pytest.approx(0.0221, abs=0.002), "a hair beyond what chance explains in 95 of 100 cases"
+    assert by_chance == pytest.approx(0.0220, abs=0.002)
 
 
 def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_they_can_be(tmp_path: Path) -> None:
-    """Without the 60 looks at leads that had ended, unknown to us, these are 0.922, 71 and 35, as the case says.
+    """Without the 60 looks at leads that had ended, unknown to us, the last quarter alone gave 0.922, 71 and 35.
 
-    They are scored, so they are learned from: that costs a little of what could be told in hindsight.
+    They are scored, so they are learned from: that costs a little of what could be told in hindsight. From six months,
+    the first of which had less to learn from, what is foretold has 0.902.
     """
     project = case(LEADS, tmp_path)
     propose(project, "data/exports")
     run(project, *LEARNED, "recommend")
     figures = read(project, "reports/metrics.json")
-    assert figures["roc_auc"]["value"] == pytest.approx(0.922, abs=0.004)
+    assert figures["roc_auc"]["value"] == pytest.approx(0.902, abs=0.004)
     assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
     ended = "SELECT count(*) FROM 'DATA/snapshots.parquet' WHERE outcome_at < as_of AND label IS NOT NULL"
     assert ask(project, ended) == [(60,)]

@@ -1,0 +1,236 @@
+"""The model as data: files of text, and the calibrated probabilities that follow from them.
+
+=====================  ==================================================================
+``members/0.txt`` ...  the trees of each member, in LightGBM's own text format, without
+                       its settings; the log-odds of a row are the mean over the members
+``calibration.json``   from these log-odds to a probability (``calibrators``)
+``manifest.json``      the columns in their order, the levels of each category, the
+                       SHA-256 of the other files under ``files``, and whatever else says
+                       how the model came about
+=====================  ==================================================================
+
+The SHA-256 of the manifest is the model's version. Every load compares the files with it, and looks whether they can
+be a model at all: LightGBM takes whatever it is given, and ends the process, or never returns, where a text of trees is
+cut short or leads in a circle.
+
+This very folder also travels inside the logged MLflow model, as its loader, where the rest of the project is not
+installed: it imports lightgbm, numpy and pandas, its own files, and nothing else that is not Python's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .calibrators import calibrate, complaint
+from .encoding import ROWS_AT_ONCE, numbers_of
+from .trees import RESTORE, ArtefactError, check_trees
+
+if TYPE_CHECKING:
+    import lightgbm
+
+MEMBERS = "members"
+CALIBRATION_FILE = "calibration.json"
+MANIFEST_FILE = "manifest.json"
+
+# Threads of LightGBM that wait for each other spin by default: beside another busy process all takes ten times as long.
+# It counts where it is set before LightGBM is imported, and all that imports LightGBM imports this file first.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+_OTHER = f"it was changed since, cut short, or comes from another model. {RESTORE}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Members, calibrator and manifest. A member is LightGBM's text as `trees.without_settings` leaves it."""
+
+    members: tuple[str, ...]
+    calibrator: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns the trees read, in their order."""
+        return list(self.manifest["columns"])
+
+    @property
+    def categories(self) -> dict[str, list[str]]:
+        """The levels kept of each category column."""
+        return dict(self.manifest["categories"])
+
+    @cached_property
+    def boosters(self) -> list[lightgbm.Booster]:
+        """The trees of each member, ready to predict on what `encode` returns."""
+        import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
+
+        return [lightgbm.Booster(model_str=text) for text in self.members]
+
+    @property
+    def version(self) -> str:
+        """SHA-256, in hexadecimal, of the manifest, which holds that of the other files."""
+        return _sha256(self._files()[MANIFEST_FILE])
+
+    def save(self, folder: Path | str) -> None:
+        """Write the files, the same bytes for the same model; the folder is made if it is missing.
+
+        Members that a model of more of them has left there are removed.
+        """
+        files = self._files()
+        for left in set(_members_in(Path(folder))) - files.keys():
+            (Path(folder) / left).unlink()
+        for name, content in files.items():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    @classmethod
+    def load(cls, folder: Path | str, version: str | None = None) -> Model:
+        """Read the files, and compare them with each other and with ``version``, where it is known.
+
+        Raises `ArtefactError` where one is missing, cannot be read, is not the one that was written, holds no model, or
+        where a member lies there that the manifest does not name.
+        """
+        source = Path(folder)
+        content = _read(source / MANIFEST_FILE)
+        manifest = _parse(source / MANIFEST_FILE, content, required={"columns", "categories", "files"})
+        if version is not None and _sha256(content) != version:
+            raise ArtefactError(f"{source / MANIFEST_FILE} is not that of model {version[:16]}: {_OTHER}")
+        files = manifest.pop("files")
+        number = len(files) - 1 if isinstance(files, dict) else 0
+        if number < 1 or files.keys() != {CALIBRATION_FILE, *map(_member, range(number))}:
+            raise ArtefactError(f"{source / MANIFEST_FILE} names other files than a model has: {_OTHER}")
+        contents = {}
+        for name, expected in {**dict.fromkeys(_members_in(source)), **files}.items():
+            contents[name] = _read(source / name)
+            if _sha256(contents[name]) != expected:
+                raise ArtefactError(f"{source / name} is not the one that {MANIFEST_FILE} was written with: {_OTHER}")
+        model = cls(
+            members=tuple(_text(source / name, contents[name]) for name in map(_member, range(number))),
+            calibrator=_parse(source / CALIBRATION_FILE, contents[CALIBRATION_FILE], required={"method"}),
+            manifest=manifest,
+        )
+        try:
+            for text in model.members:
+                check_trees(text, len(model.columns))
+        except ArtefactError as error:
+            raise ArtefactError(f"{source}: {error}") from None
+        if wrong := complaint(model.calibrator):
+            raise ArtefactError(f"{source}: {wrong}. {RESTORE}")
+        return model
+
+    def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Log-odds as the trees add them up, on average over the members, before calibration: shape (n,)."""
+        return self._ask_trees(frame, raw_score=True)
+
+    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities, strictly between 0 and 1: shape (n,).
+
+        `params` is there because MLflow may hand it over; there is nothing to set.
+        """
+        if params:
+            raise ArtefactError(f"the model takes no parameters, but was given {sorted(params)}: leave them out.")
+        return calibrate(self.calibrator, self.raw_score(frame))
+
+    def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Say what each column adds to the log-odds of each row (TreeSHAP): shape (n, columns + 1).
+
+        The last column is the model's average; each row sums to its `raw_score`.
+        """
+        return self._ask_trees(frame, pred_contrib=True)
+
+    def gains(self) -> NDArray[np.float64]:
+        """How much of the log loss the splits on each column have saved, on average over the members: (columns,)."""
+        gains = [booster.feature_importance("gain") for booster in self.boosters]
+        return np.asarray(np.mean(gains, axis=0), dtype=np.float64)
+
+    def _ask_trees(self, frame: pd.DataFrame, **question: bool) -> NDArray[np.float64]:
+        """Ask block by block, a block a thread: encoding is shared among the cores, too, and memory is bounded."""
+        numbers = numbers_of(frame, self.columns, self.categories)
+        boosters = self.boosters
+        # The other columns may as well be 0.
+        asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in boosters], axis=0)).tolist()
+        answers = np.empty((len(frame), len(numbers) + 1) if "pred_contrib" in question else len(frame))
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        step = min(ROWS_AT_ONCE, max(len(frame) // threads, 1))
+
+        def answer(first: int) -> None:
+            rows = slice(first, min(first + step, len(frame)))
+            matrix = np.zeros((rows.stop - first, len(numbers)))
+            for position in asked_for:
+                matrix[:, position] = numbers[position][rows]
+            total = boosters[0].predict(matrix, num_threads=1, **question)
+            for booster in boosters[1:]:
+                total = total + booster.predict(matrix, num_threads=1, **question)
+            answers[rows] = total / len(boosters)
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(answer, range(0, len(frame), step)))
+        return answers
+
+    def _files(self) -> dict[str, bytes]:
+        files = {_member(number): text.encode() for number, text in enumerate(self.members)}
+        files[CALIBRATION_FILE] = _canonical(self.calibrator)
+        hashes = {name: _sha256(content) for name, content in files.items()}
+        return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
+
+
+def _member(number: int) -> str:
+    return f"{MEMBERS}/{number}.txt"
+
+
+def _members_in(folder: Path) -> list[str]:
+    return sorted(f"{MEMBERS}/{path.name}" for path in (folder / MEMBERS).glob("*.txt"))
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    # Python writes the shortest text that reads back as the same float: nothing is lost on the way.
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path} cannot be read ({error}). {RESTORE}") from error
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ArtefactError(f"{path} cannot be read ({error}). {RESTORE}") from error
+
+
+def _parse(path: Path, content: bytes, *, required: set[str]) -> dict[str, Any]:
+    try:
+        parsed = json.loads(_text(path, content), parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise ArtefactError(f"{path} is broken ({error}). {RESTORE}") from error
+    if not isinstance(parsed, dict) or not required <= parsed.keys():
+        lacking = sorted(required - parsed.keys()) if isinstance(parsed, dict) else sorted(required)
+        raise ArtefactError(f"{path} lacks {', '.join(lacking)}. {RESTORE}")
+    return parsed
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _load_pyfunc(path: str) -> Model:
+    """Load the model from its folder: MLflow calls it by this name."""
+    return Model.load(path)

@@ -1,0 +1,61 @@
+"""What was learned from at each origin and what was foretold, beside what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.core.errors import InputError
+from models.core.slices import Slice
+from pipeline.core.project import Places, read_json
+from pipeline.matrix.slices import reach_of, read_rows
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What was foretold (`later`, `as_of`, `probabilities` and the two rates: shape (n,)), and what came before it.
+
+    `learned` is what was settled at the first origin, in the order of time; without an origin, all rows. The rates are
+    the share that converts of all, and of the newest quarter, of what each row's origin had learned from.
+    """
+
+    learned: Slice
+    later: Slice
+    as_of: NDArray[np.datetime64]
+    probabilities: NDArray[np.float64]
+    base_rates: NDArray[np.float64]
+    latest_rates: NDArray[np.float64]
+
+
+def read_origins(places: Places) -> Origins:
+    """Read the matrix and what was foretold of its rows; raises InputError where the two don't belong together."""
+    rows, as_of = read_rows(places.matrix)
+    told = pq.read_table(places.foretold).to_pandas()
+    accounts = read_json(places.training)["origins"]
+    reach = reach_of(read_json(places.snapshot_counts))
+    place = pd.DataFrame({"lead_id": rows.leads, "as_of": as_of, "row": np.arange(len(as_of))})
+    found = told.merge(place, on=["lead_id", "as_of"], how="left", validate="one_to_one")["row"]
+    if found.isna().any():
+        raise InputError(f"{places.foretold} is of another matrix than {places.matrix}: leadcast train")
+    later = found.to_numpy(np.int64)
+    in_time = np.argsort(as_of, kind="stable")
+    base, latest = np.empty(len(later)), np.empty(len(later))
+    settled = np.ones(len(as_of), dtype=bool)
+    for account in reversed(accounts):
+        origin = pd.Timestamp(account["origin"])
+        settled = as_of + np.timedelta64(reach) <= np.datetime64(origin)
+        known = rows.labels[in_time][settled[in_time]]
+        of_origin = (told["origin"] == origin).to_numpy()
+        base[of_origin], latest[of_origin] = known.mean(), known[-max(1, len(known) // 4) :].mean()
+    return Origins(
+        learned=rows.take(in_time[settled[in_time]]),
+        later=rows.take(later),
+        as_of=as_of[later],
+        probabilities=told["probability"].to_numpy(np.float64),
+        base_rates=base,
+        latest_rates=latest,
+    )
