@@ -96,8 +96,8 @@ def test_the_log_loss_told_is_that_of_rows_that_were_not_learned_from(worlds: li
 
 def test_probabilities_come_close_to_the_truth_and_mean_what_they_say() -> None:
     slopes, errors = [], []
-    for seed in range(6):
-        model, _ = learn(draw_rows(6_000, seed=seed)[0], Recipe(COLUMNS, CATEGORICAL, seed=1, num_threads=1))
+    for seed in range(4):
+        model, _ = learn(draw_rows(20_000, seed=seed)[0], Recipe(COLUMNS, CATEGORICAL, seed=1, num_threads=1))
         rows, truth = draw_rows(20_000, seed=400 + seed)
         probabilities = model.predict(rows.frame)
         figures, best = (
@@ -108,10 +108,9 @@ def test_probabilities_come_close_to_the_truth_and_mean_what_they_say() -> None:
         # What was drawn leans by chance, for the truth as for the model.
         drawn = figures["calibration_slope"].value / best["calibration_slope"].value
         assert drawn == pytest.approx(slopes[-1], abs=0.08)
-        assert figures["roc_auc"].value > best["roc_auc"].value - 0.015
-    # One world's slope has a standard deviation of 0.05, the mean of six one of 0.02.
+        assert figures["roc_auc"].value > best["roc_auc"].value - 0.01
     assert np.mean(slopes) == pytest.approx(1.0, abs=0.06)
-    assert np.mean(errors) < 0.03
+    assert max(errors) < 0.02
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -121,11 +120,14 @@ def test_what_names_a_lead_gains_nothing_where_leads_are_kept_together(seed: int
     labels = np.repeat((generator.random(200) < 0.3).astype(np.float64), 10)
     frame = pd.DataFrame({"number of the lead": generator.permutation(200)[numbers].astype(np.float64)})
     recipe = Recipe(
-        list(frame), parameters=QUICK | {"min_data_in_leaf": 5, "num_leaves": 31, "lambda_l2": 5.0}, num_threads=1
+        list(frame),
+        parameters=QUICK | {"min_data_in_leaf": 5, "num_leaves": 31, "lambda_l2": 5.0},
+        calibration="platt",
+        num_threads=1,
     )
     kept, parted = (learn(Slice(frame, labels, leads), recipe)[1] for leads in (numbers, np.arange(len(numbers))))
     by_base_rate = log_loss(labels, np.full(len(labels), labels.mean()))
-    assert kept.log_loss > by_base_rate - 3e-3, "the calibrator alone has seen these labels"
+    assert kept.log_loss > by_base_rate - 1e-3
     assert kept.trees < 5
     # Were each row a lead of its own, the other rows of the lead would give it away.
     assert parted.log_loss < 0.3 * by_base_rate
