@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from crm_odoo import OdooCrm
-from crm_servers import KINDS
+from crm_servers import IMPATIENT, KINDS
 from pushing import Delivery, Lead, ways
 
 LEADS = 20_000
@@ -31,7 +31,7 @@ def test_every_lead_ends_right_and_every_call_is_counted(crm: OdooCrm, tmp_path:
     leads = {f"L{number}": Lead("SQL", round(0.1 + number / 40_000, 4)) for number in range(LEADS)}
     leads |= {f"nobody {number}": Lead("MQL") for number in range(500)}
     settings = crm.settings
-    settings["sink"]["timeout_seconds"] = 1
+    settings["sink"]["timeout_seconds"] = IMPATIENT
     delivery = Delivery(tmp_path, settings, crm.environment)
     calls = 0
     for _ in range(10):  # what waits after eight attempts comes with the next push

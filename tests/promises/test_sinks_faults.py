@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from crm_cases import COLD, HOT, KEYS, WARM, Crm, holds
 from crm_files import FilesCrm
+from crm_servers import IMPATIENT
 from pushing import Delivery, Lead, of_keys, ways
 
 from features.core.errors import DeliveryError
 from pipeline.delivery.ledger import LEDGER, Ledger
 from pipeline.settings.push import Push
 from pipeline.sinks.connect import connect
+
+
+@pytest.fixture
+def impatient(crm: Crm, delivery: Delivery) -> Delivery:
+    settings = crm.settings
+    settings["sink"]["timeout_seconds"] = IMPATIENT
+    return replace(delivery, settings=settings)
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "cut before"])
@@ -30,13 +39,13 @@ def test_a_refused_call_is_made_again(wired: Crm, delivery: Delivery, calls_of_a
 
 @pytest.mark.parametrize("fault", ["cut after", "half an answer", "no answer in time"])
 def test_a_lost_answer_costs_a_repeat_and_has_no_double_effect(
-    wired: Crm, delivery: Delivery, calls_of_a_push: int, fault: str
+    wired: Crm, impatient: Delivery, calls_of_a_push: int, fault: str
 ) -> None:
     for number in range(1, calls_of_a_push + 1):
         lead = Lead("SQL", round(0.2 + number / 20, 4))
         start = wired.calls
         wired.faults.planned = {start + number: fault}
-        assert ways(delivery.push(of_keys(KEYS, lead))) == {"written": 3}
+        assert ways(impatient.push(of_keys(KEYS, lead))) == {"written": 3}
         assert all(holds(wired, key, lead) for key in KEYS)
         assert wired.calls - start >= calls_of_a_push + 1
         assert wired.keys() == set(KEYS)
@@ -179,27 +188,27 @@ def test_a_lead_that_appears_later_is_written_whatever_it_holds(crm: Crm, delive
 
 
 def test_a_system_that_is_slower_than_the_timeout_gets_smaller_batches_and_all_is_written(
-    wired: Crm, delivery: Delivery
+    wired: Crm, impatient: Delivery
 ) -> None:
     keys = [f"L{number}" for number in range(40)]
     for key in keys:
         wired.add(key)
-    delivery.push(of_keys(keys, COLD))
+    impatient.push(of_keys(keys, COLD))
     before = wired.calls
     server: Any = getattr(wired, "server", wired)
     server.seconds_a_lead = 0.06  # 40 leads in one call take 2.4 seconds, and the limit is one
-    pushed = delivery.push(of_keys(keys, HOT))
+    pushed = impatient.push(of_keys(keys, HOT))
     assert (ways(pushed), pushed.tally.edited) == ({"written": 40}, 0)
     assert all(holds(wired, key, HOT) for key in keys)
     assert wired.calls - before <= 2 * len(keys) + 8  # a call for each lead, and one to look at it, at the worst
 
 
 def test_what_was_written_though_no_answer_came_is_not_sent_again(
-    wired: Crm, delivery: Delivery, calls_of_a_push: int
+    wired: Crm, impatient: Delivery, calls_of_a_push: int
 ) -> None:
     wired.faults.planned = {wired.calls + calls_of_a_push: "no answer in time"}
     before = wired.calls
-    assert ways(delivery.push(of_keys(KEYS, HOT))) == {"written": 3}
+    assert ways(impatient.push(of_keys(KEYS, HOT))) == {"written": 3}
     assert all(holds(wired, key, HOT) for key in KEYS)
     # The last call was done: to look is enough, and for each lead that needs a call of its own, too.
     assert wired.calls - before <= calls_of_a_push + len(KEYS)

@@ -25,7 +25,7 @@ SMALL: dict[str, object] = {
     "train.minimum_conversions": 5,
     "train.origins": 3,
     "train.members": 2,
-    "train.parameters": {"num_iterations": 60, "early_stopping_round": 10, "min_data_in_leaf": 50},
+    "train.parameters": {"num_iterations": 25, "early_stopping_round": 5, "learning_rate": 0.3},
     "evaluate.replicates": 50,
 }
 """Where the settings of the small world differ from those that we ship."""

@@ -28,7 +28,7 @@ class Crm(Protocol):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The section ``push`` of the parameters, with short limits of time."""
+        """The section ``push`` of the parameters."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from crm_servers import Answer, CrmServer, Request
+from crm_servers import PATIENT, Answer, CrmServer, Request
 
 _NATIVE = {
     "hs_object_id": "number", "email": "string", "lifecyclestage": "enumeration", "hs_lead_status": "enumeration",
@@ -175,7 +175,7 @@ class HubSpotCrm(HubSpotServer):
         """The section ``push``."""
         sink = {
             "kind": "hubspot", "token": "$HUBSPOT_TOKEN", "url": self.url, "key_field": "lead_number",
-            "timeout_seconds": 1,
+            "timeout_seconds": PATIENT,
         }  # fmt: skip
         return {"sink": sink}
 

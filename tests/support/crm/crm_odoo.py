@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, Literal
 
-from crm_servers import Answer, CrmServer, Request
+from crm_servers import PATIENT, Answer, CrmServer, Request
 
 DATABASE, LOGIN, USER = "production", "scoring@example.com", 7
 ADMINISTRATOR, ADMINISTRATORS_ID = ("admin@example.com", "s3cret-key-of-the-administrator"), 2
@@ -277,7 +277,7 @@ class OdooCrm(OdooServer):
         """The section ``push``."""
         sink = {
             "kind": "odoo", "url": self.url, "database": DATABASE, "user": LOGIN, "key": "$ODOO_API_KEY",
-            "interface": self.interface, "key_field": "x_lead_number", "timeout_seconds": 1,
+            "interface": self.interface, "key_field": "x_lead_number", "timeout_seconds": PATIENT,
         }  # fmt: skip
         return {"sink": sink}
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from crm_servers import Answer, CrmServer, Request
+from crm_servers import PATIENT, Answer, CrmServer, Request
 
 EXAMPLES = Path(__file__).parents[3] / "examples/push"
 
@@ -189,9 +189,9 @@ _CUSTOM: dict[str, Any] = dict.fromkeys(["lead_id", "tier", "probability", "firs
 
 
 def example(name: str) -> dict[str, Any]:
-    """Give the section of an example, with a short limit of time."""
+    """Give the section of an example, with the limit of time of the tests."""
     push: dict[str, Any] = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))["push"]
-    push["sink"]["timeout_seconds"] = 1
+    push["sink"]["timeout_seconds"] = PATIENT
     return push
 
 

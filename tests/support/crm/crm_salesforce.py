@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote_plus
 
-from crm_servers import Answer, CrmServer, Request
+from crm_servers import PATIENT, Answer, CrmServer, Request
 
 _NATIVE = {
     "Id": "id", "LastName": "string", "Company": "string", "Status": "picklist", "OwnerId": "reference",
@@ -324,7 +324,7 @@ class SalesforceCrm(SalesforceServer):
         """The section ``push``."""
         sink = {
             "kind": "salesforce", "url": self.url, "token": "$SALESFORCE_TOKEN", "key_field": "Lead_Number__c",
-            "timeout_seconds": 1,
+            "timeout_seconds": PATIENT,
         }  # fmt: skip
         return {"sink": sink}
 

@@ -20,6 +20,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+PATIENT, IMPATIENT = 30, 1
+"""Seconds that a sink waits for an answer: more than a busy machine ever needs, and where answers come too late on
+purpose less than these take."""
 KINDS = ("429", "500", "503", "cut before", "cut after", "half an answer", "no answer in time")
 """The faults: refusals before anything is done; a connection that breaks before or after it is done; an answer that
 breaks off, or comes too late, after it is done."""

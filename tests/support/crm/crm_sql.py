@@ -14,7 +14,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 from crm_cases import Crm
-from crm_servers import Faults
+from crm_servers import PATIENT, Faults
 from postgresql import Server
 from psycopg.rows import dict_row
 
@@ -52,7 +52,7 @@ class _Database:
                 "database": database,
                 "table": "leads",
                 "closed": {"stage": ["won", "lost"]},
-                "timeout_seconds": 2,
+                "timeout_seconds": PATIENT,
             },
             "fields": dict(FIELDS),
         }
