@@ -95,15 +95,9 @@ def test_a_system_that_is_down_ends_the_push_and_leaves_the_rest_waiting(
 
 def push_killed(crm: Crm, delivery: Delivery, leads: dict[str, Lead], call: int, when: str) -> None:
     """Push in a process that is killed at a call: before it is done, after, or when it is answered."""
-    with delivery.start(leads) as process:
-        assert process.stdout
-        assert process.stdin
-        assert process.stdout.readline() == "ready\n"
-        crm.faults.kill = {crm.calls + call: (when, process.pid)}
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert process.stdout.read() == "", f"call {call} was not made, or the process outlived it"
-        assert process.wait() == -9
+    begun = delivery.start(leads)
+    crm.faults.kill = {crm.calls + call: (when, begun.number)}
+    assert begun.end() == -signal.SIGKILL, f"call {call} was not made, or the process outlived it"
     crm.faults.kill = {}
 
 
@@ -130,12 +124,8 @@ def test_a_push_without_calls_that_is_killed_again_and_again_ends_right(crm: Crm
         crm.add(key)
     leads = {key: Lead("SQL", round(0.2 + number / 10_000, 4)) for number, key in enumerate(keys)}
     killed, calls = 0, 1_000
-    while True:
-        with delivery.start(leads) as process:
-            said, _ = process.communicate(f"{calls}\n")
-        if said.endswith("done\n"):
-            break
-        assert process.returncode == -signal.SIGKILL
+    while (code := delivery.start(leads).end(calls)) != 0:
+        assert code == -signal.SIGKILL
         killed, calls = killed + 1, 3 * calls  # later each time: at the beginning, amid all, near the end
     assert killed > 3
     assert ways(delivery.push(leads)) == {"unchanged": 1_500}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import resource
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from command_line import WIDE, call, call_executable
+from forks import FORKS
 from small_project import AS_SOMEBODY, LEADCAST
 from world import Project
 
@@ -95,11 +95,6 @@ def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
         answer.send(call(stage))
     except BaseException as error:  # noqa: BLE001 - whatever it is, the test tells
         answer.send((-1, repr(error)))
-
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["test_interrupted", *map(module_of, STAGES)])
-"""A process that has loaded everything and begun nothing, of which each process here is a copy."""
 
 
 def in_a_process(function: Callable[..., None], *arguments: object) -> int | None:

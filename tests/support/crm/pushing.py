@@ -1,28 +1,28 @@
 """Pushing to a CRM under test: scores on disk, the sink of its settings, a ledger, and the same calls as the command's.
 
-As a program (``python pushing.py FOLDER``) it pushes once more what is in the folder: a process that can be killed. The
-line that lets it begin may say after how many calls of functions it kills itself: that is the same on any machine.
+A push can run in a process of its own, which can be killed. The number that lets it begin says after how many calls of
+functions it kills itself: that is the same on any machine.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from house import ROOT, SUPPORT
+from forks import FORKS
 
 from pipeline.delivery.ledger import LEDGER, Ledger
 from pipeline.delivery.push import Options, Pushed, Scores, deliver
@@ -82,6 +82,27 @@ def write_leads(root: Path, channels: Mapping[str, str | None]) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A push that has begun in a process of its own."""
+
+    process: ForkServerProcess
+    line: Connection
+
+    @property
+    def number(self) -> int:
+        """Give the number of the process."""
+        assert self.process.pid
+        return self.process.pid
+
+    def end(self, calls: int = 0) -> int | None:
+        """Let it push, until it makes its call of a function of that number, if any; gives its exit code."""
+        self.line.send(calls)
+        self.line.close()
+        self.process.join()
+        return self.process.exitcode
+
+
 @dataclass
 class Delivery:
     """A project's folder that pushes to one CRM."""
@@ -134,18 +155,16 @@ class Delivery:
         """Check the sink."""
         return connect(Push.model_validate(self.settings), self.root).check()
 
-    def start(self, leads: Mapping[str, Lead]) -> subprocess.Popen[str]:
-        """Begin a push in a process of its own."""
+    def start(self, leads: Mapping[str, Lead]) -> Begun:
+        """Begin a push in a process of its own, which waits to be let go."""
         write_scores(self.root / SCORES, leads)
-        (self.root / "push.json").write_text(json.dumps(self.settings))
-        paths = os.pathsep.join(map(str, (ROOT, *SUPPORT)))
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__)), str(self.root)],
-            env=os.environ | self.environment | {"PYTHONPATH": paths},
-            stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            text=True,
+        theirs, ours = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(
+            target=_push_in_a_process, args=(theirs, self.root, self.settings, self.environment), daemon=True
         )
+        process.start()
+        theirs.close()
+        return Begun(process, ours)
 
     def known(self, status: str) -> dict[str, str]:
         """Give the leads that the ledger has with a status, and the reasons."""
@@ -182,20 +201,15 @@ def _kill_after(calls: int) -> None:
     sys.setprofile(count)
 
 
-def _main(root: Path) -> None:
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    if calls := sys.stdin.readline().strip():
-        _kill_after(int(calls))
-    settings = Push.model_validate(json.loads((root / "push.json").read_text()))
+def _push_in_a_process(
+    line: Connection, root: Path, settings: Mapping[str, Any], environment: Mapping[str, str]
+) -> None:
+    os.environ |= environment
+    if calls := line.recv():
+        _kill_after(calls)
     file = pq.ParquetFile(root / SCORES)
     first = next(file.iter_batches(1)).to_pylist()[0]
     scores = Scores(root / SCORES, first["as_of"], first["model_version"], file.metadata.num_rows)
     with Ledger(root / LEDGER) as ledger:
-        sink = connect(settings, root)
-        deliver(settings, sink, ledger, scores, {}, Options(Selection({})), lambda _: None)
-    sys.stdout.write("done\n")
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+        checked = Push.model_validate(settings)
+        deliver(checked, connect(checked, root), ledger, scores, {}, Options(Selection({})), lambda _: None)
