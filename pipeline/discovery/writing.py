@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import typing
 from collections.abc import Mapping
+from functools import lru_cache
 
 import yaml
 
@@ -72,6 +73,7 @@ def _within(value: object) -> str:
     return _flow(value) if isinstance(value, Mapping | list) else _inside(value)
 
 
+@lru_cache(typed=True)  # names come again and again, and YAML is slow to read; 1 is not True
 def _inside(value: object) -> str:
     """Write a scalar that stands inside brackets or braces: as alone, or in quotes where that would be read otherwise.
 
@@ -94,6 +96,7 @@ def _quoted(value: object) -> str:
     return text.strip()
 
 
+@lru_cache(typed=True)
 def _scalar(value: object) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...").strip()
