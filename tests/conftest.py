@@ -9,7 +9,7 @@ import pytest
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from tracking_stores import copy_what_a_new_store_holds
-from world import Project, new_project
+from world import Project, shared_project
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
@@ -44,8 +44,9 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run all stages on a small world, once. It is shared: a test that writes makes its own copy."""
-    return new_project(tmp_path_factory.mktemp("world"))
+    """Run all stages on a small world, once for all workers. It is shared: a test that writes makes its own copy."""
+    folder = tmp_path_factory.getbasetemp()
+    return shared_project((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "world")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 from house import ROOT
 
 from pipeline.commands.app import STAGES, module_of
@@ -60,6 +62,17 @@ def new_project(root: Path, stages: Sequence[str] = tuple(STAGES)) -> Project:
     write_sample(root / project.parameters.data_root, leads=LEADS, seed=1, truth=True)
     project.run(*stages)
     return project
+
+
+def shared_project(folder: Path) -> Project:
+    """Give the project that all processes of a test run share; the first that asks makes it."""
+    folder.mkdir(exist_ok=True)
+    root, told = folder / "project", folder / "told.json"
+    with FileLock(folder / "lock"):
+        if not told.exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a process that failed on its way
+            told.write_text(json.dumps(new_project(root).told), encoding="utf-8")
+    return Project(root, load_parameters(root / "params.yaml"), json.loads(told.read_text(encoding="utf-8")))
 
 
 def _write_settings(root: Path, origin: Path, changes: Mapping[str, object]) -> Parameters:
