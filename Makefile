@@ -42,7 +42,8 @@ endif
 	@leadcast verdicts > /dev/null # ends with exit code 10 where a verdict stands
 
 # An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run. In the
-# order of their names: by the number of tests, the files of few and long ones would come last, and one worker idle.
+# order of tests/conftest.py, which also says how many workers there are: by the number of tests, the files of few and
+# long ones would come last, and one worker idle.
 test: export NUMBA_BOUNDSCHECK := 1
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.pytest_cache/numba
 test: export NUMBA_DISABLE_PERFORMANCE_WARNINGS := 1

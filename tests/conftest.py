@@ -21,10 +21,21 @@ THIRD_PARTY_WARNINGS = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take a worker more than there are cores: many tests wait, for a server's answer or for a time to pass."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what others' packages warn of while they are imported; every other warning is an error."""
     for line in THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: of what is begun last, one would be left to a single worker."""
+    items.sort(key=lambda item: item.path.parent.name != "whole")
 
 
 @pytest.fixture(autouse=True)
