@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,15 +29,41 @@ def assign_labels(
     where as_of lies before ``observed_from``, from when on outcomes were recorded; ``immature`` where as_of + horizon +
     outcome_delay lies beyond ``observed_until``.
     """
-    as_of = snapshots["as_of"]
-    immature = as_of + horizon + outcome_delay > observed_until
-    unobserved = as_of < (observed_from or EPOCH)
-    within = (snapshots["outcome_at"] >= as_of) & (snapshots["outcome_at"] < as_of + horizon)
-    converts = (snapshots["outcome"] == CONVERTED) & within
+    held = what_is_held(snapshots, horizon, outcome_delay, observed_until, observed_from)
     return snapshots.assign(
         observed_until=pd.Series(observed_until, index=snapshots.index, dtype="datetime64[us]"),
-        label=converts.astype("boolean").mask(immature | unobserved),
-        unlabelled=_texts(np.select([unobserved, immature], ["unobserved", "immature"], ""), snapshots),
+        label=pd.Series(pd.arrays.BooleanArray(held.converts, ~held.is_known), index=snapshots.index),
+        unlabelled=_texts(np.select([held.unobserved, held.immature], ["unobserved", "immature"], ""), snapshots),
+    )
+
+
+class Held(NamedTuple):
+    """What the future held, of each snapshot, and why that is not known."""
+
+    converts: NDArray[np.bool_]
+    unobserved: NDArray[np.bool_]
+    immature: NDArray[np.bool_]
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """Whether it is known."""
+        return ~(self.immature | self.unobserved)
+
+
+def what_is_held(
+    snapshots: pd.DataFrame,
+    horizon: timedelta,
+    outcome_delay: timedelta,
+    observed_until: datetime,
+    observed_from: datetime | None = None,
+) -> Held:
+    """Judge as ``assign_labels`` does, for whoever only counts: no texts are made."""
+    as_of, outcome_at = (snapshots[name].to_numpy("datetime64[us]") for name in ("as_of", "outcome_at"))
+    reached = as_of + np.timedelta64(horizon)
+    return Held(
+        converts=(snapshots["outcome"] == CONVERTED).to_numpy(bool) & (outcome_at >= as_of) & (outcome_at < reached),
+        unobserved=as_of < np.datetime64(observed_from or EPOCH),
+        immature=reached + np.timedelta64(outcome_delay) > np.datetime64(observed_until),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from features.core.time import DAY, format_duration
-from features.timeline.labels import assign_labels
+from features.timeline.labels import what_is_held
 from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Project
 from pipeline.log.history import Observation, observe, read_events, read_history
@@ -76,24 +76,26 @@ def _row(
     horizon: timedelta,
 ) -> Learnable:
     delay = observation.outcome_delay
-    labelled = assign_labels(taken, horizon, delay, observation.outcomes_until, since)
-    converting = labelled["label"].fillna(value=False)
-    known = labelled[labelled["label"].notna()]
+    held = what_is_held(taken, horizon, delay, observation.outcomes_until, since)
+    converting = held.converts & held.is_known
+    known, conversions = taken["as_of"].array[held.is_known], int(converting.sum())
     return Learnable(
         milestone=milestone,
         horizon=horizon,
         mature=len(known),
-        conversions=int(converting.sum()),
-        leads=int(labelled.loc[converting, "lead_id"].nunique()),
-        problem=_problem(known, horizon + delay, parameters.train.minimum_conversions),
+        conversions=conversions,
+        leads=len(taken["lead_id"].array[converting].unique()),
+        problem=_problem(known, conversions, horizon + delay, parameters.train.minimum_conversions),
     )
 
 
-def _problem(known: pd.DataFrame, reach: timedelta, minimum: int) -> str | None:
-    """Say why too little can be learned from, or nothing judged; None where enough can."""
-    if known.empty or known["as_of"].max() - known["as_of"].min() < reach:
+def _problem(known: pd.arrays.DatetimeArray, converting: int, reach: timedelta, minimum: int) -> str | None:
+    """Say why too little can be learned from, or nothing judged; None where enough can.
+
+    ``known`` are the moments of the snapshots whose label is known, and ``converting`` is how many of them convert.
+    """
+    if not len(known) or known.max() - known.min() < reach:
         return "the log is too short"
-    converting = int(known["label"].sum())
     if converting < minimum:
         return f"fewer than {minimum} that convert"
     return f"fewer than {minimum} that don't" if len(known) - converting < minimum else None
