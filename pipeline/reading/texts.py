@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pipeline.core.sql import literal
@@ -56,3 +57,24 @@ def as_text(column: RawColumn) -> str:
         whole = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)"
         return f"CASE WHEN {sql} = trunc({sql}) THEN {whole} ELSE CAST({sql} AS VARCHAR) END"
     return f"CAST({sql} AS VARCHAR)"
+
+
+def shape(text: str) -> str:
+    """Give the form of a text without what it says.
+
+    >>> shape("3-Apr-2026 at 10")
+    '9-aaa-9999 aa 99'
+    """
+    return text.translate(_FORMS)
+
+
+class _Forms(dict[int, str]):
+    """What stands for each letter and each digit, by its code; all else stands for itself."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        self[code] = "9" if letter.isdecimal() else "a" if re.match(r"[^\W\d_]", letter) else letter
+        return self[code]
+
+
+_FORMS = _Forms()
