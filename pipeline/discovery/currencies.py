@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
-from pipeline.profiling.profile import Profile, time_sql
+from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.registers import RateTable, number_sql
 from pipeline.profiling.tables import Tables
 
@@ -83,7 +83,7 @@ def _count_currencies(
     counts: Counter[str] = Counter()
     firsts: dict[str, date] = {}
     for profile in profiles.values():
-        times = [time_sql(identifier(column.name), column) for column in profile.of_kind("time")]
+        times = [read_time(column) for column in profile.of_kind("time")]
         first = f"CAST(min(least({', '.join(times)})) AS DATE)" if times else "NULL::DATE"
         for name in sorted(named & profile.columns.keys()):
             code = f"upper(trim(CAST({identifier(name)} AS VARCHAR)))"
@@ -96,7 +96,7 @@ def _count_currencies(
 
 
 def _read_rates(tables: Tables, profile: Profile, rates: RateTable) -> dict[str, _Rate]:
-    day = time_sql(identifier(rates.day), profile.columns[rates.day])
+    day = read_time(profile.columns[rates.day])
     rate = number_sql(profile.columns[rates.rate])
     rows = tables.ask(
         f"SELECT upper(trim({identifier(rates.currency)})), CAST(min({day}) AS DATE), min({rate}), max({rate}) "

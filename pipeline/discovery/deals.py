@@ -21,7 +21,7 @@ from pipeline.profiling.events import (
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Link, Way, find_keys
-from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
+from pipeline.profiling.profile import TIMES, Column, Profile, read_time, time_sql
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import recordings
 from pipeline.profiling.words import (
@@ -177,7 +177,7 @@ def closed_column(profile: Profile) -> Column | None:
 
 def _typed_ahead(tables: Tables, profile: Profile, closed: Column, stage: str, ends: str, drawn_at: datetime) -> int:
     """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
-    at = time_sql(f"CAST({identifier(closed.name)} AS VARCHAR)", closed)
+    at = read_time(closed)
     beyond, before = tables.ask_row(
         f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} "
         f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({ends})), beyond AS (SELECT count(*) AS number, "

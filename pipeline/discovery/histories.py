@@ -12,7 +12,7 @@ from pipeline.core.sql import identifier, literal
 from pipeline.profiling.events import Proposed, event_source
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way
-from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
@@ -69,7 +69,7 @@ def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, sta
     things = profile.columns[of]
     if has(occurred.name, "closed?") or things.filled * profile.rows < _STEPS * things.distinct:
         return False
-    at = time_sql(f"CAST({identifier(occurred.name)} AS VARCHAR)", occurred)
+    at = read_time(occurred)
     ends = ", ".join(literal(text) for text in stage.values if _ends(text))
     is_end = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
     ends_last, once = tables.ask_row(

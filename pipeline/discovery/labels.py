@@ -19,7 +19,7 @@ from pipeline.profiling.events import OVERWRITTEN, Proposed, known_in_query, rea
 from pipeline.profiling.joins import LINKED, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way
-from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import recordings
 from pipeline.profiling.words import CREATED, KNOWN, LISTED, LOOKED, OUTCOMES, SURE, has, plain, rank, sounds_won
@@ -159,7 +159,7 @@ def _is_creation(
     if lead.created_at is None or len(found[0]) > 1 or link.is_shared:
         return False
     own, created = profiles[lead.table], profiles[lead.table].columns[lead.created_at]
-    at, of = time_sql(f"label.{identifier(column.name)}", column), time_sql(f"lead.{identifier(created.name)}", created)
+    at, of = read_time(column, "label"), read_time(created, "lead")
     (share,) = tables.ask_row(
         f"SELECT avg(CAST({at} <= {of} AS DOUBLE)) FROM {profile.table.relation} AS label "
         f"JOIN {own.table.relation} AS lead ON CAST(lead.{identifier(link.key)} AS VARCHAR) = "

@@ -17,7 +17,7 @@ from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.moments import Ask
-from pipeline.profiling.profile import TIMES, Profile, time_sql
+from pipeline.profiling.profile import TIMES, Profile, read_time, time_sql
 from pipeline.profiling.roles import AliasTable
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
@@ -126,10 +126,10 @@ def _share_in(tables: Tables, profile: Profile, name: str, leads: Profile, key: 
 def _share_acting(tables: Tables, profiles: Mapping[str, Profile], alias: AliasTable, name: str) -> tuple[float, float]:
     """Give the share of a column's ids that do something after they were merged, and that ever do."""
     profile = profiles[alias.table]
-    linked = time_sql(f"link.{identifier(alias.linked_at)}", profile.columns[alias.linked_at])
+    linked = read_time(profile.columns[alias.linked_at], "link")
     acts = [
         f"SELECT CAST({identifier(column.name)} AS VARCHAR) AS id, "
-        f"{time_sql(identifier(occurred.name), occurred)} AS moment FROM {log.table.relation}"
+        f"{read_time(occurred)} AS moment FROM {log.table.relation}"
         for log in profiles.values()
         if log.name != alias.table and (occurred := occurred_column(log)) is not None
         for column in log.of_kind("identifier", "number", "category", "text")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.joins import is_direct
-from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.roles import Roles
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
@@ -37,7 +37,7 @@ def set_trailing_apart(
     profile = profiles[lead.table]
     logs = [
         f"SELECT CAST({identifier(ways[0][0].column)} AS VARCHAR) AS id, "
-        f"{time_sql(identifier(occurred.name), occurred)} AS moment FROM {profiles[name].table.relation}"
+        f"{read_time(occurred)} AS moment FROM {profiles[name].table.relation}"
         for name, ways in roles.events.items()
         if is_direct(ways[0], lead) and (occurred := occurred_column(profiles[name])) is not None
     ]
@@ -61,7 +61,7 @@ def _trails(tables: Tables, profile: Profile, key: str, column: Column, logs: Se
         f"WITH log AS ({' UNION ALL '.join(logs)}), ended AS (SELECT id, CAST(max(moment) AS DATE) AS day FROM log "
         "WHERE id <> '' GROUP BY id HAVING count(DISTINCT moment) > 1), "
         f"lead AS (SELECT CAST({identifier(key)} AS VARCHAR) AS id, "
-        f"CAST({time_sql(identifier(column.name), column)} AS DATE) AS own FROM {profile.table.relation}) "
+        f"CAST({read_time(column)} AS DATE) AS own FROM {profile.table.relation}) "
         "SELECT count(*), count(own), count(*) FILTER (own >= day), count(*) FILTER (own = day) "
         "FROM lead JOIN ended USING (id)"
     )

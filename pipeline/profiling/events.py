@@ -11,7 +11,7 @@ from pipeline.profiling.actors import Acting, find_actor
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
-from pipeline.profiling.profile import TIMES, Column, Profile, time_sql
+from pipeline.profiling.profile import TIMES, Column, Profile, read_time, time_sql
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column, recordings
 from pipeline.profiling.words import (
@@ -308,8 +308,8 @@ def known_in_query(tables: Tables, profile: Profile, occurred: Column, where: st
     column = profile.columns[known["column"]]
     named = f"event.{identifier(column.name)}"
     empty, rows = tables.ask_row(
-        f"SELECT count(*) FILTER ({time_sql(named, column)} IS NULL), count(*) FROM {profile.table.relation} AS event "
-        f"WHERE {time_sql(f'event.{identifier(occurred.name)}', occurred)} IS NOT NULL AND {where}"
+        f"SELECT count(*) FILTER ({read_time(column, 'event')} IS NULL), count(*) "
+        f"FROM {profile.table.relation} AS event WHERE {read_time(occurred, 'event')} IS NOT NULL AND {where}"
     )
     if empty > (1 - _ALWAYS) * rows:
         told = f"{column.name} says when it reached you, but says nothing in {empty:,} of {rows:,} rows"

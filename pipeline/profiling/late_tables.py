@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.links import Link
-from pipeline.profiling.profile import Profile, time_sql
+from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import LEAD, SOLD, has, rank, singular
@@ -55,7 +55,7 @@ def _count(tables: Tables, profiles: Mapping[str, Profile], link: Link, created_
     source, target = profiles[link.table], profiles[link.target]
     occurred, created = occurred_column(source), target.columns[created_at]
     assert occurred is not None  # noqa: S101 - the caller asked
-    at, since = (time_sql(identifier(column.name), column) for column in (occurred, created))
+    at, since = (read_time(column) for column in (occurred, created))
     over = " + INTERVAL 1 DAY" if created.holds_days else ""
     own, other = (f"CAST({identifier(name)} AS VARCHAR) AS id" for name in (link.column, link.key))
     before, events = tables.ask_row(

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
 from pipeline.profiling.words import PERSONAL, has, is_called_id, is_called_time
-from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats
+from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, read_in_utc
 from pipeline.reading.totals import WORDS
 
 Kind = Literal["empty", "time", "stamp", "planned", "number", "flag", "category", "identifier", "text"]
@@ -32,6 +32,7 @@ _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 _GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
+_TOTAL = re.compile(WORDS)
 _TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
 
 
@@ -229,7 +230,7 @@ def _times(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
         f"WHERE trim(text) <> '' ORDER BY hash(text) LIMIT {_EXAMPLES}"
     )
-    texts = [text for row in rows if not re.match(WORDS, text := row[0].strip())]
+    texts = [text for row in rows if not _TOTAL.match(text := row[0].strip())]
     called = is_called_time(name)
     if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
         return (), ""
@@ -278,3 +279,9 @@ def time_sql(expression: str, column: Column) -> str:
         return f"CAST({expression} AS TIMESTAMP)"
     read = [f"moment({expression}, {literal(name)})" for name in column.formats or ("iso",)]
     return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+
+
+def read_time(column: Column, table: str = "") -> str:
+    """Write the SQL that reads a column of times as ``time_sql`` does, for questions: no settings hold it."""
+    name = f"{table}.{identifier(column.name)}" if table else identifier(column.name)
+    return f"CAST({name} AS TIMESTAMP)" if column.native else read_in_utc(name, column.formats or ("iso",))

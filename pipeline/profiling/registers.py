@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.links import is_key
-from pipeline.profiling.profile import Column, Profile, time_sql
+from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import CONSENT, OURS_IDS, VALUE, has, plain, rank
 
@@ -143,7 +143,7 @@ def find_rates(tables: Tables, profile: Profile) -> RateTable | None:
 def _are_rates(tables: Tables, profile: Profile, day: Column, code: Column, rate: Column, *, called: bool) -> bool:
     number = number_sql(rate)
     least, most_of_a_day, moved = tables.ask_row(
-        f"WITH rates AS (SELECT CAST({time_sql(identifier(day.name), day)} AS DATE) AS day, "
+        f"WITH rates AS (SELECT CAST({read_time(day)} AS DATE) AS day, "
         f"{identifier(code.name)} AS code, {number} AS rate FROM {profile.table.relation}), "
         "moves AS (SELECT abs(ln(rate / lag(rate) OVER (PARTITION BY code ORDER BY day))) AS moved "
         "FROM rates WHERE rate > 0) "

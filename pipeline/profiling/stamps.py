@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pipeline.core.sql import identifier
 from pipeline.profiling.links import find_key
-from pipeline.profiling.profile import Column, Kind, Profile, time_sql
+from pipeline.profiling.profile import Column, Kind, Profile, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import (
     CHANGED,
@@ -99,7 +98,7 @@ def _changes(tables: Tables, profile: Profile, times: Sequence[Column], kinds: M
     for column in times:
         if kinds[column.name] != "stamp" or not has(column.name, _CHANGE) or has(column.name, "last|latest"):
             continue
-        at, known = (time_sql(f"CAST({identifier(one.name)} AS VARCHAR)", one) for one in (column, left[0]))
+        at, known = (read_time(one) for one in (column, left[0]))
         (follows,) = tables.ask_row(f"SELECT avg(CAST({known} >= {at} AS DOUBLE)) FROM {profile.table.relation}")
         found += [column.name] if column.filled >= _ALWAYS and (follows or 0.0) >= _ALWAYS else []
     return found
@@ -142,7 +141,7 @@ def _last_created(tables: Tables, profiles: Mapping[str, Profile]) -> datetime |
 
 
 def _end(tables: Tables, profile: Profile, column: Column) -> datetime | None:
-    at = time_sql(f"CAST({identifier(column.name)} AS VARCHAR)", column)
+    at = read_time(column)
     end: datetime | None
     (end,) = tables.ask_row(
         f"WITH times AS (SELECT {at} AS moment FROM {profile.table.relation}) SELECT max(moment) FROM times WHERE "
@@ -162,10 +161,7 @@ def _beyond(tables: Tables, profile: Profile, times: Sequence[Column], drawn_at:
     if not typed:
         return set()
     moment = drawn_at + _TOLERANCE
-    later = ", ".join(
-        f"count(*) FILTER ({time_sql(f'CAST({identifier(c.name)} AS VARCHAR)', c)} > TIMESTAMP '{moment}')"
-        for c in typed
-    )
+    later = ", ".join(f"count(*) FILTER ({read_time(c)} > TIMESTAMP '{moment}')" for c in typed)
     counts = tables.ask_row(f"SELECT {later} FROM {profile.table.relation}")
     return {
         column.name
@@ -189,15 +185,13 @@ def _always_last(tables: Tables, profile: Profile, times: Sequence[Column], crea
     differ = any(column.filled < _ALWAYS for column in times)
     if find_key(profile) is None or not always or not differ:
         return []
-    at = {column.name: time_sql(f"CAST({identifier(column.name)} AS VARCHAR)", column) for column in times}
-    found = []
+    at = {column.name: f"t{number}" for number, column in enumerate(times)}
+    read = ", ".join(f"{read_time(column)} AS {at[column.name]}" for column in times)
+    asked = []
     for column in always:
         own = at[column.name]
         later = " OR ".join(f"{at[other.name]} > {own}" for other in times if other is not column)
-        followed, after_creation = tables.ask_row(
-            f"SELECT avg(CAST(coalesce({later}, false) AS DOUBLE)), avg(CAST({own} > {at[created.name]} AS DOUBLE)) "
-            f"FROM {profile.table.relation}"
-        )
-        if followed <= 1 - _ALWAYS and after_creation > _HALF:
-            found.append(column.name)
-    return found
+        asked.append(f"avg(CAST(coalesce({later}, false) AS DOUBLE)), avg(CAST({own} > {at[created.name]} AS DOUBLE))")
+    shares = iter(tables.ask_row(f"SELECT {', '.join(asked)} FROM (SELECT {read} FROM {profile.table.relation})"))
+    judged = zip(always, shares, shares, strict=True)
+    return [column.name for column, followed, after in judged if followed <= 1 - _ALWAYS and after > _HALF]

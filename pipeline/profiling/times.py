@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.core.sql import identifier
-from pipeline.profiling.profile import Column, Profile, Recorded, time_sql
+from pipeline.profiling.profile import Column, Profile, Recorded, read_time
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import (
     CHANGED,
@@ -124,11 +123,11 @@ def _judge_end(tables: Tables, profile: Profile, ended: Column, column: Column) 
     """Judge what may say when an end was written down; a creation must follow it always, and mostly by some time."""
     created = rank(column.name, RECORDED) == 0 and _is_created(column)
     if created:
-        at, known = (time_sql(identifier(one.name), one) for one in (ended, column))
+        at, known = (read_time(one) for one in (ended, column))
         over = " + INTERVAL 1 DAY" if ended.holds_days else ""
         (later,) = tables.ask_row(
-            f"SELECT avg(CAST({known} > {at}{over} AS DOUBLE)) FROM {profile.table.relation} "
-            f"WHERE {known} IS NOT NULL AND {at} IS NOT NULL"
+            f"SELECT avg(CAST(known > ended{over} AS DOUBLE)) FROM "
+            f"(SELECT {at} AS ended, {known} AS known FROM {profile.table.relation})"
         )
         if (later or 0.0) < _HALF:
             return Recorded(column.name, ended.name, holds=False, said="does not follow the end")
@@ -156,7 +155,7 @@ def _is_nameless(column: Column, occurred: Column) -> bool:
 def _judge(
     tables: Tables, profile: Profile, occurred: Column, column: Column, over: str = "", *, created: bool = False
 ) -> Recorded:
-    at, known = (time_sql(identifier(one.name), one) for one in (occurred, column))
+    at, known = (read_time(one) for one in (occurred, column))
     known += over
     rows, after, late, one_day, long_late, latest = tables.ask_row(
         f"WITH moments AS (SELECT {at} AS happened, {known} AS known FROM {profile.table.relation}), "
