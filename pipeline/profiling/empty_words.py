@@ -63,12 +63,23 @@ def find_empty_words(
     # Whom a word in a column of ids names is nobody: such rows are set aside for it.
     texts = {name: sql for name, sql in columns.items() if not is_called_id(name)}
     times = [sql for name, sql in texts.items() if is_called_time(name)]
-    strangers = {word.casefold() for sql in times for word in _find_strangers(connection, relation, sql)}
+    is_time = {sql: f"regexp_full_match({trimmed(sql)}, {literal(_SURE_TIME)})" for sql in times}
+    strangers = {
+        word.casefold()
+        for sql, count in _count(connection, relation, is_time).items()
+        if count >= _FEWEST_TIMES
+        for word in _find_strangers(connection, relation, sql, is_time[sql])
+    }
     sought = ", ".join(map(literal, sorted(WORDS | VAGUE | strangers)))
-    for name, sql in texts.items():
-        counts = _count_words(connection, relation, sql, sought)
-        if not counts:
+    is_word = {
+        name: f"lower({trimmed(sql)}) IN ({sought}) OR regexp_full_match({trimmed(sql)}, {literal(NO_DAY)})"
+        for name, sql in texts.items()
+    }
+    for name, rows in _count(connection, relation, is_word).items():
+        if not rows:
             continue
+        sql = texts[name]
+        counts = _count_words(connection, relation, sql, is_word[name])
         beside = _beside(connection, relation, sql, sought)
         for word, count in counts.items():
             if is_word_for_nothing(word):
@@ -83,13 +94,17 @@ def find_empty_words(
     return words, "; ".join(_tell(word, found[word]) for word in words)
 
 
-def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str) -> list[str]:
+def _count(connection: duckdb.DuckDBPyConnection, relation: str, conditions: Mapping[str, str]) -> dict[str, int]:
+    """Count the rows that meet each of some conditions, in one pass."""
+    if not conditions:
+        return {}
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions.values())
+    return dict(zip(conditions, fetch_row(connection, f"SELECT {counts} FROM {relation}"), strict=True))
+
+
+def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, is_time: str) -> list[str]:
     """List the few words that recur in a column which otherwise holds times."""
     text = trimmed(sql)
-    is_time = f"regexp_full_match({text}, {literal(_SURE_TIME)})"
-    (times,) = fetch_row(connection, f"SELECT count(*) FILTER ({is_time}) FROM {relation}")
-    if times < _FEWEST_TIMES:
-        return []
     rows = connection.execute(
         f"SELECT {text} AS word, count(*) FROM {relation} WHERE coalesce({text}, '') <> '' AND NOT {is_time} "
         f"GROUP BY word ORDER BY count(*) DESC, word LIMIT {_MOST_STRANGERS + 1}"
@@ -98,11 +113,9 @@ def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: s
     return [word for word, _ in rows] if recur and len(rows) <= _MOST_STRANGERS else []
 
 
-def _count_words(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, sought: str) -> dict[str, int]:
-    text = trimmed(sql)
+def _count_words(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, is_word: str) -> dict[str, int]:
     rows = connection.execute(
-        f"SELECT {text} AS word, count(*) FROM {relation} WHERE lower({text}) IN ({sought}) "
-        f"OR regexp_full_match({text}, {literal(NO_DAY)}) GROUP BY word ORDER BY word"
+        f"SELECT {trimmed(sql)} AS word, count(*) FROM {relation} WHERE {is_word} GROUP BY word ORDER BY word"
     ).fetchall()
     return dict(rows)
 

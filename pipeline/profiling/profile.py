@@ -170,7 +170,8 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     if not counts.filled:
         return Column(name, "empty", 0.0, 0, ())
     filled = counts.filled / table.rows
-    examples = tuple(text[:_LONG_TEXT] for text in _values(tables, table, name, _SHOWN, f"LIMIT {_SAMPLE}"))
+    frequent = _values(tables, table, name, f"LIMIT {_SAMPLE}")
+    examples = tuple(text[:_LONG_TEXT] for text in frequent[:_SHOWN])
     unique = counts.filled > 1 and counts.distinct == counts.filled
     if duckdb_type.startswith("TIMESTAMP") or duckdb_type == "DATE":
         own = (Fit(("iso",), 1.0),)
@@ -195,7 +196,9 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         kind = "identifier"
     else:
         kind = "text"
-    values = _values(tables, table, name, _MOST_CATEGORIES) if kind in ("category", "flag") else ()
+    values: tuple[str, ...] = ()
+    if kind in ("category", "flag"):
+        values = frequent if table.rows <= _SAMPLE else _values(tables, table, name)
     return Column(
         name, kind, filled, counts.distinct, examples, number_format=number, unique=unique, values=values, note=note
     )
@@ -264,11 +267,12 @@ def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts
     )
 
 
-def _values(tables: Tables, table: FoundTable, name: str, most: int, limit: str = "") -> tuple[str, ...]:
+def _values(tables: Tables, table: FoundTable, name: str, limit: str = "") -> tuple[str, ...]:
+    """List the most frequent values of a column, of all rows or of those within a limit."""
     column = f"CAST({identifier(name)} AS VARCHAR)"
     rows = tables.ask(
         f"SELECT text FROM (SELECT {column} AS text FROM {table.relation} {limit}) "
-        f"WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT {most}"
+        f"WHERE trim(text) <> '' GROUP BY text ORDER BY count(*) DESC, text LIMIT {_MOST_CATEGORIES}"
     )
     return tuple(text for (text,) in rows)
 
