@@ -41,13 +41,14 @@ class FilesCrm:
         """Leave the folder to the test."""
 
     def sync(self) -> None:
-        """Import the files that came, and export."""
-        for path in sorted(self.folder.glob("leads-*")):
-            if path not in self._imported:
-                self._imported.add(path)
-                for row in READERS[path.suffix](path):
-                    self._rows[str(row["lead_id"])] |= row  # an import of updates: it knows the lead, or fails
-        self._write()
+        """Import the files that came, and export if any did."""
+        came = sorted(set(self.folder.glob("leads-*")) - self._imported)
+        for path in came:
+            self._imported.add(path)
+            for row in READERS[path.suffix](path):
+                self._rows[str(row["lead_id"])] |= row  # an import of updates: it knows the lead, or fails
+        if came:
+            self._write()
 
     def _write(self) -> None:
         columns = [*NATIVE, *(f"leadcast_{name}" for name in OURS)]
