@@ -8,12 +8,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.learning.backtest import Foretold, backtest
-from models.learning.learner import Recipe, learn, require_outcomes
+from models.learning.additive import Roles
+from models.learning.backtest import Foretold, backtest, decide, leave_out, newest
+from models.learning.baselines import BASELINE_NAMES, BASELINES
+from models.learning.ladder import RUNG_NAMES
+from models.learning.learner import Fitting, Recipe, require_outcomes
 from models.learning.origins import choose_origins
+from models.learning.parameters import RUNGS
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import reach_of, read_catalogue, read_rows
 from pipeline.settings import question
@@ -21,12 +26,16 @@ from pipeline.settings.learning import Train
 from pipeline.settings.question import question_of
 
 if TYPE_CHECKING:
-    import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from models.core.slices import Slice
 
 _ROUNDS_A_LINE = 100
+_FEWEST_ORIGINS = 2
+"""With fewer, one month's luck would pass for what the model is worth."""
+_FOR_CHOICES = 2
+"""Origins before those that count, which serve for choices alone."""
 
 
 class Sections(question.Sections, Protocol):
@@ -46,8 +55,8 @@ def run(project: Project[Sections], progress: Progress) -> None:
 
     def tell(one: Foretold) -> None:
         progress(
-            f"learned from {one.log.rows:,} snapshots settled by {one.origin.moment:%Y-%m-%d} ({one.log.trees:,} "
-            f"trees), and foretold {len(one.labels):,}"
+            f"learned from {one.log.rows:,} snapshots settled by {_moment(one):%Y-%m-%d} "
+            f"({RUNG_NAMES[one.log.rung]}), and foretold {len(one.labels):,}{'' if one.counts else ', for choices'}"
         )
 
     foretold = judge(settings, project, rows, as_of, tell)
@@ -66,20 +75,32 @@ def run(project: Project[Sections], progress: Progress) -> None:
         "matrix_sha256": fingerprint(project.matrix),
         "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
     }
-    model, log = learn(rows, recipe, members=settings.members, manifest=manifest, progress=tell_trees)
+    fitting = Fitting(
+        rows, recipe, members=settings.members, manifest=manifest, progress=tell_trees, recent=newest(as_of)
+    )
+    rung, shift = decide(foretold, fitting, recipe)
+    model, log = fitting.assemble(rung, shift=shift)
     project.training.unlink(missing_ok=True)  # it says that the model is whole
     with written_whole(project.model) as temporary:
         model.save(temporary)
-    with written_whole(project.foretold) as temporary:
-        pq.write_table(_table(foretold, model.version), temporary)
+    counted = [one for one in foretold if one.counts]
+    if len(counted) < _FEWEST_ORIGINS:
+        progress("too few origins to judge from: each lead is foretold by the others instead")
+        foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
+    for path in (project.foretold, project.kept_origins / f"{model.version[:16]}.parquet"):
+        with written_whole(path) as temporary:
+            pq.write_table(_table(counted, model.version), temporary)
     write_json(
         project.training,
         {
             "model_version": model.version,
             **asdict(log),
+            "recipe": RUNG_NAMES[log.rung],
+            "names": dict([*RUNG_NAMES.items(), *BASELINE_NAMES.items()]),
             "members": settings.members,
             "until": counts["labelled"]["to"],
-            "origins": [_account(one) for one in foretold],
+            "origins": [_account(one) for one in foretold if one.counts],
+            "for_choices": [_account(one) for one in foretold if not one.counts],
         },
     )
 
@@ -93,8 +114,10 @@ def judge(
 ) -> list[Foretold]:
     """Judge the procedure at its origins, on the rows of the matrix that lies in a folder, and write nothing."""
     reach = reach_of(read_json(places.snapshot_counts))
-    origins = choose_origins(as_of, rows.labels, reach, count=settings.origins, minimum=settings.minimum_conversions)
-    return backtest(rows, as_of, origins, reach, recipe_of(settings, places)[0], progress)
+    count = settings.origins + (_FOR_CHOICES if settings.origins else 0)
+    origins = choose_origins(as_of, rows.labels, reach, count=count, minimum=settings.minimum_conversions)
+    recipe = recipe_of(settings, places)[0]
+    return backtest(rows, as_of, origins, reach, recipe, progress, counted=settings.origins)
 
 
 def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
@@ -107,6 +130,10 @@ def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
         calibration=settings.calibration,
         minimum_conversions=settings.minimum_conversions,
         seed=settings.seed,
+        rung=settings.rung,
+        roles=Roles(**catalogue.roles),
+        points=settings.points,
+        maximum_rows=settings.maximum_rows,
     )
     return recipe, {"catalogue": catalogue.to_json(), "known_types": known_types}
 
@@ -117,24 +144,43 @@ def labels_until(counts: dict[str, Any]) -> datetime:
 
 
 def _table(foretold: list[Foretold], version: str) -> pa.Table:
-    """Say what was foretold of each lead and moment, and from which origin, by the procedure that made the model."""
-    columns: dict[str, list[Any]] = {
-        "lead_id": [pa.array(one.leads, pa.string()) for one in foretold],
-        "as_of": [pa.array(one.as_of, pa.timestamp("us")) for one in foretold],
-        "origin": [pa.array([one.origin.moment] * len(one.leads), pa.timestamp("us")) for one in foretold],
-        "probability": [pa.array(one.probabilities) for one in foretold],
-        "model_version": [pa.array([version] * len(one.leads), pa.string()) for one in foretold],
+    """Say what was foretold of each lead and moment, and from which origin, by the procedure that made the model.
+
+    Without an origin it was foretold by other leads, and not from an earlier moment.
+
+    Beside it stands what each rung and each baseline said, NaN where an origin had too little for a rung.
+    """
+    rivals = [name for name in (*RUNGS, *BASELINES) if any(name in one.said for one in foretold)]
+    kinds: dict[str, Any] = {
+        "lead_id": pa.string(),
+        "as_of": pa.timestamp("us"),
+        "origin": pa.timestamp("us"),
+        "probability": pa.float64(),
+        "model_version": pa.string(),
     }
-    kinds = (pa.string(), pa.timestamp("us"), pa.timestamp("us"), pa.float64(), pa.string())
-    return pa.table(
-        {name: pa.chunked_array(parts, kind) for (name, parts), kind in zip(columns.items(), kinds, strict=True)}
-    )
+    kinds |= {name: pa.float64() for name in rivals}
+    tables = []
+    for one in foretold:
+        columns: dict[str, Any] = {
+            "lead_id": pa.array(one.leads, pa.string()),
+            "as_of": pa.array(one.as_of, pa.timestamp("us")),
+            "origin": pa.array([one.origin and one.origin.moment] * len(one.leads), pa.timestamp("us")),
+            "probability": pa.array(one.probabilities),
+            "model_version": pa.array([version] * len(one.leads), pa.string()),
+        }
+        columns |= {name: pa.array(one.said.get(name, np.full(len(one.leads), np.nan))) for name in rivals}
+        tables.append(pa.table(columns, schema=pa.schema(kinds)))
+    return pa.concat_tables(tables) if tables else pa.schema(kinds).empty_table()
+
+
+def _moment(one: Foretold) -> pd.Timestamp:
+    assert one.origin is not None  # noqa: S101 - only what was left out has none
+    return one.origin.moment
 
 
 def _account(one: Foretold) -> dict[str, Any]:
     return {
-        "origin": one.origin.moment.isoformat(),
-        "until": one.origin.until.isoformat(),
+        "origin": _moment(one).isoformat(),
         "learned": asdict(one.log),
         "foretold": {
             "rows": len(one.labels),

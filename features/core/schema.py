@@ -20,6 +20,7 @@ MATURITIES = ("cold", "warm", "hot")
 """How far a lead is, the least first."""
 _IN_ARROW = {
     "BIGINT": "int64",
+    "BOOLEAN": "bool",
     "DATE": "date32",
     "DOUBLE": "float64",
     "TIMESTAMP": "timestamp[us]",
@@ -94,8 +95,10 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field("maturity", "VARCHAR", allowed=MATURITIES),
     Field("tier", "VARCHAR", allowed=TIERS),
     Field("reasons", "VARCHAR[]"),
+    Field("is_guess", "BOOLEAN"),
     Field("model_version", "VARCHAR"),
 )
-"""One row for each open lead. Sorted by probability, the highest first, then by lead_id."""
+"""One row for each open lead. Sorted by probability, the highest first, then by lead_id. A probability is a guess where
+the lead is older than any that the model has learned from."""
 
 CONVERTED, LOST = "converted", "lost"

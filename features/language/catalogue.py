@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from features.language.feature import Feature, derive_names, slugify
+from features.core.time import HOUR
+from features.language.feature import LONGEST_HALF_LIFE, Feature, derive_names, slugify
 from features.language.filters import OTHER, Filter, Pooled, Vocabulary
 from features.language.measures import MEASURES
 
@@ -23,6 +25,8 @@ CONTEXT_MEANINGS = {
 CONTEXT = tuple(CONTEXT_MEANINGS)
 
 Kind = Literal["number", "category"]
+_WHERE_FROM = re.compile(r"channel|source|medium|origin|kanal|quelle|bron|canal|fonte|fuente", re.IGNORECASE)
+"""Names of attributes that say where a lead came from."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,43 @@ class Catalogue:
             *(self.attribute_columns[name] for name, kind in self.attributes if kind == "category"),
             *(name for name, feature in texts if MEASURES[feature.measure].is_category),
         )
+
+    @property
+    def roles(self) -> dict[str, Any]:
+        """Say which columns speak in which role of the short catalogue, `models.learning.additive.Roles`.
+
+        It is what they measure of a whole event type or of all events, by whoever's acts count.
+        """
+        plain = [
+            (column, feature)
+            for column, feature in zip(self.names, self.features, strict=True)
+            if feature.scope == "lead"
+            and feature.filter == Filter(event_type=feature.filter.event_type, actors=feature.filter.actors)
+        ]
+        by_measure = {
+            measure: [(column, feature) for column, feature in plain if feature.measure == measure]
+            for measure in ("count", "decayed_count", "days_since_last")
+        }
+        counts, last = by_measure["count"], by_measure["days_since_last"]
+        longest = max((feature.window for _, feature in counts if feature.window is not None), default=None)
+        categories = set(self.categories)
+        attributes = {column: name for name, column in self.attribute_columns.items()}
+        return {
+            "decayed": [column for column, _ in by_measure["decayed_count"]],
+            "recency": [column for column, feature in last if feature.filter.event_type is not None],
+            "ages": ["lead_age_days", "episode_age_days"],
+            "numbers": ["earlier_episodes", *(column for column in attributes if column not in categories)],
+            "channels": [
+                column for column, name in attributes.items() if column in categories and _WHERE_FROM.search(name)
+            ],
+            "counts": {
+                str(getattr(feature.filter.event_type, "value", feature.filter.event_type)): column
+                for column, feature in counts
+                if feature.filter.event_type is not None and feature.window == longest
+            },
+            "frequency": [column for column, feature in counts if feature.filter.event_type is None],
+            "last": [column for column, feature in last if feature.filter.event_type is None],
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Give the catalogue as JSON; ``from_json`` reads it back."""
@@ -151,4 +192,14 @@ def _measures(
     if filter_.channel is None:
         yield Feature("days_since_first", filter_)
     yield Feature("days_since_last", filter_)
-    yield Feature("decayed_count", filter_, half_life=half_life)
+    for pace in paces(half_life) if filter_.channel is None else (half_life,):
+        yield Feature("decayed_count", filter_, half_life=pace)
+
+
+def paces(half_life: timedelta) -> tuple[timedelta, timedelta, timedelta]:
+    """Give a quarter of a half-life, itself, and four times as long, in whole hours.
+
+    One pace can't tell a burst of today from a habit of months; by three, what is simpler than trees sees the shape of
+    a lead's past.
+    """
+    return max(half_life // 4 // HOUR * HOUR, HOUR), half_life, min(4 * half_life, LONGEST_HALF_LIFE)

@@ -203,7 +203,8 @@ class Feature:
         )
 
 
-_LONGEST = {"window": LONGEST, "half_life": 3_650 * DAY, "baseline": LONGEST}
+LONGEST_HALF_LIFE = 3_650 * DAY
+_LONGEST = {"window": LONGEST, "half_life": LONGEST_HALF_LIFE, "baseline": LONGEST}
 """Of a half-life the weights of forty are kept, by the hour."""
 _EXAMPLES: dict[Setting, str] = {
     "window": "a window, as in window: 7d",

@@ -9,6 +9,8 @@ A calibrator is plain data with a ``method``; ``raw`` are the model's log-odds, 
                beyond them, and an intercept, added at ``ends[0]``
 ``isotonic``   half of it the straight lines between the points (`points`, `rates`), level beyond the ends, half of it
                ``platt``, so that nothing is level and nothing is 0 or 1
+
+Where there is a ``shift``, it is added to the log-odds of what comes out: the base rate is another one of late.
 """
 
 from __future__ import annotations
@@ -35,11 +37,16 @@ _NUMBERS = {
 
 def calibrate(calibrator: Mapping[str, Any], raw: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities, shape (n,), for log-odds of shape (n,): never 0 or 1, and in the order of the log-odds."""
-    smooth = probability(log_odds(calibrator, raw))
-    if calibrator["method"] != "isotonic":
-        return smooth
-    steps = np.interp(raw, calibrator["points"], calibrator["rates"])
-    return np.asarray(steps + BLEND * (smooth - steps), dtype=np.float64)
+    said = probability(log_odds(calibrator, raw))
+    if calibrator["method"] == "isotonic":
+        steps = np.interp(raw, calibrator["points"], calibrator["rates"])
+        said = np.asarray(steps + BLEND * (said - steps), dtype=np.float64)
+    return shifted(said, float(calibrator["shift"])) if "shift" in calibrator else said
+
+
+def shifted(probabilities: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
+    """Add to the log-odds of probabilities of shape (n,)."""
+    return probability(np.log(probabilities) - np.log1p(-probabilities) + shift)
 
 
 def log_odds(calibrator: Mapping[str, Any], raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,6 +83,8 @@ def complaint(calibrator: Mapping[str, Any]) -> str | None:
     method = calibrator["method"]
     if not isinstance(method, str) or method not in _NUMBERS:
         return f"the calibrator's method {method!r} is unknown: known are {', '.join(sorted(_NUMBERS))}"
+    if not _is_number(calibrator.get("shift", 0.0)):
+        return "the calibrator's shift must be a number"
     if not all(_is_number(calibrator.get(name)) for name in _NUMBERS[method]):
         return f"the calibrator's {', '.join(_NUMBERS[method])} must be numbers"
     slopes = [calibrator[name] for name in _NUMBERS[method] if name != "intercept"]

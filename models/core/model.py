@@ -1,13 +1,15 @@
 """The model as data: files of text, and the calibrated probabilities that follow from them.
 
 =====================  ==================================================================
-``members/0.txt`` ...  the trees of each member, in LightGBM's own text format, without
-                       its settings; the log-odds of a row are the mean over the members
+``members/0.txt`` ...  the trees of a member, in LightGBM's own text format, without its
+                       settings, or the terms of one that adds up (``additive``)
 ``calibration.json``   from these log-odds to a probability (``calibrators``)
 ``manifest.json``      the columns in their order, the levels of each category, the
                        SHA-256 of the other files under ``files``, and whatever else says
                        how the model came about
 =====================  ==================================================================
+
+The log-odds of a row are the mean over the members, or their sum by the ``weights`` in the manifest.
 
 The SHA-256 of the manifest is the model's version. Every load compares the files with it, and looks whether they can
 be a model at all: LightGBM takes whatever it is given, and ends the process, or never returns, where a text of trees is
@@ -22,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +36,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .additive import Additive
 from .calibrators import calibrate, complaint
 from .encoding import ROWS_AT_ONCE, numbers_of
 from .trees import RESTORE, ArtefactError, check_trees
@@ -53,7 +57,10 @@ _OTHER = f"it was changed since, cut short, or comes from another model. {RESTOR
 
 @dataclass(frozen=True)
 class Model:
-    """Members, calibrator and manifest. A member is LightGBM's text as `trees.without_settings` leaves it."""
+    """Members, calibrator and manifest.
+
+    A member is LightGBM's text as `trees.without_settings` leaves it, or that of `additive.Additive`.
+    """
 
     members: tuple[str, ...]
     calibrator: dict[str, Any]
@@ -69,12 +76,20 @@ class Model:
         """The levels kept of each category column."""
         return dict(self.manifest["categories"])
 
+    @property
+    def weights(self) -> list[float]:
+        """How much of each member's log-odds the model's are."""
+        equal = [1.0 / len(self.members)] * len(self.members)
+        return list(self.manifest.get("weights", equal))
+
     @cached_property
     def boosters(self) -> list[lightgbm.Booster]:
-        """The trees of each member, ready to predict on what `encode` returns."""
-        import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
+        """The trees of each member that has some, ready to predict on what `encode` returns."""
+        return [ready for ready in self._ready if not isinstance(ready, Additive)]
 
-        return [lightgbm.Booster(model_str=text) for text in self.members]
+    @cached_property
+    def _ready(self) -> list[lightgbm.Booster | Additive]:
+        return [Additive.from_text(text, self.columns) if _adds_up(text) else _booster(text) for text in self.members]
 
     @property
     def version(self) -> str:
@@ -122,16 +137,19 @@ class Model:
         )
         try:
             for text in model.members:
-                check_trees(text, len(model.columns))
+                if _adds_up(text):
+                    Additive.from_text(text, model.columns)
+                else:
+                    check_trees(text, len(model.columns))
         except ArtefactError as error:
             raise ArtefactError(f"{source}: {error}") from None
-        if wrong := complaint(model.calibrator):
+        if wrong := complaint(model.calibrator) or _complaint(manifest.get("weights"), number):
             raise ArtefactError(f"{source}: {wrong}. {RESTORE}")
         return model
 
     def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Log-odds as the trees add them up, on average over the members, before calibration: shape (n,)."""
-        return self._ask_trees(frame, raw_score=True)
+        """Log-odds as the members add them up, before calibration: shape (n,)."""
+        return self._ask_members(frame, contributions=False)
 
     def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
         """Calibrated probabilities, strictly between 0 and 1: shape (n,).
@@ -143,24 +161,39 @@ class Model:
         return calibrate(self.calibrator, self.raw_score(frame))
 
     def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Say what each column adds to the log-odds of each row (TreeSHAP): shape (n, columns + 1).
+        """Say what each column adds to the log-odds of each row: shape (n, columns + 1).
 
-        The last column is the model's average; each row sums to its `raw_score`.
+        Of trees it is TreeSHAP, of a member that adds up its terms' distance from their mean. The last column is the
+        model's average; each row sums to its `raw_score`.
         """
-        return self._ask_trees(frame, pred_contrib=True)
+        return self._ask_members(frame, contributions=True)
 
     def gains(self) -> NDArray[np.float64]:
-        """How much of the log loss the splits on each column have saved, on average over the members: (columns,)."""
-        gains = [booster.feature_importance("gain") for booster in self.boosters]
-        return np.asarray(np.mean(gains, axis=0), dtype=np.float64)
+        """Say what share of the members' work each column does, by their weights: shape (columns,), summing to 1.
 
-    def _ask_trees(self, frame: pd.DataFrame, **question: bool) -> NDArray[np.float64]:
+        In trees it is how much of the log loss the splits on the column have saved; in a member that adds up, how far
+        the column's terms spread.
+        """
+        shares = np.zeros(len(self.columns))
+        for ready, weight in zip(self._ready, self.weights, strict=True):
+            if isinstance(ready, Additive):
+                work = np.zeros(len(self.columns))
+                for term in ready.terms:
+                    work[self.columns.index(term.column)] += abs(term.weight) * term.spread
+            else:
+                work = np.asarray(ready.feature_importance("gain"), dtype=np.float64)
+            shares += abs(weight) * work / (work.sum() or 1.0)
+        return shares / (shares.sum() or 1.0)
+
+    def _ask_members(self, frame: pd.DataFrame, *, contributions: bool) -> NDArray[np.float64]:
         """Ask block by block, a block a thread: encoding is shared among the cores, too, and memory is bounded."""
         numbers = numbers_of(frame, self.columns, self.categories)
-        boosters = self.boosters
+        place = {column: position for position, column in enumerate(self.columns)}
+        ready, weights = self._ready, self.weights
         # The other columns may as well be 0.
-        asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in boosters], axis=0)).tolist()
-        answers = np.empty((len(frame), len(numbers) + 1) if "pred_contrib" in question else len(frame))
+        asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
+        read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
+        answers = np.zeros((len(frame), len(numbers) + 1) if contributions else len(frame))
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         step = min(ROWS_AT_ONCE, max(len(frame) // threads, 1))
 
@@ -169,10 +202,18 @@ class Model:
             matrix = np.zeros((rows.stop - first, len(numbers)))
             for position in asked_for:
                 matrix[:, position] = numbers[position][rows]
-            total = boosters[0].predict(matrix, num_threads=1, **question)
-            for booster in boosters[1:]:
-                total = total + booster.predict(matrix, num_threads=1, **question)
-            answers[rows] = total / len(boosters)
+            values = {column: numbers[place[column]][rows] for column in read}
+            total = answers[rows]
+            for one, weight in zip(ready, weights, strict=True):
+                if not isinstance(one, Additive):
+                    question = "pred_contrib" if contributions else "raw_score"
+                    total += weight * one.predict(matrix, num_threads=1, **{question: True})
+                    continue
+                average = total[:, -1] if contributions else total
+                average += weight * one.intercept
+                for column, added in one.contributions(values):
+                    part = total[:, place[column]] if contributions else total
+                    part += weight * added
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(answer, range(0, len(frame), step)))
@@ -183,6 +224,29 @@ class Model:
         files[CALIBRATION_FILE] = _canonical(self.calibrator)
         hashes = {name: _sha256(content) for name, content in files.items()}
         return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
+
+
+def _booster(text: str) -> lightgbm.Booster:
+    import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
+
+    return lightgbm.Booster(model_str=text)
+
+
+def _adds_up(text: str) -> bool:
+    """Tell a member that adds up, which is JSON, from one of trees."""
+    return text.startswith("{")
+
+
+def _complaint(weights: object, members: int) -> str | None:
+    """Say why members can't be summed by these weights; None where they can, or where there are none."""
+    if weights is None or (
+        isinstance(weights, list)
+        and len(weights) == members
+        and all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights)
+        and all(0.0 <= weight <= sys.float_info.max for weight in weights)
+    ):
+        return None
+    return "the manifest's weights must be as many numbers as there are members, none below 0"
 
 
 def _member(number: int) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from models.core.model import Model
@@ -21,6 +20,7 @@ from models.evaluation.drift import base_rate_drift, feature_drift
 from models.evaluation.intervals import NORMAL_QUANTILE
 from models.evaluation.metrics import Estimate
 from models.learning.calibration import SMALLEST_SLOPE
+from models.learning.ladder import mean_and_error
 from models.learning.parameters import DEFAULTS
 
 FEWEST_LEADS = 10
@@ -97,25 +97,20 @@ def check(facts: Facts) -> list[Verdict]:
 def mean_over_leads(values: NDArray[np.float64], leads: ArrayLike) -> Estimate:
     """Give the mean of `values`, of shape (n,), with its 95 % interval, where rows of one lead hang together.
 
-    The interval is 1.96 standard errors to either side, those of a sum over leads (Liang & Zeger 1986). Four leads, of
-    which A has two rows, lie 1, -0.5, -0.5 and 0 from the mean: a standard error of sqrt(1.5 * 4 / 3) / 5.
-
-    >>> estimate = mean_over_leads(np.array([1.0, 1.0, 0.0, 0.0, 0.5]), ["A", "A", "B", "C", "D"])
-    >>> round(estimate.value, 3), round(estimate.high - estimate.value, 3)
-    (0.5, 0.554)
+    The interval is 1.96 standard errors to either side.
     """
-    lead_of_row, distinct = pd.factorize(np.asarray(leads))
-    mean = float(values.mean())
-    deviations = np.bincount(lead_of_row, weights=values - mean)
-    count = len(distinct)
-    error = float(np.sqrt((deviations**2).sum() * count / max(count - 1, 1))) / len(values)
+    mean, error = mean_and_error(values, np.asarray(leads))
     return Estimate(mean, mean - NORMAL_QUANTILE * error, mean + NORMAL_QUANTILE * error)
 
 
 def not_judged(facts: Facts) -> Iterator[Verdict]:
     """Say that nothing, or too little, was foretold."""
     if facts.later is None:
-        yield found("not_judged", "there is no origin at which enough was settled to learn from, or train.origins is 0")
+        yield found(
+            "not_judged",
+            "there are fewer than two origins at which enough was settled to learn from, or train.origins is 0; "
+            "its figures are of leads that were left out, and not of later time",
+        )
     elif not facts.is_judged:
         convert, others = facts.leads
         yield found(
@@ -181,7 +176,12 @@ def slope_at_bound(facts: Facts) -> Iterator[Verdict]:
 
 
 def too_little_learned(facts: Facts) -> Iterator[Verdict]:
-    """Count what was learned in trees of the default learning rate: ten of ten times the rate are a hundred."""
+    """Count what was learned in trees of the default learning rate: ten of ten times the rate are a hundred.
+
+    Of trees alone: beside a logistic regression there may be as few as it leaves to learn.
+    """
+    if facts.model.manifest.get("rung", "trees") != "trees":
+        return
     rate = float(facts.model.manifest["parameters"].get("learning_rate", DEFAULTS["learning_rate"]))
     trees = int(facts.model.manifest["trees"])
     worth = trees * rate / float(DEFAULTS["learning_rate"])

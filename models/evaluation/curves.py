@@ -98,13 +98,12 @@ def precision_recall_curve(labels: ArrayLike, probabilities: ArrayLike, *, point
 
 
 def importance(model: Model) -> pd.DataFrame:
-    """How much each column lowered the loss of the trees, the most important first.
+    """How much of the model's work each column does, the most important first.
 
-    Columns: `feature`, `gain` (summed over all splits, in LightGBM's units), `share` of all gain.
+    Columns: `feature` and `share`, as `Model.gains` has it.
     """
-    gain = model.gains()
-    table = pd.DataFrame({"feature": model.columns, "gain": gain, "share": gain / (gain.sum() or 1.0)})
-    return table.sort_values(["gain", "feature"], ascending=[False, True], ignore_index=True)
+    table = pd.DataFrame({"feature": model.columns, "share": model.gains()})
+    return table.sort_values(["share", "feature"], ascending=[False, True], ignore_index=True)
 
 
 def conversion_curve(days: ArrayLike, ends: Sequence[str | None]) -> pd.DataFrame:

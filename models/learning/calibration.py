@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, isotonic_regression, minimize
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from models.core.calibrators import bent, calibrate, log_odds
-from models.core.slices import FOLDS, deal
+from models.core.slices import FOLDS, deal, folds_for
 from models.learning.parameters import Kind, Method
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -63,13 +64,26 @@ def fit_calibrator(
     return {"method": method, **_FITS[method](raw, labels)}
 
 
+def fit_shift(probabilities: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
+    """Give what must be added to the log-odds so that as many conversions are promised as there were.
+
+    Both of shape (n,): of the newest rows, by fits that had not seen them. One more of either label is counted, so that
+    there is an answer where none converted.
+    """
+    rows = len(labels)
+    rate = (float(labels.sum()) + float(probabilities.mean())) / (rows + 1.0)
+    odds = np.log(probabilities) - np.log1p(-probabilities)
+    return float(brentq(lambda shift: float(expit(odds + shift).mean()) - rate, -30.0, 30.0, xtol=1e-12))
+
+
 def _best(raw: NDArray[np.float64], labels: NDArray[np.float64], leads: NDArray[Any], *, seed: int) -> Kind:
-    dealt = deal(labels, leads, seed=seed)
+    folds = folds_for(len(labels))
+    dealt = deal(labels, leads, seed=seed, folds=folds)
     if min(dealt.converting, dealt.others) < FEWEST_LEADS_TO_COMPARE:
         return "platt"
     tried = KINDS if labels.sum() >= FEWEST_CONVERSIONS_OF_STEPS else KINDS[:-1]
     losses = dict.fromkeys(tried, 0.0)
-    for fold in range(FOLDS):
+    for fold in range(folds):
         held_out, rest = dealt.fold == fold, dealt.fold != fold
         for kind in tried:
             calibrator = fit_calibrator(raw[rest], labels[rest], leads[rest], method=kind, seed=seed)
@@ -81,13 +95,13 @@ def _best(raw: NDArray[np.float64], labels: NDArray[np.float64], leads: NDArray[
 
 def _fit_platt(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> dict[str, Any]:
     """Platt scaling (Platt 1999): logistic regression of the label on the log-odds."""
-    (slope,) = _slopes(np.stack([raw]), labels)
+    (slope,) = fit_slopes(np.stack([raw]), labels)
     return {"slope": slope, "intercept": _fit_intercept(slope * raw, labels)}
 
 
 def _fit_beta(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> dict[str, Any]:
     """Beta calibration (Kull, Silva Filho and Flach 2017): one slope for ln p, another one for -ln(1 - p)."""
-    above, below = _slopes(np.stack([-np.logaddexp(0.0, -raw), np.logaddexp(0.0, raw)]), labels)
+    above, below = fit_slopes(np.stack([-np.logaddexp(0.0, -raw), np.logaddexp(0.0, raw)]), labels)
     shape = {"method": "beta", "above": above, "below": below, "intercept": 0.0}
     return {"above": above, "below": below, "intercept": _fit_intercept(log_odds(shape, raw), labels)}
 
@@ -100,7 +114,7 @@ def _fit_quadratic(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> dic
         low, high, slopes = low - 1.0, high + 1.0, (slope, slope)
     else:
         columns = [bent(raw, (low, high), slopes) for slopes in ((1.0, 0.0), (0.0, 1.0))]
-        first, last = _slopes(np.stack(columns), labels)
+        first, last = fit_slopes(np.stack(columns), labels)
         slopes = (first, last)
     offset = bent(raw, (low, high), slopes)
     return {"ends": [low, high], "slopes": list(slopes), "intercept": _fit_intercept(offset, labels)}
@@ -122,13 +136,17 @@ _FITS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], dict[str, 
 }
 
 
-def _slopes(columns: NDArray[np.float64], labels: NDArray[np.float64]) -> list[float]:
-    """Fit a logistic regression whose slopes are at least SMALLEST_SLOPE and drawn towards 1: shape (slopes, n) in."""
+def fit_slopes(columns: NDArray[np.float64], labels: NDArray[np.float64]) -> list[float]:
+    """Fit a logistic regression whose slopes are at least SMALLEST_SLOPE and drawn towards 1.
+
+    ``columns`` of shape (slopes, n), ``labels`` of 0 and 1 of shape (n,).
+    """
     centred = columns - columns.mean(axis=1, keepdims=True)
     start = np.append(np.ones(len(columns)), _logit(float(labels.mean())))
-    found = _newton(centred, labels, start)
-    if found is None or found[:-1].min() < SMALLEST_SLOPE:
-        found = _bounded(centred, labels, start)
+    with threadpool_limits(1, "blas"):  # a sum has one order then, on any number of cores
+        found = _newton(centred, labels, start)
+        if found is None or found[:-1].min() < SMALLEST_SLOPE:
+            found = _bounded(centred, labels, start)
     return [float(slope) for slope in found[:-1]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from features.core.errors import SettingsError, nearest
 
@@ -11,6 +11,9 @@ Parameter = bool | float | str
 Kind = Literal["none", "platt", "beta", "quadratic", "isotonic"]
 """How scores become probabilities, the simplest first; `models.core.calibrators` has the formulas."""
 Method = Literal["auto", Kind]
+Rung = Literal["base_rates", "logistic", "trees", "stack"]
+"""How raw scores are made of a row, the simplest first; `models.learning.ladder` takes one."""
+RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 # Small trees, each on a third of the features, which are many ways to say the same, and on other rows each time: chosen
 # by folds over leads on two logs of ten thousand and of ninety thousand rows. Slower learning gained nothing there.

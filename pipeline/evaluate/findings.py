@@ -37,7 +37,7 @@ def gather(
     """Judge the model that was trained, and what it learned from; ``needed`` are the sources that matter for it."""
     auc = figures["roc_auc"]
     value, low, high = (auc[part] for part in ("value", "low", "high"))
-    is_foretold = len(origins.later.labels) > 0
+    is_foretold = origins.is_later
     facts = Facts(
         model=model,
         learned=origins.learned,

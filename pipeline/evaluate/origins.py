@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from features.core.errors import InputError
 from models.core.slices import Slice
 from pipeline.core.project import Places, read_json
 from pipeline.matrix.slices import reach_of, read_rows
+
+_OF_THE_MODEL = {"lead_id", "as_of", "origin", "probability", "model_version"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,23 @@ class Origins:
     probabilities: NDArray[np.float64]
     base_rates: NDArray[np.float64]
     latest_rates: NDArray[np.float64]
+    rivals: Mapping[str, NDArray[np.float64]]
+    """What each rung and each baseline said of them, NaN where it said nothing."""
+    newest: NDArray[np.bool_]
+    """Which rows were foretold from the newest origin."""
+    is_later: bool
+    """Whether they were foretold from earlier moments, and not by other leads of the same time."""
 
 
-def read_origins(places: Places) -> Origins:
-    """Read the matrix and what was foretold of its rows; raises InputError where the two don't belong together."""
+def read_origins(places: Places, model_version: str) -> Origins:
+    """Read the matrix and what was foretold of its rows by the procedure that made a model.
+
+    Raises InputError where they don't belong together.
+    """
     rows, as_of = read_rows(places.matrix)
     told = pq.read_table(places.foretold).to_pandas()
+    if set(told["model_version"]) - {model_version}:
+        raise InputError(f"{places.foretold} is of another model than {places.model}: leadcast train")
     accounts = read_json(places.training)["origins"]
     reach = reach_of(read_json(places.snapshot_counts))
     place = pd.DataFrame({"lead_id": rows.leads, "as_of": as_of, "row": np.arange(len(as_of))})
@@ -43,7 +57,7 @@ def read_origins(places: Places) -> Origins:
         raise InputError(f"{places.foretold} is of another matrix than {places.matrix}: leadcast train")
     later = found.to_numpy(np.int64)
     in_time = np.argsort(as_of, kind="stable")
-    base, latest = np.empty(len(later)), np.empty(len(later))
+    base, latest = np.full(len(later), rows.labels.mean()), np.full(len(later), rows.labels.mean())
     settled = np.ones(len(as_of), dtype=bool)
     for account in reversed(accounts):
         origin = pd.Timestamp(account["origin"])
@@ -58,4 +72,7 @@ def read_origins(places: Places) -> Origins:
         probabilities=told["probability"].to_numpy(np.float64),
         base_rates=base,
         latest_rates=latest,
+        rivals={name: told[name].to_numpy(np.float64) for name in told if name not in _OF_THE_MODEL},
+        newest=(told["origin"] == told["origin"].max()).to_numpy(dtype=bool),
+        is_later=bool(accounts),
     )

@@ -81,7 +81,7 @@ def _precision_recall(axes: Axes, frame: pd.DataFrame) -> None:
 def _importance(axes: Axes, frame: pd.DataFrame) -> None:
     top = frame.head(20).iloc[::-1]
     axes.barh(top["feature"], top["share"], color=ACCENT)
-    axes.set(title="Which features the trees use", xlabel="share of all gain")
+    axes.set(title="Which features the model uses", xlabel="share of its work")
     _in_percent(axes.xaxis)
     axes.tick_params(axis="y", labelsize=8)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
 from features.core.time import parse_duration
+from features.language.catalogue import Catalogue
 from models.evaluation import curves
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, evaluate
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import write_verdicts
+from pipeline.evaluate.breakdown import break_down, share_of_attainable
 from pipeline.evaluate.findings import gather
 from pipeline.evaluate.origins import read_origins
 from pipeline.evaluate.pictures import draw
@@ -22,6 +25,7 @@ from pipeline.registry.mlflow import Sections, track
 
 _MOST_IMPORTANT = 30
 _UNKNOWN: dict[str, float | None] = {"value": None, "low": None, "high": None}
+_OF_THE_NEWEST = ("base_rate", "roc_auc", "log_loss", "calibration_slope")
 _COLUMNS = {
     "calibration": ("bin", "rows", "predicted", "observed", "low", "high", "band_low", "band_high"),
     "gains": ("share_contacted", "share_of_conversions", "lift"),
@@ -34,12 +38,13 @@ def run(project: Project[Sections], progress: Progress) -> None:
     """Measure what was foretold, write metrics, plots and verdicts, and track the model in MLflow."""
     require(project.matrix, project.model, project.foretold)
     model = open_trained(project)
-    origins = read_origins(project)
+    origins = read_origins(project, model.version)
     later, probabilities = origins.later, origins.probabilities
     figures: dict[str, dict[str, float | None]] = {
         name: {"value": None} if name in WITHOUT_INTERVAL else _UNKNOWN for name in FIGURES
     }
     figures["calibration_error_by_chance"] = {"mean": None, "quantile_95": None}
+    breakdown: dict[str, Any] = {"rivals": [], "segments": [], "worst": [], "away_by_chance": None}
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < later.conversions < len(later.labels):
         as_of, horizon = origins.as_of, parse_duration(model.manifest["horizon"])
@@ -56,11 +61,20 @@ def run(project: Project[Sections], progress: Progress) -> None:
             "gains": curves.gains_curve(later.labels, probabilities),
             "precision_recall": curves.precision_recall_curve(later.labels, probabilities),
         }
+        newest = later.take(origins.newest)
+        if 0 < newest.conversions < len(newest.labels):
+            of_newest = evaluate(newest.labels, probabilities[origins.newest], newest.leads, replicates=replicates)
+            figures |= {f"newest_{name}": _without_nan(asdict(of_newest[name])) for name in _OF_THE_NEWEST}
+        progress("comparing with what else could be done")
+        catalogue = Catalogue.from_json(model.manifest["catalogue"])
+        breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]))
+        if truth := project.parameters.evaluate.truth:
+            figures["log_loss_share_of_attainable"] = {**share_of_attainable(project.root / truth, origins)}
     figures["foretold"] = {"rows": len(later.labels), "leads": len(set(later.leads)), "conversions": later.conversions}
     progress("looking for what may be wrong")
     needed = Reach(project).needed
     verdicts = gather(project, model, origins, figures, project.parameters.evaluate.acquitted, needed)
-    for path in (project.metrics, project.verdicts):
+    for path in (project.metrics, project.breakdown, project.verdicts):
         path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)
     for name, frame in plots.items():
@@ -70,6 +84,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
             (project.pictures / f"{name}.png").unlink(missing_ok=True)  # of origins that are no more
     draw({name: frame for name, frame in plots.items() if not frame.empty}, project.pictures)
     write_verdicts(project, model.version, verdicts)
+    write_json(project.breakdown, breakdown)
     write_json(project.metrics, figures)
     progress("tracking the model in MLflow")
     progress(track(project, model, figures, verdicts))

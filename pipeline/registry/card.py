@@ -32,20 +32,24 @@ def model_card(places: Places, model: Model, figures: Figures, verdicts: Sequenc
         f"{one['foretold']['rows']:,} | {one['foretold']['expected']:,.0f} | {one['foretold']['conversions']:,} |"
         for one in training["origins"]
     )
+    judged = f"""The same procedure was judged at earlier
+moments, each time on what came later than all it had learned from:
+
+| origin | learned from | that convert | foretold | expected to convert | did |
+|---|---|---|---|---|---|
+{table}
+
+All that was foretold (95 % intervals over leads):"""
+    if not training["origins"]:
+        judged = """It was not judged on later time: there are
+fewer than two moments to judge from. Of leads foretold by the others of the same time (95 % intervals over leads):"""
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
 {_list_verdicts(verdicts)}
 A calibrated probability for every open lead, from what it did and when. For deciding whom to call next.
 
 It has learned from {training["rows"]:,} snapshots of {training["leads"]:,} leads, of which {training["conversions"]:,}
-convert, up to {manifest["trained_until"][:10]}. The same procedure was judged at earlier moments, each time on what
-came later than all it had learned from:
-
-| origin | learned from | that convert | foretold | expected to convert | did |
-|---|---|---|---|---|---|
-{table}
-
-All that was foretold (95 % intervals over leads):
+convert, up to {manifest["trained_until"][:10]}. Made of: {training["recipe"]}. {judged}
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
 {calibration}, calibration slope {figure("calibration_slope")}.
 

@@ -26,6 +26,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "tier": lead["tier"],
                 "maturity": lead["maturity"],
                 "probability": lead["probability"],
+                "is_guess": lead["is_guess"],
                 "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
             }
             for lead in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ _FIGURES = (
     ("calibration error", "calibration_error", "{:.4f}"),
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
+_LOSS = (("log loss", "log_loss", "{:.4f}"),)
 
 
 class Sections(Protocol):
@@ -66,6 +68,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """What else was tried, its figures written out; ``gain`` is how much lower the model's log loss is."""
+
+    name: str
+    log_loss: str
+    roc_auc: str
+    gain: str
+    interval: str
+    beaten: bool
+    wins: bool
+
+
+@dataclass(frozen=True)
 class JudgedFrom:
     """A day from which the procedure was judged: snapshots learned from and foretold, and the conversions of both."""
 
@@ -86,6 +101,7 @@ class Results:
     snapshots: dict[str, Any]
     training: dict[str, Any]
     metrics: dict[str, Any]
+    breakdown: dict[str, Any]
     scoring: dict[str, Any]
     verdicts: list[Verdict]
 
@@ -98,6 +114,7 @@ class Results:
             read_json(places.snapshot_counts),
             read_json(places.training),
             read_json(places.metrics),
+            read_json(places.breakdown),
             read_json(places.scoring),
             read_verdicts(places),
         )
@@ -106,6 +123,11 @@ class Results:
     def is_measured(self) -> bool:
         """Whether anything was foretold that can be measured."""
         return self.metrics["roc_auc"]["value"] is not None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether what was measured came later than all that had been learned from."""
+        return self.is_measured and bool(self.training["origins"])
 
     def origins(self) -> list[JudgedFrom]:
         """List the origins, the oldest first."""
@@ -119,6 +141,50 @@ class Results:
                 one["foretold"]["conversions"],
             )
             for one in self.training["origins"]
+        ]
+
+    def recipe(self) -> str:
+        """Say what the model is made of."""
+        training = self.training
+        trees = f" ({training['trees']:,} trees in each of {training['members']} members)" if training["trees"] else ""
+        shift = training["shift"]
+        shifted = f", shifted by {shift:+.2f} in log-odds for the newest outcomes" if shift else ""
+        return f"{training['recipe']}{trees}, calibration: {training['calibration']}{shifted}"
+
+    def rivals(self) -> list[Rival]:
+        """List what else was tried on the same rows, first what ours does not beat."""
+        return [
+            Rival(
+                one["name"],
+                f"{one['log_loss']:.4f}",
+                f"{one['roc_auc']:.3f}",
+                f"{one['gain']:+.4f}",
+                f"{one['low']:+.4f} to {one['high']:+.4f}",
+                beaten=one["low"] > 0.0,
+                wins=one["high"] < 0.0,
+            )
+            for one in self.breakdown["rivals"]
+        ]
+
+    def unbeaten(self) -> str | None:
+        """Say what is better than the model, and what it is not better than by more than chance."""
+        better = [one.name for one in self.rivals() if one.wins]
+        equal = [one.name for one in self.rivals() if not one.wins and not one.beaten]
+        told = [f"BETTER than the model: {', '.join(better)}"] if better else []
+        told += [f"Not worse than the model by more than chance: {', '.join(equal)}"] if equal else []
+        return ". ".join(told) + "." if told else None
+
+    def newest(self) -> list[Figure]:
+        """List the figures of what was foretold from the newest origin alone."""
+        known = [(label, f"newest_{name}", style) for label, name, style in _FIGURES + _LOSS]
+        return self._written([one for one in known if one[1] in self.metrics])
+
+    def worst(self) -> list[str]:
+        """Say of which parts too much or too little is promised, by more than chance."""
+        return [
+            f"{one['kind']} {one['name']}: {one['promised']:,.0f} promised, {one['happened']:,} happened, of "
+            f"{one['rows']:,} snapshots of {one['leads']:,} leads"
+            for one in self.breakdown["worst"]
         ]
 
     def tables(self) -> list[Table]:
@@ -200,8 +266,11 @@ class Results:
 
     def figures(self) -> list[Figure]:
         """List the figures of all that was foretold; one that can't be said is ``unknown``."""
+        return self._written(_FIGURES)
+
+    def _written(self, figures: Sequence[tuple[str, str, str]]) -> list[Figure]:
         written = []
-        for label, name, style in _FIGURES:
+        for label, name, style in figures:
             value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
             interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
             known = value is not None

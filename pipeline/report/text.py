@@ -96,16 +96,21 @@ def _print_model(console: Console, results: Results) -> None:
     ships = f"  today, {training['until'][:10]}"
     table.add_row(ships, f"{training['rows']:,}", f"{training['conversions']:,}", "", "", "")
     console.print(table)
-    trees = training["trees"]
     for told in (
         *results.unlabelled(),
-        f"{trees} trees in each of {training['members']} members, calibration: {training['calibration']}.",
+        f"Made of: {results.recipe()}.",
     ):
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
     console.print()
     if not results.is_measured:
         console.print("  not judged: there is no origin, or too few conversions after it")
-    table = _table("  of all foretold", "value", "95 % interval")
+    elif not results.is_judged:
+        told = (
+            "not judged on later time: there are fewer than two origins. These are figures of leads that were foretold "
+        )
+        told += "by the others of the same time; of a later time they may be worse."
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    table = _table(f"  of all {'foretold' if results.is_judged else 'left out'}", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)
     console.print(table)
@@ -114,6 +119,31 @@ def _print_model(console: Console, results: Results) -> None:
         console.print(
             f"  by chance, a perfect model shows a calibration error of up to {chance:.4f} in 95 of 100 cases"
         )
+    console.print()
+    if results.is_measured:
+        _print_breakdown(console, results)
+
+
+def _print_breakdown(console: Console, results: Results) -> None:
+    if newest := results.newest():
+        table = _table("  from the newest origin alone", "value", "95 % interval")
+        for figure in newest:
+            table.add_row(f"  {figure.label}", figure.value, figure.interval)
+        console.print(table)
+        console.print()
+    if told := results.unbeaten():
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    table = _table("  beside it, on the same rows", "log loss", "ROC AUC", "ours is lower by", "95 % interval")
+    for rival in results.rivals():
+        table.add_row(f"  {rival.name}", rival.log_loss, rival.roc_auc, rival.gain, rival.interval)
+    console.print(table)
+    parts = len(results.breakdown["segments"])
+    if worst := results.worst():
+        console.print(f"  Of {parts} parts, in these the promises are further off than chance explains:")
+        for one in worst:
+            console.print(textwrap.fill(one, WIDTH, initial_indent="    ", subsequent_indent="      "))
+    else:
+        console.print(f"  In none of {parts} parts are the promises further off than chance explains.")
     console.print()
 
 

@@ -119,7 +119,7 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
     batches = []
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
-    ages = int(bool(catalogue.vocabulary.event_types))
+    has_ages = bool(catalogue.vocabulary.event_types)
     with connect(of_duckdb, project.root / _SPILL) as connection:
         # A model of before this was noted says nothing of it.
         known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
@@ -129,9 +129,9 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
         for batch in stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
         ):
-            batches.append(_recommend_batch(project.parameters, model, catalogue, batch))
+            batches.append(_recommend_batch(project.parameters, model, catalogue, batch, has_ages=has_ages))
             done += len(batch)
-            older += ages * int((batch["episode_age_days"].to_numpy() > model.manifest["oldest_episode_days"]).sum())
+            older += int(pc.sum(batches[-1]["is_guess"]).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
     recommendations = pa.concat_tables(batches)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
@@ -146,7 +146,9 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
     return recommendations.take(best_first), Doubts(ended, older, unseen, unknown)
 
 
-def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table) -> pa.Table:
+def _recommend_batch(
+    parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table, *, has_ages: bool
+) -> pa.Table:
     """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
     policy = parameters.policy
     features = batch.select(catalogue.columns)
@@ -156,6 +158,7 @@ def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, b
     told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
     frame = features.take(pa.array(told)).to_pandas()
     reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))
+    oldest = float(model.manifest["oldest_episode_days"])
     version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
     return pa.table(
         {
@@ -166,6 +169,7 @@ def _recommend_batch(parameters: Sections, model: Model, catalogue: Catalogue, b
             "maturity": pa.array(maturities),
             "tier": pa.array(tiers),
             "reasons": _lists(reasons, told, len(batch)),
+            "is_guess": batch["episode_age_days"].to_numpy() > (oldest if has_ages else np.inf),
             "model_version": version,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     Field,
@@ -13,7 +13,7 @@ from pydantic import (
 
 from features.core.errors import SettingsError, nearest
 from models.core.verdicts import KINDS
-from models.learning.parameters import Method, checked_parameters
+from models.learning.parameters import Method, Rung, checked_parameters
 from pipeline.settings.types import Name, Strict
 
 RegistryName = Annotated[str, Field(pattern=r"^[\w .-]+$")]
@@ -27,10 +27,19 @@ class Train(Strict):
     """Equal seeds and equal data give an equal model, to the byte."""
     origins: NonNegativeInt = 6
     """From how many firsts of a month, of a short log Mondays, the procedure is judged: at each it learns from what is
-    settled by then and foretells what comes until the next. With 0 nobody knows what the model is worth: it is not
-    judged, and becomes the champion only by hand."""
+    settled by then and foretells what comes until the next. Up to two earlier ones serve for choices alone. With 0
+    nobody knows what the model is worth: it is not judged, and becomes the champion only by hand."""
     members: PositiveInt = 3
     """How many models, of different seeds, the one that ships is the mean of; at the origins there is one."""
+    rung: Rung | Literal["auto"] = "auto"
+    """How scores are made: base_rates, logistic, trees or stack; auto takes the simplest that nothing beats by more
+    than chance at the origins. docs/learning.md explains each."""
+    points: dict[Name, float] = Field(default_factory=dict)
+    """The rule that you use today, as a yardstick: points for each act of an event type. What is not named gets 1, 5 or
+    10, more for what is rarer."""
+    maximum_rows: PositiveInt | None = None
+    """Of more snapshots, those of leads drawn by a hash of their ids are learned from; their share stands in the
+    model's manifest. Nothing is left out where it is not given."""
     calibration: Method = "auto"
     """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
     minimum_conversions: PositiveInt = 20
@@ -53,6 +62,9 @@ class Evaluate(Strict):
 
     replicates: PositiveInt = 500
     """Bootstrap draws over leads behind each interval."""
+    truth: Name | None = None
+    """A table of the sample world's truth (leadcast sample --truth), to say how much of what is attainable is attained;
+    docs/sample-world.md explains it. Of a real log nobody has one."""
     experiment: RegistryName = "leadcast"
     """The MLflow experiment."""
     model_name: RegistryName = "lead-conversion"

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from crm_servers import PATIENT
 from crm_sql import Database, PostgresqlCrm, SqliteCrm, come_as_owner, sink_of, write
 from postgresql import PASSWORD, Server
 
@@ -148,7 +149,7 @@ def test_many_threads_share_the_connections(database: Database) -> None:
     [
         ({"password": "wrong-hunter2"}, DeliveryError, "the user or the password is wrong"),
         ({"database": "crn"}, DeliveryError, "there is no database of that name"),
-        ({"port": 1}, LaterError, "no server answers there within 2 seconds"),
+        ({"port": 1}, LaterError, f"no server answers there within {PATIENT} seconds"),
     ],
 )
 def test_what_is_wrong_with_the_connection_is_told_without_secrets(

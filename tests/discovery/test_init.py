@@ -130,8 +130,12 @@ def test_a_log_of_two_kinds_of_entities_is_told_by_the_one_that_all_rows_have(en
     text = (tmp_path / "params.yaml").read_text(encoding="utf-8")
     assert "it could also be OfferID: --lead-id" in text
     run_all(tmp_path)
+    # Base rates lose no more than trees (a log loss of .584 and .586), and rank a little worse (.60 and .61).
     auc = read(tmp_path, "reports/metrics.json")["roc_auc"]
-    assert 0.6 < auc["value"] < 0.8
+    assert 0.58 < auc["value"] < 0.8
+    rivals = {one["code"]: one["gain"] for one in read(tmp_path, "reports/breakdown.json")["rivals"]}
+    assert min(rivals.values()) > -0.002
+    assert rivals["base_rate"] > 0.02
 
 
 def test_the_other_kind_of_entity_can_be_the_lead(entity_log: Path, tmp_path: Path) -> None:

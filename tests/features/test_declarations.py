@@ -21,8 +21,8 @@ from features.engines import reference
 from features.language import feature as declarations_module
 from features.language import filters
 from features.language import words as wording
-from features.language.catalogue import Catalogue, build_catalogue
-from features.language.feature import Feature, derive_names
+from features.language.catalogue import Catalogue, build_catalogue, paces
+from features.language.feature import LONGEST_HALF_LIFE, Feature, derive_names
 from features.language.filters import OTHER, WEEKDAYS, Filter, Vocabulary
 from features.language.words import describe, quotes_us
 
@@ -165,10 +165,41 @@ def test_the_catalogue_follows_the_vocabulary() -> None:
         "sum__cart",
         "days_since_first__cart",
         "days_since_last__cart",
+        "decayed_count__cart__half_84h",
         "decayed_count__cart__half_14d",
+        "decayed_count__cart__half_56d",
     ]
+    assert [name for name in catalogue.names if "seo" in name and "decayed" in name] == [
+        "decayed_count__channel_seo__half_14d"
+    ], "channels fade at one pace"
     assert not any("rare" in name or "won" in name or "call" in name or "tv" in name for name in catalogue.names)
     assert {"count__other__7d", "count__channel_other__7d", "active_days__all__1d"} <= set(catalogue.names)
+
+
+def test_half_lives_are_a_quarter_one_and_four_in_whole_hours_and_within_what_a_feature_takes() -> None:
+    assert paces(timedelta(days=14)) == (timedelta(hours=84), timedelta(days=14), timedelta(days=56))
+    assert paces(timedelta(hours=1)) == (timedelta(hours=1), timedelta(hours=1), timedelta(hours=4))
+    assert paces(timedelta(hours=7)) == (timedelta(hours=1), timedelta(hours=7), timedelta(hours=28))
+    assert max(paces(LONGEST_HALF_LIFE)) == LONGEST_HALF_LIFE
+
+
+def test_roles_are_found_by_what_a_column_measures() -> None:
+    catalogue = grow(attributes={"size": "number", "Traffic source": "category", "country": "category"})
+    roles = catalogue.roles
+    assert set(roles["decayed"]) == {
+        f"decayed_count__{what}__half_{pace}"
+        for what in ("all", "cart", "page", "other")
+        for pace in ("84h", "14d", "56d")
+    }
+    assert roles["recency"] == ["days_since_last__cart", "days_since_last__page", "days_since_last__other"]
+    assert roles["counts"] == {"cart": "count__cart__7d", "page": "count__page__7d", "other": "count__other__7d"}
+    assert roles["frequency"] == ["count__all__1d", "count__all__7d", "count__all"]
+    assert roles["last"] == ["days_since_last__all"]
+    assert roles["numbers"] == ["earlier_episodes", "lead__size"]
+    assert roles["channels"] == ["lead__traffic_source"]
+    assert set(roles["ages"]) < set(catalogue.columns)
+    own = grow(declared=(Feature("decayed_count", Filter("page", hours=(9, 17)), half_life=timedelta(days=2)),))
+    assert own.roles["decayed"] == roles["decayed"], "a part of a type's events is no whole"
 
 
 def test_the_most_frequent_types_are_kept_and_the_rest_pooled() -> None:

@@ -105,9 +105,9 @@ def test_importance_ranks_what_the_labels_follow_above_noise() -> None:
     assert table["feature"].tolist()[0] == "clicks"
     assert table["feature"].tolist()[-2:] == ["constant", "never known"]
     assert set(table["feature"][:3]) == {"clicks", "age", "source"}
-    assert table["gain"].is_monotonic_decreasing
+    assert table["share"].is_monotonic_decreasing
     assert table["share"].sum() == pytest.approx(1.0)
-    assert table["gain"].iloc[-1] == 0.0
+    assert table["share"].iloc[-1] == 0.0
 
 
 def test_the_conversion_curve_counts_those_that_were_watched_only_for_a_while() -> None:

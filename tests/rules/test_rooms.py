@@ -71,6 +71,7 @@ LIVES_IN = {
     "pydantic": "features/core pipeline/settings pipeline/discovery",
     "rich": "pipeline/commands pipeline/report",
     "scipy": "features/timeline models/evaluation models/learning pipeline/ingest pipeline/sample",
+    "threadpoolctl": "models/learning",
     "sklearn": "models/evaluation",
     "sqlalchemy": "pipeline/registry pipeline/sinks pipeline/reading",
     "typer": "pipeline/commands",

@@ -309,6 +309,7 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
             "maturity": "warm",
             "probability": 0.2,
             "reasons": [["raises: 3 calls: long ones", "lowers: no <visit>"]] * (count + 7),
+            "is_guess": [number == 3 for number in range(count + 7)],
         }
     )
     told = words(leads_page(world.parameters, results, pa.Table.from_pandas(recommendations)))
@@ -317,6 +318,8 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
     assert f" lead {MOST_LEADS - 1} MQL " in told
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
+    assert " lead 3 SQL 20.0 % a guess warm " in told
+    assert told.count(" a guess ") == 1
 
 
 @pytest.mark.parametrize(
@@ -328,7 +331,7 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 ) -> None:
     score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
     parameters = world.parameters.model_copy(update={"recommend": score})
-    lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": []}
+    lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": [], "is_guess": False}
     told = words(leads_page(parameters, results, pa.Table.from_pylist([lead])))
     assert ("A reason says what moves" in told) == explained
     assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
@@ -344,6 +347,7 @@ def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results:
             "maturity": ["cold"],
             "probability": [0.001],
             "reasons": [["raises: x"]],
+            "is_guess": [False],
         }
     )
     html = leads_page(world.parameters, results, pa.Table.from_pandas(recommendations))

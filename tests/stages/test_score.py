@@ -28,6 +28,7 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
             "maturity": "hot",
             "tier": "SQL",
             "reasons": told,
+            "is_guess": lead == "=1+1",
             "model_version": "abc",
         }
         for lead, told in zip(leads, reasons, strict=True)
@@ -36,14 +37,14 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 
 
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
-    reasons = [["raises: 'x'", 'lowers: a "b"'], [], ["=cmd: x"]]
+    reasons = [["raises: 'x'", '- "b"'], [], ["=cmd: x"]]
     scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
     assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
-        '"lead_id","as_of","probability","score","maturity","tier","reasons","model_version"',
+        '"lead_id","as_of","probability","score","maturity","tier","reasons","is_guess","model_version"',
         '"a',
-        'b","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","raises: \'x\'; lowers: a ""b""","abc"',
-        '"\'=1+1","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","","abc"',
-        '"x""y","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","\'=cmd: x","abc"',
+        'b","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","raises: \'x\'; - ""b""",false,"abc"',
+        '"\'=1+1","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","",true,"abc"',
+        '"x""y","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","\'=cmd: x",false,"abc"',
     ]
 
 

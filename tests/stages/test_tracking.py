@@ -157,7 +157,7 @@ def test_the_parameters_are_those_that_made_the_model(tracked: Project, challeng
     assert {place for place in parameters if parameters[place] != others[place]} == {"train.seed"}
     assert (parameters["train.seed"], others["train.seed"]) == ("7", "8")
     assert parameters["snapshots.horizon"] in {"P30D", "30d"}
-    assert parameters["train.parameters.min_data_in_leaf"] == "50"
+    assert parameters["train.parameters.learning_rate"] == "0.3"
     assert not [
         place for place in parameters if place.split(".")[0] in {"ingest", "policy", "recommend", "run", "data_root"}
     ]

@@ -256,6 +256,7 @@ def recommendation(number: int, **changes: object) -> Row:
         "maturity": "warm",
         "tier": "SQL",
         "reasons": ["raises: last 'form' 1.0 days ago"],
+        "is_guess": False,
         "model_version": "a" * 64,
     } | changes
 

@@ -98,15 +98,19 @@ def test_looks_at_early_ages_change_whom_the_deals_error_is_measured_on_and_it_i
         for name, part in (("calibration_error", "value"), ("calibration_error_by_chance", "quantile_95"))
     )
     assert error < 0.0488  # with a log that ended in April
-    assert error == pytest.approx(0.0221, abs=0.002), "a hair beyond what chance explains in 95 of 100 cases"
-    assert by_chance == pytest.approx(0.0220, abs=0.002)
+    # It is more than chance explains, and the page says where: deals that are older than a quarter are over.
+    assert by_chance < error == pytest.approx(0.0263, abs=0.002)
+    beyond = read(proposed_deals, "reports/breakdown.json")["worst"]
+    assert [(one["kind"], one["name"], one["happened"]) for one in beyond] == [
+        ("age of the episode", "more than 90 days", 0)
+    ]
 
 
 def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_they_can_be(tmp_path: Path) -> None:
     """Without the 60 looks at leads that had ended, unknown to us, the last quarter alone gave 0.922, 71 and 35.
 
     They are scored, so they are learned from: that costs a little of what could be told in hindsight. From six months,
-    the first of which had less to learn from, what is foretold has 0.902.
+    the first of which had less to learn from, what is foretold has 0.902. A stack calls a few more of them SQL.
     """
     project = case(LEADS, tmp_path)
     propose(project, "data/exports")
@@ -117,7 +121,7 @@ def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_
     ended = "SELECT count(*) FROM 'DATA/snapshots.parquet' WHERE outcome_at < as_of AND label IS NOT NULL"
     assert ask(project, ended) == [(60,)]
     tiers = dict(ask(project, "SELECT tier, count(*) FROM 'DATA/recommendations.parquet' GROUP BY tier"))
-    assert (tiers["SQL"], tiers["MQL"]) == (pytest.approx(71, abs=4), pytest.approx(35, abs=4))
+    assert (tiers["SQL"], tiers["MQL"]) == (pytest.approx(74, abs=4), pytest.approx(33, abs=4))
 
 
 def test_a_deleted_experiment_is_said_to_be_deleted_with_the_way_back(tmp_path: Path) -> None:

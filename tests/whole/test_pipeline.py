@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,13 @@ from world import Project
 from features.core.errors import NotEnoughDataError
 from features.core.schema import RECOMMENDATION
 from features.language.catalogue import Catalogue
+from features.timeline.snapshots import take_snapshots_at
 from models.core.model import Model
 from models.evaluation.metrics import evaluate
 from pipeline.commands.app import STAGES
 from pipeline.core.project import Project as ProjectFolder
 from pipeline.inspection.explain import explain_value
-from pipeline.log.history import observe
+from pipeline.log.history import observe, read_history
 from pipeline.settings.parameters import Parameters
 
 MONDAY = datetime(2026, 3, 2)
@@ -132,6 +134,22 @@ def test_recommendations_are_best_first_and_a_lead_has_one(recommendations: pd.D
     assert recommendations["lead_id"].is_unique
     order = sorted(zip(-recommendations["probability"], recommendations["lead_id"], strict=True))
     assert [lead for _, lead in order] == list(recommendations["lead_id"])
+
+
+def test_a_lead_older_than_any_that_was_learned_from_is_a_guess(
+    recommendations: pd.DataFrame, world: Project, model: Model, tmp_path: Path
+) -> None:
+    assert not recommendations["is_guess"].any()
+    # A model that has seen nothing older than ten days guesses of all others, and says so of each.
+    oldest = 10.0
+    narrow = replace(model, manifest={**model.manifest, "oldest_episode_days": oldest})
+    as_of = recommendations["as_of"].iloc[0].to_pydatetime()
+    table = recommend(world.copy_to(tmp_path / "narrow"), narrow, as_of)
+    guesses = table["is_guess"].to_numpy(dtype=bool)
+    opened = take_snapshots_at(read_history(world, world.parameters.episodes), as_of).set_index("lead_id")["started_at"]
+    ages = (as_of - opened.reindex(table["lead_id"].astype(str).to_list())) / timedelta(days=1)
+    assert (guesses == (ages > oldest).to_numpy()).all()
+    assert 0 < guesses.sum() < len(guesses)
 
 
 def test_the_score_is_a_hundred_times_the_probability(recommendations: pd.DataFrame) -> None:

@@ -1,0 +1,87 @@
+"""What stands beside the figures: what else could be done, and in which parts the promises are not kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.core.errors import InputError
+from features.language.catalogue import Catalogue
+from models.evaluation.rivals import compare_with
+from models.evaluation.segments import age_of, segments, worst
+from pipeline.core.project import Places, read_json
+from pipeline.core.sql import open_reader
+from pipeline.evaluate.origins import Origins
+
+_FEWEST_FOR_TRUTH = 1
+
+
+def break_down(places: Places, catalogue: Catalogue, origins: Origins, rung: str) -> dict[str, Any]:
+    """Compare with every other rung and with the baselines, and measure each age, channel and kind of lead."""
+    later, said = origins.later, origins.probabilities
+    names = read_json(places.training)["names"]
+    rivals = {name: values for name, values in origins.rivals.items() if name != rung}
+    kinds: dict[str, NDArray[Any]] = {
+        "age of the episode": age_of(later.frame["episode_age_days"].to_numpy(np.float64)),
+        "our own acts": _touched(places, origins),
+    }
+    for column in catalogue.roles["channels"]:
+        kinds[column.removeprefix("lead__")] = later.frame[column].astype(object).fillna("").to_numpy().astype(str)
+    found = segments(later.labels, said, origins.base_rates, later.leads, kinds)
+    beyond, bound = worst(found)
+    return {
+        "rivals": [
+            {**asdict(one), "code": one.name, "name": names[one.name]}
+            for one in compare_with(later.labels, said, later.leads, rivals)
+        ],
+        "segments": [asdict(one) for one in found],
+        "worst": [asdict(one) for one in beyond],
+        "away_by_chance": bound,
+    }
+
+
+def _touched(places: Places, origins: Origins) -> NDArray[Any]:
+    """Say of each row whether one of us had acted on the lead, as was known by then."""
+    with open_reader() as reader:
+        first = reader.sql(
+            "SELECT lead_id, min(known_at) AS first FROM read_parquet(?) WHERE actor = 'us' GROUP BY lead_id",
+            params=[str(places.interactions)],
+        ).df()
+    known = first.set_index("lead_id")["first"].reindex(origins.later.leads).to_numpy("datetime64[us]")
+    acted = known < origins.as_of  # what was never done has no time, and is not before any
+    return np.where(acted, "we had acted", "none of us had acted")
+
+
+def share_of_attainable(truth: Path, origins: Origins) -> dict[str, float]:
+    """Say how much of the log loss that could be saved is saved, where the truth is known: of the sample world.
+
+    Losses are expected ones under ``p_observable``, so what happened by chance plays no part; saved is what is lower
+    than by the share that converts. Rows without a truth are left out.
+
+    Raises InputError where the file is no such table.
+    """
+    try:
+        table = pq.read_table(truth, columns=["lead_id", "as_of", "p_observable"]).to_pandas()
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"evaluate.truth: {truth} is no table of lead_id, as_of, p_observable ({error})") from None
+    rows = pd.DataFrame({"lead_id": origins.later.leads.astype(str), "as_of": origins.as_of})
+    table = table.astype({"lead_id": "str", "as_of": rows["as_of"].dtype})
+    likely = rows.merge(table, on=["lead_id", "as_of"], how="left")["p_observable"].to_numpy(np.float64)
+    known = ~np.isnan(likely)
+    if known.sum() < _FEWEST_FOR_TRUTH:
+        raise InputError(f"evaluate.truth: {truth} knows none of the leads and moments that were foretold")
+    likely, said, labels = likely[known], origins.probabilities[known], origins.later.labels[known]
+    none = _expected(likely, np.full(len(likely), labels.mean()))
+    best, ours = _expected(likely, likely), _expected(likely, said)
+    return {"value": (none - ours) / (none - best), "rows": int(known.sum())}
+
+
+def _expected(likely: NDArray[np.float64], said: NDArray[np.float64]) -> float:
+    within = np.clip(said, 1e-6, 1.0 - 1e-6)
+    return float(-np.mean(likely * np.log(within) + (1.0 - likely) * np.log1p(-within)))
