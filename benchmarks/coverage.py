@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.drawn_worlds import HORIZON, World, after_events, irregular, monthly, weekly
 from benchmarks.findings import Finding, Progress
 from models.evaluation.chance import of_a_perfect_model
-from models.evaluation.curves import calibration_curve
+from models.evaluation.curves import calibration_beside
 from models.evaluation.metrics import WITHOUT_INTERVAL, Estimate, calibration_error_of, compare, evaluate
 
 LEADS = 1_500
@@ -76,7 +76,7 @@ def _covered(named: str, worlds: Iterable[dict[str, Sequence[bool]]]) -> Iterato
 def _chance(world: World, seed: int) -> dict[str, Sequence[bool]]:
     rows = world.draw(LEADS, seed)
     chance = of_a_perfect_model(rows.labels, rows.probabilities, rows.leads, rows.as_of, HORIZON)
-    curve = calibration_curve(rows.labels, rows.probabilities, rows.leads, rows.as_of, HORIZON)
+    curve = calibration_beside(chance, rows.labels, rows.probabilities, rows.leads)
     in_band = (curve["band_low"] <= curve["observed"]) & (curve["observed"] <= curve["band_high"])
     held = (curve["low"] <= curve["predicted"]) & (curve["predicted"] <= curve["high"])
     return {

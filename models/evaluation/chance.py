@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -186,11 +187,18 @@ def _draws(correlation: FloatArray) -> FloatArray:
     known = np.nan_to_num(correlation)
     values, vectors = np.linalg.eigh(known)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = np.random.default_rng(SEED).standard_normal((DRAWS, BINS))
-    drawn = np.zeros((DRAWS, BINS))
-    for column in range(BINS):  # a product of matrices would be summed in an order that goes by the number of threads
-        drawn += normal[:, column, None] * root[:, column]
-    return drawn
+    drawn = np.zeros((BINS, DRAWS))
+    # A product of matrices would be summed in an order that goes by the number of threads.
+    for group, parts in enumerate(root):
+        for normal, part in zip(_normal(), parts, strict=True):
+            drawn[group] += normal * part
+    return np.ascontiguousarray(drawn.T)
+
+
+@cache
+def _normal() -> FloatArray:
+    """Draw what all are made of, once: shape (10, draws)."""
+    return np.ascontiguousarray(np.random.default_rng(SEED).standard_normal((DRAWS, BINS)).T)
 
 
 def _bend(standard: Any, skewness: FloatArray) -> FloatArray:  # noqa: ANN401 - a number or an array

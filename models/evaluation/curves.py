@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from features.core.schema import CONVERTED, LOST
 from models.core.model import Model
-from models.evaluation.chance import of_a_perfect_model
+from models.evaluation.chance import Chance, of_a_perfect_model
 from models.evaluation.intervals import wilson_interval
 from models.evaluation.metrics import BINS, Blocks, bin_of_each_row
 
@@ -29,11 +29,16 @@ def calibration_curve(
     the variance of the shares over draws of leads, with all their rows, says how many. It is spread over the bins as
     in a perfect model, for a bin alone holds too few conversions to say.
     """
+    chance = of_a_perfect_model(labels, probabilities, leads, as_of, horizon)
+    return calibration_beside(chance, labels, probabilities, leads)
+
+
+def calibration_beside(chance: Chance, labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike) -> pd.DataFrame:
+    """Give the same as `calibration_curve` to whom knows already what a perfect model shows of these rows."""
     outcomes, scores = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     bins = bin_of_each_row(Blocks.of(outcomes, scores), scores)
     rows = np.bincount(bins, minlength=BINS)
     conversions, promised = (np.bincount(bins, weights=weights, minlength=BINS) for weights in (outcomes, scores))
-    chance = of_a_perfect_model(outcomes, scores, leads, as_of, horizon)
     table = pd.DataFrame(
         {
             "bin": np.arange(1, BINS + 1),

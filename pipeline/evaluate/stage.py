@@ -57,7 +57,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         chance = of_a_perfect_model(later.labels, probabilities, later.leads, as_of, horizon)
         figures["calibration_error_by_chance"] = {"mean": chance.error_mean, "quantile_95": chance.error_quantile_95}
         plots |= {
-            "calibration": curves.calibration_curve(later.labels, probabilities, later.leads, as_of, horizon),
+            "calibration": curves.calibration_beside(chance, later.labels, probabilities, later.leads),
             "gains": curves.gains_curve(later.labels, probabilities),
             "precision_recall": curves.precision_recall_curve(later.labels, probabilities),
         }

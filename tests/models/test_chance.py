@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.drawn_worlds import HORIZON, Rows, World, after_events, irregular, monthly, weekly
 from models.evaluation.chance import Chance, of_a_perfect_model
-from models.evaluation.curves import calibration_curve
+from models.evaluation.curves import calibration_beside
 from models.evaluation.metrics import WITHOUT_INTERVAL, Estimate, calibration_error_of, compare, evaluate
 
 NOW = np.datetime64("2026-01-01T00:00:00", "us")
@@ -28,6 +28,11 @@ def worlds(looks: object) -> list[Rows]:
 
 def by_chance(rows: Rows, times: float = 1.0) -> Chance:
     return of_a_perfect_model(rows.labels, rows.promising(times), rows.leads, rows.as_of, HORIZON)
+
+
+@cache
+def chances(looks: object) -> list[Chance]:
+    return [by_chance(rows) for rows in worlds(looks)]
 
 
 def calibration_error(rows: Rows, times: float = 1.0) -> float:
@@ -122,23 +127,22 @@ def test_lengths_that_differ_are_refused() -> None:
 
 @pytest.mark.parametrize("looks", LOOKS)
 def test_19_perfect_models_in_20_stay_within_what_chance_explains(looks: object) -> None:
-    drawn = worlds(looks)
-    within = sum(calibration_error(rows) <= by_chance(rows).error_quantile_95 for rows in drawn)
+    drawn = zip(worlds(looks), chances(looks), strict=True)
+    within = sum(calibration_error(rows) <= chance.error_quantile_95 for rows, chance in drawn)
     assert within >= 88
 
 
 def test_the_yardstick_is_as_long_as_the_errors_of_perfect_models_are() -> None:
     drawn = worlds(weekly)
     truth = np.quantile([calibration_error(rows) for rows in drawn], 0.95)
-    claimed = np.mean([by_chance(rows).error_quantile_95 for rows in drawn])
+    claimed = np.mean([chance.error_quantile_95 for chance in chances(weekly)])
     assert claimed == pytest.approx(truth, rel=0.08)
 
 
 @cache
 def curves(looks: object) -> list[pd.DataFrame]:
-    return [
-        calibration_curve(rows.labels, rows.probabilities, rows.leads, rows.as_of, HORIZON) for rows in worlds(looks)
-    ]
+    drawn = zip(worlds(looks), chances(looks), strict=True)
+    return [calibration_beside(chance, rows.labels, rows.probabilities, rows.leads) for rows, chance in drawn]
 
 
 @pytest.mark.parametrize("looks", LOOKS)
