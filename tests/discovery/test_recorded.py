@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 from exports import BEGINNING, write_table
 from proposals import count, ingest, interactions, propose
+
+from pipeline.core.sql import open_reader
 
 LEADS, DAYS = 700, 300.0
 END = BEGINNING + timedelta(days=DAYS)
@@ -84,7 +85,7 @@ def sources_of(settings: dict[str, Any], table: str) -> dict[str, dict[str, Any]
 
 def known_of(root: Path, types: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
     """Give for each lead when its end happened, and when it was known."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         rows = connection.execute(
             "SELECT lead_id, occurred_at, known_at FROM read_parquet($log) WHERE list_contains($types, event_type)",
             {"log": str(root / "data/interactions.parquet"), "types": list(types)},

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 from world import Project
 
+from pipeline.core.sql import open_reader
 from pipeline.discovery.initialise import Options, initialise
 from pipeline.settings.file import load_parameters
 
@@ -48,7 +48,7 @@ def read(root: Path, path: str) -> dict[str, Any]:
 
 def count(root: Path) -> dict[tuple[str, str], int]:
     """Count the interactions by event type and actor."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         rows = connection.execute(
             "SELECT event_type, actor, count(*) FROM read_parquet(?) GROUP BY ALL",
             [str(root / "data/interactions.parquet")],
@@ -62,7 +62,7 @@ def ingest(root: Path) -> None:
 
 def interactions(root: Path, where: str = "true") -> list[tuple[str, datetime, str]]:
     """List the interactions of an ingested log: lead, time and type."""
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         rows: list[tuple[str, datetime, str]] = connection.execute(
             f"SELECT lead_id, occurred_at, event_type FROM read_parquet(?) WHERE {where} ORDER BY ALL",
             [str(root / "data/interactions.parquet")],

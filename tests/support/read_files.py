@@ -7,10 +7,9 @@ import gzip
 import io
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
-from pipeline.core.sql import file_literal
+from pipeline.core.sql import file_literal, open_reader
 from pipeline.reading import delimited
 from pipeline.reading.raw_files import LineReader
 from pipeline.reading.readers import copy_rows, open_table
@@ -23,7 +22,7 @@ def read_rows(folder: Path, wanted: list[str], path: str, **settings: str) -> Ro
     """Read a table to rows of (line, reason, values ...)."""
     files = open_table("ingest.sources.x", Table.model_validate({"path": path, **settings}), wanted, folder)
     rows: Rows = []
-    with duckdb.connect() as connection:
+    with open_reader() as connection:
         for opened in files:
             target = folder / "rows.copied"
             copy_rows(connection, opened, lambda relation: relation, target)
