@@ -151,10 +151,15 @@ def _newton(
 ) -> NDArray[np.float64]:
     """Find the weights and, as the last one, the intercept, of some rows; from a start that is near, in few steps."""
     weights = np.zeros(design.shape[1] + 1) if start is None else start
+    if start is None and len(rows):
+        rate = np.clip(labels[rows].mean(), 0.5 / len(rows), 1.0 - 0.5 / len(rows))
+        weights[-1] = np.log(rate / (1.0 - rate))
     prior = np.append(np.full(design.shape[1], precision), 1e-6)
     value, gradient, curvature = _slope(design, labels, rows, weights, prior)
     for _ in range(_MOST_STEPS):
         step = cho_solve(cho_factor(curvature), gradient)
+        if 0.5 * float(gradient @ step) < _SMALLEST_GAIN * len(rows):
+            return weights - step  # what it gains is known before it is made
         length = 1.0
         while True:
             tried = weights - length * step
@@ -162,9 +167,7 @@ def _newton(
             if found[0] <= value or length < _SMALLEST_STEP:
                 break
             length /= 2.0
-        gain, weights, (value, gradient, curvature) = value - found[0], tried, found
-        if gain < _SMALLEST_GAIN * len(rows):
-            break
+        weights, (value, gradient, curvature) = tried, found
     return weights
 
 

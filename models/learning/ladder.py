@@ -13,7 +13,7 @@ from models.core.slices import FOLDS
 from models.learning.parameters import RUNGS, Rung
 
 RUNG_NAMES: dict[Rung, str] = {
-    "base_rates": "base rates by channel, last act, recency and frequency",
+    "base_rates": "base rates of kinds of lead",
     "logistic": "logistic regression",
     "trees": "boosted trees",
     "stack": "stack of logistic regression and trees",

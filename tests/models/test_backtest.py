@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError
 from models.core.slices import Slice
+from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest
 from models.learning.learner import Recipe, learn
 from models.learning.origins import Origin, choose_origins
@@ -77,6 +78,25 @@ def test_hindsight_changes_nothing(
     rest = ~unsettled | asked
     (alone,) = backtest(rows.take(rest), as_of[rest], [origin], REACH, RECIPE)
     np.testing.assert_array_equal(alone.probabilities, before.probabilities[kept])
+
+
+def test_hindsight_changes_no_choice_of_the_ladder_nor_what_any_rung_or_yardstick_says(
+    log: tuple[Slice, Times], origins: list[Origin]
+) -> None:
+    rows, as_of = log
+    roles = Roles(decayed=["clicks"], ages=["age"], channels=["source"], counts={"click": "clicks"}, last=["noise"])
+    ladder = dataclasses.replace(RECIPE, rung="auto", roles=roles)
+    before = backtest(rows, as_of, origins, REACH, ladder)[-1]
+    unsettled = as_of + np.timedelta64(REACH) > np.datetime64(origins[-1].moment)
+    asked = origins[-1].foretold(as_of) & (np.arange(len(as_of)) % 2 == 0)
+    # Earlier origins have foretold rows that are not settled at the last one: what came of them chooses nothing there.
+    assert (origins[-2].foretold(as_of) & unsettled).sum() > 100
+    after = backtest(altered(rows, unsettled, asked), as_of, origins, REACH, ladder)[-1]
+    kept = asked[origins[-1].foretold(as_of)]
+    assert after.log == before.log
+    assert {"base_rates", "logistic", "trees", "stack", "stack+shift", "points", "naive_bayes"} < before.said.keys()
+    for name, said in before.said.items():
+        np.testing.assert_array_equal(after.said[name][kept], said[kept], err_msg=name)
 
 
 def test_what_is_settled_does_change_what_is_foretold(
