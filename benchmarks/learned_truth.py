@@ -89,7 +89,8 @@ def share_of_attainable(world: World) -> float:
 
 
 def _expected(likely: NDArray[np.float64], said: NDArray[np.float64]) -> float:
-    return float(-np.mean(likely * np.log(said) + (1.0 - likely) * np.log1p(-said)))
+    within = np.clip(said, 1e-6, 1.0 - 1e-6)  # who can't convert has a limit of 0
+    return float(-np.mean(likely * np.log(within) + (1.0 - likely) * np.log1p(-within)))
 
 
 def of_few_conversions(world: World, conversions: int, draws: int) -> Mapping[str, tuple[float, float]]:
