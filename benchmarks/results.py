@@ -52,6 +52,12 @@ def memory(task: str, ours: Measurement, goal: float) -> Result:
     return _result(f"{task}, peak memory in GB{AT_MOST}", "nobody", ours.seconds, None, ours.peak_gb, goal, met)
 
 
+def memory_within(task: str, peer: str, ours: Measurement, theirs: Measurement, goal: float) -> Result:
+    """Say how many times as much memory as a peer we have held."""
+    ratio, name = ours.peak_gb / theirs.peak_gb, f"{task}, peak memory against {peer}{AT_MOST}"
+    return _result(name, peer, ours.seconds, theirs.seconds, ratio, goal, ratio <= goal)
+
+
 def pace(task: str, events: int, ours: Measurement, goal: float) -> Result:
     """Say how many million events a second we draw: that is the ratio, and the goal, too."""
     ratio = events / ours.seconds / 1e6

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring
+from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring, training
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -26,7 +26,7 @@ from benchmarks.matrices import (
     write_standard_log,
 )
 from benchmarks.measurement import Measurement, measure
-from benchmarks.results import Result, faster, memory, pace, within
+from benchmarks.results import Result, faster, memory, memory_within, pace, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
 from pipeline.core.sql import file_literal, identifier
 from pipeline.sample.files import BLOCK
@@ -63,8 +63,9 @@ def push(folder: Path, environments: Path, progress: Progress, scale: float = 1.
 
 
 def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
-    """Measure training beside a busy neighbour, the sample world, and its ingest within the memory of its settings."""
+    """Measure training, the sample world, and its ingest within the memory of its settings."""
     del environments  # nobody else is compared with
+    yield from _training(folder, int(training.ROWS * scale), progress)
     yield _beside_a_neighbour(progress)
     yield from _simulation(progress, scale)
     yield _sample(folder, int(200_000 * scale), progress)
@@ -137,6 +138,17 @@ def _scoring(log: StandardLog, rows: int, progress: Progress) -> Result:
     if not np.array_equal(np.load(mine), np.load(bare)):
         raise DifferenceError("the probabilities are others than LightGBM's own")
     return within(task, "Booster.predict", ours, theirs, 1.3)
+
+
+def _training(folder: Path, rows: int, progress: Progress) -> Iterator[Result]:
+    task, peer = f"training, {in_words(rows)} snapshots of {training.COLUMNS} columns", "LightGBM from Arrow"
+    progress(task)
+    matrix = folder / "training.parquet"
+    training.write_matrix(matrix, rows)
+    ours, theirs = measure(training.train, matrix, 3), measure(training.train_bare, matrix, 3)
+    matrix.unlink()
+    yield within(task, peer, ours, theirs, 1.2)
+    yield memory_within(task, peer, ours, theirs, 1.1)
 
 
 def _beside_a_neighbour(progress: Progress) -> Result:

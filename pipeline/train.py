@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,8 +18,10 @@ from models.learning.backtest import Foretold, backtest, decide, leave_out, newe
 from models.learning.baselines import BASELINE_NAMES, BASELINES
 from models.learning.ladder import RUNG_NAMES
 from models.learning.learner import Fitting, Recipe, require_outcomes
+from models.learning.one_order import in_one_order
 from models.learning.origins import choose_origins
 from models.learning.parameters import RUNGS
+from pipeline.core.parallel import Crew, cores
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import reach_of, read_catalogue, read_rows
 from pipeline.settings import question
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from models.core.slices import Slice
 
 _ROUNDS_A_LINE = 100
+_CELLS_AT_ONCE = 100_000_000
+"""Of the matrices that models are fitted to side by side: 400 MB. With more, LightGBM's own threads share well."""
 _FEWEST_ORIGINS = 2
 """With fewer, one month's luck would pass for what the model is worth."""
 _FOR_CHOICES = 2
@@ -59,12 +64,6 @@ def run(project: Project[Sections], progress: Progress) -> None:
             f"({RUNG_NAMES[one.log.rung]}), and foretold {len(one.labels):,}{'' if one.counts else ', for choices'}"
         )
 
-    foretold = judge(settings, project, rows, as_of, tell)
-
-    def tell_trees(done: int, most: int) -> None:
-        if done % _ROUNDS_A_LINE == 0:
-            progress(f"learning from all {len(rows.labels):,}: grown {done:,} trees of at most {most:,}")
-
     manifest = {
         **known,
         "oldest_episode_days": float(rows.frame["episode_age_days"].max()),
@@ -75,9 +74,29 @@ def run(project: Project[Sections], progress: Progress) -> None:
         "matrix_sha256": fingerprint(project.matrix),
         "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
     }
-    fitting = Fitting(
-        rows, recipe, members=settings.members, manifest=manifest, progress=tell_trees, recent=newest(as_of)
-    )
+    with crew_for(rows) as crew:
+
+        def tell_trees(done: int, most: int) -> None:
+            crew.go_on()
+            if done % _ROUNDS_A_LINE == 0:
+                progress(f"learning from all {len(rows.labels):,}: grown {done:,} trees of at most {most:,}")
+
+        def fit() -> Fitting:
+            recent, threads = newest(as_of), crew.threads_each
+            fitting = Fitting(
+                rows,
+                replace(recipe, num_threads=threads),
+                members=settings.members,
+                manifest=manifest,
+                progress=tell_trees,
+                recent=recent,
+            )
+            fitting.choose()  # so that all that can be taken has been fitted
+            return fitting
+
+        shipped = crew.submit(fit)  # the longest work first
+        foretold = judge(settings, project, rows, as_of, tell, crew)
+        fitting = shipped.result()
     rung, shift = decide(foretold, fitting, recipe)
     model, log = fitting.assemble(rung, shift=shift)
     project.training.unlink(missing_ok=True)  # it says that the model is whole
@@ -100,6 +119,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
             "members": settings.members,
             "until": counts["labelled"]["to"],
             "origins": [_account(one) for one in foretold if one.counts],
+            "may_shift": recipe.may_shift,
             "for_choices": [_account(one) for one in foretold if not one.counts],
         },
     )
@@ -111,13 +131,38 @@ def judge(
     rows: Slice,
     as_of: NDArray[np.datetime64],
     progress: Callable[[Foretold], None] | None = None,
+    crew: Crew | None = None,
 ) -> list[Foretold]:
-    """Judge the procedure at its origins, on the rows of the matrix that lies in a folder, and write nothing."""
+    """Judge the procedure at its origins, on the rows of the matrix that lies in a folder, and write nothing.
+
+    The origins are the work of a crew, which may have other work, too; of one of their own where none is given.
+    """
+    if crew is None:
+        with crew_for(rows) as their_own:
+            return judge(settings, places, rows, as_of, progress, their_own)
     reach = reach_of(read_json(places.snapshot_counts))
     count = settings.origins + (_FOR_CHOICES if settings.origins else 0)
     origins = choose_origins(as_of, rows.labels, reach, count=count, minimum=settings.minimum_conversions)
-    recipe = recipe_of(settings, places)[0]
-    return backtest(rows, as_of, origins, reach, recipe, progress, counted=settings.origins)
+    recipe = replace(recipe_of(settings, places)[0], num_threads=crew.threads_each)
+    return backtest(
+        rows,
+        as_of,
+        origins,
+        reach,
+        recipe,
+        progress,
+        counted=settings.origins,
+        grown=lambda _done, _most: crew.go_on(),
+        side_by_side=crew.map,
+    )
+
+
+@contextmanager
+def crew_for(rows: Slice) -> Iterator[Crew]:
+    """Give as many threads as may fit models of these rows side by side: where there are many, one with all cores."""
+    cells = max(len(rows.labels) * rows.frame.shape[1], 1)
+    with in_one_order(), Crew(min(max(_CELLS_AT_ONCE // cells, 1), cores())) as crew:
+        yield crew
 
 
 def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
@@ -134,6 +179,8 @@ def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
         roles=Roles(**catalogue.roles),
         points=settings.points,
         maximum_rows=settings.maximum_rows,
+        # What was not recorded is no fall of the base rate, and would be taken for one.
+        may_shift=not read_json(places.snapshot_counts).get("outcome_holes"),
     )
     return recipe, {"catalogue": catalogue.to_json(), "known_types": known_types}
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
 
 from models.core.additive import Additive, Term, shaped
 from models.core.slices import whole_leads
+from models.learning.one_order import in_one_order
 
 PRIOR = 16.0
 """The precision of a weight's prior, for a column whose standard deviation is 1, in leads: a sixteenth of a lead's
@@ -94,6 +94,7 @@ def _levels(columns: Sequence[str] | Mapping[str, Any], categories: Mapping[str,
     ]
 
 
+@in_one_order()
 def fit_additive(
     terms: Sequence[Term],
     numbers: Mapping[str, NDArray[Any]],
@@ -112,16 +113,15 @@ def fit_additive(
     design, terms = _design(terms, numbers, len(labels))
     rows = np.flatnonzero(chosen)
     precision = prior * len(rows) / max(len(np.unique(leads[rows])), 1)
-    with threadpool_limits(1, "blas"):  # a sum has one order then, on any number of cores
-        weights = _newton(design, labels, rows, precision, None)
-        scores = design @ weights[:-1] + weights[-1]
-        scores = scores.astype(np.float64)
-        for number in range(int(fold.max()) + 1):
-            held_out = np.flatnonzero(fold == number)
-            others = rows[fold[rows] != number]
-            without = _newton(design, labels, others, precision, weights)
-            known = held_out[chosen[held_out]]
-            scores[known] = design[known] @ without[:-1] + without[-1]
+    weights = _newton(design, labels, rows, precision, None)
+    scores = design @ weights[:-1] + weights[-1]
+    scores = scores.astype(np.float64)
+    for number in range(int(fold.max()) + 1):
+        held_out = np.flatnonzero(fold == number)
+        others = rows[fold[rows] != number]
+        without = _newton(design, labels, others, precision, weights)
+        known = held_out[chosen[held_out]]
+        scores[known] = design[known] @ without[:-1] + without[-1]
     found = [
         replace(term, weight=float(weight) / term.spread) for term, weight in zip(terms, weights[:-1], strict=True)
     ]

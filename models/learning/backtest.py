@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from models.learning.ladder import SHIFTED, choose, losses
 from models.learning.learner import Fitting, Recipe, TrainingLog
 from models.learning.origins import Origin
 from models.learning.parameters import Rung
+from models.learning.trees import Progress
 
 RECENT = 0.2
 """The share of the rows, the newest ones, that say what the base rate is of late."""
@@ -48,26 +49,43 @@ def backtest(
     progress: Callable[[Foretold], None] | None = None,
     *,
     counted: int | None = None,
+    grown: Progress | None = None,
+    side_by_side: Callable[..., Iterable[Any]] = map,
 ) -> list[Foretold]:
-    """Learn at each origin by the recipe, and foretell; ``progress`` is told each one as it is done.
+    """Learn at each origin by the recipe, and foretell.
+
+    ``progress`` is told each one as it is done, ``grown`` the trees that it has so far. ``side_by_side`` is what maps a
+    function over the origins, in their order: `map`, or that of threads. What is fitted at one of them needs nothing of
+    another one; what is chosen of it does, and is chosen in the order of time.
 
     ``as_of`` (UTC) has the shape of the rows, ``reach`` is the horizon and the delay of outcomes. Nothing of the model
     of an origin (number of trees, levels of categories, calibrator, rung) comes from what was not settled by then: the
     rung is taken by what earlier origins had foretold and is settled, or else by the folds. The last ``counted``
     origins count, all where it is None.
     """
-    done: list[Foretold] = []
-    for place, origin in enumerate(origins):
+
+    def fit(origin: Origin) -> tuple[Fitting, Slice, Mapping[str, NDArray[np.float64]]]:
         settled = origin.settled(as_of, reach)
-        fitting = Fitting(rows.take(settled), recipe, recent=newest(as_of[settled]))
-        chosen = origin.foretold(as_of)
-        later = rows.take(chosen)
-        said = fitting.foretell(later.frame)
+        fitting = Fitting(rows.take(settled), recipe, recent=newest(as_of[settled]), progress=grown)
+        later = rows.take(origin.foretold(as_of))
+        return fitting, later, fitting.foretell(later.frame)
+
+    done: list[Foretold] = []
+    for origin, (fitting, later, said) in zip(origins, side_by_side(fit, origins), strict=True):
         rung, shift = decide(done, fitting, recipe, settled=origin, reach=reach)
         _, log = fitting.assemble(rung, shift=shift)
-        counts = counted is None or place >= len(origins) - counted
-        probabilities = said[f"{rung}{SHIFTED}" if shift else rung]
-        done.append(Foretold(origin, log, later.leads, as_of[chosen], later.labels, probabilities, said, counts))
+        done.append(
+            Foretold(
+                origin,
+                log,
+                later.leads,
+                as_of[origin.foretold(as_of)],
+                later.labels,
+                said[f"{rung}{SHIFTED}" if shift else rung],
+                said,
+                counts=counted is None or len(done) >= len(origins) - counted,
+            )
+        )
         if progress is not None:
             progress(done[-1])
     return done
@@ -99,8 +117,8 @@ def decide(
 
     It is the rung that the folds take, unless another one was better at earlier origins by more than a standard error:
     folds have more rows, and origins know what time does. The shift is taken where it was better at earlier origins by
-    more than a standard error. Of these only what is ``settled`` at an origin is looked at; without one, all. Origins
-    that had too few conversions for a rung are left out.
+    more than a standard error, and the recipe allows for it. Of these only what is ``settled`` at an origin is looked
+    at; without one, all. Origins that had too few conversions for a rung are left out.
     """
     rung = fitting.choose() if recipe.rung == "auto" else recipe.rung
     seen = [
@@ -118,4 +136,5 @@ def decide(
     if recipe.rung == "auto":
         better = choose({name: lost(name) for name in fitting.rungs}, leads)
         rung = choose({rung: lost(rung), better: lost(better)}, leads)
-    return rung, choose({"plain": lost(rung), "shifted": lost(f"{rung}{SHIFTED}")}, leads) == "shifted"
+    shifted = choose({"plain": lost(rung), "shifted": lost(f"{rung}{SHIFTED}")}, leads) == "shifted"
+    return rung, shifted and recipe.may_shift

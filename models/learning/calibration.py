@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, isotonic_regression, minimize
 from scipy.special import expit
-from threadpoolctl import threadpool_limits
 
 from models.core.calibrators import bent, calibrate, log_odds
 from models.core.slices import FOLDS, deal, folds_for
+from models.learning.one_order import in_one_order
 from models.learning.parameters import Kind, Method
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -136,6 +136,7 @@ _FITS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], dict[str, 
 }
 
 
+@in_one_order()
 def fit_slopes(columns: NDArray[np.float64], labels: NDArray[np.float64]) -> list[float]:
     """Fit a logistic regression whose slopes are at least SMALLEST_SLOPE and drawn towards 1.
 
@@ -143,10 +144,9 @@ def fit_slopes(columns: NDArray[np.float64], labels: NDArray[np.float64]) -> lis
     """
     centred = columns - columns.mean(axis=1, keepdims=True)
     start = np.append(np.ones(len(columns)), _logit(float(labels.mean())))
-    with threadpool_limits(1, "blas"):  # a sum has one order then, on any number of cores
-        found = _newton(centred, labels, start)
-        if found is None or found[:-1].min() < SMALLEST_SLOPE:
-            found = _bounded(centred, labels, start)
+    found = _newton(centred, labels, start)
+    if found is None or found[:-1].min() < SMALLEST_SLOPE:
+        found = _bounded(centred, labels, start)
     return [float(slope) for slope in found[:-1]]
 
 

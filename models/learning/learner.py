@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.core.errors import NotEnoughDataError
 from models.core.additive import Additive, Term
 from models.core.calibrators import calibrate, probability, shifted
-from models.core.encoding import encode, numbers_of
+from models.core.encoding import numbers_of
 from models.core.model import Model
 from models.core.slices import Slice, deal, folds_for, whole_leads
 from models.learning.additive import (
@@ -46,8 +46,8 @@ class Recipe:
     is kept where at least `minimum_rows` rows have it. `roles` says which columns the logistic regression and the base
     rates read, and `rung` what is made of them: `auto` leaves that to the ladder. `parameters` are LightGBM's, by their
     main names, over `DEFAULTS`. `points` are those of the rule of points, by event type. Of more than `maximum_rows`
-    rows, those of leads drawn by a hash are learned from. `num_threads` (0: all cores) does not change a byte of the
-    model.
+    rows, those of leads drawn by a hash are learned from. Where `may_shift` is false, the base rate does not follow the
+    newest outcomes. `num_threads` (0: all cores) does not change a byte of the model.
     """
 
     columns: Sequence[str]
@@ -62,6 +62,7 @@ class Recipe:
     roles: Roles = field(default_factory=Roles)
     points: Mapping[str, float] = field(default_factory=dict)
     maximum_rows: int | None = None
+    may_shift: bool = True
 
 
 @dataclass(frozen=True)
@@ -269,9 +270,9 @@ class Fitting:
 
     def _trees(self) -> _Part:
         recipe, rows = self._recipe, self._rows
-        matrix = encode(rows.frame, recipe.columns, self._categories)
+        numbers = numbers_of(rows.frame, recipe.columns, self._categories)
         settings = {**self._parameters, "seed": recipe.seed, "num_threads": recipe.num_threads}
-        grove = Grove.plant(matrix, rows.labels, recipe.columns, self._categories, settings)
+        grove = Grove.plant(numbers, rows.labels, recipe.columns, self._categories, settings)
         trees, scores = grove.cross_validate(self._fold, self._progress)
         texts = tuple(grove.grow(trees, recipe.seed + member) for member in range(self._members))
         return _Part(texts, scores, trees)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.core.errors import SettingsError
@@ -16,6 +17,8 @@ from models.learning.parameters import Parameter
 
 if TYPE_CHECKING:
     import lightgbm
+
+_ROWS_AT_ONCE = 65_536
 
 Progress = Callable[[int, int], None]
 """Is told the trees grown and the most there can be."""
@@ -26,28 +29,31 @@ class Grove:
     """The data that trees are grown on, with its bins, and the settings of their growth."""
 
     data: lightgbm.Dataset
-    matrix: NDArray[np.float32] | NDArray[np.float64]
+    numbers: Sequence[NDArray[Any]]
     settings: Mapping[str, Parameter]
 
     @classmethod
     def plant(
         cls,
-        matrix: NDArray[np.float32] | NDArray[np.float64],
+        numbers: Sequence[NDArray[Any]],
         labels: NDArray[np.float64],
         columns: Sequence[str],
         categories: Mapping[str, Sequence[str]],
         settings: Mapping[str, Parameter],
     ) -> Grove:
-        """Take encoded rows (`encoding.encode`) of shape (n, columns), and LightGBM's settings by their main names."""
+        """Take columns of shape (n,), as `encoding.numbers_of` gives them, and LightGBM's settings by their main names.
+
+        LightGBM reads the columns where they lie: there is no matrix of them.
+        """
         import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
 
         data = lightgbm.Dataset(
-            matrix,
+            pa.table(list(map(pa.array, numbers)), names=_tree_names(columns)),
             label=labels,
             feature_name=_tree_names(columns),
             categorical_feature=[position for position, column in enumerate(columns) if column in categories],
         )
-        return cls(data, matrix, settings)
+        return cls(data, numbers, settings)
 
     def cross_validate(
         self, fold: NDArray[np.int64], progress: Progress | None = None
@@ -81,7 +87,12 @@ class Grove:
         trees = int(np.argmin(losses)) + 1
         scores = np.empty(len(fold))
         for booster, (_, held_out) in zip(result["cvbooster"].boosters, folds, strict=True):
-            scores[held_out] = booster.predict(self.matrix[held_out], num_iteration=trees, raw_score=True)
+            for first in range(0, len(held_out), _ROWS_AT_ONCE):
+                some = held_out[first : first + _ROWS_AT_ONCE]
+                block = np.stack([values[some] for values in self.numbers], axis=1, dtype=np.float64)
+                scores[some] = booster.predict(
+                    block, num_iteration=trees, raw_score=True, num_threads=self.settings["num_threads"]
+                )
         return trees, scores
 
     def grow(self, trees: int, seed: int) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Event
+from typing import Self, TypeVar, TypeVarTuple
 
 from features.core.errors import SettingsError
 
 Parts = TypeVarTuple("Parts")
-
-
+Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
@@ -30,6 +30,41 @@ def in_order(compute: Callable[[*Parts], Result], parts: Iterable[tuple[*Parts]]
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class Crew:
+    """Threads at work side by side, until one of them fails, or the one that waits for them is stopped.
+
+    As a context: whoever leaves it by an error calls off what has not begun, and what is at work ends where it next
+    asks whether to `go_on`.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.threads_each = max(cores() // workers, 1)
+        """The threads that each may use for itself."""
+        self._pool = ThreadPoolExecutor(workers)
+        self._called_off = Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._called_off.set()
+        self._pool.shutdown(cancel_futures=kind is not None)
+
+    def submit(self, compute: Callable[[], Result]) -> Future[Result]:
+        """Begin some work as soon as a thread is free."""
+        return self._pool.submit(compute)
+
+    def map(self, compute: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+        """Compute parts in as many threads as there are, and yield their results in their order."""
+        return self._pool.map(compute, parts)
+
+    def go_on(self) -> None:
+        """Raise CancelledError where the work has been called off."""
+        if self._called_off.is_set():
+            raise CancelledError
 
 
 def cores() -> int:

@@ -19,9 +19,10 @@ from pipeline.core.project import read_json
 def read_rows(matrix: Path) -> tuple[Slice, NDArray[np.datetime64]]:
     """Read all rows of the matrix, in its order, and when each was taken (UTC)."""
     table = pq.read_table(matrix)
-    frame = table.drop_columns(["lead_id", "as_of", "label"]).to_pandas()
-    rows = Slice(frame, table["label"].to_numpy().astype(float), table["lead_id"].to_numpy())
-    return rows, table["as_of"].to_numpy()
+    labels, leads, as_of = (table[name].to_numpy() for name in ("label", "lead_id", "as_of"))
+    table = table.drop_columns(["lead_id", "as_of", "label"])
+    # Each column is freed as soon as pandas has it: there are never two matrices.
+    return Slice(table.to_pandas(split_blocks=True, self_destruct=True), labels.astype(float), leads), as_of
 
 
 def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, float]]:

@@ -149,6 +149,8 @@ class Results:
         trees = f" ({training['trees']:,} trees in each of {training['members']} members)" if training["trees"] else ""
         shift = training["shift"]
         shifted = f", shifted by {shift:+.2f} in log-odds for the newest outcomes" if shift else ""
+        if not training["may_shift"]:
+            shifted = ", never shifted for the newest outcomes, for outcomes lack"
         return f"{training['recipe']}{trees}, calibration: {training['calibration']}{shifted}"
 
     def rivals(self) -> list[Rival]:

@@ -181,6 +181,7 @@ def test_a_hole_is_told_by_all_who_tell_verdicts_and_acquitted_by_name(tmp_path:
     assert hole["told"] in project.run("doctor").text
     set_of_run(project, {})
     assert [project.run(stage).code for stage in ("features", "train", "evaluate")] == [0, 0, 0]
+    assert json.loads((project.root / "data/training.json").read_text())["may_shift"] is False
     (verdict,) = lacking(project)
     assert (verdict["severity"], verdict["subject"]) == ("doubtful", "deals")
     assert hole["told"] in verdict["evidence"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.core.slices import Slice
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest
 from models.learning.learner import Recipe, learn
+from models.learning.one_order import in_one_order
 from models.learning.origins import Origin, choose_origins
 
 DAY = timedelta(days=1)
@@ -153,3 +155,20 @@ def test_an_origin_at_which_too_little_is_settled_is_refused(log: tuple[Slice, T
     early = Origin(pd.Timestamp(BEGIN + REACH), pd.Timestamp(2026, 4, 1))
     with pytest.raises(NotEnoughDataError, match="too few outcomes to learn from"):
         backtest(*log, [early], REACH, RECIPE)
+
+
+def test_fitted_side_by_side_the_origins_say_the_same_bytes(log: tuple[Slice, Times], origins: list[Origin]) -> None:
+    """As many rows and terms as BLAS would share among its threads, which changes the last bits of a sum."""
+    (plain, as_of), generator = log, np.random.default_rng(6)
+    fading = {f"fading {number}": generator.gamma(0.3, size=len(as_of)) for number in range(40)}
+    rows = Slice(plain.frame.assign(**fading), plain.labels, plain.leads)
+    roles = Roles(decayed=list(fading), ages=["age"])
+    ladder = dataclasses.replace(RECIPE, columns=[*COLUMNS, *fading], rung="auto", roles=roles)
+    alone = backtest(rows, as_of, origins, REACH, ladder)
+    with in_one_order(), ThreadPoolExecutor(3) as pool:
+        together = backtest(rows, as_of, origins, REACH, ladder, side_by_side=pool.map)
+    for one, other in zip(alone, together, strict=True):
+        assert one.log == other.log
+        assert one.said.keys() == other.said.keys()
+        for name, said in one.said.items():
+            assert said.tobytes() == other.said[name].tobytes(), name

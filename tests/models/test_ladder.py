@@ -116,6 +116,8 @@ def test_the_shift_is_taken_where_it_was_better_by_more_than_chance() -> None:
     twice = min(0.9, 2.0 * float(rows.labels.mean()))
     told = foretold(rows, dict.fromkeys(fitting.rungs, twice))
     assert decide([told], fitting, RECIPE)[1]
+    with_gaps = dataclasses.replace(RECIPE, may_shift=False)
+    assert not decide([told], fitting, with_gaps)[1], "where outcomes lack, nothing follows them"
 
 
 def test_the_shift_brings_the_newest_rows_to_their_base_rate() -> None:

@@ -117,6 +117,7 @@ def arrows() -> dict[str, dict[str, list[str]]]:
 SHORT = {
     "features/core/section.py": "what any declaration of features or models may be",
     "features/timeline/policies.py": "a file a part of the settings",
+    "models/learning/one_order.py": "what all fits hold while they sum",
     "pipeline/core/spreadsheets.py": "what sinks and recommendations must defuse alike",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/ingest/row_warnings.py": "what a reason for setting aside says of its file",
