@@ -1,0 +1,76 @@
+"""What a model has to be compared with later on: how its columns were distributed, and how it did at the origins.
+
+It travels with the model: who watches its scores has no need of the rows that it learned from. Counts are of rows, and
+plain SQL over the matrix gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.core.encoding import numbers_of
+from models.core.slices import Slice
+from models.learning.backtest import Foretold
+from models.learning.ladder import losses
+
+PARTS = 10
+"""Of equal size, into which the values of a column are parted; equal values are never parted."""
+
+
+def reference_of(
+    rows: Slice, columns: Sequence[str], categories: Mapping[str, Sequence[str]], foretold: Iterable[Foretold]
+) -> dict[str, Any]:
+    """Describe what was learned from, and what was foretold from the origins, as JSON holds it.
+
+    ``columns`` holds, for each column, ``rows`` and ``conversions`` of each of its parts. Part i of a number is of
+    values from ``edges[i - 1]`` on and below ``edges[i]``; of a category the first part is any other level, and then
+    come its ``levels``. The last part is always what is missing.
+
+    ``origins`` holds, for each origin (UTC), its rows, how many of them converted and how many were expected to, and
+    the mean log loss; the newest is the last.
+    """
+    described = {}
+    for column, values in zip(columns, numbers_of(rows.frame, columns, categories), strict=True):
+        missing = np.isnan(values)
+        if column in categories:
+            levels = list(categories[column])
+            part, size, named = np.where(missing, len(levels) + 1, values), len(levels) + 2, {"levels": levels}
+        else:
+            edges = _edges(values[~missing])
+            size = len(edges) + 2
+            part = np.where(missing, size - 1, np.searchsorted(edges, values, side="right"))
+            named = {"edges": edges.tolist()}
+        place = part.astype(np.int64)
+        described[column] = {
+            **named,
+            "rows": np.bincount(place, minlength=size).tolist(),
+            "conversions": np.bincount(place[rows.labels > 0], minlength=size).tolist(),
+        }
+    return {
+        "rows": len(rows.labels),
+        "leads": len(pd.unique(rows.leads)),
+        "conversions": rows.conversions,
+        "columns": described,
+        "origins": [_figures(one) for one in foretold],
+    }
+
+
+def _edges(known: NDArray[Any]) -> NDArray[np.float64]:
+    if not len(known):
+        return np.empty(0)
+    return np.unique(np.quantile(known, np.arange(1, PARTS) / PARTS, method="inverted_cdf")).astype(np.float64)
+
+
+def _figures(one: Foretold) -> dict[str, Any]:
+    return {
+        "origin": one.origin and one.origin.moment.isoformat(),
+        "rows": len(one.labels),
+        "conversions": int(one.labels.sum()),
+        "expected": float(one.probabilities.sum()),
+        "log_loss": float(losses(one.labels, one.probabilities).mean()),
+    }
