@@ -16,21 +16,30 @@ from features.language.catalogue import Catalogue
 from models.evaluation.rivals import compare_with
 from models.evaluation.segments import age_of, segments, worst
 from pipeline.core.project import Places, read_json
-from pipeline.core.sql import open_reader
+from pipeline.evaluate.acts import latest_sources
 from pipeline.evaluate.origins import Origins
 
 _FEWEST_FOR_TRUTH = 1
 
 
-def break_down(places: Places, catalogue: Catalogue, origins: Origins, rung: str) -> dict[str, Any]:
-    """Compare with every other rung and with the baselines, and measure each age, channel and kind of lead."""
+def break_down(
+    places: Places, catalogue: Catalogue, origins: Origins, rung: str, acted: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """Compare with every other rung and with the baselines, and measure each age, channel and kind of lead.
+
+    ``acted`` says of each row whether one of us had acted on its lead, where any of us ever did.
+    """
     later, said = origins.later, origins.probabilities
     names = read_json(places.training)["names"]
     rivals = {name: values for name, values in origins.rivals.items() if name != rung}
     kinds: dict[str, NDArray[Any]] = {
-        "age of the episode": age_of(later.frame["episode_age_days"].to_numpy(np.float64)),
-        "our own acts": _touched(places, origins),
+        "age of the episode": age_of(later.frame["episode_age_days"].to_numpy(np.float64))
     }
+    if acted is not None:
+        kinds["our own acts"] = np.where(acted, "we had acted", "none of us had acted")
+    sources = latest_sources(places.interactions, later.leads, origins.as_of)
+    if sources is not None:
+        kinds["source"] = sources
     for column in catalogue.roles["channels"]:
         kinds[column.removeprefix("lead__")] = later.frame[column].astype(object).fillna("").to_numpy().astype(str)
     found = segments(later.labels, said, origins.base_rates, later.leads, kinds)
@@ -44,18 +53,6 @@ def break_down(places: Places, catalogue: Catalogue, origins: Origins, rung: str
         "worst": [asdict(one) for one in beyond],
         "away_by_chance": bound,
     }
-
-
-def _touched(places: Places, origins: Origins) -> NDArray[Any]:
-    """Say of each row whether one of us had acted on the lead, as was known by then."""
-    with open_reader() as reader:
-        first = reader.sql(
-            "SELECT lead_id, min(known_at) AS first FROM read_parquet(?) WHERE actor = 'us' GROUP BY lead_id",
-            params=[str(places.interactions)],
-        ).df()
-    known = first.set_index("lead_id")["first"].reindex(origins.later.leads).to_numpy("datetime64[us]")
-    acted = known < origins.as_of  # what was never done has no time, and is not before any
-    return np.where(acted, "we had acted", "none of us had acted")
 
 
 def share_of_attainable(truth: Path, origins: Origins) -> dict[str, float]:

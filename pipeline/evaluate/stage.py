@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -12,11 +10,12 @@ from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
 from models.evaluation import curves
 from models.evaluation.chance import of_a_perfect_model
-from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, evaluate
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import write_verdicts
+from pipeline.evaluate.acts import touched
 from pipeline.evaluate.breakdown import break_down, share_of_attainable
+from pipeline.evaluate.figures import count, measure, of_newest, of_untouched, unknown
 from pipeline.evaluate.findings import gather
 from pipeline.evaluate.origins import read_origins
 from pipeline.evaluate.pictures import draw
@@ -24,8 +23,6 @@ from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import Sections, track
 
 _MOST_IMPORTANT = 30
-_UNKNOWN: dict[str, float | None] = {"value": None, "low": None, "high": None}
-_OF_THE_NEWEST = ("base_rate", "roc_auc", "log_loss", "calibration_slope")
 _COLUMNS = {
     "calibration": ("bin", "rows", "predicted", "observed", "low", "high", "band_low", "band_high"),
     "gains": ("share_contacted", "share_of_conversions", "lift"),
@@ -40,37 +37,34 @@ def run(project: Project[Sections], progress: Progress) -> None:
     model = open_trained(project)
     origins = read_origins(project, model.version)
     later, probabilities = origins.later, origins.probabilities
-    figures: dict[str, dict[str, float | None]] = {
-        name: {"value": None} if name in WITHOUT_INTERVAL else _UNKNOWN for name in FIGURES
-    }
-    figures["calibration_error_by_chance"] = {"mean": None, "quantile_95": None}
+    figures = unknown()
     breakdown: dict[str, Any] = {"rivals": [], "segments": [], "worst": [], "away_by_chance": None}
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < later.conversions < len(later.labels):
         as_of, horizon = origins.as_of, parse_duration(model.manifest["horizon"])
         replicates = project.parameters.evaluate.replicates
         progress(f"measuring on {len(probabilities):,} later snapshots, {replicates:,} bootstrap draws over leads")
-        figures |= {
-            name: _without_nan({"value": estimate.value} if name in WITHOUT_INTERVAL else asdict(estimate))
-            for name, estimate in evaluate(later.labels, probabilities, later.leads, replicates=replicates).items()
-        }
         chance = of_a_perfect_model(later.labels, probabilities, later.leads, as_of, horizon)
-        figures["calibration_error_by_chance"] = {"mean": chance.error_mean, "quantile_95": chance.error_quantile_95}
+        figures |= measure(later.labels, probabilities, later.leads, chance, replicates=replicates)
         plots |= {
             "calibration": curves.calibration_beside(chance, later.labels, probabilities, later.leads),
             "gains": curves.gains_curve(later.labels, probabilities),
             "precision_recall": curves.precision_recall_curve(later.labels, probabilities),
         }
         newest = later.take(origins.newest)
-        if 0 < newest.conversions < len(newest.labels):
-            of_newest = evaluate(newest.labels, probabilities[origins.newest], newest.leads, replicates=replicates)
-            figures |= {f"newest_{name}": _without_nan(asdict(of_newest[name])) for name in _OF_THE_NEWEST}
+        figures |= of_newest(newest.labels, probabilities[origins.newest], newest.leads, replicates=replicates)
+        acted = touched(project.interactions, later.leads, as_of)
+        if acted is not None:
+            rest = later.take(~acted)
+            figures |= of_untouched(
+                rest.labels, probabilities[~acted], rest.leads, as_of[~acted], horizon, replicates=replicates
+            )
         progress("comparing with what else could be done")
         catalogue = Catalogue.from_json(model.manifest["catalogue"])
-        breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]))
+        breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]), acted)
         if truth := project.parameters.evaluate.truth:
             figures["log_loss_share_of_attainable"] = {**share_of_attainable(project.root / truth, origins)}
-    figures["foretold"] = {"rows": len(later.labels), "leads": len(set(later.leads)), "conversions": later.conversions}
+    figures["foretold"] = count(later.labels, later.leads)
     progress("looking for what may be wrong")
     needed = Reach(project).needed
     verdicts = gather(project, model, origins, figures, project.parameters.evaluate.acquitted, needed)
@@ -88,8 +82,3 @@ def run(project: Project[Sections], progress: Progress) -> None:
     write_json(project.metrics, figures)
     progress("tracking the model in MLflow")
     progress(track(project, model, figures, verdicts))
-
-
-def _without_nan(figures: dict[str, float]) -> dict[str, float | None]:
-    """Give null for what can't be said: JSON knows no NaN."""
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}

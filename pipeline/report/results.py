@@ -23,6 +23,7 @@ _FIGURES = (
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
 _LOSS = (("log loss", "log_loss", "{:.4f}"),)
+_OF_THE_UNTOUCHED = ("base_rate", "roc_auc", "lift_at_10", "calibration_error", "calibration_slope", "log_loss")
 
 
 class Sections(Protocol):
@@ -180,6 +181,34 @@ class Results:
         """List the figures of what was foretold from the newest origin alone."""
         known = [(label, f"newest_{name}", style) for label, name, style in _FIGURES + _LOSS]
         return self._written([one for one in known if one[1] in self.metrics])
+
+    @property
+    def tells_untouched(self) -> bool:
+        """Whether the log says who of the leads that were foretold none of us had acted on."""
+        return "untouched_foretold" in self.metrics
+
+    def untouched(self) -> list[Figure]:
+        """List the figures of leads that none of us had acted on; none where there are too few to tell."""
+        if not self.tells_untouched or self.metrics["untouched_log_loss"]["value"] is None:
+            return []
+        chosen = [one for one in _FIGURES + _LOSS if one[1] in _OF_THE_UNTOUCHED]
+        return self._written([(label, f"untouched_{name}", style) for label, name, style in chosen])
+
+    def untouched_rest_on(self) -> str:
+        """Say on how much the figures of `untouched` rest, or why there are none."""
+        rows, leads, conversions = (
+            self.metrics["untouched_foretold"][part] for part in ("rows", "leads", "conversions")
+        )
+        if not rows:
+            return "Of every lead that was foretold, one of us had acted on it before: there is none to measure."
+        counted = f"{rows:,} snapshots of {leads:,} leads, {conversions:,} of which convert"
+        if not self.untouched():
+            return f"There are {counted}: too few leads of either kind to tell the model from chance."
+        chance = self.metrics["untouched_calibration_error_by_chance"]["quantile_95"]
+        return (
+            f"They rest on {counted}. By chance, a perfect model shows a calibration error of up to {chance:.4f} there "
+            "in 95 of 100 cases."
+        )
 
     def worst(self) -> list[str]:
         """Say of which parts too much or too little is promised, by more than chance."""

@@ -131,8 +131,17 @@ def _print_breakdown(console: Console, results: Results) -> None:
             table.add_row(f"  {figure.label}", figure.value, figure.interval)
         console.print(table)
         console.print()
-    if told := results.unbeaten():
+    if results.tells_untouched:
+        untouched = results.untouched()
+        table = _table("  of leads that none of us had acted on", *(("value", "95 % interval") if untouched else ()))
+        for figure in untouched:
+            table.add_row(f"  {figure.label}", figure.value, figure.interval)
+        console.print(table)
+        told = results.untouched_rest_on()
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        console.print()
+    if unbeaten := results.unbeaten():
+        console.print(textwrap.fill(unbeaten, WIDTH, initial_indent="  ", subsequent_indent="  "))
     table = _table("  beside it, on the same rows", "log loss", "ROC AUC", "ours is lower by", "95 % interval")
     for rival in results.rivals():
         table.add_row(f"  {rival.name}", rival.log_loss, rival.roc_auc, rival.gain, rival.interval)

@@ -1,0 +1,74 @@
+"""The figures of what was foretold as they are written: each with its interval, and null for what can't be said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation.chance import Chance, of_a_perfect_model
+from models.evaluation.checks import FEWEST_LEADS
+from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, Estimate, evaluate
+
+Figures = dict[str, dict[str, float | None]]
+BY_CHANCE = "calibration_error_by_chance"
+_OF_THE_NEWEST = ("base_rate", "roc_auc", "log_loss", "calibration_slope")
+
+
+def unknown() -> Figures:
+    """Give all figures of `measure`, none of which can be said."""
+    nothing: dict[str, float | None] = {"value": None, "low": None, "high": None}
+    figures: Figures = {name: {"value": None} if name in WITHOUT_INTERVAL else dict(nothing) for name in FIGURES}
+    return figures | {BY_CHANCE: {"mean": None, "quantile_95": None}}
+
+
+def measure(
+    labels: NDArray[np.float64], probabilities: NDArray[np.float64], leads: NDArray[Any], chance: Chance,
+    *, replicates: int,
+) -> Figures:  # fmt: skip
+    """Measure rows, of which some convert and some don't: arrays of shape (n,); ``chance`` is of the same rows."""
+    found = evaluate(labels, probabilities, leads, replicates=replicates)
+    figures = {name: _written(name, estimate) for name, estimate in found.items()}
+    return figures | {BY_CHANCE: {"mean": chance.error_mean, "quantile_95": chance.error_quantile_95}}
+
+
+def of_newest(
+    labels: NDArray[np.float64], probabilities: NDArray[np.float64], leads: NDArray[Any], *, replicates: int
+) -> Figures:
+    """Measure the rows of the newest origin, by the figures that so few can tell; nothing where all have one label."""
+    if not 0 < labels.sum() < len(labels):
+        return {}
+    found = evaluate(labels, probabilities, leads, replicates=replicates)
+    return {f"newest_{name}": _written(name, found[name]) for name in _OF_THE_NEWEST}
+
+
+def of_untouched(
+    labels: NDArray[np.float64], probabilities: NDArray[np.float64], leads: NDArray[Any],
+    as_of: NDArray[np.datetime64], horizon: timedelta, *, replicates: int,
+) -> Figures:  # fmt: skip
+    """Measure the rows of leads that none of us had acted on by ``as_of``: what the model knows without us.
+
+    Arrays have the shape (n,). All is unknown where fewer than ten leads convert, or don't: then no model can be told
+    from chance.
+    """
+    figures = unknown()
+    converts = labels > 0
+    if min(len(np.unique(leads[converts])), len(np.unique(leads[~converts]))) >= FEWEST_LEADS:
+        chance = of_a_perfect_model(labels, probabilities, leads, as_of, horizon)
+        figures = measure(labels, probabilities, leads, chance, replicates=replicates)
+    return {f"untouched_{name}": parts for name, parts in (figures | {"foretold": count(labels, leads)}).items()}
+
+
+def count(labels: NDArray[np.float64], leads: NDArray[Any]) -> dict[str, float | None]:
+    """Count rows, leads, and the rows that convert."""
+    return {"rows": len(labels), "leads": len(np.unique(leads)), "conversions": int(labels.sum())}
+
+
+def _written(name: str, estimate: Estimate) -> dict[str, float | None]:
+    """Give null for what can't be said: JSON knows no NaN."""
+    parts = {"value": estimate.value} if name in WITHOUT_INTERVAL else asdict(estimate)
+    return {part: None if math.isnan(value) else value for part, value in parts.items()}
