@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
+from pipeline.commands import comparing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -372,6 +373,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
 
 
+comparing.add_to(app)
 delivery_commands.add_to(app)
 
 

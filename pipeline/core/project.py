@@ -64,6 +64,8 @@ class Places:
     summary = _Place("reports/summary.txt")
     page = _Place("reports/index.html")
     leads_page = _Place("reports/private/leads.html")
+    comparison = _Place("reports/comparisons/actors.json")
+    comparison_text = _Place("reports/comparisons/actors.txt")
 
 
 HERE = Places(Path())
@@ -77,6 +79,25 @@ class Project(Places, Generic[Settings_co]):
     """A folder and its settings: all of them, or the sections that a stage asks for."""
 
     parameters: Settings_co
+
+
+@dataclass(frozen=True)
+class Variant(Project[Settings_co]):
+    """A project whose log is computed once more with other settings: its matrix lies apart, and is nobody else's."""
+
+    matrix = _Place("data/.tmp/variant/features.parquet")
+    catalogue = _Place("data/.tmp/variant/catalogue.json")
+
+
+@contextmanager
+def cleared_away(variant: Variant[Settings_co]) -> Iterator[None]:
+    """Remove what is computed of a variant when it is done or interrupted, and first what a killed run has left."""
+    folder = variant.matrix.parent
+    _remove(folder)
+    try:
+        yield
+    finally:
+        _remove(folder)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.evaluation.chance import Chance, of_a_perfect_model
 from models.evaluation.checks import FEWEST_LEADS
 from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, Estimate, evaluate
+from models.evaluation.rivals import compare_with
 
 Figures = dict[str, dict[str, float | None]]
 BY_CHANCE = "calibration_error_by_chance"
@@ -46,21 +47,34 @@ def of_newest(
     return {f"newest_{name}": _written(name, found[name]) for name in _OF_THE_NEWEST}
 
 
-def of_untouched(
+def measure_part(
     labels: NDArray[np.float64], probabilities: NDArray[np.float64], leads: NDArray[Any],
     as_of: NDArray[np.datetime64], horizon: timedelta, *, replicates: int,
 ) -> Figures:  # fmt: skip
-    """Measure the rows of leads that none of us had acted on by ``as_of``: what the model knows without us.
+    """Measure rows at their ``as_of`` (UTC): arrays of shape (n,); all is unknown where they are too few to tell."""
+    if not _are_enough(labels, leads):
+        return unknown()
+    chance = of_a_perfect_model(labels, probabilities, leads, as_of, horizon)
+    return measure(labels, probabilities, leads, chance, replicates=replicates)
 
-    Arrays have the shape (n,). All is unknown where fewer than ten leads convert, or don't: then no model can be told
-    from chance.
+
+def gain_over(
+    labels: NDArray[np.float64], probabilities: NDArray[np.float64], other: NDArray[np.float64], leads: NDArray[Any]
+) -> dict[str, float | None]:
+    """Say how much lower the log loss of a row is than that of another model, on the same rows: arrays of shape (n,).
+
+    Its 95 % interval is over leads; unknown where they are too few to tell.
     """
-    figures = unknown()
+    if not _are_enough(labels, leads):
+        return dict.fromkeys(("value", "low", "high"))
+    (found,) = compare_with(labels, probabilities, leads, {"other": other})
+    return {"value": found.gain, "low": found.low, "high": found.high}
+
+
+def _are_enough(labels: NDArray[np.float64], leads: NDArray[Any]) -> bool:
+    """Tell whether ten leads convert and ten don't: with fewer no model is told from chance."""
     converts = labels > 0
-    if min(len(np.unique(leads[converts])), len(np.unique(leads[~converts]))) >= FEWEST_LEADS:
-        chance = of_a_perfect_model(labels, probabilities, leads, as_of, horizon)
-        figures = measure(labels, probabilities, leads, chance, replicates=replicates)
-    return {f"untouched_{name}": parts for name, parts in (figures | {"foretold": count(labels, leads)}).items()}
+    return min(len(np.unique(leads[converts])), len(np.unique(leads[~converts]))) >= FEWEST_LEADS
 
 
 def count(labels: NDArray[np.float64], leads: NDArray[Any]) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import write_verdicts
 from pipeline.evaluate.acts import touched
 from pipeline.evaluate.breakdown import break_down, share_of_attainable
-from pipeline.evaluate.figures import count, measure, of_newest, of_untouched, unknown
+from pipeline.evaluate.figures import count, measure, measure_part, of_newest, unknown
 from pipeline.evaluate.findings import gather
 from pipeline.evaluate.origins import read_origins
 from pipeline.evaluate.pictures import draw
@@ -56,9 +56,11 @@ def run(project: Project[Sections], progress: Progress) -> None:
         acted = touched(project.interactions, later.leads, as_of)
         if acted is not None:
             rest = later.take(~acted)
-            figures |= of_untouched(
+            untouched = measure_part(
                 rest.labels, probabilities[~acted], rest.leads, as_of[~acted], horizon, replicates=replicates
             )
+            untouched["foretold"] = count(rest.labels, rest.leads)
+            figures |= {f"untouched_{name}": parts for name, parts in untouched.items()}
         progress("comparing with what else could be done")
         catalogue = Catalogue.from_json(model.manifest["catalogue"])
         breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]), acted)

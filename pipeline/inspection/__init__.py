@@ -1,1 +1,1 @@
-"""Questions about a run: why this value, and what is odd."""
+"""Questions about a run: why this value, what is odd, and how much of it is our own doing."""

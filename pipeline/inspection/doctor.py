@@ -243,6 +243,7 @@ def _examine_log(examination: Examination, project: Project[Parameters]) -> None
         examination.fail("data", error)
         return
     _examine_verdicts(examination, project)
+    _examine_comparison(examination, project)
     _examine_horizon(examination, project.parameters)
 
 
@@ -289,6 +290,17 @@ def _verdicts_on_model(examination: Examination, places: Places) -> list[Verdict
         examination.add("model", "odd", "the model was trained anew since it was evaluated", "leadcast evaluate")
         return None
     return [verdict for verdict in read_verdicts(places) if not KINDS[verdict.code].is_of_data]
+
+
+def _examine_comparison(examination: Examination, places: Places) -> None:
+    """Say so where the actors were compared beside another model: the pages can't, for they know of no comparison."""
+    if not places.comparison.exists() or not places.training.exists():
+        return
+    if read_json(places.comparison)["model_version"] != read_json(places.training)["model_version"]:
+        told = (
+            f"{places.comparison_text.relative_to(places.root)} was made beside another model than the one that is here"
+        )
+        examination.add("model", "odd", told, "leadcast compare-actors")
 
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:

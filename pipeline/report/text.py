@@ -31,6 +31,7 @@ def summary(parameters: Sections, results: Results) -> str:
         (HERE.recommendations_csv, "every open lead, best first"),
         (HERE.pictures, "calibration, gains, precision and recall, importance"),
         (HERE.data_docs / "index.html", "what Great Expectations found"),
+        ("leadcast compare-actors", f"how much of it you did yourselves: {HERE.comparison_text}"),
         (HERE.quarantine, "the rows that were set aside: file, line, reason"),
         ("make ui", "MLflow: the runs, the model card, the registry"),
     ):

@@ -43,6 +43,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "push",
         "crm",
         "explain",
+        "compare-actors",
         "score",
     } == set(COMMANDS)
     for name, meaning in STAGES.items():
