@@ -17,6 +17,7 @@ from features.timeline.labels import assign_labels, ended_unknown, refuse_unlabe
 from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import open_reader
+from pipeline.log.ages import find_open_ages
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcome_holes import find_outcome_holes
 from pipeline.log.outcomes import find_starts, observed_from, refuse_without_effect
@@ -73,6 +74,10 @@ def run(project: Project[Sections], progress: Progress) -> None:
         "outcomes_from": {start.source: start.as_json() for start in starts},
         "outcome_holes": [hole.as_json() for hole in lacking],
     }
+    ages = find_open_ages(project, history, labelled[labelled["label"].notna()])
+    if ages is not None and ages.older:
+        progress(f"warning: {ages.told()}")
+    counts |= {"open_ages": ages and ages.as_json()}
     funnel = read_funnel(interactions, episodes, project.parameters.episodes)
     write_json(project.snapshot_counts, counts | {"funnel": funnel})
 

@@ -129,6 +129,11 @@ KINDS: Mapping[str, Kind] = {
             is_of_data=True,
         ),
         Kind(
+            "ages_unseen", "open leads are older than any that was learned from", "doubtful",
+            "add '- calendar: monday' to snapshots.policies; where there is a calendar, a longer log would teach it",
+            is_of_data=True,
+        ),
+        Kind(
             "source_silent", "silent for longer than ever", "wrong",
             "bring its rows and run leadcast ingest; or state under ingest.sources what is so: closed, quiet or "
             "observed_until",

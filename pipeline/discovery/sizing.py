@@ -65,14 +65,16 @@ def find_size(
     observation = observe(Project(places.root, parameters))
     until = observation.outcomes_until
     last = episodes["started_at"].max().to_pydatetime()
+    # What sales can act on is a month ahead; where leads are quicker, less.
+    wanted = horizon or min(next((step for step in LADDER if step >= timedelta(days=late)), _MONTH), _MONTH)
     if assumed:
         said = "no time says when leads convert: they are looked at while they are new"
         looks = Looks([{"ages": [format_duration(age) for age in assumed]}], said, assumed[-1])
     else:
         ends = [*parameters.episodes.conversion, *parameters.episodes.lost]
-        looks = choose_looks(episodes, places.interactions, ends, timedelta(days=median), until)
-    # What sales can act on is a month ahead; where leads are quicker, less.
-    wanted = horizon or min(next((step for step in LADDER if step >= timedelta(days=late)), _MONTH), _MONTH)
+        looks = choose_looks(
+            episodes, places.interactions, ends, timedelta(days=median), until, wanted + observation.outcome_delay
+        )
     chosen, rows = _trainable(content, places, looks.policies, wanted, fixed=horizon is not None)
     row = next(row for row in rows if row.horizon == chosen and row.milestone == rows[-1].milestone)
     by_calendar = any("calendar" in policy for policy in looks.policies)
@@ -141,31 +143,67 @@ class Looks:
     """The age up to which leads are looked at."""
 
 
-def choose_looks(episodes: pd.DataFrame, log: Path, outcomes: list[str], median: timedelta, until: datetime) -> Looks:
+def choose_looks(
+    episodes: pd.DataFrame, log: Path, outcomes: list[str], median: timedelta, until: datetime, reach: timedelta
+) -> Looks:
     """Choose the policies of snapshots; ``outcomes`` are the event types that end an episode.
 
-    ``median`` is how long half of those that convert take, ``until`` when the log ends.
+    ``median`` is how long half of those that convert take, ``until`` when the log ends, and ``reach`` how long before
+    that a look must lie to have a label. Where ages alone would teach nothing of many leads that are open then, leads
+    are looked at by a calendar, too.
     """
     ages = [age for age in _EARLY if age <= max(median / 2, DAY)]
     ages = [age for age in ages if age >= DAY] or ages
     started = episodes["started_at"]
     lived = (episodes["outcome_at"].fillna(until) - started).clip(lower=timedelta(0))
     still = lived[episodes["outcome_at"].isna()]
-    span = until - started.min().to_pydatetime()
-    if not len(still) or (still > ages[-1]).mean() <= _OLDER:
+    span, settled = until - started.min().to_pydatetime(), until - reach
+    missed = _share_missed(still, _oldest_of_ages(started, lived, ages, settled))
+    if missed <= _OLDER:
         return Looks([_at(ages)], f"half of the leads convert within {median / DAY:.0f} days", ages[-1])
-    oldest, lived_days = still.max() / DAY, float(lived.sum() / DAY)
+    oldest, lived_days = still.max() / DAY, float((lived / DAY).sum())
     idle_share = min(_idle_days(episodes, log, outcomes, until) / lived_days, 1.0)
     every, days = ("daily", 1) if span < _SHORT_LOG else ("monday", 7)
     if lived_days / days > (_MOST_IDLE if idle_share > _HALF else _MOST):
         every, days = "monthly", 30
-    looks = f"{lived_days / days:,.0f} looks by the calendar"
-    if idle_share > _HARDLY_ACT or lived_days / days > _MOST:
-        covered = [age for age in _GROWING if age < still.max()] or ages
-        reason = "and hardly act" if idle_share > _HARDLY_ACT else "and many"
-        why = f"open leads are up to {oldest:.0f} days old, {reason}: growing ages, as {looks} would say the same"
-        return Looks([_at(covered)], why, covered[-1])
-    return Looks([{"calendar": every}, _at(ages)], f"open leads are up to {oldest:.0f} days old: {looks}", span)
+    old, looks = f"open leads are up to {oldest:.0f} days old", f"{lived_days / days:,.0f} looks by the calendar"
+    if idle_share <= _HARDLY_ACT and lived_days / days <= _MOST:
+        why = f"{old}, and ages alone would not cover {missed:.1%} of them: {looks}"
+        return Looks([{"calendar": every}, _at(ages)], why, span)
+    growing = [age for age in _GROWING if age < still.max()] or ages
+    missed = _share_missed(still, _oldest_of_ages(started, lived, growing, settled))
+    monthly = _share_missed(still, _oldest_of_months(started, lived, settled))
+    reason = "and hardly act" if idle_share > _HARDLY_ACT else "and many"
+    why = f"{old}, {reason}: growing ages, as {looks} would say the same"
+    if missed <= _OLDER or monthly >= missed:
+        return Looks([_at(growing)], why, growing[-1])
+    if lived_days * DAY / _MONTH > _MOST:
+        # One look more at each lead, as late as most of those that are open call for, or as there are labels.
+        late = min(still.quantile(1 - _OLDER) // _MONTH + 1, (settled - started.min()) // _MONTH) * _MONTH
+        growing += [late] if late > growing[-1] else []
+        return Looks([_at(growing)], why, growing[-1])
+    why = (
+        f"{old}, {reason}: growing ages, and the firsts of months for {missed:.1%} of them, which ages would not cover"
+    )
+    return Looks([{"calendar": "monthly"}, _at(growing)], why, span)
+
+
+def _oldest_of_ages(started: pd.Series, lived: pd.Series, ages: Sequence[timedelta], settled: datetime) -> timedelta:
+    """Give the last of the ages at which some lead was looked at, still open, and its label is known."""
+    seen = [age for age in ages if ((started + age <= settled) & (lived > age)).any()]
+    return max(seen, default=timedelta(0))
+
+
+def _oldest_of_months(started: pd.Series, lived: pd.Series, settled: datetime) -> timedelta:
+    """Give the age of the oldest lead that was open on the last first of a month whose labels are known."""
+    first = pd.Timestamp(settled).normalize().replace(day=1)
+    age = first - started
+    return max(age[(age > timedelta(0)) & (lived > age)], default=timedelta(0))
+
+
+def _share_missed(still: pd.Series, oldest: timedelta) -> float:
+    """Give the share of the leads still open that are older than the oldest that is learned from."""
+    return float((still > oldest).mean()) if len(still) else 0.0
 
 
 def _at(ages: list[timedelta]) -> dict[str, Any]:
@@ -184,4 +222,4 @@ def _idle_days(episodes: pd.DataFrame, log: Path, outcomes: list[str], until: da
     acted.index = episodes.index
     begun = acted.where(acted > episodes["started_at"], episodes["started_at"])
     idle = episodes["outcome_at"].fillna(until) - begun
-    return float(idle.clip(lower=timedelta(0)).sum() / DAY)
+    return float((idle.clip(lower=timedelta(0)) / DAY).sum())

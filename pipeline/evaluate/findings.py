@@ -20,6 +20,7 @@ from models.evaluation.metrics import Estimate
 from pipeline.core.project import Places, read_json
 from pipeline.core.sql import open_reader
 from pipeline.evaluate.origins import Origins
+from pipeline.log.ages import age_verdicts
 from pipeline.log.outcome_holes import outcome_verdicts
 from pipeline.log.source_verdicts import source_verdicts
 
@@ -59,6 +60,7 @@ def gather(
         ),
         *source_verdicts(read_json(places.ingested), needed),
         *outcome_verdicts(counts.get("outcome_holes", [])),
+        *age_verdicts(counts.get("open_ages")),
     ]
     return judged(verdicts, acquitted)
 

@@ -27,6 +27,7 @@ from models.core.verdicts import KINDS, Verdict, acquit, judged, ordered
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
+from pipeline.log.ages import doubts_of_ages
 from pipeline.log.history import observe
 from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
 from pipeline.log.outcome_holes import doubts_of_outcomes
@@ -263,6 +264,7 @@ def _examine_verdicts(examination: Examination, project: Project[Parameters]) ->
         *of_columns(project, kinds, project.parameters.episodes.conversion, until),
         *source_verdicts(read_json(project.ingested), Reach(project).needed),
         *doubts_of_outcomes(project),
+        *doubts_of_ages(project),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):
         examination.add("data", "good", f"none of {len(kinds)} attributes knows the outcome by itself")

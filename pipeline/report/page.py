@@ -12,7 +12,7 @@ from models.decision import kpis
 from models.decision.tiers import WHO_DOES_WHAT
 from pipeline.report.headlines import headlines
 from pipeline.report.rendering import duration_in_words, render
-from pipeline.report.results import Results, Sections, what_would_teach_age
+from pipeline.report.results import Results, Sections
 
 PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
@@ -56,11 +56,8 @@ def page(
 def _doubts(parameters: Sections, results: Results) -> list[str]:
     """Say which of the probabilities say less than they seem to."""
     scoring, doubts = results.scoring, []
-    if scoring["older_than_learned"]:
-        doubts.append(
-            f"{scoring['older_than_learned']:,} open leads are older than any that the model learned from: their "
-            f"probabilities are a guess; {what_would_teach_age(parameters)}"
-        )
+    if told := results.ages_unseen(parameters):
+        doubts.append(told)
     if scoring["older_than_outcomes"]:
         doubts.append(
             f"{scoring['older_than_outcomes']:,} open leads came before conversions were recorded: some of them may be "

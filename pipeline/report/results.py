@@ -10,8 +10,8 @@ from models.core.verdicts import Verdict
 from pipeline.core.project import Places, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.settings.decision import DecisionPolicy, Recommend
-from pipeline.settings.ingest import ASSUMED_OUTCOMES, Ingest
-from pipeline.settings.timeline import Snapshots
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.timeline import Snapshots, told_of_older
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -33,16 +33,6 @@ class Sections(Protocol):
     policy: DecisionPolicy
     recommend: Recommend
     snapshots: Snapshots
-
-
-def what_would_teach_age(parameters: Sections) -> str:
-    """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
-    queries = (source.query or "" for source in parameters.ingest.sources.values())
-    if any(ASSUMED_OUTCOMES in query for query in queries):
-        return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
-    if parameters.snapshots.follow_a_calendar:
-        return "a longer log would teach it"
-    return "a longer log, or a calendar among snapshots.policies, would teach it"
 
 
 @dataclass(frozen=True)
@@ -294,6 +284,14 @@ class Results:
             f"Outcomes are known up to {unknown['since'][:10]}, {days} days before: {who} ended since, and are counted "
             "as open. Fewer will convert than is expected here."
         )
+
+    def ages_unseen(self, parameters: Sections) -> str | None:
+        """Say how many of the leads scored are older than any that was learned from, and what would teach it."""
+        older, leads = self.scoring["older_than_learned"], self.scoring["leads"]
+        if not older:
+            return None
+        advice = parameters.snapshots.what_would_teach_age(is_assumed=parameters.ingest.assumes_when)
+        return f"{told_of_older(older, leads, self.scoring['oldest_learned_days'])}; {advice}"
 
     def figures(self) -> list[Figure]:
         """List the figures of all that was foretold; one that can't be said is ``unknown``."""

@@ -13,7 +13,7 @@ from models.core.verdicts import Verdict
 from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
-from pipeline.report.results import Results, Sections, what_would_teach_age
+from pipeline.report.results import Results, Sections
 
 
 def summary(parameters: Sections, results: Results) -> str:
@@ -171,11 +171,8 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
     )
     if told := results.outcomes_unknown():
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
-    if scoring["older_than_learned"]:
-        console.print(
-            f"  {scoring['older_than_learned']:,} are older than any lead the model learned from: theirs is a guess;\n"
-            f"  {what_would_teach_age(parameters)}"
-        )
+    if told := results.ages_unseen(parameters):
+        console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
     if scoring["older_than_outcomes"]:
         console.print(
             f"  {scoring['older_than_outcomes']:,} came before conversions were recorded: some may be customers"

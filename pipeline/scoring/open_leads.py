@@ -42,8 +42,9 @@ from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
+from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
-from pipeline.settings.timeline import Episodes
+from pipeline.settings.timeline import Episodes, Snapshots, told_of_older
 from pipeline.settings.types import halve
 
 MICROSECOND = timedelta(microseconds=1)
@@ -78,9 +79,11 @@ class Sections(Protocol):
 
     episodes: Episodes
     features: Features
+    ingest: Ingest
     policy: DecisionPolicy
     run: Run
     recommend: Recommend
+    snapshots: Snapshots
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Doubts:
     """Whose episode had in truth ended, without our knowing."""
     older_than_learned: int
     """Whose episode is older than any that the model was fitted to."""
+    oldest_learned_days: float
+    """How old that one was."""
     older_than_outcomes: int
     """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
     unknown: UnknownOutcomes | None
@@ -98,7 +103,7 @@ class Doubts:
 
     def as_json(self) -> dict[str, Any]:
         """Give them as JSON holds them."""
-        counts = {name: getattr(self, name) for name in ("ended_unknown", "older_than_learned", "older_than_outcomes")}
+        counts = {name: value for name, value in vars(self).items() if name != "unknown"}
         return counts | ({"outcomes_unknown": self.unknown.as_json()} if self.unknown else {})
 
 
@@ -136,14 +141,17 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
     recommendations = pa.concat_tables(batches)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
+    oldest = float(model.manifest["oldest_episode_days"])
     if older:
-        progress(f"warning: {older:,} leads are older than any the model learned from")
+        is_assumed = project.parameters.ingest.assumes_when
+        advice = project.parameters.snapshots.what_would_teach_age(is_assumed=is_assumed)
+        progress(f"warning: {told_of_older(older, len(snapshots), oldest)}; {advice}")
     since = observed_from(find_starts(project, project.parameters.episodes.conversion, find_episodes(history)))
     unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:
         progress(f"warning: {unknown.told(len(snapshots))}")
-    return recommendations.take(best_first), Doubts(ended, older, unseen, unknown)
+    return recommendations.take(best_first), Doubts(ended, older, oldest, unseen, unknown)
 
 
 def _recommend_batch(

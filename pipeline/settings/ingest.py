@@ -349,6 +349,11 @@ class Ingest(Strict):
     maximum_broken: Share = 0.05
     """Share of a source's rows that may be broken; above it the run fails. Duplicates and unknown leads don't count."""
 
+    @property
+    def assumes_when(self) -> bool:
+        """Whether init has assumed when leads converted."""
+        return any(ASSUMED_OUTCOMES in (source.query or "") for source in self.sources.values())
+
     @field_validator("sources", "tables")
     @classmethod
     def _fit_for_a_file(cls, tables: dict[str, Table]) -> dict[str, Table]:

@@ -77,3 +77,19 @@ class Snapshots(Strict):
     def follow_a_calendar(self) -> bool:
         """Whether some leads are looked at however old they are."""
         return any(isinstance(policy, CalendarPolicy) for policy in self.policies)
+
+    def what_would_teach_age(self, *, is_assumed: bool) -> str:
+        """Say what would teach a model about older leads; nothing would, where init has assumed when leads convert."""
+        if is_assumed:
+            return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
+        if self.follow_a_calendar:
+            return "they are older than the log can teach; a longer one would"
+        return "snapshots.policies looks at none of that age: add '- calendar: monday' to it"
+
+
+def told_of_older(older: int, leads: int, learned_days: float) -> str:
+    """Say how many of the open leads are older than any that was learned from, and how old that one was."""
+    return (
+        f"{older:,} of {leads:,} open leads ({older / leads:.1%}) are older than any that was learned from "
+        f"({learned_days:,.1f} days): their probabilities are a guess"
+    )

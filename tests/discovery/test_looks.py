@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from world import Project
 
 from features.core.time import parse_duration
 from models.learning.origins import choose_origins
+from pipeline.discovery.sizing import choose_looks
 from pipeline.matrix.slices import reach_of
 from pipeline.settings.file import load_parameters
 
@@ -81,6 +83,52 @@ def test_leads_that_hardly_act_are_looked_at_a_few_times(tmp_path: Path) -> None
             "SELECT count(*) FROM read_parquet(?)", [str(tmp_path / "data/snapshots.parquet")]
         ).fetchall()
     assert rows < 10 * 3000
+
+
+def test_where_growing_ages_miss_many_that_are_open_months_are_added(tmp_path: Path) -> None:
+    """A log of 720 days has no lead that was looked at after two years: a year is the last of the growing ages."""
+    rng = np.random.default_rng(24)
+    contacts, deals = [], []
+    for number in range(2000):
+        created = BEGINNING + timedelta(days=float(rng.random()) * 720)
+        contacts.append((f"m{number:05x}", f"{created:%Y-%m-%d}", ["social", "search"][number % 2]))
+        if rng.random() < 0.2:
+            won = created + timedelta(days=float(rng.gamma(2, 3)) + 1)
+            if won < BEGINNING + timedelta(days=720):
+                deals.append((f"m{number:05x}", won))
+    write_table(tmp_path / "raw/qualified_leads.csv", ("mql_id", "first_contact_date", "origin"), contacts)
+    write_table(tmp_path / "raw/closed_deals.csv", ("mql_id", "won_date"), deals)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["snapshots"]["policies"][0] == {"calendar": "monthly"}
+    assert settings["snapshots"]["policies"][1]["ages"][-1] == "365d"
+    text = (tmp_path / "params.yaml").read_text(encoding="utf-8").replace("\n  #", "")
+    assert re.search(r"the firsts of months for (4[5-9]|50)\.\d% of them, which ages would not cover", text), text
+    Project(tmp_path, load_parameters(tmp_path / "params.yaml")).run("ingest", "snapshots")
+    snapshots = pd.read_parquet(tmp_path / "data/snapshots.parquet")
+    learned = (snapshots["as_of"] - snapshots["started_at"])[snapshots["label"].notna()].max()
+    until = BEGINNING + timedelta(days=720)
+    ages = [until - pd.Timestamp(created) for lead, created, _ in contacts if lead not in dict(deals)]
+    assert np.mean([age > learned for age in ages]) < 0.08, "not more than a horizon and a month take from the log"
+
+
+def test_so_many_leads_that_months_would_be_too_much_are_looked_at_once_more_when_they_are_old(tmp_path: Path) -> None:
+    """400,000 leads that are open for up to 600 days: four million looks by the months."""
+    until = datetime(2026, 1, 1)
+    days = np.linspace(0.01, 600, 400_000)
+    episodes = pd.DataFrame(
+        {
+            "lead_id": [f"{number}" for number in range(len(days))],
+            "started_at": until - pd.to_timedelta(days, unit="D"),
+            "outcome_at": pd.Series(pd.NaT, index=range(len(days)), dtype="datetime64[us]"),
+        }
+    ).astype({"started_at": "datetime64[us]"})
+    log = tmp_path / "log.parquet"
+    acts = pd.DataFrame({"lead_id": ["0"], "event_type": ["visit"], "occurred_at": [until]})
+    acts.astype({"occurred_at": "datetime64[us]"}).to_parquet(log)
+    for reach, last in ((timedelta(days=7), "570d"), (timedelta(days=45), "540d")):
+        looks = choose_looks(episodes, log, ["won"], timedelta(days=2), until, reach)
+        ages = looks.policies[0]["ages"]
+        assert (len(looks.policies), ages[-2:]) == (1, ["365d", last])
 
 
 def test_leads_that_all_end_soon_need_no_calendar(tmp_path: Path) -> None:
