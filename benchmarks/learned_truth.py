@@ -148,7 +148,7 @@ def of_learning(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
                 least = 2.0 if name == "base_rate" else -2.0
                 yield Finding(what, gain / error, f"at least {100 * least:g} %", gain / error >= least)
     world = drifted(small, 1)
-    origins = choose_origins(world.as_of, world.rows.labels, reach, count=8, minimum=20)
+    origins = choose_origins(world.as_of, world.rows.labels, world.rows.leads, reach, count=8, minimum=5)
     told = backtest(world.rows, world.as_of, origins, reach, world.recipe, counted=6)
     counted = [one for one in told if one.counts]
     excess, error = mean_and_error(

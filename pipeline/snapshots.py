@@ -66,7 +66,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     labelled = assign_labels(
         taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts)
     )
-    refuse_unlabelled(labelled, settings.horizon)
+    refuse_unlabelled(labelled, settings.horizon, observation.outcome_delay)
     project.snapshot_counts.unlink(missing_ok=True)  # counts stand beside what they count, or not at all
     with written_whole(project.snapshots) as temporary:
         pq.write_table(pa.Table.from_pandas(labelled, preserve_index=False).replace_schema_metadata(), temporary)

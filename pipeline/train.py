@@ -6,13 +6,14 @@ import importlib.metadata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.core.enough import Pace
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest, decide, leave_out, newest
 from models.learning.baselines import BASELINE_NAMES, BASELINES
@@ -55,7 +56,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     settings = project.parameters.train
     counts = read_json(project.snapshot_counts)
     rows, as_of = read_rows(project.matrix)
-    require_outcomes(rows, settings.minimum_conversions)
+    require_outcomes(rows, settings.minimum_conversions, _pace(counts))
     recipe, known = recipe_of(settings, project)
 
     def tell(one: Foretold) -> None:
@@ -142,7 +143,7 @@ def judge(
             return judge(settings, places, rows, as_of, progress, their_own)
     reach = reach_of(read_json(places.snapshot_counts))
     count = settings.origins + (_FOR_CHOICES if settings.origins else 0)
-    origins = choose_origins(as_of, rows.labels, reach, count=count, minimum=settings.minimum_conversions)
+    origins = choose_origins(as_of, rows.labels, rows.leads, reach, count=count, minimum=settings.minimum_conversions)
     recipe = replace(recipe_of(settings, places)[0], num_threads=crew.threads_each)
     return backtest(
         rows,
@@ -188,6 +189,14 @@ def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
 def labels_until(counts: dict[str, Any]) -> datetime:
     """Tell up to when the newest label looks: what happened before it is no news to the model."""
     return datetime.fromisoformat(counts["labelled"]["to"]) + reach_of(counts)
+
+
+def _pace(counts: dict[str, Any]) -> Pace:
+    first, last, until = (
+        datetime.fromisoformat(moment)
+        for moment in (counts["labelled"]["from"], counts["labelled"]["to"], counts["observed_until"])
+    )
+    return Pace((last - first) / timedelta(days=1), until)
 
 
 def _table(foretold: list[Foretold], version: str) -> pa.Table:

@@ -73,18 +73,20 @@ def ended_unknown(snapshots: pd.DataFrame) -> pd.Series:
     return ended
 
 
-def refuse_unlabelled(snapshots: pd.DataFrame, horizon: timedelta) -> None:
-    """Raise NotEnoughDataError where no snapshot has a label, and say why."""
+def refuse_unlabelled(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: timedelta) -> None:
+    """Raise NotEnoughDataError where no snapshot has a label, and say why, and when the first one will have one."""
     if snapshots["label"].notna().any():
         return
-    immature, unobserved = (int((snapshots["unlabelled"] == why).sum()) for why in ("immature", "unobserved"))
-    told = []
-    if immature:
+    immature, unobserved = (snapshots["unlabelled"] == why for why in ("immature", "unobserved"))
+    told, first = [], ""
+    if immature.any():
         until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
-        told.append(f"of {immature:,} the horizon of {format_duration(horizon)} is not over by {until}")
-    told += [f"{unobserved:,} come before conversions were recorded (observed_from)"] if unobserved else []
+        told.append(f"of {immature.sum():,} the horizon of {format_duration(horizon)} is not over by {until}")
+        known = snapshots.loc[immature, "as_of"].min() + horizon + outcome_delay
+        first = f"; the first label will be known once outcomes are observed until {known:%Y-%m-%d %H:%M} UTC"
+    told += [f"{unobserved.sum():,} come before conversions were recorded (observed_from)"] if unobserved.any() else []
     raise NotEnoughDataError(
-        f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told) or 'there is none'}; "
+        f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told) or 'there is none'}{first}; "
         "shorten snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an "
         "observed_until that comes too early, an observed_from too late)"
     )

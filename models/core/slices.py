@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,24 @@ class Slice:
         """Rows that convert."""
         return int(np.sum(self.labels))
 
+    @cached_property
+    def leads_of_each(self) -> tuple[int, int]:
+        """How many leads convert, and how many have a row that doesn't."""
+        return count_leads(self.labels, self.leads)
+
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Slice:
         """Give some of the rows, by whether they are wanted, or by their places in the order that is wanted."""
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return Slice(self.frame.iloc[places], self.labels[places], self.leads[places])
+
+
+def count_leads(labels: NDArray[np.float64], leads: NDArray[Any]) -> tuple[int, int]:
+    """Count the leads that have a row which converts, and those that have one which doesn't; shapes (n,).
+
+    Rows of one lead repeat each other: it is leads that are outcomes.
+    """
+    converts = labels > 0
+    return len(pd.unique(leads[converts])), len(pd.unique(leads[~converts]))
 
 
 FOLDS, FOLDS_OF_MANY, MANY_ROWS = 5, 3, 20_000

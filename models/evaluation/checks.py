@@ -56,10 +56,7 @@ class Facts:
     @cached_property
     def leads(self) -> tuple[int, int]:
         """How many leads of the rows foretold convert, and how many have a row that doesn't."""
-        if self.later is None:
-            return 0, 0
-        converts = self.later.labels > 0
-        return len(np.unique(self.later.leads[converts])), len(np.unique(self.later.leads[~converts]))
+        return (0, 0) if self.later is None else self.later.leads_of_each
 
     @property
     def is_judged(self) -> bool:

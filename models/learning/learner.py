@@ -17,6 +17,7 @@ from features.core.errors import NotEnoughDataError
 from models.core.additive import Additive, Term
 from models.core.calibrators import calibrate, probability, shifted
 from models.core.encoding import numbers_of
+from models.core.enough import Pace, told_of_lack
 from models.core.model import Model
 from models.core.slices import Slice, deal, folds_for, whole_leads
 from models.learning.additive import (
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_HELPS = (
+    "a longer log, a shorter horizon (more outcomes are known), or looking at leads more often (snapshots.policies)"
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is made of rows: the same at every origin, and of the model that ships.
@@ -55,7 +61,7 @@ class Recipe:
     parameters: Mapping[str, Parameter] | None = None
     calibration: Method = "auto"
     minimum_rows: int = 20
-    minimum_conversions: int = 20
+    minimum_conversions: int = 5
     seed: int = 7
     num_threads: int = 0
     rung: Rung | Literal["auto"] = "trees"
@@ -100,7 +106,7 @@ def learn(
     the categories, the base rate, the seed, the rung, the parameters and the number of trees.
 
     Raises `SettingsError` for parameters that are unknown or would break the probabilities, `NotEnoughDataError` where
-    fewer than `minimum_conversions` rows convert, or don't.
+    fewer than `minimum_conversions` leads convert, or have a row that doesn't.
     """
     fitting = Fitting(rows, recipe, members=members, manifest=manifest, progress=progress)
     return fitting.assemble(fitting.choose() if recipe.rung == "auto" else recipe.rung)
@@ -136,7 +142,7 @@ class Fitting:
         """Which of the rows are learned from: shape (n,)."""
         if not self.learned.all():
             rows, recent = rows.take(self.learned), None if recent is None else recent[self.learned]
-            require_outcomes(rows, recipe.minimum_conversions)
+            require_outcomes(rows, recipe.minimum_conversions, helps="more rows to draw leads of (train.maximum_rows)")
         self._rows, self._recipe, self._recent = rows, recipe, recent
         self._members, self._manifest, self._progress = members, manifest or {}, progress
         self._parameters = checked_parameters(recipe.parameters or {}, rows=len(rows.labels))
@@ -315,17 +321,19 @@ def _made_of(rung: Rung) -> Sequence[Rung]:
     return ("trees", "logistic") if rung == "stack" else (rung,)
 
 
-def require_outcomes(rows: Slice, minimum: int) -> None:
-    """Raise `NotEnoughDataError` where fewer rows than the minimum convert, or don't."""
-    converted = rows.conversions
-    others = len(rows.labels) - converted
-    if min(converted, others) >= minimum:
-        return
-    raise NotEnoughDataError(
-        f"too few outcomes to learn from: {converted:,} rows convert and {others:,} don't, and at least {minimum:,} of "
-        "each are needed. What helps: a longer log, a shorter horizon (more rows have a known outcome), or more "
-        "snapshots per lead"
-    )
+def require_outcomes(rows: Slice, minimum: int, pace: Pace | None = None, *, helps: str = _HELPS) -> None:
+    """Raise `NotEnoughDataError` where fewer leads than the minimum convert, or have a row that doesn't.
+
+    By a ``pace`` it says when there will be as many; ``helps`` is what would help today.
+    """
+    converting, others = rows.leads_of_each
+    lack = told_of_lack(converting, others, minimum, pace)
+    if lack:
+        raise NotEnoughDataError(
+            f"too few outcomes to learn from: of the leads whose outcome is known {converting:,} convert and "
+            f"{others:,} have a snapshot that doesn't, and at least {minimum:,} of each are needed: {lack}. "
+            f"What helps: {helps}"
+        )
 
 
 def category_levels(frame: pd.DataFrame, categorical: Sequence[str], *, minimum_rows: int) -> dict[str, list[str]]:

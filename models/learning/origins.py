@@ -12,10 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from models.core.slices import count_leads
 
 FEWEST_MONTHS = 3
 """With fewer firsts of a month than these that can be judged from, Mondays are taken where there are more."""
@@ -38,15 +41,23 @@ class Origin:
 
 
 def choose_origins(
-    as_of: NDArray[np.datetime64], labels: NDArray[np.float64], reach: timedelta, *, count: int, minimum: int
+    as_of: NDArray[np.datetime64],
+    labels: NDArray[np.float64],
+    leads: NDArray[Any],
+    reach: timedelta,
+    *,
+    count: int,
+    minimum: int,
 ) -> list[Origin]:
     """Choose the newest ``count`` origins, the oldest first: firsts of a month, of a short log Mondays.
 
-    ``as_of`` (UTC) and ``labels`` of 0 and 1, of shape (n,), are the labelled snapshots; ``reach`` is the horizon and
-    the delay of outcomes. At an origin at least ``minimum`` settled snapshots convert, and as many don't.
+    ``as_of`` (UTC), ``labels`` of 0 and 1, and ``leads``, of shape (n,), are the labelled snapshots; ``reach`` is the
+    horizon and the delay of outcomes. At an origin at least ``minimum`` leads have a settled snapshot that converts,
+    and as many have one that doesn't.
     """
     if not len(as_of) or not count:
         return []
+    codes = pd.factorize(leads)[0]
     first, last = pd.Timestamp(as_of.min()), pd.Timestamp(as_of.max())
     end = last + pd.Timedelta(microseconds=1)
     able: list[Origin] = []
@@ -54,7 +65,7 @@ def choose_origins(
         # Before the reach of the first snapshot nothing is settled.
         moments = list(pd.date_range((first + reach).ceil("D"), last.normalize(), freq=frequency))
         chosen = [Origin(*bounds) for bounds in pairwise([*moments, end])]
-        found = [origin for origin in chosen if _is_able(origin, as_of, labels, reach, minimum)]
+        found = [origin for origin in chosen if _is_able(origin, as_of, labels, codes, reach, minimum)]
         able = max(able, found, key=len)
         if len(able) >= FEWEST_MONTHS:
             break
@@ -62,8 +73,12 @@ def choose_origins(
 
 
 def _is_able(
-    origin: Origin, as_of: NDArray[np.datetime64], labels: NDArray[np.float64], reach: timedelta, minimum: int
+    origin: Origin,
+    as_of: NDArray[np.datetime64],
+    labels: NDArray[np.float64],
+    leads: NDArray[np.int64],
+    reach: timedelta,
+    minimum: int,
 ) -> bool:
-    known = labels[origin.settled(as_of, reach)]
-    converted = float(known.sum())
-    return min(converted, len(known) - converted) >= minimum and bool(origin.foretold(as_of).any())
+    settled = origin.settled(as_of, reach)
+    return min(count_leads(labels[settled], leads[settled])) >= minimum and bool(origin.foretold(as_of).any())

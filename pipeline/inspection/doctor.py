@@ -313,6 +313,11 @@ def _examine_horizon(examination: Examination, parameters: Parameters) -> None:
         told = f"the horizon of {horizon} can be trained: {own.conversions:,} snapshots convert"
         examination.add("data", "good", told)
         return
+    if own.trains:
+        told = f"the horizon of {horizon} can be trained, but not judged on later time: {own.problem}"
+        shorter = "" if longest is None else f"set snapshots.horizon to {format_duration(longest)}, or "
+        examination.add("data", "odd", told, f"{shorter}bring a longer log")
+        return
     told = (
         f"no horizon can be trained ({horizon}: {own.problem}); bring more leads or a longer log, "
         "predict an earlier milestone, or lower train.minimum_conversions"

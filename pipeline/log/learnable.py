@@ -11,6 +11,7 @@ import pandas as pd
 from features.core.time import DAY, format_duration
 from features.timeline.labels import what_is_held
 from features.timeline.snapshots import find_episodes, take_snapshots
+from models.core.enough import Pace, told_of_lack
 from pipeline.core.project import Project
 from pipeline.log.history import Observation, observe, read_events, read_history
 from pipeline.log.outcomes import find_starts, observed_from
@@ -24,7 +25,7 @@ CONVERSION_ROW = "converted"
 
 @dataclass(frozen=True)
 class Learnable:
-    """One milestone and horizon; ``problem`` is none where a model can be trained."""
+    """One milestone and horizon; ``problem`` is none where a model can be trained, and judged."""
 
     milestone: str
     horizon: timedelta
@@ -35,6 +36,8 @@ class Learnable:
     leads: int
     """Distinct leads among these conversions."""
     problem: str | None
+    trains: bool
+    """Whether a model can be trained, be it that nothing later is there to judge it by."""
 
 
 def tabulate(project: Project[Parameters], horizons: Sequence[timedelta] = LADDER) -> list[Learnable]:
@@ -77,28 +80,21 @@ def _row(
 ) -> Learnable:
     delay = observation.outcome_delay
     held = what_is_held(taken, horizon, delay, observation.outcomes_until, since)
-    converting = held.converts & held.is_known
-    known, conversions = taken["as_of"].array[held.is_known], int(converting.sum())
+    known, leads = taken["as_of"].array[held.is_known], taken["lead_id"].array[held.is_known]
+    converts = held.converts[held.is_known]
+    converting, others = len(leads[converts].unique()), len(leads[~converts].unique())
+    span = known.max() - known.min() if len(known) else timedelta(0)
+    pace = Pace(span / DAY, observation.outcomes_until) if len(known) else None
+    lack = told_of_lack(converting, others, parameters.train.minimum_conversions, pace)
     return Learnable(
         milestone=milestone,
         horizon=horizon,
         mature=len(known),
-        conversions=conversions,
-        leads=len(taken["lead_id"].array[converting].unique()),
-        problem=_problem(known, conversions, horizon + delay, parameters.train.minimum_conversions),
+        conversions=int(converts.sum()),
+        leads=converting,
+        problem="the log is too short" if not len(known) or span < horizon + delay else lack,
+        trains=lack is None,
     )
-
-
-def _problem(known: pd.arrays.DatetimeArray, converting: int, reach: timedelta, minimum: int) -> str | None:
-    """Say why too little can be learned from, or nothing judged; None where enough can.
-
-    ``known`` are the moments of the snapshots whose label is known, and ``converting`` is how many of them convert.
-    """
-    if not len(known) or known.max() - known.min() < reach:
-        return "the log is too short"
-    if converting < minimum:
-        return f"fewer than {minimum} that convert"
-    return f"fewer than {minimum} that don't" if len(known) - converting < minimum else None
 
 
 def longest_trainable(rows: Sequence[Learnable], milestone: str = CONVERSION_ROW) -> timedelta | None:

@@ -144,9 +144,11 @@ def _print_breakdown(console: Console, results: Results) -> None:
     if unbeaten := results.unbeaten():
         console.print(textwrap.fill(unbeaten, WIDTH, initial_indent="  ", subsequent_indent="  "))
     table = _table("  beside it, on the same rows", "log loss", "ROC AUC", "ours is lower by", "95 % interval")
-    for rival in results.rivals():
+    rivals = results.rivals()
+    for rival in rivals:
         table.add_row(f"  {rival.name}", rival.log_loss, rival.roc_auc, rival.gain, rival.interval)
-    console.print(table)
+    if rivals:
+        console.print(table)
     parts = len(results.breakdown["segments"])
     if worst := results.worst():
         console.print(f"  Of {parts} parts, in these the promises are further off than chance explains:")

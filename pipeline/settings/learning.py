@@ -42,8 +42,9 @@ class Train(Strict):
     model's manifest. Nothing is left out where it is not given."""
     calibration: Method = "auto"
     """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
-    minimum_conversions: PositiveInt = 20
-    """Snapshots that convert without which nothing is learned; as many must not."""
+    minimum_conversions: PositiveInt = 5
+    """Leads that convert without which nothing is learned; as many must have a snapshot that does not. With fewer than
+    five not every fold has one."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
 

@@ -49,8 +49,9 @@ def test_a_short_log_is_looked_at_as_long_as_its_leads_stay_open(tmp_path: Path)
     age = (snapshots["as_of"] - snapshots["started_at"]) / timedelta(days=1)
     known = snapshots["label"].notna()
     as_of, labels = snapshots.loc[known, "as_of"].to_numpy(), snapshots.loc[known, "label"].to_numpy(dtype=float)
+    leads = snapshots.loc[known, "lead_id"].to_numpy()
     reach = reach_of(read(tmp_path, "data/snapshots.json"))
-    origins = choose_origins(as_of, labels, reach, count=6, minimum=20)
+    origins = choose_origins(as_of, labels, leads, reach, count=6, minimum=20)
     assert origins, "so short a log can be judged from"
     # What is settled comes before what is foretold, by the reach; that is measured on leads as old as today's.
     assert age[known][origins[-1].settled(as_of, reach)].max() > 14

@@ -236,7 +236,8 @@ def test_what_is_settled_at_an_origin_had_its_label_by_then(
     snapshots = with_outcomes(drawn)
     known = assign_labels(snapshots, horizon, delay, END).dropna(subset="label")
     as_of, labels = known["as_of"].to_numpy(), known["label"].to_numpy(dtype=float)
-    for origin in choose_origins(as_of, labels, horizon + delay, count=9, minimum=1):
+    leads = np.arange(len(labels))
+    for origin in choose_origins(as_of, labels, leads, horizon + delay, count=9, minimum=1):
         was_known = snapshots["outcome_at"] + delay <= origin.moment
         then = snapshots.assign(
             outcome=snapshots["outcome"].where(was_known), outcome_at=snapshots["outcome_at"].where(was_known)
@@ -251,16 +252,17 @@ def test_without_a_single_label_it_is_said_why_and_what_to_do() -> None:
     looks = looks.astype({"outcome_at": "datetime64[us]"})
     until, since = START + 39 * DAY, START + 10 * DAY
     for delay in (timedelta(0), timedelta(hours=1)):  # with a day more of observation the last look has a label
-        refuse_unlabelled(assign_labels(looks, 30 * DAY, delay, until + DAY + delay, since), 30 * DAY)
+        refuse_unlabelled(assign_labels(looks, 30 * DAY, delay, until + DAY + delay, since), 30 * DAY, delay)
         unlabelled = assign_labels(looks, 30 * DAY, delay, until, since)
         with pytest.raises(NotEnoughDataError) as told:
-            refuse_unlabelled(unlabelled, 30 * DAY)
+            refuse_unlabelled(unlabelled, 30 * DAY, delay)
         assert str(told.value).startswith(
             "snapshots: none of 3 snapshots has a label: of 1 the horizon of 30d is not over by 2026-02-09, until when "
-            "outcomes were observed, 2 come before conversions were recorded (observed_from); shorten snapshots.horizon"
+            "outcomes were observed, 2 come before conversions were recorded (observed_from); the first label will be "
+            f"known once outcomes are observed until {START + 40 * DAY + delay:%Y-%m-%d %H:%M} UTC; shorten snapshots.h"
         )
     with pytest.raises(NotEnoughDataError, match="none of 0 snapshots has a label: there is none; shorten"):
-        refuse_unlabelled(unlabelled.iloc[:0], 30 * DAY)
+        refuse_unlabelled(unlabelled.iloc[:0], 30 * DAY, delay)
 
 
 drawn_events = st.lists(

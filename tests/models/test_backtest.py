@@ -38,7 +38,7 @@ def log() -> tuple[Slice, Times]:
 @pytest.fixture(scope="module")
 def origins(log: tuple[Slice, Times]) -> list[Origin]:
     rows, as_of = log
-    chosen = choose_origins(as_of, rows.labels, REACH, count=3, minimum=20)
+    chosen = choose_origins(as_of, rows.labels, rows.leads, REACH, count=3, minimum=20)
     assert [origin.moment for origin in chosen] == [pd.Timestamp(2026, month, 1) for month in (4, 5, 6)]
     return chosen
 

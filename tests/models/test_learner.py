@@ -213,33 +213,52 @@ def test_a_parameter_that_cannot_be_is_a_wrong_setting(parameters: dict[str, Any
         learned(parameters=parameters)
 
 
-def test_too_few_outcomes_are_counted_and_help_is_named() -> None:
-    part = draw_rows(1000, seed=2)[0]
+def of_single_rows(rows: int) -> Slice:
+    """Draw rows of which each is of a lead of its own."""
+    part = draw_rows(rows, seed=2)[0]
+    return dataclasses.replace(part, leads=np.arange(rows))
+
+
+def test_too_few_outcomes_are_counted_in_leads_and_help_is_named() -> None:
+    part = of_single_rows(1000)
     with pytest.raises(NotEnoughDataError) as caught:
-        learned(with_conversions(part, 19))
-    assert str(caught.value).startswith(
-        "too few outcomes to learn from: 19 rows convert and 981 don't, and at least 20 of each are needed. What helps"
+        learned(with_conversions(part, 4))
+    assert str(caught.value) == (
+        "too few outcomes to learn from: of the leads whose outcome is known 4 convert and 996 have a snapshot that "
+        "doesn't, and at least 5 of each are needed: 1 more that convert. What helps: a longer log, a shorter horizon "
+        "(more outcomes are known), or looking at leads more often (snapshots.policies)"
     )
-    with pytest.raises(NotEnoughDataError, match="985 rows convert and 15 don't, and at least 16 of each"):
+    with pytest.raises(NotEnoughDataError, match=r"985 convert and 15 have .* of each are needed: 1 more that don't\."):
         learned(with_conversions(part, 985), minimum_conversions=16)
+    # Forty rows that convert are of four leads.
+    repeated = dataclasses.replace(part, leads=np.concatenate([np.arange(40) % 4, np.arange(40, 1000)]))
+    with pytest.raises(NotEnoughDataError, match="4 convert and 960 have a snapshot that doesn't"):
+        learned(with_conversions(repeated, 40))
 
 
 def test_just_enough_outcomes_are_enough() -> None:
-    part = draw_rows(1000, seed=2)[0]
-    assert learned(with_conversions(part, 20))[1].conversions == 20
-    assert learned(with_conversions(part, 980))[1].conversions == 980
+    part = of_single_rows(1000)
+    assert learned(with_conversions(part, 5))[1].conversions == 5
+    assert learned(with_conversions(part, 995))[1].conversions == 995
+
+
+def test_of_drawn_leads_too_few_convert_and_it_is_said_what_draws_more() -> None:
+    with pytest.raises(NotEnoughDataError, match=r"What helps: more rows to draw leads of \(train.maximum_rows\)"):
+        learned(with_conversions(of_single_rows(1000), 20), maximum_rows=50)
 
 
 def test_one_lead_that_has_all_conversions_gives_no_nonsense() -> None:
     part = draw_rows(2000, seed=1)[0]
-    model, log = learned(dataclasses.replace(part, leads=np.where(part.labels > 0, "one", part.leads)))
+    model, log = learned(
+        dataclasses.replace(part, leads=np.where(part.labels > 0, "one", part.leads)), minimum_conversions=1
+    )
     probabilities = model.predict(part.frame)
     assert log.calibration == "platt"
     assert np.isfinite(log.log_loss)
     assert ((probabilities > 0.0) & (probabilities < 1.0)).all()
 
 
-@pytest.mark.parametrize(("label", "counts"), [(0.0, "0 rows convert and 200"), (1.0, "200 rows convert and 0")])
+@pytest.mark.parametrize(("label", "counts"), [(0.0, "0 convert and 63 have"), (1.0, "63 convert and 0 have")])
 def test_rows_of_one_class_are_too_little(label: float, counts: str) -> None:
     part = draw_rows(200, seed=2)[0]
     with pytest.raises(NotEnoughDataError, match=counts):
@@ -249,7 +268,7 @@ def test_rows_of_one_class_are_too_little(label: float, counts: str) -> None:
 def test_no_rows_are_too_little() -> None:
     part = draw_rows(200, seed=2)[0]
     empty = Slice(frame=part.frame.iloc[:0], labels=part.labels[:0], leads=part.leads[:0])
-    with pytest.raises(NotEnoughDataError, match="0 rows convert and 0 don't"):
+    with pytest.raises(NotEnoughDataError, match="0 convert and 0 have a snapshot that doesn't"):
         learned(empty)
 
 

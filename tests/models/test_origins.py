@@ -36,16 +36,22 @@ def in_turn(as_of: Times) -> Floats:
     return labels
 
 
+def one_each(as_of: Times) -> NDArray[np.int64]:
+    """Let every snapshot be of a lead of its own."""
+    return np.arange(len(as_of))
+
+
 def chosen(as_of: Times, reach: timedelta, count: int = 6, minimum: int = 1, labels: Floats | None = None) -> list[str]:
     """Give the days of the origins that are chosen, each of which is a midnight."""
-    origins = choose_origins(as_of, in_turn(as_of) if labels is None else labels, reach, count=count, minimum=minimum)
+    labels = in_turn(as_of) if labels is None else labels
+    origins = choose_origins(as_of, labels, one_each(as_of), reach, count=count, minimum=minimum)
     assert all(origin.moment == origin.moment.normalize() for origin in origins)
     return [f"{origin.moment:%m-%d}" for origin in origins]
 
 
 def test_the_worked_example_of_the_docstring() -> None:
     as_of = daily(BEGIN, datetime(2026, 5, 31))
-    origins = choose_origins(as_of, in_turn(as_of), 30 * DAY, count=6, minimum=1)
+    origins = choose_origins(as_of, in_turn(as_of), one_each(as_of), 30 * DAY, count=6, minimum=1)
     assert [origin.moment for origin in origins] == [pd.Timestamp(2026, month, 1) for month in (2, 3, 4, 5)]
     newest = origins[-1]
     assert as_of[newest.settled(as_of, 30 * DAY)].max() == np.datetime64("2026-04-01")
@@ -56,7 +62,7 @@ def test_the_worked_example_of_the_docstring() -> None:
 
 def test_an_origin_lasts_until_the_next_and_the_last_one_until_after_the_last_snapshot() -> None:
     as_of = np.append(daily(BEGIN, datetime(2026, 4, 10)), times(datetime(2026, 4, 11, 13, 30)))
-    origins = choose_origins(as_of, in_turn(as_of), 10 * DAY, count=9, minimum=1)
+    origins = choose_origins(as_of, in_turn(as_of), one_each(as_of), 10 * DAY, count=9, minimum=1)
     assert [origin.until for origin in origins] == [
         pd.Timestamp(2026, 3, 1), pd.Timestamp(2026, 4, 1), pd.Timestamp(2026, 4, 11, 13, 30, 0, 1)
     ]  # fmt: skip
@@ -131,7 +137,7 @@ def test_the_reach_decides_to_the_microsecond_whether_there_is_an_origin() -> No
 
 def test_a_last_snapshot_at_an_origin_is_foretold_from_it() -> None:
     as_of = daily(BEGIN, datetime(2026, 5, 1))
-    newest = choose_origins(as_of, in_turn(as_of), 30 * DAY, count=6, minimum=1)[-1]
+    newest = choose_origins(as_of, in_turn(as_of), one_each(as_of), 30 * DAY, count=6, minimum=1)[-1]
     assert (newest.moment, newest.until) == (pd.Timestamp(2026, 5, 1), pd.Timestamp(2026, 5, 1, 0, 0, 0, 1))
     assert int(newest.foretold(as_of).sum()) == 1
 
@@ -155,7 +161,7 @@ def test_of_an_empty_or_too_short_log_there_is_nothing_at_all(as_of: Times) -> N
     assert chosen(as_of, 60 * DAY if len(as_of) > 31 else 30 * DAY) == []
 
 
-Drawn = tuple[Times, Floats]
+Drawn = tuple[Times, Floats, NDArray[np.int64]]
 drawn_snapshots = st.lists(
     st.tuples(st.integers(0, 250 * 24), st.sampled_from([0, 0, 1, 59_999_999]), st.booleans()), max_size=80
 )
@@ -165,11 +171,15 @@ drawn_reach = st.builds(
 
 
 def snapshots_of(drawn: list[tuple[int, int, bool]]) -> Drawn:
+    """Give moments, labels, and leads, of which there are seven."""
     as_of = times(*(BEGIN + timedelta(hours=hours, microseconds=more) for hours, more, _ in drawn))
-    return as_of, np.array([float(converts) for _, _, converts in drawn])
+    leads = np.array([hours % 7 for hours, _, _ in drawn], dtype=np.int64)
+    return as_of, np.array([float(converts) for _, _, converts in drawn]), leads
 
 
-def by_hand(as_of: Times, labels: Floats, reach: timedelta, minimum: int, *, monthly: bool) -> list[Origin]:
+def by_hand(  # noqa: PLR0913, RUF100 - what is drawn
+    as_of: Times, labels: Floats, leads: NDArray[np.int64], reach: timedelta, minimum: int, *, monthly: bool
+) -> list[Origin]:
     """Try each day from the first to the last snapshot, one snapshot at a time."""
     looks: list[datetime] = as_of.tolist()
     if not looks:
@@ -179,8 +189,11 @@ def by_hand(as_of: Times, labels: Floats, reach: timedelta, minimum: int, *, mon
     starts = [day for day in days if (day.day == 1 if monthly else day.weekday() == 0)]
     found = []
     for moment, until in pairwise([*starts, max(looks) + MICROSECOND]):
-        known = [label for look, label in zip(looks, labels, strict=True) if look + reach <= moment]
-        if min(known.count(1.0), known.count(0.0)) >= minimum and any(moment <= look < until for look in looks):
+        known = {
+            (lead, label) for look, label, lead in zip(looks, labels, leads, strict=True) if look + reach <= moment
+        }
+        fewest = min(sum(own == label for _, own in known) for label in (0.0, 1.0))
+        if fewest >= minimum and any(moment <= look < until for look in looks):
             found.append(Origin(pd.Timestamp(moment), pd.Timestamp(until)))
     return found
 
@@ -190,10 +203,10 @@ def by_hand(as_of: Times, labels: Floats, reach: timedelta, minimum: int, *, mon
 def test_no_origin_that_can_be_judged_from_is_left_out(
     drawn: list[tuple[int, int, bool]], reach: timedelta, count: int, minimum: int
 ) -> None:
-    as_of, labels = snapshots_of(drawn)
-    months, mondays = (by_hand(as_of, labels, reach, minimum, monthly=monthly) for monthly in (True, False))
+    as_of, labels, leads = snapshots_of(drawn)
+    months, mondays = (by_hand(as_of, labels, leads, reach, minimum, monthly=monthly) for monthly in (True, False))
     expected = months if len(months) >= min(FEWEST_MONTHS, len(mondays)) else mondays
-    found = choose_origins(as_of, labels, reach, count=count, minimum=minimum)
+    found = choose_origins(as_of, labels, leads, reach, count=count, minimum=minimum)
     assert found == expected[len(expected) - min(count, len(expected)) :]
 
 
@@ -202,8 +215,8 @@ def test_no_origin_that_can_be_judged_from_is_left_out(
 def test_nothing_settled_looks_beyond_its_origin_and_all_after_the_first_is_foretold_once(
     drawn: list[tuple[int, int, bool]], horizon: timedelta, delay: timedelta, count: int, minimum: int
 ) -> None:
-    as_of, labels = snapshots_of(drawn)
-    origins = choose_origins(as_of, labels, horizon + delay, count=count, minimum=minimum)
+    as_of, labels, leads = snapshots_of(drawn)
+    origins = choose_origins(as_of, labels, leads, horizon + delay, count=count, minimum=minimum)
     assert len(origins) <= count
     assert origins == sorted(origins, key=lambda origin: origin.moment)
     times_foretold = np.zeros(len(as_of), dtype=int)
@@ -213,7 +226,8 @@ def test_nothing_settled_looks_beyond_its_origin_and_all_after_the_first_is_fore
         # The label of a snapshot looks into [as_of, as_of + horizon), and is known the delay after that.
         assert all(look + horizon + delay <= origin.moment for look in as_of[settled].tolist())
         assert all(look + horizon + delay > origin.moment for look in as_of[~settled].tolist())
-        assert minimum <= labels[settled].sum() <= settled.sum() - minimum
+        for label in (0.0, 1.0):
+            assert len(set(leads[settled & (labels == label)])) >= minimum
         assert foretold.any()
         assert not (settled & foretold).any()
         assert (before <= settled).all(), "what was settled once stays so"

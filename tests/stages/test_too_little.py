@@ -73,9 +73,9 @@ def test_a_horizon_longer_than_the_log_says_what_to_shorten(project: Project, mo
     project.with_settings({"snapshots.horizon": "900d"})
     code, text = failure(project.root, monkeypatch, "snapshots")
     assert code == 6
-    assert (
-        "the horizon of 900d is not over by 2026-06-30, until when outcomes were observed; shorten snapshots.h" in text
-    )
+    assert "the horizon of 900d is not over by 2026-06-30, until when outcomes were observed; the first label" in text
+    # The first lead was looked at in the first week of 2025.
+    assert re.search(r"will be known once outcomes are observed until 2027-06-2\d \d\d:\d\d UTC; shorten", text), text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,10 @@ def test_outcomes_before_the_creation_of_every_lead_leave_nothing_to_look_at(
 
 @pytest.mark.parametrize(
     ("label", "counts"),
-    [("false", r"0 rows convert and [\d,]{6} don't"), ("true", r"[\d,]{6} rows convert and 0 don't")],
+    [
+        ("false", r"0 convert and 1,\d{3} have a snapshot that doesn't"),
+        ("true", r"1,\d{3} convert and 0 have a snapshot that doesn't"),
+    ],
     ids=["nobody converts", "all convert"],
 )
 def test_one_class_alone_is_refused_with_the_counts_of_both(
@@ -128,8 +131,10 @@ def test_one_class_alone_is_refused_with_the_counts_of_both(
     change(project.matrix, f"SELECT * REPLACE ({label} AS label) FROM old")
     code, text = failure(project.root, monkeypatch, "train")
     assert code == 6
-    assert re.search(rf"too few outcomes to learn from: {counts}, and at least 5 of each are needed", text), text
-    assert "What helps: a longer log, a shorter horizon" in text
+    assert re.search(rf"of the leads whose outcome is known {counts}, and at least 5 of each are needed", text), text
+    # Where there is none, no pace says when there will be five.
+    assert "more that convert, there is none so far" in text or "more that don't, there is none so far" in text
+    assert "there is none so far, so nobody can say when. What helps: a longer log, a shorter horizon" in text
     assert project.training.read_bytes() == before, "the model that was there is whole"
 
 
