@@ -16,7 +16,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     model = open_trained(project)
     as_of = stated_moment(project)
     recommendations, doubts = recommend(project, model, as_of, progress)
-    check(recommendations, project.parameters.recommend.reasons_for)
+    check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)
     write_csv(project.recommendations_csv, recommendations)

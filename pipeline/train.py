@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.core.enough import Pace
+from models.core.horizons import column_of
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest, decide, leave_out, newest
 from models.learning.baselines import BASELINE_NAMES, BASELINES
+from models.learning.horizons import Horizons, Waits, foretell_others, learn_steps, require_settled
 from models.learning.ladder import RUNG_NAMES
 from models.learning.learner import Fitting, Recipe, require_outcomes
 from models.learning.one_order import in_one_order
@@ -24,7 +26,7 @@ from models.learning.origins import choose_origins
 from models.learning.parameters import RUNGS
 from pipeline.core.parallel import Crew, cores
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
-from pipeline.matrix.slices import reach_of, read_catalogue, read_rows
+from pipeline.matrix.slices import delay_of, horizon_of, reach_of, read_catalogue, read_rows, waits_of
 from pipeline.settings import question
 from pipeline.settings.learning import Train
 from pipeline.settings.question import question_of
@@ -58,6 +60,9 @@ def run(project: Project[Sections], progress: Progress) -> None:
     rows, as_of = read_rows(project.matrix)
     require_outcomes(rows, settings.minimum_conversions, _pace(counts))
     recipe, known = recipe_of(settings, project)
+    horizons, observed_until = Horizons(horizon_of(counts), settings.other_horizons), _observed_until(counts)
+    waits = Waits(as_of, waits_of(rows, as_of, project.snapshots), delay_of(counts))
+    require_settled(waits, horizons, observed_until)
 
     def tell(one: Foretold) -> None:
         progress(
@@ -71,7 +76,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         "horizon": counts["horizon"],
         "question": question_of(project.parameters),
         "trained_from": counts["labelled"]["from"],
-        "trained_until": labels_until(counts).isoformat(),
+        "trained_until": max(waits.looked_until(one, observed_until) for one in horizons.all).isoformat(),
         "matrix_sha256": fingerprint(project.matrix),
         "versions": {name: importlib.metadata.version(name) for name in ("leadcast", "lightgbm", "numpy")},
     }
@@ -100,6 +105,8 @@ def run(project: Project[Sections], progress: Progress) -> None:
         fitting = shipped.result()
     rung, shift = decide(foretold, fitting, recipe)
     model, log = fitting.assemble(rung, shift=shift)
+    steps = learn_steps(rows, waits, horizons, recipe, observed_until)
+    model = replace(model, steps=tuple(step for step, _ in steps))
     project.training.unlink(missing_ok=True)  # it says that the model is whole
     with written_whole(project.model) as temporary:
         model.save(temporary)
@@ -107,9 +114,12 @@ def run(project: Project[Sections], progress: Progress) -> None:
     if len(counted) < _FEWEST_ORIGINS:
         progress("too few origins to judge from: each lead is foretold by the others instead")
         foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
+    if horizons.others:
+        progress(f"foretelling {', '.join(horizons.names)}, too, from {len(counted)} origins")
+    others = foretell_others(counted, rows, waits, horizons, recipe)
     for path in (project.foretold, project.kept_origins / f"{model.version[:16]}.parquet"):
         with written_whole(path) as temporary:
-            pq.write_table(_table(counted, model.version), temporary)
+            pq.write_table(_table(counted, others, model.version), temporary)
     write_json(
         project.training,
         {
@@ -122,6 +132,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
             "origins": [_account(one) for one in foretold if one.counts],
             "may_shift": recipe.may_shift,
             "for_choices": [_account(one) for one in foretold if not one.counts],
+            "steps": [asdict(account) for _, account in steps],
         },
     )
 
@@ -186,11 +197,6 @@ def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
     return recipe, {"catalogue": catalogue.to_json(), "known_types": known_types}
 
 
-def labels_until(counts: dict[str, Any]) -> datetime:
-    """Tell up to when the newest label looks: what happened before it is no news to the model."""
-    return datetime.fromisoformat(counts["labelled"]["to"]) + reach_of(counts)
-
-
 def _pace(counts: dict[str, Any]) -> Pace:
     first, last, until = (
         datetime.fromisoformat(moment)
@@ -199,14 +205,16 @@ def _pace(counts: dict[str, Any]) -> Pace:
     return Pace((last - first) / timedelta(days=1), until)
 
 
-def _table(foretold: list[Foretold], version: str) -> pa.Table:
+def _table(foretold: Sequence[Foretold], others: Sequence[Mapping[str, NDArray[np.float64]]], version: str) -> pa.Table:
     """Say what was foretold of each lead and moment, and from which origin, by the procedure that made the model.
 
     Without an origin it was foretold by other leads, and not from an earlier moment.
 
-    Beside it stands what each rung and each baseline said, NaN where an origin had too little for a rung.
+    Beside it stands what each rung and each baseline said, and the probabilities of the ``others`` among the horizons:
+    NaN where an origin had too little for a rung, or for a horizon.
     """
     rivals = [name for name in (*RUNGS, *BASELINES) if any(name in one.said for one in foretold)]
+    horizons = list(dict.fromkeys(horizon for one in others for horizon in one))
     kinds: dict[str, Any] = {
         "lead_id": pa.string(),
         "as_of": pa.timestamp("us"),
@@ -214,9 +222,9 @@ def _table(foretold: list[Foretold], version: str) -> pa.Table:
         "probability": pa.float64(),
         "model_version": pa.string(),
     }
-    kinds |= {name: pa.float64() for name in rivals}
+    kinds |= {name: pa.float64() for name in (*rivals, *map(column_of, horizons))}
     tables = []
-    for one in foretold:
+    for one, chained in zip(foretold, others, strict=True):
         columns: dict[str, Any] = {
             "lead_id": pa.array(one.leads, pa.string()),
             "as_of": pa.array(one.as_of, pa.timestamp("us")),
@@ -224,9 +232,15 @@ def _table(foretold: list[Foretold], version: str) -> pa.Table:
             "probability": pa.array(one.probabilities),
             "model_version": pa.array([version] * len(one.leads), pa.string()),
         }
-        columns |= {name: pa.array(one.said.get(name, np.full(len(one.leads), np.nan))) for name in rivals}
+        unknown = np.full(len(one.leads), np.nan)
+        columns |= {name: pa.array(one.said.get(name, unknown)) for name in rivals}
+        columns |= {column_of(horizon): pa.array(chained.get(horizon, unknown)) for horizon in horizons}
         tables.append(pa.table(columns, schema=pa.schema(kinds)))
     return pa.concat_tables(tables) if tables else pa.schema(kinds).empty_table()
+
+
+def _observed_until(counts: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(counts["observed_until"])
 
 
 def _moment(one: Foretold) -> pd.Timestamp:

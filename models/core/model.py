@@ -4,6 +4,7 @@
 ``members/0.txt`` ...  the trees of a member, in LightGBM's own text format, without its
                        settings, or the terms of one that adds up (``additive``)
 ``calibration.json``   from these log-odds to a probability (``calibrators``)
+``horizons.json``      steps to other horizons (``horizons``), where there are such
 ``manifest.json``      the columns in their order, the levels of each category, the
                        SHA-256 of the other files under ``files``, and whatever else says
                        how the model came about
@@ -27,7 +28,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from numpy.typing import NDArray
 from .additive import Additive
 from .calibrators import calibrate, complaint
 from .encoding import ROWS_AT_ONCE, numbers_of
+from .horizons import Step, chain, from_json, to_json
 from .trees import RESTORE, ArtefactError, check_trees
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 MEMBERS = "members"
 CALIBRATION_FILE = "calibration.json"
+HORIZONS_FILE = "horizons.json"
 MANIFEST_FILE = "manifest.json"
 
 # Threads of LightGBM that wait for each other spin by default: beside another busy process all takes ten times as long.
@@ -57,7 +60,7 @@ _OTHER = f"it was changed since, cut short, or comes from another model. {RESTOR
 
 @dataclass(frozen=True)
 class Model:
-    """Members, calibrator and manifest.
+    """Members, calibrator and manifest, and the steps to other horizons than its own.
 
     A member is LightGBM's text as `trees.without_settings` leaves it, or that of `additive.Additive`.
     """
@@ -65,6 +68,7 @@ class Model:
     members: tuple[str, ...]
     calibrator: dict[str, Any]
     manifest: dict[str, Any]
+    steps: tuple[Step, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -99,10 +103,10 @@ class Model:
     def save(self, folder: Path | str) -> None:
         """Write the files, the same bytes for the same model; the folder is made if it is missing.
 
-        Members that a model of more of them has left there are removed.
+        What a model of more members, or of more horizons, has left there is removed.
         """
         files = self._files()
-        for left in set(_members_in(Path(folder))) - files.keys():
+        for left in set(_parts_in(Path(folder))) - files.keys():
             (Path(folder) / left).unlink()
         for name, content in files.items():
             target = Path(folder) / name
@@ -114,7 +118,7 @@ class Model:
         """Read the files, and compare them with each other and with ``version``, where it is known.
 
         Raises `ArtefactError` where one is missing, cannot be read, is not the one that was written, holds no model, or
-        where a member lies there that the manifest does not name.
+        where a member, or a file of horizons, lies there that the manifest does not name.
         """
         source = Path(folder)
         content = _read(source / MANIFEST_FILE)
@@ -122,11 +126,12 @@ class Model:
         if version is not None and _sha256(content) != version:
             raise ArtefactError(f"{source / MANIFEST_FILE} is not that of model {version[:16]}: {_OTHER}")
         files = manifest.pop("files")
-        number = len(files) - 1 if isinstance(files, dict) else 0
-        if number < 1 or files.keys() != {CALIBRATION_FILE, *map(_member, range(number))}:
+        others = {CALIBRATION_FILE} | ({HORIZONS_FILE} & files.keys() if isinstance(files, dict) else set())
+        number = len(files) - len(others) if isinstance(files, dict) else 0
+        if number < 1 or files.keys() != {*others, *map(_member, range(number))}:
             raise ArtefactError(f"{source / MANIFEST_FILE} names other files than a model has: {_OTHER}")
         contents = {}
-        for name, expected in {**dict.fromkeys(_members_in(source)), **files}.items():
+        for name, expected in {**dict.fromkeys(_parts_in(source)), **files}.items():
             contents[name] = _read(source / name)
             if _sha256(contents[name]) != expected:
                 raise ArtefactError(f"{source / name} is not the one that {MANIFEST_FILE} was written with: {_OTHER}")
@@ -141,6 +146,9 @@ class Model:
                     Additive.from_text(text, model.columns)
                 else:
                     check_trees(text, len(model.columns))
+            if HORIZONS_FILE in files:
+                chained = _parse(source / HORIZONS_FILE, contents[HORIZONS_FILE], required={"steps"})
+                model = replace(model, steps=from_json(chained, model.columns))
         except ArtefactError as error:
             raise ArtefactError(f"{source}: {error}") from None
         if wrong := complaint(model.calibrator) or _complaint(manifest.get("weights"), number):
@@ -159,6 +167,16 @@ class Model:
         if params:
             raise ArtefactError(f"the model takes no parameters, but was given {sorted(params)}: leave them out.")
         return calibrate(self.calibrator, self.raw_score(frame))
+
+    def other_horizons(
+        self, frame: pd.DataFrame, probabilities: NDArray[np.float64] | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Probabilities of the other horizons, by their texts (``60d``), each of shape (n,).
+
+        They never contradict the `probabilities` of the model's own horizon, which are asked for where they are not
+        given; a longer horizon never has a lower one.
+        """
+        return chain(self.steps, frame, self.predict(frame) if probabilities is None else probabilities)
 
     def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Say what each column adds to the log-odds of each row: shape (n, columns + 1).
@@ -222,6 +240,8 @@ class Model:
     def _files(self) -> dict[str, bytes]:
         files = {_member(number): text.encode() for number, text in enumerate(self.members)}
         files[CALIBRATION_FILE] = _canonical(self.calibrator)
+        if self.steps:
+            files[HORIZONS_FILE] = _canonical(to_json(self.steps))
         hashes = {name: _sha256(content) for name, content in files.items()}
         return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
 
@@ -253,8 +273,10 @@ def _member(number: int) -> str:
     return f"{MEMBERS}/{number}.txt"
 
 
-def _members_in(folder: Path) -> list[str]:
-    return sorted(f"{MEMBERS}/{path.name}" for path in (folder / MEMBERS).glob("*.txt"))
+def _parts_in(folder: Path) -> list[str]:
+    """Name the files that a model may have and may lack: its members, and its other horizons."""
+    members = sorted(f"{MEMBERS}/{path.name}" for path in (folder / MEMBERS).glob("*.txt"))
+    return members + ([HORIZONS_FILE] if (folder / HORIZONS_FILE).exists() else [])
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

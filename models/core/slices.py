@@ -94,3 +94,21 @@ def whole_leads(leads: NDArray[Any], maximum: int) -> NDArray[np.bool_]:
     chosen = np.zeros(len(distinct), dtype=bool)
     chosen[order[fits]] = True
     return np.asarray(chosen[of_row])
+
+
+def thinned(leads: NDArray[Any], maximum: int) -> NDArray[np.bool_]:
+    """Tell which rows, about ``maximum`` of more, are every second, third ... row of their lead: shape (n,).
+
+    Rows of one lead repeat each other, so nearly all that the rows tell is told by these. Which row of a lead is its
+    first one goes by a hash of its id: leads of one row are drawn as often as rows are.
+    """
+    every = -(-len(leads) // maximum)
+    if every <= 1:
+        return np.ones(len(leads), dtype=bool)
+    of_row, distinct = pd.factorize(leads)
+    order = np.argsort(of_row, kind="stable")
+    counts = np.bincount(of_row, minlength=len(distinct))
+    place = np.empty(len(leads), dtype=np.int64)
+    place[order] = np.arange(len(leads)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begin = pd.util.hash_array(np.asarray(distinct, dtype=object)) % np.uint64(every)
+    return np.asarray((place + begin.astype(np.int64)[of_row]) % every == 0)

@@ -32,7 +32,7 @@ from models.learning.additive import (
 from models.learning.baselines import CLAMP, Baseline, naive_bayes, points_rule
 from models.learning.calibration import fit_calibrator, fit_shift, fit_slopes
 from models.learning.ladder import SHIFTED, choose, losses, rungs_for
-from models.learning.parameters import Method, Parameter, Rung, checked_parameters
+from models.learning.parameters import RUNGS, Method, Parameter, Rung, checked_parameters
 from models.learning.trees import Grove, Progress
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class Recipe:
 
     `columns` are the features in the order the model keeps; those of them in `categorical` hold text, of which a level
     is kept where at least `minimum_rows` rows have it. `roles` says which columns the logistic regression and the base
-    rates read, and `rung` what is made of them: `auto` leaves that to the ladder. `parameters` are LightGBM's, by their
-    main names, over `DEFAULTS`. `points` are those of the rule of points, by event type. Of more than `maximum_rows`
-    rows, those of leads drawn by a hash are learned from. Where `may_shift` is false, the base rate does not follow the
-    newest outcomes. `num_threads` (0: all cores) does not change a byte of the model.
+    rates read, and `rung` what is made of them: `auto` leaves that to the ladder, among `rungs`. `parameters` are
+    LightGBM's, by their main names, over `DEFAULTS`. `points` are those of the rule of points, by event type. Of more
+    than `maximum_rows` rows, those of leads drawn by a hash are learned from. Where `may_shift` is false, the base rate
+    does not follow the newest outcomes. `num_threads` (0: all cores) does not change a byte of the model.
     """
 
     columns: Sequence[str]
@@ -65,6 +65,7 @@ class Recipe:
     seed: int = 7
     num_threads: int = 0
     rung: Rung | Literal["auto"] = "trees"
+    rungs: Sequence[Rung] = RUNGS
     roles: Roles = field(default_factory=Roles)
     points: Mapping[str, float] = field(default_factory=dict)
     maximum_rows: int | None = None
@@ -156,7 +157,9 @@ class Fitting:
     @property
     def rungs(self) -> Sequence[Rung]:
         """The rungs that the rows bear."""
-        return rungs_for(self._wins) if self._recipe.rung == "auto" else (self._recipe.rung,)
+        if self._recipe.rung != "auto":
+            return (self._recipe.rung,)
+        return [rung for rung in rungs_for(self._wins) if rung in self._recipe.rungs]
 
     def choose(self) -> Rung:
         """Take a rung by the losses of rows that the fits had not seen."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from features.core.schema import INTERACTION, LEAD, RECOMMENDATION, Field
@@ -103,12 +104,16 @@ LEAD_LIMITS = (
 )
 
 
-def recommendation_checks(reasons_for: Sequence[str]) -> list[Check]:
-    """Give the checks of the recommendations; ``reasons_for`` are the tiers that are given reasons."""
+def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[str] = ("probability",)) -> list[Check]:
+    """Give the checks of the recommendations; ``reasons_for`` are the tiers that are given reasons.
+
+    ``probabilities`` are the columns of all horizons, the shortest first.
+    """
     tiers = ", ".join(f"'{tier}'" for tier in reasons_for)
     with_reasons = f"tier IN ({tiers})" if tiers else "false"
     return [
         *field_checks(RECOMMENDATION),
+        *_horizon_checks(probabilities),
         Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),
         Check(
             "reasons_lacking",
@@ -122,6 +127,16 @@ def recommendation_checks(reasons_for: Sequence[str]) -> list[Check]:
             f"NOT ({with_reasons}) AND len(reasons) > 0",
         ),
     ]
+
+
+def _horizon_checks(columns: Sequence[str]) -> Iterator[Check]:
+    """Say that no horizon has a probability that contradicts that of another one; the shortest first."""
+    for name in columns if len(columns) > 1 else ():
+        outside = f'"{name}" IS NULL OR NOT ("{name}" > 0 AND "{name}" < 1)'
+        yield Check(f"{name}_outside", f"{name} lies between 0 and 1", outside)
+    for shorter, longer in pairwise(columns):
+        meaning = f"{longer} is never below {shorter}, whose horizon is shorter"
+        yield Check(f"{longer}_contradicts", meaning, f'"{longer}" < "{shorter}"')
 
 
 RECOMMENDATION_LIMITS = (

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import InputError
+from models.core.horizons import PROBABILITY, column_of
 from models.core.slices import Slice
 from pipeline.core.project import Places, read_json
 from pipeline.matrix.slices import reach_of, read_rows
 
-_OF_THE_MODEL = {"lead_id", "as_of", "origin", "probability", "model_version"}
+_OF_THE_MODEL = {"lead_id", "as_of", "origin", PROBABILITY, "model_version"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,14 @@ def read_origins(places: Places, model_version: str) -> Origins:
         learned=rows.take(in_time[settled[in_time]]),
         later=rows.take(later),
         as_of=as_of[later],
-        probabilities=told["probability"].to_numpy(np.float64),
+        probabilities=told[PROBABILITY].to_numpy(np.float64),
         base_rates=base,
         latest_rates=latest,
-        rivals={name: told[name].to_numpy(np.float64) for name in told if name not in _OF_THE_MODEL},
+        rivals={
+            name: told[name].to_numpy(np.float64)
+            for name in told
+            if name not in _OF_THE_MODEL and not name.startswith(column_of(""))
+        },
         newest=(told["origin"] == told["origin"].max()).to_numpy(dtype=bool),
         is_later=bool(accounts),
     )

@@ -17,6 +17,7 @@ from pipeline.evaluate.acts import touched
 from pipeline.evaluate.breakdown import break_down, share_of_attainable
 from pipeline.evaluate.figures import count, measure, measure_part, of_newest, unknown
 from pipeline.evaluate.findings import gather
+from pipeline.evaluate.horizons import figures_of, judge_horizons
 from pipeline.evaluate.origins import read_origins
 from pipeline.evaluate.pictures import draw
 from pipeline.log.reach import Reach
@@ -66,6 +67,10 @@ def run(project: Project[Sections], progress: Progress) -> None:
         breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]), acted)
         if truth := project.parameters.evaluate.truth:
             figures["log_loss_share_of_attainable"] = {**share_of_attainable(project.root / truth, origins)}
+    if model.steps:
+        progress(f"measuring {', '.join(step.horizon for step in model.steps)}")
+    breakdown["horizons"] = judge_horizons(project, model.steps, project.parameters.evaluate.replicates)
+    figures |= figures_of(breakdown["horizons"])
     figures["foretold"] = count(later.labels, later.leads)
     progress("looking for what may be wrong")
     needed = Reach(project).needed

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.core.errors import InputError
+from features.core.schema import CONVERTED
 from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
 from models.core.slices import Slice
@@ -25,6 +29,32 @@ def read_rows(matrix: Path) -> tuple[Slice, NDArray[np.datetime64]]:
     return Slice(table.to_pandas(split_blocks=True, self_destruct=True), labels.astype(float), leads), as_of
 
 
+def read_waits(snapshots: Path) -> pd.DataFrame:
+    """Read how long after its ``as_of`` (UTC) each labelled snapshot converts: lead_id, as_of and wait, NaT for never.
+
+    The label of any horizon is whether the wait is shorter. One whose episode was over at as_of, unknown to us, does
+    not convert any more.
+    """
+    columns = ["lead_id", "as_of", "outcome", "outcome_at"]
+    taken = pq.read_table(snapshots, columns=columns, filters=pc.field("label").is_valid()).to_pandas()
+    wait = taken["outcome_at"] - taken["as_of"]
+    converts = (taken["outcome"] == CONVERTED) & (wait >= pd.Timedelta(0))
+    return taken[["lead_id", "as_of"]].assign(wait=wait.where(converts))
+
+
+def waits_of(rows: Slice, as_of: NDArray[np.datetime64], snapshots: Path) -> NDArray[np.timedelta64]:
+    """Give the waits of the rows of the matrix, in its order: shape (n,).
+
+    Raises InputError where the snapshots are not those that the matrix was made of.
+    """
+    places = pd.DataFrame({"lead_id": rows.leads, "as_of": as_of})
+    found = places.merge(read_waits(snapshots), on=["lead_id", "as_of"], how="left", indicator=True)
+    if len(found) != len(places) or (found["_merge"] != "both").any():
+        raise InputError(f"{snapshots} holds other snapshots than the matrix: leadcast features")
+    waits: NDArray[np.timedelta64] = found["wait"].to_numpy("timedelta64[us]")
+    return waits
+
+
 def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, float]]:
     """Read the features that the matrix has, and which share of the events of each source was of types they know."""
     content = read_json(path)
@@ -33,4 +63,14 @@ def read_catalogue(path: Path) -> tuple[Catalogue, dict[str, float]]:
 
 def reach_of(counts: dict[str, Any]) -> timedelta:
     """Tell how long after its as_of the label of a snapshot is complete and known."""
-    return parse_duration(counts["horizon"]) + timedelta(hours=counts["outcome_delay_hours"])
+    return horizon_of(counts) + delay_of(counts)
+
+
+def horizon_of(counts: dict[str, Any]) -> timedelta:
+    """Tell how far the labels of the snapshots look."""
+    return parse_duration(counts["horizon"])
+
+
+def delay_of(counts: dict[str, Any]) -> timedelta:
+    """Tell how long after it occurred an outcome is known at the latest."""
+    return timedelta(hours=counts["outcome_delay_hours"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.core.horizons import column_of
 from models.decision.tiers import RECOMMENDED
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, render
@@ -18,6 +19,8 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
     """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
     worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(RECOMMENDED)))
     shown = worked.slice(0, MOST_LEADS).to_pylist()
+    columns = [name for name in worked.column_names if name.startswith(column_of(""))]
+    others = [(name.removeprefix(column_of("")), name) for name in columns]
     return render(
         "leads.html.jinja",
         leads=[
@@ -26,6 +29,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "tier": lead["tier"],
                 "maturity": lead["maturity"],
                 "probability": lead["probability"],
+                "others": [(horizon, lead[name]) for horizon, name in others],
                 "is_guess": lead["is_guess"],
                 "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
             }

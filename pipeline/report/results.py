@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,6 +69,22 @@ class Rival:
     interval: str
     beaten: bool
     wins: bool
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What the probabilities of another horizon were worth; ``log_loss``, ``roc_auc`` and the rest written out."""
+
+    name: str
+    rows: int
+    leads: int
+    promised: float
+    happened: int
+    log_loss: Figure
+    log_loss_of_base_rate: str
+    roc_auc: Figure
+    calibration_error: str
+    by_chance: str
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,43 @@ class Results:
             )
             for one in self.breakdown["rivals"]
         ]
+
+    def horizons(self) -> list[Horizon]:
+        """List the other horizons that could be measured, the shortest first."""
+        return [
+            Horizon(
+                one["horizon"],
+                one["rows"],
+                one["leads"],
+                one["promised"],
+                one["happened"],
+                _written("log loss", one["log_loss"], "{:.4f}"),
+                f"{one['log_loss_of_base_rate']:.4f}",
+                _written("ROC AUC", one["roc_auc"], "{:.3f}"),
+                f"{one['calibration_error']:.4f}",
+                f"{one['error_by_chance']:.4f}",
+            )
+            for one in self.breakdown["horizons"]
+            if "rows" in one
+        ]
+
+    def told_of_horizons(self) -> list[str]:
+        """Say which horizons are not calibrated, and which could not be judged, or from fewer origins."""
+        told = []
+        for one in self.breakdown["horizons"]:
+            name, judged, left_out = one["horizon"], one["origins"], one["origins_left_out"]
+            if "rows" not in one:
+                told.append(f"{name} is not judged: no origin has foretold enough whose outcome is known")
+                continue
+            if not one["is_calibrated"]:
+                much = "much" if one["promised"] > one["happened"] else "little"
+                told.append(f"{name} is NOT calibrated: it is further off than chance explains, promising too {much}")
+            if left_out:
+                told.append(
+                    f"{name} is judged from {judged} of {judged + left_out} origins: at the others nothing was settled "
+                    "for it, or none of what they foretold is known yet"
+                )
+        return told
 
     def unbeaten(self) -> str | None:
         """Say what is better than the model, and what it is not better than by more than chance."""
@@ -298,10 +351,12 @@ class Results:
         return self._written(_FIGURES)
 
     def _written(self, figures: Sequence[tuple[str, str, str]]) -> list[Figure]:
-        written = []
-        for label, name, style in figures:
-            value, low, high = (self.metrics[name].get(part) for part in ("value", "low", "high"))
-            interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
-            known = value is not None
-            written.append(Figure(label, style.format(value) if known else "unknown", interval if known else ""))
-        return written
+        return [_written(label, self.metrics[name], style) for label, name, style in figures]
+
+
+def _written(label: str, estimate: Mapping[str, float | None], style: str) -> Figure:
+    value, low, high = (estimate.get(part) for part in ("value", "low", "high"))
+    if value is None:
+        return Figure(label, "unknown", "")
+    interval = "" if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
+    return Figure(label, style.format(value), interval)

@@ -157,6 +157,30 @@ def _print_breakdown(console: Console, results: Results) -> None:
     else:
         console.print(f"  In none of {parts} parts are the promises further off than chance explains.")
     console.print()
+    _print_horizons(console, results)
+
+
+def _print_horizons(console: Console, results: Results) -> None:
+    horizons = results.horizons()
+    if horizons:
+        table = _table(
+            "  within", "expected", "converted", "log loss", "95 % interval", "base rate", "ROC AUC", "95 % interval"
+        )
+        for one in horizons:
+            losses = (one.log_loss.value, one.log_loss.interval, one.log_loss_of_base_rate)
+            counts = (f"{one.promised:,.0f}", f"{one.happened:,}")
+            table.add_row(f"  {one.name}", *counts, *losses, one.roc_auc.value, one.roc_auc.interval)
+        console.print(table)
+    for one in horizons:
+        console.print(
+            f"  {one.name}: {one.rows:,} snapshots of {one.leads:,} leads, calibration error {one.calibration_error}, "
+            f"by chance up to {one.by_chance}"
+        )
+    told = results.told_of_horizons()
+    for line in told:
+        console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    if horizons or told:
+        console.print()
 
 
 def _print_recommendations(console: Console, parameters: Sections, results: Results) -> None:

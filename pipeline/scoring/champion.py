@@ -62,7 +62,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
             "some may have converted unseen"
         )
-    check(recommendations, project.parameters.recommend.reasons_for)
+    check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))

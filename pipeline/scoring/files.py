@@ -25,7 +25,8 @@ def write_recommendations(path: Path, recommendations: pa.Table) -> None:
         "run_id": pa.string(),
         "scored_at": pa.timestamp("us"),
     }
-    schema = pa.schema([(name, types[name]) for name in recommendations.column_names])
+    # What else there is are probabilities of other horizons.
+    schema = pa.schema([(name, types.get(name, pa.float64())) for name in recommendations.column_names])
     with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for first in range(0, len(recommendations), ROWS):
             writer.write_table(recommendations.slice(first, ROWS).cast(schema))

@@ -22,6 +22,7 @@ from features.language.words import describe, quotes_us
 from features.timeline.history import EPOCH
 from features.timeline.labels import ended_unknown
 from features.timeline.snapshots import find_episodes, take_snapshots_at
+from models.core.horizons import PROBABILITY, Step, column_of, columns_of
 from models.core.model import Model
 from models.decision.kpis import scores
 from models.decision.reasons import ReasonTemplate, explain
@@ -110,8 +111,9 @@ class Doubts:
 def recommend(project: Project[Sections], model: Model, as_of: datetime, progress: Progress) -> tuple[pa.Table, Doubts]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, and how many of these probabilities are in doubt. Of all leads at once it holds
-    the result, some hundred bytes a lead beside the words of the reasons; features come in batches.
+    Gives the columns of RECOMMENDATION, behind ``probability`` that of each other horizon of the model, and how many of
+    these probabilities are in doubt. Of all leads at once it holds the result, some hundred bytes a lead beside the
+    words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(project, project.parameters.episodes)
@@ -160,7 +162,9 @@ def _recommend_batch(
     """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
     policy = parameters.policy
     features = batch.select(catalogue.columns)
-    probabilities = model.predict(features.to_pandas(split_blocks=True))
+    asked = features.to_pandas(split_blocks=True)
+    probabilities = model.predict(asked)
+    others = model.other_horizons(asked, probabilities)
     tiers = policy.tiers.tiers(probabilities)
     maturities = policy.maturity.maturities(probabilities, base_rate=model.manifest["base_rate"])
     told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
@@ -172,7 +176,8 @@ def _recommend_batch(
         {
             "lead_id": batch["lead_id"].cast(pa.string()),
             "as_of": batch["as_of"],
-            "probability": probabilities,
+            PROBABILITY: probabilities,
+            **{column_of(horizon): said for horizon, said in others.items()},
             "score": scores(probabilities),
             "maturity": pa.array(maturities),
             "tier": pa.array(tiers),
@@ -192,9 +197,12 @@ def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int)
     )
 
 
-def check(recommendations: pa.Table, reasons_for: Sequence[str]) -> None:
-    """Judge the recommendations before they are written; raises ContractError. Only counts are judged, no ids."""
-    checks = recommendation_checks(reasons_for)
+def check(recommendations: pa.Table, reasons_for: Sequence[str], steps: Sequence[Step] = ()) -> None:
+    """Judge the recommendations before they are written; raises ContractError. Only counts are judged, no ids.
+
+    ``steps`` are those of the model, to its other horizons.
+    """
+    checks = recommendation_checks(reasons_for, columns_of(steps))
     with open_reader() as connection:
         connection.register("recommendations", recommendations)
         counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)

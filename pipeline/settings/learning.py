@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
 )
 
 from features.core.errors import SettingsError, nearest
+from features.core.time import HOUR, Duration
 from models.core.verdicts import KINDS
 from models.learning.parameters import Method, Rung, checked_parameters
 from pipeline.settings.types import Name, Strict
@@ -40,6 +42,9 @@ class Train(Strict):
     maximum_rows: PositiveInt | None = None
     """Of more snapshots, those of leads drawn by a hash of their ids are learned from; their share stands in the
     model's manifest. Nothing is left out where it is not given."""
+    other_horizons: Annotated[tuple[Duration, ...], Field(max_length=10)] = ()
+    """More horizons, as in [60d, 90d], each with a probability of its own that never contradicts that of
+    snapshots.horizon, which tiers and all else go by: a longer horizon never has a lower one."""
     calibration: Method = "auto"
     """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
     minimum_conversions: PositiveInt = 5
@@ -47,6 +52,15 @@ class Train(Strict):
     five not every fold has one."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
+
+    @field_validator("other_horizons")
+    @classmethod
+    def _once_each(cls, horizons: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if any(horizon < HOUR for horizon in horizons):
+            raise ValueError("each horizon must be an hour or more, as in [60d, 90d]")
+        if len(set(horizons)) < len(horizons):
+            raise ValueError("a horizon is named twice; keep one")
+        return horizons
 
     @field_validator("parameters")
     @classmethod
