@@ -135,8 +135,7 @@ def _horizon_checks(columns: Sequence[str]) -> Iterator[Check]:
         outside = f'"{name}" IS NULL OR NOT ("{name}" > 0 AND "{name}" < 1)'
         yield Check(f"{name}_outside", f"{name} lies between 0 and 1", outside)
     for shorter, longer in pairwise(columns):
-        meaning = f"{longer} is never below {shorter}, whose horizon is shorter"
-        yield Check(f"{longer}_contradicts", meaning, f'"{longer}" < "{shorter}"')
+        yield Check(f"{longer}_contradicts", f"{longer} is never below {shorter}", f'"{longer}" < "{shorter}"')
 
 
 RECOMMENDATION_LIMITS = (

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
+from models.core.additive import Additive, Term
 from models.core.calibrators import calibrate
 from models.core.encoding import encode
+from models.core.horizons import Step
 from models.core.model import Model
 from models.core.slices import Slice
 from models.core.trees import ArtefactError
@@ -39,6 +41,18 @@ def model(part: Slice) -> Model:
     learned, _ = learn(part, recipe, members=3, manifest={"horizon": "30d", "größe": 0.1})
     assert len(set(learned.members)) == 3
     return learned
+
+
+STEPS = (
+    Step("7d", "shorter", Additive(0.25, (Term("clicks", "log", weight=0.5),)), {}, PLATT),
+    Step("60d", "longer", Additive(-1.0, (Term("source", "level", 1.0, weight=2.0),)), {"source": ["mail"]}, PLATT),
+)
+
+
+@pytest.fixture(scope="module")
+def further(model: Model) -> Model:
+    """Give the model with two other horizons."""
+    return dataclasses.replace(model, steps=STEPS)
 
 
 def alone(model: Model, number: int) -> Model:
@@ -78,6 +92,38 @@ def test_saving_what_was_loaded_writes_the_same_bytes(model: Model, tmp_path: Pa
     assert written(tmp_path / "first") == written(tmp_path / "second") == FILES
     for name in FILES:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_other_horizons_are_saved_and_are_the_same_again(
+    model: Model, further: Model, part: Slice, tmp_path: Path
+) -> None:
+    further.save(tmp_path)
+    loaded = Model.load(tmp_path, further.version)
+    assert loaded == further
+    assert written(tmp_path) == sorted([*FILES, "horizons.json"])
+    assert further.version != model.version
+    np.testing.assert_array_equal(loaded.predict(part.frame), model.predict(part.frame))
+    said = loaded.other_horizons(part.frame)
+    assert list(said) == ["7d", "60d"]
+    for horizon, probabilities in further.other_horizons(part.frame, model.predict(part.frame)).items():
+        np.testing.assert_array_equal(said[horizon], probabilities)
+    assert model.other_horizons(part.frame) == {}
+
+
+def test_a_model_without_other_horizons_leaves_none_of_one_with_some_behind(
+    model: Model, further: Model, tmp_path: Path
+) -> None:
+    further.save(tmp_path)
+    model.save(tmp_path)
+    assert written(tmp_path) == FILES
+    assert Model.load(tmp_path) == model
+
+
+def test_a_step_says_the_same_of_a_row_alone_as_among_many(further: Model, part: Slice) -> None:
+    frame = pd.concat([part.frame] * 3, ignore_index=True)  # more rows than are asked for at once
+    some = [0, 2047, 2048, 5999]
+    for step in further.steps:
+        np.testing.assert_array_equal(step.shares(frame)[some], step.shares(frame.iloc[some]))
 
 
 def test_a_model_of_fewer_members_leaves_none_of_one_of_more_behind(model: Model, tmp_path: Path) -> None:
@@ -212,6 +258,61 @@ def test_a_file_that_was_changed_is_refused(model: Model, tmp_path: Path, name: 
     model.save(tmp_path)
     (tmp_path / name).write_text((tmp_path / name).read_text().replace("1", "2", 1))
     with pytest.raises(ArtefactError, match=rf"{name} is not the one that manifest.json was written with: .*restore"):
+        Model.load(tmp_path)
+
+
+def test_horizons_that_are_missing_changed_or_not_named_are_refused(
+    model: Model, further: Model, tmp_path: Path
+) -> None:
+    further.save(tmp_path)
+    path = tmp_path / "horizons.json"
+    path.write_text(path.read_text().replace("0.25", "0.5"))
+    with pytest.raises(ArtefactError, match=r"horizons\.json is not the one that manifest\.json was written with"):
+        Model.load(tmp_path)
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(ArtefactError, match=r"horizons\.json cannot be read .*restore"):
+        Model.load(tmp_path)
+    model.save(tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"horizons\.json is not the one that manifest\.json was written with"):
+        Model.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"horizon": 60}, "a step to 60"),
+        ({"horizon": "7d"}, "none, or one twice"),
+        ({"direction": "sideways"}, "a step to '60d', 'sideways'"),
+        ({"member": {"intercept": 0.0}}, "the terms of a member are broken"),
+        ({"member": {"intercept": None, "terms": []}}, "None is no number"),
+        ({"categories": {"colour": ["red"]}}, "the levels of 60d"),
+        ({"categories": {"source": ["mail", 3]}}, "the levels of 60d"),
+        ({"categories": {"source": "mail"}}, "the levels of 60d"),
+        ({"categories": {}}, r"no levels of \['source'\]"),
+        ({"categories": None}, "'NoneType' object"),
+        ({"calibrator": {}}, "a calibrator without a method"),
+        ({"calibrator": {"method": "sigmoid"}}, "the calibrator's method 'sigmoid' is unknown"),
+        ({"calibrator": PLATT | {"slope": -1.0}}, "the calibrator's slopes must not fall"),
+        ({"colour": "red"}, "unexpected keyword argument"),
+    ],
+)
+def test_steps_that_could_give_something_else_than_probabilities_are_refused(
+    further: Model, tmp_path: Path, change: dict[str, object], complaint: str
+) -> None:
+    further.save(tmp_path)
+    steps = json.loads((tmp_path / "horizons.json").read_text())["steps"]
+    forge(tmp_path, "horizons.json", json.dumps({"steps": [steps[0], steps[1] | change]}))
+    with pytest.raises(ArtefactError, match=rf"{complaint}.*restore its folder"):
+        Model.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"steps": []}', '{"steps": [1]}', '{"steps": 1}'])
+def test_a_file_that_holds_no_steps_is_refused(further: Model, tmp_path: Path, content: str) -> None:
+    further.save(tmp_path)
+    forge(tmp_path, "horizons.json", content)
+    with pytest.raises(ArtefactError, match=r"(horizons\.json|the steps to other horizons).*restore its folder"):
         Model.load(tmp_path)
 
 

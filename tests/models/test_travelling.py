@@ -7,12 +7,15 @@ import os
 import subprocess
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
+from models.core.additive import Additive, Term
+from models.core.horizons import Step
 from models.core.model import Model
 from models.core.slices import Slice
 from models.learning.learner import Recipe, learn
@@ -28,7 +31,8 @@ def part() -> Slice:
 @pytest.fixture(scope="module")
 def model(part: Slice) -> Model:
     recipe = Recipe(COLUMNS, CATEGORICAL, QUICK, calibration="isotonic", seed=4, num_threads=1)
-    return learn(part, recipe, members=2)[0]
+    step = Step("60d", "longer", Additive(-1.0, (Term("clicks", "log", weight=0.5),)), {}, {"method": "none"})
+    return replace(learn(part, recipe, members=2)[0], steps=(step,))
 
 
 # The installed packages without their .pth files, through which an editable install would bring the project along.
@@ -38,7 +42,8 @@ sys.path.append(sys.argv[3])
 import core.model, pandas
 model = core.model._load_pyfunc(sys.argv[1])
 assert not {"features", "models", "pipeline"} & sys.modules.keys()
-print(json.dumps(model.predict(pandas.read_parquet(sys.argv[2])).tolist()))
+frame = pandas.read_parquet(sys.argv[2])
+print(json.dumps([model.predict(frame).tolist(), model.other_horizons(frame)["60d"].tolist()]))
 """
 
 
@@ -55,7 +60,9 @@ def test_the_folder_is_a_package_of_its_own_wherever_it_lies(model: Model, part:
         text=True,
         check=True,
     ).stdout
-    np.testing.assert_array_equal(json.loads(printed), model.predict(part.frame))
+    said, further = json.loads(printed)
+    np.testing.assert_array_equal(said, model.predict(part.frame))
+    np.testing.assert_array_equal(further, model.other_horizons(part.frame)["60d"])
 
 
 # As above, and without the folder: MLflow brings it.

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +19,8 @@ from world import Project
 
 from features.core.errors import ContractError
 from features.core.schema import INTERACTION, LEAD, RECOMMENDATION
+from models.core.additive import Additive
+from models.core.horizons import Direction, Step
 from pipeline.contracts.expectations import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
 from pipeline.scoring.open_leads import check
 
@@ -297,6 +300,29 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
         "recommendations.tier_unknown: tier is one of 'IQL', 'MQL', 'SQL', but found 1",
     ]
     assert "SECRET" not in str(error.value)
+
+
+def test_probabilities_that_contradict_each_other_are_refused() -> None:
+    towards: list[tuple[str, Direction]] = [("7d", "shorter"), ("60d", "longer"), ("90d", "longer")]
+    steps = [Step(*target, Additive(0.0, ()), {}, {"method": "none"}) for target in towards]
+
+    def further(*horizons: list[float | None]) -> pa.Table:
+        table = table_of([recommendation(number) for number in range(len(horizons[0]))])
+        for step, said in zip(steps, horizons, strict=True):
+            table = table.append_column(f"probability_{step.horizon}", pa.array(said, pa.float64()))
+        return table
+
+    check(further([0.1, 0.25], [0.3, 0.25], [0.4, 0.25]), ["SQL"], steps)
+    with pytest.raises(ContractError) as error:
+        check(further([0.1, 0.26, 0.0, 0.1], [0.3, 0.3, None, 0.2], [0.4, 0.29, 1.0, np.nan]), ["SQL"], steps)
+    assert sorted(line.strip() for line in str(error.value).splitlines()[1:-1]) == [
+        "recommendations.probability_60d_contradicts: probability_60d is never below probability, but found 1",
+        "recommendations.probability_60d_outside: probability_60d lies between 0 and 1, but found 1",
+        "recommendations.probability_7d_outside: probability_7d lies between 0 and 1, but found 1",
+        "recommendations.probability_90d_contradicts: probability_90d is never below probability_60d, but found 1",
+        "recommendations.probability_90d_outside: probability_90d lies between 0 and 1, but found 2",
+        "recommendations.probability_contradicts: probability is never below probability_7d, but found 1",
+    ]
 
 
 def test_sound_recommendations_pass_and_one_without_a_reason_only_warns() -> None:
