@@ -27,6 +27,7 @@ SMALL: dict[str, object] = {
     "train.minimum_conversions": 5,
     "train.origins": 3,
     "train.members": 2,
+    "train.other_horizons": ["7d", "60d"],
     "train.parameters": {"num_iterations": 25, "early_stopping_round": 5, "learning_rate": 0.3},
     "evaluate.replicates": 50,
 }
