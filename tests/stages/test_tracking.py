@@ -253,8 +253,9 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
     scores = read_scores(champion_scores(challenged, "latest"))
-    assert list(scores.columns) == [*(field.name for field in RECOMMENDATION), "run_id", "scored_at"]
     stage = pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
+    assert list(scores.columns) == [*stage.columns, "run_id", "scored_at"]
+    assert {field.name for field in RECOMMENDATION} | {"probability_7d", "probability_60d"} == set(stage.columns)
     pd.testing.assert_frame_equal(scores[stage.columns], stage)
     assert set(scores["run_id"]) == {run_of(store, tracked).info.run_id}
     assert len(set(scores["scored_at"])) == 1
@@ -262,11 +263,11 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
 
 
 def test_a_second_scoring_of_the_same_moment_replaces_the_first(tracked: Project) -> None:
-    when = "2026-06-30T23:00:00+02:00"
+    when = "2026-07-01T01:30:00+02:00"
     folder = champion_scores(tracked, when)
-    assert folder.parts[-2:] == ("as_of=2026-06-30T21-00-00.000000", f"model={model_of(tracked).version[:16]}")
+    assert folder.parts[-2:] == ("as_of=2026-06-30T23-30-00.000000", f"model={model_of(tracked).version[:16]}")
     first = read_scores(folder)
-    assert set(first["as_of"]) == {datetime(2026, 6, 30, 21)}
+    assert set(first["as_of"]) == {datetime(2026, 6, 30, 23, 30)}
     before = set((tracked.root / "data/scores").iterdir())
     assert champion_scores(tracked, when) == folder
     assert set((tracked.root / "data/scores").iterdir()) == before
@@ -309,10 +310,10 @@ def test_a_scoring_waits_for_no_other(tracked: Project) -> None:
         assert other.stdout
         assert other.stdout.readline() == "held\n"
         with pytest.raises(InputError, match="another leadcast is at work in this folder .*wait until it is done"):
-            champion_scores(tracked, "2026-06-30T22:00")
+            champion_scores(tracked, "2026-06-30T23:40")
         other.stdin.write("\n")
         other.stdin.flush()
-    assert len(read_scores(champion_scores(tracked, "2026-06-30T22:00"))) > 50
+    assert len(read_scores(champion_scores(tracked, "2026-06-30T23:40"))) > 50
 
 
 def test_a_missing_champion_says_what_next(tracked: Project, tmp_path: Path) -> None:
@@ -345,7 +346,7 @@ def test_a_moment_long_after_the_end_of_the_log_is_refused(tracked: Project) -> 
 CHANGES: dict[str, object] = {
     "episodes.lost": [],
     "episodes.reopen_after": "45d",
-    "snapshots.horizon": "60d",
+    "snapshots.horizon": "45d",
     "ingest.currency": "USD",
     "ingest.sources.email.known_at": "as_it_occurred",
     "ingest.sources.email.columns.channel": {"constant": "newsletter"},
@@ -382,7 +383,7 @@ def test_a_champion_of_an_earlier_version_that_noted_no_question_is_a_message(
 
 
 def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tracked: Project, tmp_path: Path) -> None:
-    before = read_scores(champion_scores(tracked, "2026-06-30T23:00"))
+    before = read_scores(champion_scores(tracked, "2026-06-30T23:50"))
     changes: dict[str, object] = {
         "episodes.milestones": {"renamed": ["accepted"]},
         "episodes.lost": list(reversed(tracked.parameters.episodes.lost)),
@@ -393,8 +394,10 @@ def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tra
         "snapshots.policies": [{"ages": ["9d"]}],
         "policy.maturity": {"warm": 1.5},
         "train.seed": 99,
+        "train.other_horizons": [],
         "evaluate.replicates": 51,
     }
     other = Project(tracked.root, settings_of(tracked, tmp_path, changes))
-    after = read_scores(champion_scores(other, "2026-06-30T23:00"))
-    assert after["probability"].tolist() == before["probability"].tolist()
+    after = read_scores(champion_scores(other, "2026-06-30T23:50"))
+    for column in ("probability", "probability_7d", "probability_60d"):
+        assert after[column].tolist() == before[column].tolist()
