@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,13 @@ from .trees import ArtefactError
 
 ROWS_AT_ONCE = 2048
 """Rows that are encoded before the trees read them: few enough to stay in a core's cache in between."""
+
+
+def in_blocks(rows: int, answer: Callable[[slice], None], threads: int) -> None:
+    """Have rows answered block by block, a block a thread: encoding is shared among the cores, too, memory bounded."""
+    step = min(ROWS_AT_ONCE, max(rows // threads, 1))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(answer, (slice(first, min(first + step, rows)) for first in range(0, rows, step))))
 
 
 def encode(

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from .additive import Additive
 from .calibrators import calibrate, complaint
-from .encoding import ROWS_AT_ONCE, numbers_of
+from .encoding import in_blocks, numbers_of
 from .trees import RESTORE, ArtefactError
 
 Direction = Literal["shorter", "longer"]
@@ -45,15 +45,17 @@ class Step:
     categories: dict[str, list[str]]
     calibrator: dict[str, Any]
 
-    def shares(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def shares(self, frame: pd.DataFrame, *, threads: int = 1) -> NDArray[np.float64]:
         """Calibrated shares of the rows, strictly between 0 and 1: shape (n,)."""
         read = list(dict.fromkeys(term.column for term in self.member.terms))
         numbers = dict(zip(read, numbers_of(frame, read, self.categories), strict=True))
         scores = np.empty(len(frame))
-        for first in range(0, len(frame), ROWS_AT_ONCE):  # a block stays in a core's cache
-            rows = slice(first, min(first + ROWS_AT_ONCE, len(frame)))
+
+        def answer(rows: slice) -> None:
             values = {column: known[rows] for column, known in numbers.items()}
-            scores[rows] = self.member.score(values, rows.stop - first)
+            scores[rows] = self.member.score(values, rows.stop - rows.start)
+
+        in_blocks(len(frame), answer, threads)
         return calibrate(self.calibrator, scores)
 
     def follow(self, before: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -64,13 +66,14 @@ class Step:
 
 
 def chain(
-    steps: Sequence[Step], frame: pd.DataFrame, probabilities: NDArray[np.float64]
+    steps: Sequence[Step], frame: pd.DataFrame, probabilities: NDArray[np.float64], *, threads: int = 1
 ) -> dict[str, NDArray[np.float64]]:
     """Give the probabilities of each other horizon, by its text, from those of the model's own: of shape (n,)."""
     said = {}
     last = dict.fromkeys(DIRECTIONS, probabilities)
     for step in steps:
-        last[step.direction] = said[step.horizon] = step.follow(last[step.direction], step.shares(frame))
+        shares = step.shares(frame, threads=threads)
+        last[step.direction] = said[step.horizon] = step.follow(last[step.direction], shares)
     return said
 
 

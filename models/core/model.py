@@ -27,7 +27,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +38,7 @@ from numpy.typing import NDArray
 
 from .additive import Additive
 from .calibrators import calibrate, complaint
-from .encoding import ROWS_AT_ONCE, numbers_of
+from .encoding import in_blocks, numbers_of
 from .horizons import Step, chain, from_json, to_json
 from .trees import RESTORE, ArtefactError, check_trees
 
@@ -176,7 +175,8 @@ class Model:
         They never contradict the `probabilities` of the model's own horizon, which are asked for where they are not
         given; a longer horizon never has a lower one.
         """
-        return chain(self.steps, frame, self.predict(frame) if probabilities is None else probabilities)
+        own = self.predict(frame) if probabilities is None else probabilities
+        return chain(self.steps, frame, own, threads=_threads())
 
     def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Say what each column adds to the log-odds of each row: shape (n, columns + 1).
@@ -204,7 +204,7 @@ class Model:
         return shares / (shares.sum() or 1.0)
 
     def _ask_members(self, frame: pd.DataFrame, *, contributions: bool) -> NDArray[np.float64]:
-        """Ask block by block, a block a thread: encoding is shared among the cores, too, and memory is bounded."""
+        """Add up what the members say, of the scores or of each column's part of them."""
         numbers = numbers_of(frame, self.columns, self.categories)
         place = {column: position for position, column in enumerate(self.columns)}
         ready, weights = self._ready, self.weights
@@ -212,12 +212,9 @@ class Model:
         asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
         read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
         answers = np.zeros((len(frame), len(numbers) + 1) if contributions else len(frame))
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        step = min(ROWS_AT_ONCE, max(len(frame) // threads, 1))
 
-        def answer(first: int) -> None:
-            rows = slice(first, min(first + step, len(frame)))
-            matrix = np.zeros((rows.stop - first, len(numbers)))
+        def answer(rows: slice) -> None:
+            matrix = np.zeros((rows.stop - rows.start, len(numbers)))
             for position in asked_for:
                 matrix[:, position] = numbers[position][rows]
             values = {column: numbers[place[column]][rows] for column in read}
@@ -233,8 +230,7 @@ class Model:
                     part = total[:, place[column]] if contributions else total
                     part += weight * added
 
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(answer, range(0, len(frame), step)))
+        in_blocks(len(frame), answer, _threads())
         return answers
 
     def _files(self) -> dict[str, bytes]:
@@ -244,6 +240,10 @@ class Model:
             files[HORIZONS_FILE] = _canonical(to_json(self.steps))
         hashes = {name: _sha256(content) for name, content in files.items()}
         return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _booster(text: str) -> lightgbm.Booster:

@@ -43,6 +43,8 @@ All that was foretold (95 % intervals over leads):"""
     if not training["origins"]:
         judged = """It was not judged on later time: there are
 fewer than two moments to judge from. Of leads foretold by the others of the same time (95 % intervals over leads):"""
+    others = " and ".join(step.horizon for step in model.steps)
+    further = f"It has probabilities for {others}, too, which never contradict the one above.\n\n" if others else ""
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
 {_list_verdicts(verdicts)}
@@ -53,8 +55,8 @@ convert, up to {manifest["trained_until"][:10]}. Made of: {training["recipe"]}. 
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
 {calibration}, calibration slope {figure("calibration_slope")}.
 
-It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing of
-causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
+{further}It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing
+of causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
 """
 
 

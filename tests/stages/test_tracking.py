@@ -135,7 +135,15 @@ def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Sto
     figures = json.loads((tracked.root / "reports/metrics.json").read_text())
     metrics = run_of(store, tracked).data.metrics
     assert {"roc_auc", "average_precision", "log_loss", "brier", "lift_at_10"} <= set(figures)
-    for name in ("roc_auc", "average_precision", "log_loss", "brier", "lift_at_10", "base_rate"):
+    for name in (
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "lift_at_10",
+        "base_rate",
+        "horizon_60d_log_loss",
+    ):
         for metric, part in ((name, "value"), (f"{name}_low", "low"), (f"{name}_high", "high")):
             assert metrics[metric] == figures[name][part]
         assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
@@ -194,6 +202,7 @@ def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Stor
     labelled = json.loads((tracked.root / "data/snapshots.json").read_text())["labelled"]
     assert f"learned from {labelled['rows']:,} snapshots of {labelled['leads']:,} leads, of which " in card
     assert f"of which {labelled['conversions']:,}\nconvert" in card
+    assert "It has probabilities for 7d and 60d, too, which never contradict the one above." in card
     told = pq.read_table(tracked.foretold).to_pandas()
     rows = pq.read_table(tracked.matrix, columns=["lead_id", "as_of", "label"]).to_pandas()
     days = [f"{origin:%Y-%m-%d}" for origin in told["origin"].unique()]

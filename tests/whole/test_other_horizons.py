@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from features.core.schema import RECOMMENDATION
 from features.timeline.labels import assign_labels
 from models.core.model import Model
 from models.learning.ladder import losses
+from pipeline.report.results import Results
+from pipeline.report.text import summary
 
 DAY = timedelta(days=1)
 HORIZONS = {"7d": 7 * DAY, "60d": 60 * DAY}
@@ -108,6 +111,22 @@ def test_the_summary_and_the_pages_show_them(world: Project, judged: dict[str, d
     first = pq.read_table(world.recommendations).slice(0, 1).to_pylist()[0]
     for name in HORIZONS:
         assert f"<small>{name}: {100 * first[f'probability_{name}']:.1f}" in leads
+
+
+def test_a_horizon_that_is_not_calibrated_or_not_judged_is_told_with_the_figures(world: Project) -> None:
+    results = Results.read(world)
+    shorter, longer = results.breakdown["horizons"]
+    worse = shorter | {"is_calibrated": False, "promised": 400.0, "happened": 300, "calibration_error": 0.0512}
+    unknown = {"horizon": "60d", "origins": 0, "origins_left_out": 3}
+    told = replace(results, breakdown=results.breakdown | {"horizons": [worse, unknown]})
+    text = " ".join(summary(world.parameters, told).split())
+    assert "calibration error 0.0512, by chance up to" in text
+    assert "7d is NOT calibrated: it is further off than chance explains, promising too much" in text
+    assert "60d is not judged: no origin has foretold enough whose outcome is known" in text
+    fewer = replace(
+        results, breakdown=results.breakdown | {"horizons": [longer | {"origins": 2, "origins_left_out": 1}]}
+    )
+    assert "60d is judged from 2 of 3 origins" in " ".join(summary(world.parameters, fewer).split())
 
 
 def test_metrics_hold_their_figures(world: Project, judged: dict[str, dict[str, Any]]) -> None:
