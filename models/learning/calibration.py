@@ -32,7 +32,7 @@ SLOPE_PRECISION = 1.0
 dozen conversions it is nothing, and it keeps the slope finite where the scores separate the classes."""
 TAIL = 0.005
 """The share of rows beyond either end of a quadratic: a slope must not hang on the outermost ones."""
-_MOST_STEPS, _SMALLEST_STEP = 25, 1e-10
+_MOST_STEPS, _SMALLEST_STEP, _FARTHEST = 25, 1e-10, 1e6
 SMALLEST_GAIN = 1e-6
 """In log loss per row: a smaller gain, as between two that say the same, is rounding."""
 
@@ -166,6 +166,8 @@ def _newton(
         except np.linalg.LinAlgError:
             return None
         point = point - step
+        if not np.abs(point).max() < _FARTHEST:  # nor is what is no number
+            return None
         if np.abs(step).max() < _SMALLEST_STEP:
             return point
     return None
