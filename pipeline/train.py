@@ -24,6 +24,7 @@ from models.learning.learner import Fitting, Recipe, require_outcomes
 from models.learning.one_order import in_one_order
 from models.learning.origins import choose_origins
 from models.learning.parameters import RUNGS
+from models.learning.reference import reference_of
 from pipeline.core.parallel import Crew, cores
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import delay_of, horizon_of, reach_of, read_catalogue, read_rows, waits_of
@@ -106,14 +107,15 @@ def run(project: Project[Sections], progress: Progress) -> None:
     rung, shift = decide(foretold, fitting, recipe)
     model, log = fitting.assemble(rung, shift=shift)
     steps = learn_steps(rows, waits, horizons, recipe, observed_until)
-    model = replace(model, steps=tuple(step for step, _ in steps))
-    project.training.unlink(missing_ok=True)  # it says that the model is whole
-    with written_whole(project.model) as temporary:
-        model.save(temporary)
     counted = [one for one in foretold if one.counts]
     if len(counted) < _FEWEST_ORIGINS:
         progress("too few origins to judge from: each lead is foretold by the others instead")
         foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
+    reference = reference_of(rows.take(fitting.learned), model.columns, model.categories, counted)
+    model = replace(model, steps=tuple(step for step, _ in steps), reference=reference)
+    project.training.unlink(missing_ok=True)  # it says that the model is whole
+    with written_whole(project.model) as temporary:
+        model.save(temporary)
     if horizons.others:
         progress(f"foretelling {', '.join(horizons.names)}, too, from {len(counted)} origins")
     others = foretell_others(counted, rows, waits, horizons, recipe)

@@ -5,6 +5,8 @@
                        settings, or the terms of one that adds up (``additive``)
 ``calibration.json``   from these log-odds to a probability (``calibrators``)
 ``horizons.json``      steps to other horizons (``horizons``), where there are such
+``reference.json``     how the columns were distributed in what was learned from, and how
+                       many of each part converted; what was foretold at the origins
 ``manifest.json``      the columns in their order, the levels of each category, the
                        SHA-256 of the other files under ``files``, and whatever else says
                        how the model came about
@@ -27,7 +29,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,19 +49,20 @@ if TYPE_CHECKING:
 
 MEMBERS = "members"
 CALIBRATION_FILE = "calibration.json"
-HORIZONS_FILE = "horizons.json"
+HORIZONS_FILE, REFERENCE_FILE = "horizons.json", "reference.json"
 MANIFEST_FILE = "manifest.json"
 
 # Threads of LightGBM that wait for each other spin by default: beside another busy process all takes ten times as long.
 # It counts where it is set before LightGBM is imported, and all that imports LightGBM imports this file first.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+_OPTIONAL = frozenset({HORIZONS_FILE, REFERENCE_FILE})
 _OTHER = f"it was changed since, cut short, or comes from another model. {RESTORE}"
 
 
 @dataclass(frozen=True)
 class Model:
-    """Members, calibrator and manifest, and the steps to other horizons than its own.
+    """Members, calibrator and manifest, the steps to other horizons than its own, and what to compare it with later.
 
     A member is LightGBM's text as `trees.without_settings` leaves it, or that of `additive.Additive`.
     """
@@ -68,6 +71,8 @@ class Model:
     calibrator: dict[str, Any]
     manifest: dict[str, Any]
     steps: tuple[Step, ...] = ()
+    reference: dict[str, Any] = field(default_factory=dict)
+    """As ``models.learning.reference`` makes it; no prediction asks for it."""
 
     @property
     def columns(self) -> list[str]:
@@ -102,7 +107,7 @@ class Model:
     def save(self, folder: Path | str) -> None:
         """Write the files, the same bytes for the same model; the folder is made if it is missing.
 
-        What a model of more members, or of more horizons, has left there is removed.
+        What a model of more members, or with files that this one has not, has left there is removed.
         """
         files = self._files()
         for left in set(_parts_in(Path(folder))) - files.keys():
@@ -117,25 +122,13 @@ class Model:
         """Read the files, and compare them with each other and with ``version``, where it is known.
 
         Raises `ArtefactError` where one is missing, cannot be read, is not the one that was written, holds no model, or
-        where a member, or a file of horizons, lies there that the manifest does not name.
+        where a file of a model lies there that the manifest does not name.
         """
         source = Path(folder)
-        content = _read(source / MANIFEST_FILE)
-        manifest = _parse(source / MANIFEST_FILE, content, required={"columns", "categories", "files"})
-        if version is not None and _sha256(content) != version:
-            raise ArtefactError(f"{source / MANIFEST_FILE} is not that of model {version[:16]}: {_OTHER}")
-        files = manifest.pop("files")
-        others = {CALIBRATION_FILE} | ({HORIZONS_FILE} & files.keys() if isinstance(files, dict) else set())
-        number = len(files) - len(others) if isinstance(files, dict) else 0
-        if number < 1 or files.keys() != {*others, *map(_member, range(number))}:
-            raise ArtefactError(f"{source / MANIFEST_FILE} names other files than a model has: {_OTHER}")
-        contents = {}
-        for name, expected in {**dict.fromkeys(_parts_in(source)), **files}.items():
-            contents[name] = _read(source / name)
-            if _sha256(contents[name]) != expected:
-                raise ArtefactError(f"{source / name} is not the one that {MANIFEST_FILE} was written with: {_OTHER}")
+        manifest, contents = _read_all(source, version)
+        members = [name for name in contents if name.startswith(MEMBERS)]
         model = cls(
-            members=tuple(_text(source / name, contents[name]) for name in map(_member, range(number))),
+            members=tuple(_text(source / name, contents[name]) for name in map(_member, range(len(members)))),
             calibrator=_parse(source / CALIBRATION_FILE, contents[CALIBRATION_FILE], required={"method"}),
             manifest=manifest,
         )
@@ -145,12 +138,15 @@ class Model:
                     Additive.from_text(text, model.columns)
                 else:
                     check_trees(text, len(model.columns))
-            if HORIZONS_FILE in files:
+            if HORIZONS_FILE in contents:
                 chained = _parse(source / HORIZONS_FILE, contents[HORIZONS_FILE], required={"steps"})
                 model = replace(model, steps=from_json(chained, model.columns))
+            if REFERENCE_FILE in contents:
+                described = _parse(source / REFERENCE_FILE, contents[REFERENCE_FILE], required={"columns"})
+                model = replace(model, reference=described)
         except ArtefactError as error:
             raise ArtefactError(f"{source}: {error}") from None
-        if wrong := complaint(model.calibrator) or _complaint(manifest.get("weights"), number):
+        if wrong := complaint(model.calibrator) or _complaint(manifest.get("weights"), len(members)):
             raise ArtefactError(f"{source}: {wrong}. {RESTORE}")
         return model
 
@@ -238,8 +234,29 @@ class Model:
         files[CALIBRATION_FILE] = _canonical(self.calibrator)
         if self.steps:
             files[HORIZONS_FILE] = _canonical(to_json(self.steps))
+        if self.reference:
+            files[REFERENCE_FILE] = _canonical(self.reference)
         hashes = {name: _sha256(content) for name, content in files.items()}
         return {**files, MANIFEST_FILE: _canonical({**self.manifest, "files": hashes})}
+
+
+def _read_all(source: Path, version: str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read the manifest, and the other files of a model as it names them, which are those that it was written with."""
+    content = _read(source / MANIFEST_FILE)
+    manifest = _parse(source / MANIFEST_FILE, content, required={"columns", "categories", "files"})
+    if version is not None and _sha256(content) != version:
+        raise ArtefactError(f"{source / MANIFEST_FILE} is not that of model {version[:16]}: {_OTHER}")
+    files = manifest.pop("files")
+    others = {CALIBRATION_FILE} | (_OPTIONAL & files.keys() if isinstance(files, dict) else set())
+    number = len(files) - len(others) if isinstance(files, dict) else 0
+    if number < 1 or files.keys() != {*others, *map(_member, range(number))}:
+        raise ArtefactError(f"{source / MANIFEST_FILE} names other files than a model has: {_OTHER}")
+    contents = {}
+    for name, expected in {**dict.fromkeys(_parts_in(source)), **files}.items():
+        contents[name] = _read(source / name)
+        if _sha256(contents[name]) != expected:
+            raise ArtefactError(f"{source / name} is not the one that {MANIFEST_FILE} was written with: {_OTHER}")
+    return manifest, contents
 
 
 def _threads() -> int:
@@ -276,7 +293,7 @@ def _member(number: int) -> str:
 def _parts_in(folder: Path) -> list[str]:
     """Name the files that a model may have and may lack: its members, and its other horizons."""
     members = sorted(f"{MEMBERS}/{path.name}" for path in (folder / MEMBERS).glob("*.txt"))
-    return members + ([HORIZONS_FILE] if (folder / HORIZONS_FILE).exists() else [])
+    return members + sorted(name for name in _OPTIONAL if (folder / name).exists())
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:
