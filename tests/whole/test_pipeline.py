@@ -18,26 +18,21 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from hindsight import come_to_know, forget
 from house import ROOT, outputs_of
 from numpy.typing import NDArray
 from world import Project
 
-from features.core.errors import NotEnoughDataError
 from features.core.schema import RECOMMENDATION
 from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots_at
 from models.core.model import Model
 from models.evaluation.metrics import evaluate
 from pipeline.commands.app import STAGES
-from pipeline.core.project import Project as ProjectFolder
 from pipeline.inspection.explain import explain_value
-from pipeline.log.history import observe, read_history
-from pipeline.settings.parameters import Parameters
+from pipeline.log.history import read_history
 
 MONDAY = datetime(2026, 3, 2)
 """A Monday of the months that are foretold."""
@@ -368,46 +363,3 @@ def test_two_clean_runs_write_the_same_bytes(world: Project, second_run: tuple[s
     first, second = outputs(world.root), outputs(folder / "project")
     assert sorted(first) == sorted(second)
     assert [name for name, content in first.items() if second[name] != content] == []
-
-
-def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_path: Path) -> None:
-    """A hundred page views are known at once, and the one sale in a hundred rows forty days late."""
-    moment = datetime(2026, 1, 1)
-    table = pa.table(
-        {
-            "event_type": ["view"] * 99 + ["won"],
-            "occurred_at": pa.array([moment] * 100, pa.timestamp("us")),
-            "known_at": pa.array([moment] * 99 + [moment + timedelta(days=40)], pa.timestamp("us")),
-            "source": ["log"] * 100,
-        }
-    )
-    (tmp_path / "data").mkdir()
-    pq.write_table(table, tmp_path / "data/interactions.parquet")
-    ingested = {"sources": {"log": {"observed_until": "2026-06-30T00:00:00"}}}
-    (tmp_path / "data/ingest.json").write_text(json.dumps(ingested))
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    content["episodes"] = {"conversion": ["won"]}
-    content["snapshots"]["policies"] = [{"calendar": "monday"}]
-    assert observe(ProjectFolder(tmp_path, Parameters.model_validate(content))).outcome_delay == timedelta(days=40)
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        ("episodes.lost", ["losst"], "episodes.lost: no event of type 'losst' in the log; did you mean 'lost'"),
-        ("episodes.reopen_on", ["from"], "episodes.reopen_on: no event of type 'from' in the log; did you mean 'form'"),
-        ("snapshots.policies", [{"event": "quote"}], "snapshots.policies: no event of type 'quote'"),
-    ],
-)
-def test_an_event_type_that_never_occurs_is_named_with_the_nearest(
-    world: Project, tmp_path: Path, place: str, value: object, message: str
-) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
-    with pytest.raises(NotEnoughDataError, match=message):
-        project.with_settings({place: value}).run("snapshots")
-
-
-def test_a_typo_among_the_excluded_types_lets_nothing_through(world: Project, tmp_path: Path) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
-    with pytest.raises(NotEnoughDataError, match="features.exclude_types: no event of type 'meetin' in the log"):
-        project.with_settings({"features.exclude_types": ["meetin"]}).run("features")
