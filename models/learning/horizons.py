@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,13 @@ class Waits:
         """Tell which rows have a label for a horizon that is complete and known at a moment (UTC): shape (n,)."""
         return np.asarray(self.as_of + np.timedelta64(horizon + self.delay) <= np.datetime64(moment))
 
+    def telling(self, before: timedelta, horizon: timedelta, moment: datetime) -> NDArray[np.bool_]:
+        """Tell which rows the share of a step is learned from at a moment (UTC): shape (n,).
+
+        Those that don't convert within the horizon ``before`` a longer one, or that do before a shorter one.
+        """
+        return np.asarray(self.settled(max(before, horizon), moment) & (self.within(before) == (horizon < before)))
+
     def looked_until(self, horizon: timedelta, moment: datetime) -> datetime:
         """Tell up to when the newest label of a horizon looks (UTC), of those that are known at a moment."""
         newest: datetime = self.as_of[self.settled(horizon, moment)].max().astype("datetime64[us]").item()
@@ -84,14 +92,15 @@ class Horizons:
 
 
 def require_settled(waits: Waits, horizons: Horizons, moment: datetime) -> None:
-    """Raise `NotEnoughDataError` where at a moment (UTC) no row has a label for one of the other horizons."""
-    for horizon in sorted(horizons.others):
-        if not waits.settled(horizon, moment).any():
-            told = format_duration(horizon)
-            raise NotEnoughDataError(
-                f"train.other_horizons: no snapshot has a label for {told}: those of none are over by "
-                f"{moment:%Y-%m-%d}, until when outcomes were observed; leave {told} out, or bring a longer log"
-            )
+    """Raise `NotEnoughDataError` where at a moment (UTC) there is no row to learn one of the other horizons from."""
+    for _, chained in horizons.chains():
+        for before, horizon in pairwise([horizons.own, *chained]):
+            if not waits.telling(before, horizon, moment).any():
+                told = format_duration(horizon)
+                raise NotEnoughDataError(
+                    f"train.other_horizons: no snapshot tells of {told}: it is over for none by {moment:%Y-%m-%d}, "
+                    f"until when outcomes were observed; leave {told} out, or bring a longer log"
+                )
 
 
 @dataclass(frozen=True)
@@ -116,10 +125,8 @@ def learn_steps(
     """
     learned = []
     for direction, chained in horizons.chains():
-        before = horizons.own
-        for horizon in chained:
-            known = waits.settled(max(before, horizon), moment)
-            places = np.flatnonzero(known & (waits.within(before) == (direction == "shorter")))
+        for before, horizon in pairwise([horizons.own, *chained]):
+            places = np.flatnonzero(waits.telling(before, horizon, moment))
             if not len(places):
                 break
             labels = waits.within(horizon)[places].astype(np.float64)
@@ -128,7 +135,6 @@ def learn_steps(
             step = Step(format_duration(horizon), direction, share.member, share.categories, share.calibrator)
             leads, method = len(np.unique(rows.leads[places])), str(share.calibrator["method"])
             learned.append((step, Account(step.horizon, share.rung, method, len(places), leads, int(labels.sum()))))
-            before = horizon
     return learned
 
 

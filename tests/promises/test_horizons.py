@@ -238,7 +238,7 @@ def test_a_horizon_of_which_nothing_is_settled_at_an_origin_is_left_out_there() 
 def test_a_horizon_of_which_nothing_is_settled_today_is_an_error() -> None:
     _, waits, _ = draw(400, seed=2, days=60)
     require_settled(waits, Horizons(30 * DAY, [7 * DAY]), BEGIN + 65 * DAY)
-    with pytest.raises(NotEnoughDataError, match=r"no snapshot has a label for 90d.*2026-03-07.*leave 90d out"):
+    with pytest.raises(NotEnoughDataError, match=r"no snapshot tells of 90d.*2026-03-07.*leave 90d out"):
         require_settled(waits, HORIZONS, BEGIN + 65 * DAY)
 
 

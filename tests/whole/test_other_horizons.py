@@ -106,7 +106,7 @@ def test_the_summary_and_the_pages_show_them(world: Project, judged: dict[str, d
     assert '<h3 id="horizons">Other horizons</h3>' in page
     for name, found in judged.items():
         assert f"{name}: {found['rows']:,} snapshots of {found['leads']:,} leads, calibration error" in summary
-        assert f'<tr><th scope="row">{name}</th><td class="number">{found["rows"]:,}</td>' in page
+        assert f'<tr><th scope="row">{name}</th><td class="number">{found["rows"]:,}<br>' in page
         assert (f"{name} is NOT calibrated" in summary) == (not found["is_calibrated"])
     first = pq.read_table(world.recommendations).slice(0, 1).to_pylist()[0]
     for name in HORIZONS:
@@ -164,7 +164,7 @@ def test_a_horizon_that_the_log_is_too_short_for_is_an_error_before_anything_is_
 ) -> None:
     project = world.copy_to(tmp_path_factory.mktemp("short") / "project", leave_out=("raw", "reports"))
     project = project.with_settings({"train.other_horizons": ["60d", "600d"]})
-    with pytest.raises(NotEnoughDataError, match="train.other_horizons: no snapshot has a label for 600d"):
+    with pytest.raises(NotEnoughDataError, match="train.other_horizons: no snapshot tells of 600d"):
         project.run("train")
     assert project.training.exists(), "what was learned before is left alone"
 
