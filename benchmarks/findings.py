@@ -21,6 +21,16 @@ class Finding:
     measured: float
     promised: str | None
     holds: bool | None
+    in_errors: bool = False
+    """Whether it is counted in standard errors, and is no share."""
+
+    def told(self) -> str:
+        """Write what was measured.
+
+        >>> Finding("a share", 0.951, None, None).told(), Finding("a gain", 3.21, None, None, in_errors=True).told()
+        ('95.1 %', '3.2 s.e.')
+        """
+        return f"{self.measured:.1f} s.e." if self.in_errors else f"{100 * self.measured:.1f} %"
 
     @classmethod
     def within(cls, what: str, measured: float, least: float, most: float) -> Finding:
@@ -43,7 +53,7 @@ def write(root: Path, findings: Iterable[Finding], *, page: bool) -> None:
 
 def _page(findings: list[Finding]) -> str:
     rows = "\n".join(
-        f"| {one.what} | {100 * one.measured:.1f} % | {one.promised or ''} | "
+        f"| {one.what} | {one.told()} | {one.promised or ''} | "
         f"{'' if one.holds is None else 'yes' if one.holds else '**no**'} |"
         for one in findings
     )

@@ -144,9 +144,10 @@ def of_learning(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
         progress(f"{conversions} conversions: {found}")
         for name, (gain, error) in found.items():
             if name == "base_rate" or conversions >= _BASELINES_FROM:
-                what = f"{conversions} conversions: log loss saved against {name}, in standard errors of the draws"
+                what = f"{conversions} conversions: log loss saved against {name}, by the standard error of the draws"
                 least = 2.0 if name == "base_rate" else -2.0
-                yield Finding(what, gain / error, f"at least {100 * least:g} %", gain / error >= least)
+                gained = gain / error
+                yield Finding(what, gained, f"at least {least:g} s.e.", gained >= least, in_errors=True)
     world = drifted(small, 1)
     origins = choose_origins(world.as_of, world.rows.labels, world.rows.leads, reach, count=8, minimum=5)
     told = backtest(world.rows, world.as_of, origins, reach, world.recipe, counted=6)
@@ -158,8 +159,8 @@ def of_learning(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
         np.concatenate([one.leads for one in counted]),
     )
     yield Finding(
-        "a log whose base rate rises fivefold: log loss above that of logistic regression, in standard errors",
-        excess / error, "at most 100 %", excess <= error,
+        "a log whose base rate rises fivefold: log loss above that of logistic regression",
+        excess / error, "at most 1 s.e.", excess <= error, in_errors=True,
     )  # fmt: skip
     for actors, goal in GOALS.items():
         shares = []
