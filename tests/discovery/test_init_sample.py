@@ -24,6 +24,7 @@ DIFFERENCES = {
     "episodes.reopen_on": "a request for a quote raises a hand, too; in this company only a form opens a lead again",
     "episodes.reopen_after": "how long sales leave a lead alone after a loss is a rule of theirs, and in no file",
     "snapshots.policies": "fewer looks, so that the sample runs quickly, and one of them to show looks at an event",
+    "train.other_horizons": "which further horizons a company plans by is for people to say",
     "evaluate.model_name": "init names the model after the folder",
     "policy.tiers.mql": "init takes the share that converts; what a call costs is for people to say",
     "policy.tiers.sql": "init takes two and a half times the odds; what a call costs is for people to say",
