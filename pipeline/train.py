@@ -104,21 +104,22 @@ def run(project: Project[Sections], progress: Progress) -> None:
         shipped = crew.submit(fit)  # the longest work first
         foretold = judge(settings, project, rows, as_of, tell, crew)
         fitting = shipped.result()
-    rung, shift = decide(foretold, fitting, recipe)
-    model, log = fitting.assemble(rung, shift=shift)
-    steps = learn_steps(rows, waits, horizons, recipe, observed_until)
-    counted = [one for one in foretold if one.counts]
-    if len(counted) < _FEWEST_ORIGINS:
-        progress("too few origins to judge from: each lead is foretold by the others instead")
-        foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
-    reference = reference_of(rows.take(fitting.learned), model.columns, model.categories, counted)
+        rung, shift = decide(foretold, fitting, recipe)
+        model, log = fitting.assemble(rung, shift=shift)
+        counted = [one for one in foretold if one.counts]
+        if len(counted) < _FEWEST_ORIGINS:
+            progress("too few origins to judge from: each lead is foretold by the others instead")
+            foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
+        if horizons.others:
+            progress(f"foretelling {', '.join(horizons.names)}, too, from {len(counted)} origins")
+        others = foretell_others(counted, rows, waits, horizons, recipe, side_by_side=crew.map)
+        steps = learn_steps(rows, waits, horizons, recipe, observed_until)
+    learned = rows if fitting.learned.all() else rows.take(fitting.learned)
+    reference = reference_of(learned, model.columns, model.categories, counted)
     model = replace(model, steps=tuple(step for step, _ in steps), reference=reference)
     project.training.unlink(missing_ok=True)  # it says that the model is whole
     with written_whole(project.model) as temporary:
         model.save(temporary)
-    if horizons.others:
-        progress(f"foretelling {', '.join(horizons.names)}, too, from {len(counted)} origins")
-    others = foretell_others(counted, rows, waits, horizons, recipe)
     for path in (project.foretold, project.kept_origins / f"{model.version[:16]}.parquet"):
         with written_whole(path) as temporary:
             pq.write_table(_table(counted, others, model.version), temporary)

@@ -8,7 +8,7 @@ calibrator is fitted to scores of rows that the fit had not seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -139,22 +139,28 @@ def learn_steps(
 
 
 def foretell_others(
-    foretold: Sequence[Foretold], rows: Slice, waits: Waits, horizons: Horizons, recipe: Recipe
+    foretold: Sequence[Foretold],
+    rows: Slice,
+    waits: Waits,
+    horizons: Horizons,
+    recipe: Recipe,
+    *,
+    side_by_side: Callable[..., Iterable[Any]] = map,
 ) -> list[dict[str, NDArray[np.float64]]]:
     """Say, for each origin, what its rows' probabilities of the other horizons are, by the horizons' texts.
 
     Learned from is what was settled for them by then; a horizon of which nothing was is not there. ``rows`` and
-    ``waits`` are all rows, of which ``foretold`` are some.
+    ``waits`` are all rows, of which ``foretold`` are some; ``side_by_side`` maps as in `backtest`.
     """
-    said: list[dict[str, NDArray[np.float64]]] = []
-    for one in foretold:
+
+    def foretell(one: Foretold) -> dict[str, NDArray[np.float64]]:
         if one.origin is None or not horizons.others:
-            said.append({})
-            continue
+            return {}
         steps = [step for step, _ in learn_steps(rows, waits, horizons, recipe, one.origin.moment)]
         later = rows.frame.iloc[np.flatnonzero(one.origin.foretold(waits.as_of))]
-        said.append(chain(steps, later, one.probabilities))
-    return said
+        return chain(steps, later, one.probabilities)
+
+    return list(side_by_side(foretell, foretold))
 
 
 class _Share(NamedTuple):
