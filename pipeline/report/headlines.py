@@ -93,7 +93,10 @@ def _promise(results: Results) -> Headline:
     if chance is None:
         verdict = ""
     elif error["value"] <= chance:
-        verdict = f" Chance alone explains up to {_points(chance)}: nothing here speaks against the probabilities."
+        against = "; ".join(_against(results))
+        verdict = f" Chance alone explains up to {_points(chance)}" + (
+            f", but not all is well: {against}." if against else ": nothing here speaks against the probabilities."
+        )
     else:
         verdict = (
             f" Chance alone explains only up to {_points(chance)}: "
@@ -104,3 +107,15 @@ def _promise(results: Results) -> Headline:
         f"{_points(error['value'])} points",
         f"So far, in percentage points, the probabilities lie from what then happened, on average.{verdict}",
     )
+
+
+def _against(results: Results) -> list[str]:
+    """Say what else on the page speaks against the probabilities, though the average doesn't."""
+    slope, told = results.metrics["calibration_slope"], []
+    if slope["low"] is not None and slope["low"] > 1.0:
+        told.append("by more than chance, high probabilities are too low and low ones too high (calibration slope)")
+    if slope["high"] is not None and slope["high"] < 1.0:
+        told.append("by more than chance, high probabilities are too high and low ones too low (calibration slope)")
+    if results.worst():
+        told.append("in some parts of the leads promises are further off (see below)")
+    return told

@@ -256,7 +256,7 @@ class Results:
     def worst(self) -> list[str]:
         """Say of which parts too much or too little is promised, by more than chance."""
         return [
-            f"{one['kind']} {one['name']}: {one['promised']:,.0f} promised, {one['happened']:,} happened, of "
+            f"{one['kind']}, {one['name']}: {one['promised']:,.0f} promised, {one['happened']:,} happened, of "
             f"{one['rows']:,} snapshots of {one['leads']:,} leads"
             for one in self.breakdown["worst"]
         ]

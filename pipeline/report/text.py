@@ -31,7 +31,7 @@ def summary(parameters: Sections, results: Results) -> str:
         (HERE.recommendations_csv, "every open lead, best first"),
         (HERE.pictures, "calibration, gains, precision and recall, importance"),
         (HERE.data_docs / "index.html", "what Great Expectations found"),
-        ("leadcast compare-actors", f"how much of it you did yourselves: {HERE.comparison_text}"),
+        ("leadcast compare-actors", f"how much is your own doing: {HERE.comparison_text}"),
         (HERE.quarantine, "the rows that were set aside: file, line, reason"),
         ("make ui", "MLflow: the runs, the model card, the registry"),
     ):
@@ -164,7 +164,7 @@ def _print_horizons(console: Console, results: Results) -> None:
     horizons = results.horizons()
     if horizons:
         table = _table(
-            "  within", "expected", "converted", "log loss", "95 % interval", "base rate", "ROC AUC", "95 % interval"
+            "  within", "expected", "converted", "log loss", "95 % interval", "base rate's", "ROC AUC", "95 % interval"
         )
         for one in horizons:
             losses = (one.log_loss.value, one.log_loss.interval, one.log_loss_of_base_rate)

@@ -164,12 +164,14 @@ METRICS: dict[str, Any] = {
     "roc_auc": {"value": 0.796, "low": 0.775, "high": 0.817},
     "calibration_error": {"value": 0.0045},
     "calibration_error_by_chance": {"mean": 0.003, "quantile_95": 0.0056},
+    "calibration_slope": {"value": 1.02, "low": 0.91, "high": 1.13},
 }
 
 
 def test_the_headlines_say_the_figures_in_words(results: Results) -> None:
     scoring = {"leads": 2350, "expected_conversions": 65.3, "as_of": "2026-06-30T23:58:57", "tiers": {"SQL": 119}}
-    told = headlines(dataclasses.replace(results, metrics=METRICS, scoring=scoring))
+    kept = dataclasses.replace(results, scoring=scoring, breakdown=results.breakdown | {"worst": []})
+    told = headlines(dataclasses.replace(kept, metrics=METRICS))
     assert [headline.figure for headline in told] == ["65", "3.8 times", "80 in 100", "0.45 points"]
     meanings = [headline.meaning.replace("\N{NO-BREAK SPACE}", " ") for headline in told]
     assert (
@@ -180,8 +182,43 @@ def test_the_headlines_say_the_figures_in_words(results: Results) -> None:
     assert "puts the right one first (78 to 82)." in meanings[2]
     assert "on average. Chance alone explains up to 0.56: nothing here speaks against the prob" in meanings[3]
     worse = METRICS | {"calibration_error": {"value": 0.0057}}
-    told = headlines(dataclasses.replace(results, metrics=worse, scoring=scoring))
+    told = headlines(dataclasses.replace(kept, metrics=worse))
     assert "on average. Chance alone explains only up to 0.56: look at the calibration" in told[3].meaning
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "parts", "told"),
+    [
+        (1.01, 1.20, 0, "high probabilities are too low and low ones too high (calibration slope)."),
+        (0.80, 0.99, 0, "high probabilities are too high and low ones too low (calibration slope)."),
+        (0.91, 1.13, 1, "0.56, but not all is well: in some parts of the leads promises are further off (see below)."),
+        (1.01, 1.20, 1, "low ones too high (calibration slope); in some parts of the leads promises are further off"),
+    ],
+)
+def test_no_headline_says_that_all_is_well_where_the_slope_or_a_part_says_otherwise(
+    results: Results, low: float, high: float, parts: int, told: str
+) -> None:
+    part = {"kind": "channel", "name": "web", "promised": 60.0, "happened": 24, "rows": 5460, "leads": 1060}
+    metrics = results.metrics | METRICS | {"calibration_slope": {"value": (low + high) / 2, "low": low, "high": high}}
+    doubted = dataclasses.replace(results, metrics=metrics, breakdown=results.breakdown | {"worst": [part] * parts})
+    meaning = headlines(doubted)[3].meaning
+    assert told in meaning
+    assert "nothing here speaks against" not in meaning
+
+
+def test_a_part_that_is_off_is_named_by_its_kind_and_its_name(results: Results) -> None:
+    part = {"kind": "our own acts", "name": "none of us had acted", "promised": 60.4, "happened": 24}
+    off = dataclasses.replace(results, breakdown=results.breakdown | {"worst": [part | {"rows": 5460, "leads": 1060}]})
+    told = "our own acts, none of us had acted: 60 promised, 24 happened, of 5,460 snapshots of 1,060 leads"
+    assert off.worst() == [told]
+
+
+def test_no_line_of_the_summary_is_longer_than_the_page_or_broken_outside_its_table(
+    world: Project, results: Results
+) -> None:
+    text = summary(world.parameters, results)
+    assert max(map(len, text.splitlines())) <= 96
+    assert not [line for line in text.split("Where to look next\n")[1].splitlines() if not line.startswith("  ")]
 
 
 def test_what_could_not_be_measured_is_unknown_and_the_rest_is_shown(
