@@ -59,16 +59,17 @@ def _page(findings: list[Finding]) -> str:
     )
     return f"""# What the figures promise, and whether it holds
 
-Written by `make bench SIZE=truth DOCS=yes`. Leads are drawn that change between three hazards to convert, 1,500 in
-each world, and are looked at several times within 60 days: the truth is known, no model is trained. Worlds have the
-seeds 0, 1, 2 ..., so a second run gives the same figures. A share of 95 % of 1,000 worlds has a standard error of 0.7.
+Written by `make bench SIZE=truth DOCS=yes`. For figures and their intervals leads are drawn that change between three
+hazards to convert, 1,500 in each world, and are looked at several times within 60 days: the truth is known, no model is
+trained. Worlds have the seeds 0, 1, 2 ..., so a second run gives the same figures. A share of 95 % of 1,000 worlds has
+a standard error of 0.7.
 
 - An *interval* of 95 %, of a figure or of a dot of the calibration picture, is to hold the figure of all leads of
-  that kind in 95 of 100 test parts: each by itself, not all at once.
+  that kind in 95 of 100 logs: each by itself, not all at once.
   One that holds the figure in more than 97 is wider than it need be: what it excludes is excluded all the same.
 - The *band* of the calibration picture is to hold all dots of a model that promises exactly right, all at once, in 95
-  of 100 test parts.
-- The *calibration error by chance* is what such a model exceeds in 5 of 100 test parts. The error has no interval of
+  of 100 logs.
+- The *calibration error by chance* is what such a model exceeds in 5 of 100 logs. The error has no interval of
   its own: drawing leads anew adds noise, and noise only raises it.
 - The *sample world*: its probabilities and what happens in it differ by more than chance in one world of twenty.
 - *Verdicts*, on worlds in which a model is trained: how many honest ones none calls wrong, and of how many others at

@@ -76,7 +76,7 @@ class Model:
 
     @property
     def columns(self) -> list[str]:
-        """The columns the trees read, in their order."""
+        """The columns that the members read, in the order of the trees' columns."""
         return list(self.manifest["columns"])
 
     @property
@@ -291,7 +291,7 @@ def _member(number: int) -> str:
 
 
 def _parts_in(folder: Path) -> list[str]:
-    """Name the files that a model may have and may lack: its members, and its other horizons."""
+    """Name the files of a folder that one model has and another one lacks: members, other horizons, the reference."""
     members = sorted(f"{MEMBERS}/{path.name}" for path in (folder / MEMBERS).glob("*.txt"))
     return members + sorted(name for name in _OPTIONAL if (folder / name).exists())
 

@@ -29,11 +29,6 @@ class Rival:
     low: float
     high: float
 
-    @property
-    def wins(self) -> bool:
-        """Whether it is better than ours by more than chance."""
-        return self.high < 0.0
-
 
 def compare_with(
     labels: NDArray[np.float64],

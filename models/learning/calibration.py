@@ -67,8 +67,8 @@ def fit_calibrator(
 def fit_shift(probabilities: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     """Give what must be added to the log-odds so that as many conversions are promised as there were.
 
-    Both of shape (n,): of the newest rows, by fits that had not seen them. One more of either label is counted, so that
-    there is an answer where none converted.
+    Both of shape (n,): of the newest rows, by fits that had not seen them. One more row is counted, which converts as
+    promised on average, so that there is an answer where none converted, or all.
     """
     rows = len(labels)
     rate = (float(labels.sum()) + float(probabilities.mean())) / (rows + 1.0)

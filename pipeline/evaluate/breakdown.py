@@ -19,8 +19,6 @@ from pipeline.core.project import Places, read_json
 from pipeline.evaluate.acts import latest_sources
 from pipeline.evaluate.origins import Origins
 
-_FEWEST_FOR_TRUTH = 1
-
 
 def break_down(
     places: Places, catalogue: Catalogue, origins: Origins, rung: str, acted: NDArray[np.bool_] | None
@@ -71,7 +69,7 @@ def share_of_attainable(truth: Path, origins: Origins) -> dict[str, float]:
     table = table.astype({"lead_id": "str", "as_of": rows["as_of"].dtype})
     likely = rows.merge(table, on=["lead_id", "as_of"], how="left")["p_observable"].to_numpy(np.float64)
     known = ~np.isnan(likely)
-    if known.sum() < _FEWEST_FOR_TRUTH:
+    if not known.any():
         raise InputError(f"evaluate.truth: {truth} knows none of the leads and moments that were foretold")
     likely, said, labels = likely[known], origins.probabilities[known], origins.later.labels[known]
     none = _expected(likely, np.full(len(likely), labels.mean()))

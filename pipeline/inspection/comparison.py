@@ -43,8 +43,6 @@ _FIGURES = (
     ("calibration error", "calibration_error", "{:.4f}"),
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
-
-
 _FEWEST_ORIGINS = 2
 _NOT_JUDGED = (
     "the procedure is not judged on later time: there are fewer than two origins, or train.origins asks for no more; a "

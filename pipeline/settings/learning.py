@@ -34,8 +34,8 @@ class Train(Strict):
     members: PositiveInt = 3
     """How many models, of different seeds, the one that ships is the mean of; at the origins there is one."""
     rung: Rung | Literal["auto"] = "auto"
-    """How scores are made: base_rates, logistic, trees or stack; auto takes the simplest that nothing beats by more
-    than chance at the origins. docs/learning.md explains each."""
+    """How scores are made: base_rates, logistic, trees or stack; auto takes the simplest that none beats by more than
+    chance in folds over leads, unless earlier origins say otherwise. docs/learning.md explains each."""
     points: dict[Name, float] = Field(default_factory=dict)
     """The rule that you use today, as a yardstick: points for each act of an event type. What is not named gets 1, 5 or
     10, more for what is rarer."""

@@ -83,7 +83,7 @@ class Snapshots(Strict):
         if is_assumed:
             return "when leads convert is assumed (see ingest.sources); knowing it would teach it"
         if self.follow_a_calendar:
-            return "they are older than the log can teach; a longer one would"
+            return "the log is too short to teach of that age; a longer one would"
         return "snapshots.policies looks at none of that age: add '- calendar: monday' to it"
 
 

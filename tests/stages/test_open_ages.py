@@ -104,7 +104,7 @@ def test_a_calendar_covers_them_and_what_the_log_is_too_short_for_is_only_told(w
     assert list(age_verdicts(ages)) == []
     (verdict,) = age_verdicts(ages | {"older": ages["leads"]})
     assert verdict.severity == "told"
-    assert verdict.remedy == "they are older than the log can teach; a longer one would"
+    assert verdict.remedy == "the log is too short to teach of that age; a longer one would"
 
 
 def test_up_to_a_tenth_of_them_is_no_verdict() -> None:
