@@ -247,10 +247,12 @@ class Results:
         counted = f"{rows:,} snapshots of {leads:,} leads, {conversions:,} of which convert"
         if not self.untouched():
             return f"There are {counted}: too few leads of either kind to tell the model from chance."
+        error = self.metrics["untouched_calibration_error"]["value"]
         chance = self.metrics["untouched_calibration_error_by_chance"]["quantile_95"]
+        off = " There the model is NOT calibrated." if error > chance else ""
         return (
             f"They rest on {counted}. By chance, a perfect model shows a calibration error of up to {chance:.4f} there "
-            "in 95 of 100 cases."
+            f"in 95 of 100 cases.{off}"
         )
 
     def worst(self) -> list[str]:

@@ -111,6 +111,9 @@ def _print_model(console: Console, results: Results) -> None:
         )
         told += "by the others of the same time; of a later time they may be worse."
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
+    if unbeaten := results.unbeaten():
+        console.print(textwrap.fill(unbeaten, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        console.print()
     table = _table(f"  of all {'foretold' if results.is_judged else 'left out'}", "value", "95 % interval")
     for figure in results.figures():
         table.add_row(f"  {figure.label}", figure.value, figure.interval)
@@ -141,8 +144,6 @@ def _print_breakdown(console: Console, results: Results) -> None:
         told = results.untouched_rest_on()
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="  "))
         console.print()
-    if unbeaten := results.unbeaten():
-        console.print(textwrap.fill(unbeaten, WIDTH, initial_indent="  ", subsequent_indent="  "))
     table = _table("  beside it, on the same rows", "log loss", "ROC AUC", "ours is lower by", "95 % interval")
     rivals = results.rivals()
     for rival in rivals:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from features.core.schema import MATURITIES, TIERS
-from models.decision.kpis import scores
+from models.decision.kpis import by_probability, scores
 from models.decision.tiers import MaturityPolicy, TierPolicy
 
 PROBABILITIES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30)
@@ -95,3 +96,11 @@ def test_multiples_that_make_no_maturities_are_refused(warm: float, hot: float) 
 def test_what_is_no_probability_has_no_tier(probability: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         TierPolicy(mql=0.1, sql=0.2).tiers([0.5, probability])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_every_open_lead_falls_into_one_bin_of_the_distribution(probabilities: list[float]) -> None:
+    bins = by_probability(pd.DataFrame({"probability": probabilities}))
+    assert sum(row.leads for row in bins) == len(probabilities)
+    assert max(row.width for row in bins) == 1.0
+    assert bins[-1].leads > 0

@@ -13,12 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hostile import rename_leads
-from hypothesis import given
-from hypothesis import strategies as st
 from world import Project
 
 from features.core.errors import InputError, NotEnoughDataError
-from models.decision.kpis import by_probability
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
 from pipeline.report.leads import MOST_LEADS, leads_page
@@ -149,14 +146,6 @@ def test_a_row_that_holds_several_events_is_told_apart(
     assert "A row of deals may hold several events, each of which counts as a row: its 10 rows hold 30." in html
 
 
-@given(st.lists(st.floats(0, 1), min_size=1))
-def test_every_open_lead_falls_into_one_bin_of_the_distribution(probabilities: list[float]) -> None:
-    bins = by_probability(pd.DataFrame({"probability": probabilities}))
-    assert sum(row.leads for row in bins) == len(probabilities)
-    assert max(row.width for row in bins) == 1.0
-    assert bins[-1].leads > 0
-
-
 METRICS: dict[str, Any] = {
     "base_rate": {"value": 0.0272, "low": 0.0236, "high": 0.0309},
     "lift_at_10": {"value": 3.849, "low": 3.40, "high": 12.0},
@@ -204,13 +193,6 @@ def test_no_headline_says_that_all_is_well_where_the_slope_or_a_part_says_otherw
     meaning = headlines(doubted)[3].meaning
     assert told in meaning
     assert "nothing here speaks against" not in meaning
-
-
-def test_a_part_that_is_off_is_named_by_its_kind_and_its_name(results: Results) -> None:
-    part = {"kind": "our own acts", "name": "none of us had acted", "promised": 60.4, "happened": 24}
-    off = dataclasses.replace(results, breakdown=results.breakdown | {"worst": [part | {"rows": 5460, "leads": 1060}]})
-    told = "our own acts, none of us had acted: 60 promised, 24 happened, of 5,460 snapshots of 1,060 leads"
-    assert off.worst() == [told]
 
 
 def test_no_line_of_the_summary_is_longer_than_the_page_or_broken_outside_its_table(
@@ -397,3 +379,23 @@ def test_names_of_milestones_are_none_of_mlflows_business(with_milestones: Proje
     """They may be any text, which MLflow does not take as the name of a setting, and they change no model."""
     with_milestones.run("evaluate")
     assert "is the champion, being the first" in with_milestones.told[-1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-0.003, -0.001, "BETTER than the model: the rule of points."),
+        (-0.001, 0.002, "Not worse than the model by more than chance: the rule of points."),
+        (0.001, 0.002, None),
+    ],
+)
+def test_what_the_model_does_not_beat_is_said_before_its_figures(
+    world: Project, results: Results, recommendations: pd.DataFrame, low: float, high: float, told: str | None
+) -> None:
+    rival = {"name": "the rule of points", "log_loss": 0.2, "roc_auc": 0.7, "gain": (low + high) / 2}
+    beside = results.breakdown | {"rivals": [rival | {"low": low, "high": high}]}
+    changed = dataclasses.replace(results, breakdown=beside)
+    assert changed.unbeaten() == told
+    text, html = shown(world, changed, recommendations)
+    for page_of, figures in ((re.sub(r"\s+", " ", text), " of all foretold "), (html, " What is recommended ")):
+        assert (told in page_of.split(figures)[0]) if told else ("than the model" not in page_of)

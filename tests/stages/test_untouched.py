@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, evaluate
 from pipeline.core.project import read_json
 from pipeline.evaluate.acts import NO_ACT, latest_sources, touched
 from pipeline.matrix.slices import read_rows
+from pipeline.report.results import Results
 
 NOON = datetime(2026, 3, 10, 12)
 HOUR = timedelta(hours=1)
@@ -175,3 +177,26 @@ def test_a_log_without_us_shows_nothing_of_us(base: Project, tmp_path: Path) -> 
     assert "our own acts" not in {one["kind"] for one in read_json(project.breakdown)["segments"]}
     for page in (project.summary, project.page):
         assert "none of us had acted" not in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("error", "told"), [(0.0068, True), (0.0058, False)])
+def test_promises_to_leads_that_we_left_alone_are_said_not_to_be_kept_where_they_are_not(
+    world: Project, error: float, told: bool
+) -> None:
+    results = Results.read(world)
+    foretold = {"rows": 5460, "leads": 1060, "conversions": 24}
+    known = {name: value for name, value in results.metrics.items() if not name.startswith("untouched_")}
+    known |= {f"untouched_{name}": parts for name, parts in results.metrics.items() if f"untouched_{name}" not in known}
+    known |= {"untouched_foretold": foretold, "untouched_calibration_error": {"value": error}}
+    known |= {"untouched_calibration_error_by_chance": {"quantile_95": 0.0058}}
+    rest_on = dataclasses.replace(results, metrics=known).untouched_rest_on()
+    assert "24 of which convert. By chance, a perfect model shows a calibration error of up to 0.0058" in rest_on
+    assert ("NOT calibrated" in rest_on) == told
+
+
+def test_a_part_that_is_off_is_named_by_its_kind_and_its_name(world: Project) -> None:
+    results = Results.read(world)
+    part = {"kind": "our own acts", "name": "none of us had acted", "promised": 60.4, "happened": 24}
+    off = dataclasses.replace(results, breakdown=results.breakdown | {"worst": [part | {"rows": 5460, "leads": 1060}]})
+    told = "our own acts, none of us had acted: 60 promised, 24 happened, of 5,460 snapshots of 1,060 leads"
+    assert off.worst() == [told]
