@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.findings import Finding, Progress
 from benchmarks.measurement import ROOT
 from models.core.slices import Slice
+from models.evaluation.rivals import attained, expected_loss
 from models.learning.backtest import Foretold, backtest
 from models.learning.ladder import losses, mean_and_error
 from models.learning.learner import Fitting, Recipe
@@ -83,14 +84,7 @@ def share_of_attainable(world: World) -> float:
             likely.append(of_rows[known])
             said.append(one.probabilities[known])
             labels.append(one.labels[known])
-    limit, ours = np.concatenate(likely), np.concatenate(said)
-    nobody = np.full(len(limit), np.concatenate(labels).mean())
-    return (_expected(limit, nobody) - _expected(limit, ours)) / (_expected(limit, nobody) - _expected(limit, limit))
-
-
-def _expected(likely: NDArray[np.float64], said: NDArray[np.float64]) -> float:
-    within = np.clip(said, 1e-6, 1.0 - 1e-6)  # who can't convert has a limit of 0
-    return float(-np.mean(likely * np.log(within) + (1.0 - likely) * np.log1p(-within)))
+    return attained(np.concatenate(likely), np.concatenate(said), np.concatenate(labels))
 
 
 def of_few_conversions(world: World, conversions: int, draws: int) -> Mapping[str, tuple[float, float]]:
@@ -110,10 +104,10 @@ def of_few_conversions(world: World, conversions: int, draws: int) -> Mapping[st
         asked = others[of_row] & ~np.isnan(world.likely)
         fitting = Fitting(learned, replace(world.recipe, minimum_conversions=1))
         said = fitting.foretell(world.rows.frame.iloc[np.flatnonzero(asked)])
-        ours = _expected(world.likely[asked], said[fitting.choose()])
+        ours = expected_loss(world.likely[asked], said[fitting.choose()])
         for name in ("base_rate", "points", "recency_frequency", "naive_bayes", "logistic"):
             if name in said:
-                gains.setdefault(name, []).append(_expected(world.likely[asked], said[name]) - ours)
+                gains.setdefault(name, []).append(expected_loss(world.likely[asked], said[name]) - ours)
     return {
         name: (float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(len(found))))
         for name, found in gains.items()

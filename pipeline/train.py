@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _ROUNDS_A_LINE = 100
 _CELLS_AT_ONCE = 100_000_000
 """Of the matrices that models are fitted to side by side: 400 MB. With more, LightGBM's own threads share well."""
-_FEWEST_ORIGINS = 2
+FEWEST_ORIGINS = 2
 """With fewer, one month's luck would pass for what the model is worth."""
 _FOR_CHOICES = 2
 """Origins before those that count, which serve for choices alone."""
@@ -107,7 +107,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         rung, shift = decide(foretold, fitting, recipe)
         model, log = fitting.assemble(rung, shift=shift)
         counted = [one for one in foretold if one.counts]
-        if len(counted) < _FEWEST_ORIGINS:
+        if len(counted) < FEWEST_ORIGINS:
             progress("too few origins to judge from: each lead is foretold by the others instead")
             foretold, counted = [], [leave_out(rows, as_of, fitting, log)]
         if horizons.others:

@@ -1,4 +1,4 @@
-"""The model beside what else could be done: on the same rows, at the same origins."""
+"""The model beside what else could be done, and what could be attained: on the same rows, at the same origins."""
 
 from __future__ import annotations
 
@@ -50,3 +50,20 @@ def compare_with(
         auc = float(roc_auc_score(labels, said))
         found.append(Rival(name, float(theirs.mean()), auc, gain.value, gain.low, gain.high))
     return sorted(found, key=lambda one: (one.low > 0.0, one.gain))
+
+
+def attained(likely: NDArray[np.float64], said: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
+    """Say what share of the log loss that could be saved is saved, where the truth is known: arrays of shape (n,).
+
+    Losses are expected ones under ``likely``, the limit of what can be known, so what happened by chance plays no part;
+    saved is what is lower than by the share of ``labels`` that converts.
+    """
+    none = expected_loss(likely, np.full(len(likely), labels.mean()))
+    best, ours = expected_loss(likely, likely), expected_loss(likely, said)
+    return (none - ours) / (none - best)
+
+
+def expected_loss(likely: NDArray[np.float64], said: NDArray[np.float64]) -> float:
+    """Mean log loss to be expected of ``said`` where ``likely`` is true, both of shape (n,): a limit may be 0."""
+    within = np.clip(said, 1e-6, 1.0 - 1e-6)
+    return float(-np.mean(likely * np.log(within) + (1.0 - likely) * np.log1p(-within)))

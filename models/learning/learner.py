@@ -189,7 +189,8 @@ class Fitting:
     def left_out(self) -> dict[Rung, NDArray[np.float64]]:
         """Give the probabilities that each rung says of the rows that are learned from, by fits that had not seen them.
 
-        Nor had the calibrator: it is fitted to the scores of the other folds.
+        Nor had the calibrator: it is fitted to the scores of the other folds. Its kind, the number of trees and the
+        weights of a stack are those of all rows, so what is said is a little better than it would be of others.
         """
         rows, recipe, said = self._rows, self._recipe, {}
         for rung in self.rungs:

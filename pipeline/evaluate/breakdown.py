@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.core.errors import InputError
 from features.language.catalogue import Catalogue
-from models.evaluation.rivals import compare_with
+from models.evaluation.rivals import attained, compare_with
 from models.evaluation.segments import age_of, segments, worst
 from pipeline.core.project import Places, read_json
 from pipeline.evaluate.acts import latest_sources
@@ -56,8 +56,7 @@ def break_down(
 def share_of_attainable(truth: Path, origins: Origins) -> dict[str, float]:
     """Say how much of the log loss that could be saved is saved, where the truth is known: of the sample world.
 
-    Losses are expected ones under ``p_observable``, so what happened by chance plays no part; saved is what is lower
-    than by the share that converts. Rows without a truth are left out.
+    The limit is ``p_observable``; rows without a truth are left out.
 
     Raises InputError where the file is no such table.
     """
@@ -72,11 +71,4 @@ def share_of_attainable(truth: Path, origins: Origins) -> dict[str, float]:
     if not known.any():
         raise InputError(f"evaluate.truth: {truth} knows none of the leads and moments that were foretold")
     likely, said, labels = likely[known], origins.probabilities[known], origins.later.labels[known]
-    none = _expected(likely, np.full(len(likely), labels.mean()))
-    best, ours = _expected(likely, likely), _expected(likely, said)
-    return {"value": (none - ours) / (none - best), "rows": int(known.sum())}
-
-
-def _expected(likely: NDArray[np.float64], said: NDArray[np.float64]) -> float:
-    within = np.clip(said, 1e-6, 1.0 - 1e-6)
-    return float(-np.mean(likely * np.log(within) + (1.0 - likely) * np.log1p(-within)))
+    return {"value": attained(likely, said, labels), "rows": int(known.sum())}

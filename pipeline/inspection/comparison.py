@@ -43,7 +43,6 @@ _FIGURES = (
     ("calibration error", "calibration_error", "{:.4f}"),
     ("calibration slope (1 is right)", "calibration_slope", "{:.2f}"),
 )
-_FEWEST_ORIGINS = 2
 _NOT_JUDGED = (
     "the procedure is not judged on later time: there are fewer than two origins, or train.origins asks for no more; a "
     "longer log or a shorter horizon gives more of them"
@@ -130,7 +129,7 @@ def _judge(project: Project[Parameters], name: str, progress: Progress) -> tuple
             lambda one: tell(f"foretold {len(one.labels):,} snapshots from {str(one.as_of.min())[:10]} on"),
         )  # fmt: skip
     counted = [one for one in told if one.counts]
-    if len(counted) < _FEWEST_ORIGINS:
+    if len(counted) < train.FEWEST_ORIGINS:
         raise NotEnoughDataError(_NOT_JUDGED)
     leads, moments, labels, probabilities = (
         np.concatenate([getattr(one, part) for one in counted])

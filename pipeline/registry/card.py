@@ -8,7 +8,7 @@ from models.core.model import Model
 from models.core.verdicts import Verdict
 from pipeline.core.project import Places, read_json
 
-_MOST_ON_CARD = 10
+_MOST_ON_CARD, _BY_CHANCE = 10, "calibration_error_by_chance"
 Figures = Mapping[str, Mapping[str, float | None]]
 
 
@@ -44,7 +44,9 @@ All that was foretold (95 % intervals over leads):"""
         judged = """It was not judged on later time: there are
 fewer than two moments to judge from. Of leads foretold by the others of the same time (95 % intervals over leads):"""
     others = " and ".join(step.horizon for step in model.steps)
-    further = f"It has probabilities for {others}, too, which never contradict the one above.\n\n" if others else ""
+    further = f"It has probabilities for {others}, too, which never contradict the one above.\n" if others else ""
+    parts = [f"horizon_{step.horizon}" for step in model.steps] + ["untouched"]
+    further += "".join(_tell_part(figures, part) for part in parts) + "\n"
     return f"""# Will this lead convert within {manifest["horizon"]}?
 
 {_list_verdicts(verdicts)}
@@ -55,9 +57,22 @@ convert, up to {manifest["trained_until"][:10]}. Made of: {training["recipe"]}. 
 ROC AUC {figure("roc_auc")}, lift in the best tenth {figure("lift_at_10")}, base rate {figure("base_rate")},
 {calibration}, calibration slope {figure("calibration_slope")}.
 
-{further}It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing
+{further}
+It sees {len(manifest["columns"])} features, all of them known before the moment of the score. It says nothing
 of causes, and nothing of leads of a kind that the log did not hold. Model {model.version}.
 """
+
+
+def _tell_part(figures: Figures, part: str) -> str:
+    """Say in Markdown how another horizon did, or the leads that none of us had acted on; nothing where it is unknown."""
+    error, by_chance = (figures.get(f"{part}_{name}", {}) for name in ("calibration_error", _BY_CHANCE))
+    value, chance = error.get("value"), by_chance.get("quantile_95")
+    if value is None or chance is None:
+        return ""
+    what = "leads that none of us had acted on" if part == "untouched" else part.removeprefix("horizon_")
+    kept = "calibrated" if value <= chance else "NOT calibrated"
+    auc = figures[f"{part}_roc_auc"]["value"]
+    return f"- {what}: ROC AUC {auc:.3f}, {kept} (error {value:.4f}, by chance up to {chance:.4f})\n"
 
 
 def _list_verdicts(verdicts: Sequence[Verdict]) -> str:
