@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError
@@ -35,13 +36,13 @@ from models.learning.ladder import SHIFTED, choose, losses, rungs_for
 from models.learning.parameters import RUNGS, Method, Parameter, Rung, checked_parameters
 from models.learning.trees import Grove, Progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
 _HELPS = (
     "a longer log, a shorter horizon (more outcomes are known), or looking at leads more often (snapshots.policies)"
 )
+
+MOST_LEVELS = 100
+"""Of a category. Each is a column of the logistic regression, whose time grows with their square and more: two thousand
+levels in 60,000 rows took minutes and gigabytes, and most of them a few leads each."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,19 @@ class Recipe:
     """How a model is made of rows: the same at every origin, and of the model that ships.
 
     `columns` are the features in the order the model keeps; those of them in `categorical` hold text, of which a level
-    is kept where at least `minimum_rows` rows have it. `roles` says which columns the logistic regression and the base
-    rates read, and `rung` what is made of them: `auto` leaves that to the ladder, among `rungs`. `parameters` are
-    LightGBM's, by their main names, over `DEFAULTS`. `points` are those of the rule of points, by event type. Of more
-    than `maximum_rows` rows, those of leads drawn by a hash are learned from. Where `may_shift` is false, the base rate
-    does not follow the newest outcomes. `num_threads` (0: all cores) does not change a byte of the model.
+    is kept where at least `minimum_leads` leads have it, and of more than `MOST_LEVELS` those that most leads have.
+    `roles` says which columns the logistic regression and the base rates read, and `rung` what is made of them: `auto`
+    leaves that to the ladder, among `rungs`. `parameters` are LightGBM's, by their main names, over `DEFAULTS`.
+    `points` are those of the rule of points, by event type. Of more than `maximum_rows` rows, those of leads drawn by a
+    hash are learned from. Where `may_shift` is false, the base rate does not follow the newest outcomes. `num_threads`
+    (0: all cores) does not change a byte of the model.
     """
 
     columns: Sequence[str]
     categorical: Sequence[str] = ()
     parameters: Mapping[str, Parameter] | None = None
     calibration: Method = "auto"
-    minimum_rows: int = 20
+    minimum_leads: int = 20
     minimum_conversions: int = 5
     seed: int = 7
     num_threads: int = 0
@@ -147,7 +149,7 @@ class Fitting:
         self._rows, self._recipe, self._recent = rows, recipe, recent
         self._members, self._manifest, self._progress = members, manifest or {}, progress
         self._parameters = checked_parameters(recipe.parameters or {}, rows=len(rows.labels))
-        self._categories = category_levels(rows.frame, recipe.categorical, minimum_rows=recipe.minimum_rows)
+        self._categories = category_levels(rows, recipe.categorical, minimum_leads=recipe.minimum_leads)
         dealt = deal(rows.labels, rows.leads, seed=recipe.seed, folds=folds_for(len(rows.labels)))
         self._fold, self._wins = dealt.fold, dealt.converting
         self._parts: dict[Rung, _Part] = {}
@@ -340,12 +342,18 @@ def require_outcomes(rows: Slice, minimum: int, pace: Pace | None = None, *, hel
         )
 
 
-def category_levels(frame: pd.DataFrame, categorical: Sequence[str], *, minimum_rows: int) -> dict[str, list[str]]:
-    """Levels of each category column that at least `minimum_rows` rows have, in the order of their text."""
+def category_levels(rows: Slice, categorical: Sequence[str], *, minimum_leads: int) -> dict[str, list[str]]:
+    """Levels of each category column that at least `minimum_leads` leads have, in the order of their text.
+
+    Rows of one lead repeat each other: by rows, the address of a lead that is looked at often would be a level, and the
+    model would know the lead by its name. Of more than `MOST_LEVELS` those that most leads have are kept.
+    """
     levels = {}
     for column in categorical:
-        rows = frame[column].value_counts(dropna=True)
-        levels[column] = sorted(str(level) for level in rows.index[rows.to_numpy() >= minimum_rows])
+        values = pd.DataFrame({"level": rows.frame[column].to_numpy(dtype=object), "lead": rows.leads})
+        leads = values.dropna().drop_duplicates()["level"].value_counts().sort_index()
+        known = leads[leads >= minimum_leads].sort_values(ascending=False, kind="stable").index[:MOST_LEVELS]
+        levels[column] = sorted(map(str, known))
     return levels
 
 

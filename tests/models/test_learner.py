@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
+from numpy.typing import NDArray
 from sklearn.metrics import log_loss as known_log_loss
 
 from features.core.errors import NotEnoughDataError, SettingsError
@@ -18,7 +19,7 @@ from models.core.calibrators import calibrate
 from models.core.model import Model
 from models.core.slices import Slice
 from models.learning.calibration import fit_calibrator
-from models.learning.learner import Recipe, TrainingLog, category_levels, learn, log_loss
+from models.learning.learner import MOST_LEVELS, Recipe, TrainingLog, category_levels, learn, log_loss
 from models.learning.parameters import DEFAULTS, checked_parameters
 
 RECIPE = Recipe(COLUMNS, CATEGORICAL, QUICK, seed=1, num_threads=1)
@@ -163,9 +164,28 @@ def test_a_manifest_may_not_contradict_the_learner(name: str) -> None:
         learn(draw_rows(1000, seed=1)[0], RECIPE, manifest={name: []})
 
 
-def test_levels_are_kept_from_a_number_of_rows_on_in_the_order_of_their_text() -> None:
-    frame = draw_rows(1000, seed=1)[0].frame.assign(source=["b"] * 20 + ["a"] * 21 + ["c"] * 19 + [None] * 940)
-    assert category_levels(frame, ["source"], minimum_rows=20) == {"source": ["a", "b"]}
+def of_source(source: list[str | None], leads: NDArray[Any]) -> Slice:
+    part = draw_rows(len(source), seed=1)[0]
+    return dataclasses.replace(part, frame=part.frame.assign(source=source), leads=leads)
+
+
+def test_levels_are_kept_from_a_number_of_leads_on_in_the_order_of_their_text() -> None:
+    rows = of_source(["b"] * 20 + ["a"] * 21 + ["c"] * 19 + [None] * 940, np.arange(1000))
+    assert category_levels(rows, ["source"], minimum_leads=20) == {"source": ["a", "b"]}
+
+
+def test_a_lead_that_is_looked_at_often_makes_no_level_of_its_address() -> None:
+    leads = np.arange(1000) // 25
+    rows = of_source([f"person{lead}@firm.example" for lead in leads], leads)
+    assert category_levels(rows, ["source"], minimum_leads=20) == {"source": []}
+    model, _ = learned(rows)
+    assert "firm.example" not in "".join([*model.members, str(model.manifest)])
+
+
+def test_of_many_levels_those_are_kept_that_most_leads_have_and_of_equal_ones_the_first() -> None:
+    names = [f"level {number:03}" for number in range(MOST_LEVELS + 2)]
+    rows = of_source([*names * 20, names[-1]], np.arange(len(names) * 20 + 1))
+    assert category_levels(rows, ["source"], minimum_leads=20) == {"source": [*names[: MOST_LEVELS - 1], names[-1]]}
 
 
 def test_rare_and_unseen_levels_are_treated_alike() -> None:
