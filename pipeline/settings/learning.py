@@ -47,9 +47,9 @@ class Train(Strict):
     snapshots.horizon, which tiers and all else go by: a longer horizon never has a lower one."""
     calibration: Method = "auto"
     """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
-    minimum_conversions: PositiveInt = 5
+    minimum_conversions: Annotated[int, Field(ge=2)] = 5
     """Leads that convert without which nothing is learned; as many must have a snapshot that does not. With fewer than
-    five not every fold has one."""
+    five not every fold has one, and with one alone there is nothing to judge a fold by."""
     parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
     """Handed to LightGBM over the defaults. Class weights and resampling are refused: they break the probabilities."""
 
