@@ -52,7 +52,7 @@ def measure_part(
     as_of: NDArray[np.datetime64], horizon: timedelta, *, replicates: int,
 ) -> Figures:  # fmt: skip
     """Measure rows at their ``as_of`` (UTC): arrays of shape (n,); all is unknown where they are too few to tell."""
-    if not _are_enough(labels, leads):
+    if not are_enough(labels, leads):
         return unknown()
     chance = of_a_perfect_model(labels, probabilities, leads, as_of, horizon)
     return measure(labels, probabilities, leads, chance, replicates=replicates)
@@ -65,13 +65,13 @@ def gain_over(
 
     Its 95 % interval is over leads; unknown where they are too few to tell.
     """
-    if not _are_enough(labels, leads):
+    if not are_enough(labels, leads):
         return dict.fromkeys(("value", "low", "high"))
     (found,) = compare_with(labels, probabilities, leads, {"other": other})
     return {"value": found.gain, "low": found.low, "high": found.high}
 
 
-def _are_enough(labels: NDArray[np.float64], leads: NDArray[Any]) -> bool:
+def are_enough(labels: NDArray[np.float64], leads: NDArray[Any]) -> bool:
     """Tell whether ten leads convert and ten don't: with fewer no model is told from chance."""
     converts = labels > 0
     return min(len(np.unique(leads[converts])), len(np.unique(leads[~converts]))) >= FEWEST_LEADS

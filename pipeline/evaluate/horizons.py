@@ -14,6 +14,7 @@ from features.core.time import parse_duration
 from models.core.horizons import Step, column_of
 from models.evaluation.horizons import judge
 from pipeline.core.project import Places, read_json
+from pipeline.evaluate.figures import are_enough
 from pipeline.matrix.slices import delay_of, read_waits
 
 Figure = dict[str, float | None]
@@ -23,8 +24,8 @@ def judge_horizons(places: Places, steps: Sequence[Step], replicates: int) -> li
     """Measure each horizon on the rows of the origins whose outcome within it is known, the shortest first.
 
     Gives what `Judged` holds of each, with its horizon and how many origins it could be judged from, and from how many
-    not: nothing was settled for it then, or nothing of what was foretold is known yet. Where none is left, or all or
-    nobody converts, there are no figures.
+    not: nothing was settled for it then, or nothing of what was foretold is known yet. Where none is left, or too few
+    leads convert, or don't, to tell a model from chance, there are no figures.
     """
     counts = read_json(places.snapshot_counts)
     observed_until, delay = np.datetime64(counts["observed_until"]), delay_of(counts)
@@ -45,12 +46,13 @@ def judge_horizons(places: Places, steps: Sequence[Step], replicates: int) -> li
         }
         labels = (rows["wait"] < horizon).to_numpy(np.float64)
         one: dict[str, Any] = {"horizon": text, "origins": len(base), "origins_left_out": len(origins) - len(base)}
-        if 0 < labels.sum() < len(labels):
+        leads = rows["lead_id"].to_numpy()
+        if are_enough(labels, leads):
             judged = judge(
                 labels,
                 said[known].to_numpy(np.float64),
                 rows["origin"].map(base).to_numpy(np.float64),
-                rows["lead_id"].to_numpy(),
+                leads,
                 rows["as_of"].to_numpy("datetime64[us]"),
                 horizon,
                 replicates=replicates,

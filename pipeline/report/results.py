@@ -200,7 +200,8 @@ class Results:
         for one in self.breakdown["horizons"]:
             name, judged, left_out = one["horizon"], one["origins"], one["origins_left_out"]
             if "rows" not in one:
-                told.append(f"{name} is not judged: no origin has foretold enough whose outcome is known")
+                few = "of what was foretold and is known fewer than ten leads convert, or don't"
+                told.append(f"{name} is not judged: {few}")
                 continue
             if not one["is_calibrated"]:
                 much = "much" if one["promised"] > one["happened"] else "little"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from features.core.schema import RECOMMENDATION
 from features.timeline.labels import assign_labels
 from models.core.model import Model
 from models.learning.ladder import losses
+from pipeline.core.project import Places
+from pipeline.core.trained import open_trained
+from pipeline.evaluate.horizons import figures_of, judge_horizons
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 
@@ -113,6 +118,23 @@ def test_the_summary_and_the_pages_show_them(world: Project, judged: dict[str, d
         assert f"<small>{name}: {100 * first[f'probability_{name}']:.1f}" in leads
 
 
+def test_a_horizon_within_which_fewer_than_ten_leads_convert_has_no_figures(
+    world: Project, foretold: pd.DataFrame, tmp_path: Path
+) -> None:
+    few = Places(tmp_path)
+    few.snapshots.parent.mkdir()
+    shutil.copy(world.snapshots, few.snapshots)
+    shutil.copy(world.snapshot_counts, few.snapshot_counts)
+    steps = [step for step in open_trained(world).steps if step.horizon == "7d"]
+    converting = foretold.loc[foretold["7d"] > 0, "lead_id"].unique()
+    told = pq.read_table(world.foretold).to_pandas()
+    for count in (9, 10):
+        told[~told["lead_id"].isin(converting[count:])].to_parquet(few.foretold)
+        (found,) = judge_horizons(few, steps, replicates=10)
+        assert ("rows" in found) == (count == 10)
+        assert bool(figures_of([found])) == (count == 10)
+
+
 def test_a_horizon_that_is_not_calibrated_or_not_judged_is_told_with_the_figures(world: Project) -> None:
     results = Results.read(world)
     shorter, longer = results.breakdown["horizons"]
@@ -122,7 +144,7 @@ def test_a_horizon_that_is_not_calibrated_or_not_judged_is_told_with_the_figures
     text = " ".join(summary(world.parameters, told).split())
     assert "calibration error 0.0512, by chance up to" in text
     assert "7d is NOT calibrated: it is further off than chance explains, promising too much" in text
-    assert "60d is not judged: no origin has foretold enough whose outcome is known" in text
+    assert "60d is not judged: of what was foretold and is known fewer than ten leads convert, or don't" in text
     fewer = replace(
         results, breakdown=results.breakdown | {"horizons": [longer | {"origins": 2, "origins_left_out": 1}]}
     )
