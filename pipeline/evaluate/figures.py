@@ -40,8 +40,8 @@ def measure(
 def of_newest(
     labels: NDArray[np.float64], probabilities: NDArray[np.float64], leads: NDArray[Any], *, replicates: int
 ) -> Figures:
-    """Measure the rows of the newest origin, by the figures that so few can tell; nothing where all have one label."""
-    if not 0 < labels.sum() < len(labels):
+    """Measure the rows of the newest origin, by the figures that so few can tell; nothing where they are too few."""
+    if not are_enough(labels, leads):
         return {}
     found = evaluate(labels, probabilities, leads, replicates=replicates)
     return {f"newest_{name}": _written(name, found[name]) for name in _OF_THE_NEWEST}

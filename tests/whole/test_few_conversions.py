@@ -17,6 +17,7 @@ from raw_logs import source_of
 from small_project import SmallProject
 
 from models.core.enough import Pace, told_of_lack
+from pipeline.evaluate.figures import of_newest
 
 START, DAYS, LEADS = datetime(2026, 1, 1), 200, 300
 UNTIL = datetime(2026, 11, 10)
@@ -159,3 +160,11 @@ def test_without_a_pace_no_day_is_named() -> None:
 def test_a_day_that_nothing_says_is_not_named(days: float, minimum: int, told: str) -> None:
     lack = told_of_lack(1, minimum, minimum, Pace(days, UNTIL))
     assert lack == f"{minimum - 1:,} more that convert, {told}"
+
+
+@pytest.mark.parametrize(("converting", "is_told"), [(1, False), (9, False), (10, True), (91, False)])
+def test_the_newest_origin_has_figures_where_ten_leads_convert_and_ten_do_not(converting: int, is_told: bool) -> None:
+    leads = np.repeat(np.arange(100), 3)  # rows of one lead repeat each other
+    labels = (leads < converting).astype(float)
+    probabilities = np.random.default_rng(1).uniform(0.1, 0.9, len(leads))
+    assert bool(of_newest(labels, probabilities, leads, replicates=10)) == is_told
