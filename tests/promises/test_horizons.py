@@ -305,3 +305,16 @@ def test_a_wait_gives_the_label_of_any_horizon(
     assert waits.settled(horizon, until).tolist() == expected["label"].notna().tolist()
     settled = waits.settled(horizon, until)
     assert waits.within(horizon)[settled].tolist() == expected["label"].to_numpy()[settled].tolist()
+
+
+def test_where_all_convert_within_a_far_longer_horizon_its_probability_stays_below_one() -> None:
+    number = 40
+    waits = np.where(np.arange(number) % 2 == 0, 1, 100).astype("timedelta64[D]").astype("timedelta64[us]")
+    as_of = np.full(number, np.datetime64(BEGIN, "us"))
+    labels = (waits < np.timedelta64(7 * DAY)).astype(float)
+    rows = Slice(pd.DataFrame(index=range(number)), labels, np.arange(number) % 18)
+    horizons = Horizons(7 * DAY, (3650 * DAY,))
+    learned = learn_steps(rows, Waits(as_of, waits, DAY), horizons, Recipe(()), BEGIN + 4000 * DAY)
+    (said,) = chain([step for step, _ in learned], rows.frame, np.full(number, 0.5)).values()
+    assert ((said > 0.99) & (said < 1.0)).all()
+    assert Additive.from_text(learned[0][0].member.to_text(), []) == learned[0][0].member
