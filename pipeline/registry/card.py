@@ -64,7 +64,7 @@ of causes, and nothing of leads of a kind that the log did not hold. Model {mode
 
 
 def _tell_part(figures: Figures, part: str) -> str:
-    """Say in Markdown how another horizon did, or the leads that none of us had acted on; nothing where it is unknown."""
+    """Say in Markdown how another horizon did, or the leads that none of us had acted on; nothing if it is unknown."""
     error, by_chance = (figures.get(f"{part}_{name}", {}) for name in ("calibration_error", _BY_CHANCE))
     value, chance = error.get("value"), by_chance.get("quantile_95")
     if value is None or chance is None:

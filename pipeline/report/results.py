@@ -156,6 +156,8 @@ class Results:
         trees = f" ({training['trees']:,} trees in each of {training['members']} members)" if training["trees"] else ""
         shift = training["shift"]
         shifted = f", shifted by {shift:+.2f} in log-odds for the newest outcomes" if shift else ""
+        if shift < 0.0:
+            shifted += " (fewer convert of late, or fewer are recorded: look whether the export is complete)"
         if not training["may_shift"]:
             shifted = ", never shifted for the newest outcomes, for outcomes lack"
         return f"{training['recipe']}{trees}, calibration: {training['calibration']}{shifted}"
