@@ -69,20 +69,25 @@ class Waits:
 
 @dataclass(frozen=True)
 class Horizons:
-    """The model's own horizon, and the others that are asked for."""
+    """The model's own horizon, and the others that are asked for: its own is none of them, whoever names it."""
 
     own: timedelta
-    others: Sequence[timedelta]
+    asked_for: Sequence[timedelta]
+
+    @property
+    def others(self) -> list[timedelta]:
+        """Those that are not the model's own, the shortest first."""
+        return sorted(one for one in self.asked_for if one != self.own)
 
     @property
     def all(self) -> list[timedelta]:
         """All of them, the shortest first."""
-        return sorted({self.own, *self.others})
+        return sorted([self.own, *self.others])
 
     @property
     def names(self) -> list[str]:
         """Write the others, the shortest first."""
-        return [format_duration(horizon) for horizon in sorted(self.others)]
+        return [format_duration(horizon) for horizon in self.others]
 
     def chains(self) -> list[tuple[Direction, list[timedelta]]]:
         """List the others in their order away from the model's own, in each direction."""

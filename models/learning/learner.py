@@ -286,7 +286,7 @@ class Fitting:
         settings = {**self._parameters, "seed": recipe.seed, "num_threads": recipe.num_threads}
         grove = Grove.plant(numbers, rows.labels, recipe.columns, self._categories, settings)
         trees, scores = grove.cross_validate(self._fold, self._progress)
-        texts = tuple(grove.grow(trees, recipe.seed + member, self._progress) for member in range(self._members))
+        texts = tuple(grove.grow(trees, recipe.seed + member) for member in range(self._members))
         return _Part(texts, scores, trees)
 
     def _additive(self, rung: Rung) -> _Part:

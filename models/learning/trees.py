@@ -68,7 +68,9 @@ class Grove:
             (np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(int(fold.max()) + 1)
         ]
         patience = int(self.settings["early_stopping_round"])
-        callbacks = [lightgbm.early_stopping(patience, verbose=False), *_told(progress)]
+        callbacks: list[Callable[..., Any]] = [lightgbm.early_stopping(patience, verbose=False)]
+        if progress is not None:
+            callbacks.append(lambda state: progress(state.iteration + 1, state.end_iteration))
         try:
             result = lightgbm.cv(
                 _of_lightgbm(self.settings),
@@ -93,17 +95,12 @@ class Grove:
                 )
         return trees, scores
 
-    def grow(self, trees: int, seed: int, progress: Progress | None = None) -> str:
+    def grow(self, trees: int, seed: int) -> str:
         """Grow so many trees on all rows, and give LightGBM's text of them."""
         import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
 
-        callbacks = _told(progress)
-        booster = lightgbm.train(_of_lightgbm({**self.settings, "seed": seed}), self.data, trees, callbacks=callbacks)
+        booster = lightgbm.train(_of_lightgbm({**self.settings, "seed": seed}), self.data, trees)
         return without_settings(booster.model_to_string(num_iteration=trees))
-
-
-def _told(progress: Progress | None) -> list[Callable[..., Any]]:
-    return [] if progress is None else [lambda state: progress(state.iteration + 1, state.end_iteration)]
 
 
 def _of_lightgbm(settings: Mapping[str, Parameter]) -> dict[str, Any]:

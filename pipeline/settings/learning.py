@@ -44,7 +44,8 @@ class Train(Strict):
     model's manifest. Nothing is left out where it is not given."""
     other_horizons: Annotated[tuple[Duration, ...], Field(max_length=10)] = ()
     """More horizons, as in [60d, 90d], each with a probability of its own that never contradicts that of
-    snapshots.horizon, which tiers and all else go by: a longer horizon never has a lower one."""
+    snapshots.horizon, which tiers and all else go by: a longer horizon never has a lower one. Where snapshots.horizon
+    itself is among them, it is the model's own and stays as it is."""
     calibration: Method = "auto"
     """How raw scores become probabilities: auto takes the kind that does best on leads that were left out."""
     minimum_conversions: Annotated[int, Field(ge=2)] = 5

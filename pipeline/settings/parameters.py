@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Annotated, Self, get_args, get_type_hints
+from typing import Annotated, get_args, get_type_hints
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from features.core.time import format_duration
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
@@ -47,13 +46,6 @@ class Parameters(Strict):
     """How the work is done; it may be left out."""
     push: Push | None = None
     """Where leadcast push writes scores to; it may be left out."""
-
-    @model_validator(mode="after")
-    def _other_horizons_are_others(self) -> Self:
-        if self.snapshots.horizon in self.train.other_horizons:
-            told = format_duration(self.snapshots.horizon)
-            raise ValueError(f"train.other_horizons: {told} is snapshots.horizon itself; leave it out")
-        return self
 
     def hand_over(self, run: Callable[..., object]) -> SimpleNamespace:
         """Give a stage the sections that it asks for, and nothing else."""

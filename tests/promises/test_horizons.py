@@ -318,3 +318,10 @@ def test_where_all_convert_within_a_far_longer_horizon_its_probability_stays_bel
     (said,) = chain([step for step, _ in learned], rows.frame, np.full(number, 0.5)).values()
     assert ((said > 0.99) & (said < 1.0)).all()
     assert Additive.from_text(learned[0][0].member.to_text(), []) == learned[0][0].member
+
+
+def test_who_names_the_models_own_horizon_asks_for_nothing_more() -> None:
+    named, plain = Horizons(30 * DAY, [90 * DAY, 30 * DAY, 7 * DAY]), Horizons(30 * DAY, [7 * DAY, 90 * DAY])
+    assert (named.others, named.all, named.names) == (plain.others, plain.all, plain.names)
+    assert named.chains() == [("shorter", [7 * DAY]), ("longer", [90 * DAY])]
+    assert not Horizons(30 * DAY, [30 * DAY]).others

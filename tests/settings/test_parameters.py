@@ -114,7 +114,6 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ),
         ("train.other_horizons", ["5m"], "each horizon must be an hour or more, as in [60d, 90d]"),
         ("train.other_horizons", "60d", "train.other_horizons: must be a list, as in [60d]"),
-        ("train.other_horizons", ["30d"], "train.other_horizons: 30d is snapshots.horizon itself; leave it out"),
         ("train.calibration", "sigmoid", "train.calibration: input should be 'auto', 'none', 'platt', 'beta'"),
         ("train.minimum_conversions", 1, "train.minimum_conversions: input should be greater than or equal to 2"),
         ("snapshots.horizon", "999999999d", "longer than a hundred years"),

@@ -85,7 +85,7 @@ def test_pages_name_the_command_and_are_the_same_bytes_whatever_it_found(
     for page in (project.summary, project.page):
         text = page.read_text(encoding="utf-8")
         assert "leadcast compare-actors" in text
-        assert "reports/comparisons/actors.txt" in text
+        assert "comparisons/actors.txt" in text
 
 
 def test_what_is_printed_is_what_is_written(compared: tuple[Project, dict[str, str], str]) -> None:
