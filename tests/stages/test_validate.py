@@ -350,6 +350,8 @@ def test_nothing_is_written_where_recommendations_are_refused(
     for name in ("ingest.json", "training.json"):
         shutil.copy(world.root / "data" / name, tmp_path / "data" / name)
     wrong = table_of([recommendation(0), recommendation(0)])
+    for horizon in ("7d", "60d"):
+        wrong = wrong.append_column(f"probability_{horizon}", wrong["probability"])
     monkeypatch.setattr(recommend, "recommend", lambda *_: (wrong, 0))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ContractError, match="a lead is recommended once, but found 1\nNothing was written"):
