@@ -46,15 +46,16 @@ def test_plain_sql_over_the_matrix_gives_the_same_counts(world: Project) -> None
         column: known for column, known in Model.load(world.model).reference["columns"].items() if "edges" in known
     }
     assert len(numbers) > 50
-    for column, known in numbers.items():
-        bounds = ["'-infinity'", *(f"{edge!r}" for edge in known["edges"]), "'nan'"]  # DuckDB sorts NaN last
-        for part, (low, high) in enumerate(pairwise(bounds)):
-            rows, conversions = duckdb.execute(
-                f"SELECT count(*), coalesce(sum(label), 0) FROM read_parquet(?) WHERE "
-                f'"{column}"::DOUBLE >= {low}::DOUBLE AND "{column}"::DOUBLE < {high}::DOUBLE',
-                [str(world.matrix)],
-            ).fetchone() or (None, None)
-            assert (rows, conversions) == (known["rows"][part], known["conversions"][part]), (column, part)
+    with duckdb.connect() as connection:
+        for column, known in numbers.items():
+            bounds = ["'-infinity'", *(f"{edge!r}" for edge in known["edges"]), "'nan'"]  # DuckDB sorts NaN last
+            for part, (low, high) in enumerate(pairwise(bounds)):
+                counted = connection.execute(
+                    f"SELECT count(*), coalesce(sum(label), 0) FROM read_parquet(?) WHERE "
+                    f'"{column}"::DOUBLE >= {low}::DOUBLE AND "{column}"::DOUBLE < {high}::DOUBLE',
+                    [str(world.matrix)],
+                ).fetchall()
+                assert counted == [(known["rows"][part], known["conversions"][part])], (column, part)
 
 
 def test_the_origins_stand_in_it_as_they_were_foretold(world: Project) -> None:
