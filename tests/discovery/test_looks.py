@@ -38,6 +38,25 @@ def write_short_log(folder: Path, leads: int = 1500, days: int = 120) -> None:
     write_table(folder / "events.csv", ("lead_id", "occurred_at", "event"), events)
 
 
+def write_contacts_and_deals(
+    folder: Path, *, seed: int, leads: int, days: int, share: float, pace: float
+) -> tuple[list[tuple[str, str, str]], list[tuple[str, datetime]]]:
+    """Write and give first contacts over so many days, and deals of a share, which close after some 2 ``pace`` days."""
+    rng, end = np.random.default_rng(seed), BEGINNING + timedelta(days=days)
+    contacts: list[tuple[str, str, str]] = []
+    deals: list[tuple[str, datetime]] = []
+    for number in range(leads):
+        created = BEGINNING + timedelta(days=float(rng.random()) * days)
+        contacts.append((f"m{number:05x}", f"{created:%Y-%m-%d}", ["social", "search"][number % 2]))
+        if rng.random() < share:
+            won = created + timedelta(days=float(rng.gamma(2, pace)) + 1)
+            if won < end:
+                deals.append((f"m{number:05x}", won))
+    write_table(folder / "qualified_leads.csv", ("mql_id", "first_contact_date", "origin"), contacts)
+    write_table(folder / "closed_deals.csv", ("mql_id", "won_date"), deals)
+    return contacts, deals
+
+
 def test_a_short_log_is_looked_at_as_long_as_its_leads_stay_open(tmp_path: Path) -> None:
     write_short_log(tmp_path / "raw")
     settings = propose(tmp_path / "raw", tmp_path)
@@ -60,17 +79,7 @@ def test_a_short_log_is_looked_at_as_long_as_its_leads_stay_open(tmp_path: Path)
 
 def test_leads_that_hardly_act_are_looked_at_a_few_times(tmp_path: Path) -> None:
     """A first contact and an outcome: a look each week would say the same of whom never closes."""
-    rng = np.random.default_rng(22)
-    contacts, deals = [], []
-    for number in range(3000):
-        created = BEGINNING + timedelta(days=float(rng.random()) * 400)
-        contacts.append((f"m{number:05x}", f"{created:%Y-%m-%d}", ["social", "search"][number % 2]))
-        if rng.random() < 0.12:
-            won = created + timedelta(days=float(rng.gamma(2, 15)) + 1)
-            if won < BEGINNING + timedelta(days=400):
-                deals.append((f"m{number:05x}", won))
-    write_table(tmp_path / "raw/qualified_leads.csv", ("mql_id", "first_contact_date", "origin"), contacts)
-    write_table(tmp_path / "raw/closed_deals.csv", ("mql_id", "won_date"), deals)
+    write_contacts_and_deals(tmp_path / "raw", seed=22, leads=3000, days=400, share=0.12, pace=15)
     settings = propose(tmp_path / "raw", tmp_path)
     (policy,) = settings["snapshots"]["policies"]
     ages = [parse_duration(age) for age in policy["ages"]]
@@ -88,17 +97,7 @@ def test_leads_that_hardly_act_are_looked_at_a_few_times(tmp_path: Path) -> None
 
 def test_where_growing_ages_miss_many_that_are_open_months_are_added(tmp_path: Path) -> None:
     """A log of 720 days has no lead that was looked at after two years: a year is the last of the growing ages."""
-    rng = np.random.default_rng(24)
-    contacts, deals = [], []
-    for number in range(2000):
-        created = BEGINNING + timedelta(days=float(rng.random()) * 720)
-        contacts.append((f"m{number:05x}", f"{created:%Y-%m-%d}", ["social", "search"][number % 2]))
-        if rng.random() < 0.2:
-            won = created + timedelta(days=float(rng.gamma(2, 3)) + 1)
-            if won < BEGINNING + timedelta(days=720):
-                deals.append((f"m{number:05x}", won))
-    write_table(tmp_path / "raw/qualified_leads.csv", ("mql_id", "first_contact_date", "origin"), contacts)
-    write_table(tmp_path / "raw/closed_deals.csv", ("mql_id", "won_date"), deals)
+    contacts, deals = write_contacts_and_deals(tmp_path / "raw", seed=24, leads=2000, days=720, share=0.2, pace=3)
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["snapshots"]["policies"][0] == {"calendar": "monthly"}
     assert settings["snapshots"]["policies"][1]["ages"][-1] == "365d"

@@ -36,16 +36,15 @@ def with_milestones(world: Project, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_funnel_of_a_log_starts_with_all_leads_and_names_the_milestones(with_milestones: Project) -> None:
-    root = with_milestones.root
-    counts = read_json(root / "data/snapshots.json")
+    root, counts = with_milestones.root, read_json(with_milestones.snapshot_counts)
     stages = {stage["stage"]: stage["leads"] for stage in counts["funnel"]}
     assert list(stages) == ["created", "with an act of their own", "case <opened>", "[bold]meeting", "converted"]
     log = pq.read_table(root / "data/interactions.parquet", columns=["lead_id", "event_type", "actor"]).to_pandas()
     assert stages["created"] == pq.read_metadata(root / "data/leads.parquet").num_rows
     assert stages["with an act of their own"] == log.loc[log["actor"] == "lead", "lead_id"].nunique()
     assert stages["case <opened>"] == log.loc[log["event_type"] == "case_opened", "lead_id"].nunique() > 100
-    assert stages["converted"] == counts["leads"]["converted"] == counts["episodes"]["converted"]
     leads = counts["leads"]
+    assert stages["converted"] == leads["converted"] == counts["episodes"]["converted"]
     assert leads["all"] == leads["converted"] + leads["lost"] + leads["open"] == stages["created"]
 
 
