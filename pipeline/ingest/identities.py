@@ -14,8 +14,8 @@ set aside. Set aside are also links to unknown leads, and links of the same mome
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
 
@@ -55,6 +55,8 @@ class Claim:
     linked_at: datetime
     via: int = -1
     """The sequence of its own link."""
+    rival: datetime | None = field(default=None, compare=False)
+    """When another lead's claim showed: where the chain forks, or as soon as another link was there."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,9 @@ def _owner(claims: dict[str, Claim]) -> Alias | None:
     if not claims:
         return None
     (lead, first), *others = sorted(claims.items(), key=lambda item: item[1])
-    # By the same link, the other lead shows where the chain forks; by another one, as soon as that is there.
-    shown = [other.in_force if other.via == first.via else other.attached for _, other in others]
-    contested = min(shown, default=None)
-    if contested is not None and contested <= (first.in_force if others[0][1].via == first.via else first.attached):
+    if first.rival is not None and first.rival <= (first.in_force if others[0][1].via == first.via else first.attached):
         return None
-    return Alias(lead, first.linked_at, contested)
+    return Alias(lead, first.linked_at, first.rival)
 
 
 def _find_ends(
@@ -128,12 +127,19 @@ def _find_ends(
                     max(claim.in_force, link.linked_at),
                     max(claim.linked_at, link.linked_at),
                     link.sequence,
+                    max(claim.rival, link.linked_at) if claim.rival else None,
                 )
                 reached[lead] = min(reached.get(lead, way), way)
         if not links[node] or any(link.target in stuck for link in links[node]):
             stuck.add(node)
-        ends[node] = reached
+        ends[node] = {lead: replace(claim, rival=_rival(claim, reached)) for lead, claim in reached.items()}
     return ends, stuck
+
+
+def _rival(claim: Claim, claims: Mapping[str, Claim]) -> datetime | None:
+    """Say when a claim of another lead showed: along its own link, or by another one."""
+    others = [other.attached for other in claims.values() if other.via != claim.via]
+    return min([*others, *([claim.rival] if claim.rival else [])], default=None)
 
 
 def _find_circular(links: Sequence[Link]) -> set[int]:

@@ -14,7 +14,7 @@ def _day(day: int) -> datetime:
     return datetime(2026, 3, day)
 
 
-KNOWN = {"A": _day(1), "B": _day(1)}
+KNOWN = {"A": _day(1), "B": _day(1), "C": _day(1)}
 
 
 def _untangle(text: str) -> tuple[dict[str, tuple[str | int, ...]], dict[int, str]]:
@@ -63,6 +63,17 @@ def test_a_second_lead_that_claims_an_alias_later_takes_nothing_back() -> None:
         early > shared 3
         late > shared 6
     """) == ({"shared": ("A", 2, 5), "early": ("A", 3, 5)}, {2: TWO_LEADS, 4: TWO_LEADS})
+
+
+def test_that_the_second_lead_turns_out_to_be_another_changes_nothing_of_when_the_fork_was_seen() -> None:
+    forks = """
+        contact > A 3
+        contact > B 4
+        cookie > contact 6
+    """
+    nobodys = {2: TWO_LEADS, 3: TWO_LEADS}
+    assert _untangle(forks) == ({"contact": ("A", 3, 4)}, nobodys)
+    assert _untangle(forks + "B > C 9") == ({"contact": ("A", 3, 4), "B": ("C", 9)}, nobodys)
 
 
 def test_a_link_that_would_close_a_circle_is_set_aside_and_takes_nothing_back() -> None:
