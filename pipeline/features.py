@@ -17,6 +17,7 @@ from features.core.schema import LEAD
 from features.engines.census import SEEN_COLUMNS, see
 from features.language.catalogue import Catalogue, Kind, build_catalogue
 from features.language.feature import Feature
+from features.language.measures import TOUCHED
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
 from pipeline.core.sql import connect, fetch_row, file_literal
 from pipeline.log.history import read_event_types, require_event_types
@@ -92,7 +93,8 @@ def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until:
     unheard_of = pq.read_table(leads, columns=["lead_id"], filters=[("known_at", ">=", until)])["lead_id"]
     log = see(parts, until, settings.actors, unheard_of.to_pylist())
     for place, features in places.items():
-        for part, counts in (("channel", log.channels), ("campaign", log.campaigns)):
+        for part in TOUCHED[1:]:
+            counts = log.of(part)
             absent = [name for name in _names(features, part) if name not in counts]
             if absent:
                 raise NotEnoughDataError(
@@ -101,8 +103,8 @@ def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until:
                 )
     return build_catalogue(
         log.event_type_table(),
-        log.table("channel"),
-        log.table("campaign"),
+        {part: log.table(part) for part in TOUCHED[1:]},
+        log.about_table(),
         actors=settings.actors,
         windows=settings.windows,
         half_life=settings.half_life,
@@ -115,7 +117,7 @@ def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until:
 
 
 def _names(features: Iterable[Feature], part: str) -> list[str]:
-    """List the texts that features name of event_type, channel or campaign."""
+    """List the texts that features name of event_type, channel, campaign or content."""
     return [name for feature in features if isinstance(name := getattr(feature.filter, part), str)]
 
 

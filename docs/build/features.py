@@ -25,7 +25,8 @@ long since the last call. It is computed for a lead at a moment, `as_of`, from w
   `as_of - window <= occurred_at < as_of`. Without a window it may lie as far back as the log goes. Events that tell the
   outcome (`episodes.conversion`, `episodes.lost`) and those under `features.exclude_types` never count.
 - The catalogue grows by itself: counts, sums, active days, recency and decayed counts of all events, and of each event
-  type and each channel that is frequent enough. It follows what was seen before the last snapshot that is learned from
+  type and each channel that is frequent enough; and recency and decayed counts of an event type about a content, as of
+  downloads of one white paper. It follows what was seen before the last snapshot that is learned from
   and is kept with the model, so that an event type never seen in training changes no column. What is rare is pooled as
   `other`.
 - Names are derived, never typed: the measure, what it takes, the filter, the window, as in `count__email_open__30d`.
@@ -91,6 +92,7 @@ CONDITIONS = {
     "event_type": ("Only events of this type.", "event_type: quote_request"),
     "channel": ("Only events of this channel.", "channel: email"),
     "campaign": ("Only events of this campaign.", "campaign: spring"),
+    "content": ("Only events about this: a page group, a white paper, a webinar.", "content: demo"),
     "actors": (
         "Whose acts count: `lead`, `us`, `system`; of all features in the settings alike (`features.actors`).",
         'Filter(actors=("lead", "us"))',

@@ -57,6 +57,7 @@ INTERACTION: tuple[Field, ...] = (
     Field("actor", "VARCHAR", allowed=ACTORS),
     Field("channel", "VARCHAR", nullable=True),
     Field("campaign", "VARCHAR", nullable=True),
+    Field("content", "VARCHAR", nullable=True),
     Field("value", "DOUBLE", nullable=True),
     Field("quantity", "BIGINT", minimum=1),
     Field("event_id", "VARCHAR", nullable=True),

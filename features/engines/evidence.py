@@ -146,6 +146,7 @@ _WORDS: dict[str, Callable[[Interaction], str]] = {
     "event_type": lambda event: f"of type {event.event_type!r}",
     "channel": lambda event: _told("via", event.channel, "channel"),
     "campaign": lambda event: _told("of campaign", event.campaign, "campaign"),
+    "content": lambda event: _told("about", event.content, "content"),
     "actors": lambda event: f"acted by {'us' if event.actor == 'us' else f'the {event.actor}'}",
     "hours": lambda event: f"at {event.local_hour} o'clock, local time",
     "weekdays": lambda event: f"on a {_DAYS[WEEKDAYS[weekday_of(event.local_day)]]}, local time",

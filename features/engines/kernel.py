@@ -1,8 +1,8 @@
 """The compiled walk over the events of leads; what it computes is defined in ``features.engines.reference``.
 
 Declarations arrive as arrays of codes (``features.engines.plan``), so nothing is recompiled for a new one. Every event
-carries a *pattern*, the number of its combination of event type, channel, campaign, actor, hour and weekday; the events
-that pass one filter are a *stream*. A group (a lead, or an account) is taken in three strides:
+carries a *pattern*, the number of its combination of event type, channel, campaign, content, actor, hour and weekday;
+the events that pass one filter are a *stream*. A group (a lead, or an account) is taken in three strides:
 
 1. its events are dealt out to the streams, by their patterns;
 2. each stream is gathered into arrays side by side, with running totals of quantities, days and sessions, once for all

@@ -112,7 +112,7 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 def _kind(plan: Plan, key: tuple[int, ...]) -> Kind:
     """Give what filters see of a pattern, from its classes in the order in which it was split."""
     classes = list(key)
-    texts: dict[str, Value] = {"channel": None, "campaign": None}
+    texts: dict[str, Value] = dict.fromkeys(TOUCHED)
     for name, names in plan.classes.items():
         number = classes.pop(0)
         texts[name] = names[number] if number < len(names) else OTHER if number == len(names) else None

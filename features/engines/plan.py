@@ -131,7 +131,7 @@ class Plan:
 
     @cached_property
     def labelled(self) -> tuple[str, ...]:
-        """Of event_type, channel and campaign, those that an entropy or a touch reads."""
+        """Of event_type, channel, campaign and content, those that an entropy or a touch reads."""
         read = {feature.of for feature in self.features if "label" in MEASURES[feature.measure].reads}
         return tuple(part for part in TOUCHED if part in read)
 
@@ -142,7 +142,7 @@ class Plan:
         A column that no filter and no label looks at is not read.
         """
         parts: dict[str, tuple[str, ...]] = {"event_type": self._names("event_type", *self.vocabulary.ignored_types)}
-        for part in ("channel", "campaign"):
+        for part in TOUCHED[1:]:
             if part in self.labelled or any(getattr(filter_, part) is not None for filter_ in self.filters):
                 parts[part] = self._names(part)
         return parts | {"actor": ACTORS}

@@ -32,6 +32,7 @@ class Interaction:
     actor: str = "lead"
     channel: str | None = None
     campaign: str | None = None
+    content: str | None = None
     value: float | None = None
     quantity: int = 1
     local_day: int = 0
@@ -40,7 +41,7 @@ class Interaction:
     @property
     def kind(self) -> Kind:
         """What a filter looks at."""
-        texts = (self.event_type, self.channel, self.campaign, self.actor)
+        texts = (self.event_type, self.channel, self.campaign, self.content, self.actor)
         return Kind(*texts, self.local_hour, weekday_of(self.local_day))
 
 

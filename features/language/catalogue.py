@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -70,19 +70,22 @@ class Catalogue:
     def roles(self) -> dict[str, Any]:
         """Say which columns speak in which role of the short catalogue, `models.learning.additive.Roles`.
 
-        It is what they measure of a whole event type or of all events, by whoever's acts count.
+        It is what they measure of a whole event type, of what it was about, or of all events, by whoever's acts count.
         """
         plain = [
             (column, feature)
             for column, feature in zip(self.names, self.features, strict=True)
             if feature.scope == "lead"
-            and feature.filter == Filter(event_type=feature.filter.event_type, actors=feature.filter.actors)
+            and feature.filter == replace(Filter(actors=feature.filter.actors), **_what(feature.filter))
         ]
         by_measure = {
             measure: [(column, feature) for column, feature in plain if feature.measure == measure]
             for measure in ("count", "decayed_count", "days_since_last")
         }
-        counts, last = by_measure["count"], by_measure["days_since_last"]
+        counts, last = (
+            [(column, feature) for column, feature in by_measure[measure] if feature.filter.content is None]
+            for measure in ("count", "days_since_last")
+        )
         longest = max((feature.window for _, feature in counts if feature.window is not None), default=None)
         categories = set(self.categories)
         attributes = {column: name for name, column in self.attribute_columns.items()}
@@ -123,8 +126,8 @@ class Catalogue:
 
 def build_catalogue(
     event_types: pd.DataFrame,
-    channels: pd.DataFrame,
-    campaigns: pd.DataFrame,
+    texts: Mapping[str, pd.DataFrame],
+    about: pd.DataFrame,
     *,
     actors: Sequence[str],
     windows: Sequence[timedelta],
@@ -138,19 +141,23 @@ def build_catalogue(
     """Grow the default catalogue from what was seen before the last snapshot that is learned from.
 
     ``event_types``: event_type, actor, leads (how many had such an event), valued (whether any has a value).
-    ``channels``: channel, leads, and ``campaigns`` likewise, of the ``actors``. Types count all actors; only those in
-    ``actors`` make features.
+    ``texts``: of channel, campaign and content, the texts and their leads; ``about``: event_type, content, leads; these
+    of the ``actors`` alone. Types count all actors; only those in ``actors`` make features.
     """
     seen = event_types[event_types["actor"].isin(actors) & ~event_types["event_type"].isin(ignored_types)]
     vocabulary = Vocabulary(
         event_types=_frequent(seen, "event_type", minimum_leads, maximum_types),
-        channels=_frequent(channels, "channel", minimum_leads, maximum_types),
-        campaigns=_frequent(campaigns, "campaign", minimum_leads, maximum_types),
+        channels=_frequent(texts["channel"], "channel", minimum_leads, maximum_types),
+        campaigns=_frequent(texts["campaign"], "campaign", minimum_leads, maximum_types),
+        contents=_frequent(texts["content"], "content", minimum_leads, maximum_types),
         ignored_types=tuple(sorted(set(ignored_types))),
         acted_by_us=tuple(sorted(set(event_types.loc[event_types["actor"] == "us", "event_type"]))),
     )
     valued = set(seen.loc[seen["valued"], "event_type"])
-    filters = list(_filters(vocabulary, tuple(sorted(actors))))
+    frequent = about["event_type"].isin(vocabulary.event_types) & about["content"].isin(vocabulary.contents)
+    frequent &= about["leads"] >= minimum_leads
+    pairs = about[frequent].sort_values("leads", ascending=False, kind="stable").head(maximum_types)
+    filters = list(_filters(vocabulary, list(zip(pairs["event_type"], pairs["content"], strict=True)), sorted(actors)))
     features = [
         feature
         for position, filter_ in enumerate(filters)
@@ -167,7 +174,8 @@ def _frequent(counts: pd.DataFrame, column: str, minimum_leads: int, maximum: in
     return tuple(sorted(totals.index[:maximum]))
 
 
-def _filters(vocabulary: Vocabulary, actors: tuple[str, ...]) -> Iterator[Filter]:
+def _filters(vocabulary: Vocabulary, about: Sequence[tuple[str, str]], by: Sequence[str]) -> Iterator[Filter]:
+    actors = tuple(by)
     yield Filter(actors=actors)
     types: list[str | Pooled] = [*vocabulary.event_types, OTHER]
     for event_type in types:
@@ -175,11 +183,23 @@ def _filters(vocabulary: Vocabulary, actors: tuple[str, ...]) -> Iterator[Filter
     channels: list[str | Pooled] = [*vocabulary.channels, OTHER]
     for channel in channels if vocabulary.channels else ():
         yield Filter(channel=channel, actors=actors)
+    for event_type, content in sorted(about):
+        yield Filter(event_type=event_type, content=content, actors=actors)
+
+
+def _what(filter_: Filter) -> dict[str, Any]:
+    return {"event_type": filter_.event_type, "content": filter_.content}
 
 
 def _measures(
     filter_: Filter, windows: Sequence[timedelta], half_life: timedelta, valued: set[str], *, is_total: bool
 ) -> Iterator[Feature]:
+    if filter_.content is not None:
+        # What it was about refines its type, whose windows say the rest: it fades, and was when it last was.
+        yield Feature("days_since_last", filter_)
+        for pace in paces(half_life):
+            yield Feature("decayed_count", filter_, half_life=pace)
+        return
     spans: list[timedelta | None] = [*windows, None]
     for window in spans:
         yield Feature("count", filter_, window)

@@ -103,7 +103,7 @@ class Feature:
         if measure.has_whole:
             conditions = [part for part in measure.parts if getattr(self.filter, part) is not None]
             if not conditions or (self.of is not None and self.of not in conditions):
-                wanted = self.of or "an event_type, a channel, a campaign, hours or weekdays"
+                wanted = self.of or "an event_type, a channel, a campaign, a content, hours or weekdays"
                 raise ValueError(f"{self.measure} needs {wanted} to filter by: without, it is always 1")
 
     @property
@@ -148,7 +148,7 @@ class Feature:
     def _filter_slugs(self) -> list[str]:
         given = self.filter
         slugs = [] if given.event_type is None else [_slug_of(given.event_type)]
-        slugs += [f"{name}_{_slug_of(value)}" for name in ("channel", "campaign")
+        slugs += [f"{name}_{_slug_of(value)}" for name in ("channel", "campaign", "content")
                   if (value := getattr(given, name)) is not None]  # fmt: skip
         if given.hours is not None:
             slugs.append(f"hours_{given.hours[0]}_{given.hours[1]}")
@@ -164,6 +164,7 @@ class Feature:
             "position": self.position,
             "than": _to_json(self.than),
             "scope": None if self.scope == "lead" else self.scope,
+            "content": _to_json(self.filter.content),
             "hours": self.filter.hours and list(self.filter.hours),
             "weekdays": self.filter.weekdays and list(self.filter.weekdays),
         }
@@ -191,6 +192,7 @@ class Feature:
                 event_type=_from_json(data["event_type"]),
                 channel=_from_json(data["channel"]),
                 campaign=_from_json(data["campaign"]),
+                content=_from_json(data.get("content")),
                 actors=tuple(data["actors"]),
                 hours=None if hours is None else (hours[0], hours[1]),
                 weekdays=None if weekdays is None else tuple(weekdays),

@@ -32,6 +32,7 @@ class Vocabulary:
     event_types: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
     ignored_types: tuple[str, ...] = ()
     """Event types that no feature sees, those of the outcomes among them."""
     acted_by_us: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ class Vocabulary:
         return list(dict.fromkeys((*self.ignored_types, *self.event_types)))
 
     def of(self, part: str) -> tuple[str, ...]:
-        """Give the named values of event_type, channel or campaign."""
+        """Give the named values of event_type, channel, campaign or content."""
         named: tuple[str, ...] = getattr(self, f"{part}s")
         return named
 
@@ -59,6 +60,7 @@ class Kind:
     event_type: str | Pooled
     channel: Value
     campaign: Value
+    content: Value
     actor: str
     hour: int = 0
     weekday: int = 0
@@ -83,6 +85,7 @@ class Filter:
     event_type: Value = None
     channel: Value = None
     campaign: Value = None
+    content: Value = None
     actors: tuple[str, ...] = ("lead",)
     hours: tuple[int, int] | None = None
     weekdays: tuple[str, ...] | None = None
@@ -113,6 +116,7 @@ class Filter:
             and _matches(self.event_type, kind.event_type, vocabulary.event_types)
             and _matches(self.channel, kind.channel, vocabulary.channels)
             and _matches(self.campaign, kind.campaign, vocabulary.campaigns)
+            and _matches(self.content, kind.content, vocabulary.contents)
             and (self.hours is None or within(self.hours, kind.hour))
             and (self.weekdays is None or WEEKDAYS[kind.weekday] in self.weekdays)
         )

@@ -17,8 +17,8 @@ Setting = Literal["window", "half_life", "baseline", "of", "position", "than"]
 SESSION_SILENCE_MINUTES = 30
 """This much silence ends a session."""
 
-Part = Literal["event_type", "channel", "campaign", "hours", "weekdays"]
-TOUCHED: tuple[Part, ...] = ("event_type", "channel", "campaign")
+Part = Literal["event_type", "channel", "campaign", "content", "hours", "weekdays"]
+TOUCHED: tuple[Part, ...] = ("event_type", "channel", "campaign", "content")
 """What an event is told by, where a measure asks which one it was."""
 SHARED: tuple[Part, ...] = (*TOUCHED, "hours", "weekdays")
 """The conditions of a filter that a share may be of."""

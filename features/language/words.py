@@ -59,6 +59,8 @@ def _events(given: Filter, *, plural: bool) -> str:
         what += " via other channels" if given.channel is OTHER else f" via {given.channel}"
     if given.campaign is not None:
         what += " of other campaigns" if given.campaign is OTHER else f" of campaign {given.campaign}"
+    if given.content is not None:
+        what += " about other things" if given.content is OTHER else f" about {given.content}"
     if given.hours is not None:
         what += f" between {given.hours[0]} and {given.hours[1]} o'clock"
     if given.weekdays is not None:

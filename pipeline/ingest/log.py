@@ -105,7 +105,7 @@ def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, str]:
     columns = [source.columns for source in settings]
     if not any(own.quantity or own.counts for own in columns):
         made["quantity"] = "1"
-    for name in ("channel", "campaign", "value", "event_id"):
+    for name in ("channel", "campaign", "content", "value", "event_id"):
         if not any(getattr(own, name) or (name == "channel" and own.traffic()) for own in columns):
             made[name] = "NULL"
     return made

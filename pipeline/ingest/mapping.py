@@ -87,8 +87,9 @@ def _columns_of_source(source: Source) -> tuple[list[str], dict[str, str], dict[
     if isinstance(source.known_at, KnownColumn):
         times["known_at"] = source.known_at.column
     wanted = _wanted(
-        columns.lead_id, columns.event_type, columns.channel, columns.campaign, columns.value, columns.currency,
-        columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(), *times.values(),
+        columns.lead_id, columns.event_type, columns.channel, columns.campaign, columns.content, columns.value,
+        columns.currency, columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(),
+        *times.values(),
         source.own_writes.column if source.own_writes else None,
     )  # fmt: skip
     required = _required(columns, "lead_id", "occurred_at", "event_type")
@@ -123,6 +124,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
     expressions = {
         "lead_id": text(columns.lead_id, raw),
         "campaign": text(columns.campaign, raw),
+        "content": text(columns.content, raw),
         "event_id": _event_id(columns.event_id, raw),
         **channels.expressions(columns, columns.channel, raw),
         **number("value", columns.value, raw, source, money.constant(columns.currency)),
@@ -168,6 +170,7 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
         "event_type": "event_type",
         "actor": _actor(source.actor),
         "campaign": "campaign",
+        "content": "content",
         "value": "value",
         "quantity": "CASE WHEN quantity IS NULL THEN 1 ELSE TRY_CAST(quantity AS BIGINT) END",
         "event_id": "event_id",

@@ -12,7 +12,7 @@ from pipeline.reading.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.reading.totals import Sum, find_totals
 from pipeline.settings.ingest import Source, Spend
 
-_WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "value", "quantity")
+_WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "content", "value", "quantity")
 _IS_ALIAS = (
     "alias.alias_id = mapped.lead_id AND "
     "(contested_at IS NULL OR greatest(mapped.known_at, alias.linked_at) < contested_at)"

@@ -16,7 +16,7 @@ from pipeline.reading.readers import OpenFile, Required
 from pipeline.reading.texts import Columns, is_text
 from pipeline.settings.ingest import InteractionColumns, Leads, Rates, Source, Spend, Table
 
-TEXTS = ("event_type", "channel", "campaign")
+TEXTS = ("event_type", "channel", "campaign", "content")
 """What has few values, as a rule."""
 _FEW = 16
 """More files would make the statements that read them too long."""

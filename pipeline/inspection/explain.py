@@ -27,12 +27,13 @@ _EPOCH = datetime(1970, 1, 1)
 _MOST_COUNTED, _MOST_OTHERS = 50, 20
 """Events that are listed, the newest first, unless all are asked for."""
 _HEADERS = (
-    "occurred (UTC)", "known since", "lead", "type", "actor", "channel", "campaign", "value", "quantity", "verdict",
+    "occurred (UTC)", "known since", "lead", "type", "actor", "channel", "campaign", "content", "value", "quantity",
+    "verdict",
 )  # fmt: skip
-_OPTIONAL = ("known since", "lead", "channel", "campaign", "value", "quantity")
+_OPTIONAL = ("known since", "lead", "channel", "campaign", "content", "value", "quantity")
 """Columns that are left out where no event has anything to say in them."""
 _EVENT = """
-    lead_id, epoch_us(occurred_at), epoch_us(known_at), event_type, actor, channel, campaign, value, quantity,
+    lead_id, epoch_us(occurred_at), epoch_us(known_at), event_type, actor, channel, campaign, content, value, quantity,
     local_day - DATE '1970-01-01', local_hour
 """
 
@@ -229,6 +230,7 @@ def _row(one: Evidence) -> dict[str, str]:
         "actor": event.actor,
         "channel": _printable(event.channel),
         "campaign": _printable(event.campaign),
+        "content": _printable(event.content),
         "value": "" if event.value is None else _number(event.value),
         "quantity": "" if event.quantity == 1 else f"{event.quantity:,}",
         "verdict": _printable(one.verdict),

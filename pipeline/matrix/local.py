@@ -26,7 +26,7 @@ from pipeline.matrix.accounts import roll_up_accounts
 from pipeline.matrix.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
 
 ROW_GROUP = 65_536
-_TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign"})
+_TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign", "content"})
 
 
 def stream_matrix(

@@ -19,6 +19,7 @@ from pipeline.profiling.words import (
     CHANGED,
     CHANNEL,
     CLICK_ID,
+    CONTENT,
     CREATED,
     CURRENCY,
     EVENT_TYPE,
@@ -34,6 +35,7 @@ from pipeline.profiling.words import (
     TRAFFIC,
     VALUE,
     has,
+    is_called,
     plain,
     rank,
     singular,
@@ -240,7 +242,7 @@ def _says_what_happened(name: str, table: str) -> bool:
 
 
 def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
-    """Map channel or traffic columns, campaign, value with currency, and quantity, as far as they are there."""
+    """Map channel or traffic columns, campaign, content, value, currency and quantity, as far as they are there."""
     free = {
         name: column
         for name, column in profile.columns.items()
@@ -251,28 +253,46 @@ def where_from(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
     if channel:
         columns["channel"] = channel
     else:
-        for key, pattern in TRAFFIC.items():
-            named = next((name for name in free if has(name, pattern)), None)
-            if named:
-                columns[key] = named
-        if "traffic_medium" in columns and "traffic_source" not in columns:
-            named = next((name for name in free if plain(name) == "source"), None)
-            columns |= {"traffic_source": named} if named else {}
-        clicks = [name for name in free if has(name, CLICK_ID)]
-        if clicks:
-            columns["click_id"] = clicks if len(clicks) > 1 else clicks[0]
+        columns |= _traffic(free)
     campaign = next((name for name in free if has(name, CAMPAIGN) and name not in columns.values()), None)
     if campaign:
         columns["campaign"] = campaign
+    about = [column for name, column in free.items() if is_called(name, CONTENT) and name not in columns.values()]
+    content = next(
+        (column.name for column in about if column.kind == "category" and column.distinct < _MOST_KINDS), None
+    )
+    if content:
+        columns["content"] = content
+    return columns | _how_much(profile, free, columns)
+
+
+def _traffic(free: Mapping[str, Column]) -> dict[str, Any]:
+    """Map the columns that channels are made of."""
+    columns: dict[str, Any] = {}
+    for key, pattern in TRAFFIC.items():
+        named = next((name for name in free if has(name, pattern)), None)
+        if named:
+            columns[key] = named
+    if "traffic_medium" in columns and "traffic_source" not in columns:
+        named = next((name for name in free if plain(name) == "source"), None)
+        columns |= {"traffic_source": named} if named else {}
+    clicks = [name for name in free if has(name, CLICK_ID)]
+    if clicks:
+        columns["click_id"] = clicks if len(clicks) > 1 else clicks[0]
+    return columns
+
+
+def _how_much(profile: Profile, free: Mapping[str, Column], mapped: Mapping[str, Any]) -> dict[str, Any]:
+    """Map a value with its currency, and a quantity."""
+    columns: dict[str, Any] = {}
     values = [column for column in profile.of_kind("number") if rank(column.name, VALUE) and column.name in free]
     if values:
         columns["value"] = max(values, key=lambda column: rank(column.name, VALUE)).name
         currency = next((name for name, column in free.items() if has(name, CURRENCY) and column.distinct < 200), None)  # noqa: PLR2004 - there are no more
         if currency:
             columns["currency"] = currency
-    quantity = next(
-        (c.name for c in profile.of_kind("number") if has(c.name, QUANTITY) and c.name not in columns.values()), None
-    )
+    taken = {*columns.values(), *(name for name in mapped.values() if isinstance(name, str))}
+    quantity = next((c.name for c in profile.of_kind("number") if has(c.name, QUANTITY) and c.name not in taken), None)
     if quantity and all(text.isdigit() and text != "0" for text in profile.columns[quantity].examples):
         columns["quantity"] = quantity
     return columns

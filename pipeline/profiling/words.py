@@ -50,6 +50,11 @@ def has(name: str, pattern: str) -> bool:
     return re.search(rf"\b(?:{pattern})\b", plain(name)) is not None
 
 
+def is_called(name: str, pattern: str) -> bool:
+    """Tell whether a name, as a whole, fits the pattern (a regular expression)."""
+    return re.fullmatch(pattern, plain(name)) is not None
+
+
 SURE = 80
 """From this rank on a word means a conversion for sure."""
 
@@ -170,6 +175,11 @@ TRAFFIC = {
 }
 CLICK_ID = r"gclid|gbraid|wbraid|msclkid|fbclid|ttclid|li fat id"
 CAMPAIGN = r"utm campaign|traffic source name|campaign|campagne|kampagne|campana|campaign name"
+CONTENT = (
+    r"(?:content|page|screen|form|webinar|asset|document|button|cta|white ?paper)(?: (?:name|group|type|category))?|"
+    r"(?:utm |search )?(?:keyword|term)|inhalt|contenu|livre blanc|formular|formulaire|dokument|webinaire"
+)
+"""What an event was about, in a few words; titles and addresses may name whom they are about."""
 VALUE = {
     "amount|montant|betrag|importe|bedrag": 100,
     "cart value|deal value|order value|value|valeur|wert": 95,

@@ -30,6 +30,8 @@ class DeclaredFeature(Strict):
     """Only events of this channel."""
     campaign: Name | None = None
     """Only events of this campaign."""
+    content: Name | None = None
+    """Only events about this: a page group, a white paper, a webinar."""
     hours: tuple[int, int] | None = None
     """Only events of these hours of the lead's day, [from, to): [9, 17], or [22, 6] for the night."""
     weekdays: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] | None = None
@@ -40,7 +42,7 @@ class DeclaredFeature(Strict):
     """Of decayed_count, and of it alone: after how long an event counts half."""
     baseline: Duration | None = None
     """Of momentum: the longer window that its own is compared with."""
-    of: Literal["event_type", "channel", "campaign", "hours", "weekdays"] | None = None
+    of: Literal["event_type", "channel", "campaign", "content", "hours", "weekdays"] | None = None
     """Of entropy and the touches: what events are told by. Of share: the one condition that the whole drops."""
     position: PositiveInt | None = None
     """Of the touches: 2 for the second, or for the last but one."""
@@ -57,7 +59,8 @@ class DeclaredFeature(Strict):
     def feature(self, actors: tuple[str, ...]) -> Feature:
         """Give the declaration in the features' own terms."""
         days = self.weekdays and tuple(day for day in WEEKDAYS if day in self.weekdays)
-        conditions = (self.event_type, self.channel, self.campaign, tuple(sorted(actors)), self.hours, days)
+        texts = (self.event_type, self.channel, self.campaign, self.content)
+        conditions = (*texts, tuple(sorted(actors)), self.hours, days)
         return Feature(
             self.measure,
             Filter(*conditions),

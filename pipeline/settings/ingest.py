@@ -127,6 +127,8 @@ class InteractionColumns(TrafficColumns):
     """Where it came from, as in email; or map traffic_source and its like instead."""
     campaign: Column | None = None
     """The campaign it belongs to."""
+    content: Column | None = None
+    """What it was about, as in a page group, a white paper, a webinar, a button: a few words, never an address."""
     value: Name | None = None
     """A number that says what it was worth, as in the value of a cart."""
     currency: Column | None = None

@@ -131,6 +131,11 @@ EVENT_TYPES = pd.DataFrame(
 )
 CHANNELS = pd.DataFrame({"channel": ["seo", "tv"], "leads": [80, 3]}, index=[5, 5])
 CAMPAIGNS = pd.DataFrame({"campaign": ["may", "june"], "leads": [30, 19]}, index=[4, 4])
+CONTENTS = pd.DataFrame({"content": ["careers", "demo"], "leads": [45, 40]})
+ABOUT = pd.DataFrame({
+    "event_type": ["cart", "page", "page", "call"], "content": ["demo", "demo", "careers", "demo"],
+    "leads": [5, 35, 40, 60],
+})  # fmt: skip
 
 
 def grow(**changes: object) -> Catalogue:
@@ -142,12 +147,15 @@ def grow(**changes: object) -> Catalogue:
         "maximum_types": 60,
         "ignored_types": ("won",),
     }
-    return build_catalogue(EVENT_TYPES, CHANNELS, CAMPAIGNS, **(settings | changes))  # type: ignore[arg-type] # a test's shorthand
+    texts = {"channel": CHANNELS, "campaign": CAMPAIGNS, "content": CONTENTS}
+    return build_catalogue(EVENT_TYPES, texts, ABOUT, **(settings | changes))  # type: ignore[arg-type] # a test's shorthand
 
 
 def test_the_catalogue_follows_the_vocabulary() -> None:
     catalogue = grow(attributes={"Größe": "number", "country": "category"})
-    assert catalogue.vocabulary == Vocabulary(("cart", "page"), ("seo",), ("may",), ("won",), ("call", "page"))
+    assert catalogue.vocabulary == Vocabulary(
+        ("cart", "page"), ("seo",), ("may",), ("careers", "demo"), ("won",), ("call", "page")
+    )
     assert catalogue.columns[:5] == (
         "lead_age_days",
         "episode_age_days",
@@ -172,6 +180,16 @@ def test_the_catalogue_follows_the_vocabulary() -> None:
     assert [name for name in catalogue.names if "seo" in name and "decayed" in name] == [
         "decayed_count__channel_seo__half_14d"
     ], "channels fade at one pace"
+    assert [name for name in catalogue.names if "content" in name] == [
+        f"{measure}__page__content_{content}{half}"
+        for content in ("careers", "demo")
+        for measure, half in (
+            ("days_since_last", ""),
+            ("decayed_count", "__half_84h"),
+            ("decayed_count", "__half_14d"),
+            ("decayed_count", "__half_56d"),
+        )
+    ], "of a cart too few leads are known that were about a demo, and a call is nothing that the lead did"
     assert not any("rare" in name or "won" in name or "call" in name or "tv" in name for name in catalogue.names)
     assert {"count__other__7d", "count__channel_other__7d", "active_days__all__1d"} <= set(catalogue.names)
 
@@ -188,7 +206,7 @@ def test_roles_are_found_by_what_a_column_measures() -> None:
     roles = catalogue.roles
     assert set(roles["decayed"]) == {
         f"decayed_count__{what}__half_{pace}"
-        for what in ("all", "cart", "page", "other")
+        for what in ("all", "cart", "page", "other", "page__content_careers", "page__content_demo")
         for pace in ("84h", "14d", "56d")
     }
     assert roles["recency"] == ["days_since_last__cart", "days_since_last__page", "days_since_last__other"]

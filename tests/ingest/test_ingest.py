@@ -27,12 +27,13 @@ from features.core.schema import INTERACTION, LEAD
 def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
     write_raw(
         tmp_path,
-        log_csv="lead,at,what,ch,amount,n,id\n"
-        "B,2026-01-02T10:00:00Z,visit,web,,,e1\n"
-        "a,2026-01-02T11:30:00+02:00,call,,12.5,3.0,\n"
-        "B,2026-01-01,visit,web,0,1,e2\n",
+        log_csv="lead,at,what,ch,amount,n,id,page\n"
+        "B,2026-01-02T10:00:00Z,visit,web,,,e1,careers\n"
+        "a,2026-01-02T11:30:00+02:00,call,,12.5,3.0,,\n"
+        "B,2026-01-01,visit,web,0,1,e2,\n",
     )
-    columns = {"channel": "ch", "value": "amount", "quantity": "n", "event_id": "id", "campaign": {"constant": "none"}}
+    columns = {"channel": "ch", "value": "amount", "quantity": "n", "event_id": "id", "content": "page"}
+    columns |= {"campaign": {"constant": "none"}}
     actor = {"default": "system", "us": ["call"], "lead": ["visit"]}
     summary = run_ingest(tmp_path, {"log": source_of(columns=columns, actor=actor, known_at={"delay": "6h"})})
     table = pq.read_table(tmp_path / "data/interactions.parquet")
@@ -48,6 +49,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "actor": "us",
         "channel": None,
         "campaign": "none",
+        "content": None,
         "value": 12.5,
         "quantity": 3,
         "event_id": None,
@@ -58,6 +60,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
     }
     assert (first["occurred_at"], first["quantity"], first["value"]) == (moment_of("2026-01-01"), 1, 0.0)
     assert (second["actor"], second["sequence"], second["value"]) == ("lead", 2, None)
+    assert (first["content"], second["content"]) == (None, "careers")
     schema = pq.read_schema(tmp_path / "data/leads.parquet")
     assert [(field.name, field.type) for field in schema] == [(field.name, field.arrow) for field in LEAD]
     assert read_leads(tmp_path) == [

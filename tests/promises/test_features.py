@@ -121,6 +121,14 @@ def test_a_feature_has_its_hand_computed_value(
         (Feature("share", Filter("form"), DAY), math.nan),  # there was nothing at all
         (Feature("share", Filter("form"), 4 * DAY), 0),
         (Feature("count", Filter(hours=(9, 10))), 3),
+        (Feature("count", Filter(content="demo")), 2),
+        (Feature("count", Filter("click", content="demo")), 1),
+        (Feature("count", Filter(content=OTHER)), 1),  # careers; what has no content is not about other things
+        (Feature("days_since_last", Filter("form", content="demo")), 8 + (2 + 2 / 3) / 24),
+        (Feature("share", Filter("click", content="demo"), of="content"), 1 / 5),
+        (Feature("first_touch", of="content", position=2), "other"),
+        (Feature("last_touch", of="content"), "demo"),
+        (Feature("entropy", of="content"), math.log2(3) - 2 / 3),
         # five clicks, a form and a rare one of seven
         (Feature("entropy", of="event_type"), -(5 * math.log2(5 / 7) + 2 * math.log2(1 / 7)) / 7),
         (Feature("entropy", of="event_type", window=4 * DAY), 0),

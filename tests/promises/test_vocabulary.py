@@ -16,10 +16,11 @@ from features.engines.reference import Interaction
 LOG = parse_log(
     """
     ann  2026-03-01 12:00  click  channel=seo
-    ann  2026-03-01 12:00  click  channel=seo campaign=may value=2
+    ann  2026-03-01 12:00  click  channel=seo campaign=may value=2 content=demo
     ann  2026-03-02 12:00  call   actor=us channel=phone
     bob  2026-03-03 12:00  click  channel=sea
-    bob  2026-03-03 12:00  form   channel=seo
+    bob  2026-03-03 12:00  form   channel=seo content=demo
+    bob  2026-03-03 12:01  form   channel=seo content=demo
     cyd  2026-03-03 12:00  click  known_at=2026-03-05T00:00 channel=tv value=1
     """
 )
@@ -34,6 +35,11 @@ def test_leads_are_counted_and_not_events() -> None:
     ]
     assert seen.table("channel").to_dict("records") == [{"channel": "sea", "leads": 1}, {"channel": "seo", "leads": 2}]
     assert seen.table("campaign").to_dict("records") == [{"campaign": "may", "leads": 1}]
+    assert seen.table("content").to_dict("records") == [{"content": "demo", "leads": 2}]
+    assert seen.about_table().to_dict("records") == [
+        {"event_type": "click", "content": "demo", "leads": 1},
+        {"event_type": "form", "content": "demo", "leads": 1},
+    ]
 
 
 def test_what_is_known_later_is_not_there_yet() -> None:
@@ -56,7 +62,10 @@ def test_counts_equal_those_of_sets(log: dict[str, list[Interaction]], hour: int
             for kind, actor in pairs
         }
         assert seen.valued == {(event.event_type, event.actor) for _, event in known if event.value is not None}
-        for part, counted in (("channel", seen.channels), ("campaign", seen.campaigns)):
+        about = {(lead, (event.event_type, event.content)) for lead, event in known if event.actor in actors}
+        told = {pair for _, pair in about if pair[1] is not None}
+        assert seen.about == {pair: sum(one == pair for _, one in about) for pair in told}
+        for part, counted in (("channel", seen.channels), ("campaign", seen.campaigns), ("content", seen.contents)):
             texts = {(lead, getattr(event, part)) for lead, event in known if event.actor in actors}
             names = {text for _, text in texts if text is not None}
             assert counted == {name: sum(text == name for _, text in texts) for name in names}

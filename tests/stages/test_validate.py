@@ -39,6 +39,7 @@ def event(number: int, **changes: object) -> Row:
         "actor": "lead",
         "channel": None,
         "campaign": None,
+        "content": None,
         "value": None,
         "quantity": 1,
         "event_id": None,

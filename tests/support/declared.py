@@ -29,6 +29,7 @@ def filters(draw: st.DrawFn) -> Filter:
         draw(st.one_of(st.none(), types)),
         draw(channels),
         draw(st.one_of(st.none(), st.just(OTHER), st.sampled_from(("may", "seo")))),
+        draw(st.one_of(st.none(), st.none(), st.just(OTHER), st.sampled_from(("may", "seo")))),
         tuple(sorted(draw(st.sets(st.sampled_from(ACTORS), min_size=1)))),
         None if day is None or day[0] == HOURS_A_DAY or day[1] == 0 or day == [0, HOURS_A_DAY] else (day[0], day[1]),
         tuple(name for name in WEEKDAYS if name in weekdays and len(weekdays) < len(WEEKDAYS)) or None,
@@ -41,7 +42,7 @@ def declarations(draw: st.DrawFn, of: Sequence[str] | None = None) -> Feature:
     measure = MEASURES[draw(st.sampled_from(of or sorted(MEASURES)))]
     filter_ = draw(filters())
     if "than" in measure.needs and filter_.event_type is None:
-        filter_ = Filter(draw(types), filter_.channel, filter_.campaign, filter_.actors)
+        filter_ = Filter(draw(types), filter_.channel, filter_.campaign, filter_.content, filter_.actors)
     if measure.has_whole and all(getattr(filter_, part) is None for part in measure.parts):
         filter_ = Filter(draw(types), actors=filter_.actors)
     given = {name for name in measure.takes if name in measure.needs or draw(st.booleans())}

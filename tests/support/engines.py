@@ -55,6 +55,7 @@ def parse_log(text: str) -> dict[str, list[Interaction]]:
                 actor=values.pop("actor", "lead"),
                 channel=values.pop("channel", None),
                 campaign=values.pop("campaign", None),
+                content=values.pop("content", None),
                 value=float(values.pop("value")) if "value" in values else None,
                 quantity=int(values.pop("quantity", "1")),
                 local_day=occurred_at // 86_400_000_000,

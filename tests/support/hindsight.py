@@ -49,6 +49,7 @@ def come_to_know(raw: Path, as_of: datetime) -> int:
             "event": "pricing_view",
             "channel": "sea",
             "campaign": "sea-brand",
+            "content": "lead scoring price",
             "cart_value": 1000.0,
         }
         for number, lead in enumerate(leads)

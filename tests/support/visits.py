@@ -15,14 +15,16 @@ from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
 from features.language.measures import MEASURES
 
-VOCABULARY = Vocabulary(event_types=("click", "form"), channels=("email",), campaigns=("may",), ignored_types=("won",))
+VOCABULARY = Vocabulary(
+    event_types=("click", "form"), channels=("email",), campaigns=("may",), contents=("demo",), ignored_types=("won",)
+)
 
 
 VISITS = parse_log(
     """
-    eve  2026-02-27 10:00  click  channel=email campaign=may   value=4
-    eve  2026-03-02 09:00  click  channel=seo   campaign=june  value=8
-    eve  2026-03-02 09:20  form   channel=email value=1
+    eve  2026-02-27 10:00  click  channel=email campaign=may   value=4 content=demo
+    eve  2026-03-02 09:00  click  channel=seo   campaign=june  value=8 content=careers
+    eve  2026-03-02 09:20  form   channel=email value=1 content=demo
     eve  2026-03-02 09:50  rare   value=nan
     eve  2026-03-07 23:00  click  channel=tv    quantity=2
     eve  2026-03-08 01:00  click
@@ -61,6 +63,7 @@ def interactions(draw: st.DrawFn) -> Interaction:
         occurred_at + draw(st.sampled_from((0, 0, 0, 1, -1, 3_600_000_000, 86_400_000_000))),
         draw(st.sampled_from(TYPES)),
         draw(st.sampled_from(ACTORS)),
+        draw(texts),
         draw(texts),
         draw(texts),
         draw(st.one_of(st.none(), st.floats(-1e6, 1e6))),

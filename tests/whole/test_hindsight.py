@@ -62,7 +62,7 @@ class World:
         """Write the files."""
         folder.mkdir(parents=True)
         for name, header, rows in (
-            ("log.csv", "lead,at,seen,what,by,channel,campaign,worth,event", self.log),
+            ("log.csv", "lead,at,seen,what,by,channel,campaign,page,worth,event", self.log),
             ("leads.csv", "lead,created,account,zone,country", self.leads),
             ("links.csv", "alias,lead,at", self.links),
         ):
@@ -72,7 +72,13 @@ class World:
 
     def parameters(self) -> Parameters:
         """Give the settings."""
-        columns = {"channel": "channel", "campaign": "campaign", "value": "worth", "event_id": "event"}
+        columns = {
+            "channel": "channel",
+            "campaign": "campaign",
+            "content": "page",
+            "value": "worth",
+            "event_id": "event",
+        }
         source = source_of(
             columns=columns, known_at={"column": "seen"}, actor={"default": "lead", "us": ["call"], "system": ["won"]}
         )
@@ -125,9 +131,10 @@ def draw(seed: int, *, leads: bool, links: bool, hostile: bool = False) -> World
             random.choice(["visit", "visit", "form", "call", "lost", "won"], p=[0.45, 0.2, 0.2, 0.1, 0.03, 0.02])
         )
         by = "lead"
+        page = ("demo", "careers")[number % 2] if what == "visit" else None
         event = f"e{int(random.integers(number + 1))}"  # some have the id of another: the first that is known counts
         log.append(
-            Row(seen, (who, at, seen, what, by, some("seo", "sea", None), some("x", "y"), some(3.5, None), event))
+            Row(seen, (who, at, seen, what, by, some("seo", "sea", None), some("x", "y"), page, some(3.5, None), event))
         )
     zones = ("Europe/Amsterdam", "America/New_York", None)
     table = []
