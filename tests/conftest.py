@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
@@ -13,6 +14,10 @@ from world import Project, shared_project
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
+
+# How long a test takes is no property of the code: a busy machine would make it fail.
+hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
