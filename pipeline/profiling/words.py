@@ -177,7 +177,8 @@ CLICK_ID = r"gclid|gbraid|wbraid|msclkid|fbclid|ttclid|li fat id"
 CAMPAIGN = r"utm campaign|traffic source name|campaign|campagne|kampagne|campana|campaign name"
 CONTENT = (
     r"(?:content|page|screen|form|webinar|asset|document|button|cta|white ?paper)(?: (?:name|group|type|category))?|"
-    r"(?:utm |search )?(?:keyword|term)|inhalt|contenu|livre blanc|formular|formulaire|dokument|webinaire"
+    r"(?:utm |search )?(?:keyword|term)|topic|thema|sujet|(?:loss |lost |closed lost )?reason|grund|motif|"
+    r"inhalt|contenu|livre blanc|formular|formulaire|dokument|webinaire"
 )
 """What an event was about, in a few words; titles and addresses may name whom they are about."""
 VALUE = {

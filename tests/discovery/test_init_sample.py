@@ -18,6 +18,8 @@ from pipeline.settings.parameters import Parameters
 DIFFERENCES = {
     "ingest.sources.crm.time_zone": "times without an offset don't say in which zone the clock hung",
     "ingest.sources.crm.closed_days": "that sales were away at Christmas is no fault, and in no file",
+    "ingest.sources.crm.columns.content": "that topics and reasons never stand in one row is for people to know",
+    "ingest.sources.outcomes.columns.content": "why a lead was lost is told by no feature, only by pages",
     "ingest.sources.email.known_at": "no column says that the provider delivers its log every six hours",
     "ingest.sources.email.columns.channel": "no column says it: that all of it is mail is known from the file's name",
     "episodes.milestones.case opened by sales": "that a case hands a lead over to sales is this company's word for it",
