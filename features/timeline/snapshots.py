@@ -119,7 +119,8 @@ def _look(
     """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
 
     ``created``: of each lead as known then, shape (moments,). Where the episode that was thought open does not exist in
-    truth, the outcome is the last end before the moment.
+    truth, the outcome is that of the last one that had begun by the moment: another start of it came to light later, or
+    it was over.
     """
     size = len(as_of)
     opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
@@ -144,7 +145,7 @@ def _look(
             if started == begun[row]:
                 exists = True
                 outcomes[row], ends[row] = ended_code, ended_at
-            elif not exists and ended_code != 0 and ended_at < now:
+            elif not exists and started < now:
                 outcomes[row], ends[row] = ended_code, ended_at
     return opened, numbers, begun, outcomes, ends
 

@@ -131,6 +131,34 @@ def test_what_was_not_known_yet_neither_ends_nor_opens_an_episode() -> None:
     assert table(labelled, "label", "unlabelled") == "False | -\nFalse | -\nFalse | -"
 
 
+def test_an_episode_whose_first_act_is_learned_late_is_labelled_by_its_own_end() -> None:
+    """On 03-01 A seems open since the form of 02-20; in truth it is since that of 02-15, and it converts in March.
+
+    B seems so, too; in truth the episode of 02-15 was lost on 02-18, and the form of 02-20 came too soon after that.
+    """
+    history = History.of(
+        leads("A 2026-01-01\nB 2026-01-01"),
+        events(
+            """
+            A | 2026-01-10 | lost
+            A | 2026-02-15 | form | 2026-04-01
+            A | 2026-02-20 | form
+            A | 2026-03-10 | won
+            B | 2026-01-10 | lost
+            B | 2026-02-15 | form | 2026-04-01
+            B | 2026-02-18 | lost
+            B | 2026-02-20 | form
+            """
+        ),
+        30 * DAY,
+    )
+    looks = take_snapshots_at(history, datetime(2026, 3, 1))
+    labelled = assign_labels(looks, 30 * DAY, timedelta(0), datetime(2026, 6, 1))
+    assert table(labelled, "lead_id", "started_at", "outcome", "outcome_at", "label") == (
+        "A | 02-20 00:00 | converted | 03-10 00:00 | True\nB | 02-20 00:00 | lost | 02-18 00:00 | False"
+    )
+
+
 def test_a_lead_that_was_heard_of_late_is_not_open_before() -> None:
     late = leads("A 2026-01-01").assign(known_at=pd.Timestamp("2026-01-20"))
     history = History.of(late, events("A | 2026-02-01 | won"), 30 * DAY)
