@@ -105,7 +105,9 @@ def _counts(
     episodes: pd.DataFrame, snapshots: pd.DataFrame, observation: Observation, horizon: timedelta
 ) -> dict[str, Any]:
     known = snapshots[snapshots["label"].notna()]
-    last = episodes.sort_values(["lead_id", "episode"]).drop_duplicates("lead_id", keep="last")["outcome"]
+    ordered = episodes.sort_values(["lead_id", "episode"])
+    last = ordered.drop_duplicates("lead_id", keep="last")["outcome"]
+    before = ordered.groupby("lead_id")["outcome"].shift()
     return {
         "leads": {
             "all": len(last),
@@ -118,7 +120,8 @@ def _counts(
             "open": int(episodes["outcome"].isna().sum()),
             CONVERTED: int((episodes["outcome"] == CONVERTED).sum()),
             LOST: int((episodes["outcome"] == LOST).sum()),
-            "reopened": int((episodes["episode"] > 1).sum()),
+            "after_loss": int((before == LOST).sum()),
+            "after_conversion": int((before == CONVERTED).sum()),
         },
         "snapshots": len(snapshots),
         "ended_unknown": int((ended_unknown(snapshots) & snapshots["label"].notna()).sum()),

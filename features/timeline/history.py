@@ -22,8 +22,9 @@ from features.core.schema import CONVERTED, LOST
 from features.core.time import microseconds
 
 OUTCOMES = (None, CONVERTED, LOST)
-"""What an outcome's code means; events that reopen have the code 3."""
-CONVERSION, LOSS, REOPEN = 1, 2, 3
+"""What an outcome's code means."""
+CONVERSION, LOSS, REOPEN = 1, 2, 4
+"""An act that may reopen has the code REOPEN, and with it those of the outcomes that it may follow: REOPEN | LOSS."""
 NEVER = np.iinfo(np.int64).max
 """The time of what has not happened."""
 EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
@@ -48,17 +49,24 @@ class History:
     occurred_at: NDArray[np.int64]
     known_at: NDArray[np.int64]
     codes: NDArray[np.int64]
-    """1 conversion, 2 loss, 3 an act that may reopen."""
-    pause: int
-    """How long after a loss an act reopens, in microseconds."""
+    """CONVERSION, LOSS, or an act that may reopen: from REOPEN on."""
+    pauses: NDArray[np.int64]
+    """How long after each outcome an act reopens, by the outcome's code, in microseconds: shape (3,)."""
 
     @classmethod
     def of(
-        cls, leads: pd.DataFrame, events: pd.DataFrame, reopen_after: timedelta, former: pd.DataFrame = _NOTHING
+        cls,
+        leads: pd.DataFrame,
+        events: pd.DataFrame,
+        reopen_after: timedelta,
+        former: pd.DataFrame = _NOTHING,
+        *,
+        reopen_after_conversion: timedelta = timedelta(0),
     ) -> History:
         """Join leads (lead_id, created_at, known_at) and events (lead_id, occurred_at, known_at, code).
 
         ``former``: lead_id, created_at, until of creations that were thought so before, the oldest of a lead first.
+        ``reopen_after`` is the pause after a loss; that after a conversion matters where an act may follow one.
         """
         of_events, event_starts = _join(leads, events)
         of_former, former_starts = _join(leads, former)
@@ -73,7 +81,7 @@ class History:
             occurred_at=as_integers(events["occurred_at"])[of_events],
             known_at=as_integers(events["known_at"])[of_events],
             codes=events["code"].to_numpy(np.int64)[of_events],
-            pause=microseconds(reopen_after),
+            pauses=np.array([0, microseconds(reopen_after_conversion), microseconds(reopen_after)], np.int64),
         )
 
     @property

@@ -11,6 +11,16 @@ A worked example, with horizon 30 days and outcomes known as they occur; the log
     2026-06-01 00:00   monthly   2         none: 2026-07-01 00:00 lies beyond the log's end, though the conversion
                                            of 2026-06-10 has been seen: to count early "yes" but not late "no" would lie
     2026-06-01 10:00   7d        2         none, likewise
+
+And one of a customer who comes back, where a form may follow a conversion, after 60 days:
+
+    event                  state of lead B, created 2026-01-05
+    2026-02-01   won       episode 1 converted: what was seen of it has its label by this conversion alone
+    2026-03-01   form      none: only 28 days after the conversion
+    2026-03-10   won       none: a purchase while no episode is open opens and labels nothing; the pause begins anew
+    2026-04-20   form      none: 78 days after the first conversion, and only 41 after the last
+    2026-05-09   form      episode 2, exactly 60 days after it; ages count from here
+    2026-05-20   won       episode 2 converted
 """
 
 from __future__ import annotations
@@ -46,9 +56,10 @@ def find_episodes(history: History) -> pd.DataFrame:
 
     Gives one row an episode: lead_id, episode (1, 2, ...), started_at, outcome (None, converted, lost), outcome_at.
     A conversion after a loss overrules it, as long as nothing has reopened; a loss before the start ends nothing.
+    A conversion after a conversion only makes the pause begin anew.
     """
     lead, number, started, code, at = _cut(
-        history.starts, history.created_at, history.occurred_at, history.codes, history.pause
+        history.starts, history.created_at, history.occurred_at, history.codes, history.pauses
     )
     return pd.DataFrame(
         {
@@ -63,18 +74,24 @@ def find_episodes(history: History) -> pd.DataFrame:
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
 def _step(
-    code: int, at: int, pause: int, is_open: bool, number: int, started: int, ended_code: int, ended_at: int
-) -> tuple[bool, int, int, int, int]:
-    """Take one event into the state of a lead: the one place that says what ends and what opens an episode."""
-    if code == REOPEN:
-        if not is_open and ended_code == LOSS and at >= ended_at + pause:
-            return True, number + 1, at, 0, NEVER
-    elif is_open:
+    code: int, at: int, pauses: NDArray[np.int64], number: int, started: int, ended_code: int, ended_at: int, rests: int
+) -> tuple[int, int, int, int, int]:
+    """Take one event into the state of a lead: the one place that says what ends and what opens an episode.
+
+    ``ended_code`` is 0 while the episode is open; ``rests``: from when on the pause counts.
+    """
+    if code >= REOPEN:
+        # Who had converted before its creation comes back only after it.
+        if code & ended_code and at >= max(started, rests + pauses[ended_code]):
+            return number + 1, at, 0, NEVER, NEVER
+    elif ended_code == 0:
         if code == CONVERSION or at >= started:
-            return False, number, started, code, at
-    elif code == CONVERSION and ended_code == LOSS:
-        return False, number, started, code, at
-    return is_open, number, started, ended_code, ended_at
+            return number, started, code, at, at
+    elif code == CONVERSION:
+        if ended_code == LOSS:
+            return number, started, code, at, at
+        return number, started, ended_code, ended_at, at
+    return number, started, ended_code, ended_at, rests
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator] # numba carries no types
@@ -83,7 +100,7 @@ def _cut(
     created: NDArray[np.int64],
     occurred: NDArray[np.int64],
     codes: NDArray[np.int64],
-    pause: int,
+    pauses: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Give lead, number, start, code and time of the outcome of every episode."""
     size = len(created) + len(codes)
@@ -91,11 +108,11 @@ def _cut(
     outcomes, ends = np.empty(size, np.int64), np.empty(size, np.int64)
     row = 0
     for lead in range(len(created)):
-        is_open, number, started, ended_code, ended_at = True, 1, created[lead], 0, NEVER
+        number, started, ended_code, ended_at, rests = 1, created[lead], 0, NEVER, NEVER
         for event in range(starts[lead], starts[lead + 1]):
             before = (number, started, ended_code, ended_at)
-            is_open, number, started, ended_code, ended_at = _step(
-                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            number, started, ended_code, ended_at, rests = _step(
+                codes[event], occurred[event], pauses, number, started, ended_code, ended_at, rests
             )
             if number > before[0]:
                 leads[row], numbers[row], begun[row], outcomes[row], ends[row] = lead, *before
@@ -114,7 +131,7 @@ def _look(
     occurred: NDArray[np.int64],
     known: NDArray[np.int64],
     codes: NDArray[np.int64],
-    pause: int,
+    pauses: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
 
@@ -127,20 +144,20 @@ def _look(
     outcomes, ends = np.zeros(size, np.int64), np.full(size, NEVER)
     for row in range(size):
         lead, now = lead_of[row], as_of[row]
-        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
+        number, started, ended_code, ended_at, rests = 1, created[row], 0, NEVER, NEVER
         for event in range(starts[lead], starts[lead + 1]):
-            if known[event] < now and (codes[event] != REOPEN or occurred[event] < now):
-                is_open, number, started, ended_code, ended_at = _step(
-                    codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            if known[event] < now and (codes[event] < REOPEN or occurred[event] < now):
+                number, started, ended_code, ended_at, rests = _step(
+                    codes[event], occurred[event], pauses, number, started, ended_code, ended_at, rests
                 )
-        opened[row], numbers[row], begun[row] = is_open, number, started
-        if not is_open:
+        opened[row], numbers[row], begun[row] = ended_code == 0, number, started
+        if not opened[row]:
             continue
-        is_open, number, started, ended_code, ended_at = True, 1, created[row], 0, NEVER
+        number, started, ended_code, ended_at, rests = 1, created[row], 0, NEVER, NEVER
         exists = started == begun[row]
         for event in range(starts[lead], starts[lead + 1]):
-            is_open, number, started, ended_code, ended_at = _step(
-                codes[event], occurred[event], pause, is_open, number, started, ended_code, ended_at
+            number, started, ended_code, ended_at, rests = _step(
+                codes[event], occurred[event], pauses, number, started, ended_code, ended_at, rests
             )
             if started == begun[row]:
                 exists = True
@@ -190,7 +207,7 @@ def _take(
         history.occurred_at,
         history.known_at,
         history.codes,
-        history.pause,
+        history.pauses,
     )
     keep = is_open & (begun < as_of) & (history.lead_known_at[lead] < as_of) & ((started == ANY) | (started == begun))
     frame = pd.DataFrame(
@@ -216,7 +233,7 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
     """Give lead, as_of, the start that an age counts from (or ANY) and the trigger, whether or not the lead is open."""
     leads = np.arange(len(history.lead_ids))
     if isinstance(policy, AgePolicy):
-        reopening = history.codes == REOPEN
+        reopening = history.codes >= REOPEN
         lead = np.concatenate([leads, history.lead_of_former, history.lead_of_event[reopening]])
         started = np.concatenate([history.created_at, history.formerly_created_at, history.occurred_at[reopening]])
         ages = [microseconds(age) for age in policy.ages]
@@ -243,7 +260,7 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
 
 def _last_open(history: History) -> NDArray[np.int64]:
     """Give the moment after which each lead is never open again, NEVER where it still is."""
-    lead, _, _, code, _ = _cut(history.starts, history.created_at, history.occurred_at, history.codes, history.pause)
+    lead, _, _, code, _ = _cut(history.starts, history.created_at, history.occurred_at, history.codes, history.pauses)
     last = np.full(len(history.lead_ids), -NEVER)
     np.maximum.at(last, history.lead_of_event, history.known_at)
     np.maximum.at(last, history.lead_of_former, history.formerly_until)

@@ -31,7 +31,7 @@ def share_ended(history: History, known_until: datetime, lag: timedelta, since: 
         moment = known_until - look * lag
         if moment - lag < (since or EPOCH):
             break
-        ends = history.codes != REOPEN
+        ends = history.codes < REOPEN
         hidden = ends & (history.known_at > as_integer(moment - lag))
         blind = replace(history, known_at=np.where(hidden, NEVER, history.known_at))
         taken = take_snapshots_at(blind, moment + _MICROSECOND)

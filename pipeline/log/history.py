@@ -49,15 +49,18 @@ def observe(project: Project[Sections]) -> Observation:
     """
     sources = read_json(project.ingested)["sources"]
     seen = read_event_types(project.interactions)
+    episodes = project.parameters.episodes
     for place in ("conversion", "lost", "reopen_on"):
-        require_event_types(seen, f"episodes.{place}", getattr(project.parameters.episodes, place))
-    for milestone, names in project.parameters.episodes.milestones.items():
+        require_event_types(seen, f"episodes.{place}", getattr(episodes, place))
+    if episodes.after_conversion:
+        require_event_types(seen, "episodes.after_conversion.reopen_on", episodes.after_conversion.reopen_on)
+    for milestone, names in episodes.milestones.items():
         require_event_types(seen, f"episodes.milestones.{milestone}", names)
     require_event_types(seen, "snapshots.policies", project.parameters.snapshots.triggers)
-    bringing = sorted(set(seen.loc[seen["event_type"].isin(project.parameters.episodes.conversion), "source"]))
+    bringing = sorted(set(seen.loc[seen["event_type"].isin(episodes.conversion), "source"]))
     delay = project.parameters.snapshots.outcome_delay
     if delay is None:
-        delay = _delay_of_conversions(project.interactions, project.parameters.episodes.conversion)
+        delay = _delay_of_conversions(project.interactions, episodes.conversion)
     reach = Reach(project)
     # One that has ended for good, or is silent as a rule, says nothing of when the others were last read.
     telling = [name for name in bringing if reach.state(name) not in ("closed", "quiet")] or bringing
@@ -97,16 +100,19 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
 
 def read_history(places: Places, settings: Episodes) -> History:
     """Read what ends or reopens an episode of each lead."""
-    codes = dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
-    events = read_events(
-        places.interactions, "lead_id, occurred_at, known_at, event_type, actor", [*codes, *settings.reopen_on]
-    )
-    events["code"] = events["event_type"].map(codes).fillna(REOPEN).astype("int64")
+    after = settings.after_conversion
+    codes = dict.fromkeys(settings.reopen_on, REOPEN | LOSS)
+    for name in after.reopen_on if after else ():
+        codes[name] = codes.get(name, REOPEN) | CONVERSION
+    codes |= dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
+    events = read_events(places.interactions, "lead_id, occurred_at, known_at, event_type, actor", list(codes))
+    events["code"] = events["event_type"].map(codes).astype("int64")
     # Only an act of the lead itself opens a new episode.
-    events = events[(events["code"] != REOPEN) | (events["actor"] == "lead")]
+    events = events[(events["code"] < REOPEN) | (events["actor"] == "lead")]
     frame = pq.read_table(places.leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
     former = pq.read_table(places.former_creations).to_pandas()
-    return History.of(frame, events, settings.reopen_after, former)
+    pause = after.reopen_after if after else timedelta(0)
+    return History.of(frame, events, settings.reopen_after, former, reopen_after_conversion=pause)
 
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from features.core.time import format_duration
 from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
 from pipeline.settings.ingest import Ingest, Source
-from pipeline.settings.timeline import Episodes, Snapshots
+from pipeline.settings.timeline import AfterConversion, Episodes, Snapshots
 from pipeline.settings.types import Constant
 
 Question = Mapping[str, Any]
@@ -39,6 +39,7 @@ def question_of(parameters: Sections) -> dict[str, Any]:
         "episodes.lost": sorted(episodes.lost),
         "episodes.reopen_on": sorted(episodes.reopen_on),
         "episodes.reopen_after": format_duration(episodes.reopen_after) if episodes.reopen_on else None,
+        "episodes.after_conversion": _describe_return(episodes.after_conversion),
         "ingest.currency": ingest.currency if any(source.columns.value for source in sources) else None,
         "ingest.leads": sorted(leads.columns.model_fields_set) if leads else None,
         "ingest.leads.attributes": dict(sorted(leads.attributes.items())) if leads else {},
@@ -49,6 +50,13 @@ def question_of(parameters: Sections) -> dict[str, Any]:
     if ingest.channels is not None and any(source.columns.traffic() for source in sources):
         asked["ingest.channels"] = [rule.model_dump(mode="json", exclude_defaults=True) for rule in ingest.channels]
     return asked
+
+
+def _describe_return(after: AfterConversion | None) -> dict[str, Any] | None:
+    """Say what brings a customer back."""
+    if after is None:
+        return None
+    return {"reopen_on": sorted(after.reopen_on), "reopen_after": format_duration(after.reopen_after)}
 
 
 def _describe(source: Source) -> dict[str, Any]:

@@ -18,6 +18,15 @@ from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy
 from pipeline.settings.types import Moment, Name, Strict, by_key
 
 
+class AfterConversion(Strict):
+    """What brings a customer back: the next episode asks whether it converts once more."""
+
+    reopen_on: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Acts of the lead itself that open a new episode after a conversion."""
+    reopen_after: Duration = 30 * DAY
+    """How long after the latest conversion such an act must come."""
+
+
 class Episodes(Strict):
     """What ends an episode, and what opens the next one."""
 
@@ -29,6 +38,8 @@ class Episodes(Strict):
     """Acts of the lead itself that open a new episode after a loss."""
     reopen_after: Duration = 30 * DAY
     """How long after the loss such an act must come."""
+    after_conversion: AfterConversion | None = None
+    """What opens a new episode after a conversion; without it a conversion is the end of all."""
     milestones: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Steps on the way that people decided, each with the event types that mean it was reached, in the order of the
     funnel: {accepted by sales: [accepted], opportunity: [opportunity_created]}."""
@@ -38,6 +49,17 @@ class Episodes(Strict):
         both = set(self.conversion) & set(self.lost)
         if both:
             raise ValueError(f"{sorted(both)} can't be a conversion and a loss at once; keep each in one list")
+        return self
+
+    @model_validator(mode="after")
+    def _reopened_by_acts(self) -> Self:
+        named = self.after_conversion.reopen_on if self.after_conversion else ()
+        ends = {*named} & {*self.conversion, *self.lost}
+        if ends:
+            raise ValueError(
+                f"{sorted(ends)} can't end an episode and open the next one (after_conversion.reopen_on); name what "
+                "the lead does when it asks anew"
+            )
         return self
 
 

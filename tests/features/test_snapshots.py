@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timelines import DRAWN_LEADS, NO_EVENTS, START, draw_events, events, leads, table
 
 import features.timeline.snapshots as module
 from features.core.errors import NotEnoughDataError
@@ -20,44 +21,7 @@ from features.timeline.unknown_ends import share_ended
 from models.learning.origins import choose_origins
 
 DAY = timedelta(days=1)
-CODES = {"won": 1, "lost": 2, "form": 3}
-START, END = datetime(2026, 1, 1), datetime(2026, 6, 30, 12)
-NO_EVENTS = pd.DataFrame({"lead_id": [], "known_at": pd.to_datetime([]), "event_type": []})
-
-
-def leads(text: str) -> pd.DataFrame:
-    rows = [line.split(maxsplit=1) for line in text.strip().splitlines()]
-    frame = pd.DataFrame(rows, columns=["lead_id", "created_at"], index=range(100, 100 + len(rows)))
-    return frame.assign(created_at=lambda table: pd.to_datetime(table["created_at"]).astype("datetime64[us]")).assign(
-        known_at=lambda table: table["created_at"]
-    )
-
-
-def events(text: str) -> pd.DataFrame:
-    """Read ``lead | occurred_at | type | known_at``; known as it occurred where the last is not given."""
-    rows = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines() if line.strip()]
-    frame = pd.DataFrame(
-        {
-            "lead_id": [row[0] for row in rows],
-            "occurred_at": pd.to_datetime([row[1] for row in rows], format="ISO8601").astype("datetime64[us]"),
-            "known_at": pd.to_datetime([row[3] if len(row) > 3 else row[1] for row in rows], format="ISO8601").astype(
-                "datetime64[us]"
-            ),
-            "code": [CODES[row[2]] for row in rows],
-        },
-        index=[7] * len(rows),
-    )
-    return frame.sort_values(["lead_id", "occurred_at"], kind="stable")
-
-
-def table(frame: pd.DataFrame, *columns: str) -> str:
-    """Write columns as text, a line a row."""
-    return "\n".join(
-        " | ".join(
-            "-" if pd.isna(value) else f"{value:%m-%d %H:%M}" if hasattr(value, "hour") else str(value) for value in row
-        )
-        for row in frame[list(columns)].itertuples(index=False)
-    )
+END = datetime(2026, 6, 30, 12)
 
 
 def test_the_worked_example_of_the_docstring() -> None:
@@ -293,17 +257,7 @@ def test_without_a_single_label_it_is_said_why_and_what_to_do() -> None:
         refuse_unlabelled(unlabelled.iloc[:0], 30 * DAY, delay)
 
 
-drawn_events = st.lists(
-    st.tuples(st.sampled_from("AB"), st.integers(0, 20), st.sampled_from(sorted(CODES)), st.integers(-2, 12)),
-    max_size=12,
-).map(
-    lambda drawn: events(
-        "\n".join(
-            f"{lead} | {START + day * DAY} | {kind} | {START + (day + late) * DAY}" for lead, day, kind, late in drawn
-        )
-    )
-)
-DRAWN_LEADS = leads("A 2026-01-01\nB 2026-01-03")
+drawn_events = draw_events("won", "lost", "form")
 
 
 @given(drawn_events, st.integers(0, 5), st.integers(1, 35))

@@ -355,6 +355,7 @@ def test_a_moment_long_after_the_end_of_the_log_is_refused(tracked: Project) -> 
 CHANGES: dict[str, object] = {
     "episodes.lost": [],
     "episodes.reopen_after": "45d",
+    "episodes.after_conversion": {"reopen_on": ["form"]},
     "snapshots.horizon": "45d",
     "ingest.currency": "USD",
     "ingest.sources.email.known_at": "as_it_occurred",

@@ -12,7 +12,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-SUPPORT = (ROOT / "tests/support", *(ROOT / "tests/support" / folder for folder in ("crm", "exports", "sample")))
+SUPPORT = (
+    ROOT / "tests/support",
+    *(ROOT / "tests/support" / folder for folder in ("crm", "exports", "sample", "timeline")),
+)
 """What tests share."""
 PACKAGES = ("features", "models", "pipeline")
 

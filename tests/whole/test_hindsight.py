@@ -97,6 +97,7 @@ class World:
         sections = {
             "episodes": Episodes.model_validate(
                 {"conversion": ["won"], "lost": ["lost"], "reopen_on": ["form"], "reopen_after": "2d"}
+                | {"after_conversion": {"reopen_on": ["form", "visit"], "reopen_after": "4d"}}
             ),
             "snapshots": Snapshots.model_validate(
                 {
