@@ -102,6 +102,20 @@ def test_the_page_says_what_the_stages_counted(world: Project, results: Results,
         assert f"{figure.label} {figure.value} {figure.interval}".rstrip() + " " in told
 
 
+def test_how_often_lost_leads_and_customers_came_back_is_told_apart(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    def told(after_loss: int, after_conversion: int) -> list[str]:
+        counts = results.snapshots["episodes"] | {"after_loss": after_loss, "after_conversion": after_conversion}
+        counted = dataclasses.replace(results, snapshots=results.snapshots | {"episodes": counts})
+        html = page(world.parameters, counted, recommendations, NOTHING_SPENT, PICTURES)
+        return re.findall(r"[\d,]+ times a [a-z ]+ came back", words(html))
+
+    assert told(1_234, 5) == ["1,234 times a lost lead came back", "5 times a customer came back"]
+    assert told(0, 5) == ["5 times a customer came back"]
+    assert told(0, 0) == []
+
+
 def test_tiers_are_counted_and_their_expectations_added(world: Project, results: Results) -> None:
     recommendations = pd.DataFrame(
         [
