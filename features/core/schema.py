@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ACTORS = ("lead", "system", "us")
-"""Who can have acted, in byte order."""
+"""Whose acts settings and features may name, in byte order."""
+MACHINE = "machine"
+"""Who acted where nobody did: a scanner of mails, a proxy of images. No feature takes it, and no setting names it."""
 Tier = Literal["IQL", "MQL", "SQL"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """Whom we recommend to work on a lead next, the least first: nobody, marketing, sales."""
@@ -54,7 +56,7 @@ INTERACTION: tuple[Field, ...] = (
     Field("occurred_at", "TIMESTAMP"),
     Field("known_at", "TIMESTAMP"),
     Field("event_type", "VARCHAR"),
-    Field("actor", "VARCHAR", allowed=ACTORS),
+    Field("actor", "VARCHAR", allowed=tuple(sorted((*ACTORS, MACHINE)))),
     Field("channel", "VARCHAR", nullable=True),
     Field("campaign", "VARCHAR", nullable=True),
     Field("content", "VARCHAR", nullable=True),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from features.core.schema import ACTORS
+from features.core.schema import ACTORS, MACHINE
 from features.core.time import microseconds
 from features.engines.reference import Interaction, events_of_others, in_window, is_known, label_of, value_of
 from features.language.feature import Feature
@@ -116,6 +116,8 @@ def _lacks(event: Interaction, feature: Feature, vocabulary: Vocabulary) -> list
 
 def _refusals(event: Interaction, filter_: Filter, vocabulary: Vocabulary) -> list[str]:
     """Say what a filter refuses an event for; nothing where it matches."""
+    if event.actor == MACHINE:
+        return ["acted by a machine"]
     if not _ANY.matches(event.kind, vocabulary):
         return [f"of type {event.event_type!r}, which no feature uses"]
     return [

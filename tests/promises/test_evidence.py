@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from visits import VISITS, VOCABULARY, example_of, hours, interactions
 
-from features.core.schema import ACTORS
+from features.core.schema import ACTORS, MACHINE
 from features.engines import evidence
 from features.engines.evidence import find_evidence, find_evidence_in_account
 from features.engines.reference import Interaction, compute, events_of_others
@@ -126,6 +126,15 @@ def test_each_event_is_counted_or_has_the_first_reason_why_not(feature: Feature,
     assert [one.verdict for one in found] == expected
     assert [one.is_counted for one in found] == [verdict.startswith("counted") for verdict in expected]
     assert [one.event for one in found] == LOG["ann"]
+
+
+def test_what_a_machine_did_is_said_to_be_a_machines_whoever_counts() -> None:
+    scanned = [dataclasses.replace(event, actor=MACHINE) for event in LOG["ann"]]
+    for filter_ in (Filter(), Filter("click"), Filter(channel="email", actors=ACTORS), Filter(OTHER)):
+        found = find_evidence(scanned, NOON, Feature("count", filter_), VOCABULARY)
+        machine = "acted by a machine"
+        assert [one.verdict for one in found] == [machine, LATE, machine, machine, machine, machine, NOW]
+        assert not any(one.is_counted for one in found)
 
 
 def test_of_an_account_the_leads_own_events_and_those_of_leads_not_yet_known_do_not_count() -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from visits import EVE, LEADS, VISITS, VOCABULARY, example_of, hours, logs
 
-from features.core.schema import ACTORS
+from features.core.schema import ACTORS, MACHINE
 from features.engines.compiled import compute_matrix
 from features.engines.reference import Interaction
 from features.language.catalogue import Catalogue
@@ -233,6 +233,27 @@ def test_an_event_known_at_as_of_or_later_does_not_count(engine: Engine, measure
 
     assert _same(at([*known, *late, *future]), at(known))
     assert not _same(at([*known, *(replace(later, known_at=as_of - 1) for later in late)]), at(known))
+
+
+@pytest.mark.parametrize("scope", ["lead", "account"])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_a_machine_did_counts_in_no_feature(engine: Engine, measure: str, scope: Scope) -> None:
+    if scope == "account" and "created_at" in MEASURES[measure].reads:
+        return  # of the lead alone
+    example = example_of(measure)
+    everybody = replace(example, scope=scope, filter=replace(example.filter, actors=ACTORS))
+    by_machine = [replace(event, actor=MACHINE) for event in VISITS["eve"]]
+    owner = "eve" if scope == "lead" else "bob"
+
+    def at(events: list[Interaction]) -> list[list[Value]]:
+        log = {"eve": [], owner: sorted(events, key=lambda one: one.occurred_at)}
+        moments = [("eve", moment("2026-03-02 10:00")), EVE]
+        return engine(log, moments, [everybody], VOCABULARY)
+
+    others = [replace(event, occurred_at=event.occurred_at + 1, event_type="form") for event in VISITS["eve"][:3]]
+    assert _same(at(by_machine), at([]))
+    assert _same(at([*others, *by_machine]), at(others))
+    assert not _same(at(VISITS["eve"]), at([]))
 
 
 def test_a_repeated_snapshot_and_one_of_a_lead_without_events_stand_side_by_side(engine: Engine) -> None:

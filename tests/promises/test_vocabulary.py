@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from visits import logs
 
+from features.core.schema import ACTORS
 from features.engines.census import SEEN_COLUMNS, see
 from features.engines.reference import Interaction
+from features.language.catalogue import build_catalogue
 
 LOG = parse_log(
     """
@@ -40,6 +42,30 @@ def test_leads_are_counted_and_not_events() -> None:
         {"event_type": "click", "content": "demo", "leads": 1},
         {"event_type": "form", "content": "demo", "leads": 1},
     ]
+
+
+def test_what_machines_did_makes_no_channel_and_no_type_of_the_leads() -> None:
+    log = parse_log(
+        """
+        ann  2026-03-01 12:00  open   actor=machine channel=email campaign=may
+        ann  2026-03-01 13:00  click  channel=seo
+        """
+    )
+    seen = see([events_table(log).select(SEEN_COLUMNS)], datetime(2026, 3, 5), ACTORS)
+    assert seen.event_types == {("open", "machine"): 1, ("click", "lead"): 1}
+    assert (seen.channels, seen.campaigns) == ({"seo": 1}, {})
+    catalogue = build_catalogue(
+        seen.event_type_table(),
+        seen.table("channel"),
+        seen.table("campaign"),
+        actors=ACTORS,
+        windows=[timedelta(days=7)],
+        half_life=timedelta(days=14),
+        minimum_leads=1,
+        maximum_types=20,
+        ignored_types=[],
+    )
+    assert catalogue.vocabulary.event_types == ("click",)
 
 
 def test_what_is_known_later_is_not_there_yet() -> None:

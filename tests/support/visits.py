@@ -9,7 +9,7 @@ from declared import TYPES
 from engines import moment, parse_log
 from hypothesis import strategies as st
 
-from features.core.schema import ACTORS
+from features.core.schema import ACTORS, MACHINE
 from features.engines.reference import Interaction
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
@@ -62,7 +62,7 @@ def interactions(draw: st.DrawFn) -> Interaction:
         occurred_at,
         occurred_at + draw(st.sampled_from((0, 0, 0, 1, -1, 3_600_000_000, 86_400_000_000))),
         draw(st.sampled_from(TYPES)),
-        draw(st.sampled_from(ACTORS)),
+        draw(st.sampled_from((*ACTORS, MACHINE))),
         draw(texts),
         draw(texts),
         draw(texts),
