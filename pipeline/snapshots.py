@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError
-from features.core.schema import CONVERTED, LOST
+from features.core.schema import CONVERTED, LOST, MACHINE
 from features.core.time import format_duration, microseconds
 from features.timeline.labels import assign_labels, ended_unknown, refuse_unlabelled
 from features.timeline.snapshots import find_episodes, take_snapshots
@@ -89,7 +89,7 @@ def read_funnel(interactions: Path, episodes: pd.DataFrame, settings: Episodes) 
     that nobody accepted.
     """
     milestones = settings.milestones
-    reached = ["actor = 'lead'", *("list_contains(?, event_type)" for _ in milestones)]
+    reached = ["actor = 'lead'", *(f"list_contains(?, event_type) AND actor <> '{MACHINE}'" for _ in milestones)]
     columns = ", ".join(f"count(DISTINCT lead_id) FILTER (WHERE {condition})" for condition in reached)
     with open_reader() as connection:
         row = connection.execute(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow.parquet as pq
 
+from features.core.schema import MACHINE
 from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
@@ -71,7 +72,7 @@ def of_columns(places: Places, kinds: Mapping[str, Kind], conversion: Sequence[s
     leads = leads[leads["created_at"] <= until].reset_index(drop=True)
     with open_reader() as connection:
         rows = connection.execute(
-            "SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type)",
+            f"SELECT DISTINCT lead_id FROM read_parquet(?) WHERE list_contains(?, event_type) AND actor <> '{MACHINE}'",
             [str(places.interactions), list(conversion)],
         ).fetchall()
     converted = {lead for (lead,) in rows}

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError, nearest
+from features.core.schema import MACHINE
 from features.timeline.history import CONVERSION, LOSS, REOPEN, History
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.sql import open_reader
@@ -68,10 +69,10 @@ def observe(project: Project[Sections]) -> Observation:
     return Observation(reach.latest, until, max(delay, timedelta(0)))
 
 
-_DELAYS = """
+_DELAYS = f"""
 SELECT max(delay) FROM (
     SELECT quantile_disc(date_diff('microsecond', occurred_at, known_at), 0.99) AS delay
-    FROM read_parquet(?) WHERE list_contains(?, event_type) GROUP BY event_type
+    FROM read_parquet(?) WHERE list_contains(?, event_type) AND actor <> '{MACHINE}' GROUP BY event_type
 )
 """
 
@@ -116,10 +117,10 @@ def read_history(places: Places, settings: Episodes) -> History:
 
 
 def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.DataFrame:
-    """Read some columns of the events of some types, in the dataset's order."""
+    """Read some columns of the events of some types, in the dataset's order; what machines did is left out."""
     with open_reader() as connection:
         query = (
-            f"SELECT {columns} FROM read_parquet(?) WHERE list_contains(?, event_type)"
+            f"SELECT {columns} FROM read_parquet(?) WHERE list_contains(?, event_type) AND actor <> '{MACHINE}'"
             " ORDER BY lead_id, occurred_at, source, sequence"
         )
         table = connection.sql(query, params=[str(interactions), event_types]).to_arrow_table()
@@ -128,10 +129,11 @@ def read_events(interactions: Path, columns: str, event_types: list[str]) -> pd.
 
 
 def read_event_types(interactions: Path) -> pd.DataFrame:
-    """Count the events by type and source."""
+    """Count the events by type and source, but for what machines did."""
     with open_reader() as connection:
         frame: pd.DataFrame = connection.execute(
-            "SELECT event_type, source, count(*) AS events FROM read_parquet(?) GROUP BY ALL ORDER BY ALL",
+            f"SELECT event_type, source, count(*) AS events FROM read_parquet(?) WHERE actor <> '{MACHINE}' "
+            "GROUP BY ALL ORDER BY ALL",
             [str(interactions)],
         ).df()
     return frame

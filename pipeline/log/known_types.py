@@ -3,9 +3,9 @@
 Settings do not tell: where another column is mapped as the event type they ask the same question, for a column may be
 renamed in an export. But then all that leads do is of types that the model never saw, and they seem to do nothing.
 
-Each type counts once for a lead, so that a tracker that notes every scroll brings one type more, however many rows. New
-types are no fault: they come with every campaign. It is one where next to nothing is left of what there was in the
-leanest four weeks of the log that the model comes from:
+Each type counts once for a lead, so that a tracker that notes every scroll brings one type more, however many rows;
+what machines did is nothing that a lead did. New types are no fault: they come with every campaign. It is one where
+next to nothing is left of what there was in the leanest four weeks of the log that the model comes from:
 
     web: at least 97 % known in any four weeks     now 60 %   a new tracker: scored
                                                    now  2 %   other events than those of the model: refused
@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from features.core.errors import StaleError
+from features.core.schema import MACHINE
 from features.core.time import microseconds
 from features.timeline.rhythm import WATCHED
 
@@ -35,18 +36,19 @@ _EVENTS = 4_000_000
 """Of a log with more, only every second lead is looked at, or every third, and so on."""
 _LISTED = 8
 
-_BLOCKS = """
+_BLOCKS = f"""
 SELECT source, count(DISTINCT lead_id), count(*) FILTER (list_contains($known, event_type)), count(*)
 FROM (
     SELECT DISTINCT source, lead_id, event_type, (epoch_us($until) - epoch_us(known_at) - 1) // $width AS block
-    FROM read_parquet($log) WHERE known_at < $until AND known_at >= $since AND hash(lead_id) % $one_in = 0
+    FROM read_parquet($log)
+    WHERE known_at < $until AND known_at >= $since AND hash(lead_id) % $one_in = 0 AND actor <> '{MACHINE}'
 )
 GROUP BY source, block ORDER BY ALL
 """
-_UNKNOWN = """
+_UNKNOWN = f"""
 SELECT event_type, count(*) AS events, count(DISTINCT lead_id) AS leads FROM read_parquet($log)
 WHERE source = $source AND known_at < $until AND known_at >= $since AND NOT list_contains($known, event_type)
-GROUP BY ALL ORDER BY events DESC, event_type
+AND actor <> '{MACHINE}' GROUP BY ALL ORDER BY events DESC, event_type
 """
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 
 from features.core.errors import SettingsError
-from features.core.schema import CONVERTED
+from features.core.schema import CONVERTED, MACHINE
 from features.timeline.recording import CHANCE, Recording, find_start
 from pipeline.core.project import Places, read_json
 from pipeline.core.sql import open_reader
 
 _BILLION = 10**9
-_CONVERSIONS = """
-SELECT DISTINCT source, lead_id, occurred_at AS outcome_at FROM read_parquet(?) WHERE list_contains(?, event_type)
-ORDER BY ALL
+_CONVERSIONS = f"""
+SELECT DISTINCT source, lead_id, occurred_at AS outcome_at FROM read_parquet(?)
+WHERE list_contains(?, event_type) AND actor <> '{MACHINE}' ORDER BY ALL
 """
 
 

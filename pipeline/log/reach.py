@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from features.core.errors import StaleError
+from features.core.schema import MACHINE
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log.source_verdicts import DECLARE, FILL, recent_holes
@@ -58,7 +59,8 @@ class Reach:
         with open_reader() as connection:
             rows = connection.execute(
                 "SELECT source, bool_or(list_contains($actors, actor) AND NOT list_contains($unused, event_type)), "
-                "bool_or(list_contains($ends, event_type)) FROM read_parquet($log) GROUP BY source",
+                f"bool_or(list_contains($ends, event_type) AND actor <> '{MACHINE}') FROM read_parquet($log) "
+                "GROUP BY source",
                 wanted,
             ).fetchall()
         feeding = frozenset(name for name, feeds, _ in rows if feeds)

@@ -25,11 +25,13 @@ END = datetime(2026, 6, 1)
 
 
 def write_log(folder: Path, events: list[tuple[str, str, str, float]]) -> Path:
-    """Write source, lead, type and how many days before END it became known, of each event."""
+    """Write source, lead, type and how many days before END it became known, of each event; scans are machines'."""
     source, lead, kind, ago = zip(*events, strict=True)
     known = pa.array([END - timedelta(days=days) for days in ago], pa.timestamp("us"))
     path = folder / "log.parquet"
-    pq.write_table(pa.table({"source": source, "lead_id": lead, "event_type": kind, "known_at": known}), path)
+    actor = ["machine" if name == "scan" else "lead" for name in kind]
+    columns = {"source": source, "lead_id": lead, "event_type": kind, "known_at": known, "actor": actor}
+    pq.write_table(pa.table(columns), path)
     return path
 
 
@@ -55,6 +57,7 @@ def test_the_leanest_four_weeks_are_those_that_are_counted_by_hand(tmp_path: Pat
     events = [
         *people(10, ("visit", "won"), 1),  # all known
         *people(10, ("visit", "won", "call"), 30),  # two of three
+        *people(90, ("scan",), 30),  # what machines did is nothing that leads did
         *people(10, ("visit",), 60) * 50,  # what a lead repeats counts once
         *people(5, ("call",), 60),  # so here 10 of 15
         *people(9, ("call",), 90),  # of nine leads nothing is said
@@ -90,6 +93,15 @@ def test_a_log_is_refused_where_next_to_nothing_is_known_and_not_by_chance(
     tmp_path: Path, events: list[tuple[str, str, str, float]], leanest: dict[str, float], *, refused: bool
 ) -> None:
     assert (refusal_of(tmp_path, events, leanest) is not None) == refused
+
+
+def test_what_machines_do_neither_hides_that_all_else_is_unknown_nor_is_it_unknown_itself(tmp_path: Path) -> None:
+    known_scans = [*KNOWN, "scan"]
+    with duckdb.connect() as connection:
+        log = write_log(tmp_path, [*people(40, ("swipe",), 1), *people(40, ("scan",), 1)])
+        with pytest.raises(StaleError, match=r"Unknown are swipe \(40\); the model knows"):
+            refuse_others(connection, log, known_scans, {"web": 1.0}, END)
+    assert refusal_of(tmp_path, [*people(40, ("visit",), 1), *people(900, ("scan",), 1)], {"web": 1.0}) is None
 
 
 def test_a_refusal_names_the_most_frequent_unknown_types_and_what_is_known(tmp_path: Path) -> None:
