@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 EXAMPLE = _ROOT / "docs/parameters.yaml"
 PUSH_EXAMPLES = _ROOT / "examples/push"
 """A file for each system that takes scores, with the section ``push`` alone."""
-_LONGEST = 45
+_LONGEST = 55
 """Lines, beyond which an example is cut down to what has no section of its own."""
 _SHORT = 60
 Steps = tuple[str | int, ...]

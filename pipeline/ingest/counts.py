@@ -11,9 +11,9 @@ from pipeline.core.project import Places
 from pipeline.core.sql import LINE_BITS, fetch_row, file_literal, line_of
 from pipeline.ingest.id_checks import Ids, id_warnings
 from pipeline.ingest.idle_settings import idle_zones
+from pipeline.ingest.machines import count_machines
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.rhythms import judge_sources
-from pipeline.ingest.row_warnings import row_warnings
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.ingest.summary import (
     IngestSummary,
@@ -24,7 +24,7 @@ from pipeline.ingest.summary import (
     UnmappedChannels,
 )
 from pipeline.ingest.typed_ahead import ahead_warnings
-from pipeline.ingest.warnings import lead_warnings, source_warnings
+from pipeline.ingest.warnings import lead_warnings, row_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
@@ -66,6 +66,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
             first_occurred_at=first,
             last_occurred_at=last,
             rhythm=rhythms[name],
+            machines=count_machines(table),
         )
     leads = _count_leads(relations, tables["leads"]) if "leads" in tables else None
     spend = _count_spend(tables["spend"], made) if "spend" in tables else None

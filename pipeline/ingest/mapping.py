@@ -315,11 +315,11 @@ def _actor(actor: str | ActorByType) -> str:
     if not isinstance(actor, ActorByType):
         return literal(actor)
     listed: list[tuple[str, Sequence[str]]] = [("lead", actor.lead), ("us", actor.us), ("system", actor.system)]
-    cases = " ".join(f"WHEN {_is_listed(types)} THEN '{name}'" for name, types in listed if types)
+    cases = " ".join(f"WHEN {is_listed(types)} THEN '{name}'" for name, types in listed if types)
     return f"CASE {cases} ELSE '{actor.default}' END" if cases else literal(actor.default)
 
 
-def _is_listed(types: Sequence[str]) -> str:
+def is_listed(types: Sequence[str]) -> str:
     """Say whether the event type is one of the texts, or fits one that is a glob."""
     globs = "".join(f" OR event_type GLOB {literal(name)}" for name in types if re.search(r"[*?\[]", name))
     return f"(event_type IN ({', '.join(map(literal, types))}){globs})"

@@ -1,10 +1,11 @@
-"""What shows only across rows: duplicates, ids that are one lead, and ids that are none."""
+"""What shows only across rows: duplicates, ids that are one lead, ids that are none, and what machines did."""
 
 from __future__ import annotations
 
 from pipeline.core.sql import literal
 from pipeline.ingest.duplicates import find_duplicates
 from pipeline.ingest.identities import unite
+from pipeline.ingest.machines import mark_machines
 from pipeline.ingest.relations import NO_ALIAS, Relations
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading import money
@@ -73,6 +74,7 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
     for table in tables.values():
         if isinstance(table.settings, Source):
             query = _judge_source(relations, table, links=bool(links), strangers=not leads and not links)
+            query = mark_machines(table, query)
             amount, day = "value", _UTC_DAY
         elif isinstance(table.settings, Spend):
             find_totals(Sum(table.mapped, "cost", "clicks", "true", "day", is_count=False), table.totals, table.unsure)

@@ -58,6 +58,8 @@ class SourceTable:
         """The sequences of rows that are sums of others."""
         self.unsure = self._relation("unsure")
         """The sequences of rows that may be totals."""
+        self.machines = self._relation("machine")
+        """What machines did, where rules tell it: sequence, event_type, rule."""
         self.judged = self._relation("judged")
         """All its rows; the reason says whether each is used."""
 

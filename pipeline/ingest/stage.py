@@ -26,6 +26,7 @@ from pipeline.ingest.creations import date_leads
 from pipeline.ingest.id_checks import look_at_ids
 from pipeline.ingest.idle_settings import refuse_idle
 from pipeline.ingest.log import write_log
+from pipeline.ingest.machines import say_machines
 from pipeline.ingest.mapping import plan_tables
 from pipeline.ingest.queries import Origins
 from pipeline.ingest.reading_advice import advise
@@ -97,6 +98,9 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
         project.ingested.unlink(missing_ok=True)
         for ours, theirs in zip(_outputs(made), _outputs(project), strict=True):
             publish(ours, theirs)
+    for name, source in summary.sources.items():
+        if settings.sources[name].machines:
+            progress(say_machines(name, source.used, source.machines))
     for warning in [*summary.warnings, *_doubts(summary)]:
         progress(f"warning: {warning}")
     progress(f"{summary.interactions:,} interactions of {summary.lead_count:,} leads")

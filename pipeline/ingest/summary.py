@@ -57,6 +57,8 @@ class SourceSummary(TableSummary):
     last_occurred_at: datetime | None
     rhythm: SourceState
     """Whether it runs or has stopped, judged by the silences that it has had."""
+    machines: dict[str, dict[str, int]]
+    """How many of its events machines did, by the rule that tells it and the event type; empty without rules."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -10,10 +10,12 @@ import duckdb
 
 from features.core.errors import nearest
 from pipeline.core.sql import fetch_row, literal
+from pipeline.ingest.machines import FOLLOWED
 from pipeline.ingest.relations import Relations
-from pipeline.ingest.summary import LeadsSummary, SourceSummary, SpendSummary, UnmappedChannels
-from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
-from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
+from pipeline.ingest.summary import LeadsSummary, SourceSummary, SpendSummary, TableSummary, UnmappedChannels
+from pipeline.reading.delimited import SWALLOWS
+from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD, WORD
+from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay, Machines
 from pipeline.settings.ingest import Ingest, Source
 
 MANY = 0.2
@@ -25,6 +27,7 @@ _FEW = 20
 """Fewer leads may well be created in the same second."""
 _BEFORE_ANY_LOG = datetime(1990, 1, 1)
 """Nobody's leads were logged before: a source that ends earlier was read by the wrong unit."""
+_WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
 _QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
@@ -37,9 +40,10 @@ def source_warnings(
     log: str,
 ) -> list[str]:
     """Look at the sources of the log, and at what was spent."""
-    types: dict[str, set[str]] = {name: set() for name in sources}
-    for name, event_type in connection.execute(f"SELECT DISTINCT source, event_type FROM {log}").fetchall():
-        types[name].add(event_type)
+    types: dict[str, dict[str, int]] = {name: {} for name in sources}
+    counted = f"SELECT source, event_type, count(*) FROM {log} GROUP BY ALL ORDER BY ALL"
+    for name, event_type, events in connection.execute(counted).fetchall():
+        types[name][event_type] = events
     whole_days = _only_days(connection, settings, log)
     warnings: list[str] = []
     for name, summary in sources.items():
@@ -55,6 +59,7 @@ def source_warnings(
                 "before it happened; state known_at: {delay: 1d}"
             )
         warnings += _actors(name, source, types[name])
+        warnings += _machines(name, source.machines, summary.machines, types[name])
         last = summary.last_occurred_at
         if last and last < _BEFORE_ANY_LOG:
             warnings.append(
@@ -105,6 +110,24 @@ def lead_warnings(relations: Relations, leads: LeadsSummary | None, log: str) ->
     return warnings
 
 
+def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
+    """Look at what was set aside, whatever the table."""
+    for name, table in tables.items():
+        swallowing = table.set_aside.get(SWALLOWS, 0)
+        if swallowing:
+            rows = "1 row opens a quote" if swallowing == 1 else f"{swallowing:,} rows open a quote"
+            yield (
+                f"{name}: {rows} that is closed only rows below; what lies between was read as rows of its own, and "
+                f"these were set aside: see data/quarantine/{name}.parquet, and export with quotes doubled in texts"
+            )
+        words = sum(rows for reason, rows in table.set_aside.items() if reason in _WORDS)
+        if words:
+            yield (
+                f"{name}: {words:,} of {table.rows:,} rows ({words / table.rows:.1%}) name nobody but a word, such as "
+                "null or undefined, and were set aside; mend the tracking, or the query that exports them"
+            )
+
+
 def _rows_lost(name: str, summary: SourceSummary, settings: Ingest) -> Iterator[str]:
     unknown, repeated = summary.set_aside.get(UNKNOWN_LEAD, 0), summary.set_aside.get(DUPLICATE, 0)
     if unknown > MANY * summary.rows:
@@ -150,13 +173,35 @@ def _known_a_day_later(source: Source) -> bool:
     return isinstance(known, KnownColumn) or (isinstance(known, KnownDelay) and known.delay >= timedelta(days=1))
 
 
-def _actors(name: str, source: Source, types: set[str]) -> Iterator[str]:
-    if not isinstance(source.actor, ActorByType) or not types:
+def _actors(name: str, source: Source, types: Mapping[str, int]) -> Iterator[str]:
+    if isinstance(source.actor, ActorByType):
+        for actor in ("lead", "us", "system"):
+            yield from _never_occur(f"{name}: actor.{actor}", getattr(source.actor, actor), types)
+
+
+def _machines(
+    name: str, rules: Machines | None, counts: Mapping[str, Mapping[str, int]], types: Mapping[str, int]
+) -> Iterator[str]:
+    """Look at what the rules name, and at how much they mark of what may be people's."""
+    if rules is None:
         return
-    for actor in ("lead", "us", "system"):
-        for wanted in getattr(source.actor, actor):
-            if wanted not in types and not any(fnmatchcase(event_type, wanted) for event_type in types):
-                yield (f"{name}: actor.{actor} lists {wanted!r}, which never occurs; {nearest(wanted, types)[:200]}")
+    for key, listed in rules.types().items():
+        yield from _never_occur(f"{name}: machines.{key}", listed, types)
+    answers = [*rules.opens, *rules.clicks]
+    acts = sum(rows for event_type, rows in types.items() if any(fnmatchcase(event_type, one) for one in answers))
+    of_machines = sum(rows for rule, kinds in counts.items() if rule != FOLLOWED for rows in kinds.values())
+    if of_machines > HALF * acts:
+        yield (
+            f"{name}: {of_machines:,} of {acts:,} opens and clicks ({of_machines / acts:.0%}) are taken for machines'; "
+            "check machines, and that occurred_at is when a mail was opened, not when it was sent"
+        )
+
+
+def _never_occur(place: str, listed: Sequence[str], types: Mapping[str, int]) -> Iterator[str]:
+    """Name the types, or globs of them, that are listed and never occur; nothing where nothing does."""
+    for wanted in listed if types else ():
+        if wanted not in types and not any(fnmatchcase(event_type, wanted) for event_type in types):
+            yield f"{place} lists {wanted!r}, which never occurs; {nearest(wanted, types)[:200]}"
 
 
 def _share(rows: int, of: int) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.settings.delimited import Extent
-from pipeline.settings.events import Actor, Known, OwnWrites
+from pipeline.settings.events import Actor, Known, Machines, OwnWrites
 from pipeline.settings.types import (
     Column,
     Constant,
@@ -172,6 +172,8 @@ class Source(Table):
     """Who acted: the lead, us (calls, mails we send), or a system."""
     own_writes: OwnWrites | None = None
     """How a row tells that leadcast push wrote it: it is set aside, and counted, for a score is no interaction."""
+    machines: Machines | None = None
+    """How to tell what scanners of mails and proxies of images did; without it all is taken for people's doing."""
     observed_until: Moment | None = None
     """Until when the source was read; its last known event where it is not given."""
     closed: Moment | None = None
@@ -188,6 +190,8 @@ class Source(Table):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        if self.machines and (self.columns.counts or self.columns.quantity):
+            raise ValueError("machines are told by the second of each act, and its rows count several; leave it out")
         if self.closed and self.quiet:
             raise ValueError("closed and quiet both say why it is silent; keep one of them")
         if self.quiet and self.closed_days:

@@ -80,6 +80,7 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "observed_until": "2026-01-02T16:00:00",
         "first_occurred_at": "2026-01-01T00:00:00",
         "last_occurred_at": "2026-01-02T10:00:00",
+        "machines": {},
         "rhythm": {
             "state": "unjudged",
             "evidence": "too few silences to tell its rhythm: 1, and 20 are needed",

@@ -67,6 +67,36 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("ingest.sources.web.known_at", {"colum": "x"}, "known_at.colum: unknown key; did you mean 'column'?"),
         ("ingest.sources.web.known_at", "later", "input should be 'as_it_occurred'"),
         ("ingest.sources.web.actor", {"defualt": "lead"}, "actor.defualt: unknown key; did you mean 'default'?"),
+        (
+            "ingest.sources.email.machines",
+            {"sended": ["x"]},
+            "email.machines.sended: unknown key; did you mean 'sent'?",
+        ),
+        (
+            "ingest.sources.email.machines",
+            {"opens": ["x"]},
+            "email.machines: can tell no machine; name sent and opens,",
+        ),
+        (
+            "ingest.sources.email.machines",
+            {"sent": ["x"], "opens": ["y"], "clicks": ["y"]},
+            "['y'] is listed twice among sent, opens, clicks and unsubscribes; keep one",
+        ),
+        (
+            "ingest.sources.email.machines.within_seconds",
+            0,
+            "within_seconds: input should be greater than or equal to 1",
+        ),
+        (
+            "ingest.sources.email.machines.clicks_at_once",
+            1,
+            "clicks_at_once: input should be greater than or equal to 2",
+        ),
+        (
+            "ingest.sources.email.columns.quantity",
+            "n",
+            "machines are told by the second of each act, and its rows count several; leave it out",
+        ),
         ("ingest.sources.web.columns.lead_id", {"const": "x"}, "lead_id.const: unknown key; did you mean 'constant'?"),
         ("ingest.sources.web.time_zone", "Europe/Amsterdm", "did you mean 'Europe/Amsterdam'?"),
         ("ingest.sources", {}, "ingest.sources: dictionary should have at least 1 item"),
