@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import coverage, late_outcomes, learned_truth, rhythms, sample_truth, verdicts_truth
+from benchmarks import coverage, late_outcomes, learned_truth, machines_truth, rhythms, sample_truth, verdicts_truth
 from benchmarks.findings import Check, Finding, Progress
 
 CHECKS: tuple[Check, ...] = (
     coverage.of_what_is_shown,
     late_outcomes.of_late_outcomes,
     learned_truth.of_learning,
+    machines_truth.of_machines,
     rhythms.of_rhythms,
     sample_truth.of_sample_world,
     verdicts_truth.of_verdicts,
