@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +44,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
 from pipeline.profiling.events import type_holding
+from pipeline.profiling.machines import FoundMachines, find_machines
 from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
     EventType,
@@ -139,6 +140,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 types, ours = _settle_actors(content, read_event_types(connection, log, places.leads), proposal)
                 outcomes = _choose_outcomes(connection, log, types, options, ask, proposal.notes)
                 ends = {*outcomes.conversion, *outcomes.lost}
+                _propose_machines(content, find_machines(connection, log, types, ends), proposal)
                 if not looks:
                     proposal.notes += said_of_last_steps(connection, log, outcomes)
                 proposal.notes += accuse_events(connection, log, types, outcomes, content["ingest"]["sources"])
@@ -290,6 +292,15 @@ def _settle_actors(
             types = [replace(kind, actor="us") if kind.name in work else kind for kind in types]
     ours = sum(kind.events for kind in types if kind.actor == "us")
     return types, ours / max(sum(kind.events for kind in types), 1)
+
+
+def _propose_machines(content: dict[str, Any], found: Iterable[FoundMachines], proposal: Proposal) -> None:
+    """Propose how machines are told in a source of single acts."""
+    for one in found:
+        source = content["ingest"]["sources"][one.source]
+        if not source["columns"].keys() & {"counts", "quantity"}:
+            source["machines"] = one.types
+            proposal.comments[f"ingest.sources.{one.source}.machines"] = one.why
 
 
 def _actors(ours: float) -> list[str]:

@@ -255,13 +255,17 @@ PAGES = (
 )
 """What a table, a column or an event is called that tells what a lead looked at: no decision of ours."""
 OURS = (
-    r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|assigned|"
-    r"case opened|note|follow up|dial|voicemail|reminder|appel|tache|relance"
+    r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|delivered|"
+    r"assigned|case opened|note|follow up|dial|voicemail|reminder|appel|tache|relance"
 )
 """What we do, not the lead."""
 THEIRS = (
     r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended"
 )
+MAIL_SENT = r"sent|send|delivered|dispatched"
+MAIL_OPENED, MAIL_CLICKED = r"open|opens|opened", r"click|clicks|clicked"
+MAIL_DECLINED = r"unsubscribe|unsubscribed|unsub|opt out|opted out|desinscription|abmeldung"
+"""What becomes of a mail."""
 
 _SIZE = (
     r"employees|staff|workers|people|persons|children|kids|dependents|dependants|adults|guests|rooms|bedrooms|beds|"
