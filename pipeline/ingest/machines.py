@@ -6,7 +6,7 @@ sent 08:00:00   open   08:00:12                       a machine's: nobody reads 
                 open   09:30:00                       the lead's
 
 Such rows stay in the log; only their actor is another. A mark rests on rows that occurred within seconds of the marked
-one, and that were known within seconds of when it was: what comes later marks nothing (docs/adr/0035).
+one, and that were known within seconds of when it was: what comes later marks nothing (docs/adr/0037).
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ def test_a_small_log_comes_out_as_the_schema_says(tmp_path: Path) -> None:
         "a,2026-01-02T11:30:00+02:00,call,,12.5,3.0,,\n"
         "B,2026-01-01,visit,web,0,1,e2,\n",
     )
-    columns = {"channel": "ch", "value": "amount", "quantity": "n", "event_id": "id", "content": "page"}
-    columns |= {"campaign": {"constant": "none"}}
+    names = {"channel": "ch", "value": "amount", "quantity": "n", "event_id": "id", "content": "page"}
+    columns = {**names, "campaign": {"constant": "none"}}
     actor = {"default": "system", "us": ["call"], "lead": ["visit"]}
     summary = run_ingest(tmp_path, {"log": source_of(columns=columns, actor=actor, known_at={"delay": "6h"})})
     table = pq.read_table(tmp_path / "data/interactions.parquet")
