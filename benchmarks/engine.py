@@ -87,6 +87,7 @@ def standard_parameters() -> Parameters:
             "evaluate": {},
             "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {},
+            "words": {},
         }
     )
 

@@ -157,6 +157,7 @@ def settings() -> Parameters:
             "evaluate": {},
             "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {"reasons_for": []},
+            "words": {},
         }
     )
 

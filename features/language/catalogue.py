@@ -25,7 +25,7 @@ CONTEXT_MEANINGS = {
 CONTEXT = tuple(CONTEXT_MEANINGS)
 
 Kind = Literal["number", "category"]
-_WHERE_FROM = re.compile(r"channel|source|medium|origin|kanal|quelle|bron|canal|fonte|fuente", re.IGNORECASE)
+WHERE_FROM = re.compile(r"channel|source|medium|origin|kanal|quelle|bron|canal|fonte|fuente", re.IGNORECASE)
 """Names of attributes that say where a lead came from."""
 
 
@@ -95,7 +95,7 @@ class Catalogue:
             "ages": ["lead_age_days", "episode_age_days"],
             "numbers": ["earlier_episodes", *(column for column in attributes if column not in categories)],
             "channels": [
-                column for column, name in attributes.items() if column in categories and _WHERE_FROM.search(name)
+                column for column, name in attributes.items() if column in categories and WHERE_FROM.search(name)
             ],
             "counts": {
                 str(getattr(feature.filter.event_type, "value", feature.filter.event_type)): column

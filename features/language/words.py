@@ -12,6 +12,7 @@ from features.language.measures import MEASURES
 
 if TYPE_CHECKING:
     from features.language.feature import Feature
+    from features.language.labels import Labels
 
 _ORDINALS = {1: "", 2: "second-", 3: "third-", 4: "fourth-", 5: "fifth-"}
 
@@ -26,10 +27,13 @@ def quotes_us(feature: Feature, vocabulary: Vocabulary) -> bool:
     return any(not isinstance(kind, str) or kind in vocabulary.acted_by_us for kind in types)
 
 
-def describe(feature: Feature, value: float | str | None) -> str:
-    """Say the value of a feature in words, as a reason for a recommendation; None and NaN are missing."""
+def describe(feature: Feature, value: float | str | None, labels: Labels | None = None) -> str:
+    """Say the value of a feature in words, as a reason for a recommendation; None and NaN are missing.
+
+    Without ``labels`` the names are those of the log, for who looks into it.
+    """
     measure = MEASURES[feature.measure]
-    event, events = _events(feature.filter, plural=False), _events(feature.filter, plural=True)
+    event, events = _events(feature.filter, labels, plural=False), _events(feature.filter, labels, plural=True)
     when = "so far" if feature.window is None else f"in the last {in_words(feature.window)}"
     whose = " of others in the account" if feature.scope == "account" else ""
     position = feature.position or 1
@@ -37,26 +41,41 @@ def describe(feature: Feature, value: float | str | None) -> str:
         "when": when,
         "baseline": "" if feature.baseline is None else in_words(feature.baseline),
         "of": (feature.of or "").replace("_", " "),
-        "whole": "all" if feature.of is None else f"all {_events(feature.whole, plural=True)}",
+        "whole": "all" if feature.of is None else f"all {_events(feature.whole, labels, plural=True)}",
         "first": "the first" if position == 1 else f"number {position} of the",
         "last": f"the {_ORDINALS.get(position, f'{position}th-')}last",
-        "than": "other event" if feature.than is OTHER else f"'{feature.than}'",
+        "than": "other event" if feature.than is OTHER else _event_type(f"{feature.than}", labels),
     }
     if value is None or (isinstance(value, float) and math.isnan(value)):
         absent = measure.absent(event=event, events=events, **told)
         return f"{absent}{whose} {'yet' if feature.window is None else when}"
     if isinstance(value, str):
+        if labels is not None and feature.of in ("event_type", "channel"):
+            value = labels.noun("channels" if feature.of == "channel" else "event_types", value)
         return measure.words(value=value, event=event, events=events, **told) + whose
     return measure.words(value=value, event=event + whose, events=events + whose, **told)
 
 
-def _events(given: Filter, *, plural: bool) -> str:
+def _event_type(name: str, labels: Labels | None, *, plural: bool = False) -> str:
+    """Say what an event type is called; a name that nobody has a word for stands in quotes."""
+    if labels is None:
+        return f"'{name}'"
+    noun = labels.noun("event_types", name, plural=plural)
+    return noun if labels.has("event_types", name) else f"'{noun}'"
+
+
+def _events(given: Filter, labels: Labels | None, *, plural: bool) -> str:
     """Say which events pass a filter."""
     ending = "s" if plural else ""
     kind = given.event_type
-    what = f"event{ending}" if kind is None else f"other event{ending}" if kind is OTHER else f"'{kind}'"
-    if given.channel is not None:
-        what += " via other channels" if given.channel is OTHER else f" via {given.channel}"
+    if isinstance(kind, str):
+        what = _event_type(kind, labels, plural=plural)
+    else:
+        what = f"event{ending}" if kind is None else f"other event{ending}"
+    if isinstance(given.channel, str):
+        what += f" via {given.channel if labels is None else labels.noun('channels', given.channel)}"
+    elif given.channel is OTHER:
+        what += " via other channels"
     if given.campaign is not None:
         what += " of other campaigns" if given.campaign is OTHER else f" of campaign {given.campaign}"
     if given.content is not None:

@@ -43,7 +43,9 @@ from pipeline.discovery.writing import write_settings
 from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
+from pipeline.log.named import named_channels
 from pipeline.profiling.events import type_holding
+from pipeline.profiling.known_words import words_for
 from pipeline.profiling.machines import FoundMachines, find_machines
 from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
@@ -59,7 +61,7 @@ from pipeline.profiling.rounded_ids import refuse_rounded_ids
 from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
 from pipeline.profiling.times import judge_recorded
-from pipeline.profiling.words import plain
+from pipeline.profiling.words import CHANNEL, has, plain
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.parameters import Parameters
 
@@ -153,7 +155,10 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
             if harmless := acquittals(attributes):
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
-            content["episodes"] = _episodes(outcomes)
+            content |= {
+                "episodes": _episodes(outcomes),
+                "words": _words(places, types, list(leads["attributes"]), outcomes),
+            }
             trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
             proposal.notes += said_of_strangers(proposal, summary)
@@ -190,6 +195,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
         "policy": {"tiers": {"mql": 0.1, "sql": 0.2}},
         "recommend": {},
+        "words": {},
     }
 
 
@@ -317,6 +323,17 @@ def _episodes(outcomes: Outcomes) -> dict[str, Any]:
     if outcomes.reopen_on:
         settings |= {"reopen_on": list(outcomes.reopen_on), "reopen_after": "30d"}
     return settings
+
+
+def _words(places: Places, types: Sequence[EventType], attributes: Sequence[str], outcomes: Outcomes) -> dict[str, Any]:
+    """Propose words for what the log, as it was read for a try, names as most logs do."""
+    named: dict[str, Iterable[str]] = {
+        "event_types": [kind.name for kind in types],
+        "channels": sorted(named_channels(places, [name for name in attributes if has(name, CHANNEL)])),
+        "attributes": attributes,
+        "milestones": outcomes.milestones,
+    }
+    return {"language": "en", **words_for(named)}
 
 
 def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> dict[str, str]:

@@ -38,8 +38,9 @@ def break_down(
     sources = latest_sources(places.interactions, later.leads, origins.as_of)
     if sources is not None:
         kinds["source"] = sources
+    attributes = {column: name for name, column in catalogue.attribute_columns.items()}
     for column in catalogue.roles["channels"]:
-        kinds[column.removeprefix("lead__")] = later.frame[column].astype(object).fillna("").to_numpy().astype(str)
+        kinds[attributes[column]] = later.frame[column].astype(object).fillna("").to_numpy().astype(str)
     found = segments(later.labels, said, origins.base_rates, later.leads, kinds)
     beyond, bound = worst(found)
     return {

@@ -23,6 +23,8 @@ from features.core.errors import (
     VerdictError,
 )
 from features.core.time import format_duration
+from features.language.catalogue import WHERE_FROM
+from features.language.labels import Part
 from models.core.verdicts import KINDS, Verdict, acquit, judged, ordered
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
@@ -30,6 +32,7 @@ from pipeline.evaluate.findings import of_columns
 from pipeline.log.ages import doubts_of_ages
 from pipeline.log.history import observe
 from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
+from pipeline.log.named import named_channels, named_types
 from pipeline.log.outcome_holes import doubts_of_outcomes
 from pipeline.log.reach import Reach
 from pipeline.log.source_verdicts import source_verdicts
@@ -45,6 +48,8 @@ _NEEDED = 2 * _GIB
 _PATIENCE = 3
 """Seconds that a tracking server has to answer."""
 _CHANGED_AFTER = 1.0
+_MOST_NAMED = 20
+"""Names without words that are still listed, of each kind."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +243,7 @@ def _examine_log(examination: Examination, project: Project[Parameters]) -> None
         what, _, remedy = str(warning).rpartition("; ")
         examination.add("data", "odd", what or remedy, remedy if what else "")
     _examine_sources(examination, project)
+    _examine_words(examination, project)
     try:
         examination.learnable = tabulate(project)
     except LeadcastError as error:
@@ -254,6 +260,31 @@ def _examine_sources(examination: Examination, places: Places) -> None:
         rhythm = source.get("rhythm", {})
         if rhythm.get("state") in ("running", "closed", "quiet"):
             examination.add("data", "good", f"{name} is {rhythm['state']}: {rhythm['evidence']}")
+
+
+def _examine_words(examination: Examination, project: Project[Parameters]) -> None:
+    """Name what people have no words for in the language that is set: pages and reasons show these names."""
+    parameters = project.parameters
+    kinds = parameters.ingest.leads.attributes if parameters.ingest.leads else {}
+    names: dict[Part, list[str]] = {
+        "event_types": named_types(project, {"lead", *parameters.features.actors}),
+        "channels": named_channels(
+            project, [name for name, kind in kinds.items() if kind == "category" and WHERE_FROM.search(name)]
+        ),
+        "attributes": list(kinds),
+        "milestones": list(parameters.episodes.milestones),
+    }
+    language, told = parameters.words.language, []
+    for part, of_part in names.items():
+        lacking = parameters.words.labels.lacking(part, of_part)
+        more = f" and {len(lacking) - _MOST_NAMED:,} more" if len(lacking) > _MOST_NAMED else ""
+        if lacking:
+            told.append(f"{len(lacking):,} {part.replace('_', ' ')} ({', '.join(lacking[:_MOST_NAMED])}{more})")
+    if told:
+        what = f"these have no words in {language!r}: {', '.join(told)}"
+        examination.add("settings", "odd", what, f"say under words.{language} what people call them, for the pages")
+    else:
+        examination.add("settings", "good", f"all that the log names has words in {language!r}")
 
 
 def _examine_verdicts(examination: Examination, project: Project[Parameters]) -> None:

@@ -11,6 +11,7 @@ from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import WHO_DOES_WHAT
 from pipeline.report.headlines import headlines
+from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
 from pipeline.report.results import Results, Sections
 
@@ -45,7 +46,7 @@ def page(
         crossed=kpis.by_tier_and_maturity(recommendations),
         distribution=kpis.by_probability(recommendations),
         funnel=snapshots["funnel"],
-        spending=kpis.by_channel(spending),
+        spending=kpis.by_channel(name_channels(spending, parameters.words)),
         currency=parameters.ingest.currency,
         ends={"converted": CONVERTED, "lost": LOST, "still open": "open"},
         origins=results.origins(),

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from models.core.verdicts import Verdict
-from pipeline.core.project import Places, read_json
+from pipeline.core.project import Project, read_json
 from pipeline.core.verdicts import read_verdicts
+from pipeline.report.naming import name_milestones, name_parts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.timeline import Snapshots, told_of_older
+from pipeline.settings.words import Words
 
 _FIGURES = (
     ("share that converts", "base_rate", "{:.2%}"),
@@ -33,6 +35,7 @@ class Sections(Protocol):
     policy: DecisionPolicy
     recommend: Recommend
     snapshots: Snapshots
+    words: Words
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class JudgedFrom:
 
 @dataclass(frozen=True)
 class Results:
-    """The reports of all stages, each as its JSON file holds it. They hold no lead ids."""
+    """The reports of all stages, each as its JSON file holds it but for names. They hold no lead ids."""
 
     ingested: dict[str, Any]
     validated: dict[str, Any]
@@ -113,17 +116,18 @@ class Results:
     verdicts: list[Verdict]
 
     @classmethod
-    def read(cls, places: Places) -> Results:
-        """Read what the stages wrote; raises InputError where one has not run."""
+    def read(cls, project: Project[Sections]) -> Results:
+        """Read what the stages wrote, names in the words of people; raises InputError where a stage has not run."""
+        words, leads = project.parameters.words, project.parameters.ingest.leads
         return cls(
-            read_json(places.ingested),
-            read_json(places.validation),
-            read_json(places.snapshot_counts),
-            read_json(places.training),
-            read_json(places.metrics),
-            read_json(places.breakdown),
-            read_json(places.scoring),
-            read_verdicts(places),
+            read_json(project.ingested),
+            read_json(project.validation),
+            name_milestones(read_json(project.snapshot_counts), words),
+            read_json(project.training),
+            read_json(project.metrics),
+            name_parts(read_json(project.breakdown), words, leads.attributes if leads else ()),
+            read_json(project.scoring),
+            read_verdicts(project),
         )
 
     @property

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.core.errors import NotEnoughDataError, StaleError
 from features.core.time import format_duration
 from features.language.catalogue import CONTEXT, Catalogue
+from features.language.labels import Labels
 from features.language.words import describe, quotes_us
 from features.timeline.history import EPOCH
 from features.timeline.labels import ended_unknown
@@ -47,6 +48,7 @@ from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes, Snapshots, told_of_older
 from pipeline.settings.types import halve
+from pipeline.settings.words import Words
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -85,6 +87,7 @@ class Sections(Protocol):
     run: Run
     recommend: Recommend
     snapshots: Snapshots
+    words: Words
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ def _recommend_batch(
     maturities = policy.maturity.maturities(probabilities, base_rate=model.manifest["base_rate"])
     told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
     frame = features.take(pa.array(told)).to_pandas()
-    reasons = explain(model.contributions(frame), frame, catalogue.columns, reason_templates(catalogue))
+    templates = reason_templates(catalogue, parameters.words.labels)
+    reasons = explain(model.contributions(frame), frame, catalogue.columns, templates)
     oldest = float(model.manifest["oldest_episode_days"])
     version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
     return pa.table(
@@ -210,17 +214,18 @@ def check(recommendations: pa.Table, reasons_for: Sequence[str], steps: Sequence
     refuse_critical(findings, "Nothing was written; this is a fault of the model or of the program: please report it.")
 
 
-def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:
+def reason_templates(catalogue: Catalogue, labels: Labels) -> Mapping[str, ReasonTemplate]:
     """Say how each column reads as a reason; what may be our own effort is never quoted."""
     templates = {
         name: ReasonTemplate(
             group=str((feature.filter.event_type, feature.filter.channel, feature.filter.campaign)),
-            words=None if quotes_us(feature, catalogue.vocabulary) else partial(describe, feature),
+            words=None if quotes_us(feature, catalogue.vocabulary) else partial(describe, feature, labels=labels),
         )
         for name, feature in zip(catalogue.names, catalogue.features, strict=True)
     }
+    channels = catalogue.roles["channels"]
     templates |= {
-        column: ReasonTemplate(group=column, words=partial(_attribute, name))
+        column: ReasonTemplate(group=column, words=partial(_attribute, name, labels, is_channel=column in channels))
         for name, column in catalogue.attribute_columns.items()
     }
     words = ("created {:.1f} days ago", "in this episode for {:.1f} days", "{:.0f} earlier episodes")
@@ -229,7 +234,7 @@ def reason_templates(catalogue: Catalogue) -> Mapping[str, ReasonTemplate]:
     }
 
 
-def _attribute(name: str, value: float | str | None) -> str:
+def _attribute(name: str, labels: Labels, value: float | str | None, *, is_channel: bool) -> str:
     """Say an attribute of the lead in words."""
     shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float | np.floating) else value
-    return f"{name} is {shown}"
+    return f"{labels.noun('attributes', name)} is {labels.noun('channels', shown) if is_channel else shown}"

@@ -17,6 +17,7 @@ from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes, Snapshots
 from pipeline.settings.types import Name, Strict
 from pipeline.settings.validate import Validate
+from pipeline.settings.words import Words
 
 
 class Parameters(Strict):
@@ -42,6 +43,8 @@ class Parameters(Strict):
     """What is recommended."""
     recommend: Recommend
     """When the leads are scored."""
+    words: Words
+    """What people call what the log names."""
     run: Run = Run()
     """How the work is done; it may be left out."""
     push: Push | None = None

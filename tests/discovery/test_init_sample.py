@@ -31,6 +31,8 @@ DIFFERENCES = {
     "policy.tiers.mql": "init takes the share that converts; what a call costs is for people to say",
     "policy.tiers.sql": "init takes two and a half times the odds; what a call costs is for people to say",
     "policy.maturity.hot": "init takes the ratio of the tiers",
+    "words.en.milestones.case opened by sales": "a milestone that init doesn't propose",
+    "words.fr.milestones.case opened by sales": "a milestone that init doesn't propose",
     "push": "where scores are sent is in no export",
 }
 """Where the proposed settings are others, each with its reason."""

@@ -78,7 +78,7 @@ def _ask(
 
 
 def _parameters(settings: Mapping[str, object]) -> Parameters:
-    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend")}
+    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "words")}
     return Parameters.model_validate({
         "data_root": "raw",
         "ingest": settings,

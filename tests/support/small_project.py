@@ -53,7 +53,9 @@ class SmallProject:
     def set(self, sources: Mapping[str, Any] | None = None, **ingest: object) -> SmallProject:
         """Write settings whose ingest is as stated; a table that is None is left out."""
         tables = {"sources": dict(sources or {"log": source_of()}), "leads": LEADS, "maximum_broken": 1.0} | ingest
-        empty: dict[str, object] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend")}
+        empty: dict[str, object] = {
+            name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "words")
+        }
         work = {"memory_limit": tables.pop("memory_limit", "1GB")}
         content = {
             "data_root": "raw",

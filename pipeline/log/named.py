@@ -1,0 +1,40 @@
+"""What an ingested log names, for which people may have words: its event types and its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from pipeline.core.project import Places, require
+from pipeline.core.sql import identifier, open_reader
+
+_TYPES = """
+SELECT event_type FROM read_parquet(?) WHERE list_contains(?, actor)
+GROUP BY event_type ORDER BY count(*) DESC, event_type
+"""
+
+
+def named_types(places: Places, actors: Collection[str]) -> list[str]:
+    """List the event types of what these actors did, the most frequent first."""
+    require(places.interactions)
+    with open_reader() as connection:
+        rows = connection.execute(_TYPES, [str(places.interactions), sorted(actors)]).fetchall()
+    return [event_type for (event_type,) in rows]
+
+
+def named_channels(places: Places, attributes: Iterable[str]) -> list[str]:
+    """List the channels of events and of what was spent, and the values of these attributes, the most frequent first.
+
+    ``attributes`` are those of the leads that say where they came from.
+    """
+    require(places.interactions, places.spend, places.leads)
+    columns = [(places.interactions, "channel"), (places.spend, "channel")]
+    columns += [(places.leads, name) for name in attributes]
+    union = " UNION ALL ".join(
+        f"SELECT CAST({identifier(name)} AS VARCHAR) AS channel FROM read_parquet(?)" for _, name in columns
+    )
+    with open_reader() as connection:
+        rows = connection.execute(
+            f"SELECT channel FROM ({union}) WHERE channel <> '' GROUP BY channel ORDER BY count(*) DESC, channel",
+            [str(path) for path, _ in columns],
+        ).fetchall()
+    return [channel for (channel,) in rows]
