@@ -279,9 +279,9 @@ def _examine_words(examination: Examination, project: Project[Parameters]) -> No
         lacking = parameters.words.labels.lacking(part, of_part)
         more = f" and {len(lacking) - _MOST_NAMED:,} more" if len(lacking) > _MOST_NAMED else ""
         if lacking:
-            told.append(f"{len(lacking):,} {part.replace('_', ' ')} ({', '.join(lacking[:_MOST_NAMED])}{more})")
+            told.append(f"{part.replace('_', ' ')}: {', '.join(lacking[:_MOST_NAMED])}{more}")
     if told:
-        what = f"these have no words in {language!r}: {', '.join(told)}"
+        what = f"no words in {language!r} for {'; '.join(told)}"
         examination.add("settings", "odd", what, f"say under words.{language} what people call them, for the pages")
     else:
         examination.add("settings", "good", f"all that the log names has words in {language!r}")

@@ -19,7 +19,7 @@ from features.core import time as duration
 from features.core.schema import ACTORS
 from features.engines import reference
 from features.language import feature as declarations_module
-from features.language import filters
+from features.language import filters, labels
 from features.language import words as wording
 from features.language.catalogue import Catalogue, build_catalogue, paces
 from features.language.feature import LONGEST_HALF_LIFE, Feature, derive_names
@@ -115,7 +115,7 @@ def test_a_name_is_fit_for_lightgbm_and_every_value_has_words(feature: Feature, 
     assert describe(feature, float("nan")).startswith("no ")
 
 
-@pytest.mark.parametrize("module", [declarations_module, duration, errors, filters, reference, wording])
+@pytest.mark.parametrize("module", [declarations_module, duration, errors, filters, labels, reference, wording])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -188,6 +188,17 @@ def test_without_a_browser_a_person_goes_on_and_ci_stops(tmp_path: Path, monkeyp
         pass
 
 
+def test_no_page_calls_what_leads_did_by_its_name_in_the_log(browser: Browser, project: Project) -> None:
+    log = pq.read_table(project.root / "data/interactions.parquet", columns=["event_type"])["event_type"]
+    names = [name for name in log.unique().to_pylist() if "_" in name]
+    assert len(names) > 10
+    for page in PAGES:
+        browser.open(project.root / "reports" / page, width=DESK)
+        text = browser.evaluate("document.body.innerText")
+        assert [name for name in names if name in text] == [], page
+    assert "looks at prices" in text
+
+
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project, width: int) -> None:
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
@@ -199,10 +210,10 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
     worked = scored[scored["tier"] != "IQL"]
     texts = [f"{lead.lead_id} {' '.join(lead.reasons)}".lower() for lead in worked.itertuples()]
-    found = sum("pricing_view" in text and "lowers" in text for text in texts)
+    found = sum("prices" in text and "lowers" in text for text in texts)
     assert 0 < found < len(texts)
     browser.evaluate("document.getElementById('search').focus()")
-    browser.page.keyboard.insert_text("Pricing_View lowers")
+    browser.page.keyboard.insert_text("Prices lowers")
     assert len(rows_shown(browser)) == found
     assert browser.evaluate("document.getElementById('told').textContent") == f"{found} of {len(texts)} shown"
     browser.page.keyboard.insert_text(" no such words")

@@ -78,6 +78,24 @@ def test_too_few_conversions_are_itemised(world: Project) -> None:
     assert re.match(rf"{pace} about \d{{4}}-\d\d-\d\d; [\d,]+ more that don't, at the pace", rows[-1].problem)
 
 
+def test_names_that_nobody_has_a_word_for_are_listed_as_advice(world: Project, tmp_path: Path) -> None:
+    assert "all that the log names has words in 'en'" in said(examine(world), "good")
+    english = world.parameters.words.en.model_dump(mode="json")
+    for part, name in (("event_types", "page_view"), ("event_types", "meeting"), ("event_types", "call_made")):
+        del english[part][name]
+    del english["channels"]["sea"], english["milestones"]["opportunity"]
+    project = world.copy_to(tmp_path / "project", leave_out=("reports", "raw/truth.parquet"))
+    project = project.with_settings({"words.en": english})
+    examination = examine(project)
+    (told,) = [finding for finding in examination.findings if "no words in" in finding.what]
+    # The most frequent first. What our own people do is neither quoted nor, here, a feature.
+    expected = "no words in 'en' for event types: page_view, meeting; channels: sea; milestones: opportunity"
+    assert told.what == expected
+    assert (told.state, told.area) == ("odd", "settings")
+    assert told.remedy == "say under words.en what people call them, for the pages"
+    assert examination.exit_code == 0
+
+
 def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: Path) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("reports",)).with_settings(
         {"ingest.leads.attributes": {"country": "category", "crm_stage": "category"}}
