@@ -72,6 +72,7 @@ leadcast explain count__quote_request__30d --lead L000042
 tells the value at the end of the log (or `--as-of 2026-03-01`), in words and as a number, and lists the lead's events:
 which were counted, and of the others the first reason why not: not known until a later moment, outside the window, of
 another type or channel, acted by us, at another hour. Of a measure of two parts it says which one an event counts in.
+It calls everything by its name in the log; reasons and pages call it by the `words` of `params.yaml`.
 """
 
 _DECLARED = (
