@@ -46,6 +46,7 @@ from pipeline.log.learnable import table_of
 from pipeline.log.named import named_channels
 from pipeline.profiling.events import type_holding
 from pipeline.profiling.known_words import words_for
+from pipeline.profiling.leads import refuse_rounded_ids
 from pipeline.profiling.machines import FoundMachines, find_machines
 from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
@@ -57,7 +58,6 @@ from pipeline.profiling.outcomes import (
     said_in_short,
 )
 from pipeline.profiling.profile import profiles
-from pipeline.profiling.rounded_ids import refuse_rounded_ids
 from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
 from pipeline.profiling.times import judge_recorded

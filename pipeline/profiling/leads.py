@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from pipeline.profiling.words import (
     rank,
     singular,
 )
+from pipeline.reading.odd_ids import SCIENTIFIC
 
 _MOST_KINDS = 20
 ROW = "row_number"
@@ -219,3 +221,16 @@ def _kind(log: Profile, column: Column) -> tuple[str, str] | None:
         if has(kind.name, KIND) and kind.distinct > 1 and any(rank(text, LEAD) for text in kind.examples):
             return kind.name, max(kind.examples, key=lambda text: rank(text, LEAD))
     return None
+
+
+def refuse_rounded_ids(profiles: Mapping[str, Profile]) -> None:
+    """Raise InputError where a column that is called like a lead holds nothing but shortened numbers: 1.0E+05."""
+    for name, profile in profiles.items():
+        for column in profile.columns.values():
+            rounded = [text for text in column.examples if re.fullmatch(SCIENTIFIC, text.strip())]
+            if rank(column.name, LEAD) and rounded and len(rounded) == len(column.examples):
+                raise InputError(
+                    f"{name}.{column.name} holds numbers that a spreadsheet has shortened, as in {column.examples[0]}: "
+                    f"{column.distinct:,} are left of all ids; the file is damaged: export the column as text, and "
+                    "don't save the file from a spreadsheet"
+                )

@@ -120,7 +120,6 @@ SHORT = {
     "models/learning/one_order.py": "what all fits hold while they sum",
     "pipeline/core/spreadsheets.py": "what sinks and recommendations must defuse alike",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
-    "pipeline/profiling/rounded_ids.py": "one fault of spreadsheets",
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/registry/store.py": "making MLflow's store whole",
     "pipeline/settings/decision.py": "a file a section",
