@@ -85,7 +85,7 @@ def standard_parameters() -> Parameters:
             "features": {},
             "train": {},
             "evaluate": {},
-            "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+            "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {},
             "words": {},
         }

@@ -155,7 +155,7 @@ def settings() -> Parameters:
                 "parameters": {"num_iterations": 60, "learning_rate": 0.1, "num_leaves": 6, "min_data_in_leaf": 100},
             },
             "evaluate": {},
-            "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+            "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {"reasons_for": []},
             "words": {},
         }

@@ -15,10 +15,10 @@ def run(project: Project[Sections], progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
     model = open_trained(project)
     as_of = stated_moment(project)
-    recommendations, doubts = recommend(project, model, as_of, progress)
+    recommendations, doubts, decided = recommend(project, model, as_of, progress)
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)
     write_csv(project.recommendations_csv, recommendations)
-    told = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
+    told = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json(), **decided.as_json()}
     write_sums(project.scoring, recommendations, told)

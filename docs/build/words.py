@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ _KINDS: tuple[tuple[object, str, str], ...] = (
     (int, "whole number", "whole numbers"),
     (float, "number", "numbers"),
     (datetime, 'quoted date, as in `"2026-06-29"`', "quoted dates"),
+    (date, 'quoted day, as in `"2026-06-29"`', "quoted days"),
     (Path, "path", "paths"),
     (Any, "anything", "anything"),
 )

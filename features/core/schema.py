@@ -15,9 +15,17 @@ ACTORS = ("lead", "system", "us")
 """Whose acts settings and features may name, in byte order."""
 MACHINE = "machine"
 """Who acted where nobody did: a scanner of mails, a proxy of images. No feature takes it, and no setting names it."""
-Tier = Literal["IQL", "MQL", "SQL"]
+Tier = Literal["customer", "disqualified", "SQL", "recycled", "MQL", "IQL"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
-"""Whom we recommend to work on a lead next, the least first: nobody, marketing, sales."""
+"""What a lead is worth working on; of several that fit, the first is its tier."""
+WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
+"""The tiers that somebody works on, the best first: sales, and twice marketing."""
+LISTS = ("sales", "marketing", "none")
+"""Who gets to see a lead today."""
+LIST_REASONS = ("in work", "channel closed", "account", "capacity")
+"""Why a lead that is worth an hour of sales gets none today."""
+TARGETS = ("in", "out", "unknown")
+"""Whether a lead is one that the company wants at all."""
 MATURITIES = ("cold", "warm", "hot")
 """How far a lead is, the least first."""
 _IN_ARROW = {
@@ -97,6 +105,13 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field("score", "DOUBLE", minimum=0.0, maximum=100.0),
     Field("maturity", "VARCHAR", allowed=MATURITIES),
     Field("tier", "VARCHAR", allowed=TIERS),
+    Field("stage", "VARCHAR", nullable=True),
+    Field("facts", "VARCHAR[]"),
+    Field("target", "VARCHAR", nullable=True, allowed=TARGETS),
+    Field("expected_value", "DOUBLE", nullable=True),
+    Field("list", "VARCHAR", allowed=LISTS),
+    Field("rank", "BIGINT", nullable=True, minimum=1),
+    Field("list_reason", "VARCHAR", nullable=True, allowed=LIST_REASONS),
     Field("reasons", "VARCHAR[]"),
     Field("is_guess", "BOOLEAN"),
     Field("model_version", "VARCHAR"),

@@ -9,11 +9,20 @@ import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from models.decision.tiers import BEST_FIRST, HOTTEST_FIRST
+from features.core.schema import TIERS
+from models.decision.maturity import HOTTEST_FIRST
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_COUNTED = (
+    ("tiers", "tier"),
+    ("maturities", "maturity"),
+    ("stages", "stage"),
+    ("lists", "list"),
+    ("list_reasons", "list_reason"),
+    ("targets", "target"),
+)
 _EDGES = (0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 """Finer where most leads are: conversions are rare."""
 
@@ -51,10 +60,13 @@ def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def sums(recommendations: pa.Table) -> dict[str, object]:
-    """Count the open leads, by tier and by maturity, too, and add up how many are expected to convert."""
+    """Count the open leads, by tier, maturity, stage and list, too, and add up how many are expected to convert."""
     counted = {
-        plural: {count["values"]: count["counts"] for count in pc.value_counts(recommendations[column]).to_pylist()}
-        for plural, column in (("tiers", "tier"), ("maturities", "maturity"))
+        plural: {
+            count["values"]: count["counts"]
+            for count in pc.value_counts(recommendations[column].drop_null()).to_pylist()
+        }
+        for plural, column in _COUNTED
     }
     expected = _expected(recommendations["probability"])
     return {"leads": len(recommendations), "expected_conversions": expected, **counted}
@@ -63,7 +75,7 @@ def sums(recommendations: pa.Table) -> dict[str, object]:
 def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
     """Count the open leads of each tier and add up their probabilities, the best first."""
     total, rows = _expected(recommendations["probability"]), []
-    for tier in BEST_FIRST:
+    for tier in TIERS:
         probabilities = recommendations.loc[recommendations["tier"] == tier, "probability"]
         expected = _expected(probabilities)
         rows.append(OfTier(tier, len(probabilities), expected, expected / total))
@@ -73,7 +85,7 @@ def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
 def by_tier_and_maturity(recommendations: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Count the open leads by tier, and by maturity within it, the best first."""
     counts = recommendations.groupby(["tier", "maturity"]).size()
-    return {tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in HOTTEST_FIRST} for tier in BEST_FIRST}
+    return {tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in HOTTEST_FIRST} for tier in TIERS}
 
 
 def by_probability(recommendations: pd.DataFrame) -> list[Bin]:

@@ -38,7 +38,7 @@ from pipeline.discovery.judging import (
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
-from pipeline.discovery.telling import NEARLY_ALL, comments_on_findings, head, said_of_strangers, told
+from pipeline.discovery.telling import comments_on_findings, head, said_of_strangers, told
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
@@ -193,7 +193,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "features": {},
         "train": {},
         "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
-        "policy": {"tiers": {"mql": 0.1, "sql": 0.2}},
+        "decision": {},
         "recommend": {},
         "words": {},
     }
@@ -344,13 +344,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "windows": [format_duration(window) for window in size.windows],
         "half_life": format_duration(size.half_life),
     }
-    share = min(max(size.base_rate, 0.001), NEARLY_ALL)
-    odds = share / (1 - share) * 2.5
-    mql, sql = (float(f"{part:.2g}") for part in (share, odds / (1 + odds)))
-    content["policy"] = {
-        "tiers": {"mql": mql, "sql": sql},
-        "maturity": {"warm": 1.0, "hot": float(f"{max(sql / mql, 1.1):.2g}")},
-    }
+    content["decision"] = {"multiples": {"mql": 1.0, "sql": 2.5}}
     if size.last_created:
         content["recommend"] = {"as_of": size.last_created}
     why = (
@@ -364,7 +358,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "features.actors": "most events are our own people's work; compare with [lead], which learns no habits of ours"
         if len(_actors(ours)) > 1
         else "whose events count; what we did follows from whom we believed in",
-        "policy.tiers": f"{size.base_rate:.1%} convert; set these by what a call costs and a conversion is worth",
-        "policy.maturity": "multiples of the share that converts",
+        "decision.multiples": f"of the odds of the {size.base_rate:.1%} that convert; better is money: what a "
+        "conversion is worth, and what effort costs",
         "recommend.as_of": "the last day on which leads came in",
     }

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from models.decision.kpis import reached_by_best_tenth
-from models.decision.tiers import BEST_FIRST
 from pipeline.report.rendering import day, duration_in_words, percent, whole
 from pipeline.report.results import Results
 
@@ -54,8 +53,8 @@ def _expected(results: Results, horizon: str) -> Headline:
         "Expected conversions",
         whole(expected) if expected >= 10 else f"{expected:.1f}",  # noqa: PLR2004 - below it a fraction tells
         f"Of {whole(scoring['leads'])} leads open on {day(scoring['as_of'])}, so many are expected to convert "
-        f"within {horizon}. {whole(scoring['tiers'].get(BEST_FIRST[0], 0))} leads are worth a sales call today."
-        + (f" {unknown}" if unknown else ""),
+        f"within {horizon}. {whole(scoring['tiers'].get('SQL', 0))} leads are worth an hour of sales; "
+        f"{whole(scoring['lists'].get('sales', 0))} of them get one today." + (f" {unknown}" if unknown else ""),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.core.schema import WORKED
 from models.core.horizons import column_of
-from models.decision.tiers import RECOMMENDED
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, render
 from pipeline.report.results import Results, Sections
@@ -17,7 +17,7 @@ MOST_LEADS = 500
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
-    worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(RECOMMENDED)))
+    worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(WORKED)))
     shown = worked.slice(0, MOST_LEADS).to_pylist()
     columns = [name for name in worked.column_names if name.startswith(column_of(""))]
     others = [(name.removeprefix(column_of("")), name) for name in columns]
@@ -27,7 +27,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             {
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
-                "maturity": lead["maturity"],
+                **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason")},
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "is_guess": lead["is_guess"],
@@ -35,9 +35,10 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             }
             for lead in shown
         ],
-        tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in RECOMMENDED],
-        unexplained=[tier for tier in RECOMMENDED if tier not in parameters.recommend.reasons_for],
-        mql=parameters.policy.tiers.mql,
+        tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
+        unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
+        mql=results.scoring["cut_offs"]["MQL"],
+        today=results.told_of_the_list(),
         left_out=len(worked) - len(shown),
         waiting=len(recommendations) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
-from models.decision.tiers import WHO_DOES_WHAT
+from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.report.headlines import headlines
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
@@ -40,9 +40,12 @@ def page(
         warnings=[*results.warnings(), *_doubts(parameters, results)],
         unlabelled=results.unlabelled(),
         tiers=kpis.by_tier(recommendations),
-        cuts=parameters.policy.tiers.cuts,
+        cuts=results.scoring["cut_offs"],
+        cuts_from=CUT_OFFS_FROM[results.scoring["cut_offs_from"]],
+        today=results.told_of_the_list(),
+        stages=results.scoring["stages"],
         actions=WHO_DOES_WHAT,
-        maturities=parameters.policy.maturity.words,
+        maturities=parameters.decision.maturity.words,
         crossed=kpis.by_tier_and_maturity(recommendations),
         distribution=kpis.by_probability(recommendations),
         funnel=snapshots["funnel"],

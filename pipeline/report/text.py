@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from models.core.verdicts import Verdict
-from models.decision.tiers import HOTTEST_FIRST, WHO_DOES_WHAT
+from models.decision.maturity import HOTTEST_FIRST
+from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.results import Results, Sections
@@ -188,9 +189,14 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
     scoring = results.scoring
     console.print(f"The recommendations, as of {scoring['as_of'][:16]} UTC")
     table = _table("  tier", "open leads", "from probability", "what to do")
-    for tier, cut in parameters.policy.tiers.cuts.items():
-        table.add_row(f"  {tier}", f"{scoring['tiers'].get(tier, 0):,}", f"{cut:.1%}", WHO_DOES_WHAT[tier])
+    for tier, what in WHO_DOES_WHAT.items():
+        leads, cut = scoring["tiers"].get(tier, 0), scoring["cut_offs"].get(tier)
+        if leads or cut is not None:
+            table.add_row(f"  {tier}", f"{leads:,}", "" if cut is None else f"{cut:.1%}", what)
     console.print(table)
+    console.print(f"  cut-offs: {CUT_OFFS_FROM[scoring['cut_offs_from']]}")
+    for line in results.told_of_the_list():
+        console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in HOTTEST_FIRST)
     console.print(
         f"  {scoring['leads']:,} leads scored ({maturities}); "

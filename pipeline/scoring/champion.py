@@ -54,7 +54,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
     folder = project.scores / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
-    recommendations, doubts = recommend(project, model, as_of, progress)
+    recommendations, doubts, _ = recommend(project, model, as_of, progress)
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:

@@ -50,6 +50,7 @@ def _readable(recommendations: pa.Table) -> pa.Table:
     texts = {
         "lead_id": _as_cells(recommendations["lead_id"]),
         "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
+        "facts": _as_cells(pc.binary_join(recommendations["facts"], "; ")),
         "reasons": _as_cells(pc.binary_join(recommendations["reasons"], "; ")),
         "model_version": recommendations["model_version"].cast(pa.string()),
     }

@@ -41,6 +41,8 @@ from pipeline.log.known_types import refuse_others
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.deciding import Decided, Decider
+from pipeline.scoring.standing import look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
@@ -83,7 +85,7 @@ class Sections(Protocol):
     episodes: Episodes
     features: Features
     ingest: Ingest
-    policy: DecisionPolicy
+    decision: DecisionPolicy
     run: Run
     recommend: Recommend
     snapshots: Snapshots
@@ -111,12 +113,14 @@ class Doubts:
         return counts | ({"outcomes_unknown": self.unknown.as_json()} if self.unknown else {})
 
 
-def recommend(project: Project[Sections], model: Model, as_of: datetime, progress: Progress) -> tuple[pa.Table, Doubts]:
+def recommend(
+    project: Project[Sections], model: Model, as_of: datetime, progress: Progress
+) -> tuple[pa.Table, Doubts, Decided]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, behind ``probability`` that of each other horizon of the model, and how many of
-    these probabilities are in doubt. Of all leads at once it holds the result, some hundred bytes a lead beside the
-    words of the reasons; features come in batches.
+    Gives the columns of RECOMMENDATION, behind ``probability`` that of each other horizon of the model, how many of
+    these probabilities are in doubt, and what the decisions rest on. Of all leads at once it holds the result, some
+    hundred bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(project, project.parameters.episodes)
@@ -131,6 +135,10 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
     has_ages = bool(catalogue.vocabulary.event_types)
     with connect(of_duckdb, project.root / _SPILL) as connection:
+        progress("looking at what leads did, and what people decided")
+        standing = look(project, project.parameters, connection, snapshots, as_of)
+        ids = snapshots["lead_id"].to_numpy(object)
+        decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"])
         # A model of before this was noted says nothing of it.
         known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
         refuse_others(connection, project.interactions, known, shares, as_of)
@@ -139,11 +147,12 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
         for batch in stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
         ):
-            batches.append(_recommend_batch(project.parameters, model, catalogue, batch, has_ages=has_ages))
+            rows = slice(done, done + len(batch))
+            batches.append(_score_batch(project.parameters, model, catalogue, batch, decider, rows, has_ages=has_ages))
             done += len(batch)
             older += int(pc.sum(batches[-1]["is_guess"]).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
-    recommendations = pa.concat_tables(batches)
+    recommendations, decided = _decide(pa.concat_tables(batches), decider, as_of)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
     oldest = float(model.manifest["oldest_episode_days"])
@@ -156,20 +165,35 @@ def recommend(project: Project[Sections], model: Model, as_of: datetime, progres
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:
         progress(f"warning: {unknown.told(len(snapshots))}")
-    return recommendations.take(best_first), Doubts(ended, older, oldest, unseen, unknown)
+    return recommendations.take(best_first), Doubts(ended, older, oldest, unseen, unknown), decided
 
 
-def _recommend_batch(
-    parameters: Sections, model: Model, catalogue: Catalogue, batch: pa.Table, *, has_ages: bool
+def _decide(scored: pa.Table, decider: Decider, as_of: datetime) -> tuple[pa.Table, Decided]:
+    """Put what is decided of all leads in the place of their tiers."""
+    place = scored.column_names.index("tier")
+    tiers = scored["tier"].to_pandas().to_numpy("U12")
+    decided = decider.decide(scored[PROBABILITY].to_numpy(), tiers, as_of)
+    columns = {name: scored[name] for name in scored.column_names}
+    names = [*scored.column_names[:place], *decided.columns, *scored.column_names[place + 1 :]]
+    return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
+
+
+def _score_batch(
+    parameters: Sections,
+    model: Model,
+    catalogue: Catalogue,
+    batch: pa.Table,
+    decider: Decider,
+    rows: slice,
+    *,
+    has_ages: bool,
 ) -> pa.Table:
-    """Recommend for some rows of the matrix; only those of the tiers that are asked for are explained."""
-    policy = parameters.policy
+    """Score some rows of the matrix, the ``rows`` of all; only those of the tiers that are asked for are explained."""
     features = batch.select(catalogue.columns)
     asked = features.to_pandas(split_blocks=True)
     probabilities = model.predict(asked)
     others = model.other_horizons(asked, probabilities)
-    tiers = policy.tiers.tiers(probabilities)
-    maturities = policy.maturity.maturities(probabilities, base_rate=model.manifest["base_rate"])
+    tiers = decider.tiers(probabilities, rows)
     told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
     frame = features.take(pa.array(told)).to_pandas()
     templates = reason_templates(catalogue, parameters.words.labels)
@@ -183,7 +207,6 @@ def _recommend_batch(
             PROBABILITY: probabilities,
             **{column_of(horizon): said for horizon, said in others.items()},
             "score": scores(probabilities),
-            "maturity": pa.array(maturities),
             "tier": pa.array(tiers),
             "reasons": _lists(reasons, told, len(batch)),
             "is_guess": batch["episode_age_days"].to_numpy() > (oldest if has_ages else np.inf),

@@ -1,25 +1,138 @@
-"""The settings of ``policy`` and ``recommend``: what a probability is turned into, and when."""
+"""The settings of ``decision`` and ``recommend``: what a probability is turned into, and when."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, NonNegativeInt, model_validator
 
-from features.core.schema import TIERS, Tier
+from features.core.schema import WORKED, Tier
 from features.core.time import DAY, Duration
-from models.decision.tiers import MaturityPolicy, TierPolicy
-from pipeline.settings.types import Strict, read_moment
+from features.language.filters import WEEKDAYS
+from models.decision.facts import Fact, types_of
+from models.decision.lists import Places
+from models.decision.maturity import MaturityPolicy
+from models.decision.tiers import Money, Multiples, Recycling, Stated
+from pipeline.settings.types import Name, Strict, Zone, read_moment
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Capacity(Strict):
+    """How many leads sales can take up on a working day."""
+
+    leads: NonNegativeInt
+    """How many: in all or, where decision.territory is named, for each of its values."""
+    of: tuple[Name, ...] | None = None
+    """The values of decision.territory that it is about; without it, all that have no number of their own."""
+    from_: Annotated[date | None, Field(alias="from")] = None
+    """The first day on which it holds, in the company's time zone; quoted."""
+    until: date | None = None
+    """The last day on which it holds; quoted."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ and self.until and self.until < self.from_:
+            raise ValueError(f"until ({self.until}) lies before from ({self.from_})")
+        return self
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether it holds on a day."""
+        return (self.from_ is None or self.from_ <= day) and (self.until is None or day <= self.until)
+
+
+class Target(Strict):
+    """A rule on an attribute that says which leads the company does not want at all."""
+
+    below: float | None = None
+    """Out where a number is below this one."""
+    above: float | None = None
+    """Out where a number is above this one."""
+    among: tuple[Name, ...] | None = None
+    """Out where a text is one of these."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if (self.below is None and self.above is None) == (self.among is None):
+            raise ValueError("say below, above or both of a number, or among of a text")
+        return self
 
 
 class DecisionPolicy(Strict):
-    """What a probability is turned into."""
+    """What a probability is turned into: what a lead is worth working on, how far it is, and who gets an hour today."""
 
-    tiers: TierPolicy
-    """Who works on the lead next."""
+    time_zone: Zone = "UTC"
+    """The company's: whose days count for capacity."""
+    facts: dict[Name, Fact] = Field(default_factory=dict)
+    """What is known of a lead whatever its probability, by names that people read: {unsubscribed: {kind:
+    closes_channel, channel: mail, events: [unsubscribe]}}."""
+    out_of_target: dict[Name, Target] = Field(default_factory=dict)
+    """Attributes that put a lead outside the target, each with its rule: {employees: {below: 10}}."""
     maturity: MaturityPolicy = MaturityPolicy()
-    """How far the lead is."""
+    """How far a lead is, by what it did and how lately."""
+    money: Money | None = None
+    """What a conversion is worth, and what effort costs: the cut-offs are where effort pays."""
+    multiples: Multiples = Multiples()
+    """Where no money says it, from how many times the base rate's odds on a lead is worth whose effort."""
+    tiers: Stated | None = None
+    """Cut-offs as people have settled them: they go before what money says."""
+    recycled: Recycling = Recycling()
+    """When a lead that was lost or quiet is back."""
+    territory: Name | None = None
+    """An attribute of the lead that says whose it is."""
+    capacity: tuple[Capacity, ...] = ()
+    """How many leads sales can take up on a working day; without it, the list is all that are worth an hour."""
+    working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    """The days on which sales works."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for one in self.capacity:
+            if one.of and not self.territory:
+                raise ValueError("capacity names values (of), but decision.territory says of which attribute: name it")
+        return self
+
+    @property
+    def settled(self) -> Stated | Money | Multiples:
+        """What the cut-offs come from."""
+        return self.tiers or self.money or self.multiples
+
+    @property
+    def event_types(self) -> Iterator[tuple[str, list[str]]]:
+        """Give the event types that are named, by the place that names them."""
+        for name, fact in self.facts.items():
+            yield f"decision.facts.{name}", types_of({name: fact})
+        yield "decision.maturity", [*self.maturity.strong, *self.maturity.medium]
+
+    @property
+    def attributes(self) -> Iterator[tuple[str, str]]:
+        """Give the attributes that are named, by the place that names them."""
+        yield from ((f"decision.out_of_target.{name}", name) for name in self.out_of_target)
+        if self.money and self.money.attribute:
+            yield "decision.money.attribute", self.money.attribute
+        if self.territory:
+            yield "decision.territory", self.territory
+
+    def day_of(self, as_of: datetime) -> date:
+        """Give the company's day of a moment in UTC; of midnight, the day that begins."""
+        return as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(self.time_zone)).date()
+
+    def places_on(self, day: date) -> Places | None:
+        """Say how many leads sales takes up on a day; None where nobody has said so."""
+        if not self.capacity:
+            return None
+        if WEEKDAYS[day.weekday()] not in self.working_days:
+            return Places(0)
+        each, own = 0, dict[str, int]()
+        for one in self.capacity:
+            if one.holds_on(day):
+                if one.of is None:
+                    each = one.leads
+                own |= dict.fromkeys(one.of or (), one.leads)
+        return Places(each, own)
 
 
 def _latest_or_moment(text: object) -> object:
@@ -34,6 +147,6 @@ class Recommend(Strict):
     maximum_age: Duration = 2 * DAY
     """How old the log may be when leadcast score is asked for now, beside the longest time in which nothing happened:
     the moment up to which every source that feeds features reaches. Whether one has stopped is judged by its rhythm."""
-    reasons_for: tuple[Tier, ...] = TIERS[1:]
+    reasons_for: tuple[Tier, ...] = WORKED
     """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
     scoring it, so that it is done where somebody reads it."""

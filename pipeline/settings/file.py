@@ -15,8 +15,20 @@ from pipeline.settings.parameters import Parameters
 from pipeline.settings.strict_yaml import read_yaml
 from pipeline.settings.types import AnySection, fields_of, sections_in
 
-MOVED = {"ingest.memory_limit": "run.memory_limit", "features.memory_limit": "run.memory_limit", "score": "recommend"}
+MOVED = {
+    "ingest.memory_limit": "run.memory_limit",
+    "features.memory_limit": "run.memory_limit",
+    "score": "recommend",
+    "policy": "decision",
+}
 """Settings of earlier versions, and where they are now. A file that has both is wrong."""
+RETIRED = {
+    "decision.maturity.warm": "how far a lead is follows from what it did, no longer from its probability",
+    "decision.maturity.hot": "how far a lead is follows from what it did, no longer from its probability",
+}
+"""Settings of earlier versions that say nothing any more, and why."""
+ADDED = ("words",)
+"""Sections of stages that earlier versions did not have; they may be empty."""
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 _NO_SECTION = {"model_type", "dataclass_type"}
 """What pydantic calls a key that is none, and a value for a section, be it a class of its own or a dataclass."""
@@ -44,7 +56,7 @@ def load_parameters(path: Path) -> Parameters:
             "docs/parameters.md"
         )
     for told in _bring_up_to_date(content):
-        sys.stderr.write(f"{path}: {told}: rename it. Here it is read all the same; DVC asks for the new name\n")
+        sys.stderr.write(f"{path}: {told}\n")
     try:
         return Parameters.model_validate(content)
     except ValidationError as error:
@@ -62,7 +74,19 @@ def _bring_up_to_date(content: dict[str, object]) -> list[str]:
         below = content.setdefault(target, {}) if target else content
         if isinstance(above, dict) and isinstance(below, dict) and name in above and renamed not in below:
             below[renamed] = above.pop(name)
-            told.append(f"{old} is {new} now")
+            told.append(f"{old} is {new} now: rename it. Here it is read all the same; DVC asks for the new name")
+    for old, why in RETIRED.items():
+        *sections, name = old.split(".")
+        at: object = content
+        for section in sections:
+            at = at.get(section) if isinstance(at, dict) else None
+        if isinstance(at, dict) and name in at:
+            del at[name]
+            told.append(f"{old} has no effect any more: {why}. Leave it out")
+    for section in ADDED:
+        if section not in content:
+            content[section] = {}
+            told.append(f"{section} is not there: add '{section}: {{}}'. Here it is taken as empty; DVC asks for it")
     return told
 
 

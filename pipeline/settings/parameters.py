@@ -39,7 +39,7 @@ class Parameters(Strict):
     """How the model learns."""
     evaluate: Evaluate
     """How it is measured, and where that is kept."""
-    policy: DecisionPolicy
+    decision: DecisionPolicy
     """What is recommended."""
     recommend: Recommend
     """When the leads are scored."""

@@ -84,7 +84,7 @@ def _parameters(settings: Mapping[str, object]) -> Parameters:
         "ingest": settings,
         "episodes": {"conversion": ["won"]},
         "snapshots": {"policies": [{"ages": ["1d"]}], "horizon": "30d"},
-        "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+        "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
     } | empty)  # fmt: skip
 
 

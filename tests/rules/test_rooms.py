@@ -122,7 +122,6 @@ SHORT = {
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/registry/store.py": "making MLflow's store whole",
-    "pipeline/settings/decision.py": "a file a section",
     "pipeline/report/stage.py": "a stage that only hands on",
     "pipeline/settings/delimited.py": "a file a section",
     "pipeline/settings/run.py": "a file a section",

@@ -108,7 +108,7 @@ def test_the_doctor_tells_both_typos_of_broken_settings(project: SmallProject) -
     outcome = project.run("doctor")
     assert outcome.code == 3
     assert "snapshots.horizn: unknown key; did you mean 'horizon'?" in outcome.text
-    assert "policy.tiers.mqll: unknown key; did you mean 'mql'?" in outcome.text
+    assert "decision.tiers.mqll: unknown key; did you mean 'mql'?" in outcome.text
 
 
 def test_the_doctor_tells_all_tables_that_can_not_be_opened(project: SmallProject) -> None:

@@ -130,7 +130,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("snapshots.policies", [{"calendar": "mondays"}], "policies.0.calendar: input should be 'daily', 'monday'"),
         ("snapshots.policies", [{"ages": ["1d"], "event": "x"}], "policies.0.event: unknown key; known are: ages"),
         ("snapshots.split", {"test": 0.3}, "snapshots.split: unknown key; known are: horizon, outcome_delay"),
-        ("policy.tiers", None, "policy.tiers: is empty; indent its settings below it"),
+        ("decision.multiples", None, "decision.multiples: is empty; indent its settings below it"),
         ("snapshots.policies", [{"calender": "monday"}], "calender: unknown key; did you mean 'calendar'?"),
         ("snapshots.start", datetime(2026, 1, 1), "must be a quoted date, as in '2026-06-29'"),
         ("words.language", "de", "words.language: input should be 'en' or 'fr'"),
@@ -142,7 +142,11 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("words.fr.channels", {"seo": "a\nb"}, "channels.seo: 'a\\nb' can't be shown on a line of a page"),
         ("words.fr.channels", {"seo": {"en": "SEO"}}, "words.fr.channels.seo: input should be a valid string"),
         ("recommend.as_of", "29/06/2026", "is no date; write it as '2026-06-29'"),
-        ("recommend.reasons_for", ["SQL", "VIP"], "recommend.reasons_for.1: input should be 'IQL', 'MQL' or 'SQL'"),
+        (
+            "recommend.reasons_for",
+            ["SQL", "VIP"],
+            "recommend.reasons_for.1: input should be 'customer', 'disqualified', 'SQL'",
+        ),
         ("features.windows", ["90m"], "multiples of an hour"),
         ("features.half_life", "30m", "must be a multiple of an hour"),
         ("features.declared", [{"measure": "cuont"}], "did you mean 'count'?"),
@@ -169,7 +173,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("train.minimum_conversions", 1, "train.minimum_conversions: input should be greater than or equal to 2"),
         ("snapshots.horizon", "999999999d", "longer than a hundred years"),
         ("evaluate.model_name", "a/b", "should match pattern"),
-        ("policy.tiers", {"mql": 0.3, "sql": 0.1}, "tiers.mql (0.3) must be below tiers.sql (0.1)"),
+        ("decision.tiers", {"mql": 0.3, "sql": 0.1}, "tiers.mql (0.3) must be below tiers.sql (0.1)"),
     ],
 )
 def test_a_wrong_setting_says_where_it_stands_and_what_to_write(
@@ -195,8 +199,8 @@ def test_lengths_of_time_are_read_in_a_section_that_is_a_dataclass(write: Write)
 
 
 def test_two_mistakes_in_a_section_that_is_a_dataclass_are_told_each_at_its_place(write: Write) -> None:
-    message = complaint(write(changed("policy.tiers", {"mql": 0, "sqll": 1.5})))
-    for expected in ("wrong (2)", "policy.tiers.mql: input should be greater than 0; got 0", "did you mean 'sql'?"):
+    message = complaint(write(changed("decision.tiers", {"mql": 0, "sqll": 1.5})))
+    for expected in ("wrong (2)", "decision.tiers.mql: input should be greater than 0; got 0", "did you mean 'sql'?"):
         assert expected in message
 
 

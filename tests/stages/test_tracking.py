@@ -167,7 +167,7 @@ def test_the_parameters_are_those_that_made_the_model(tracked: Project, challeng
     assert parameters["snapshots.horizon"] in {"P30D", "30d"}
     assert parameters["train.parameters.learning_rate"] == "0.3"
     assert not [
-        place for place in parameters if place.split(".")[0] in {"ingest", "policy", "recommend", "run", "data_root"}
+        place for place in parameters if place.split(".")[0] in {"ingest", "decision", "recommend", "run", "data_root"}
     ]
 
 
@@ -402,7 +402,7 @@ def test_what_changes_no_probability_does_not_keep_the_champion_from_scoring(tra
         "ingest.sources.crm.time_zone": "UTC",
         "ingest.sources.crm.columns.lead_id": "renamed",
         "snapshots.policies": [{"ages": ["9d"]}],
-        "policy.maturity": {"warm": 1.5},
+        "decision.maturity": {"hot_for": "3d"},
         "train.seed": 99,
         "train.other_horizons": [],
         "evaluate.replicates": 51,

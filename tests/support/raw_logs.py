@@ -34,7 +34,7 @@ def parameters_of(sources: dict[str, Any], **ingest_settings: object) -> Paramet
         "ingest": {"sources": sources, "maximum_broken": 1.0} | ingest_settings,
         "episodes": {"conversion": ["won"]},
         "snapshots": {"policies": [{"ages": ["1d"]}], "horizon": "30d"},
-        "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+        "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
     } | empty)  # fmt: skip
 
 

@@ -63,7 +63,7 @@ class SmallProject:
             "ingest": {name: value for name, value in tables.items() if value is not None},
             "episodes": {"conversion": ["won"]},
             "snapshots": {"policies": [{"ages": ["1d"]}], "horizon": "30d"},
-            "policy": {"tiers": {"mql": 0.1, "sql": 0.3}},
+            "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
         } | empty
         (self.root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
         return self

@@ -1,0 +1,90 @@
+"""Who gets an hour today: the leads that are worth one, by what it brings, as far as the hours go.
+
+The tier says what a lead is worth, whoever has time; the list says who has. A lead that is worth an hour and gets none
+keeps its tier and its rank, and the list says what it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many leads sales takes up today: in all, or for each value of what says whose a lead is."""
+
+    each: int
+    of: Mapping[str, int] = field(default_factory=dict)
+    """Values that have a number of their own."""
+
+    def at(self, value: str) -> int:
+        """Give the places of a value."""
+        return self.of.get(value, self.each)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Each lead's list, its rank among those that are worth an hour, and why it has none, shape (n,)."""
+
+    list: NDArray[np.object_]
+    rank: NDArray[np.float64]
+    """1 is the first; NaN where the lead is not in question today."""
+    reason: NDArray[np.object_]
+    """None where the lead gets an hour, or is worth none."""
+    left: int | None
+    """Places that are left over; None where nobody said how many there are."""
+
+
+def make_lists(
+    tiers: NDArray[np.str_],
+    gain: NDArray[np.float64],
+    lead_ids: NDArray[np.object_],
+    *,
+    taken: NDArray[np.bool_],
+    no_call: NDArray[np.bool_],
+    no_mail: NDArray[np.bool_],
+    accounts: NDArray[np.object_],
+    owners: NDArray[np.object_],
+    places: Places | None,
+) -> Lists:
+    """Part the leads among today's lists, all of shape (n,).
+
+    SQL goes to sales in the order of ``gain``, equal ones by their ids; what is raised by a fact has its gain like any
+    other. Of an account (None for none) only the best is called. ``owners`` say whose places a lead takes; without
+    ``places`` there are as many as it needs. ``no_call`` and ``no_mail``: whether that way to the lead is closed.
+    """
+    import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
+    import pandas as pd  # noqa: PLC0415
+
+    worth = tiers == "SQL"
+    order = np.lexsort((lead_ids.astype(str), -gain))
+    asked = order[(worth & ~taken & ~no_call)[order]]
+    named = pd.Series(accounts[asked], dtype=object)
+    second = (named.duplicated() & named.notna()).to_numpy()
+    called = asked[~second]
+    rank = np.full(len(tiers), np.nan)
+    rank[called] = np.arange(1, len(called) + 1)
+    reason = np.full(len(tiers), None, dtype=object)
+    reason[worth & no_call] = "channel closed"
+    reason[worth & taken] = "in work"
+    reason[asked[second]] = "account"
+    left = None
+    if places is not None:
+        of_owner = pd.Series(owners[called], dtype=object).fillna("").astype(str)
+        number = of_owner.groupby(of_owner, sort=False).cumcount().to_numpy()
+        has_place = number < of_owner.map(places.at).to_numpy(np.int64)
+        reason[called[~has_place]] = "capacity"
+        # Of owners without a lead nothing is known here but those that are named.
+        everybody = {*of_owner, *places.of} or {""}
+        left = sum(places.at(owner) for owner in everybody) - int(has_place.sum())
+        called = called[has_place]
+    found = np.full(len(tiers), "none", dtype=object)
+    found[np.isin(tiers, ("recycled", "MQL")) & ~no_mail] = "marketing"
+    found[called] = "sales"
+    return Lists(found, rank, reason, left)

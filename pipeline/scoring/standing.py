@@ -1,0 +1,239 @@
+"""What decides of a lead beside its probability: what it did and how lately, which facts hold, and what people decided.
+
+One walk over the log counts it for all open leads at once, from what was known at the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.core.errors import SettingsError, nearest
+from features.core.schema import MACHINE
+from models.decision.facts import Held
+from pipeline.core.project import Places
+from pipeline.core.sql import file_literal, identifier, literal
+from pipeline.log.history import read_event_types, require_event_types
+from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.timeline import Episodes
+
+_NOTHING = np.datetime64("NaT", "us")
+OUTSIDE = "outside the target"
+
+
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    decision: DecisionPolicy
+    episodes: Episodes
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How leads stand at a moment, each array of shape (leads,), in the order in which they were asked for."""
+
+    held: Held
+    maturity: NDArray[np.str_]
+    is_back: NDArray[np.bool_]
+    """Whether it came back of late, after a loss or a silence."""
+    stage: pa.Array
+    """What people last decided in this episode, null where they have not."""
+    target: NDArray[np.object_]
+    """in, out or unknown; None where there is no rule."""
+    value: NDArray[np.float64] | None
+    """What a conversion of it is worth; None where nobody said."""
+    account: NDArray[np.object_]
+    territory: NDArray[np.object_]
+    facts: Sequence[Sequence[str]]
+    """What holds of each, in words, the latest first."""
+
+    @property
+    def closed(self) -> NDArray[np.bool_]:
+        """Whether a lead is closed altogether, by a fact or as one that the company does not want."""
+        is_out: NDArray[np.bool_] = self.target == "out"
+        return self.held.closed | is_out
+
+
+def look(
+    places: Places, parameters: Sections, connection: duckdb.DuckDBPyConnection, opened: pd.DataFrame, as_of: datetime
+) -> Standing:
+    """Tell how the leads of ``opened`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC).
+
+    Raises NotEnoughDataError where a type that the settings name never occurs, SettingsError where leads lack an
+    attribute.
+    """
+    policy = parameters.decision
+    require(places, policy)
+    connection.register("opened", opened[["lead_id"]].assign(place=np.arange(len(opened))))
+    found = connection.sql(_query(places, parameters, as_of)).to_arrow_table()
+    connection.unregister("opened")
+    moment = np.full(len(opened), np.datetime64(as_of, "us"))
+    facts = list(policy.facts)
+    said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
+    held = Held.of(policy.facts, said, ended, moment)
+    strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
+    started = opened["started_at"].to_numpy("datetime64[us]")
+    was_lost = (opened["episode"].to_numpy() > 1) & (started >= moment - np.timedelta64(policy.recycled.within))
+    was_quiet = back - before >= np.timedelta64(policy.recycled.silence)
+    came_back = pc.fill_null(found["came_back"], fill_value=False).to_numpy()
+    rules = _Rules(policy, found, len(opened))
+    return Standing(
+        held=held,
+        maturity=policy.maturity.maturities(strong, medium, came_back, held.raised, moment),
+        is_back=was_lost | was_quiet,
+        stage=pc.if_else(pa.array(decided >= started), found["stage"].combine_chunks(), None),
+        target=rules.target,
+        value=rules.value,
+        account=found["account"].to_pandas().to_numpy(object),
+        territory=found["territory"].to_pandas().to_numpy(object),
+        facts=_in_words(policy, held, rules),
+    )
+
+
+def require(places: Places, policy: DecisionPolicy) -> None:
+    """Raise where the settings name an event type that never occurs, or an attribute that leads do not have."""
+    seen = read_event_types(places.interactions)
+    for place, names in policy.event_types:
+        require_event_types(seen, place, names)
+    schema = pq.read_schema(places.leads)
+    for place, name in policy.attributes:
+        if name not in schema.names:
+            raise SettingsError(f"{place}: leads have no attribute {name!r}; {nearest(name, schema.names)}")
+
+
+def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
+    """Ask for one row of each lead, in order: when it last did what, what was last decided, and its attributes."""
+    policy, episodes = parameters.decision, parameters.episodes
+    moment = _timestamp(as_of)
+
+    def last(types: Sequence[str], what: str = "true") -> str:
+        return f"max(occurred_at) FILTER ({what} AND {_among(types)})"
+
+    by_lead = "actor = 'lead'"
+    recent = _timestamp(as_of - policy.maturity.warm_for)
+    returned = _timestamp(as_of - policy.recycled.within)
+    stages = _stages(policy, episodes)
+    columns = {
+        "strong": last(policy.maturity.strong, by_lead),
+        "medium": last(policy.maturity.medium, by_lead),
+        "came_back": f"count(*) FILTER ({by_lead} AND occurred_at >= {recent}) > 1 AND "
+        f"min(local_day) FILTER ({by_lead} AND occurred_at >= {recent}) < max(local_day) FILTER ({by_lead})",
+        "before": f"max(occurred_at) FILTER ({by_lead} AND occurred_at < {returned})",
+        "back": f"min(occurred_at) FILTER ({by_lead} AND occurred_at >= {returned})",
+        "decided": last(list(stages)),
+        "decided_as": f"arg_max(event_type, occurred_at) FILTER ({_among(list(stages))})",
+    }
+    for place, fact in enumerate(policy.facts.values()):
+        columns |= {f"said_{place}": last(fact.events), f"ended_{place}": last(fact.ended_by)}
+    acts = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+    names = " ".join(f"WHEN {literal(kind)} THEN {literal(stage)}" for kind, stage in stages.items())
+    stage = f"CASE decided_as {names} END" if stages else "NULL::VARCHAR"
+    wanted = dict.fromkeys(name for _, name in policy.attributes)
+    attributes = "".join(f", lead.{identifier(name)} AS {identifier(f'of {name}')}" for name in wanted)
+    territory = f"CAST(lead.{identifier(policy.territory)} AS VARCHAR)" if policy.territory else "NULL::VARCHAR"
+    return (
+        f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory{attributes} "
+        f"FROM opened LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
+        f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
+        f"USING (lead_id) LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id) ORDER BY place"
+    )
+
+
+def _stages(policy: DecisionPolicy, episodes: Episodes) -> dict[str, str]:
+    """Name what people decide, by the event type that says so: milestones, and what sales refuses."""
+    refusals = {kind: name for name, fact in policy.facts.items() if fact.kind == "refuses" for kind in fact.events}
+    return refusals | {kind: name for name, kinds in episodes.milestones.items() for kind in kinds}
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
+
+
+def _among(types: Sequence[str]) -> str:
+    return f"event_type IN ({', '.join(map(literal, types))})" if types else "false"
+
+
+def _times(table: pa.Table, names: Sequence[str]) -> NDArray[np.datetime64]:
+    """Give columns of times, missing ones as NaT, shape (rows, names)."""
+    columns = [table[name].to_numpy().astype("datetime64[us]") for name in names]
+    return np.stack(columns, axis=1) if columns else np.full((len(table), 0), _NOTHING)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What the attributes of leads say."""
+
+    policy: DecisionPolicy
+    table: pa.Table
+    length: int
+
+    @property
+    def broken(self) -> Iterator[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Give each rule in words, whom it puts outside, and whom it can't judge."""
+        for name, rule in self.policy.out_of_target.items():
+            column = self.table[f"of {name}"].to_pandas()
+            is_out = np.zeros(self.length, dtype=bool)
+            if rule.among is not None:
+                is_out |= column.isin(rule.among).to_numpy()
+                told = f"{name} is {' or '.join(rule.among)}"
+            else:
+                numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
+                bounds = []
+                if rule.below is not None:
+                    is_out |= numbers < rule.below
+                    bounds.append(f"below {rule.below:g}")
+                if rule.above is not None:
+                    is_out |= numbers > rule.above
+                    bounds.append(f"above {rule.above:g}")
+                told = f"{name} {' or '.join(bounds)}"
+            yield told, is_out, column.isna().to_numpy()
+
+    @property
+    def target(self) -> NDArray[np.object_]:
+        """Say whether each lead is in the target."""
+        found = np.full(self.length, "in" if self.policy.out_of_target else None, dtype=object)
+        rules = list(self.broken)
+        for _, _, is_unknown in rules:
+            found[is_unknown] = "unknown"
+        for _, is_out, _ in rules:
+            found[is_out] = "out"
+        return found
+
+    @property
+    def value(self) -> NDArray[np.float64] | None:
+        """Say what a conversion of each lead is worth."""
+        money = self.policy.money
+        if money is None:
+            return None
+        values = np.full(self.length, money.value)
+        if money.attribute is not None:
+            column = self.table[f"of {money.attribute}"].to_pandas()
+            worth = money.values  # noqa: PD011 - of a setting
+            numbers = pd.to_numeric(column if worth is None else column.map(worth), errors="coerce").to_numpy(float)
+            values = np.where(numbers > 0, numbers, values)
+        return values
+
+
+def _in_words(policy: DecisionPolicy, held: Held, rules: _Rules) -> list[list[str]]:
+    """Say what holds of each lead: since which day of the company's, and what."""
+    told: list[list[str]] = [[] for _ in range(rules.length)]
+    rows, facts = held.told()
+    names = list(policy.facts)
+    days = pd.DatetimeIndex(held.since[rows, facts]).tz_localize("UTC").tz_convert(ZoneInfo(policy.time_zone))
+    for row, fact, day in zip(rows.tolist(), facts.tolist(), days.strftime("%Y-%m-%d"), strict=True):
+        told[row].append(f"{day} {names[fact]}")
+    for words, is_out, _ in rules.broken:
+        for row in np.flatnonzero(is_out).tolist():
+            told[row].append(f"{OUTSIDE}: {words}")
+    return told
