@@ -18,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 
 from benchmarks.findings import Finding, Progress
+from benchmarks.lists_truth import brought, findings_of
 from benchmarks.measurement import ROOT
 from models.core.slices import Slice
 from models.evaluation.rivals import attained, expected_loss
@@ -157,10 +158,13 @@ def of_learning(progress: Progress, scale: float = 1.0) -> Iterator[Finding]:
         excess / error, "at most 1 s.e.", excess <= error, in_errors=True,
     )  # fmt: skip
     for actors, goal in GOALS.items():
-        shares = []
+        shares, lists = [], {}
         for seed in range(1, 1 + max(1, round(SEEDS * scale))):
             with tempfile.TemporaryDirectory() as folder:
-                shares.append(share_of_attainable(draw(Path(folder), seed, LEADS, actors, judge=True)))
+                judged = draw(Path(folder), seed, LEADS, actors, judge=True)
+            shares.append(share_of_attainable(judged))
+            lists[seed] = brought(judged)
             progress(f"{' and '.join(actors)}, seed {seed}: {shares[-1]:.4f} of the attainable")
         what = f"share of the attainable with {LEADS:,} leads, acts of {' and '.join(actors)}"
         yield Finding(what, float(np.mean(shares)), f"at least {100 * goal:g} %", float(np.mean(shares)) >= goal)
+        yield from findings_of(lists, f"{LEADS:,} leads, acts of {' and '.join(actors)}")

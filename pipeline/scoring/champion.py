@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.time import format_duration
-from pipeline.core.project import Progress, Project, require, sole
+from pipeline.core.project import Places, Progress, Project, require, sole
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
 from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
+
+_FOLDER = "as_of=%Y-%m-%dT%H-%M-%S.%f"
+"""Sorted as texts, the folders of the history are sorted by their moments."""
 
 
 def run(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
@@ -53,8 +57,8 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
-    folder = project.scores / f"as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}" / f"model={model.version[:16]}"
-    recommendations, doubts, _ = recommend(project, model, as_of, progress)
+    folder = project.scores / f"{as_of:{_FOLDER}}" / f"model={model.version[:16]}"
+    recommendations, doubts, _ = recommend(project, model, as_of, progress, called_before(project, as_of))
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:
@@ -68,6 +72,19 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
     write_recommendations(folder / "recommendations.parquet", recommendations)
     return folder
+
+
+def called_before(places: Places, as_of: datetime) -> frozenset[str]:
+    """Give who was on the list of sales in the newest earlier scores; nobody where there are none, or older ones."""
+    kept = places.scores.glob("as_of=*/model=*/recommendations.parquet")
+    earlier = [path for path in kept if path.parts[-3] < f"{as_of:{_FOLDER}}"]
+    if not earlier:
+        return frozenset()
+    newest = max(earlier, key=lambda path: (path.parts[-3], path.stat().st_mtime_ns))
+    if "list" not in pq.read_schema(newest).names:
+        return frozenset()
+    called = pq.read_table(newest, columns=["lead_id"], filters=[("list", "=", "sales")])
+    return frozenset(called["lead_id"].to_pylist())
 
 
 def _moment(when: str, project: Project[Parameters]) -> datetime:

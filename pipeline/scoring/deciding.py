@@ -52,6 +52,8 @@ class Decider:
     lead_ids: NDArray[np.object_]
     base_rate: float
     """The share of the training rows that converted."""
+    called: frozenset[str] = frozenset()
+    """Who was on the last list of sales."""
 
     def tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
         """Give the tiers of some leads by their probabilities, text of the shape of both."""
@@ -70,9 +72,10 @@ class Decider:
         """Decide of all leads, and who gets an hour on the company's day of ``as_of`` (UTC)."""
         day = self.policy.day_of(as_of)
         standing, value = self.standing, self.standing.value
+        worth = probabilities if value is None else probabilities * value
         lists = make_lists(
             tiers,
-            probabilities if value is None else probabilities * value,
+            worth * np.where([lead in self.called for lead in self.lead_ids], 1.0 + self.policy.stay, 1.0),
             self.lead_ids,
             taken=standing.held.taken,
             no_call=standing.held.shut("telephone"),
@@ -87,7 +90,7 @@ class Decider:
             "stage": standing.stage,
             "facts": standing.facts,
             "target": standing.target,
-            "expected_value": np.full(len(tiers), np.nan) if value is None else probabilities * value,
+            "expected_value": np.full(len(tiers), np.nan) if value is None else worth,
             "list": lists.list,
             "rank": lists.rank,
             "list_reason": lists.reason,

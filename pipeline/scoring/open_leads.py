@@ -114,13 +114,18 @@ class Doubts:
 
 
 def recommend(
-    project: Project[Sections], model: Model, as_of: datetime, progress: Progress
+    project: Project[Sections],
+    model: Model,
+    as_of: datetime,
+    progress: Progress,
+    called: frozenset[str] = frozenset(),
 ) -> tuple[pa.Table, Doubts, Decided]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
 
-    Gives the columns of RECOMMENDATION, behind ``probability`` that of each other horizon of the model, how many of
-    these probabilities are in doubt, and what the decisions rest on. Of all leads at once it holds the result, some
-    hundred bytes a lead beside the words of the reasons; features come in batches.
+    ``called``: who was on the last list of sales. Gives the columns of RECOMMENDATION, behind ``probability`` that of
+    each other horizon of the model, how many of these probabilities are in doubt, and what the decisions rest on. Of
+    all leads at once it holds the result, some hundred bytes a lead beside the words of the reasons; features come in
+    batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(project, project.parameters.episodes)
@@ -138,7 +143,7 @@ def recommend(
         progress("looking at what leads did, and what people decided")
         standing = look(project, project.parameters, connection, snapshots, as_of)
         ids = snapshots["lead_id"].to_numpy(object)
-        decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"])
+        decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], called)
         # A model of before this was noted says nothing of it.
         known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
         refuse_others(connection, project.interactions, known, shares, as_of)

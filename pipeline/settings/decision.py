@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
 from features.core.schema import WORKED, Tier
 from features.core.time import DAY, Duration
@@ -85,6 +85,8 @@ class DecisionPolicy(Strict):
     """An attribute of the lead that says whose it is."""
     capacity: tuple[Capacity, ...] = ()
     """How many leads sales can take up on a working day; without it, the list is all that are worth an hour."""
+    stay: NonNegativeFloat = 0.25
+    """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
 
