@@ -376,7 +376,9 @@ class Results:
                 *told,
                 "nobody said how many leads sales can take up a day (decision.capacity), so it is all of them",
             ]
-        return [f"{left:,} places are left", *told][:: -1 if left else 1]
+        if not scoring["is_working_day"]:
+            return [f"sales does not work on {scoring['day']} (decision.working_days), so nobody is called", *told]
+        return [*told, f"{left:,} places are left"] if left else ["no place of today's is left", *told]
 
     def figures(self) -> list[Figure]:
         """List the figures of all that was foretold; one that can't be said is ``unknown``."""

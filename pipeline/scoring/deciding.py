@@ -26,6 +26,8 @@ class Decided:
     columns: dict[str, pa.Array]
     day: date
     """The company's, for which the list is."""
+    is_working_day: bool
+    """Whether sales works on it: otherwise, where places are counted, there are none."""
     places_left: int | None
     """Places of sales that nobody takes; None where nobody said how many there are."""
     cut_offs: dict[str, float]
@@ -37,6 +39,7 @@ class Decided:
         """Give what it rests on as JSON holds it; the columns stand in the recommendations."""
         return {
             "day": self.day.isoformat(),
+            "is_working_day": self.is_working_day,
             "places_left": self.places_left,
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
@@ -99,6 +102,7 @@ class Decider:
         return Decided(
             {name: _array(name, values) for name, values in columns.items()},
             day,
+            self.policy.works_on(day),
             lists.left,
             {"MQL": float(usual.mql), "SQL": float(usual.sql)},
             next((name for name in ("tiers", "money") if getattr(self.policy, name) is not None), "multiples"),

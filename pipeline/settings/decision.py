@@ -122,11 +122,15 @@ class DecisionPolicy(Strict):
         """Give the company's day of a moment in UTC; of midnight, the day that begins."""
         return as_of.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(self.time_zone)).date()
 
+    def works_on(self, day: date) -> bool:
+        """Tell whether sales works on a day."""
+        return WEEKDAYS[day.weekday()] in self.working_days
+
     def places_on(self, day: date) -> Places | None:
         """Say how many leads sales takes up on a day; None where nobody has said so."""
         if not self.capacity:
             return None
-        if WEEKDAYS[day.weekday()] not in self.working_days:
+        if not self.works_on(day):
             return Places(0)
         each, own = 0, dict[str, int]()
         for one in self.capacity:
