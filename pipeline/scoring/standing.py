@@ -145,7 +145,8 @@ def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
     return (
         f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory{attributes} "
         f"FROM opened LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
-        f"SEMI JOIN opened USING (lead_id) WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
+        "SEMI JOIN opened USING (lead_id) "
+        f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
         f"USING (lead_id) LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id) ORDER BY place"
     )
 

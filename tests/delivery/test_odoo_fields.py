@@ -91,8 +91,8 @@ def test_a_selection_takes_a_tier_and_a_maturity_that_it_has(crm: OdooCrm, tmp_p
 
 
 LACKING = (
-    "the selection x_tier lacks IQL, suspended among its values; add them with these letters, "
-    "or map tier to a char or text"
+    "the selection x_tier lacks customer, disqualified, recycled, IQL, suspended among its values; add them "
+    "with these letters, or map tier to a char or text"
 )
 SENTENCE = (
     "the field x_action is of type selection; action needs char or text, "
@@ -164,10 +164,10 @@ def test_a_text_must_hold_a_tier_and_a_date_while_others_are_cut(crm: OdooCrm, t
     crm.types["x_leadcast_date"] = "char"
     crm.lengths = {"x_leadcast_tier": 3, "x_leadcast_date": 9, "x_leadcast_reason_1": 8, "x_leadcast_action": 8}
     assert sink_of(crm, tmp_path).check() == [
-        "the field x_leadcast_tier takes 3 letters; tier needs 9: make it longer, or map another",
+        "the field x_leadcast_tier takes 3 letters; tier needs 12: make it longer, or map another",
         "the field x_leadcast_date takes 9 letters; date needs 10: make it longer, or map another",
     ]
-    crm.lengths |= {"x_leadcast_tier": 9, "x_leadcast_date": 10}
+    crm.lengths |= {"x_leadcast_tier": 12, "x_leadcast_date": 10}
     assert sink_of(crm, tmp_path).check() == []
 
 

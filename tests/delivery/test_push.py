@@ -43,7 +43,7 @@ def test_a_push_writes_every_lead_once_and_the_next_one_none(project: Path) -> N
     assert [row["lead_id"] for row in rows] == [row["lead_id"] for row in scores]
     assert [float(row["leadcast_probability"]) for row in rows] == [round(row["probability"], 4) for row in scores]
     assert {(row["leadcast_tier"], row["leadcast_action"]) for row in rows} <= {
-        ("SQL", "call today"), ("MQL", "keep nurturing"), ("IQL", "wait"),
+        ("SQL", "call today"), ("recycled", "take up again"), ("MQL", "keep nurturing"), ("IQL", "wait"),
     }  # fmt: skip
     code, text = call("push", *OLD)
     assert (code, f"{len(scores):,} leads: {len(scores):,} unchanged" in text) == (0, True)

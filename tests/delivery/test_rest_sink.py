@@ -389,5 +389,5 @@ def test_sizes_are_those_of_the_settings(server: Plain) -> None:
     assert sink.sizes() == {"cReason": 40, "cTier": 3, "cReasons": 40}
     assert sink.check() == [
         "push.sink.sizes names cReasons, did you mean 'cReason'?",
-        "the field cTier takes 3 letters, and tier needs 9; make it longer, or map tier to another (push.fields)",
+        "the field cTier takes 3 letters, and tier needs 12; make it longer, or map tier to another (push.fields)",
     ]

@@ -110,7 +110,7 @@ def test_the_lengths_of_texts_are_told_and_one_that_is_too_short_for_a_tier(crm:
     crm.lengths = {"Leadcast_Tier__c": 3, "Leadcast_Reason_1__c": 40, "Company": 5}
     sink = sink_of(crm, tmp_path)
     (problem,) = sink.check()
-    assert problem.startswith("the field Leadcast_Tier__c takes 3 letters, and tier needs 9; make it longer, or map")
+    assert problem.startswith("the field Leadcast_Tier__c takes 3 letters, and tier needs 12; make it longer, or map")
     calls = crm.calls
     assert sink.sizes() == {
         "Leadcast_Tier__c": 3, "Leadcast_Reason_1__c": 40, "Leadcast_Reason_2__c": 255, "Leadcast_Action__c": 255,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,8 +49,9 @@ def test_who_converted_is_found_where_nothing_says_when(
     used = sorted(source["used"] for name, source in sources.items() if not name.endswith("_outcomes"))
     assert used == sorted(truth.rows[name] for name in ("visits", "emails", "calls"))
     share = len(truth.converted_at) / LEADS
-    assert 0.8 * share < settings["policy"]["tiers"]["mql"] < 1.2 * share
-    assert settings["policy"]["tiers"]["mql"] < settings["policy"]["tiers"]["sql"] < 1
+    assert settings["decision"]["multiples"] == {"mql": 1.0, "sql": 2.5}
+    (found,) = re.findall(r"of the odds of the ([\d.]+)% that convert", (tmp_path / "params.yaml").read_text())
+    assert 0.8 * share < float(found) / 100 < 1.2 * share
     assert "milestones" not in settings["episodes"]
     assert "came later than 7d after the creation of their lead, and are not learned from" in told(tmp_path)
 

@@ -27,6 +27,7 @@ def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_pat
     table = pa.table(
         {
             "event_type": ["view"] * 99 + ["won"],
+            "actor": ["lead"] * 100,
             "occurred_at": pa.array([moment] * 100, pa.timestamp("us")),
             "known_at": pa.array([moment] * 99 + [moment + timedelta(days=40)], pa.timestamp("us")),
             "source": ["log"] * 100,

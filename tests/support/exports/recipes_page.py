@@ -19,7 +19,7 @@ REST = "The rest of the settings"
 
 def _blocks() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for section in re.split(r"^#{2,3} ", PAGE, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^#{2,3} ", PAGE.partition("\n## Recipes\n")[2], flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
         for block in re.findall(r"^```yaml\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
             assert heading not in found, f"{heading} has two blocks of settings, and one would not be tested"
