@@ -29,7 +29,7 @@ class MaturityPolicy(SettingsSection):
     """Event types that show interest, as a download does; all others are weak."""
     hot_for: Duration = 14 * DAY
     """How long a strong act makes a lead hot."""
-    warm_for: Duration = 60 * DAY
+    warm_for: Duration = 30 * DAY
     """How long a strong or medium act, or acts on two days, make it warm; otherwise it is cold."""
 
     def __post_init__(self) -> None:

@@ -16,9 +16,11 @@ MOST_LEADS = 500
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
-    """Show the leads for sales and marketing; ``recommendations`` come best first, and stay so."""
+    """Show today's list of sales by its ranks, then the others as they come: best first."""
     worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(WORKED)))
-    shown = worked.slice(0, MOST_LEADS).to_pylist()
+    called = pc.equal(worked["list"], "sales")
+    today = worked.filter(called).sort_by("rank")
+    shown = pa.concat_tables([today, worked.filter(pc.invert(called))]).slice(0, MOST_LEADS).to_pylist()
     columns = [name for name in worked.column_names if name.startswith(column_of(""))]
     others = [(name.removeprefix(column_of("")), name) for name in columns]
     return render(
