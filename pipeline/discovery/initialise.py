@@ -38,7 +38,7 @@ from pipeline.discovery.judging import (
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
-from pipeline.discovery.telling import comments_on_findings, head, said_of_strangers, told
+from pipeline.discovery.telling import comments_on_decision, comments_on_findings, head, said_of_strangers, told
 from pipeline.discovery.writing import write_settings
 from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
@@ -52,6 +52,7 @@ from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
     EventType,
     Outcomes,
+    decision_for,
     find_outcomes,
     find_own_work,
     read_event_types,
@@ -157,6 +158,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
             content |= {
                 "episodes": _episodes(outcomes),
+                "decision": decision_for(types, outcomes),
                 "words": _words(places, types, list(leads["attributes"]), outcomes),
             }
             trial = _for_trial(content, folder)
@@ -170,6 +172,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         _size(content, size, ours, said=options.horizon is not None or looks is not None)
         | proposal.comments
         | comments_on_findings(outcomes, attributes, types)
+        | comments_on_decision(content["decision"], types)
     )
     settings = write_settings(content, comments, head(folder, summary))
     if yaml.safe_load(settings) != content:
@@ -344,7 +347,7 @@ def _size(content: dict[str, Any], size: Size, ours: float, *, said: bool) -> di
         "windows": [format_duration(window) for window in size.windows],
         "half_life": format_duration(size.half_life),
     }
-    content["decision"] = {"multiples": {"mql": 1.0, "sql": 2.5}}
+    content["decision"]["multiples"] = {"mql": 1.0, "sql": 2.5}
     if size.last_created:
         content["recommend"] = {"as_of": size.last_created}
     why = (

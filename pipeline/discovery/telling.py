@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from features.core.time import format_duration
 from pipeline.discovery.attributes import Attribute
@@ -25,11 +26,10 @@ def comments_on_findings(
     outcomes: Outcomes, attributes: Sequence[Attribute], types: Sequence[EventType]
 ) -> dict[str, str]:
     """Write the comments on episodes and attributes, by their places in the settings."""
-    counts = {kind.name: kind for kind in types}
-    comments: dict[str, str] = {}
-    for key, names in (("conversion", outcomes.conversion), ("lost", outcomes.lost)):
-        listed = ", ".join(f"{counts[name].leads:,} leads ({counts[name].share:.1%})" for name in names)
-        comments[f"episodes.{key}"] = listed
+    comments = {
+        f"episodes.{key}": _listed(names, types)
+        for key, names in (("conversion", outcomes.conversion), ("lost", outcomes.lost))
+    }
     for one in attributes:
         if one.auc is not None and not one.refused:
             comments[f"ingest.leads.attributes.{one.name}"] = f"alone it has an AUC of {one.auc:.2f}"
@@ -37,6 +37,24 @@ def comments_on_findings(
     if refused:
         comments["ingest.leads.attributes"] = "only what never changes after creation; left out: " + ", ".join(refused)
     return comments
+
+
+def comments_on_decision(decision: Mapping[str, Any], types: Sequence[EventType]) -> dict[str, str]:
+    """Write the comments on what was proposed by the names of event types: how many leads have each, in their order."""
+    facts: Mapping[str, Any] = decision.get("facts", {})
+    named = {f"decision.facts.{name}": fact["events"] for name, fact in facts.items()}
+    named |= {f"decision.maturity.{key}": names for key, names in decision.get("maturity", {}).items()}
+    comments = {place: _listed(names, types) for place, names in named.items()}
+    comments["decision.facts"] = (
+        "by the names of event types: see what each closes, refuses, raises or takes, and how long"
+    )
+    return comments
+
+
+def _listed(names: Sequence[str], types: Sequence[EventType]) -> str:
+    """Say how many leads have each of some event types."""
+    counts = {kind.name: kind for kind in types}
+    return ", ".join(f"{counts[name].leads:,} leads ({counts[name].share:.1%})" for name in names)
 
 
 def said_of_strangers(proposal: Proposal, summary: IngestSummary) -> list[str]:

@@ -15,6 +15,9 @@ from pipeline.settings.types import AnySection, fields_of, sections_in
 _WIDTH = 118
 _COMMENT_COLUMN = 40
 _LONGEST_MEANING = 90
+_LONGEST_ENTRY = 150
+_ENTRY_A_LINE = ("decision", "facts")
+"""Where each entry is a line, for they are read beside each other."""
 
 
 def write_settings(content: Mapping[str, object], comments: Mapping[str, str], head: str) -> str:
@@ -38,6 +41,8 @@ def _lines(key: str, value: object, place: tuple[str, ...], comments: Mapping[st
             for line in _lines(str(name_), part, (*place, str(name_)), comments, indent + "  ")
         ]
         flow = f"{name} {_flow(value)}"
+        if place[:-1] == _ENTRY_A_LINE and len(flow) <= _LONGEST_ENTRY:
+            return _commented(flow, comment)
         if len(place) > 2 and len(flow) <= 70 and not any(isinstance(part, Mapping | list) for part in value.values()):  # noqa: PLR2004 - sections stay open
             return _commented(flow, comment)
         return [*_commented(name, comment), *inner]

@@ -46,7 +46,8 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("form(s)", "filled in a form"),
         ("formulaire(s)", "a rempli un formulaire"),
     ),
-    "contact(?: us)?(?: (?:request|requested|form))|contact us|generate lead|demande de contact": (
+    "contact(?: us)?(?: (?:request|requested|form))|contact us|generate lead|demande de contact|kontaktanfrage|"
+    "call ?back request(?:ed)?|request(?:ed)? call ?back|demande de rappel|ruckrufwunsch|solicitud de contacto": (
         ("contact request(s)", "asked to be contacted"),
         ("demande(s) de contact", "a demandé à être contacté"),
     ),
@@ -59,7 +60,11 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("création(s) de compte", "a créé un compte"),
     ),
     "log ?in|logged in": (("login(s)", "logged in"), ("connexion(s)", "a ouvert son espace personnel")),
-    "(?:start(?:ed)? )?(?:free )?trial(?: (?:start|started))?": (
+    "trial (?:log ?ins?|logged in)": (
+        ("trial login(s)", "used the trial"),
+        ("connexion(s) d'essai", "a utilisé l'essai"),
+    ),
+    "(?:start(?:ed)? )?(?:free )?trial(?: (?:start|started|request|requested))?|requested trial": (
         ("trial(s)", "started a trial"),
         ("essai(s)", "a commencé un essai"),
     ),
@@ -95,9 +100,35 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("answer(s) to a mail", "answered a mail"),
         ("réponse(s) à un e-mail", "a répondu à un e-mail"),
     ),
-    f"(?:(?:{_MAIL}|newsletter) )?(?:unsubscribed?|opt(?:ed)? ?out|desinscription|desabonnement)": (
+    f"(?:(?:{_MAIL}|newsletter) )?(?:unsubscribed?|opt(?:ed)? ?out|desinscription|desabonnement)|"
+    "(?:newsletter )?(?:abmeldung|abbestellung)": (
         ("unsubscription(s)", "asked for no more mail"),
         ("désinscription(s)", "a demandé à ne plus recevoir d'e-mails"),
+    ),
+    f"(?:(?:{_MAIL}) )?(?:spam ?(?:complaint|complained|report|reported)|(?:marked as|reported) spam)|"
+    f"(?:{_MAIL}) (?:complaint|complained)|plainte spam": (
+        ("spam complaint(s)", "complained of spam"),
+        ("plainte(s) pour spam", "a signalé un spam"),
+    ),
+    f"(?:{_MAIL}) hard ?bounced?|hard ?bounced?|(?:{_MAIL}) bounced? hard": (
+        ("dead mail address(es)", "can't be reached by mail"),
+        ("adresse(s) e-mail morte(s)", "n'est plus joignable par e-mail"),
+    ),
+    "do not call(?: request(?:ed)?)?|dnc|no (?:more )?(?:phone )?calls?|bloctel|opposition telephonique|"
+    "(?:phone|telephone|calls?) (?:opt(?:ed)? ?out|unsubscribed?)|opt(?:ed)? ?out (?:of )?(?:phone|telephone|calls?)": (
+        ("request(s) for no calls", "asked for no calls"),
+        ("opposition(s) au téléphone", "a demandé à ne plus être appelé"),
+    ),
+    "(?:gdpr |rgpd |dsgvo |privacy )?(?:objection|objected|opposition|widerspruch)|"
+    "objection to (?:processing|marketing)": (
+        ("objection(s)", "objected to the use of its data"),
+        ("opposition(s)", "s'est opposé à l'usage de ses données"),
+    ),
+    "(?:gdpr |rgpd |dsgvo |privacy |data )?(?:erasure|erased|deletion|effacement|loschung)(?: (?:request|requested))?|"
+    "(?:gdpr|rgpd|dsgvo)(?: (?:request|requested|delete|deleted|forget))?|right to (?:erasure|be forgotten)|"
+    "droit a l oubli|loschantrag|loschanfrage": (
+        ("erasure request(s)", "asked for its data to be erased"),
+        ("demande(s) d'effacement", "a demandé l'effacement de ses données"),
     ),
     f"(?:newsletter|{_MAIL}) (?:subscribed?|subscription|sign ?up|opt(?:ed)? ?in)": (
         ("newsletter subscription(s)", "asked for the newsletter"),
@@ -119,11 +150,12 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("click(s) on an advertisement", "clicked on an advertisement"),
         ("clic(s) sur une publicité", "a cliqué sur une publicité"),
     ),
-    "(?:quote|quotation|price|offer) request(?:ed)?|requested quote|request quote|demande de devis": (
+    "(?:quote|quotation|price|offer) request(?:ed|s)?|request(?:ed)? (?:a )?(?:quote|quotation|offer)|demande de devis|"
+    "angebotsanfrage|anfrage angebot|solicitud de (?:presupuesto|cotizacion)|offerteaanvraag": (
         ("quote request(s)", "asked for a quote"),
         ("demande(s) de devis", "a demandé un devis"),
     ),
-    "demo request(?:ed)?|requested demo|request demo|demande de demo": (
+    "demo request(?:ed|s)?|request(?:ed)? (?:a )?demo|demande de demo|demoanfrage|solicitud de demo": (
         ("demo request(s)", "asked for a demo"),
         ("demande(s) de démo", "a demandé une démo"),
     ),
@@ -132,7 +164,12 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("meeting(s)", "had a meeting"),
         ("rendez-vous", "a eu un rendez-vous"),
     ),
-    "(?:meeting|demo|appointment) (?:booked|scheduled)|booked (?:meeting|demo)": (
+    "(?:meeting|appointment) request(?:ed|s)?|request(?:ed)? (?:a )?(?:meeting|appointment)|terminanfrage|"
+    "demande de (?:rendez vous|rdv)|solicitud de (?:cita|reunion)": (
+        ("meeting request(s)", "asked for a meeting"),
+        ("demande(s) de rendez-vous", "a demandé un rendez-vous"),
+    ),
+    "(?:meeting|demo|appointment) (?:booked|scheduled)|booked (?:a )?(?:meeting|demo|appointment)|terminbuchung": (
         ("meeting(s) booked", "booked a meeting"),
         ("prise(s) de rendez-vous", "a pris rendez-vous"),
     ),
@@ -156,11 +193,19 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("case(s)", "case opened by sales"),
         ("prise(s) en charge", "dossier ouvert par les commerciaux"),
     ),
+    "(?:leads? )?assigned(?: to (?:sales|owner|rep))?": (
+        ("assignment(s)", "was assigned to sales"),
+        ("attribution(s)", "a été attribué aux commerciaux"),
+    ),
+    "(?:leads? )?(?:in work|working|work started|taken (?:up|over))(?: by sales)?|in bearbeitung": (
+        ("start(s) of work", "was taken up by sales"),
+        ("début(s) de travail", "a été pris en main par les commerciaux"),
+    ),
     "(?:leads? )?accepted|sales accepted|accepted by sales": (
         ("acceptance(s) by sales", "was accepted by sales"),
         ("acceptation(s)", "a été accepté par les commerciaux"),
     ),
-    "(?:leads? )?refused|refused by sales": (
+    "(?:leads? )?refused|leads? rejected|(?:refused|rejected|declined) by sales|sales (?:refused|rejected|declined)": (
         ("refusal(s) by sales", "was refused by sales"),
         ("refus des commerciaux", "a été refusé par les commerciaux"),
     ),
@@ -178,7 +223,7 @@ ACTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     "(?:closed |deal )?won|gagnee?": (("sale(s)", "became a customer"), ("vente(s)", "est devenu client")),
     "(?:closed |deal )?lost|perdue?": (("loss(es)", "was lost"), ("perte(s)", "a été perdu")),
-    "disqualified|unqualified": (
+    "(?:leads? )?(?:disqualified|unqualified)(?: by sales)?": (
         ("disqualification(s)", "was disqualified"),
         ("disqualification(s)", "a été disqualifié"),
     ),
@@ -247,3 +292,13 @@ def words_for(names: Mapping[str, Iterable[str]]) -> dict[str, dict[str, dict[st
             for language, word in zip(_LANGUAGES, said or (), strict=bool(said)):
                 found[language].setdefault(part, {})[name] = list(word) if isinstance(word, tuple) else word
     return {language: parts for language, parts in found.items() if parts}
+
+
+def noun_of(event_type: str) -> str | None:
+    """Give the English noun of an event type; None where the table lacks it.
+
+    >>> noun_of("Meeting booked"), noun_of("A_ACTIVATED complete")
+    ('meeting(s) booked', None)
+    """
+    known = next((words for pattern, words in ACTS.items() if re.fullmatch(pattern, plain(event_type))), None)
+    return known and known[0][0]

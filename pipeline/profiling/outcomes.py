@@ -1,4 +1,4 @@
-"""What the event types of a log are, by their names and by what they do: conversions, losses, steps, our own work.
+"""What the event types of a log are, by their names and by what they do: conversions, losses, steps, requests, work.
 
 A name alone is no proof: an application is accepted by the thousand before it is granted. So a conversion is also
 had by few leads, and little follows it; after a loss hardly anyone converts.
@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from pipeline.profiling.known_words import noun_of
 from pipeline.profiling.words import (
     CONSENT,
     DECIDED,
@@ -25,6 +27,7 @@ from pipeline.profiling.words import (
     SURE,
     TAKEN_OVER,
     has,
+    is_called,
     plain,
     rank,
     sounds_won,
@@ -42,6 +45,32 @@ _BY_SALES = "accepted by sales"
 _WORK = {"start", "started", "schedule", "scheduled", "suspend", "resume", "assign", "withdraw", "ate_abort"}
 """Steps in the life of a piece of work: what is scheduled or started is done by people."""
 _RAISES_A_HAND = r"form\w*|request\w*|inquiry|enquiry|quote request|demo request|contact us|signup|return\w*|reopen\w*"
+STRONG = (
+    "quote request(s)",
+    "demo request(s)",
+    "contact request(s)",
+    "meeting request(s)",
+    "meeting(s) booked",
+    "meeting(s)",
+    "demo(s)",
+    "trial(s)",
+    "checkout(s)",
+)
+"""What shows intent, by the nouns of ``known_words``."""
+MEDIUM = (
+    "download(s)",
+    "webinar attendance(s)",
+    "webinar registration(s)",
+    "form(s)",
+    "cart(s)",
+    "look(s) at prices",
+    "trial login(s)",
+    "newsletter subscription(s)",
+)
+"""What shows interest."""
+_REFUSALS = ("refusal(s) by sales", "disqualification(s)")
+_DONE_BY_SALES = rf"{DECIDED}|sales|disqualified|unqualified"
+"""What no lead does, whoever is said to have acted."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +97,42 @@ class Outcomes:
     reopen_on: tuple[str, ...]
     candidates: tuple[EventType, ...]
 
+
+@dataclass(frozen=True)
+class UsualFact:
+    """A fact that many logs tell, by the nouns of ``known_words``."""
+
+    kind: str
+    said_by: tuple[str, ...]
+    ended_by: tuple[str, ...] = ()
+    channel: str | None = None
+    lasts: str | None = None
+
+
+FACTS: dict[str, UsualFact] = {
+    "objected": UsualFact("closes", ("objection(s)",)),
+    "asked to be forgotten": UsualFact("closes", ("erasure request(s)",)),
+    "unsubscribed": UsualFact(
+        "closes_channel", ("unsubscription(s)",), ended_by=("newsletter subscription(s)",), channel="mail"
+    ),
+    "complained of spam": UsualFact("closes_channel", ("spam complaint(s)",), channel="mail"),
+    "unreachable by mail": UsualFact("closes_channel", ("dead mail address(es)",), channel="mail"),
+    "asked for no calls": UsualFact("closes_channel", ("request(s) for no calls",), channel="telephone"),
+    "refused by sales": UsualFact("refuses", _REFUSALS, ended_by=(*STRONG, "form(s)")),
+    "asked for a quote": UsualFact("raises", ("quote request(s)",), lasts="14d"),
+    "asked for a demo": UsualFact("raises", ("demo request(s)",), lasts="14d"),
+    "asked for a meeting": UsualFact("raises", ("meeting request(s)", "meeting(s) booked"), lasts="14d"),
+    "had a meeting": UsualFact("raises", ("meeting(s)", "demo(s)"), lasts="14d"),
+    "asked to be contacted": UsualFact("raises", ("contact request(s)",), lasts="14d"),
+    "in work by sales": UsualFact(
+        "taken",
+        ("case(s)", "assignment(s)", "start(s) of work", "acceptance(s) by sales", "opportunit(y|ies)"),
+        ended_by=_REFUSALS,
+        lasts="30d",
+    ),
+}
+"""The facts that are proposed, by names that people read. What a lead asks for is worth a call for two weeks; a case
+that nobody has moved for a month is in nobody's hands."""
 
 _TYPES = """
 WITH log AS (
@@ -238,3 +303,42 @@ def said_in_short(work: Sequence[str], types: Sequence[EventType], source: str) 
         if len(heads) == 1 and not head[-1].isalnum() and not any(name.startswith(head) for name in rest):
             return [f"{head}*"]
     return list(work)
+
+
+def decision_for(types: Sequence[EventType], outcomes: Outcomes) -> dict[str, Any]:
+    """Give the facts and strengths that the names of event types tell, as the settings of ``decision`` hold them.
+
+    What ends an episode shows no strength and raises nothing: it is what the others are to foretell.
+    """
+    nouns = {kind.name: _noun(kind) for kind in types}
+    ends = {*outcomes.conversion, *outcomes.lost}
+    steps = [kind for kind in types if kind.name not in ends]
+    by_lead = [kind for kind in steps if kind.actor == "lead"]
+    by_sales = [kind for kind in steps if kind.actor != "lead" or has(kind.name, _DONE_BY_SALES)]
+    asked = [kind for kind in steps if kind.actor != "us"]
+    telling = {"closes": types, "closes_channel": types, "raises": asked, "refuses": by_sales, "taken": by_sales}
+    ending = {"refuses": by_lead, "taken": by_sales}
+
+    def named(those: Sequence[EventType], wanted: Sequence[str]) -> list[str]:
+        return [kind.name for kind in those if nouns[kind.name] in wanted]
+
+    facts: dict[str, Any] = {}
+    for name, fact in FACTS.items():
+        events = named(telling[fact.kind], fact.said_by)
+        ended_by = named(ending.get(fact.kind, types), fact.ended_by)
+        ended_by += outcomes.lost if fact.kind == "taken" else ()
+        said = {"kind": fact.kind, "channel": fact.channel, "events": events, "ended_by": ended_by, "lasts": fact.lasts}
+        if events:
+            facts[name] = {key: value for key, value in said.items() if value}
+    maturity = {key: named(by_lead, wanted) for key, wanted in (("strong", STRONG), ("medium", MEDIUM))}
+    maturity = {key: names for key, names in maturity.items() if names}
+    return {key: value for key, value in (("facts", facts), ("maturity", maturity)) if value}
+
+
+def _noun(kind: EventType) -> str | None:
+    """Name what an event type is; what our own people say of a lead that they were handed is theirs."""
+    if kind.actor == "us" and is_called(kind.name, GIVEN_BACK):
+        return "refusal(s) by sales"
+    if kind.actor == "us" and is_called(kind.name, TAKEN_OVER):
+        return "acceptance(s) by sales"
+    return noun_of(kind.name)
