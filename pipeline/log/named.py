@@ -1,11 +1,16 @@
-"""What an ingested log names, for which people may have words: its event types and its channels."""
+"""What an ingested log names, for which people may have words: its event types, channels and attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import pyarrow.parquet as pq
+
+from features.core.errors import SettingsError, nearest
 from pipeline.core.project import Places, require
 from pipeline.core.sql import identifier, open_reader
+from pipeline.log.history import read_event_types, require_event_types
+from pipeline.settings.decision import DecisionPolicy
 
 _TYPES = """
 SELECT event_type FROM read_parquet(?) WHERE list_contains(?, actor)
@@ -38,3 +43,17 @@ def named_channels(places: Places, attributes: Iterable[str]) -> list[str]:
             [str(path) for path, _ in columns],
         ).fetchall()
     return [channel for (channel,) in rows]
+
+
+def require_named(places: Places, policy: DecisionPolicy) -> None:
+    """Raise where the settings of ``decision`` name what the log does not.
+
+    NotEnoughDataError for an event type that never occurs, SettingsError for an attribute that leads do not have.
+    """
+    seen = read_event_types(places.interactions)
+    for place, names in policy.event_types:
+        require_event_types(seen, place, names)
+    schema = pq.read_schema(places.leads)
+    for place, name in policy.attributes:
+        if name not in schema.names:
+            raise SettingsError(f"{place}: leads have no attribute {name!r}; {nearest(name, schema.names)}")

@@ -16,15 +16,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.core.errors import SettingsError, nearest
 from features.core.schema import MACHINE
 from models.decision.facts import Held
 from pipeline.core.project import Places
 from pipeline.core.sql import file_literal, identifier, literal
-from pipeline.log.history import read_event_types, require_event_types
+from pipeline.log.named import require_named
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
@@ -74,7 +72,7 @@ def look(
     attribute.
     """
     policy = parameters.decision
-    require(places, policy)
+    require_named(places, policy)
     connection.register("opened", opened[["lead_id"]].assign(place=np.arange(len(opened))))
     found = connection.sql(_query(places, parameters, as_of)).to_arrow_table()
     connection.unregister("opened")
@@ -99,17 +97,6 @@ def look(
         territory=found["territory"].to_pandas().to_numpy(object),
         facts=_in_words(policy, held, rules),
     )
-
-
-def require(places: Places, policy: DecisionPolicy) -> None:
-    """Raise where the settings name an event type that never occurs, or an attribute that leads do not have."""
-    seen = read_event_types(places.interactions)
-    for place, names in policy.event_types:
-        require_event_types(seen, place, names)
-    schema = pq.read_schema(places.leads)
-    for place, name in policy.attributes:
-        if name not in schema.names:
-            raise SettingsError(f"{place}: leads have no attribute {name!r}; {nearest(name, schema.names)}")
 
 
 def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
