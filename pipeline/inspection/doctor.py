@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from packaging.requirements import Requirement
@@ -32,10 +33,11 @@ from pipeline.evaluate.findings import of_columns
 from pipeline.log.ages import doubts_of_ages
 from pipeline.log.history import observe
 from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
-from pipeline.log.named import named_channels, named_types
+from pipeline.log.named import named_channels, named_types, require_named
 from pipeline.log.outcome_holes import doubts_of_outcomes
 from pipeline.log.reach import Reach
 from pipeline.log.source_verdicts import source_verdicts
+from pipeline.log.strengths import Share, find_strengths
 from pipeline.reading.readers import table_columns
 from pipeline.settings.file import load_parameters
 from pipeline.settings.ingest import Table
@@ -73,6 +75,10 @@ class Examination:
     def table(self) -> list[tuple[str, str, str, str, str]]:
         """Give the rows of the table of milestones and horizons, as they are printed."""
         return table_of(self.learnable)
+
+    def own(self, horizon: timedelta) -> Learnable:
+        """Give the row of the conversion, which comes last, at a horizon."""
+        return next(row for row in reversed(self.learnable) if row.horizon == horizon)
 
     @property
     def longest(self) -> str | None:
@@ -245,10 +251,15 @@ def _examine_log(examination: Examination, project: Project[Parameters]) -> None
     _examine_sources(examination, project)
     _examine_words(examination, project)
     try:
+        require_named(project, project.parameters.decision)
+    except LeadcastError as error:
+        examination.fail("settings", error)
+    try:
         examination.learnable = tabulate(project)
     except LeadcastError as error:
         examination.fail("data", error)
         return
+    _examine_strengths(examination, project)
     _examine_verdicts(examination, project)
     _examine_comparison(examination, project)
     _examine_horizon(examination, project.parameters)
@@ -285,6 +296,18 @@ def _examine_words(examination: Examination, project: Project[Parameters]) -> No
         examination.add("settings", "odd", what, f"say under words.{language} what people call them, for the pages")
     else:
         examination.add("settings", "good", f"all that the log names has words in {language!r}")
+
+
+def _examine_strengths(examination: Examination, project: Project[Parameters]) -> None:
+    """Name what people call strong, and after which leads convert hardly more often than anyhow."""
+    own = examination.own(project.parameters.snapshots.horizon)
+    strengths = find_strengths(project, Share(own.mature, own.conversions))
+    contradicted = [one for one in strengths if one.is_contradicted]
+    for one in contradicted:
+        remedy = "take it out there, or call it medium: those who did it are hardly better than others"
+        examination.add("settings", "odd", one.told(), remedy)
+    if strengths and not contradicted:
+        examination.add("settings", "good", f"none of {len(strengths)} strong acts is contradicted by who converts")
 
 
 def _examine_verdicts(examination: Examination, project: Project[Parameters]) -> None:
@@ -338,7 +361,7 @@ def _examine_comparison(examination: Examination, places: Places) -> None:
 
 def _examine_horizon(examination: Examination, parameters: Parameters) -> None:
     longest = longest_trainable(examination.learnable)
-    own = next(row for row in reversed(examination.learnable) if row.horizon == parameters.snapshots.horizon)
+    own = examination.own(parameters.snapshots.horizon)
     horizon = format_duration(parameters.snapshots.horizon)
     if own.problem is None:
         told = f"the horizon of {horizon} can be trained: {own.conversions:,} snapshots convert"
