@@ -26,7 +26,8 @@ And one of a customer who comes back, where a form may follow a conversion, afte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -137,7 +138,7 @@ def _look(
 
     ``created``: of each lead as known then, shape (moments,). Where the episode that was thought open does not exist in
     truth, the outcome is that of the last one that had begun by the moment: another start of it came to light later, or
-    it was over.
+    it was over. Of one that was thought over, outcome and time are as known then, too.
     """
     size = len(as_of)
     opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
@@ -152,6 +153,7 @@ def _look(
                 )
         opened[row], numbers[row], begun[row] = ended_code == 0, number, started
         if not opened[row]:
+            outcomes[row], ends[row] = ended_code, ended_at
             continue
         number, started, ended_code, ended_at, rests = 1, created[row], 0, NEVER, NEVER
         exists = started == begun[row]
@@ -190,16 +192,36 @@ def take_snapshots_at(history: History, as_of: datetime) -> pd.DataFrame:
     return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object))
 
 
-def _take(
-    history: History,
-    lead: NDArray[np.intp],
-    as_of: NDArray[np.int64],
-    started: NDArray[np.int64],
-    trigger: NDArray[np.object_],
-) -> pd.DataFrame:
-    """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
+def find_ended_at(history: History, as_of: datetime, keep: timedelta) -> pd.DataFrame:
+    """List the leads whose last episode ended in [as_of - keep, as_of), all as it was known at ``as_of`` (UTC).
+
+    An end that was entered ahead of its time counts as soon as it is known. Gives lead_id, as_of, created_at, episode,
+    started_at, outcome (converted, lost) and outcome_at, sorted by lead_id; no lead is among these and among those of
+    ``take_snapshots_at``.
+    """
+    lead = np.arange(len(history.lead_ids))
+    at = np.full(len(lead), as_integer(as_of))
+    seen = _see(history, lead, at)
+    lately = ~seen.is_open & (seen.ended_at >= as_integer(as_of - keep))
+    return _frame(history, lead, at, seen, seen.is_known & lately).sort_values("lead_id", ignore_index=True)
+
+
+class _Seen(NamedTuple):
+    """What looking at leads at moments found, shape (moments,); see ``_look``."""
+
+    created: NDArray[np.int64]
+    is_known: NDArray[np.bool_]
+    """Whether the lead was known of, and its episode had begun."""
+    is_open: NDArray[np.bool_]
+    number: NDArray[np.int64]
+    begun: NDArray[np.int64]
+    code: NDArray[np.int64]
+    ended_at: NDArray[np.int64]
+
+
+def _see(history: History, lead: NDArray[np.intp], as_of: NDArray[np.int64]) -> _Seen:
     created = history.created_as_known(lead, as_of)
-    is_open, number, begun, code, at = _look(
+    is_open, number, begun, code, ended_at = _look(
         lead.astype(np.int64),
         as_of,
         created,
@@ -209,19 +231,37 @@ def _take(
         history.codes,
         history.pauses,
     )
-    keep = is_open & (begun < as_of) & (history.lead_known_at[lead] < as_of) & ((started == ANY) | (started == begun))
-    frame = pd.DataFrame(
+    is_known = (begun < as_of) & (history.lead_known_at[lead] < as_of)
+    return _Seen(created, is_known, is_open, number, begun, code, ended_at)
+
+
+def _frame(
+    history: History, lead: NDArray[np.intp], as_of: NDArray[np.int64], seen: _Seen, keep: NDArray[np.bool_]
+) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "lead_id": pd.array(history.lead_ids[lead[keep]], dtype="str"),
             "as_of": as_times(as_of[keep]),
-            "created_at": as_times(created[keep]),
-            "episode": number[keep],
-            "started_at": as_times(begun[keep]),
-            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[code[keep]], dtype="str"),
-            "outcome_at": as_times(at[keep]),
-            "trigger": pd.array(trigger[keep], dtype="str"),
+            "created_at": as_times(seen.created[keep]),
+            "episode": seen.number[keep],
+            "started_at": as_times(seen.begun[keep]),
+            "outcome": pd.array(np.array(OUTCOMES, dtype=object)[seen.code[keep]], dtype="str"),
+            "outcome_at": as_times(seen.ended_at[keep]),
         }
     )
+
+
+def _take(
+    history: History,
+    lead: NDArray[np.intp],
+    as_of: NDArray[np.int64],
+    started: NDArray[np.int64],
+    trigger: NDArray[np.object_],
+) -> pd.DataFrame:
+    """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
+    seen = _see(history, lead, as_of)
+    keep = seen.is_known & seen.is_open & ((started == ANY) | (started == seen.begun))
+    frame = _frame(history, lead, as_of, seen, keep).assign(trigger=pd.array(trigger[keep], dtype="str"))
     frame = frame.drop_duplicates(["lead_id", "as_of"])  # of the policy that is named first
     return frame.sort_values(["lead_id", "as_of"], kind="stable", ignore_index=True)
 
