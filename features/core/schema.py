@@ -18,6 +18,8 @@ MACHINE = "machine"
 Tier = Literal["customer", "disqualified", "SQL", "recycled", "MQL", "IQL"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """What a lead is worth working on; of several that fit, the first is its tier."""
+OPEN_TIERS: tuple[Tier, ...] = TIERS[1:]
+"""Those of open leads: a customer is none."""
 WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
 LISTS = ("sales", "marketing", "none")
@@ -101,8 +103,8 @@ SPENDING: tuple[Field, ...] = (
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR"),
     Field("as_of", "TIMESTAMP"),
-    Field("probability", "DOUBLE", minimum=0.0, maximum=1.0),
-    Field("score", "DOUBLE", minimum=0.0, maximum=100.0),
+    Field("probability", "DOUBLE", nullable=True, minimum=0.0, maximum=1.0),
+    Field("score", "DOUBLE", nullable=True, minimum=0.0, maximum=100.0),
     Field("maturity", "VARCHAR", allowed=MATURITIES),
     Field("tier", "VARCHAR", allowed=TIERS),
     Field("stage", "VARCHAR", nullable=True),
@@ -116,7 +118,8 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field("is_guess", "BOOLEAN"),
     Field("model_version", "VARCHAR"),
 )
-"""One row for each open lead. Sorted by probability, the highest first, then by lead_id. A probability is a guess where
-the lead is older than any that the model has learned from."""
+"""One row for each open lead, sorted by probability, the highest first, then by lead_id. A probability is a guess where
+the lead is older than any that the model has learned from. Behind them, by lead_id, one for each lead whose last
+episode has ended of late: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
 
 CONVERTED, LOST = "converted", "lost"

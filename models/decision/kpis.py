@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from features.core.schema import TIERS
+from features.core.schema import OPEN_TIERS
 from models.decision.maturity import HOTTEST_FIRST
 
 if TYPE_CHECKING:
@@ -60,22 +60,22 @@ def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def sums(recommendations: pa.Table) -> dict[str, object]:
-    """Count the open leads, by tier, maturity, stage and list, too, and add up how many are expected to convert."""
-    counted = {
-        plural: {
-            count["values"]: count["counts"]
-            for count in pc.value_counts(recommendations[column].drop_null()).to_pylist()
-        }
-        for plural, column in _COUNTED
-    }
-    expected = _expected(recommendations["probability"])
-    return {"leads": len(recommendations), "expected_conversions": expected, **counted}
+    """Count the open leads, by tier, maturity, stage and list, too, and add up how many are expected to convert.
+
+    Beside them, ``ended`` counts the leads that have ended, by tier.
+    """
+    counting = recommendations.select(["probability", *(column for _, column in _COUNTED)])
+    is_open = pc.is_valid(counting["probability"])
+    opened, ended = counting.filter(is_open), counting.filter(pc.invert(is_open))
+    counted = {plural: _counts(opened[column]) for plural, column in _COUNTED}
+    expected = _expected(opened["probability"])
+    return {"leads": len(opened), "expected_conversions": expected, **counted, "ended": _counts(ended["tier"])}
 
 
 def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
     """Count the open leads of each tier and add up their probabilities, the best first."""
     total, rows = _expected(recommendations["probability"]), []
-    for tier in TIERS:
+    for tier in OPEN_TIERS:
         probabilities = recommendations.loc[recommendations["tier"] == tier, "probability"]
         expected = _expected(probabilities)
         rows.append(OfTier(tier, len(probabilities), expected, expected / total))
@@ -85,7 +85,7 @@ def by_tier(recommendations: pd.DataFrame) -> list[OfTier]:
 def by_tier_and_maturity(recommendations: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Count the open leads by tier, and by maturity within it, the best first."""
     counts = recommendations.groupby(["tier", "maturity"]).size()
-    return {tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in HOTTEST_FIRST} for tier in TIERS}
+    return {tier: {maturity: int(counts.get((tier, maturity), 0)) for maturity in HOTTEST_FIRST} for tier in OPEN_TIERS}
 
 
 def by_probability(recommendations: pd.DataFrame) -> list[Bin]:
@@ -113,6 +113,10 @@ def by_channel(spending: pd.DataFrame) -> list[Spent]:
 def reached_by_best_tenth(lift: float) -> float:
     """Give the share of all conversions that the best tenth holds, whose leads convert ``lift`` times as often."""
     return min(0.1 * lift, 1.0)
+
+
+def _counts(values: pa.ChunkedArray) -> dict[str, int]:
+    return {count["values"]: count["counts"] for count in pc.value_counts(values.drop_null()).to_pylist()}
 
 
 def _expected(probabilities: ArrayLike) -> float:

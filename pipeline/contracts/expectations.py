@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from features.core.schema import INTERACTION, LEAD, RECOMMENDATION, Field
+from features.core.schema import CONVERTED, INTERACTION, LEAD, LOST, RECOMMENDATION, Field
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 Severity = Literal["critical", "warning"]
 
+_HAS_CONVERTED, _WAS_LOST = (
+    f"coalesce(regexp_full_match(facts[1], '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {outcome}'), false)"
+    for outcome in (CONVERTED, LOST)
+)
+"""SQL over a recommendation: how the last episode of the lead ended is the first of its facts, and no other fact may be
+called so."""
+_HAS_ENDED = f"({_HAS_CONVERTED} OR {_WAS_LOST})"
 EARLIEST, LATEST = "1970-01-01", "2100-01-01"
 
 
@@ -110,21 +117,37 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
     ``probabilities`` are the columns of all horizons, the shortest first.
     """
     tiers = ", ".join(f"'{tier}'" for tier in reasons_for)
-    with_reasons = f"tier IN ({tiers})" if tiers else "false"
+    with_reasons = f"(tier IN ({tiers}))" if tiers else "false"
     return [
         *field_checks(RECOMMENDATION),
         *_horizon_checks(probabilities),
+        Check(
+            "probability_misplaced",
+            "an open lead has a probability and a score, and one that has ended has neither",
+            f"(probability IS NULL) <> {_HAS_ENDED} OR (score IS NULL) <> {_HAS_ENDED}",
+        ),
+        Check(
+            "end_differs",
+            "a lead is a customer where it converted last and there alone, and disqualified where it was lost",
+            f"(tier = 'customer') <> {_HAS_CONVERTED} OR ({_WAS_LOST} AND tier <> 'disqualified')",
+        ),
+        Check(
+            "ended_recommended",
+            "a lead that has ended is on no list, and is no guess",
+            f"{_HAS_ENDED} AND (list <> 'none' OR rank IS NOT NULL OR list_reason IS NOT NULL "
+            "OR expected_value IS NOT NULL OR is_guess)",
+        ),
         Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),
         Check(
             "reasons_lacking",
-            f"a recommendation of the tiers {tiers} has a reason",
-            f"{with_reasons} AND len(reasons) = 0",
+            f"a recommendation of the tiers {tiers} has a reason where the lead is open",
+            f"{with_reasons} AND NOT {_HAS_ENDED} AND len(reasons) = 0",
             "warning",
         ),
         Check(
             "reasons_unasked",
-            "a recommendation of any other tier has none",
-            f"NOT ({with_reasons}) AND len(reasons) > 0",
+            "a recommendation of any other tier has none, nor has a lead that has ended",
+            f"(NOT {with_reasons} OR {_HAS_ENDED}) AND len(reasons) > 0",
         ),
     ]
 
@@ -132,8 +155,8 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
 def _horizon_checks(columns: Sequence[str]) -> Iterator[Check]:
     """Say that no horizon has a probability that contradicts that of another one; the shortest first."""
     for name in columns if len(columns) > 1 else ():
-        outside = f'"{name}" IS NULL OR NOT ("{name}" > 0 AND "{name}" < 1)'
-        yield Check(f"{name}_outside", f"{name} lies between 0 and 1", outside)
+        outside = f'("{name}" IS NULL) <> {_HAS_ENDED} OR NOT ("{name}" > 0 AND "{name}" < 1)'
+        yield Check(f"{name}_outside", f"{name} lies between 0 and 1, and is missing of leads that have ended", outside)
     for shorter, longer in pairwise(columns):
         yield Check(f"{longer}_contradicts", f"{longer} is never below {shorter}", f'"{longer}" < "{shorter}"')
 

@@ -90,7 +90,10 @@ def _failed(places: Places, scores: Scores) -> list[str]:
 
 
 def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, str]:
-    """Give the leads whose segment is suspended, each with the date since when; says how many leads a segment has."""
+    """Give the open leads whose segment is suspended, each with the date since when; says how many a segment has.
+
+    A lead that has ended has no score that could be wrong.
+    """
     path = places.root / SUSPENSIONS
     if not path.exists():
         return {}
@@ -106,11 +109,12 @@ def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, s
                     f"{path} suspends by {unknown[0]!r}, which neither the recommendations nor the leads have; "
                     f"{nearest(unknown[0], {*own, *attributes})}"
                 )
-            tests = [_equals(name, value, "scored" if name in own else "lead") for name, value in where.items()]
+            tests = ["scored.probability IS NOT NULL"]
+            tests += [_equals(name, value, "scored" if name in own else "lead") for name, value in where.items()]
             query = f"SELECT lead_id FROM {_scored(scores)} AS scored {leads} WHERE {' AND '.join(tests)}"
             rows = connection.execute(query).fetchall()
             told = "" if rows else "; is each value written as it stands in data/leads.parquet?"
-            progress(f"suspended since {since}: {len(rows):,} leads with {where}{told}")
+            progress(f"suspended since {since}: {len(rows):,} open leads with {where}{told}")
             for (lead,) in rows:
                 found.setdefault(lead, since)
     return found

@@ -30,8 +30,9 @@ class Row(NamedTuple):
 
     lead_id: str
     as_of: datetime
-    probability: float
-    score: float
+    probability: float | None
+    """None of a lead that has ended."""
+    score: float | None
     maturity: str
     tier: str
     reasons: Sequence[str]
@@ -124,8 +125,8 @@ def _reason(place: int) -> Callable[[Row], Value]:
 
 _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "tier": lambda row: row.tier,
-    "probability": lambda row: round(row.probability, 4),
-    "score": lambda row: round(row.score, 2),
+    "probability": lambda row: None if row.probability is None else round(row.probability, 4),
+    "score": lambda row: None if row.score is None else round(row.score, 2),
     "maturity": lambda row: row.maturity,
     "reason_1": _reason(0),
     "reason_2": _reason(1),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from features.core.time import format_duration
 from models.decision.kpis import reached_by_best_tenth
 from pipeline.report.rendering import day, duration_in_words, percent, whole
-from pipeline.report.results import Results
+from pipeline.report.results import Results, Sections
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ def headlines(results: Results) -> list[Headline]:
     """Say what is expected of the open leads, and how far the model can be trusted; it holds no lead ids."""
     horizon = duration_in_words(results.snapshots["horizon"])
     return [_expected(results, horizon), _best_tenth(results, horizon), _ranking(results), _promise(results)]
+
+
+def told_of_ended(parameters: Sections, results: Results) -> str | None:
+    """Say how many leads became customers or were lost of late; None where there are none."""
+    counts = results.scoring["ended"]
+    customers, lost = counts.get("customer", 0), counts.get("disqualified", 0)
+    if not customers and not lost:
+        return None
+    within = duration_in_words(format_duration(parameters.decision.kept(parameters.snapshots.horizon)))
+    return f"{whole(customers)} customer{'' if customers == 1 else 's'} and {whole(lost)} lost in the last {within}"
 
 
 def _with_interval(estimate: Mapping[str, float], write: Callable[[float], str]) -> str:

@@ -17,7 +17,8 @@ MOST_LEADS = 500
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show today's list of sales by its ranks, then the others as they come: best first."""
-    worked = recommendations.filter(pc.is_in(recommendations["tier"], pa.array(WORKED)))
+    opened = recommendations.filter(pc.is_valid(recommendations["probability"]))
+    worked = opened.filter(pc.is_in(opened["tier"], pa.array(WORKED)))
     called = pc.equal(worked["list"], "sales")
     today = worked.filter(called).sort_by("rank")
     shown = pa.concat_tables([today, worked.filter(pc.invert(called))]).slice(0, MOST_LEADS).to_pylist()
@@ -42,7 +43,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         mql=results.scoring["cut_offs"]["MQL"],
         today=results.told_of_the_list(),
         left_out=len(worked) - len(shown),
-        waiting=len(recommendations) - len(worked),
+        waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),
         as_of=results.scoring["as_of"],
         all_leads=HERE.recommendations_csv,

@@ -10,7 +10,7 @@ import pandas as pd
 from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
-from pipeline.report.headlines import headlines
+from pipeline.report.headlines import headlines, told_of_ended
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
 from pipeline.report.results import Results, Sections
@@ -32,6 +32,7 @@ def page(
     only their counts and sums.
     """
     snapshots = results.snapshots
+    opened = recommendations[recommendations["probability"].notna()]
     return render(
         "index.html.jinja",
         results=results,
@@ -39,15 +40,16 @@ def page(
         headlines=headlines(results),
         warnings=[*results.warnings(), *_doubts(parameters, results)],
         unlabelled=results.unlabelled(),
-        tiers=kpis.by_tier(recommendations),
+        tiers=kpis.by_tier(opened),
         cuts=results.scoring["cut_offs"],
         cuts_from=CUT_OFFS_FROM[results.scoring["cut_offs_from"]],
+        ended=told_of_ended(parameters, results),
         today=results.told_of_the_list(),
         stages=results.scoring["stages"],
         actions=WHO_DOES_WHAT,
         maturities=parameters.decision.maturity.words,
-        crossed=kpis.by_tier_and_maturity(recommendations),
-        distribution=kpis.by_probability(recommendations),
+        crossed=kpis.by_tier_and_maturity(opened),
+        distribution=kpis.by_probability(opened),
         funnel=snapshots["funnel"],
         spending=kpis.by_channel(name_channels(spending, parameters.words)),
         currency=parameters.ingest.currency,

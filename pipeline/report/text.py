@@ -14,6 +14,7 @@ from models.decision.maturity import HOTTEST_FIRST
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
+from pipeline.report.headlines import told_of_ended
 from pipeline.report.results import Results, Sections
 
 
@@ -29,7 +30,7 @@ def summary(parameters: Sections, results: Results) -> str:
     for place, what in (
         (HERE.page, "all of this in a browser: funnel, figures, pictures"),
         (HERE.leads_page, "the recommended leads with their reasons; not to be shared"),
-        (HERE.recommendations_csv, "every open lead, best first"),
+        (HERE.recommendations_csv, "every open lead, best first, then those that ended of late"),
         (HERE.pictures, "calibration, gains, precision and recall, importance"),
         (HERE.data_docs / "index.html", "what Great Expectations found"),
         ("leadcast compare-actors", f"how much is your own doing: {HERE.comparison_text}"),
@@ -194,6 +195,8 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
         if leads or cut is not None:
             table.add_row(f"  {tier}", f"{leads:,}", "" if cut is None else f"{cut:.1%}", what)
     console.print(table)
+    if ended := told_of_ended(parameters, results):
+        console.print(f"  {ended}")
     console.print(f"  cut-offs: {CUT_OFFS_FROM[scoring['cut_offs_from']]}")
     for line in results.told_of_the_list():
         console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))

@@ -1,4 +1,7 @@
-"""The leads that are open at a moment in, recommendations out: by the model just trained, or by the champion."""
+"""The leads that are open at a moment in, recommendations out: by the model just trained, or by the champion.
+
+Behind the open ones stand those that have ended of late, of which nothing is foretold.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,12 @@ from pipeline.core.project import Progress, Project
 from pipeline.core.sql import connect, open_reader
 from pipeline.log.history import read_history
 from pipeline.log.known_types import refuse_others
+from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.deciding import Decided, Decider
+from pipeline.scoring.ended import tell_ended
 from pipeline.scoring.standing import look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.settings.decision import DecisionPolicy, Recommend
@@ -120,7 +125,7 @@ def recommend(
     progress: Progress,
     called: frozenset[str] = frozenset(),
 ) -> tuple[pa.Table, Doubts, Decided]:
-    """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first.
+    """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first; then tell those that have ended.
 
     ``called``: who was on the last list of sales. Gives the columns of RECOMMENDATION, behind ``probability`` that of
     each other horizon of the model, how many of these probabilities are in doubt, and what the decisions rest on. Of
@@ -141,6 +146,7 @@ def recommend(
     has_ages = bool(catalogue.vocabulary.event_types)
     with connect(of_duckdb, project.root / _SPILL) as connection:
         progress("looking at what leads did, and what people decided")
+        require_named(project, project.parameters.decision)
         standing = look(project, project.parameters, connection, snapshots, as_of)
         ids = snapshots["lead_id"].to_numpy(object)
         decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], called)
@@ -157,6 +163,8 @@ def recommend(
             done += len(batch)
             older += int(pc.sum(batches[-1]["is_guess"]).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
+        version = _version(model, 1)
+        ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
     recommendations, decided = _decide(pa.concat_tables(batches), decider, as_of)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
@@ -170,7 +178,9 @@ def recommend(
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:
         progress(f"warning: {unknown.told(len(snapshots))}")
-    return recommendations.take(best_first), Doubts(ended, older, oldest, unseen, unknown), decided
+    # What nobody foretells of those that have ended is missing.
+    everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
+    return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
 
 
 def _decide(scored: pa.Table, decider: Decider, as_of: datetime) -> tuple[pa.Table, Decided]:
@@ -204,7 +214,6 @@ def _score_batch(
     templates = reason_templates(catalogue, parameters.words.labels)
     reasons = explain(model.contributions(frame), frame, catalogue.columns, templates)
     oldest = float(model.manifest["oldest_episode_days"])
-    version = pa.DictionaryArray.from_arrays(np.zeros(len(batch), np.int8), [model.version])
     return pa.table(
         {
             "lead_id": batch["lead_id"].cast(pa.string()),
@@ -215,9 +224,13 @@ def _score_batch(
             "tier": pa.array(tiers),
             "reasons": _lists(reasons, told, len(batch)),
             "is_guess": batch["episode_age_days"].to_numpy() > (oldest if has_ages else np.inf),
-            "model_version": version,
+            "model_version": _version(model, len(batch)),
         }
     )
+
+
+def _version(model: Model, length: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(length, np.int8), [model.version])
 
 
 def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:

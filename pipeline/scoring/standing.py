@@ -1,6 +1,6 @@
 """What decides of a lead beside its probability: what it did and how lately, which facts hold, and what people decided.
 
-One walk over the log counts it for all open leads at once, from what was known at the moment.
+One walk over the log counts it for all leads asked for at once, from what was known at the moment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from features.core.schema import MACHINE
 from models.decision.facts import Held
 from pipeline.core.project import Places
 from pipeline.core.sql import file_literal, identifier, literal
-from pipeline.log.named import require_named
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
@@ -47,6 +46,8 @@ class Standing:
     """Whether it came back of late, after a loss or a silence."""
     stage: pa.Array
     """What people last decided in this episode, null where they have not."""
+    decided_at: NDArray[np.datetime64]
+    """When they last decided (UTC), in whichever episode; missing where they never have."""
     target: NDArray[np.object_]
     """in, out or unknown; None where there is no rule."""
     value: NDArray[np.float64] | None
@@ -64,33 +65,29 @@ class Standing:
 
 
 def look(
-    places: Places, parameters: Sections, connection: duckdb.DuckDBPyConnection, opened: pd.DataFrame, as_of: datetime
+    places: Places, parameters: Sections, connection: duckdb.DuckDBPyConnection, leads: pd.DataFrame, as_of: datetime
 ) -> Standing:
-    """Tell how the leads of ``opened`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC).
-
-    Raises NotEnoughDataError where a type that the settings name never occurs, SettingsError where leads lack an
-    attribute.
-    """
+    """Tell how ``leads`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC); see ``require_named``."""
     policy = parameters.decision
-    require_named(places, policy)
-    connection.register("opened", opened[["lead_id"]].assign(place=np.arange(len(opened))))
+    connection.register("asked", leads[["lead_id"]].assign(place=np.arange(len(leads))))
     found = connection.sql(_query(places, parameters, as_of)).to_arrow_table()
-    connection.unregister("opened")
-    moment = np.full(len(opened), np.datetime64(as_of, "us"))
+    connection.unregister("asked")
+    moment = np.full(len(leads), np.datetime64(as_of, "us"))
     facts = list(policy.facts)
     said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
     held = Held.of(policy.facts, said, ended, moment)
     strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
-    started = opened["started_at"].to_numpy("datetime64[us]")
-    was_lost = (opened["episode"].to_numpy() > 1) & (started >= moment - np.timedelta64(policy.recycled.within))
+    started = leads["started_at"].to_numpy("datetime64[us]")
+    was_lost = (leads["episode"].to_numpy() > 1) & (started >= moment - np.timedelta64(policy.recycled.within))
     was_quiet = back - before >= np.timedelta64(policy.recycled.silence)
     came_back = pc.fill_null(found["came_back"], fill_value=False).to_numpy()
-    rules = _Rules(policy, found, len(opened))
+    rules = _Rules(policy, found, len(leads))
     return Standing(
         held=held,
         maturity=policy.maturity.maturities(strong, medium, came_back, held.raised, moment),
         is_back=was_lost | was_quiet,
         stage=pc.if_else(pa.array(decided >= started), found["stage"].combine_chunks(), None),
+        decided_at=decided,
         target=rules.target,
         value=rules.value,
         account=found["account"].to_pandas().to_numpy(object),
@@ -131,8 +128,8 @@ def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
     territory = f"CAST(lead.{identifier(policy.territory)} AS VARCHAR)" if policy.territory else "NULL::VARCHAR"
     return (
         f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory{attributes} "
-        f"FROM opened LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
-        "SEMI JOIN opened USING (lead_id) "
+        f"FROM asked LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
+        "SEMI JOIN asked USING (lead_id) "
         f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
         f"USING (lead_id) LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id) ORDER BY place"
     )
@@ -213,13 +210,18 @@ class _Rules:
         return values
 
 
+def days_of(policy: DecisionPolicy, times: NDArray[np.datetime64]) -> list[str]:
+    """Write the company's days of times in UTC, as in 2026-03-05."""
+    days = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ZoneInfo(policy.time_zone))
+    return [f"{day:%Y-%m-%d}" for day in days]
+
+
 def _in_words(policy: DecisionPolicy, held: Held, rules: _Rules) -> list[list[str]]:
     """Say what holds of each lead: since which day of the company's, and what."""
     told: list[list[str]] = [[] for _ in range(rules.length)]
     rows, facts = held.told()
     names = list(policy.facts)
-    days = pd.DatetimeIndex(held.since[rows, facts]).tz_localize("UTC").tz_convert(ZoneInfo(policy.time_zone))
-    for row, fact, day in zip(rows.tolist(), facts.tolist(), days.strftime("%Y-%m-%d"), strict=True):
+    for row, fact, day in zip(rows.tolist(), facts.tolist(), days_of(policy, held.since[rows, facts]), strict=True):
         told[row].append(f"{day} {names[fact]}")
     for words, is_out, _ in rules.broken:
         for row in np.flatnonzero(is_out).tolist():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
-from features.core.schema import WORKED, Tier
+from features.core.schema import CONVERTED, LOST, WORKED, Tier
 from features.core.time import DAY, Duration
 from features.language.filters import WEEKDAYS
 from models.decision.facts import Fact, types_of
@@ -89,18 +89,28 @@ class DecisionPolicy(Strict):
     """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
+    keep: Duration | None = None
+    """How long a lead that has converted or was lost keeps a row, which says so and has no probability; as long as
+    snapshots.horizon where it is not given."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         for one in self.capacity:
             if one.of and not self.territory:
                 raise ValueError("capacity names values (of), but decision.territory says of which attribute: name it")
+        for name in (CONVERTED, LOST):
+            if name in self.facts:
+                raise ValueError(f"facts: {name!r} is told of leads whose episode has ended; take another name")
         return self
 
     @property
     def settled(self) -> Stated | Money | Multiples:
         """What the cut-offs come from."""
         return self.tiers or self.money or self.multiples
+
+    def kept(self, horizon: timedelta) -> timedelta:
+        """Say how long a lead that has ended keeps its row."""
+        return horizon if self.keep is None else self.keep
 
     @property
     def event_types(self) -> Iterator[tuple[str, list[str]]]:

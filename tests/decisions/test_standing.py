@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 from world import Project
 
@@ -27,9 +28,14 @@ def holds(fact: Fact, events: list[Any], as_of: datetime) -> datetime | None:
     return None if fact.lasts is not None and said <= as_of - fact.lasts else said
 
 
+def open_leads(world: Project) -> pd.DataFrame:
+    table = pq.read_table(world.recommendations).to_pandas()
+    return table[table["probability"].notna()]
+
+
 def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
     policy = world.parameters.decision
-    table = pq.read_table(world.recommendations).to_pandas()
+    table = open_leads(world)
     as_of = table["as_of"].iloc[0].to_pydatetime()
     log = pq.read_table(world.interactions).to_pandas()
     log = log[(log["known_at"] < as_of) & (log["occurred_at"] < as_of) & (log["actor"] != "machine")]
@@ -81,7 +87,7 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
 
 
 def test_places_of_a_territory_are_not_exceeded_and_the_sums_stand_beside(world: Project) -> None:
-    table = pq.read_table(world.recommendations).to_pandas()
+    table = open_leads(world)
     territories = pq.read_table(world.leads, columns=["lead_id", "territory"]).to_pandas().set_index("lead_id")
     called = table[table["list"] == "sales"]
     (capacity,) = world.parameters.decision.capacity

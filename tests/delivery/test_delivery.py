@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pushing import Lead, write_leads, write_scores
+from pushing import MODEL, Delivery, Lead, ways, write_leads, write_scores
 
 from features.core.errors import InputError
 from pipeline.core.project import Places
@@ -113,6 +113,45 @@ def test_the_mapping_is_the_list_of_what_is_written(tmp_path: Path) -> None:
     assert wanted.values == {
         "points": 5.0, "heat": "cold", "why": "x" * 252 + "...", "more": None, "by": "0123456789abcdef",
     }  # fmt: skip
+
+
+CUSTOMER = Lead("customer", None, (), "hot")
+
+
+def test_a_lead_that_has_ended_is_told_as_such_and_nothing_of_its_score_is_left(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": CUSTOMER})
+    fields = {name: name for name in ("tier", "probability", "score", "maturity", "reason_1", "action", "date")}
+    (wanted,) = _wanted(scores.path, Selection({}), fields=fields)
+    assert wanted.values == {
+        "tier": "customer", "probability": None, "score": None, "maturity": "hot", "reason_1": None, "action": "none",
+        "date": "2026-06-30",
+    }  # fmt: skip
+
+
+def test_a_lead_that_has_ended_is_written_once_for_another_date_is_no_change(tmp_path: Path) -> None:
+    delivery = Delivery(tmp_path, {"sink": {"kind": "files", "folder": "out"}}, {})
+    lost = Lead("disqualified", None, (), "cold")
+    nights = [
+        ({"a": Lead("SQL", 0.4), "b": Lead("MQL", 0.1)}, {"written": 2}),
+        ({"a": CUSTOMER, "b": lost}, {"written": 2}),
+        ({"a": CUSTOMER, "b": lost}, {"unchanged": 2}),
+        ({"a": CUSTOMER, "b": Lead("recycled", 0.1)}, {"unchanged": 1, "written": 1}),
+        ({"b": Lead("recycled", 0.1)}, {"unchanged": 1}),
+    ]
+    for night, (leads, expected) in enumerate(nights, start=1):
+        assert ways(delivery.push(leads, as_of=datetime(2026, 6, night))) == expected, night
+    rows = [line for path in sorted((tmp_path / "out").glob("*.csv")) for line in path.read_text().splitlines()]
+    assert '"a","customer","","","","2026-06-02","none"' in rows
+    assert '"b","disqualified","","","","2026-06-02","none"' in rows
+
+
+def test_a_lead_that_has_ended_has_no_score_that_could_be_suspended(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL"), "b": CUSTOMER})
+    path, told = tmp_path / SUSPENSIONS, list[str]()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('[{"where": {"model_version": "' + MODEL + '"}, "since": "2026-06-20"}]')
+    assert suspended(Places(tmp_path), scores, told.append) == {"a": "2026-06-20"}
+    assert told[0].startswith("suspended since 2026-06-20: 1 open leads with")
 
 
 def test_a_suspended_lead_keeps_nothing_of_its_score(tmp_path: Path) -> None:

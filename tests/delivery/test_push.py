@@ -41,10 +41,15 @@ def test_a_push_writes_every_lead_once_and_the_next_one_none(project: Path) -> N
     assert f"{len(scores):,} leads: {len(scores):,} written" in text
     rows = written(project)
     assert [row["lead_id"] for row in rows] == [row["lead_id"] for row in scores]
-    assert [float(row["leadcast_probability"]) for row in rows] == [round(row["probability"], 4) for row in scores]
+    said = [row["leadcast_probability"] for row in rows]
+    assert [float(one) if one else None for one in said] == [
+        row["probability"] if row["probability"] is None else round(row["probability"], 4) for row in scores
+    ]
     assert {(row["leadcast_tier"], row["leadcast_action"]) for row in rows} <= {
         ("SQL", "call today"), ("recycled", "take up again"), ("MQL", "keep nurturing"), ("IQL", "wait"),
+        ("customer", "none"), ("disqualified", "none"),
     }  # fmt: skip
+    assert {row["leadcast_tier"] for row in rows if not row["leadcast_probability"]} == {"customer", "disqualified"}
     code, text = call("push", *OLD)
     assert (code, f"{len(scores):,} leads: {len(scores):,} unchanged" in text) == (0, True)
     assert written(project) == rows

@@ -173,6 +173,12 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("train.minimum_conversions", 1, "train.minimum_conversions: input should be greater than or equal to 2"),
         ("snapshots.horizon", "999999999d", "longer than a hundred years"),
         ("evaluate.model_name", "a/b", "should match pattern"),
+        (
+            "decision.facts",
+            {"lost": {"kind": "closes", "events": ["lost"]}},
+            "decision: facts: 'lost' is told of leads whose episode has ended; take another name",
+        ),
+        ("decision.keep", 30, "decision.keep: 30 is no length of time; write a whole number and a unit"),
         ("decision.tiers", {"mql": 0.3, "sql": 0.1}, "tiers.mql (0.3) must be below tiers.sql (0.1)"),
     ],
 )

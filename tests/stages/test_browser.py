@@ -13,6 +13,8 @@ from browser import Browser, running_browser
 from hostile import rename_leads
 from world import Project
 
+from features.core.schema import WORKED
+
 PAGES = ("index.html", "private/leads.html")
 DESK, PHONE = 1280, 390
 
@@ -142,7 +144,7 @@ def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Proj
         return
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
     # A page of text has one kind of line end.
-    expected = [name.replace("\r", "\n") for name in scored.loc[scored["tier"] != "IQL", "lead_id"]]
+    expected = [name.replace("\r", "\n") for name in scored.loc[scored["tier"].isin(WORKED), "lead_id"]]
     assert shown == expected
     assert "<script>document.title='ran'</script>" in shown
 
@@ -204,11 +206,11 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
     counts = scored["tier"].value_counts()
     browser.open(project.root / "reports/private/leads.html", width=width)
-    assert len(rows_shown(browser)) == counts["SQL"] + counts["MQL"]
+    assert len(rows_shown(browser)) == scored["tier"].isin(WORKED).sum()
     browser.evaluate("document.querySelector('input[value=SQL]').click()")
     assert rows_shown(browser) == ["SQL"] * counts["SQL"]
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
-    worked = scored[scored["tier"] != "IQL"]
+    worked = scored[scored["tier"].isin(WORKED)]
     texts = [f"{lead.lead_id} {' '.join(lead.reasons)}".lower() for lead in worked.itertuples()]
     found = sum("prices" in text and "lowers" in text for text in texts)
     assert 0 < found < len(texts)

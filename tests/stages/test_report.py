@@ -133,6 +133,33 @@ def test_tiers_are_counted_and_their_expectations_added(world: Project, results:
     assert " 2 to 3 % 1 3 to 5 % 0 5 to 7.5 % 1 7.5 to 10 % 1 " in told
 
 
+def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_open_leads(
+    world: Project, results: Results, recommendations: pd.DataFrame
+) -> None:
+    ended = recommendations[recommendations["probability"].isna()]
+    told_of = {
+        (3, 12): "3 customers and 12 lost in the last 30 days",
+        (1, 0): "1 customer and 0 lost in the last 30 days",
+        (0, 1_234): "0 customers and 1,234 lost in the last 30 days",
+    }
+    for (customers, lost), told in told_of.items():
+        counts = {"customer": customers, "disqualified": lost}
+        some = dataclasses.replace(results, scoring=results.scoring | {"ended": counts})
+        for text in shown(world, some, recommendations):
+            assert told in text
+    none = dataclasses.replace(results, scoring=results.scoring | {"ended": {}})
+    for text in shown(world, none, recommendations):
+        assert "lost in the last" not in text
+    assert 0 < len(ended) == sum(results.scoring["ended"].values())
+    alone, everyone = (
+        words(page(world.parameters, results, table, NOTHING_SPENT, PICTURES))
+        for table in (recommendations.drop(ended.index), recommendations)
+    )
+    assert alone == everyone
+    named = words(leads_page(world.parameters, results, pq.read_table(world.recommendations)))
+    assert not [lead for lead in ended["lead_id"] if lead in named]
+
+
 def test_what_was_spent_is_added_up_by_channel_the_dearest_first(
     world: Project, results: Results, recommendations: pd.DataFrame
 ) -> None:

@@ -259,10 +259,22 @@ def recommendation(number: int, **changes: object) -> Row:
         "score": 25.0,
         "maturity": "warm",
         "tier": "SQL",
+        "facts": [],
+        "list": "sales",
         "reasons": ["raises: last 'form' 1.0 days ago"],
         "is_guess": False,
         "model_version": "a" * 64,
     } | changes
+
+
+def ended(number: int, **changes: object) -> Row:
+    """Make a sound row of a lead that was lost."""
+    none = {"probability": None, "score": None, "reasons": [], "list": "none"}
+    told = {"tier": "disqualified", "stage": "lost", "facts": ["2026-02-20 lost", "2026-02-01 objection"]}
+    return recommendation(number) | none | told | changes
+
+
+CUSTOMER: Row = {"tier": "customer", "stage": "won", "facts": ["2026-02-20 converted"]}
 
 
 def table_of(recommendations: list[Row]) -> pa.Table:
@@ -294,13 +306,50 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
         "recommendations.maturity_unknown: maturity is one of 'cold', 'warm', 'hot', but found 1",
         "recommendations.model_version_missing: model_version is never missing, but found 1",
         "recommendations.probability_high: probability is at most 1, but found 1",
-        "recommendations.probability_missing: probability is never missing, but found 1",
-        "recommendations.reasons_unasked: a recommendation of any other tier has none, but found 2",
+        (
+            "recommendations.probability_misplaced: an open lead has a probability and a score, and one that "
+            "has ended has neither, but found 1"
+        ),
+        (
+            "recommendations.reasons_unasked: a recommendation of any other tier has none, nor has a lead that "
+            "has ended, but found 2"
+        ),
         "recommendations.score_differs: the score is 100 times the probability, but found 1",
         "recommendations.score_high: score is at most 100, but found 1",
-        "recommendations.tier_unknown: tier is one of 'IQL', 'MQL', 'SQL', but found 1",
+        (
+            "recommendations.tier_unknown: tier is one of 'customer', 'disqualified', 'SQL', 'recycled', 'MQL', 'IQL', "
+            "but found 1"
+        ),
     ]
     assert "SECRET" not in str(error.value)
+
+
+def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> None:
+    closed = recommendation(2, tier="disqualified", facts=["2026-02-20 objection"], reasons=[], list="none")
+    sound = [recommendation(0), recommendation(1, facts=["2026-02-20 lost call"]), closed, ended(3)]
+    sound.append(ended(4, **CUSTOMER))
+    # One that people took up again after it was lost is told by its first fact all the same.
+    sound.append(ended(5, stage="accepted"))
+    check(table_of(sound), ["SQL", "disqualified"])
+    breaking: list[tuple[Row, str]] = [
+        (recommendation(9, probability=None, score=None), "probability_misplaced"),
+        (recommendation(9, score=None), "probability_misplaced"),
+        (closed | {"lead_id": "SECRET-9", "probability": None, "score": None}, "probability_misplaced"),
+        (ended(9, probability=0.25, score=25.0), "probability_misplaced"),
+        (ended(9, **CUSTOMER, score=25.0), "probability_misplaced"),
+        (ended(9, facts=["2026-02-20 objection", "2026-02-10 lost"]), "probability_misplaced"),
+        (ended(9, tier="SQL"), "end_differs"),
+        (ended(9, tier="customer"), "end_differs"),
+        (ended(9, **CUSTOMER | {"tier": "disqualified"}), "end_differs"),
+        (recommendation(9, tier="customer", reasons=[]), "end_differs"),
+        (ended(9, list="marketing"), "ended_recommended"),
+        (ended(9, rank=1), "ended_recommended"),
+        (ended(9, is_guess=True), "ended_recommended"),
+        (ended(9, reasons=["raises: x"]), "reasons_unasked"),
+    ]
+    for row, rule in breaking:
+        with pytest.raises(ContractError, match=f"recommendations.{rule}: .*found 1"):
+            check(table_of([*sound, row]), ["SQL"])
 
 
 def test_probabilities_that_contradict_each_other_are_refused() -> None:
@@ -316,12 +365,13 @@ def test_probabilities_that_contradict_each_other_are_refused() -> None:
     check(further([0.1, 0.25], [0.3, 0.25], [0.4, 0.25]), ["SQL"], steps)
     with pytest.raises(ContractError) as error:
         check(further([0.1, 0.26, 0.0, 0.1], [0.3, 0.3, None, 0.2], [0.4, 0.29, 1.0, np.nan]), ["SQL"], steps)
+    between = "lies between 0 and 1, and is missing of leads that have ended"
     assert sorted(line.strip() for line in str(error.value).splitlines()[1:-1]) == [
         "recommendations.probability_60d_contradicts: probability_60d is never below probability, but found 1",
-        "recommendations.probability_60d_outside: probability_60d lies between 0 and 1, but found 1",
-        "recommendations.probability_7d_outside: probability_7d lies between 0 and 1, but found 1",
+        f"recommendations.probability_60d_outside: probability_60d {between}, but found 1",
+        f"recommendations.probability_7d_outside: probability_7d {between}, but found 1",
         "recommendations.probability_90d_contradicts: probability_90d is never below probability_60d, but found 1",
-        "recommendations.probability_90d_outside: probability_90d lies between 0 and 1, but found 2",
+        f"recommendations.probability_90d_outside: probability_90d {between}, but found 2",
         "recommendations.probability_contradicts: probability is never below probability_7d, but found 1",
     ]
 
@@ -353,7 +403,7 @@ def test_nothing_is_written_where_recommendations_are_refused(
     wrong = table_of([recommendation(0), recommendation(0)])
     for horizon in ("7d", "60d"):
         wrong = wrong.append_column(f"probability_{horizon}", wrong["probability"])
-    monkeypatch.setattr(recommend, "recommend", lambda *_: (wrong, 0))
+    monkeypatch.setattr(recommend, "recommend", lambda *_: (wrong, None, None))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ContractError, match="a lead is recommended once, but found 1\nNothing was written"):
         project.run("recommend")

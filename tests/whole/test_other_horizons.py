@@ -97,7 +97,9 @@ def test_no_horizon_contradicts_another_at_any_origin_or_of_any_open_lead(
     names = [field.name for field in RECOMMENDATION]
     place = names.index("probability") + 1
     assert list(recommendations) == [*names[:place], "probability_7d", "probability_60d", *names[place:]]
-    for said in (recommendations, foretold):
+    ended = recommendations["probability"].isna()
+    assert recommendations.loc[ended, ["probability_7d", "probability_60d"]].isna().all(axis=None)
+    for said in (recommendations[~ended], foretold):
         ordered = said[["probability_7d", "probability", "probability_60d"]].to_numpy()
         assert ((ordered > 0) & (ordered < 1)).all()
         assert (np.diff(ordered, axis=1) >= 0).all()

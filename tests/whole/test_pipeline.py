@@ -125,13 +125,15 @@ def test_recommendations_have_the_columns_that_we_promise(recommendations: pd.Da
     filled = [field.name for field in RECOMMENDATION if not field.nullable]
     assert not recommendations[filled].isna().any(axis=None)
     assert recommendations["expected_value"].isna().all(), "nobody said what a conversion is worth"
+    assert (recommendations["probability"].isna() == recommendations["score"].isna()).all()
     assert recommendations["rank"].notna().any()
 
 
-def test_recommendations_are_best_first_and_a_lead_has_one(recommendations: pd.DataFrame) -> None:
-    assert len(recommendations) > 100
+def test_recommendations_are_best_first_then_those_that_ended_and_a_lead_has_one(recommendations: pd.DataFrame) -> None:
+    assert recommendations["probability"].notna().sum() > 100
     assert recommendations["lead_id"].is_unique
-    order = sorted(zip(-recommendations["probability"], recommendations["lead_id"], strict=True))
+    falling = -recommendations["probability"].fillna(-1.0)
+    order = sorted(zip(falling, recommendations["lead_id"], strict=True))
     assert [lead for _, lead in order] == list(recommendations["lead_id"])
 
 
@@ -144,6 +146,8 @@ def test_a_lead_older_than_any_that_was_learned_from_is_a_guess(
     narrow = replace(model, manifest={**model.manifest, "oldest_episode_days": oldest})
     as_of = recommendations["as_of"].iloc[0].to_pydatetime()
     table = recommend(world.copy_to(tmp_path / "narrow"), narrow, as_of)
+    assert not table.loc[table["probability"].isna(), "is_guess"].any()
+    table = table[table["probability"].notna()]
     guesses = table["is_guess"].to_numpy(dtype=bool)
     opened = take_snapshots_at(read_history(world, world.parameters.episodes), as_of).set_index("lead_id")["started_at"]
     ages = (as_of - opened.reindex(table["lead_id"].astype(str).to_list())) / timedelta(days=1)
@@ -152,7 +156,8 @@ def test_a_lead_older_than_any_that_was_learned_from_is_a_guess(
 
 
 def test_the_score_is_a_hundred_times_the_probability(recommendations: pd.DataFrame) -> None:
-    assert recommendations["probability"].between(0, 1, inclusive="neither").all()
+    opened = recommendations.loc[recommendations["probability"].notna(), "probability"]
+    assert opened.between(0, 1, inclusive="neither").all()
     np.testing.assert_allclose(recommendations["score"], 100 * recommendations["probability"], rtol=1e-12)
 
 
@@ -188,7 +193,11 @@ def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world
     for row, lead in zip(rows, recommendations.itertuples(), strict=True):
         assert (row["lead_id"], row["tier"], row["maturity"]) == (lead.lead_id, lead.tier, lead.maturity)
         assert row["model_version"] == lead.model_version
-        assert (float(row["probability"]), float(row["score"])) == (lead.probability, lead.score)
+        if pd.isna(lead.probability):
+            assert (row["probability"], row["score"], row["rank"]) == ("", "", "")
+            assert lead.tier in ("customer", "disqualified")
+        else:
+            assert (float(row["probability"]), float(row["score"])) == (lead.probability, lead.score)
         assert datetime.fromisoformat(row["as_of"]).replace(tzinfo=None) == lead.as_of
         assert row["reasons"] == "; ".join(lead.reasons)
 
@@ -204,7 +213,8 @@ def test_a_count_of_the_matrix_is_the_one_that_is_explained(world: Project) -> N
 
 def test_every_open_lead_is_scored_and_no_other(world: Project, model: Model, truth: pd.DataFrame) -> None:
     monday = datetime(2026, 4, 13)
-    recommended = set(recommend(world, model, monday)["lead_id"])
+    table = recommend(world, model, monday)
+    recommended = set(table.loc[table["probability"].notna(), "lead_id"])
     # A duplicate whose links contradict each other stays a lead of its own, of which the truth knows nothing.
     recommended &= set(truth["lead_id"])
     # A customer stays one, whatever it asks for next.

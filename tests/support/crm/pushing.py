@@ -43,7 +43,8 @@ class Lead:
     """A recommendation, as far as a test cares."""
 
     tier: str = "MQL"
-    probability: float = 0.05
+    probability: float | None = 0.05
+    """None of a lead that has ended."""
     reasons: tuple[str, ...] = ("2 visits in 7 days", "source is web")
     maturity: str = "warm"
 
@@ -55,8 +56,8 @@ def write_scores(path: Path, leads: Mapping[str, Lead], as_of: datetime = dateti
     table = pa.table({
         "lead_id": [key for key, _ in rows],
         "as_of": pa.array([as_of] * len(rows), pa.timestamp("us")),
-        "probability": [lead.probability for _, lead in rows],
-        "score": [100 * lead.probability for _, lead in rows],
+        "probability": pa.array([lead.probability for _, lead in rows], pa.float64()),
+        "score": pa.array([lead.probability and 100 * lead.probability for _, lead in rows], pa.float64()),
         "maturity": [lead.maturity for _, lead in rows],
         "tier": [lead.tier for _, lead in rows],
         "reasons": pa.array([list(lead.reasons) for _, lead in rows], pa.list_(pa.string())),

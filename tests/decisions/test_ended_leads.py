@@ -1,0 +1,152 @@
+"""What is told of leads whose last episode has ended: hand-made logs, and all of a small world by a naive count."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from timelines import leads
+from world import Project
+
+from pipeline.core.project import Places, read_json
+from pipeline.log.history import read_history
+from pipeline.scoring.ended import tell_ended
+from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.timeline import Episodes
+
+DAY = timedelta(days=1)
+MARCH = datetime(2026, 3, 10)
+LEADS = "A 2026-01-01\nB 2026-01-01\nC 2026-01-01\nD 2026-01-01\nE 2026-01-01\nF 2026-01-01"
+LOG = """
+A | 2026-03-01 | opened
+A | 2026-03-04 23:30 | won
+B | 2026-02-01 | objected
+B | 2026-02-12 | lost
+B | 2026-03-08 | demo
+C | 2026-02-10 | opened
+C | 2026-02-20 | lost
+C | 2026-02-25 | opened
+C | 2026-03-05 | opened | 2026-03-11
+D | 2026-03-01 | demo
+E | 2026-02-07 | lost
+F | 2026-03-01 | lost | 2026-03-12
+"""
+EPISODES = Episodes(conversion=("won",), lost=("lost",), milestones={"accepted": ("opened",)})
+POLICY = {
+    "time_zone": "Europe/Paris",
+    "facts": {"objection": {"kind": "closes", "events": ["objected"]}},
+    "maturity": {"strong": ["demo"]},
+    "out_of_target": {"employees": {"below": 10}},
+}
+EMPLOYEES = {"A": 50.0, "B": 5.0, "C": None, "D": 50.0, "E": 50.0, "F": 50.0}
+
+
+def written(root: Path, log: str) -> Places:
+    """Write a log as ingest leaves it."""
+    rows = [[cell.strip() for cell in line.split("|")] for line in log.strip().splitlines()]
+    moments = [pd.Timestamp(row[1]) for row in rows]
+    known = [pd.Timestamp((row[1:2] + row[3:])[-1]) for row in rows]
+    table = pa.table({
+        "lead_id": [row[0] for row in rows],
+        "occurred_at": pa.array(moments, pa.timestamp("us")),
+        "known_at": pa.array(known, pa.timestamp("us")),
+        "event_type": [row[2] for row in rows],
+        "actor": ["lead" if row[2] == "demo" else "us" for row in rows],
+        "source": ["crm"] * len(rows),
+        "sequence": range(len(rows)),
+        "local_day": pa.array([at.date() for at in moments], pa.date32()),
+    })  # fmt: skip
+    them = leads(LEADS)
+    extra = {"account_id": pa.nulls(len(them), pa.string()), "employees": [EMPLOYEES[one] for one in them["lead_id"]]}
+    places = Places(root)
+    places.interactions.parent.mkdir(parents=True)
+    pq.write_table(table, places.interactions)
+    pq.write_table(pa.table({**{name: them[name] for name in them}, **extra}), places.leads)
+    nothing = pa.array([], pa.timestamp("us"))
+    former = {"lead_id": pa.array([], pa.string()), "created_at": nothing, "until": nothing}
+    pq.write_table(pa.table(former), places.former_creations)
+    return places
+
+
+def told(root: Path, log: str = LOG, as_of: datetime = MARCH, **policy: Any) -> pa.Table:  # noqa: ANN401 - settings of any kind
+    places = written(root, log)
+    sections = SimpleNamespace(
+        decision=DecisionPolicy.model_validate(POLICY | policy),
+        episodes=EPISODES,
+        snapshots=SimpleNamespace(horizon=30 * DAY),
+    )
+    version = pa.array(["model"]).dictionary_encode()
+    with duckdb.connect() as connection:
+        return tell_ended(places, sections, connection, read_history(places, EPISODES), as_of, version)
+
+
+def test_who_converted_is_a_customer_and_who_was_lost_is_disqualified_and_the_end_comes_first(tmp_path: Path) -> None:
+    rows = told(tmp_path).to_pylist()
+    shown = [tuple(row[name] for name in ("lead_id", "tier", "stage", "maturity", "target")) for row in rows]
+    assert shown == [
+        ("A", "customer", "won", "cold", "in"),
+        ("B", "disqualified", "lost", "hot", "out"),
+        # people took it up after it was lost; that they did so once more became known later
+        ("C", "disqualified", "accepted", "cold", "unknown"),
+    ]
+    # In Paris, A converted half an hour after midnight.
+    assert [row["facts"] for row in rows] == [
+        ["2026-03-05 converted"],
+        ["2026-02-12 lost", "2026-02-01 objection", "outside the target: employees below 10"],
+        ["2026-02-20 lost"],
+    ]
+    for row in rows:
+        assert (row["as_of"], row["list"], row["reasons"], row["is_guess"]) == (MARCH, "none", [], False)
+        assert row["model_version"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("keep", "found"), [("5d", ""), ("6d", "A"), ("17d", "A"), ("18d", "AC"), ("31d", "ABCE"), (None, "ABC")]
+)
+def test_a_row_is_kept_as_long_as_the_settings_say(tmp_path: Path, keep: str | None, found: str) -> None:
+    assert "".join(told(tmp_path, keep=keep)["lead_id"].to_pylist()) == found
+
+
+def test_what_became_known_later_changes_nothing(tmp_path: Path) -> None:
+    known = "\n".join(line for line in LOG.strip().splitlines() if line.count("|") < 3)
+    later = LOG + "A | 2026-03-11 | objected\nB | 2026-03-09 | won | 2026-03-11\nD | 2026-03-09 | lost | 2026-03-10"
+    assert told(tmp_path / "known", known).equals(told(tmp_path / "later", later))
+
+
+def test_where_nobody_has_ended_there_are_no_rows(tmp_path: Path) -> None:
+    nobody = told(tmp_path, as_of=datetime(2026, 1, 20))
+    assert len(nobody) == 0
+    assert nobody.column_names == told(tmp_path / "others").column_names
+
+
+def test_every_lead_that_ended_within_a_horizon_has_a_row_behind_the_open_ones(world: Project) -> None:
+    table = pq.read_table(world.recommendations).to_pandas()
+    is_open = table["probability"].notna()
+    assert is_open.to_list() == sorted(is_open, reverse=True)
+    ended = table[~is_open]
+    assert ended["lead_id"].is_monotonic_increasing
+    as_of = table["as_of"].iloc[0]
+    log = pq.read_table(world.interactions, columns=["lead_id", "event_type", "occurred_at", "known_at"]).to_pandas()
+    ends = log[(log["known_at"] < as_of) & log["event_type"].isin(("won", "lost"))].sort_values("occurred_at")
+    recent = ends[ends["occurred_at"] >= as_of - world.parameters.snapshots.horizon]
+    assert set(ended["lead_id"]) <= set(recent["lead_id"])
+    # Who is not told had converted before, or is open again.
+    others = set(recent["lead_id"]) - set(ended["lead_id"]) - set(table.loc[is_open, "lead_id"])
+    before = ends[ends["occurred_at"] < as_of - world.parameters.snapshots.horizon]
+    assert others <= set(before.loc[before["event_type"] == "won", "lead_id"])
+    won = set(ends.loc[ends["event_type"] == "won", "lead_id"])
+    assert (ended["tier"] == "customer").to_list() == [lead in won for lead in ended["lead_id"]]
+    empty = ["score", "probability_7d", "probability_60d", "expected_value", "rank", "list_reason"]
+    assert ended[empty].isna().all(axis=None)
+    sums = read_json(world.scoring)
+    assert sums["leads"] == is_open.sum() == sum(sums["tiers"].values())
+    assert sums["ended"] == ended["tier"].value_counts().to_dict()
+    assert min(sums["ended"].values()) > 0
+    assert len(sums["ended"]) == 2
