@@ -7,6 +7,7 @@ from collections.abc import Callable
 from docs.build.channels import channels_page
 from docs.build.commands import commands_page
 from docs.build.features import features_page
+from docs.build.recommendations import recommendations_page
 from docs.build.settings import settings_page
 from docs.build.verdicts import verdicts_page
 
@@ -15,6 +16,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/features.md": features_page,
     "docs/parameters.md": settings_page,
+    "docs/recommendations.md": recommendations_page,
     "docs/verdicts.md": verdicts_page,
 }
 """A page's place, and the function that gives its text."""

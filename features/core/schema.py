@@ -5,7 +5,8 @@ Every other part (ingest, the contracts, the engine) reads it from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class Field:
     allowed: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    meaning: str = ""
+    """What it says; docs/recommendations.md quotes this, and what follows."""
+    unit: str = ""
+    empty: str = ""
+    """When it is empty."""
+    means: Mapping[str, str] = field(default_factory=dict)
+    """What each of the allowed values means."""
 
     @property
     def arrow(self) -> pa.DataType:
@@ -101,25 +109,161 @@ SPENDING: tuple[Field, ...] = (
 """What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
 
 RECOMMENDATION: tuple[Field, ...] = (
-    Field("lead_id", "VARCHAR"),
-    Field("as_of", "TIMESTAMP"),
-    Field("probability", "DOUBLE", nullable=True, minimum=0.0, maximum=1.0),
-    Field("score", "DOUBLE", nullable=True, minimum=0.0, maximum=100.0),
-    Field("maturity", "VARCHAR", allowed=MATURITIES),
-    Field("tier", "VARCHAR", allowed=TIERS),
-    Field("stage", "VARCHAR", nullable=True),
-    Field("facts", "VARCHAR[]"),
-    Field("target", "VARCHAR", nullable=True, allowed=TARGETS),
-    Field("expected_value", "DOUBLE", nullable=True),
-    Field("list", "VARCHAR", allowed=LISTS),
-    Field("rank", "BIGINT", nullable=True, minimum=1),
-    Field("list_reason", "VARCHAR", nullable=True, allowed=LIST_REASONS),
-    Field("reasons", "VARCHAR[]"),
-    Field("is_guess", "BOOLEAN"),
-    Field("model_version", "VARCHAR"),
+    Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
+    Field(
+        "as_of",
+        "TIMESTAMP",
+        meaning="the moment of the decision: what became known at or after it counts nowhere",
+        unit="UTC",
+    ),
+    Field(
+        "probability",
+        "DOUBLE",
+        nullable=True,
+        minimum=0.0,
+        maximum=1.0,
+        meaning="that it converts within snapshots.horizon from as_of on; calibrated: of those with 0.2 a fifth do",
+        unit="share, from 0 to 1",
+        empty="where the lead has ended",
+    ),
+    Field(
+        "score",
+        "DOUBLE",
+        nullable=True,
+        minimum=0.0,
+        maximum=100.0,
+        meaning="a hundred times the probability, for people and CRMs",
+        unit="percent, from 0 to 100",
+        empty="where the lead has ended",
+    ),
+    Field(
+        "maturity",
+        "VARCHAR",
+        allowed=MATURITIES,
+        meaning="how far it is, by what it did and how lately (decision.maturity), never by its probability",
+        means={
+            "cold": "neither hot nor warm",
+            "warm": "a strong or medium act, or acts on two days, within warm_for",
+            "hot": "a strong act within hot_for, or a fact that raises it",
+        },
+    ),
+    Field(
+        "tier",
+        "VARCHAR",
+        allowed=TIERS,
+        meaning="what it is worth working on, whoever has time; of several that fit, the first of this list",
+        means={
+            "customer": "it has converted, within decision.keep",
+            "disqualified": "a fact closes it (closes), it lies outside the target, or it was lost within decision.keep",
+            "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
+            "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
+            "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
+            "IQL": "all others",
+        },
+    ),
+    Field(
+        "stage",
+        "VARCHAR",
+        nullable=True,
+        meaning="what people decided last in this episode: a name of episodes.milestones, or of a fact that refuses",
+        empty="where people have decided nothing in this episode",
+    ),
+    Field(
+        "facts",
+        "VARCHAR[]",
+        meaning="what holds of it, the latest first: since which day of the company's (decision.time_zone), and the "
+        "name under decision.facts; then each rule that puts it outside the target",
+        empty="a list of none where nothing holds",
+    ),
+    Field(
+        "target",
+        "VARCHAR",
+        nullable=True,
+        allowed=TARGETS,
+        meaning="whether the company wants such leads at all (decision.out_of_target)",
+        empty="where there is no rule",
+        means={
+            "in": "no rule puts it outside",
+            "out": "a rule does: it is disqualified",
+            "unknown": "an attribute that a rule asks for is missing, and no other rule puts it outside",
+        },
+    ),
+    Field(
+        "expected_value",
+        "DOUBLE",
+        nullable=True,
+        meaning="its probability times what a conversion of it is worth (decision.money)",
+        unit="ingest.currency",
+        empty="where decision.money is not given",
+    ),
+    Field(
+        "list",
+        "VARCHAR",
+        allowed=LISTS,
+        meaning="who gets to see it today, on the company's day of as_of",
+        means={
+            "sales": "SQL that has a place today (decision.capacity)",
+            "marketing": "MQL or recycled, unless mail to it is closed",
+            "none": "nobody: it waits, or list_reason says why",
+        },
+    ),
+    Field(
+        "rank",
+        "BIGINT",
+        nullable=True,
+        minimum=1,
+        meaning="its place among those worth an hour of sales today: by expected_value or, without money, by "
+        "probability; who waits for a place keeps its rank",
+        unit="1 is the first",
+        empty="where it is no SQL, or list_reason is another than capacity",
+    ),
+    Field(
+        "list_reason",
+        "VARCHAR",
+        nullable=True,
+        allowed=LIST_REASONS,
+        meaning="why a lead that is worth an hour of sales gets none today",
+        empty="where it gets one, or is no SQL",
+        means={
+            "in work": "a fact says that somebody works on it already (taken)",
+            "channel closed": "a fact closes the telephone",
+            "account": "another lead of its account is worth more, and one call an account is enough",
+            "capacity": "all places of the day, or of its territory, are taken by better ones",
+        },
+    ),
+    Field(
+        "reasons",
+        "VARCHAR[]",
+        meaning="up to three, the strongest first: `raises: ` or `lowers: `, and what moved its probability most; "
+        "what we did ourselves is never named",
+        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing moved it",
+    ),
+    Field(
+        "is_guess",
+        "BOOLEAN",
+        meaning="whether it is older than any lead that the model learned from: its probability is a guess then",
+    ),
+    Field("model_version", "VARCHAR", meaning="the model that gave the probability, by its SHA-256"),
 )
 """One row for each open lead, sorted by probability, the highest first, then by lead_id. A probability is a guess where
 the lead is older than any that the model has learned from. Behind them, by lead_id, one for each lead whose last
 episode has ended of late: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
+
+OTHER_HORIZON = Field(
+    "probability_<horizon>",
+    "DOUBLE",
+    minimum=0.0,
+    maximum=1.0,
+    meaning="that it converts within another horizon, such as probability_60d: a column for each of "
+    "train.other_horizons; a longer time never has a lower probability",
+    unit="share, from 0 to 1",
+)
+"""Columns that stand behind ``probability`` where the model has other horizons."""
+
+HISTORY: tuple[Field, ...] = (
+    Field("run_id", "VARCHAR", meaning="the run of MLflow that trained the model"),
+    Field("scored_at", "TIMESTAMP", meaning="when it was computed, by the clock", unit="UTC"),
+)
+"""What else the recommendations that ``leadcast score`` keeps have."""
 
 CONVERTED, LOST = "converted", "lost"

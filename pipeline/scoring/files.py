@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from features.core.schema import RECOMMENDATION
+from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from models.decision.kpis import sums
 from pipeline.core.project import write_json, written_whole
 from pipeline.core.spreadsheets import FORMULA
@@ -21,12 +21,9 @@ ROWS = 65_536
 
 def write_recommendations(path: Path, recommendations: pa.Table) -> None:
     """Write recommendations as Parquet, whole or not at all."""
-    types = {field.name: field.arrow for field in RECOMMENDATION} | {
-        "run_id": pa.string(),
-        "scored_at": pa.timestamp("us"),
-    }
+    types = {field.name: field.arrow for field in (*RECOMMENDATION, *HISTORY)}
     # What else there is are probabilities of other horizons.
-    schema = pa.schema([(name, types.get(name, pa.float64())) for name in recommendations.column_names])
+    schema = pa.schema([(name, types.get(name, OTHER_HORIZON.arrow)) for name in recommendations.column_names])
     with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for first in range(0, len(recommendations), ROWS):
             writer.write_table(recommendations.slice(first, ROWS).cast(schema))

@@ -28,7 +28,9 @@ from docs.build.markdown import anchor, paragraphs, table
 from docs.build.pages import PAGES
 from docs.build.settings import Section, find_sections, settings_page
 from docs.build.words import as_written, in_words
+from features.core import schema
 from features.core.errors import LeadcastError
+from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from features.core.section import SettingsSection
 from features.core.time import DAY, Duration
 from features.language.catalogue import CONTEXT
@@ -139,6 +141,17 @@ def test_every_condition_of_a_filter_and_every_column_of_the_snapshot_has_its_li
     page = features_page()
     assert list(CONDITIONS) == [field.name for field in dataclasses.fields(Filter)]
     assert all(f"| `{name}` | " in page for name in (*CONDITIONS, *CONTEXT))
+
+
+@pytest.mark.parametrize("field", [*RECOMMENDATION, OTHER_HORIZON, *HISTORY], ids=lambda field: field.name)
+def test_every_column_of_the_recommendations_says_what_it_means_and_when_it_is_empty(field: schema.Field) -> None:
+    page = PAGES["docs/recommendations.md"]()
+    (line,) = re.findall(rf"^\| \[?`{field.name}`.*$", page, flags=re.MULTILINE)
+    assert field.meaning
+    assert field.meaning in line
+    assert tuple(field.means) == (field.allowed or ()), "each allowed value has its meaning, in the same order"
+    assert all(f"| `{value}` | {meaning} |" in page for value, meaning in field.means.items())
+    assert bool(field.empty) == (field.nullable or field.duckdb.endswith("[]"))
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,0 +1,67 @@
+"""The page of the recommendations: each column, from the schema that they are written and checked by."""
+
+from __future__ import annotations
+
+from docs.build.markdown import anchor, page, table
+from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION, TIERS, Field
+from models.decision.tiers import ACTIONS, WHO_DOES_WHAT
+
+_INTRODUCTION = """\
+# Recommendations
+
+One row for each lead that is open at a moment, the highest probability first:
+
+- `data/recommendations.parquet` and, for a spreadsheet, `data/recommendations.csv`: of the newest model, at
+  `recommend.as_of`. In the CSV lists are one text, parted by `; `, and times end in `Z`.
+- `data/scores/as_of=MOMENT/model=VERSION/recommendations.parquet`: of the champion, at each moment that
+  `leadcast score` was called for. Nothing is overwritten but by a second call for the same moment and model.
+
+`data/scoring.json` has what they add up to, the cut-offs of the tiers and what these rest on. `leadcast lead ID` shows
+one lead with its past. How decisions are made is set under [`decision`](parameters.md#decision).
+"""
+_KINDS = {
+    "BIGINT": "whole number",
+    "BOOLEAN": "true or false",
+    "DOUBLE": "number",
+    "TIMESTAMP": "time",
+    "VARCHAR": "text",
+    "VARCHAR[]": "list of texts",
+}
+
+
+def recommendations_page() -> str:
+    """Give the text of ``docs/recommendations.md``."""
+    place = next(number for number, field in enumerate(RECOMMENDATION, 1) if field.name == "probability")
+    columns = [*RECOMMENDATION[:place], OTHER_HORIZON, *RECOMMENDATION[place:]]
+    tiers = [[f"`{tier}`", WHO_DOES_WHAT[tier], f"`{ACTIONS[tier]}`"] for tier in TIERS]
+    return page(
+        "features/core/schema.py",
+        _INTRODUCTION,
+        "## Columns",
+        _columns(columns),
+        *(_values(field) for field in columns if field.means),
+        "## What is to be done with a tier\n\nThe last column is what a CRM is given as `action`.",
+        table(["tier", "whose it is", "action"], tiers),
+        "## Columns of the history alone",
+        _columns(HISTORY),
+    )
+
+
+def _columns(fields: tuple[Field, ...] | list[Field]) -> str:
+    head = ["column", "type", "unit", "meaning", "empty"]
+    return table(
+        head, [[_name(one), _KINDS[one.duckdb], one.unit, one.meaning, one.empty or "never"] for one in fields]
+    )
+
+
+def _name(field: Field) -> str:
+    return f"[`{field.name}`](#{anchor(_heading(field))})" if field.means else f"`{field.name}`"
+
+
+def _values(field: Field) -> str:
+    rows = [[f"`{value}`", meaning] for value, meaning in field.means.items()]
+    return f"## {_heading(field)}\n\n{table(['value', 'meaning'], rows)}"
+
+
+def _heading(field: Field) -> str:
+    return f"Values of `{field.name}`"
