@@ -38,6 +38,7 @@ class Places:
     lock = _Place("data/.tmp/lock")
     interactions = _Place("data/interactions.parquet")
     leads = _Place("data/leads.parquet")
+    aliases = _Place("data/aliases.parquet")
     former_creations = _Place("data/former-creations.parquet")
     spend = _Place("data/spend.parquet")
     quarantine = _Place("data/quarantine")

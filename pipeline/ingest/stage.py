@@ -114,7 +114,7 @@ def _doubts(summary: IngestSummary) -> list[str]:
 
 
 def _outputs(places: Places) -> tuple[Path, ...]:
-    data = (places.interactions, places.leads, places.former_creations, places.spend)
+    data = (places.interactions, places.leads, places.aliases, places.former_creations, places.spend)
     return (places.quarantine, *data, places.ingested)
 
 
@@ -212,7 +212,8 @@ def _refuse_broken(tables: Tables, maximum: float, places: Places, made: Places)
 def _write_leads(relations: Relations, tables: Tables, made: Places) -> None:
     """Write the leads of the table or, without one, every id of the log, created with its first event.
 
-    Beside them stands what their creations were thought to be before; a table of leads says it once and for all.
+    Beside them stand the aliases that were united with them, and what their creations were thought to be before; a
+    table of leads says it once and for all.
     """
     if "leads" in tables:
         names = [field.name for field in LEAD] + [
@@ -224,7 +225,12 @@ def _write_leads(relations: Relations, tables: Tables, made: Places) -> None:
         former = date_leads(relations, made.interactions, linked="identities" in tables)
         nothing = "NULL::VARCHAR AS account_id, NULL::VARCHAR AS time_zone"
         query = f"SELECT lead_id, created_at, known_at, {nothing} FROM {relations.creations}"
-    for rows, order, path in ((query, "lead_id", made.leads), (former, "lead_id, until", made.former_creations)):
+    aliases = f"SELECT alias_id, lead_id, linked_at, contested_at FROM {relations.aliases}"
+    for rows, order, path in (
+        (query, "lead_id", made.leads),
+        (aliases, "alias_id", made.aliases),
+        (former, "lead_id, until", made.former_creations),
+    ):
         target = literal(str(path))
         relations.connection.execute(f"COPY ({rows} ORDER BY {order}) TO {target} {_OUTPUT}")
 

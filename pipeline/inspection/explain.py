@@ -20,6 +20,7 @@ from features.language.measures import MEASURES
 from features.language.words import describe
 from pipeline.core.project import HERE, Places, read_json, require
 from pipeline.core.sql import identifier, open_reader
+from pipeline.inspection.found_lead import find_lead
 from pipeline.log.reach import looked_until
 from pipeline.settings.types import read_moment
 
@@ -55,6 +56,8 @@ class _Lead(NamedTuple):
     """As known at the moment that is explained."""
     known_at: int
     account_id: str | None
+    told: tuple[str, ...]
+    """That it was asked for by an alias."""
 
 
 def explain_value(places: Places, name: str, lead_id: str, when: str, *, everything: bool) -> Explanation:
@@ -63,7 +66,7 @@ def explain_value(places: Places, name: str, lead_id: str, when: str, *, everyth
     At most the newest 50 events that were counted are listed, and 20 of the others, unless ``everything`` is asked
     for. Raises InputError where the feature, the lead or the moment is none.
     """
-    require(places.catalogue, places.interactions, places.leads, places.former_creations)
+    require(places.catalogue, places.interactions, places.leads, places.aliases, places.former_creations)
     catalogue = Catalogue.from_json(read_json(places.catalogue))
     if name not in catalogue.columns:
         raise InputError(
@@ -74,12 +77,13 @@ def explain_value(places: Places, name: str, lead_id: str, when: str, *, everyth
     with open_reader() as connection:
         lead = _read_lead(connection, places, lead_id, as_of)
         if name not in catalogue.names:
-            return Explanation(tuple(_explain_other(connection, places, catalogue, name, lead, as_of)))
+            return Explanation((*lead.told, *_explain_other(connection, places, catalogue, name, lead, as_of)))
         feature = catalogue.features[catalogue.names.index(name)]
         evidence = _find_evidence(connection, places, catalogue, feature, lead, as_of)
     counted = [one for one in evidence if one.is_counted]
     value = compute((one.event for one in counted), as_of, feature, catalogue.vocabulary, lead.created_at)
     told = [
+        *lead.told,
         f"{name} at {say_moment(as_of)} UTC is {_as_written(feature, value)}",
         f"in words: {describe(feature, value)}",
         f"{feature.measure}: {MEASURES[feature.measure].meaning}",
@@ -110,19 +114,11 @@ def _moment(places: Places, when: str) -> int:
     return microseconds(moment - _EPOCH)
 
 
-def _read_lead(connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, as_of: int) -> _Lead:
-    found = connection.execute(
-        "SELECT lead_id, epoch_us(coalesce((SELECT arg_min(created_at, until) FROM read_parquet(?) AS former "
-        "WHERE former.lead_id = lead.lead_id AND until >= make_timestamp(?)), created_at)), epoch_us(known_at), "
-        "account_id FROM read_parquet(?) AS lead WHERE lead_id = ?",
-        [str(places.former_creations), as_of, str(places.leads), lead_id],
-    ).fetchone()
-    if found is None:
-        raise InputError(
-            f"no lead {lead_id!r} in {places.leads}; write its lead_id letter by letter as it stands there. An alias "
-            "(a cookie, a merged duplicate) has become the lead that ingest.identities links it to"
-        )
-    return _Lead(*found)
+def _read_lead(connection: duckdb.DuckDBPyConnection, places: Places, asked: str, as_of: int) -> _Lead:
+    lead = find_lead(connection, places, asked, _EPOCH + timedelta(microseconds=as_of))
+    created, known = (microseconds(moment - _EPOCH) for moment in (lead.created_at, lead.known_at))
+    told = (f"{asked} is an alias of {lead.lead_id}",) if lead.alias else ()
+    return _Lead(lead.lead_id, created, known, lead.account_id, told)
 
 
 def _find_evidence(

@@ -44,6 +44,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "crm",
         "explain",
         "compare-actors",
+        "lead",
         "score",
     } == set(COMMANDS)
     for name, meaning in STAGES.items():

@@ -1,0 +1,60 @@
+"""The command that shows one lead. What it does lies in ``pipeline.inspection``, and is loaded when called."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.console import print_table, reporting, tell
+from pipeline.core.project import HERE, Project
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for a program.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(
+        help="Show one lead: who it is, how it stands, and what happened to it, the newest first. Nothing is written."
+        "\n\nWith --at it is shown as it was known then, and as the history of scores (data/scores) has it decided: "
+        "nothing that became known later is told.",
+        epilog="Examples: leadcast lead L000042 | leadcast lead L000042 --at 2026-06-01 --events all | "
+        "leadcast lead L000042 --json",
+    )(lead)
+
+
+def lead(
+    lead_id: Annotated[str, typer.Argument(metavar="ID", help="Its lead_id, or an alias of it.", show_default=False)],
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="A date or a time, in UTC; without it, today.", show_default=False),
+    ] = None,
+    events: Annotated[str, typer.Option(metavar="N", help="How many lines of its time are shown, or all.")] = "30",
+    *,
+    as_json: _AsJson = False,
+) -> None:
+    """Show a lead."""
+    if events != "all" and not events.isdecimal():
+        raise typer.BadParameter(f"{events!r} is no number; write one, or all", param_hint="--events")
+    with reporting("lead"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from dataclasses import replace  # noqa: PLC0415 - only here
+
+        from pipeline.inspection.lead import show_lead, table_of, tell_lead  # noqa: PLC0415 - heavy
+
+        whole = show_lead(Project(HERE.root, parameters), lead_id, at)
+        shown = replace(whole, timeline=whole.timeline[: None if events == "all" else int(events)])
+        if as_json:
+            typer.echo(json.dumps(shown.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(tell_lead(shown, parameters)) + "\n")
+        headers, rows = table_of(shown.timeline, parameters)
+        if rows:
+            print_table(
+                headers, rows, texts=[name for name in headers if name not in ("value", "times")], is_result=True
+            )
+        if len(shown.timeline) < len(whole.timeline):
+            tell("lead", f"{len(shown.timeline):,} of {len(whole.timeline):,} lines are shown; --events all shows them")

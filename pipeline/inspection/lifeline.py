@@ -1,0 +1,143 @@
+"""What happened to a lead, in one line of time: acts, decisions of people, facts that came and ended, and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import duckdb
+
+from features.core.schema import MACHINE
+from features.core.time import format_duration
+from features.language.labels import Labels
+from pipeline.core.project import Places
+from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.timeline import Episodes
+
+Kind = Literal["act", "decision", "outcome", "fact", "score"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: when, what, and what the log says of it; times in UTC, and what is not of its kind is None."""
+
+    at: datetime
+    kind: Kind
+    what: str
+    """In the words of people."""
+    event_type: str | None = None
+    actor: str | None = None
+    channel: str | None = None
+    campaign: str | None = None
+    content: str | None = None
+    value: float | None = None
+    quantity: int | None = None
+    known_at: datetime | None = None
+    """Of what happened: when we learned of it."""
+    fact: str | None = None
+    probability: float | None = None
+    tier: str | None = None
+    model_version: str | None = None
+
+
+class Event(NamedTuple):
+    """A row of the log, in the order of its query."""
+
+    occurred_at: datetime
+    known_at: datetime
+    event_type: str
+    actor: str
+    channel: str | None
+    campaign: str | None
+    content: str | None
+    value: float | None
+    quantity: int
+
+
+class Score(NamedTuple):
+    """What a lead was given at a moment (UTC)."""
+
+    as_of: datetime
+    probability: float
+    tier: str
+    model_version: str
+
+
+def read_events(
+    connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
+) -> list[Event]:
+    """Read the events of a lead that were known at ``moment`` (UTC), all without one, the oldest first."""
+    rows = connection.execute(
+        f"SELECT {', '.join(Event._fields)} FROM read_parquet($log) WHERE lead_id = $lead AND "
+        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND occurred_at < $moment::TIMESTAMP)) "
+        "ORDER BY occurred_at, source, sequence",
+        {"log": str(places.interactions), "lead": lead_id, "moment": moment},
+    ).fetchall()
+    return [Event(*row) for row in rows]
+
+
+def draw(
+    events: Sequence[Event],
+    scores: Iterable[Score],
+    policy: DecisionPolicy,
+    episodes: Episodes,
+    labels: Labels,
+    until: datetime,
+) -> list[Entry]:
+    """Put everything in one line up to ``until`` (UTC), the newest first."""
+    entries = [
+        *_happened(events, episodes, labels),
+        *facts_of(events, policy, labels, until),
+        *(
+            Entry(
+                one.as_of,
+                "score",
+                f"{one.probability:.1%}, {one.tier}",
+                probability=one.probability,
+                tier=one.tier,
+                model_version=one.model_version,
+            )
+            for one in scores
+        ),
+    ]
+    return sorted(entries, key=lambda entry: entry.at)[::-1]
+
+
+def _happened(events: Iterable[Event], episodes: Episodes, labels: Labels) -> Iterator[Entry]:
+    milestones = {kind: name for name, kinds in episodes.milestones.items() for kind in kinds}
+    ends = {*episodes.conversion, *episodes.lost}
+    for event in events:
+        milestone = milestones.get(event.event_type)
+        kind: Kind = "outcome" if event.event_type in ends else "decision" if milestone else "act"
+        what = labels.noun("milestones", milestone) if milestone else labels.verb(event.event_type)
+        own = event._asdict()
+        yield Entry(own.pop("occurred_at"), kind, what, **own)
+
+
+def facts_of(events: Sequence[Event], policy: DecisionPolicy, labels: Labels, until: datetime) -> Iterator[Entry]:
+    """Tell when each fact of the settings began to hold, and when it ended: by an event, or as its time was over.
+
+    What is said again only begins its time anew.
+    """
+    for name, fact in policy.facts.items():
+        since: datetime | None = None
+        for event in (one for one in events if one.actor != MACHINE):
+            if since and fact.lasts and since + fact.lasts <= event.occurred_at:
+                yield _over(name, since + fact.lasts, format_duration(fact.lasts))
+                since = None
+            if event.event_type in fact.events:
+                if since is None:
+                    yield Entry(event.occurred_at, "fact", f"holds from here on: {name}", fact=name)
+                since = event.occurred_at
+            elif since and event.event_type in fact.ended_by and event.occurred_at > since:
+                what = f"holds no more: {name} ({labels.verb(event.event_type)})"
+                yield Entry(event.occurred_at, "fact", what, fact=name)
+                since = None
+        if since and fact.lasts and since + fact.lasts <= until:
+            yield _over(name, since + fact.lasts, format_duration(fact.lasts))
+
+
+def _over(name: str, at: datetime, length: str) -> Entry:
+    return Entry(at, "fact", f"holds no more: {name} ({length} are over)", fact=name)
