@@ -1,4 +1,4 @@
-"""The command that shows one lead. What it does lies in ``pipeline.inspection``, and is loaded when called."""
+"""The commands that show a lead, and where the tiers begin. What they do is loaded when they are called."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples: leadcast lead L000042 | leadcast lead L000042 --at 2026-06-01 --events all | "
         "leadcast lead L000042 --json",
     )(lead)
+    app.command(
+        help="Show the cut-offs of the tiers: where they come from, what they mean in leads, and how each assumption "
+        "behind them moves the leads of sales, at half and at double. Nothing is written, and nothing scored anew.",
+        epilog="Examples: leadcast tiers | leadcast tiers --json",
+    )(tiers)
 
 
 def lead(
@@ -58,3 +63,34 @@ def lead(
             )
         if len(shown.timeline) < len(whole.timeline):
             tell("lead", f"{len(shown.timeline):,} of {len(whole.timeline):,} lines are shown; --events all shows them")
+
+
+def tiers(*, as_json: _AsJson = False) -> None:
+    """Show the cut-offs."""
+    with reporting("tiers"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.scoring.cut_offs import look_at_cut_offs, told_of  # noqa: PLC0415 - heavy
+
+        cuts = look_at_cut_offs(Project(HERE.root, parameters))
+        if as_json:
+            typer.echo(json.dumps(cuts.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(told_of(cuts)) + "\n")
+        headers = ("tier", "open leads", "expected to convert", "not by probability", " ")
+        counts = [
+            (one.tier, f"{one.leads:,}", f"{one.expected_conversions:,.1f}", f"{one.not_by_probability:,}", "")
+            for one in cuts.tiers
+        ]
+        print_table(headers, counts, is_result=True)
+        typer.echo("")
+        what_if = ("what if", "is", "times", "SQL from", "SQL leads", "expected to convert", " ")
+        moves = [
+            (
+                one.assumption, f"{one.value:,.4g}", f"{one.factor:g}", f"{one.sql_from:.2%}", f"{one.sql_leads:,}",
+                f"{one.expected_conversions:,.1f}", "",
+            )
+            for one in cuts.assumptions
+        ]  # fmt: skip
+        print_table(what_if, moves, is_result=True)

@@ -45,6 +45,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "explain",
         "compare-actors",
         "lead",
+        "tiers",
         "score",
     } == set(COMMANDS)
     for name, meaning in STAGES.items():
