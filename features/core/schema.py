@@ -154,7 +154,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         meaning="what it is worth working on, whoever has time; of several that fit, the first of this list",
         means={
             "customer": "it has converted, within decision.keep",
-            "disqualified": "a fact closes it (closes), it lies outside the target, or it was lost within decision.keep",
+            "disqualified": "a fact closes it (closes), it lies outside the target, or it was lost of late",
             "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
             "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
             "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
