@@ -51,6 +51,7 @@ def test_who_was_on_the_list_stays_unless_another_is_clearly_better() -> None:
         maturity=np.full(4, "warm"),
         is_back=np.zeros(4, dtype=bool),
         stage=pa.nulls(4, pa.string()),
+        decided_at=np.full(4, np.datetime64("NaT", "us")),
         target=nobody,
         value=None,
         account=nobody,

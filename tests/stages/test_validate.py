@@ -269,7 +269,7 @@ def recommendation(number: int, **changes: object) -> Row:
 
 def ended(number: int, **changes: object) -> Row:
     """Make a sound row of a lead that was lost."""
-    none = {"probability": None, "score": None, "reasons": [], "list": "none"}
+    none: Row = {"probability": None, "score": None, "reasons": [], "list": "none"}
     told = {"tier": "disqualified", "stage": "lost", "facts": ["2026-02-20 lost", "2026-02-01 objection"]}
     return recommendation(number) | none | told | changes
 

@@ -85,7 +85,8 @@ def natives(crm: Crm, key: str) -> dict[str, Any]:
 
 
 def holds(crm: Crm, key: str, lead: Lead) -> bool:
-    """Tell whether a lead holds what it shall: its tier, and its probability or score."""
+    """Tell whether an open lead holds what it shall: its tier, and its probability or score."""
+    assert lead.probability is not None
     held = ours(crm, key)
     numbers = [
         held[name] not in {None, ""} and abs(float(held[name]) - number) <= slack
