@@ -102,6 +102,7 @@ def _measure(root: Path, world: int, delay: int, leads: int) -> Iterator[Kept]:
     yield _compare(world, delay, "foretold", told, level)
     as_of = START + ENDS_AFTER * DAY
     scored = open_leads.recommend(project, model, as_of, lambda _: None)[0].to_pandas()
+    scored = scored[scored["probability"].notna()]  # of those that have ended nothing is foretold
     converts = scored["lead_id"].map(truth)
     label = (converts >= as_of) & (converts < as_of + HORIZON * DAY)
     level = float(scored["probability"].sum()) * _level(learned)

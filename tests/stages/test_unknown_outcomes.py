@@ -41,7 +41,8 @@ def test_it_is_told_how_many_of_the_leads_scored_have_ended_since(late: Project,
     assert scoring["as_of"] == END.isoformat(), "what leads did in these weeks counts"
     unknown = scoring["outcomes_unknown"]
     assert (unknown["since"], unknown["days"]) == (KNOWN.isoformat(), 14.0)
-    scored = pq.read_table(late.root / "data/recommendations.parquet").to_pandas()["lead_id"]
+    table = pq.read_table(late.root / "data/recommendations.parquet").to_pandas()
+    scored = table.loc[table["probability"].notna(), "lead_id"]
     truth = pd.read_csv(world.root / "data/raw/outcomes.csv")
     closed = pd.to_datetime(truth["closed_at"], utc=True, format="ISO8601").dt.tz_localize(None)
     ended = scored.isin(truth.loc[(closed >= KNOWN) & (closed < END), "lead_id"]).sum()
