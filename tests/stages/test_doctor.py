@@ -98,7 +98,7 @@ def test_names_that_nobody_has_a_word_for_are_listed_as_advice(world: Project, t
 
 def test_an_attribute_that_knows_the_outcome_is_named(world: Project, tmp_path: Path) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("reports",)).with_settings(
-        {"ingest.leads.attributes": {"country": "category", "crm_stage": "category"}}
+        {"ingest.leads.attributes": dict.fromkeys(("country", "territory", "crm_stage"), "category")}
     )
     project.run("ingest")
     examination = examine(project)
