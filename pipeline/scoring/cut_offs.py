@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -132,7 +133,8 @@ def look_at_cut_offs(project: Project[Sections]) -> Cuts:
             f"(SQL from {told['cut_offs']['SQL']:.4g}, now {now['SQL']:.4g}); run: leadcast recommend"
         )
     columns = ["probability", "tier", "facts", "expected_value"]
-    leads = _Leads.of(pq.read_table(project.recommendations, columns=columns).to_pandas(), policy)
+    opened = pq.read_table(project.recommendations, columns=columns, filters=pc.field("probability").is_valid())
+    leads = _Leads.of(opened.to_pandas(), policy)
     cuts = CutOffs.of(policy.settled, base_rate, leads.value)
     return Cuts(
         f"{told['as_of']}Z",

@@ -105,7 +105,7 @@ def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
         return f"max(occurred_at) FILTER ({what} AND {_among(types)})"
 
     by_lead = "actor = 'lead'"
-    recent = _timestamp(as_of - policy.maturity.warm_for)
+    recent = _timestamp(as_of - policy.maturity.hot_for)
     returned = _timestamp(as_of - policy.recycled.within)
     stages = _stages(policy, episodes)
     columns = {

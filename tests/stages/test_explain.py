@@ -46,7 +46,7 @@ FEATURES = (
     Feature("count", scope="account"),
     Feature("share", Filter("form")),
 )
-VOCABULARY = Vocabulary(("form", "visit"), ("email", "seo"), (), ("won",), ("call",))
+VOCABULARY = Vocabulary(("form", "visit"), ("email", "seo"), ignored_types=("won",), acted_by_us=("call",))
 
 
 @pytest.fixture(scope="module")

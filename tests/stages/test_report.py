@@ -16,6 +16,7 @@ from hostile import rename_leads
 from world import Project
 
 from features.core.errors import InputError, NotEnoughDataError
+from features.core.schema import RECOMMENDATION
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
 from pipeline.report.leads import MOST_LEADS, leads_page
@@ -128,8 +129,9 @@ def test_tiers_are_counted_and_their_expectations_added(world: Project, results:
         columns=["tier", "maturity", "probability"],
     )
     told = words(page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES))
-    assert " SQL 2 10 % 0.8 84 % sales calls today MQL 2 3 % 0.1 14 % marketing keeps at it IQL 1 0 % 0.0 2 % " in told
-    assert " open leads hot warm cold SQL 2 0 0 MQL 1 1 0 IQL 0 0 1 " in told
+    assert " SQL 2 10 % 0.8 84 % worth an hour of sales " in told
+    assert " MQL 2 3 % 0.1 14 % marketing keeps at it IQL 1 0.0 2 % wait " in told
+    assert " SQL 2 0 0 recycled 0 0 0 MQL 1 1 0 IQL 0 0 1 " in told
     assert " 2 to 3 % 1 3 to 5 % 0 5 to 7.5 % 1 7.5 to 10 % 1 " in told
 
 
@@ -199,6 +201,7 @@ METRICS: dict[str, Any] = {
 
 def test_the_headlines_say_the_figures_in_words(results: Results) -> None:
     scoring = {"leads": 2350, "expected_conversions": 65.3, "as_of": "2026-06-30T23:58:57", "tiers": {"SQL": 119}}
+    scoring |= {"lists": {"sales": 40}}
     kept = dataclasses.replace(results, scoring=scoring, breakdown=results.breakdown | {"worst": []})
     told = headlines(dataclasses.replace(kept, metrics=METRICS))
     assert [headline.figure for headline in told] == ["65", "3.8 times", "80 in 100", "0.45 points"]
@@ -360,21 +363,55 @@ def test_a_report_without_what_came_before_says_what_to_run(world: Project, tmp_
         project.run("report")
 
 
+NOT_TODAY: dict[str, object] = {"list": "none", "rank": None, "list_reason": None, "stage": None, "facts": []}
+"""What the page shows of leads that are on no list, beside what a test is about."""
+
+
+def decided(leads: list[dict[str, object]]) -> pa.Table:
+    schema = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION if field.name in {*leads[0], *NOT_TODAY}])
+    return pa.Table.from_pylist([NOT_TODAY | lead for lead in leads], schema)
+
+
+def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
+    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False}
+    told = words(
+        leads_page(
+            world.parameters,
+            results,
+            decided(
+                [
+                    {"lead_id": "busy", "probability": 0.9, "list_reason": "in work", "stage": "opportunity", **likely},
+                    {"lead_id": "later", "probability": 0.8, "list_reason": "capacity", "rank": 3, **likely},
+                    {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, **likely},
+                    {"lead_id": "first", "probability": 0.6, "list": "sales", "rank": 1, **likely}
+                    | {"facts": ["2026-06-29 asked for a quote"]},
+                ]
+            ),
+        )
+    )
+    places = [told.index(f" {lead} SQL ") for lead in ("first", "second", "busy", "later")]
+    assert places == sorted(places)
+    assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
+    assert " busy SQL in work 90.0 % hot opportunity " in told
+    assert " later SQL waits: capacity 80.0 % " in told
+
+
 def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:
     count = MOST_LEADS + 30
-    recommendations = pd.DataFrame(
+    recommendations: list[dict[str, object]] = [
         {
-            "lead_id": [f"lead {number}" for number in range(count + 7)],
-            "tier": ["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7,
+            "lead_id": f"lead {number}",
+            "tier": tier,
             "maturity": "warm",
             "probability": 0.2,
-            "reasons": [["raises: 3 calls: long ones", "lowers: no <visit>"]] * (count + 7),
-            "is_guess": [number == 3 for number in range(count + 7)],
+            "reasons": ["raises: 3 calls: long ones", "lowers: no <visit>"],
+            "is_guess": number == 3,
         }
-    )
-    told = words(leads_page(world.parameters, results, pa.Table.from_pandas(recommendations)))
+        for number, tier in enumerate(["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7)
+    ]
+    told = words(leads_page(world.parameters, results, decided(recommendations)))
     assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
-    assert f" SQL (20) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
+    assert f" SQL (20) recycled (0) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
     assert f" lead {MOST_LEADS - 1} MQL " in told
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
@@ -384,7 +421,11 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
 
 @pytest.mark.parametrize(
     ("reasons_for", "explained", "unexplained"),
-    [(["SQL", "MQL"], True, None), (["SQL"], True, "MQL"), ([], False, "SQL and MQL")],
+    [
+        (["SQL", "recycled", "MQL"], True, None),
+        (["SQL", "recycled"], True, "MQL"),
+        ([], False, "SQL and recycled and MQL"),
+    ],
 )
 def test_the_page_of_leads_says_whose_reasons_were_not_computed(
     world: Project, results: Results, reasons_for: list[str], explained: bool, unexplained: str | None
@@ -392,7 +433,7 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
     score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
     parameters = world.parameters.model_copy(update={"recommend": score})
     lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": [], "is_guess": False}
-    told = words(leads_page(parameters, results, pa.Table.from_pylist([lead])))
+    told = words(leads_page(parameters, results, decided([lead])))
     assert ("A reason says what moves" in told) == explained
     assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
         [unexplained] if unexplained else []
@@ -400,17 +441,8 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 
 
 def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
-    recommendations = pd.DataFrame(
-        {
-            "lead_id": ["a lead"],
-            "tier": ["IQL"],
-            "maturity": ["cold"],
-            "probability": [0.001],
-            "reasons": [["raises: x"]],
-            "is_guess": [False],
-        }
-    )
-    html = leads_page(world.parameters, results, pa.Table.from_pandas(recommendations))
+    lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
+    html = leads_page(world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False}]))
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)
     assert "<script" not in html

@@ -27,6 +27,9 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
             "score": 10.000000000000002,
             "maturity": "hot",
             "tier": "SQL",
+            "facts": ["2026-06-29 =asked"] if lead == "=1+1" else [],
+            "list": "sales",
+            "rank": 1,
             "reasons": told,
             "is_guess": lead == "=1+1",
             "model_version": "abc",
@@ -39,12 +42,15 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     reasons = [["raises: 'x'", '- "b"'], [], ["=cmd: x"]]
     scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
+    before = '"2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL"'
+    decided = ["stage", "facts", "target", "expected_value", "list", "rank", "list_reason"]
+    names = ["lead_id", "as_of", "probability", "score", "maturity", "tier", *decided]
     assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
-        '"lead_id","as_of","probability","score","maturity","tier","reasons","is_guess","model_version"',
+        ",".join(f'"{name}"' for name in [*names, "reasons", "is_guess", "model_version"]),
         '"a',
-        'b","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","raises: \'x\'; - ""b""",false,"abc"',
-        '"\'=1+1","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","",true,"abc"',
-        '"x""y","2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL","\'=cmd: x",false,"abc"',
+        f'b",{before},,"",,,"sales",1,,"raises: \'x\'; - ""b""",false,"abc"',
+        f'"\'=1+1",{before},,"2026-06-29 =asked",,,"sales",1,,"",true,"abc"',
+        f'"x""y",{before},,"",,,"sales",1,,"\'=cmd: x",false,"abc"',
     ]
 
 
