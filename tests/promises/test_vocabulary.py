@@ -56,8 +56,8 @@ def test_what_machines_did_makes_no_channel_and_no_type_of_the_leads() -> None:
     assert (seen.channels, seen.campaigns) == ({"seo": 1}, {})
     catalogue = build_catalogue(
         seen.event_type_table(),
-        seen.table("channel"),
-        seen.table("campaign"),
+        {name: seen.table(name) for name in ("channel", "campaign", "content")},
+        seen.about_table(),
         actors=ACTORS,
         windows=[timedelta(days=7)],
         half_life=timedelta(days=14),

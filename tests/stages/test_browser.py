@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from browser import Browser, running_browser
@@ -143,8 +144,11 @@ def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Proj
         assert [name for name in shown if name.startswith("<img src=x onerror=document.title='ran'>")]
         return
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    worked = scored[scored["tier"].isin(WORKED)]
+    called = worked["list"] == "sales"
+    in_order = pd.concat([worked[called].sort_values("rank"), worked[~called]])
     # A page of text has one kind of line end.
-    expected = [name.replace("\r", "\n") for name in scored.loc[scored["tier"].isin(WORKED), "lead_id"]]
+    expected = [name.replace("\r", "\n") for name in in_order["lead_id"]]
     assert shown == expected
     assert "<script>document.title='ran'</script>" in shown
 
