@@ -145,14 +145,14 @@ def recommend(
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
     has_ages = bool(catalogue.vocabulary.event_types)
     with connect(of_duckdb, project.root / _SPILL) as connection:
+        # A model of before this was noted says nothing of it.
+        known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
+        refuse_others(connection, project.interactions, known, shares, as_of)
         progress("looking at what leads did, and what people decided")
         require_named(project, project.parameters.decision)
         standing = look(project, project.parameters, connection, snapshots, as_of)
         ids = snapshots["lead_id"].to_numpy(object)
         decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], called)
-        # A model of before this was noted says nothing of it.
-        known, shares = catalogue.vocabulary.known_types, model.manifest.get("known_types", {})
-        refuse_others(connection, project.interactions, known, shares, as_of)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
