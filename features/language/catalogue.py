@@ -197,8 +197,7 @@ def _measures(
     if filter_.content is not None:
         # What it was about refines its type, whose windows say the rest: it fades, and was when it last was.
         yield Feature("days_since_last", filter_)
-        for pace in paces(half_life):
-            yield Feature("decayed_count", filter_, half_life=pace)
+        yield Feature("decayed_count", filter_, half_life=half_life)
         return
     spans: list[timedelta | None] = [*windows, None]
     for window in spans:
