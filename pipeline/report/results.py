@@ -374,11 +374,11 @@ class Results:
         if left is None:
             return [
                 *told,
-                "nobody said how many leads sales can take up a day (decision.capacity), so it is all of them",
+                "Nobody said how many leads sales can take up a day (decision.capacity), so it is all of them",
             ]
         if not scoring["is_working_day"]:
-            return [f"sales does not work on {scoring['day']} (decision.working_days), so nobody is called", *told]
-        return [*told, f"{left:,} places are left"] if left else ["no place of today's is left", *told]
+            return [f"Sales does not work on {scoring['day']} (decision.working_days), so nobody is called", *told]
+        return [*told, f"{left:,} places are left"] if left else ["No place of today's is left", *told]
 
     def figures(self) -> list[Figure]:
         """List the figures of all that was foretold; one that can't be said is ``unknown``."""
