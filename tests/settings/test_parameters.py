@@ -237,6 +237,22 @@ def test_a_file_of_an_earlier_version_is_read_and_told_what_moved(
     assert "ingest.memory_limit is run.memory_limit now" in told
 
 
+def test_a_policy_of_an_earlier_version_is_a_decision_and_what_says_nothing_any_more_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    del content["decision"], content["words"]
+    content["policy"] = {"tiers": {"mql": 0.05, "sql": 0.2}, "maturity": {"warm": 1.0, "hot": 3.0}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    decision = load_parameters(tmp_path / "params.yaml").decision
+    assert decision.tiers is not None
+    assert (decision.tiers.mql, decision.tiers.sql, decision.facts) == (0.05, 0.2, {})
+    told = capsys.readouterr().err
+    assert "policy is decision now: rename it" in told
+    assert "decision.maturity.hot has no effect any more: how far a lead is follows from what it did" in told
+    assert "words is not there: add 'words: {}'" in told
+
+
 def test_a_setting_at_its_old_and_its_new_place_is_refused(tmp_path: Path) -> None:
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     content["score"] = {}
