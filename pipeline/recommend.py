@@ -19,6 +19,6 @@ def run(project: Project[Sections], progress: Progress) -> None:
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)
-    write_csv(project.recommendations_csv, recommendations)
+    write_csv(project.recommendations_csv, recommendations, project.parameters.words.language)
     told = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json(), **decided.as_json()}
     write_sums(project.scoring, recommendations, told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,9 +16,25 @@ from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from models.decision.kpis import sums
 from pipeline.core.project import write_json, written_whole
 from pipeline.core.spreadsheets import FORMULA
+from pipeline.settings.words import Language
 
 ROWS = 65_536
 """Recommendations that are written at once."""
+DIGITS = 4
+"""Of a number, behind the decimal sign, for people; the Parquet file has all."""
+NOT_FOR_PEOPLE = ("model_version",)
+"""The same hash in each row; ``scoring.json`` has it once."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a spreadsheet of a language reads a CSV file without being asked anything."""
+
+    separator: str
+    decimal_sign: str
+
+
+DIALECTS: Mapping[Language, Dialect] = {"en": Dialect(",", "."), "fr": Dialect(";", ",")}
 
 
 def write_recommendations(path: Path, recommendations: pa.Table) -> None:
@@ -29,13 +47,18 @@ def write_recommendations(path: Path, recommendations: pa.Table) -> None:
             writer.write_table(recommendations.slice(first, ROWS).cast(schema))
 
 
-def write_csv(path: Path, recommendations: pa.Table) -> None:
-    """Write recommendations for a spreadsheet, all texts in quotes, whole or not at all."""
-    with written_whole(path) as temporary:
-        schema = _readable(recommendations.slice(0, 0)).schema
-        with pa_csv.CSVWriter(temporary, schema) as writer:
+def write_csv(path: Path, recommendations: pa.Table, language: Language = "en") -> None:
+    """Write recommendations for a spreadsheet of a language, all texts in quotes, whole or not at all.
+
+    The byte order mark tells Excel, in either language, that the letters are UTF-8.
+    """
+    dialect = DIALECTS[language]
+    with written_whole(path) as temporary, temporary.open("wb") as stream:
+        stream.write(BOM_UTF8)
+        schema = _readable(recommendations.slice(0, 0), dialect).schema
+        with pa_csv.CSVWriter(stream, schema, write_options=pa_csv.WriteOptions(delimiter=dialect.separator)) as writer:
             for first in range(0, len(recommendations), ROWS):
-                writer.write_table(_readable(recommendations.slice(first, ROWS)))
+                writer.write_table(_readable(recommendations.slice(first, ROWS), dialect))
 
 
 def write_sums(path: Path, recommendations: pa.Table, told: Mapping[str, object]) -> None:
@@ -43,18 +66,27 @@ def write_sums(path: Path, recommendations: pa.Table, told: Mapping[str, object]
     write_json(path, {**told, **sums(recommendations)})
 
 
-def _readable(recommendations: pa.Table) -> pa.Table:
-    texts = {
-        "lead_id": _as_cells(recommendations["lead_id"]),
+def _readable(recommendations: pa.Table, dialect: Dialect) -> pa.Table:
+    cells = {
         "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
-        "facts": _as_cells(pc.binary_join(recommendations["facts"], "; ")),
-        "reasons": _as_cells(pc.binary_join(recommendations["reasons"], "; ")),
-        "model_version": recommendations["model_version"].cast(pa.string()),
+        "facts": pc.binary_join(recommendations["facts"], "; "),
+        "reasons": pc.binary_join(recommendations["reasons"], "; "),
     }
-    return pa.table({name: texts.get(name, recommendations[name]) for name in recommendations.column_names})
+    shown = {name: cells.get(name, recommendations[name]) for name in recommendations.column_names}
+    return pa.table({name: _as_cells(column, dialect) for name, column in shown.items() if name not in NOT_FOR_PEOPLE})
 
 
-def _as_cells(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Keep a spreadsheet from running a text that begins as a formula does: an apostrophe makes it text again."""
-    formula = pc.match_substring_regex(texts, FORMULA)
-    return pc.if_else(formula, pc.binary_join_element_wise("'", texts, ""), texts)
+def _as_cells(column: pa.ChunkedArray, dialect: Dialect) -> pa.ChunkedArray:
+    """Round numbers, and keep a spreadsheet from running a text that begins as a formula does.
+
+    An apostrophe makes it text again.
+    """
+    if pa.types.is_floating(column.type):
+        rounded = pc.round(column, DIGITS)
+        if dialect.decimal_sign == ".":
+            return rounded
+        return pc.replace_substring(rounded.cast(pa.string()), ".", dialect.decimal_sign)
+    if pa.types.is_string(column.type):
+        formula = pc.match_substring_regex(column, FORMULA)
+        return pc.if_else(formula, pc.binary_join_element_wise("'", column, ""), column)
+    return column

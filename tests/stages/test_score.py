@@ -42,22 +42,36 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     reasons = [["raises: 'x'", '- "b"'], [], ["=cmd: x"]]
     scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
-    before = '"2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL"'
+    before = '"2026-06-30T12:00:00.000050Z",0.1,10,"hot","SQL"'
     decided = ["stage", "facts", "target", "expected_value", "list", "rank", "list_reason"]
     names = ["lead_id", "as_of", "probability", "score", "maturity", "tier", *decided]
-    assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
-        ",".join(f'"{name}"' for name in [*names, "reasons", "is_guess", "model_version"]),
+    assert (tmp_path / "leads.csv").read_bytes().decode("utf-8-sig").splitlines(keepends=False) == [
+        ",".join(f'"{name}"' for name in [*names, "reasons", "is_guess"]),
         '"a',
-        f'b",{before},,"",,,"sales",1,,"raises: \'x\'; - ""b""",false,"abc"',
-        f'"\'=1+1",{before},,"2026-06-29 =asked",,,"sales",1,,"",true,"abc"',
-        f'"x""y",{before},,"",,,"sales",1,,"\'=cmd: x",false,"abc"',
+        f'b",{before},,"",,,"sales",1,,"raises: \'x\'; - ""b""",false',
+        f'"\'=1+1",{before},,"2026-06-29 =asked",,,"sales",1,,"",true',
+        f'"x""y",{before},,"",,,"sales",1,,"\'=cmd: x",false',
     ]
+
+
+def test_a_french_spreadsheet_parts_its_cells_at_semicolons_and_its_decimals_at_commas(tmp_path: Path) -> None:
+    recommendations = table(["a"], [["raises: é, x"]])
+    for name, value in (("probability", 0.12344999), ("expected_value", 1234.56789), ("score", 0.00004)):
+        place = recommendations.column_names.index(name)
+        recommendations = recommendations.set_column(place, name, pa.array([value], pa.float64()))
+    scored_files.write_csv(tmp_path / "leads.csv", recommendations, "fr")
+    written = (tmp_path / "leads.csv").read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf"), "or Excel takes é for two letters"
+    _, row = written.decode("utf-8-sig").splitlines()
+    assert row == (
+        '"a";"2026-06-30T12:00:00.000050Z";"0,1234";"0";"hot";"SQL";;"";;"1234,5679";"sales";1;;"raises: é, x";false'
+    )
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_each_start_of_a_formula_is_defused_and_only_at_the_start(tmp_path: Path, start: str) -> None:
     scored_files.write_csv(tmp_path / "leads.csv", table([f"{start}1", f"1{start}"], [[], []]))
-    with (tmp_path / "leads.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "leads.csv").open(encoding="utf-8-sig", newline="") as stream:
         assert [row["lead_id"] for row in csv.DictReader(stream)] == [f"'{start}1", f"1{start}"]
 
 
@@ -81,7 +95,7 @@ def test_what_a_reader_of_csv_finds_is_what_was_written(
     leads, reasons = (list(column) for column in zip(*rows, strict=True))
     path = tmp_path_factory.mktemp("drawn") / "leads.csv"
     scored_files.write_csv(path, table(leads, reasons))
-    with path.open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
         read = list(csv.DictReader(stream))
     for row, lead, told in zip(read, leads, reasons, strict=True):
         for cell, text in ((row["lead_id"], lead), (row["reasons"], "; ".join(told))):

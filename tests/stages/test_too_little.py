@@ -207,6 +207,6 @@ def test_names_that_would_run_in_a_spreadsheet_are_text_in_the_recommendations(p
         rows = connection.execute("SELECT lead_id FROM 'data/recommendations.parquet'").fetchall()
     rename_leads(project, [lead for (lead,) in rows[: len(NAMES)]])
     assert call("recommend")[0] == 0
-    text = (project.root / "data/recommendations.csv").read_text(encoding="utf-8")
+    text = (project.root / "data/recommendations.csv").read_text(encoding="utf-8-sig")
     assert "'=cmd|" in text
     assert not [cell for cell in ('"=', '"+', '"-', '"@', '"\t', '"\r') if f",{cell}" in text or f"\n{cell}" in text]

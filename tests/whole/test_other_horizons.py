@@ -104,8 +104,8 @@ def test_no_horizon_contradicts_another_at_any_origin_or_of_any_open_lead(
         assert ((ordered > 0) & (ordered < 1)).all()
         assert (np.diff(ordered, axis=1) >= 0).all()
         assert (np.diff(ordered, axis=1) > 0).mean() > 0.9
-    header, *_ = world.recommendations_csv.read_text(encoding="utf-8").splitlines()
-    assert header.replace('"', "").split(",") == list(recommendations)
+    header, *_ = world.recommendations_csv.read_text(encoding="utf-8-sig").splitlines()
+    assert [*header.replace('"', "").split(","), "model_version"] == list(recommendations)
 
 
 def test_the_summary_and_the_pages_show_them(world: Project, judged: dict[str, dict[str, Any]]) -> None:
