@@ -29,6 +29,12 @@ LIST_REASONS = ("in work", "channel closed", "account", "capacity")
 """Why a lead that is worth an hour of sales gets none today."""
 TARGETS = ("in", "out", "unknown")
 """Whether a lead is one that the company wants at all."""
+GUESSES: Mapping[str, str] = {
+    "age": "it is older than any lead that the model learned from",
+    "channel": "the model learned from no lead, or too few, of its channel",
+    "main act": "most of what it did is of event types that the model does not know",
+}
+"""Why a probability is a guess."""
 MATURITIES = ("cold", "warm", "hot")
 """How far a lead is, the least first."""
 _IN_ARROW = {
@@ -241,12 +247,21 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field(
         "is_guess",
         "BOOLEAN",
-        meaning="whether it is older than any lead that the model learned from: its probability is a guess then",
+        meaning="whether the model has learned from no lead of its kind: its probability is a guess then",
+    ),
+    Field(
+        "guess",
+        "VARCHAR",
+        nullable=True,
+        allowed=tuple(GUESSES),
+        meaning="why it is a guess; of several, the first of this list",
+        empty="where it is none",
+        means=GUESSES,
     ),
     Field("model_version", "VARCHAR", meaning="the model that gave the probability, by its SHA-256"),
 )
 """One row for each open lead, sorted by probability, the highest first, then by lead_id. A probability is a guess where
-the lead is older than any that the model has learned from. Behind them, by lead_id, one for each lead whose last
+the model has learned from no lead of its kind. Behind them, by lead_id, one for each lead whose last
 episode has ended of late: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
 
 OTHER_HORIZON = Field(

@@ -137,6 +137,7 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
             f"{_HAS_ENDED} AND (list <> 'none' OR rank IS NOT NULL OR list_reason IS NOT NULL "
             "OR expected_value IS NOT NULL OR is_guess)",
         ),
+        Check("guess_unsaid", "why a lead is a guess is said of those that are one", "is_guess <> (guess IS NOT NULL)"),
         Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),
         Check(
             "reasons_lacking",

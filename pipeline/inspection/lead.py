@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from features.core.errors import InputError
+from features.core.schema import GUESSES
 from features.core.time import format_duration
 from features.language.labels import Labels
 from models.core.horizons import PROBABILITY, column_of
@@ -221,7 +222,8 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
         yield _line("target", row["target"])
     yield from _lines("facts", row.get("facts") or ["none"])
     horizon = format_duration(parameters.snapshots.horizon)
-    yield _line("probability", f"{row[PROBABILITY]:.1%} within {horizon}" + (", a guess" if row["is_guess"] else ""))
+    guess = f", a guess: {GUESSES[row.get('guess') or 'age']}" if row["is_guess"] else ""
+    yield _line("probability", f"{row[PROBABILITY]:.1%} within {horizon}{guess}")
     for name, value in row.items():
         if name.startswith(column_of("")):
             yield _line("", f"{value:.1%} within {name.removeprefix(column_of(''))}")

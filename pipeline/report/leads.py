@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.core.schema import WORKED
+from features.core.schema import GUESSES, WORKED
 from models.core.horizons import column_of
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, render
@@ -33,7 +33,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason")},
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
-                "is_guess": lead["is_guess"],
+                "guess": lead["guess"] and GUESSES[lead["guess"]],
                 "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
             }
             for lead in shown

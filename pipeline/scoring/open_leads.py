@@ -47,6 +47,7 @@ from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.ended import tell_ended
+from pipeline.scoring.guesses import why_guesses
 from pipeline.scoring.standing import look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.settings.decision import DecisionPolicy, Recommend
@@ -150,7 +151,7 @@ def recommend(
         refuse_others(connection, project.interactions, known, shares, as_of)
         progress("looking at what leads did, and what people decided")
         require_named(project, project.parameters.decision)
-        standing = look(project, project.parameters, connection, snapshots, as_of)
+        standing = look(project, project.parameters, connection, snapshots, as_of, known)
         ids = snapshots["lead_id"].to_numpy(object)
         decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], called)
         connection.register("taken", snapshots)
@@ -161,7 +162,7 @@ def recommend(
             rows = slice(done, done + len(batch))
             batches.append(_score_batch(project.parameters, model, catalogue, batch, decider, rows, has_ages=has_ages))
             done += len(batch)
-            older += int(pc.sum(batches[-1]["is_guess"]).as_py() or 0)
+            older += int(pc.sum(pc.equal(batches[-1]["guess"], "age")).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
         version = _version(model, 1)
         ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
@@ -213,7 +214,7 @@ def _score_batch(
     frame = features.take(pa.array(told)).to_pandas()
     templates = reason_templates(catalogue, parameters.words.labels)
     reasons = explain(model.contributions(frame), frame, catalogue.columns, templates)
-    oldest = float(model.manifest["oldest_episode_days"])
+    why = why_guesses(batch, model, catalogue, decider.standing.acts_unseen[rows], has_ages=has_ages)
     return pa.table(
         {
             "lead_id": batch["lead_id"].cast(pa.string()),
@@ -223,7 +224,8 @@ def _score_batch(
             "score": scores(probabilities),
             "tier": pa.array(tiers),
             "reasons": _lists(reasons, told, len(batch)),
-            "is_guess": batch["episode_age_days"].to_numpy() > (oldest if has_ages else np.inf),
+            "is_guess": pc.is_valid(why),
+            "guess": why,
             "model_version": _version(model, len(batch)),
         }
     )

@@ -56,6 +56,8 @@ class Standing:
     territory: NDArray[np.object_]
     facts: Sequence[Sequence[str]]
     """What holds of each, in words, the latest first."""
+    acts_unseen: NDArray[np.bool_]
+    """Whether most of what it did is of event types that the model does not know."""
 
     @property
     def closed(self) -> NDArray[np.bool_]:
@@ -65,12 +67,20 @@ class Standing:
 
 
 def look(
-    places: Places, parameters: Sections, connection: duckdb.DuckDBPyConnection, leads: pd.DataFrame, as_of: datetime
+    places: Places,
+    parameters: Sections,
+    connection: duckdb.DuckDBPyConnection,
+    leads: pd.DataFrame,
+    as_of: datetime,
+    known_types: Sequence[str] = (),
 ) -> Standing:
-    """Tell how ``leads`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC); see ``require_named``."""
+    """Tell how ``leads`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC); see ``require_named``.
+
+    ``known_types`` are the event types that the model knows; without them, none is unseen.
+    """
     policy = parameters.decision
     connection.register("asked", leads[["lead_id"]].assign(place=np.arange(len(leads))))
-    found = connection.sql(_query(places, parameters, as_of)).to_arrow_table()
+    found = connection.sql(_query(places, parameters, as_of, known_types)).to_arrow_table()
     connection.unregister("asked")
     moment = np.full(len(leads), np.datetime64(as_of, "us"))
     facts = list(policy.facts)
@@ -93,10 +103,11 @@ def look(
         account=found["account"].to_pandas().to_numpy(object),
         territory=found["territory"].to_pandas().to_numpy(object),
         facts=_in_words(policy, held, rules),
+        acts_unseen=pc.fill_null(found["acts_unseen"], fill_value=False).to_numpy(),
     )
 
 
-def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
+def _query(places: Places, parameters: Sections, as_of: datetime, known_types: Sequence[str]) -> str:
     """Ask for one row of each lead, in order: when it last did what, what was last decided, and its attributes."""
     policy, episodes = parameters.decision, parameters.episodes
     moment = _timestamp(as_of)
@@ -115,6 +126,9 @@ def _query(places: Places, parameters: Sections, as_of: datetime) -> str:
         f"min(local_day) FILTER ({by_lead} AND occurred_at >= {recent}) < max(local_day) FILTER ({by_lead})",
         "before": f"max(occurred_at) FILTER ({by_lead} AND occurred_at < {returned})",
         "back": f"min(occurred_at) FILTER ({by_lead} AND occurred_at >= {returned})",
+        "acts_unseen": f"count(*) FILTER ({by_lead} AND NOT {_among(known_types)}) * 2 > count(*) FILTER ({by_lead})"
+        if known_types
+        else "false",
         "decided": last(list(stages)),
         "decided_as": f"arg_max(event_type, occurred_at) FILTER ({_among(list(stages))})",
     }

@@ -57,6 +57,7 @@ def test_who_was_on_the_list_stays_unless_another_is_clearly_better() -> None:
         account=nobody,
         territory=nobody,
         facts=[[]] * 4,
+        acts_unseen=np.zeros(4, dtype=bool),
     )
     policy = DecisionPolicy.model_validate(
         {"capacity": [{"leads": 2}], "tiers": {"mql": 0.01, "sql": 0.02}, "stay": 0.25}

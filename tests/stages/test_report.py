@@ -373,7 +373,7 @@ def decided(leads: list[dict[str, object]]) -> pa.Table:
 
 
 def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
-    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False}
+    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False, "guess": None}
     told = words(
         leads_page(
             world.parameters,
@@ -406,6 +406,7 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
             "probability": 0.2,
             "reasons": ["raises: 3 calls: long ones", "lowers: no <visit>"],
             "is_guess": number == 3,
+            "guess": "channel" if number == 3 else None,
         }
         for number, tier in enumerate(["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7)
     ]
@@ -432,7 +433,15 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 ) -> None:
     score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
     parameters = world.parameters.model_copy(update={"recommend": score})
-    lead = {"lead_id": "a", "tier": "SQL", "maturity": "hot", "probability": 0.2, "reasons": [], "is_guess": False}
+    lead = {
+        "lead_id": "a",
+        "tier": "SQL",
+        "maturity": "hot",
+        "probability": 0.2,
+        "reasons": [],
+        "is_guess": False,
+        "guess": None,
+    }
     told = words(leads_page(parameters, results, decided([lead])))
     assert ("A reason says what moves" in told) == explained
     assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
@@ -442,7 +451,9 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 
 def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
     lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
-    html = leads_page(world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False}]))
+    html = leads_page(
+        world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False, "guess": None}])
+    )
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)
     assert "<script" not in html

@@ -263,6 +263,7 @@ def recommendation(number: int, **changes: object) -> Row:
         "list": "sales",
         "reasons": ["raises: last 'form' 1.0 days ago"],
         "is_guess": False,
+        "guess": None,
         "model_version": "a" * 64,
     } | changes
 
@@ -344,7 +345,9 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
         (recommendation(9, tier="customer", reasons=[]), "end_differs"),
         (ended(9, list="marketing"), "ended_recommended"),
         (ended(9, rank=1), "ended_recommended"),
-        (ended(9, is_guess=True), "ended_recommended"),
+        (ended(9, is_guess=True, guess="age"), "ended_recommended"),
+        (recommendation(9, is_guess=True), "guess_unsaid"),
+        (recommendation(9, guess="channel"), "guess_unsaid"),
         (ended(9, reasons=["raises: x"]), "reasons_unasked"),
     ]
     for row, rule in breaking:
