@@ -39,7 +39,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
-    "report": "Write what was found: reports/index.html, reports/summary.txt, reports/private/leads.html.",
+    "report": "Write what was found: reports/index.html, cut-offs.html, summary.txt and private/leads.html.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 

@@ -64,6 +64,7 @@ class Places:
     data_docs = _Place("reports/data-docs")
     summary = _Place("reports/summary.txt")
     page = _Place("reports/index.html")
+    cut_offs_page = _Place("reports/cut-offs.html")
     leads_page = _Place("reports/private/leads.html")
     comparison = _Place("reports/comparisons/actors.json")
     comparison_text = _Place("reports/comparisons/actors.txt")

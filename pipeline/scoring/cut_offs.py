@@ -1,24 +1,20 @@
-"""``leadcast tiers``: where the cut-offs come from, what they mean in leads, and how each assumption moves them.
-
-Nothing is scored anew. Of each lead the recommendations say whether a fact decides: one that is SQL and raised stays
-SQL whatever the cut-off, and one that is refused never becomes it.
-"""
+"""``leadcast tiers``: where the cut-offs come from, what they mean in leads, and how each assumption moves them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import InputError
 from features.core.schema import TIERS
-from models.decision.tiers import CUT_OFFS_FROM, CutOffs, Money, Multiples, Stated, tiers_of
+from models.decision.tiers import CUT_OFFS_FROM, CutOffs, Money, Multiples, Stated
+from models.decision.what_if import COLUMNS, OpenLeads
 from pipeline.core.project import HERE, Project, read_json, require
 from pipeline.settings.decision import DecisionPolicy
 
@@ -74,49 +70,6 @@ class Cuts:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Leads:
-    """What the recommendations say of all open leads, each of shape (leads,)."""
-
-    probability: NDArray[np.float64]
-    tier: NDArray[np.str_]
-    value: NDArray[np.float64] | None
-    """What a conversion is worth; None where the recommendations do not say."""
-    raised: NDArray[np.bool_]
-    refused: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, table: pd.DataFrame, policy: DecisionPolicy) -> _Leads:
-        """Read them; of a fact that raises and one that refuses, the tier says which is the later."""
-        probability, tier = table["probability"].to_numpy(np.float64), table["tier"].to_numpy("U12")
-        names = {kind: {name for name, fact in policy.facts.items() if fact.kind == kind} for kind in _DECIDING}
-        raises, refuses = ([_holds(facts, names[kind]) for facts in table["facts"]] for kind in _DECIDING)
-        is_sql = tier == "SQL"
-        value = None
-        if policy.money is not None:
-            usual = np.full(len(table), policy.money.value)
-            expected = table["expected_value"].to_numpy(np.float64)
-            value = np.divide(expected, probability, out=usual, where=probability > 0.0)
-        return cls(probability, tier, value, np.array(raises, bool) & is_sql, np.array(refuses, bool) & ~is_sql)
-
-    def tiers(self, cuts: CutOffs, *, by_probability_alone: bool = False) -> NDArray[np.str_]:
-        """Give the tiers that they would have."""
-        nobody = np.zeros(len(self.tier), dtype=bool)
-        if by_probability_alone:
-            return tiers_of(self.probability, cuts, closed=nobody, refused=nobody, raised=nobody, is_back=nobody)
-        return tiers_of(
-            self.probability,
-            cuts,
-            closed=self.tier == "disqualified",
-            refused=self.refused,
-            raised=self.raised,
-            is_back=self.tier == "recycled",
-        )
-
-
-_DECIDING = ("raises", "refuses")
-
-
 def look_at_cut_offs(project: Project[Sections]) -> Cuts:
     """Say what the cut-offs mean on the current recommendations, and how each assumption moves them.
 
@@ -132,9 +85,9 @@ def look_at_cut_offs(project: Project[Sections]) -> Cuts:
             f"{HERE.recommendations} was decided by other cut-offs than decision in params.yaml gives now "
             f"(SQL from {told['cut_offs']['SQL']:.4g}, now {now['SQL']:.4g}); run: leadcast recommend"
         )
-    columns = ["probability", "tier", "facts", "expected_value"]
-    opened = pq.read_table(project.recommendations, columns=columns, filters=pc.field("probability").is_valid())
-    leads = _Leads.of(opened.to_pandas(), policy)
+    is_open = pc.field("probability").is_valid()
+    opened = pq.read_table(project.recommendations, columns=list(COLUMNS), filters=is_open)
+    leads = OpenLeads.of(opened.to_pandas(), policy.facts, policy.usual_value)
     cuts = CutOffs.of(policy.settled, base_rate, leads.value)
     return Cuts(
         f"{told['as_of']}Z",
@@ -152,7 +105,7 @@ def told_of(cuts: Cuts) -> Iterator[str]:
         yield f"{tier} from {cut:.2%}: there one lead in {1.0 / cut:,.1f} converts"
 
 
-def _count_tiers(leads: _Leads, cuts: CutOffs) -> Iterator[OfTier]:
+def _count_tiers(leads: OpenLeads, cuts: CutOffs) -> Iterator[OfTier]:
     alone = leads.tiers(cuts, by_probability_alone=True)
     for tier in TIERS:
         own = leads.tier == tier
@@ -161,7 +114,7 @@ def _count_tiers(leads: _Leads, cuts: CutOffs) -> Iterator[OfTier]:
             yield OfTier(tier, int(own.sum()), expected, int((own & (alone != tier)).sum()))
 
 
-def _move(leads: _Leads, cuts: CutOffs, settled: Stated | Money | Multiples, base_rate: float) -> Iterator[Moved]:
+def _move(leads: OpenLeads, cuts: CutOffs, settled: Stated | Money | Multiples, base_rate: float) -> Iterator[Moved]:
     """Count the SQL leads as it is, then with each assumption at half and at double."""
     usual = float(CutOffs.of(settled, base_rate).sql)
     yield _moved(leads, cuts, "as it is", usual, 1.0, cuts.sql, usual)
@@ -178,7 +131,7 @@ def _move(leads: _Leads, cuts: CutOffs, settled: Stated | Money | Multiples, bas
 
 
 def _moved(
-    leads: _Leads,
+    leads: OpenLeads,
     cuts: CutOffs,
     assumption: str,
     value: float,
@@ -203,8 +156,3 @@ def _assumptions(settled: Stated | Money | Multiples) -> Iterator[tuple[str, flo
             yield "multiples.sql", settled.sql, 1
         case Stated():
             yield "tiers.sql", settled.sql, 1
-
-
-def _holds(facts: Collection[str], names: Collection[str]) -> bool:
-    """Tell whether one of some facts is among those that hold, each told with its day before it."""
-    return any(fact.partition(" ")[2] in names for fact in facts)

@@ -34,6 +34,8 @@ class Decided:
     """From which probability on marketing, and sales, take a lead; of a conversion of the usual value."""
     cut_offs_from: str
     """tiers, money or multiples: what says them."""
+    base_rate: float
+    """The share of the training rows that converted, which multiples are of."""
 
     def as_json(self) -> dict[str, Any]:
         """Give what it rests on as JSON holds it; the columns stand in the recommendations."""
@@ -43,6 +45,7 @@ class Decided:
             "places_left": self.places_left,
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
+            "base_rate": self.base_rate,
         }
 
 
@@ -106,6 +109,7 @@ class Decider:
             lists.left,
             {"MQL": float(usual.mql), "SQL": float(usual.sql)},
             next((name for name in ("tiers", "money") if getattr(self.policy, name) is not None), "multiples"),
+            self.base_rate,
         )
 
 

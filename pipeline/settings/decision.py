@@ -108,6 +108,11 @@ class DecisionPolicy(Strict):
         """What the cut-offs come from."""
         return self.tiers or self.money or self.multiples
 
+    @property
+    def usual_value(self) -> float | None:
+        """What a conversion is usually worth; None where nobody said."""
+        return self.money.value if self.money else None
+
     def kept(self, horizon: timedelta) -> timedelta:
         """Say how long a lead that has ended keeps its row."""
         return horizon if self.keep is None else self.keep
