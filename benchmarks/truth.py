@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import coverage, late_outcomes, learned_truth, machines_truth, rhythms, sample_truth, verdicts_truth
+from benchmarks import (
+    coverage,
+    flapping_truth,
+    late_outcomes,
+    learned_truth,
+    machines_truth,
+    rhythms,
+    sample_truth,
+    verdicts_truth,
+)
 from benchmarks.findings import Check, Finding, Progress
 
 CHECKS: tuple[Check, ...] = (
     coverage.of_what_is_shown,
+    flapping_truth.of_flapping,
     late_outcomes.of_late_outcomes,
     learned_truth.of_learning,
     machines_truth.of_machines,

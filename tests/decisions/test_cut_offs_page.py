@@ -148,6 +148,9 @@ def test_each_assumption_of_money_decides_anew(browser: Browser, tmp_path: Path,
         put(browser, **{f"money__{name}": value for name, value in changed.items()})
         other = replace(MONEY, **changed)  # type: ignore[arg-type]
         assert shown(browser) == decided(leads_of(MONEY), cuts_by_value(leads_of(MONEY), other)), changed
+    assert browser.page.is_visible("input[name='money.value']")
+    assert not browser.page.is_visible("input[name='tiers.sql']"), "of the other ways nothing is asked"
+    assert "100 %" in browser.page.inner_text("#picture")
     put(browser, money__effect="")
     assert "no profit is told" in browser.page.inner_text("main")
 

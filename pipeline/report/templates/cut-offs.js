@@ -5,7 +5,7 @@ const byId = (name) => document.getElementById(name);
 const USUAL = { value: 1000, sales_contact: 50, nurturing: 5, effect: null };
 const money = given.money || USUAL;
 const whole = (number) => Math.round(number).toLocaleString("en");
-const percent = (share) => `${(100 * share).toPrecision(3).replace(/\.?0+$/, "")} %`;
+const percent = (share) => `${Number((100 * share).toPrecision(3))} %`;
 const way = () => form.elements.way.value;
 const field = (of, name) => form.elements[`${of}.${name}`];
 const read = (of, name) => (field(of, name).value === "" ? null : Number(field(of, name).value));
