@@ -149,7 +149,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         meaning="how far it is, by what it did and how lately (decision.maturity), never by its probability",
         means={
             "cold": "neither hot nor warm",
-            "warm": "a strong or medium act within warm_for, or acts on two days within hot_for",
+            "warm": "a strong or medium act within warm_for, or acts on active_days days within hot_for",
             "hot": "a strong act within hot_for, or a fact that raises it",
         },
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 
 from features.core.schema import MATURITIES
 from features.core.section import SettingsSection
@@ -28,9 +28,11 @@ class MaturityPolicy(SettingsSection):
     medium: tuple[Annotated[str, MinLen(1)], ...] = ()
     """Event types that show interest, as a download does; all others are weak."""
     hot_for: Duration = 14 * DAY
-    """How long a strong act makes a lead hot, and acts on two days make it warm."""
+    """How long a strong act makes a lead hot, and acts on active_days days make it warm."""
     warm_for: Duration = 30 * DAY
     """How long a strong or medium act makes it warm; otherwise it is cold."""
+    active_days: Annotated[int, Ge(2)] = 2
+    """On how many days within hot_for a lead that did anything has come back, which makes it warm."""
 
     def __post_init__(self) -> None:
         both = sorted(set(self.strong) & set(self.medium))
@@ -50,7 +52,8 @@ class MaturityPolicy(SettingsSection):
         """Give the maturity of leads, text of shape (n,).
 
         ``strong`` and ``medium``: when the last such act of the lead was, missing where there is none; ``came_back``:
-        whether it did anything on two days within ``hot_for``; ``raised``: whether a fact raises it. Times are in UTC.
+        whether it did anything on ``active_days`` days within ``hot_for``; ``raised``: whether a fact raises it. Times
+        are in UTC.
         """
         import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
@@ -64,7 +67,7 @@ class MaturityPolicy(SettingsSection):
         """Say when a lead is what, the hottest first."""
         return {
             "hot": f"a strong act in the last {self.hot_for.days} days",
-            "warm": f"a strong or medium act in the last {self.warm_for.days} days, or two active days in the last "
-            f"{self.hot_for.days}",
+            "warm": f"a strong or medium act in the last {self.warm_for.days} days, or acts on {self.active_days} of the "
+            f"last {self.hot_for.days}",
             "cold": "neither",
         }

@@ -39,6 +39,17 @@ def told_of_ended(parameters: Sections, results: Results) -> str | None:
     return f"{whole(customers)} customer{'' if customers == 1 else 's'} and {whole(lost)} lost in the last {within}"
 
 
+def told_of_machines(results: Results) -> list[str]:
+    """Say which share of a source's events machines did, where rules tell them: no feature and no fact has them."""
+    told = []
+    for name, source in results.ingested["sources"].items():
+        marked = sum(sum(of_type.values()) for of_type in source["machines"].values())
+        if marked:
+            share = f"{marked:,} of the {source['used']:,} events of {name} ({percent(marked / source['used'])})"
+            told.append(f"{share} were done by machines: they stay in the log and count nowhere")
+    return told
+
+
 def _with_interval(estimate: Mapping[str, float], write: Callable[[float], str]) -> str:
     low, high = estimate["low"], estimate["high"]
     return "" if low is None or high is None else f" ({write(low)} to {write(high)})"

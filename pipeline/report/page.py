@@ -10,7 +10,7 @@ import pandas as pd
 from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
-from pipeline.report.headlines import headlines, told_of_ended
+from pipeline.report.headlines import headlines, told_of_ended, told_of_machines
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
 from pipeline.report.results import Results, Sections
@@ -38,6 +38,7 @@ def page(
         results=results,
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
+        machines=told_of_machines(results),
         warnings=[*results.warnings(), *_doubts(parameters, results)],
         unlabelled=results.unlabelled(),
         tiers=kpis.by_tier(opened),

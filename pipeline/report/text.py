@@ -14,7 +14,7 @@ from models.decision.maturity import HOTTEST_FIRST
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
-from pipeline.report.headlines import told_of_ended
+from pipeline.report.headlines import told_of_ended, told_of_machines
 from pipeline.report.results import Results, Sections
 
 
@@ -74,6 +74,8 @@ def _print_log(console: Console, results: Results) -> None:
     for name, state, evidence in results.rhythms():
         told = f"{name} is {state}: {evidence}"
         console.print(textwrap.fill(told, WIDTH, initial_indent="  ", subsequent_indent="    "))
+    for line in told_of_machines(results):
+        console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     aside = results.set_aside()
     if aside:
         table = _table("  set aside because", "rows")

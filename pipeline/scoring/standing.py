@@ -122,8 +122,8 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
     columns = {
         "strong": last(policy.maturity.strong, by_lead),
         "medium": last(policy.maturity.medium, by_lead),
-        "came_back": f"count(*) FILTER ({by_lead} AND occurred_at >= {recent}) > 1 AND "
-        f"min(local_day) FILTER ({by_lead} AND occurred_at >= {recent}) < max(local_day) FILTER ({by_lead})",
+        "came_back": f"count(DISTINCT local_day) FILTER ({by_lead} AND occurred_at >= {recent}) "
+        f">= {policy.maturity.active_days}",
         "before": f"max(occurred_at) FILTER ({by_lead} AND occurred_at < {returned})",
         "back": f"min(occurred_at) FILTER ({by_lead} AND occurred_at >= {returned})",
         "acts_unseen": f"count(*) FILTER ({by_lead} AND NOT {_among(known_types)}) * 2 > count(*) FILTER ({by_lead})"

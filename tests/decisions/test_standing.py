@@ -63,7 +63,9 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
         medium = last(events, maturity.medium, by_lead=True)
         days = {one.local_day for one in events if one.actor == "lead" and one.occurred_at >= as_of - maturity.hot_for}
         hot = raised or (strong is not None and strong >= as_of - maturity.hot_for)
-        warm = len(days) > 1 or any(one is not None and one >= as_of - maturity.warm_for for one in (strong, medium))
+        warm = len(days) >= maturity.active_days or any(
+            one is not None and one >= as_of - maturity.warm_for for one in (strong, medium)
+        )
         assert lead.maturity == ("hot" if hot else "warm" if warm else "cold")
         told = [fact.split(" ", 1)[1] for fact in lead.facts]
         assert sorted(told) == sorted(name for name, moment in since.items() if moment is not None)
