@@ -67,7 +67,7 @@ class MaturityPolicy(SettingsSection):
         """Say when a lead is what, the hottest first."""
         return {
             "hot": f"a strong act in the last {self.hot_for.days} days",
-            "warm": f"a strong or medium act in the last {self.warm_for.days} days, or acts on {self.active_days} of the "
-            f"last {self.hot_for.days}",
+            "warm": f"a strong or medium act in the last {self.warm_for.days} days, or acts on {self.active_days} of "
+            f"the last {self.hot_for.days}",
             "cold": "neither",
         }
