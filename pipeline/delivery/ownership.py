@@ -19,7 +19,10 @@ _SHORTEST_CUT = 8
 """Letters that a text of ours must have left where nobody says how many the field takes."""
 _DECIMALS = (2, 3)
 """That fields of money and per cent keep of a probability; a score may also be whole."""
-_TOGETHER = ("tier", "maturity", "action", "reason_1", "reason_2", "reason_3", "date")
+_TOGETHER = (
+    "tier", "maturity", "action", "stage", "facts", "target", "list", "list_reason",
+    "reason_1", "reason_2", "reason_3", "date",
+)  # fmt: skip
 """What contradicts itself when only some of it is written."""
 
 

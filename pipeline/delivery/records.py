@@ -37,6 +37,13 @@ class Row(NamedTuple):
     tier: str
     reasons: Sequence[str]
     model_version: str
+    stage: str | None = None
+    facts: Sequence[str] | None = None
+    target: str | None = None
+    expected_value: float | None = None
+    list: str | None = None
+    list_reason: str | None = None
+    guess: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -81,14 +88,22 @@ def select(only: Sequence[str], share: float, lead: str | None = None) -> Select
 def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[str, str]) -> Iterator[list[Wanted]]:
     """Give what the leads of the recommendations shall hold, the best first, in parts.
 
-    ``suspended`` has the leads whose score is not to be relied on, with the date since when.
+    ``suspended`` has the leads whose score is not to be relied on, with the date since when. Raises InputError where
+    the recommendations are of an earlier version, and lack what is mapped.
     """
     makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name != "action"]
     action, actions = push.mapping.get("action"), {str(tier): text for tier, text in push.actions.items()}
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS, columns=list(Row._fields)):
+        held = [name for name in Row._fields if name in file.schema_arrow.names]
+        if lacking := sorted(set(push.mapping) & set(Row._fields) - set(held)):
+            raise InputError(
+                f"push.fields maps {', '.join(lacking)}, which {path.parent} lacks: an earlier "
+                "version has written it; score anew"
+            )
+        for batch in file.iter_batches(ROWS, columns=held):
             part = []
-            for row in map(Row, *(batch[name].to_pylist() for name in Row._fields)):
+            for values_of in zip(*(batch[name].to_pylist() for name in held), strict=True):
+                row = Row(**dict(zip(held, values_of, strict=True)))
                 if not selection.takes(row):
                     continue
                 since = suspended.get(row.lead_id)
@@ -114,13 +129,11 @@ def _suspended(since: str, mapping: Mapping[str, str]) -> dict[str, Value]:
 
 
 def _reason(place: int) -> Callable[[Row], Value]:
-    def make(row: Row) -> Value:
-        if place >= len(row.reasons):
-            return None
-        text = row.reasons[place]
-        return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return lambda row: _cut(row.reasons[place]) if place < len(row.reasons) else None
 
-    return make
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 _MAKERS: Mapping[str, Callable[[Row], Value]] = {
@@ -133,4 +146,11 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "reason_3": _reason(2),
     "date": lambda row: row.as_of.date().isoformat(),
     "model": lambda row: row.model_version[:16],
+    "stage": lambda row: row.stage,
+    "facts": lambda row: _cut("; ".join(row.facts)) if row.facts else None,
+    "target": lambda row: row.target,
+    "expected_value": lambda row: None if row.expected_value is None else round(row.expected_value, 2),
+    "list": lambda row: row.list,
+    "list_reason": lambda row: row.list_reason,
+    "guess": lambda row: row.guess,
 }

@@ -22,7 +22,7 @@ from pipeline.sinks.protocol import Sink, Value
 TO_WRITE = "to write"
 SHOWN = 5
 """Leads that are shown in full."""
-_TEXTS = frozenset({"tier", "maturity", "action"})
+_TEXTS = frozenset({"tier", "maturity", "action", "list", "list_reason"})
 """Fields of few values, whose movements are told."""
 
 
@@ -38,7 +38,7 @@ class Rehearsal:
     fields: Counter[str] = field(default_factory=Counter)
     """How many leads get another value, by field."""
     movements: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """Field, from, to: of tier, maturity and action."""
+    """Field, from, to: of those that say what is to be done."""
     up: int = 0
     down: int = 0
     """How many probabilities rise and fall, of those that there were before ..."""

@@ -14,7 +14,8 @@ Values = Mapping[str, Value]
 _CLOSE = 1.5e-4
 """What systems lose of a number: single precision, two decimals of a per cent. Less is no change worth a word."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEVER_SIGNIFICANT = frozenset({"date", "model"})
+_NEVER_SIGNIFICANT = frozenset({"date", "model", "expected_value"})
+"""What moves each night, or as the probability does."""
 _PROBABILITIES = {"probability": 1.0, "score": 100.0}
 
 
@@ -36,7 +37,7 @@ def same(one: Value, other: Value) -> bool:
 
 @dataclass(frozen=True)
 class Significance:
-    """What makes a lead worth a write: a tier, an action, a maturity, a kind of reason, or enough of a probability."""
+    """What makes a lead worth a write: what is decided of it, a kind of reason, or enough of a probability."""
 
     mapping: Mapping[str, str]
     """Our names, each with the system's field."""

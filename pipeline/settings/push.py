@@ -55,8 +55,9 @@ Closed = dict[Name, tuple[str | float | bool, ...]]
 _CUSTOMERS: Closed = {"lifecyclestage": ("customer",)}
 _CONVERTED: Closed = {"IsConverted": (True,)}
 Ours = Literal[
-    "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model"
-]
+    "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model",
+    "stage", "facts", "target", "expected_value", "list", "list_reason", "guess"
+]  # fmt: skip
 
 
 class SinkSettings(Strict):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
-from features.core.schema import MATURITIES, TIERS
+from features.core.schema import RECOMMENDATION
 from pipeline.settings.push import Closed
 
 
@@ -31,6 +31,8 @@ def _says(held: object, value: str | float | bool) -> bool:
     return False
 
 
+NUMERIC = ("probability", "score", "expected_value")
+"""Those of our fields that hold a number."""
 Kind = Literal["text", "number", "date"]
 
 
@@ -40,12 +42,17 @@ def kind_of(ours: str) -> Kind:
     >>> kind_of("probability"), kind_of("date"), kind_of("tier")
     ('number', 'date', 'text')
     """
-    return "number" if ours in {"probability", "score"} else "date" if ours == "date" else "text"
+    return "number" if ours in NUMERIC else "date" if ours == "date" else "text"
 
 
+_NEVER_EMPTY = ("tier", "maturity")
 _SUSPENDED = "suspended"
 """What stands in the place of a tier and a maturity that are not to be relied on."""
-CHOICES: Mapping[str, tuple[str, ...]] = {"tier": (*TIERS, _SUSPENDED), "maturity": (*MATURITIES, _SUSPENDED)}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    field.name: (*field.allowed, _SUSPENDED) if field.name in _NEVER_EMPTY else field.allowed
+    for field in RECOMMENDATION
+    if field.allowed
+}
 """What those of our fields may hold that are one of a few words."""
 LETTERS: Mapping[str, int] = {
     **{ours: max(map(len, choices)) for ours, choices in CHOICES.items()},

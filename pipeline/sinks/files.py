@@ -29,11 +29,10 @@ from pipeline.core.spreadsheets import defuse, restore
 from pipeline.reading.delimited import Header, read_header, read_rows
 from pipeline.reading.raw_files import LineReader
 from pipeline.settings.push import Files
-from pipeline.sinks.closed import is_closed
+from pipeline.sinks.closed import NUMERIC, is_closed
 from pipeline.sinks.protocol import LaterError, Outcome, Record, Remote, Sink, Value
 
 _NAME = re.compile(r"leads-(\d{8}T\d{6})-(\d{4,})")
-_NUMBERS = ("probability", "score")
 
 
 class FilesSink(Sink):
@@ -48,7 +47,7 @@ class FilesSink(Sink):
         self.name, self.batch_size = f"files {settings.folder}", settings.batch_size
         self.reads, self.calls_a_day = settings.export is not None, settings.calls_a_day
         self._settings, self._root, self._folder = settings, root, root / settings.folder
-        self._fields, self._numbers = list(mapping.values()), {mapping[name] for name in _NUMBERS if name in mapping}
+        self._fields, self._numbers = list(mapping.values()), {mapping[name] for name in NUMERIC if name in mapping}
         columns = list(dict.fromkeys([*self._fields, *settings.closed]))
         self._export = LeadsFile(root, settings.export, settings.key_field, columns) if settings.export else None
         self._written: dict[Path, LeadsFile] = {}

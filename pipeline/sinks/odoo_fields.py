@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from features.core.schema import MATURITIES, TIERS
-from pipeline.sinks.closed import kind_of
+from pipeline.sinks.closed import CHOICES, LETTERS, kind_of
 from pipeline.sinks.protocol import Record, Value
 
 _FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}
@@ -16,13 +15,9 @@ _WHY = {
     ("integer", "probability"): ", because it would be 0 in most leads; score fits in there",
 }
 _MADE = {"number": "float", "date": "date", "text": "char"}
-_SUSPENDED = "suspended"
-"""What a tier and a maturity say where no score is to be relied on."""
-_VALUES = {"tier": (*TIERS, _SUSPENDED), "maturity": (*MATURITIES, _SUSPENDED)}
-"""All that is written of a text of few values: a selection must have them."""
-_ALSO = {"tier": {"selection"}, "maturity": {"selection"}, "score": {"integer"}}
+_ALSO = {**{name: {"selection"} for name in CHOICES}, "score": {"integer"}}
 """Types that some of ours fit into, too."""
-_LENGTHS = {name: max(map(len, values)) for name, values in _VALUES.items()} | {"date": len("2026-06-30")}
+_LENGTHS = {name: LETTERS[name] for name in (*CHOICES, "date")}
 """How many letters a text needs that must not be cut."""
 ATTRIBUTES = ["type", "selection", "size"]
 """What is asked of each field."""
@@ -140,7 +135,7 @@ def _unfit(ours: str, field: str, described: Mapping[str, Any]) -> Iterator[str]
         yield f"the field {field} is of type {kind}; {ours} needs {' or '.join(sorted(fitting))}{why}"
     elif kind == "selection":
         held = {key for key, _ in described.get("selection") or []}
-        lacking = [value for value in _VALUES[ours] if value not in held]
+        lacking = [value for value in CHOICES[ours] if value not in held]
         if lacking:
             yield (
                 f"the selection {field} lacks {', '.join(lacking)} among its values; "

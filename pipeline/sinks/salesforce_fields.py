@@ -16,7 +16,7 @@ _MADE: Mapping[str, Mapping[str, object]] = {
     "text": {"type": "Text", "length": 255},
 }
 _KEYS = ("id", "string", "email")
-_DECIMALS = {"probability": 4, "score": 2}
+_DECIMALS = {"probability": 4, "score": 2, "expected_value": 2}
 _FEW = 0.01
 """Share of the day's calls that is as good as none."""
 

@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Sql
-from pipeline.sinks.closed import too_short
+from pipeline.sinks.closed import NUMERIC, too_short
 from pipeline.sinks.protocol import LaterError, Value
 
 DATES = (sa.Date, sa.DateTime)
@@ -110,8 +110,7 @@ def _unique(inspector: sa.Inspector, schema: str | None, name: str) -> list[list
     return found
 
 
-_NUMBERS = ("probability", "score")
-_TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {"probability": sa.Double, "score": sa.Double, "date": sa.Date}
+_TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {**dict.fromkeys(NUMERIC, sa.Double), "date": sa.Date}
 """What a column of ours is, where it is no text."""
 Connected = Callable[[], AbstractContextManager[sa.Connection]]
 
@@ -162,7 +161,7 @@ def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterato
     for ours, field in mapping.items():
         kind = table.types[field]
         if not _fits(ours, kind):
-            wanted = "fractions" if ours in _NUMBERS else "dates" if ours == "date" else "texts"
+            wanted = "fractions" if ours in NUMERIC else "dates" if ours == "date" else "texts"
             yield f"{settings.table}.{field} is {kind!r} and takes no {wanted}; give {ours} another column"
     for field, told in too_short(lengths(table, mapping), mapping):
         yield f"{settings.table}.{field} {told}"
@@ -180,7 +179,7 @@ def lengths(table: SqlTable, mapping: Mapping[str, str]) -> dict[str, int | None
 
 def _fits(ours: str, kind: TypeEngine[object]) -> bool:
     texts = (sa.String, sa.types.NullType)  # SQLite's columns without a type take anything
-    if ours in _NUMBERS:
+    if ours in NUMERIC:
         return isinstance(kind, (*NUMBERS, *texts))
     return isinstance(kind, (*DATES, *texts) if ours == "date" else texts)
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pushing import MODEL, Delivery, Lead, ways, write_leads, write_scores
 
 from features.core.errors import InputError
+from features.core.schema import RECOMMENDATION
 from pipeline.core.project import Places
 from pipeline.delivery.guard import SUSPENSIONS, suspended
 from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
@@ -113,6 +117,39 @@ def test_the_mapping_is_the_list_of_what_is_written(tmp_path: Path) -> None:
     assert wanted.values == {
         "points": 5.0, "heat": "cold", "why": "x" * 252 + "...", "more": None, "by": "0123456789abcdef",
     }  # fmt: skip
+
+
+DECIDED: dict[str, Any] = {
+    "stage": "opportunity", "facts": ["2026-06-29 asked", "2026-06-01 " + "long " * 60], "target": "in",
+    "expected_value": 1234.5678, "list": "none", "list_reason": "in work", "guess": None,
+}  # fmt: skip
+
+
+def test_what_is_decided_is_pushed_as_codes_and_as_words(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("SQL", 0.4), "L2": Lead("SQL", 0.3)})
+    table = pq.read_table(scores.path)
+    for field in RECOMMENDATION:
+        if field.name in DECIDED:
+            nothing: Any = [] if field.name == "facts" else None
+            table = table.append_column(field.name, pa.array([DECIDED[field.name], nothing], field.arrow))
+    pq.write_table(table, scores.path)
+    fields = {name: name for name in DECIDED}
+    first, second = (dict(wanted.values) for wanted in _wanted(scores.path, Selection({}), fields=fields))
+    facts = first.pop("facts")
+    assert first == {name: value for name, value in DECIDED.items() if name != "facts"} | {"expected_value": 1234.57}
+    assert isinstance(facts, str)
+    assert facts.startswith("2026-06-29 asked; 2026-06-01 long ")
+    assert len(facts) == 255
+    assert set(second.values()) == {None}, "nothing of a former night is left standing"
+    significance = Significance(fields, 0.01)
+    assert not significance.differs(second, second | {"expected_value": 5.0})
+    assert significance.differs(second, second | {"list": "sales"})
+
+
+def test_recommendations_of_an_earlier_version_lack_what_is_mapped(tmp_path: Path) -> None:
+    scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("SQL", 0.4)})
+    with pytest.raises(InputError, match="maps facts, list, which .* lacks: an earlier version has written it; score"):
+        _wanted(scores.path, Selection({}), fields={"list": "x", "facts": "y", "tier": "z"})
 
 
 CUSTOMER = Lead("customer", None, (), "hot")
