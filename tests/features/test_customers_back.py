@@ -214,7 +214,7 @@ def without(drawn: pd.DataFrame, *kinds: str) -> pd.DataFrame:
 
 
 @given(drawn_events, pauses)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_episodes_follow_each_other_and_begin_at_creation_or_by_an_act_that_may_follow(
     drawn: pd.DataFrame, after: tuple[int, int]
 ) -> None:
@@ -241,7 +241,7 @@ def test_episodes_follow_each_other_and_begin_at_creation_or_by_an_act_that_may_
 
 
 @given(draw_events("won", "lost", "form"), pauses)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_without_acts_that_may_follow_a_conversion_it_is_the_end_of_all(
     drawn: pd.DataFrame, after: tuple[int, int]
 ) -> None:
@@ -252,7 +252,7 @@ def test_without_acts_that_may_follow_a_conversion_it_is_the_end_of_all(
 
 
 @given(drawn_events, pauses, st.integers(1, 35))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_customer_looks_as_when_only_that_was_known(drawn: pd.DataFrame, after: tuple[int, int], day: int) -> None:
     as_of = START + day * DAY + timedelta(hours=1)
     columns = ["lead_id", "as_of", "episode", "started_at"]
@@ -268,7 +268,7 @@ def test_a_customer_looks_as_when_only_that_was_known(drawn: pd.DataFrame, after
 
 
 @given(drawn_events, pauses)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_calendar_finds_every_open_moment_of_customers_and_the_compiled_walks_equal_the_uncompiled(
     drawn: pd.DataFrame, after: tuple[int, int]
 ) -> None:
@@ -287,7 +287,7 @@ def test_a_calendar_finds_every_open_moment_of_customers_and_the_compiled_walks_
 
 
 @given(drawn_events, pauses)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_conversion_labels_looks_at_two_episodes(drawn: pd.DataFrame, after: tuple[int, int]) -> None:
     """Where all is known as it occurs, a look has the outcome of the episode that it lies in."""
     history = drawn_history(drawn.assign(known_at=drawn["occurred_at"]), after)

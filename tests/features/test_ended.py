@@ -90,7 +90,7 @@ def test_a_lead_that_nobody_had_heard_of_is_not_found() -> None:
 
 @pytest.mark.parametrize("kinds", [("won", "lost", "form"), ("won", "lost", "renewal")])
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_is_found_follows_from_what_was_known_and_is_never_open(
     kinds: tuple[str, ...], data: st.DataObject
 ) -> None:

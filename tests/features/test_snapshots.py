@@ -219,7 +219,6 @@ def with_outcomes(drawn: list[tuple[int, str | None, int]]) -> pd.DataFrame:
 
 
 @given(drawn_outcomes, st.integers(1, 40 * 24), st.integers(0, 9 * 24))
-@settings(deadline=None)
 def test_what_is_settled_at_an_origin_had_its_label_by_then(
     drawn: list[tuple[int, str | None, int]], hours: int, late: int
 ) -> None:
@@ -261,7 +260,7 @@ drawn_events = draw_events("won", "lost", "form")
 
 
 @given(drawn_events, st.integers(0, 5), st.integers(1, 35))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_lead_looks_as_it_did_when_only_that_was_known(drawn: pd.DataFrame, pause: int, day: int) -> None:
     as_of = START + day * DAY + timedelta(hours=1)
     columns = ["lead_id", "as_of", "episode", "started_at"]
@@ -272,7 +271,7 @@ def test_a_lead_looks_as_it_did_when_only_that_was_known(drawn: pd.DataFrame, pa
 
 
 @given(drawn_events, st.integers(0, 5))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_calendar_finds_every_open_moment_and_the_compiled_walks_equal_the_uncompiled(
     drawn: pd.DataFrame, pause: int
 ) -> None:

@@ -106,7 +106,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=ROWS.map("\n".join) | MESSY, line_end=st.sampled_from(["", "\n", "\r\n"]))
 def test_whatever_a_file_holds_no_row_is_lost_or_doubled(
     body: str, line_end: str, tmp_path_factory: pytest.TempPathFactory

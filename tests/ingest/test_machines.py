@@ -211,7 +211,7 @@ events = st.tuples(
 
 
 @given(st.lists(events, min_size=3, max_size=14), st.integers(60, 130))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_becomes_known_more_than_a_minute_later_changes_no_mark(
     tmp_path: Path, drawn: list[tuple[str, int, str, str, int]], cut: int
 ) -> None:

@@ -268,7 +268,7 @@ def test_scores_that_separate_the_classes_do_not_promise_certainty() -> None:
         assert 0.94 < probabilities.max() < 1.0 - 1e-6
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     scores=st.lists(st.integers(-60, 60), min_size=4, max_size=40),
     flips=st.integers(0, 2**40 - 1),
@@ -282,7 +282,7 @@ def test_calibration_never_ties_scores_that_differ(scores: list[int], flips: int
     assert ((probabilities > 0.0) & (probabilities < 1.0)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     scores=st.lists(st.floats(-40.0, 40.0), min_size=2, max_size=40),
     flips=st.integers(0, 2**40 - 1),

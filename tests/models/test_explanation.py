@@ -106,7 +106,7 @@ def test_wrong_shapes_and_missing_templates_are_refused() -> None:
         explain(np.zeros((1, 2)), frame, ["a"], {})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     groups=st.lists(st.sampled_from(["x", "y", "z", "u", "v"]), min_size=1, max_size=8),
     silent=st.sets(st.integers(0, 7)),

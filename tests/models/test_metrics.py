@@ -58,7 +58,7 @@ def test_a_cut_within_ties_counts_the_expected_number() -> None:
     assert figures["lift_at_10"] == pytest.approx((1.5 / 3) / (4 / 30))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.tuples(st.booleans(), st.integers(1, 9), st.integers(1, 5)), min_size=2, max_size=30),
 )

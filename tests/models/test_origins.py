@@ -199,7 +199,7 @@ def by_hand(  # noqa: PLR0913, RUF100 - what is drawn
 
 
 @given(drawn_snapshots, drawn_reach, st.integers(0, 8), st.integers(1, 5))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_origin_that_can_be_judged_from_is_left_out(
     drawn: list[tuple[int, int, bool]], reach: timedelta, count: int, minimum: int
 ) -> None:
@@ -211,7 +211,7 @@ def test_no_origin_that_can_be_judged_from_is_left_out(
 
 
 @given(drawn_snapshots, drawn_reach, st.timedeltas(timedelta(0), 9 * DAY), st.integers(1, 8), st.integers(1, 5))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_nothing_settled_looks_beyond_its_origin_and_all_after_the_first_is_foretold_once(
     drawn: list[tuple[int, int, bool]], horizon: timedelta, delay: timedelta, count: int, minimum: int
 ) -> None:
@@ -238,7 +238,7 @@ def test_nothing_settled_looks_beyond_its_origin_and_all_after_the_first_is_fore
 
 
 @given(drawn_snapshots, drawn_reach, st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_order_of_the_snapshots_does_not_matter(
     drawn: list[tuple[int, int, bool]], reach: timedelta, random: Any  # noqa: ANN401 - hypothesis names no type
 ) -> None:  # fmt: skip

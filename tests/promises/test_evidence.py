@@ -161,7 +161,7 @@ moments = st.tuples(hours, st.integers(-1, 1)).map(lambda pair: pair[0] * 3_600_
 
 
 @given(logs, moments, declarations())
-@settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 def test_the_counted_events_alone_give_the_same_value(log: list[Interaction], as_of: int, feature: Feature) -> None:
     found = find_evidence(log, as_of, feature, VOCABULARY)
     assert [one.event for one in found] == log

@@ -268,7 +268,7 @@ snapshots = st.lists(
 
 
 @given(logs, snapshots, st.lists(declarations(), min_size=1, max_size=8))
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_the_kernel_equals_the_reference_on_drawn_logs_and_declarations(
     log: dict[str, list[Interaction]], at: list[tuple[str, int]], features_: list[Feature]
 ) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -79,7 +79,6 @@ CALIBRATORS: st.SearchStrategy[dict[str, Any]] = st.one_of(
 LEVELS = {"source": ["mail", "web"]}
 
 
-@settings(deadline=None)  # threads may wait for a core
 @given(
     rows=ROWS, own=MEMBERS, calibrators=st.lists(CALIBRATORS, min_size=5, max_size=5), members=st.tuples(*[MEMBERS] * 4)
 )
@@ -285,7 +284,6 @@ MOMENTS = st.integers(0, 200 * 24).map(lambda hours: pd.Timestamp(BEGIN) + timed
 TAKEN = st.lists(st.tuples(MOMENTS, st.sampled_from(["converted", "lost", None]), MOMENTS), min_size=1, max_size=30)
 
 
-@settings(deadline=None)  # a disk may be slow
 @given(taken=TAKEN, hours=st.integers(1, 100 * 24))
 def test_a_wait_gives_the_label_of_any_horizon(
     tmp_path_factory: pytest.TempPathFactory, taken: list[tuple[pd.Timestamp, str | None, pd.Timestamp]], hours: int

@@ -54,7 +54,7 @@ def has_its_strategy(measure: str) -> bool:
     drawn: list[Feature] = []
 
     @drawn_from(declarations([measure]))
-    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate], deadline=None)
+    @settings(max_examples=60, derandomize=True, database=None, phases=[Phase.generate])
     def draw(feature: Feature) -> None:
         drawn.append(feature)
 

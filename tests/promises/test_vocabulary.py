@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 from engines import events_table, moment, parse_log
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from visits import logs
 
@@ -75,7 +75,6 @@ def test_what_is_known_later_is_not_there_yet() -> None:
 
 
 @given(logs, st.integers(-80, 80), st.sets(st.sampled_from(("lead", "us", "system"))))
-@settings(deadline=None)
 def test_counts_equal_those_of_sets(log: dict[str, list[Interaction]], hour: int, actors: set[str]) -> None:
     until = hour * 3_600_000_000
     known = [(lead, event) for lead, events in log.items() for event in events if event.known_at < until]

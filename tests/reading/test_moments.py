@@ -140,7 +140,7 @@ def test_what_is_no_time_fits_nothing() -> None:
     assert fitting_formats([]) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.datetimes(min_value=moment_of("1971-01-01"), max_value=moment_of("2099-12-31")), min_size=1, max_size=5)
 )

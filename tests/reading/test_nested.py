@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.core.errors import InputError
@@ -203,7 +203,6 @@ def _walk(value: object, steps: list[nested.Step]) -> object:
     return value
 
 
-@settings(deadline=None)
 @given(_JSON, st.lists(st.builds(nested.Step, _KEYS, st.booleans()), min_size=1, max_size=3))
 def test_a_path_leads_where_plain_python_says(value: object, steps: list[nested.Step]) -> None:
     query = f"SELECT {nested.value_at('held', steps)} FROM (VALUES ({literal(json.dumps(value))})) AS row(held)"

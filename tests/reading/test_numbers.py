@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.reading.numbers import number
@@ -86,7 +86,6 @@ def written(cents: int, decimal: str, thousands: str) -> str:
     return f"{cents / 100:,.2f}".replace(",", "t").replace(".", decimal).replace("t", thousands)
 
 
-@settings(deadline=None)
 @given(
     cents=st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=20),
     signs=st.sampled_from([(",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (",", "\u202f"), (",", "")]),
@@ -97,7 +96,6 @@ def test_what_a_clerk_writes_is_read_back(cents: list[int], signs: tuple[str, st
     assert read([written(amount, decimal, thousands) for amount in cents], **stated) == [a / 100 for a in cents]
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet="0123456789.,' €$-", max_size=12), st.sampled_from([(".", ""), (",", ""), (",", "."), (".", ",")])
 )

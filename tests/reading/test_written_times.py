@@ -89,9 +89,7 @@ FIXED = tuple(
 )
 
 
-@settings(
-    max_examples=4, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.datetimes(datetime(1991, 1, 1), datetime(2025, 12, 31), timezones=st.just(UTC)), min_size=1, max_size=4)
 )

@@ -173,7 +173,7 @@ def test_products_of_matrices_agree_with_leads_followed_one_by_one() -> None:
     assert effect > 10 * math.sqrt(0.25 / runs)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(weeks=st.integers(0, 6), shorter=st.floats(0, 1), longer=st.floats(0, 1))
 def test_a_longer_horizon_never_lowers_the_probability(weeks: int, shorter: float, longer: float) -> None:
     shorter, longer = sorted((shorter, longer))

@@ -154,7 +154,7 @@ def stream(case: Case, *, batch: int = 4, rows: int = 1000, row_group: int = 10)
         return list(stream_matrix(connection, "FROM taken", log, leads, CATALOGUE, keep=("trigger",)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=cases(), batch=st.integers(1, 5), rows=st.integers(1, 9), row_group=st.integers(1, 7))
 def test_small_batches_give_what_the_reference_gives(case: Case, batch: int, rows: int, row_group: int) -> None:
     streamed = pa.concat_tables(stream(case, batch=batch, rows=rows, row_group=row_group))
