@@ -41,11 +41,13 @@ endif
 	@echo && cat reports/summary.txt
 	@leadcast verdicts > /dev/null # ends with exit code 10 where a verdict stands
 
-# An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run. In the
+# An index out of bounds is an error of the test then, and not another's memory; a worker that dies ends the run. What a
+# process has compiled is there for the hundreds that tests start, even where the shell asks for no such files. In the
 # order of tests/conftest.py, which also says how many workers there are: by the number of tests, the files of few and
 # long ones would come last, and one worker idle.
 test: export NUMBA_BOUNDSCHECK := 1
 test: export NUMBA_CACHE_DIR := $(CURDIR)/.pytest_cache/numba
+test: export PYTHONDONTWRITEBYTECODE :=
 test: export NUMBA_DISABLE_PERFORMANCE_WARNINGS := 1
 test: setup lint # all tests, ruff and mypy
 	@pytest --numprocesses=auto --maxprocesses=4 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder $(COVER)

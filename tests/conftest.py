@@ -19,6 +19,9 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
 hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("untimed")
 
+LONGEST = ("whole", "stages")
+"""The folders whose files take minutes, not seconds: they run stages."""
+
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
     "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",  # used by MLflow
@@ -40,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: of what is begun last, one would be left to a single worker."""
-    items.sort(key=lambda item: item.path.parent.name != "whole")
+    places = {folder: place for place, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 @pytest.fixture(autouse=True)
