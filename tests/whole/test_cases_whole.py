@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import mlflow
 import pytest
+import yaml
 from cases import CASES, case, propose
 from raw_logs import moment_of
 from small_project import SmallProject
@@ -126,6 +127,10 @@ def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_
 
 def test_a_deleted_experiment_is_said_to_be_deleted_with_the_way_back(tmp_path: Path) -> None:
     project = case(DELETED, tmp_path)
+    settings = yaml.safe_load((project.root / "params.yaml").read_text())
+    settings["train"] = {"rung": "base_rates"}  # whatever the model is
+    settings["evaluate"]["replicates"] = 20
+    (project.root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     run(project, "ingest", *LEARNED)
     uri = f"sqlite:///{project.root}/mlflow.db"
     client = mlflow.MlflowClient(uri)

@@ -340,7 +340,13 @@ def test_a_field_that_is_overwritten_after_the_sale_leaps_over_the_limit(
     world: Project, truth: pd.DataFrame, tmp_path: Path
 ) -> None:
     leaky = world.copy_to(tmp_path / "project", leave_out=("reports",))
-    leaky = leaky.with_settings({"ingest.leads.attributes": {"crm_stage": "category", "country": "category"}})
+    leaky = leaky.with_settings(
+        {
+            "ingest.leads.attributes": {"crm_stage": "category", "country": "category"},
+            "train.rung": "trees",
+            "train.other_horizons": [],
+        }
+    )
     leaky.run("ingest", "snapshots", "features", "train")
     difference, standard_error = lead_over_the_limit(mondays_with_truth(leaky, truth))
     assert difference > 3 * standard_error
@@ -348,7 +354,8 @@ def test_a_field_that_is_overwritten_after_the_sale_leaps_over_the_limit(
 
 def test_no_reason_quotes_what_we_did_though_the_model_may_use_it(world: Project, tmp_path: Path) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("reports", "raw"))
-    project = project.with_settings({"features.actors": ["lead", "us", "system"], "words": {}})
+    judged_by_nothing = {"train.rung": "trees", "train.origins": 0, "train.other_horizons": []}
+    project = project.with_settings({"features.actors": ["lead", "us", "system"], "words": {}} | judged_by_nothing)
     project.run("features", "train")
     model = Model.load(project.root / "data/model")
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
