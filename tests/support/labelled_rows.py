@@ -1,12 +1,18 @@
-"""Rows whose true conversion probability is known, for the tests of what learns from them."""
+"""Rows whose true conversion probability is known, for the tests of what learns from them; and a model of them."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.core.additive import Additive, Term
+from models.core.horizons import Step
+from models.core.model import Model
 from models.core.slices import Slice
+from models.learning.learner import Recipe, learn
 
 COLUMNS = ["clicks", "age", "noise", "source", "constant", "never known"]
 CATEGORICAL = ["source"]
@@ -38,3 +44,24 @@ def draw_rows(rows: int, *, seed: int) -> tuple[Slice, NDArray[np.float64]]:
     labels = (generator.random(rows) < probabilities).astype(np.float64)
     leads = np.array([f"lead {number}" for number in generator.integers(0, max(1, rows // 3), rows)])
     return Slice(frame=frame, labels=labels, leads=leads), probabilities
+
+
+PLATT = {"method": "platt", "slope": 0.5, "intercept": -1.0}
+STEPS = (
+    Step("7d", "shorter", Additive(0.25, (Term("clicks", "log", weight=0.5),)), {}, PLATT),
+    Step("60d", "longer", Additive(-1.0, (Term("source", "level", 1.0, weight=2.0),)), {"source": ["mail"]}, PLATT),
+)
+
+
+def learn_three(rows: Slice) -> Model:
+    """Learn a model of three members that differ: each draws half of the rows anew for each tree."""
+    parameters = {**QUICK, "bagging_fraction": 0.5, "bagging_freq": 1}
+    recipe = Recipe(COLUMNS, CATEGORICAL, parameters, calibration="platt", seed=4, num_threads=1)
+    learned, _ = learn(rows, recipe, members=3, manifest={"horizon": "30d", "größe": 0.1})
+    assert len(set(learned.members)) == 3
+    return learned
+
+
+def with_horizons(model: Model) -> Model:
+    """Give a model two other horizons."""
+    return dataclasses.replace(model, steps=STEPS)
