@@ -114,3 +114,9 @@ def test_what_was_foretold_of_another_matrix_is_not_measured(world: Project, tmp
     pq.write_table(matrix.filter(pc.less(matrix["as_of"], pa.scalar(datetime(2026, 5, 20)))), project.matrix)
     with pytest.raises(InputError, match=r"origins.parquet is of another matrix than .*features.parquet: leadcast tr"):
         project.run("evaluate")
+
+
+def test_a_report_without_what_came_before_says_what_to_run(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "gains.png"))
+    with pytest.raises(InputError, match="reports/pictures/gains.png not there; run the stages before this one"):
+        project.run("report")

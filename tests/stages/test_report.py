@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile import rename_leads
+from pages import words
 from world import Project
 
-from features.core.errors import InputError, NotEnoughDataError
-from features.core.schema import RECOMMENDATION
+from features.core.errors import NotEnoughDataError
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
-from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.leads import leads_page
 from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.report.results import Results
@@ -78,12 +75,6 @@ def recommendations(world: Project) -> pd.DataFrame:
 
 PICTURES = dict.fromkeys(PICTURE_NAMES, b"a picture")
 NOTHING_SPENT = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
-
-
-def words(html: str) -> str:
-    """Leave the words that a reader sees, a space between them."""
-    html = re.sub(r"(?s)<(style|script)>.*?</\1>|<[^>]+>", " ", html)
-    return re.sub(r"\s+", " ", html)
 
 
 def shown(world: Project, results: Results, recommendations: pd.DataFrame) -> tuple[str, str]:
@@ -365,123 +356,6 @@ def test_milestones_channels_and_attributes_are_called_as_people_call_them(in_fr
     spent = told.split("What was spent")[1].split("What the model is worth")[0]
     for row in (" réseaux sociaux ", " e-mailing ", " SEA ", " webinaire "):
         assert row in spent, "what was spent"
-
-
-def test_a_report_without_what_came_before_says_what_to_run(world: Project, tmp_path: Path) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw", "gains.png"))
-    with pytest.raises(InputError, match="reports/pictures/gains.png not there; run the stages before this one"):
-        project.run("report")
-
-
-NOT_TODAY: dict[str, object] = {"list": "none", "rank": None, "list_reason": None, "stage": None, "facts": []}
-"""What the page shows of leads that are on no list, beside what a test is about."""
-
-
-def decided(leads: list[dict[str, object]]) -> pa.Table:
-    schema = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION if field.name in {*leads[0], *NOT_TODAY}])
-    return pa.Table.from_pylist([NOT_TODAY | lead for lead in leads], schema)
-
-
-def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
-    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False, "guess": None}
-    told = words(
-        leads_page(
-            world.parameters,
-            results,
-            decided(
-                [
-                    {"lead_id": "busy", "probability": 0.9, "list_reason": "in work", "stage": "opportunity", **likely},
-                    {"lead_id": "later", "probability": 0.8, "list_reason": "capacity", "rank": 3, **likely},
-                    {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, **likely},
-                    {"lead_id": "first", "probability": 0.6, "list": "sales", "rank": 1, **likely}
-                    | {"facts": ["2026-06-29 asked for a quote"]},
-                ]
-            ),
-        )
-    )
-    places = [told.index(f" {lead} SQL ") for lead in ("first", "second", "busy", "later")]
-    assert places == sorted(places)
-    assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
-    assert " busy SQL in work 90.0 % hot opportunity " in told
-    assert " later SQL waits: capacity 80.0 % " in told
-
-
-def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:
-    count = MOST_LEADS + 30
-    recommendations: list[dict[str, object]] = [
-        {
-            "lead_id": f"lead {number}",
-            "tier": tier,
-            "maturity": "warm",
-            "probability": 0.2,
-            "reasons": ["raises: 3 calls: long ones", "lowers: no <visit>"],
-            "is_guess": number == 3,
-            "guess": "channel" if number == 3 else None,
-        }
-        for number, tier in enumerate(["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7)
-    ]
-    told = words(leads_page(world.parameters, results, decided(recommendations)))
-    assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
-    assert f" SQL (20) recycled (0) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
-    assert f" lead {MOST_LEADS - 1} MQL " in told
-    assert f" lead {MOST_LEADS} " not in told
-    assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
-    assert " lead 3 SQL 20.0 % a guess warm " in told
-    assert told.count(" a guess ") == 1
-
-
-@pytest.mark.parametrize(
-    ("reasons_for", "explained", "unexplained"),
-    [
-        (["SQL", "recycled", "MQL"], True, None),
-        (["SQL", "recycled"], True, "MQL"),
-        ([], False, "SQL and recycled and MQL"),
-    ],
-)
-def test_the_page_of_leads_says_whose_reasons_were_not_computed(
-    world: Project, results: Results, reasons_for: list[str], explained: bool, unexplained: str | None
-) -> None:
-    score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
-    parameters = world.parameters.model_copy(update={"recommend": score})
-    lead = {
-        "lead_id": "a",
-        "tier": "SQL",
-        "maturity": "hot",
-        "probability": 0.2,
-        "reasons": [],
-        "is_guess": False,
-        "guess": None,
-    }
-    told = words(leads_page(parameters, results, decided([lead])))
-    assert ("A reason says what moves" in told) == explained
-    assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
-        [unexplained] if unexplained else []
-    )
-
-
-def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
-    lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
-    html = leads_page(
-        world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False, "guess": None}])
-    )
-    assert "a lead" not in words(html).replace("a lead's", "")
-    assert "No lead reaches 3 %" in words(html)
-    assert "<script" not in html
-
-
-def test_a_spreadsheet_runs_no_lead(world: Project, recommendations: pd.DataFrame, tmp_path: Path) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
-    renamed = rename_leads(project, list(recommendations["lead_id"].head(12)))
-    project.run("recommend")
-    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
-    assert set(renamed.values()) <= set(scored["lead_id"]), "the Parquet file keeps the names"
-    with (project.root / "data/recommendations.csv").open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    cells = [row["lead_id"] for row in rows]
-    defused = [f"'{name}" if name[0] in "=+-@\t\r" else name for name in scored["lead_id"]]
-    assert cells == defused
-    assert sum(cell.startswith("'") for cell in cells) == 6
-    assert not [cell for row in rows for cell in row.values() if cell[:1] in {*"=+-@\t\r"}]
 
 
 @pytest.mark.parametrize(

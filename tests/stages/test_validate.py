@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from world import Project
 
 from features.core.errors import ContractError
-from features.core.schema import INTERACTION, LEAD, RECOMMENDATION
-from models.core.additive import Additive
-from models.core.horizons import Direction, Step
+from features.core.schema import INTERACTION, LEAD
 from pipeline.contracts.expectations import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
-from pipeline.scoring.open_leads import check
 
 START = datetime(2026, 3, 2, 9)
 WEB = "web"
@@ -249,165 +242,3 @@ def test_a_warning_is_told_and_stops_nothing(judge_log: Judge) -> None:
 
 def test_a_log_of_no_lead_is_refused(judge_log: Judge) -> None:
     assert "leads.no_leads: there is at least one lead" in judge_log(EVENTS, []).refused
-
-
-def recommendation(number: int, **changes: object) -> Row:
-    return {
-        "lead_id": f"SECRET-{number}",
-        "as_of": pd.Timestamp(START),
-        "probability": 0.25,
-        "score": 25.0,
-        "maturity": "warm",
-        "tier": "SQL",
-        "facts": [],
-        "list": "sales",
-        "reasons": ["raises: last 'form' 1.0 days ago"],
-        "is_guess": False,
-        "guess": None,
-        "model_version": "a" * 64,
-    } | changes
-
-
-def ended(number: int, **changes: object) -> Row:
-    """Make a sound row of a lead that was lost."""
-    none: Row = {"probability": None, "score": None, "reasons": [], "list": "none"}
-    told = {"tier": "disqualified", "stage": "lost", "facts": ["2026-02-20 lost", "2026-02-01 objection"]}
-    return recommendation(number) | none | told | changes
-
-
-CUSTOMER: Row = {"tier": "customer", "stage": "won", "facts": ["2026-02-20 converted"]}
-
-
-def table_of(recommendations: list[Row]) -> pa.Table:
-    return pa.Table.from_pylist(recommendations, pa.schema([(field.name, field.arrow) for field in RECOMMENDATION]))
-
-
-def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -> None:
-    changes: list[Row] = [
-        {"lead_id": "SECRET-0"},
-        {"lead_id": None},
-        {"as_of": None},
-        {"probability": 1.5, "score": 150.0},
-        {"probability": None},
-        {"score": 26.0},
-        {"maturity": "lukewarm"},
-        {"tier": "VIP"},
-        {"tier": "IQL"},
-        {"model_version": None},
-    ]
-    rows = [recommendation(0), *(recommendation(number) | change for number, change in enumerate(changes, start=1))]
-    with pytest.raises(ContractError) as error:
-        check(table_of(rows), ["SQL", "MQL"])
-    lines = [line.strip() for line in str(error.value).splitlines()]
-    assert lines[0] == "11 expectations failed:"
-    assert sorted(lines[1:-1]) == [
-        "recommendations.as_of_missing: as_of is never missing, but found 1",
-        "recommendations.lead_id_missing: lead_id is never missing, but found 1",
-        "recommendations.lead_repeated: a lead is recommended once, but found 1",
-        "recommendations.maturity_unknown: maturity is one of 'cold', 'warm', 'hot', but found 1",
-        "recommendations.model_version_missing: model_version is never missing, but found 1",
-        "recommendations.probability_high: probability is at most 1, but found 1",
-        (
-            "recommendations.probability_misplaced: an open lead has a probability and a score, and one that "
-            "has ended has neither, but found 1"
-        ),
-        (
-            "recommendations.reasons_unasked: a recommendation of any other tier has none, nor has a lead that "
-            "has ended, but found 2"
-        ),
-        "recommendations.score_differs: the score is 100 times the probability, but found 1",
-        "recommendations.score_high: score is at most 100, but found 1",
-        (
-            "recommendations.tier_unknown: tier is one of 'customer', 'disqualified', 'SQL', 'recycled', 'MQL', 'IQL', "
-            "but found 1"
-        ),
-    ]
-    assert "SECRET" not in str(error.value)
-
-
-def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> None:
-    closed = recommendation(2, tier="disqualified", facts=["2026-02-20 objection"], reasons=[], list="none")
-    sound = [recommendation(0), recommendation(1, facts=["2026-02-20 lost call"]), closed, ended(3)]
-    sound.append(ended(4, **CUSTOMER))
-    # One that people took up again after it was lost is told by its first fact all the same.
-    sound.append(ended(5, stage="accepted"))
-    check(table_of(sound), ["SQL", "disqualified"])
-    breaking: list[tuple[Row, str]] = [
-        (recommendation(9, probability=None, score=None), "probability_misplaced"),
-        (recommendation(9, score=None), "probability_misplaced"),
-        (closed | {"lead_id": "SECRET-9", "probability": None, "score": None}, "probability_misplaced"),
-        (ended(9, probability=0.25, score=25.0), "probability_misplaced"),
-        (ended(9, **CUSTOMER, score=25.0), "probability_misplaced"),
-        (ended(9, facts=["2026-02-20 objection", "2026-02-10 lost"]), "probability_misplaced"),
-        (ended(9, tier="SQL"), "end_differs"),
-        (ended(9, tier="customer"), "end_differs"),
-        (ended(9, **CUSTOMER | {"tier": "disqualified"}), "end_differs"),
-        (recommendation(9, tier="customer", reasons=[]), "end_differs"),
-        (ended(9, list="marketing"), "ended_recommended"),
-        (ended(9, rank=1), "ended_recommended"),
-        (ended(9, is_guess=True, guess="age"), "ended_recommended"),
-        (recommendation(9, is_guess=True), "guess_unsaid"),
-        (recommendation(9, guess="channel"), "guess_unsaid"),
-        (ended(9, reasons=["raises: x"]), "reasons_unasked"),
-    ]
-    for row, rule in breaking:
-        with pytest.raises(ContractError, match=f"recommendations.{rule}: .*found 1"):
-            check(table_of([*sound, row]), ["SQL"])
-
-
-def test_probabilities_that_contradict_each_other_are_refused() -> None:
-    towards: list[tuple[str, Direction]] = [("7d", "shorter"), ("60d", "longer"), ("90d", "longer")]
-    steps = [Step(*target, Additive(0.0, ()), {}, {"method": "none"}) for target in towards]
-
-    def further(*horizons: list[float | None]) -> pa.Table:
-        table = table_of([recommendation(number) for number in range(len(horizons[0]))])
-        for step, said in zip(steps, horizons, strict=True):
-            table = table.append_column(f"probability_{step.horizon}", pa.array(said, pa.float64()))
-        return table
-
-    check(further([0.1, 0.25], [0.3, 0.25], [0.4, 0.25]), ["SQL"], steps)
-    with pytest.raises(ContractError) as error:
-        check(further([0.1, 0.26, 0.0, 0.1], [0.3, 0.3, None, 0.2], [0.4, 0.29, 1.0, np.nan]), ["SQL"], steps)
-    between = "lies between 0 and 1, and is missing of leads that have ended"
-    assert sorted(line.strip() for line in str(error.value).splitlines()[1:-1]) == [
-        "recommendations.probability_60d_contradicts: probability_60d is never below probability, but found 1",
-        f"recommendations.probability_60d_outside: probability_60d {between}, but found 1",
-        f"recommendations.probability_7d_outside: probability_7d {between}, but found 1",
-        "recommendations.probability_90d_contradicts: probability_90d is never below probability_60d, but found 1",
-        f"recommendations.probability_90d_outside: probability_90d {between}, but found 2",
-        "recommendations.probability_contradicts: probability is never below probability_7d, but found 1",
-    ]
-
-
-def test_sound_recommendations_pass_and_one_without_a_reason_only_warns() -> None:
-    rows = table_of([recommendation(0), recommendation(1, reasons=[]), recommendation(2, tier="IQL", reasons=[])])
-    check(rows, ["SQL"])
-
-
-@pytest.mark.parametrize(("reasons_for", "accepted"), [(["SQL", "MQL"], True), (["MQL"], False), ([], False)])
-def test_reasons_that_nobody_asked_for_are_refused(reasons_for: list[str], accepted: bool) -> None:
-    rows = table_of([recommendation(0)])
-    if accepted:
-        check(rows, reasons_for)
-    else:
-        with pytest.raises(ContractError, match="reasons_unasked: a recommendation of any other tier has none"):
-            check(rows, reasons_for)
-
-
-def test_nothing_is_written_where_recommendations_are_refused(
-    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pipeline import recommend  # noqa: PLC0415 - only here
-
-    project = Project(tmp_path, world.parameters)
-    shutil.copytree(world.root / "data/model", tmp_path / "data/model")
-    for name in ("ingest.json", "training.json"):
-        shutil.copy(world.root / "data" / name, tmp_path / "data" / name)
-    wrong = table_of([recommendation(0), recommendation(0)])
-    for horizon in ("7d", "60d"):
-        wrong = wrong.append_column(f"probability_{horizon}", wrong["probability"])
-    monkeypatch.setattr(recommend, "recommend", lambda *_: (wrong, None, None))
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(ContractError, match="a lead is recommended once, but found 1\nNothing was written"):
-        project.run("recommend")
-    assert sorted(tmp_path.rglob("*")) == before

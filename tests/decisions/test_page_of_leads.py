@@ -1,0 +1,115 @@
+"""The page of leads: today's list first, the best of the rest, and what is said of them."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pytest
+from pages import words
+from world import Project
+
+from features.core.schema import RECOMMENDATION
+from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.results import Results
+
+
+@pytest.fixture(scope="module")
+def results(world: Project) -> Results:
+    return Results.read(world)
+
+
+NOT_TODAY: dict[str, object] = {"list": "none", "rank": None, "list_reason": None, "stage": None, "facts": []}
+"""What the page shows of leads that are on no list, beside what a test is about."""
+
+
+def decided(leads: list[dict[str, object]]) -> pa.Table:
+    schema = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION if field.name in {*leads[0], *NOT_TODAY}])
+    return pa.Table.from_pylist([NOT_TODAY | lead for lead in leads], schema)
+
+
+def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
+    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False, "guess": None}
+    told = words(
+        leads_page(
+            world.parameters,
+            results,
+            decided(
+                [
+                    {"lead_id": "busy", "probability": 0.9, "list_reason": "in work", "stage": "opportunity", **likely},
+                    {"lead_id": "later", "probability": 0.8, "list_reason": "capacity", "rank": 3, **likely},
+                    {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, **likely},
+                    {"lead_id": "first", "probability": 0.6, "list": "sales", "rank": 1, **likely}
+                    | {"facts": ["2026-06-29 asked for a quote"]},
+                ]
+            ),
+        )
+    )
+    places = [told.index(f" {lead} SQL ") for lead in ("first", "second", "busy", "later")]
+    assert places == sorted(places)
+    assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
+    assert " busy SQL in work 90.0 % hot opportunity " in told
+    assert " later SQL waits: capacity 80.0 % " in told
+
+
+def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:
+    count = MOST_LEADS + 30
+    recommendations: list[dict[str, object]] = [
+        {
+            "lead_id": f"lead {number}",
+            "tier": tier,
+            "maturity": "warm",
+            "probability": 0.2,
+            "reasons": ["raises: 3 calls: long ones", "lowers: no <visit>"],
+            "is_guess": number == 3,
+            "guess": "channel" if number == 3 else None,
+        }
+        for number, tier in enumerate(["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7)
+    ]
+    told = words(leads_page(world.parameters, results, decided(recommendations)))
+    assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
+    assert f" SQL (20) recycled (0) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
+    assert f" lead {MOST_LEADS - 1} MQL " in told
+    assert f" lead {MOST_LEADS} " not in told
+    assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
+    assert " lead 3 SQL 20.0 % a guess warm " in told
+    assert told.count(" a guess ") == 1
+
+
+@pytest.mark.parametrize(
+    ("reasons_for", "explained", "unexplained"),
+    [
+        (["SQL", "recycled", "MQL"], True, None),
+        (["SQL", "recycled"], True, "MQL"),
+        ([], False, "SQL and recycled and MQL"),
+    ],
+)
+def test_the_page_of_leads_says_whose_reasons_were_not_computed(
+    world: Project, results: Results, reasons_for: list[str], explained: bool, unexplained: str | None
+) -> None:
+    score = world.parameters.recommend.model_copy(update={"reasons_for": tuple(reasons_for)})
+    parameters = world.parameters.model_copy(update={"recommend": score})
+    lead = {
+        "lead_id": "a",
+        "tier": "SQL",
+        "maturity": "hot",
+        "probability": 0.2,
+        "reasons": [],
+        "is_guess": False,
+        "guess": None,
+    }
+    told = words(leads_page(parameters, results, decided([lead])))
+    assert ("A reason says what moves" in told) == explained
+    assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
+        [unexplained] if unexplained else []
+    )
+
+
+def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
+    lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
+    html = leads_page(
+        world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False, "guess": None}])
+    )
+    assert "a lead" not in words(html).replace("a lead's", "")
+    assert "No lead reaches 3 %" in words(html)
+    assert "<script" not in html
