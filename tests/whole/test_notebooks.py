@@ -28,8 +28,10 @@ def test_a_notebook_is_committed_without_outputs_and_defines_nothing(path: Path)
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 @pytest.mark.filterwarnings("ignore")  # of the machinery that runs notebooks
-def test_a_notebook_runs(path: Path, world: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEADCAST_ROOT", str(world.root))
+def test_a_notebook_runs(path: Path, world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What they learn themselves is of one rung.
+    project = world.copy_to(tmp_path / "project", leave_out=("raw",)).with_settings({"train.rung": "trees"})
+    monkeypatch.setenv("LEADCAST_ROOT", str(project.root))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
