@@ -196,7 +196,7 @@ def test_a_spreadsheet_runs_no_lead(world: Project, tmp_path: Path) -> None:
     project.run("recommend")
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
     assert set(renamed.values()) <= set(scored["lead_id"]), "the Parquet file keeps the names"
-    with (project.root / "data/recommendations.csv").open(encoding="utf-8", newline="") as stream:
+    with (project.root / "data/recommendations.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     cells = [row["lead_id"] for row in rows]
     defused = [f"'{name}" if name[0] in "=+-@\t\r" else name for name in scored["lead_id"]]
