@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from features.core.schema import Tier
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT, CutOffs
 from models.decision.what_if import COLUMNS, OpenLeads
-from pipeline.report.rendering import TEMPLATES, duration_in_words, render
+from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
 from pipeline.report.results import Results, Sections
 
 _SHOWN: tuple[Tier, ...] = ("disqualified", "SQL", "recycled", "MQL", "IQL")
@@ -30,7 +30,7 @@ def cut_offs_page(parameters: Sections, results: Results, recommendations: pa.Ta
         leads=len(opened),
         currency=parameters.ingest.currency,
         horizon=duration_in_words(results.snapshots["horizon"]),
-        as_of=scoring["as_of"],
+        as_of=moment(scoring["as_of"], parameters.decision.time_zone),
         script=(TEMPLATES / "cut-offs.js").read_text(encoding="utf-8"),
     )
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from features.core.schema import GUESSES, WORKED
 from models.core.horizons import column_of
 from pipeline.core.project import HERE
-from pipeline.report.rendering import TEMPLATES, duration_in_words, render
+from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
 from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
@@ -45,7 +45,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),
-        as_of=results.scoring["as_of"],
+        as_of=moment(results.scoring["as_of"], parameters.decision.time_zone),
         all_leads=HERE.recommendations_csv,
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),

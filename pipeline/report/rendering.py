@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -71,6 +72,16 @@ def day(moment: str) -> str:
     """
     time = datetime.fromisoformat(moment)
     return f"{time.day} {time:%B %Y}"
+
+
+def moment(utc: str, time_zone: str) -> str:
+    """Write a time in UTC, in ISO 8601, by the company's clock.
+
+    >>> moment("2026-06-30T23:58:57.034504", "Europe/Amsterdam")
+    '2026-07-01 01:58 (Europe/Amsterdam)'
+    """
+    local = datetime.fromisoformat(utc).replace(tzinfo=UTC).astimezone(ZoneInfo(time_zone))
+    return f"{local:%Y-%m-%d %H:%M} ({time_zone})"
 
 
 def duration_in_words(text: str) -> str:

@@ -15,6 +15,7 @@ from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.headlines import told_of_ended, told_of_machines
+from pipeline.report.rendering import moment
 from pipeline.report.results import Results, Sections
 
 
@@ -191,7 +192,7 @@ def _print_horizons(console: Console, results: Results) -> None:
 
 def _print_recommendations(console: Console, parameters: Sections, results: Results) -> None:
     scoring = results.scoring
-    console.print(f"The recommendations, as of {scoring['as_of'][:16]} UTC")
+    console.print(f"The recommendations, as of {moment(scoring['as_of'], parameters.decision.time_zone)}")
     table = _table("  tier", "open leads", "from probability", "what to do")
     for tier, what in WHO_DOES_WHAT.items():
         leads, cut = scoring["tiers"].get(tier, 0), scoring["cut_offs"].get(tier)
