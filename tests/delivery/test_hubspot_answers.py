@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_hubspot import HubSpotCrm
 from crm_servers import Answer, Request
 
@@ -27,9 +27,7 @@ OPTION = {"label", "value", "hidden"}
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSpotCrm]:
-    with HubSpotCrm() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(HubSpotCrm(), monkeypatch) as made:
         yield made
 
 

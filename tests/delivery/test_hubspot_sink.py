@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_hubspot import OURS, HubSpotCrm
 from crm_servers import Answer
 from pushing import Delivery, Lead, ways
@@ -21,9 +21,7 @@ from pipeline.sinks.protocol import LaterError, Record, WholeBatchError
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSpotCrm]:
-    with HubSpotCrm() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(HubSpotCrm(), monkeypatch) as made:
         yield made
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_odoo import OURS, OdooCrm, loads
 from house import ROOT
 from pushing import Delivery, Lead, ways
@@ -22,9 +22,7 @@ from pipeline.sinks.protocol import LaterError, Record
 
 @pytest.fixture(params=["jsonrpc", "json2"])
 def crm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OdooCrm]:
-    with OdooCrm(request.param) as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(OdooCrm(request.param), monkeypatch) as made:
         yield made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_odoo import DATABASE, OdooCrm, loads
 from crm_servers import Answer, Request
 from pushing import Delivery, Lead, ways
@@ -18,9 +18,7 @@ from pipeline.sinks.protocol import LaterError, Record, WholeBatchError
 
 @pytest.fixture(params=["jsonrpc", "json2"])
 def crm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[OdooCrm]:
-    with OdooCrm(request.param) as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(OdooCrm(request.param), monkeypatch) as made:
         yield made
 
 

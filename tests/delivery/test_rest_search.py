@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crm_cases import reachable
 from crm_rest import SearchCrm
 from crm_servers import Answer
 from pushing import Delivery, Lead, ways
@@ -20,9 +21,7 @@ from pipeline.sinks.protocol import Outcome, Record, Sink
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchCrm]:
-    with SearchCrm() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(SearchCrm(), monkeypatch) as made:
         yield made
 
 

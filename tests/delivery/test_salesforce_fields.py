@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_salesforce import OURS, SalesforceCrm
 
 from features.core.errors import DeliveryError, SettingsError, nearest
@@ -16,9 +16,7 @@ TIER = {"tier": "Leadcast_Tier__c"}
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SalesforceCrm]:
-    with SalesforceCrm() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(SalesforceCrm(), monkeypatch) as made:
         yield made
 
 

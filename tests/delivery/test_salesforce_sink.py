@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crm_cases import sink_of
+from crm_cases import reachable, sink_of
 from crm_salesforce import SalesforceCrm
 from crm_servers import Answer, Faults
 from pushing import Delivery, Lead, ways
@@ -19,9 +19,7 @@ MANY = 2_100
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[SalesforceCrm]:
-    with SalesforceCrm() as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(SalesforceCrm(), monkeypatch) as made:
         yield made
 
 

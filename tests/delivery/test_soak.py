@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from crm_cases import reachable
 from crm_odoo import OdooCrm
 from crm_servers import IMPATIENT, KINDS
 from pushing import Delivery, Lead, ways
@@ -15,9 +16,7 @@ LEADS = 20_000
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch) -> Iterator[OdooCrm]:
-    with OdooCrm("jsonrpc") as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(OdooCrm("jsonrpc"), monkeypatch) as made:
         made.faults.share = 0.2
         made.faults.late = 1.2
         yield made

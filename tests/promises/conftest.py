@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crm_cases import COLD, KEYS, Crm
+from crm_cases import COLD, KEYS, Crm, reachable
 from crm_files import FilesCrm
 from crm_hubspot import HubSpotCrm
 from crm_odoo import OdooCrm
@@ -35,9 +35,7 @@ CRMS: dict[str, Make] = {
 
 @pytest.fixture(params=CRMS)
 def crm(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crm]:
-    with CRMS[request.param](tmp_path / "crm", request.getfixturevalue) as made:
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
+    with reachable(CRMS[request.param](tmp_path / "crm", request.getfixturevalue), monkeypatch) as made:
         yield made
 
 

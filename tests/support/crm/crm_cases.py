@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import pytest
 from crm_servers import Faults
 from pushing import Lead
 
@@ -67,6 +70,18 @@ class Crm(Protocol):
 
 KEYS = ["L1", "L2", "L3"]
 HOT, WARM, COLD = Lead("SQL", 0.31, ("asked for a quote 1 day ago",)), Lead("MQL", 0.12), Lead("IQL", 0.01)
+
+
+_Crm = TypeVar("_Crm", bound=Crm)
+
+
+@contextmanager
+def reachable(crm: AbstractContextManager[_Crm], monkeypatch: pytest.MonkeyPatch) -> Iterator[_Crm]:
+    """Run a CRM, with its address and its secrets in the environment."""
+    with crm as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 def ours(crm: Crm, key: str) -> dict[str, Any]:
