@@ -134,16 +134,9 @@ def test_tracking_leaves_no_address_behind_for_the_next_project(
 def test_every_figure_is_a_metric_with_its_interval(tracked: Project, store: Store) -> None:
     figures = json.loads((tracked.root / "reports/metrics.json").read_text())
     metrics = run_of(store, tracked).data.metrics
-    assert {"roc_auc", "average_precision", "log_loss", "brier", "lift_at_10"} <= set(figures)
-    for name in (
-        "roc_auc",
-        "average_precision",
-        "log_loss",
-        "brier",
-        "lift_at_10",
-        "base_rate",
-        "horizon_60d_log_loss",
-    ):
+    names = {"roc_auc", "average_precision", "log_loss", "brier", "lift_at_10", "base_rate", "horizon_60d_log_loss"}
+    assert names <= set(figures)
+    for name in names:
         for metric, part in ((name, "value"), (f"{name}_low", "low"), (f"{name}_high", "high")):
             assert metrics[metric] == figures[name][part]
         assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
@@ -173,18 +166,10 @@ def test_the_parameters_are_those_that_made_the_model(tracked: Project, challeng
 
 def test_the_tags_tell_the_model_the_data_and_the_code(tracked: Project, challenged: Project, store: Store) -> None:
     tags = run_of(store, tracked).data.tags
-    for name, path in (
-        ("log", "interactions.parquet"),
-        ("snapshots", "snapshots.parquet"),
-        ("matrix", "features.parquet"),
-    ):
-        content = (tracked.root / "data" / path).read_bytes()
-        assert tags[f"sha256_{name}"] == hashlib.sha256(content).hexdigest()
-    assert {given.dataset.name for given in run_of(store, tracked).inputs.dataset_inputs} == {
-        "log",
-        "snapshots",
-        "matrix",
-    }
+    datasets = {"log": tracked.interactions, "snapshots": tracked.snapshots, "matrix": tracked.matrix}
+    for name, path in datasets.items():
+        assert tags[f"sha256_{name}"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert {given.dataset.name for given in run_of(store, tracked).inputs.dataset_inputs} == datasets.keys()
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tracked.root, check=True, capture_output=True, text=True)
     assert tags["git_revision"] == head.stdout.strip()
     assert "dvc_exp_name" not in tags
