@@ -216,6 +216,7 @@ def test_interrupted_it_leaves_nothing_and_the_former_result_stays(
     compared: tuple[Project, dict[str, str], str], tmp_path: Path
 ) -> None:
     project = compared[0].copy_to(tmp_path / "project", leave_out=("raw",))
+    project = project.with_settings({"train.rung": "base_rates"})
     before = files_of(project.root)
     variant = Variant(project.root, None)
     variant.matrix.parent.mkdir(parents=True)
