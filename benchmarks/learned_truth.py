@@ -29,7 +29,7 @@ from models.learning.origins import choose_origins
 from pipeline import features, snapshots, train
 from pipeline.core.project import Project, read_json
 from pipeline.ingest import stage as ingest
-from pipeline.matrix.slices import reach_of, read_rows
+from pipeline.matrix.slices import reach_of, read_taught
 from pipeline.sample import write_sample
 from pipeline.settings.file import load_parameters
 
@@ -64,7 +64,7 @@ def draw(folder: Path, seed: int, leads: int, actors: Sequence[str], *, judge: b
     project = Project(folder, load_parameters(folder / "params.yaml"))
     for stage in (ingest, snapshots, features):
         stage.run(project, lambda _: None)
-    rows, as_of = read_rows(project.matrix)
+    rows, as_of = read_taught(project)
     truth = pd.read_parquet(raw / "truth.parquet", columns=["lead_id", "as_of", "p_observable"])
     keys = pd.DataFrame({"lead_id": rows.leads.astype(str), "as_of": as_of})
     truth = truth.astype({"lead_id": "str", "as_of": keys["as_of"].dtype})

@@ -27,7 +27,7 @@ from models.learning.parameters import RUNGS
 from models.learning.reference import reference_of
 from pipeline.core.parallel import Crew, cores
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
-from pipeline.matrix.slices import delay_of, horizon_of, reach_of, read_catalogue, read_rows, waits_of
+from pipeline.matrix.slices import delay_of, horizon_of, reach_of, read_catalogue, read_taught, waits_of
 from pipeline.settings import question
 from pipeline.settings.learning import Train
 from pipeline.settings.question import question_of
@@ -58,7 +58,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     require(project.matrix)
     settings = project.parameters.train
     counts = read_json(project.snapshot_counts)
-    rows, as_of = read_rows(project.matrix)
+    rows, as_of = read_taught(project)
     require_outcomes(rows, settings.minimum_conversions, _pace(counts))
     recipe, known = recipe_of(settings, project)
     horizons, observed_until = Horizons(horizon_of(counts), settings.other_horizons), _observed_until(counts)

@@ -18,8 +18,15 @@ class Slice:
     frame: pd.DataFrame
     labels: NDArray[np.float64]
     leads: NDArray[Any]
+    soon: NDArray[np.float64] | None = None
+    """How soon each row converts, shape (n,): 1 at once, 0 at the end of the horizon or not within it; None where
+    nobody knows."""
 
     def __post_init__(self) -> None:
+        if self.soon is not None and not (
+            len(self.soon) == len(self.labels) and ((self.soon >= 0.0) & (self.soon <= self.labels)).all()
+        ):
+            raise ValueError("soon must lie between 0 and the label of each row")
         if not len(self.frame) == len(self.labels) == len(self.leads):
             raise ValueError(f"{len(self.frame)} rows, {len(self.labels)} labels, {len(self.leads)} leads")
         if not np.isin(self.labels, (0.0, 1.0)).all():
@@ -38,7 +45,17 @@ class Slice:
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Slice:
         """Give some of the rows, by whether they are wanted, or by their places in the order that is wanted."""
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        return Slice(self.frame.iloc[places], self.labels[places], self.leads[places])
+        soon = None if self.soon is None else self.soon[places]
+        return Slice(self.frame.iloc[places], self.labels[places], self.leads[places], soon)
+
+    @property
+    def taught(self) -> NDArray[np.float64]:
+        """What ranks are learned from, shape (n,): how soon rows convert where that is known, or else the labels.
+
+        What a lead did says more of the days that follow than of the end of the horizon. How soon is the mean of the
+        labels of all horizons that are shorter. Probabilities are calibrated by the labels alone.
+        """
+        return self.labels if self.soon is None else self.soon
 
 
 def count_leads(labels: NDArray[np.float64], leads: NDArray[Any]) -> tuple[int, int]:

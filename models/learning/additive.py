@@ -106,7 +106,7 @@ def fit_additive(
 ) -> tuple[Additive, NDArray[np.float64]]:
     """Learn the weights, and give each row's score by weights that had not seen its fold.
 
-    ``numbers`` are columns of shape (n,), as `encoding.numbers_of` gives them; ``labels`` of 0 and 1, ``leads`` and
+    ``numbers`` are columns of shape (n,), as `encoding.numbers_of` gives them; ``labels`` from 0 to 1, ``leads`` and
     ``fold`` are of shape (n,). Terms that are the same in all rows are left out.
     """
     chosen = whole_leads(leads, MOST_ROWS)

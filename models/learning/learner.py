@@ -284,7 +284,7 @@ class Fitting:
         recipe, rows = self._recipe, self._rows
         numbers = numbers_of(rows.frame, recipe.columns, self._categories)
         settings = {**self._parameters, "seed": recipe.seed, "num_threads": recipe.num_threads}
-        grove = Grove.plant(numbers, rows.labels, recipe.columns, self._categories, settings)
+        grove = Grove.plant(numbers, rows.taught, recipe.columns, self._categories, settings)
         trees, scores = grove.cross_validate(self._fold, self._progress)
         texts = tuple(grove.grow(trees, recipe.seed + member) for member in range(self._members))
         return _Part(texts, scores, trees)
@@ -292,12 +292,12 @@ class Fitting:
     def _additive(self, rung: Rung) -> _Part:
         roles, numbers = self._recipe.roles, self._numbers(self._rows.frame)
         if rung == "logistic":
-            return self._fitted(terms_of_regression(roles, numbers, self._categories), PRIOR)
-        return self._fitted(terms_of_rates(roles, self._categories), PRIOR_OF_RATES)
+            return self._fitted(terms_of_regression(roles, numbers, self._categories), PRIOR, self._rows.taught)
+        return self._fitted(terms_of_rates(roles, self._categories), PRIOR_OF_RATES, self._rows.labels)
 
-    def _fitted(self, terms: Sequence[Term], prior: float) -> _Part:
+    def _fitted(self, terms: Sequence[Term], prior: float, labels: NDArray[np.float64]) -> _Part:
         rows, numbers = self._rows, self._numbers(self._rows.frame)
-        member, scores = fit_additive(terms, numbers, rows.labels, rows.leads, self._fold, prior=prior)
+        member, scores = fit_additive(terms, numbers, labels, rows.leads, self._fold, prior=prior)
         return _Part((member.to_text(),), scores)
 
     def _numbers(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
@@ -312,7 +312,7 @@ class Fitting:
         said: dict[Baseline, NDArray[np.float64]] = {"base_rate": np.full(len(frame), rate)}
         members: dict[Baseline, Additive] = {"points": points_rule(roles, known, self._recipe.points)}
         if terms := terms_of_recency_and_frequency(roles):
-            text = self._fitted(terms, PRIOR_OF_RATES).texts[0]
+            text = self._fitted(terms, PRIOR_OF_RATES, rows.labels).texts[0]
             members["recency_frequency"] = Additive.from_text(text, list(known))
         for name, member in members.items():
             raw = member.score(known, len(rows.labels))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import lightgbm
 
 _ROWS_AT_ONCE = 65_536
+Loss = Literal["binary", "cross_entropy"]
+_METRICS: Mapping[Loss, str] = {"binary": "binary_logloss", "cross_entropy": "cross_entropy"}
 
 Progress = Callable[[int, int], None]
 """Is told the trees grown and the most there can be."""
@@ -31,6 +33,7 @@ class Grove:
     data: lightgbm.Dataset
     numbers: Sequence[NDArray[Any]]
     settings: Mapping[str, Parameter]
+    loss: Loss
 
     @classmethod
     def plant(
@@ -43,7 +46,8 @@ class Grove:
     ) -> Grove:
         """Take columns of shape (n,), as `encoding.numbers_of` gives them, and LightGBM's settings by their main names.
 
-        LightGBM reads the columns where they lie: there is no matrix of them.
+        LightGBM reads the columns where they lie: there is no matrix of them. Of ``labels`` between 0 and 1 the loss is
+        the same log loss, which LightGBM calls cross-entropy.
         """
         import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
 
@@ -53,7 +57,8 @@ class Grove:
             feature_name=_tree_names(columns),
             categorical_feature=[position for position, column in enumerate(columns) if column in categories],
         )
-        return cls(data, numbers, settings)
+        loss: Loss = "binary" if np.isin(labels, (0.0, 1.0)).all() else "cross_entropy"
+        return cls(data, numbers, settings, loss)
 
     def cross_validate(
         self, fold: NDArray[np.int64], progress: Progress | None = None
@@ -73,7 +78,7 @@ class Grove:
             callbacks.append(lambda state: progress(state.iteration + 1, state.end_iteration))
         try:
             result = lightgbm.cv(
-                _of_lightgbm(self.settings),
+                _of_lightgbm(self.settings, self.loss),
                 self.data,
                 int(self.settings["num_iterations"]),
                 folds=folds,
@@ -83,7 +88,7 @@ class Grove:
         except lightgbm.basic.LightGBMError as error:
             complaint = str(error).partition(" at /")[0]  # without the line of its source
             raise SettingsError(f"LightGBM refuses the parameters {dict(self.settings)}: {complaint}.") from error
-        losses = result["valid binary_logloss-mean"]
+        losses = result[f"valid {_METRICS[self.loss]}-mean"]
         trees = int(np.argmin(losses)) + 1
         scores = np.empty(len(fold))
         for booster, (_, held_out) in zip(result["cvbooster"].boosters, folds, strict=True):
@@ -99,16 +104,16 @@ class Grove:
         """Grow so many trees on all rows, and give LightGBM's text of them."""
         import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
 
-        booster = lightgbm.train(_of_lightgbm({**self.settings, "seed": seed}), self.data, trees)
+        booster = lightgbm.train(_of_lightgbm({**self.settings, "seed": seed}, self.loss), self.data, trees)
         return without_settings(booster.model_to_string(num_iteration=trees))
 
 
-def _of_lightgbm(settings: Mapping[str, Parameter]) -> dict[str, Any]:
+def _of_lightgbm(settings: Mapping[str, Parameter], loss: Loss) -> dict[str, Any]:
     """Give settings as LightGBM takes them, with what makes a run repeat to the byte."""
     rounds = {"num_iterations", "early_stopping_round"}
     return {name: value for name, value in settings.items() if name not in rounds} | {
-        "objective": "binary",
-        "metric": "binary_logloss",
+        "objective": loss,
+        "metric": _METRICS[loss],
         "deterministic": True,
         "force_col_wise": True,
         "verbosity": -1,

@@ -29,7 +29,7 @@ from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import WIDTH
 from pipeline.evaluate.acts import touched
 from pipeline.evaluate.figures import BY_CHANCE, Figures, count, gain_over, measure_part
-from pipeline.matrix.slices import read_catalogue, read_rows
+from pipeline.matrix.slices import read_catalogue, read_taught
 from pipeline.settings.parameters import Parameters
 
 ALONE, ALL = "lead_alone", "all_actors"
@@ -122,7 +122,7 @@ def _judge(project: Project[Parameters], name: str, progress: Progress) -> tuple
             raise NotEnoughDataError(f"of {_NAMES[name]}: {error}") from None
         if not pq.read_table(variant.matrix, columns=_ROWS).equals(pq.read_table(project.matrix, columns=_ROWS)):
             raise InputError(f"{project.matrix} is of other snapshots than {project.snapshots}; make both: dvc repro")
-        rows, as_of = read_rows(variant.matrix)
+        rows, as_of = read_taught(variant)
         catalogue, _ = read_catalogue(variant.catalogue)
         told = train.judge(
             settings.train, variant, rows, as_of,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from features.core.schema import CONVERTED
 from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
 from models.core.slices import Slice
-from pipeline.core.project import read_json
+from pipeline.core.project import Places, read_json
 
 
 def read_rows(matrix: Path) -> tuple[Slice, NDArray[np.datetime64]]:
@@ -27,6 +28,26 @@ def read_rows(matrix: Path) -> tuple[Slice, NDArray[np.datetime64]]:
     table = table.drop_columns(["lead_id", "as_of", "label"])
     # Each column is freed as soon as pandas has it: there are never two matrices.
     return Slice(table.to_pandas(split_blocks=True, self_destruct=True), labels.astype(float), leads), as_of
+
+
+def read_taught(places: Places) -> tuple[Slice, NDArray[np.datetime64]]:
+    """Read what is learned from: all rows of the matrix, how soon they convert, and when each was taken (UTC).
+
+    Raises InputError where the snapshots are not those that the matrix was made of.
+    """
+    rows, as_of = read_rows(places.matrix)
+    waits = waits_of(rows, as_of, places.snapshots)
+    return replace(rows, soon=soon_of(waits, horizon_of(read_json(places.snapshot_counts)))), as_of
+
+
+def soon_of(waits: NDArray[np.timedelta64], horizon: timedelta) -> NDArray[np.float64]:
+    """Say how soon rows convert within the horizon, by their waits (NaT for never): shape (n,).
+
+    >>> soon_of(np.array([0, 6, 30, "NaT"], "timedelta64[D]"), timedelta(days=30)).tolist()
+    [1.0, 0.8, 0.0, 0.0]
+    """
+    share = waits / np.timedelta64(horizon)
+    return np.where(share < 1.0, 1.0 - share, 0.0)
 
 
 def read_waits(snapshots: Path) -> pd.DataFrame:

@@ -159,3 +159,49 @@ def test_a_base_rate_that_rises_does_not_end_learning(seed: int) -> None:
     assert log.trees > 50
     late = dataclasses.replace(rows, frame=rows.frame.assign(h=2.0))
     assert np.corrcoef(model.raw_score(late.frame), signal)[0, 1] > 0.7
+
+
+DAYS, MOVING, OFTEN, RARELY = 30, 0.08, 0.02, 0.0005
+"""How long is looked ahead, which share of leads draws a new state each day, and the hazards of the two states."""
+
+
+def fading(rows: int, seed: int) -> tuple[Slice, Floats]:
+    """Draw leads of two states, which they move between, and the true probabilities given what is seen of today's.
+
+    Four of twelve columns tell the state of today, with much noise; what a lead does in a month depends on it less.
+    """
+    generator = np.random.default_rng(seed)
+    is_keen = generator.random(rows) < 0.3
+    seen = generator.normal(size=(rows, 12))
+    seen[:, :4] += 0.8 * is_keen[:, None]
+    wait, now, is_open = np.full(rows, np.inf), is_keen, np.ones(rows, dtype=bool)
+    for day in range(DAYS):
+        converts = is_open & (generator.random(rows) < np.where(now, OFTEN, RARELY))
+        wait[converts] = day + generator.random(converts.sum())
+        is_open &= ~converts
+        now = np.where(generator.random(rows) < MOVING, generator.random(rows) < 0.3, now)
+    likely = 1.0 / (1.0 + 0.7 / 0.3 * np.exp(-(0.8 * seen[:, :4] - 0.32).sum(axis=1)))
+    left = np.stack([1.0 - likely, likely], axis=1)
+    moves = (1.0 - MOVING) * np.eye(2) + MOVING * np.array([0.7, 0.3])
+    for _ in range(DAYS):
+        left = left * (1.0 - np.array([RARELY, OFTEN])) @ moves
+    frame = pd.DataFrame(seen, columns=list("abcdefghijkl"))
+    soon = np.where(wait < DAYS, 1.0 - wait / DAYS, 0.0)
+    return Slice(frame, (wait < DAYS).astype(float), np.arange(rows), soon), 1.0 - left.sum(axis=1)
+
+
+def test_how_soon_leads_convert_teaches_more_where_intent_fades_and_promises_stay_true() -> None:
+    gains, means = [], []
+    for seed in range(3):
+        rows, _ = fading(3000, seed)
+        later, truth = fading(10_000, 100 + seed)
+        assert later.labels.mean() == pytest.approx(truth.mean(), abs=0.01), "the truth is that of the draws"
+        nothing = expected_log_loss(np.full(len(truth), rows.labels.mean()), truth)
+        best = expected_log_loss(truth, truth)
+        recipe = Recipe(list(rows.frame), seed=seed, num_threads=1, rung="trees", calibration="platt")
+        said = [learn(one, recipe)[0].predict(later.frame) for one in (rows, dataclasses.replace(rows, soon=None))]
+        gains.append([(nothing - expected_log_loss(one, truth)) / (nothing - best) for one in said])
+        means.append(said[0].mean() / rows.labels.mean())
+    with_waits, by_labels = np.mean(gains, axis=0)
+    assert with_waits > by_labels + 0.08
+    assert means == pytest.approx([1.0] * 3, abs=0.05), "probabilities are those of the labels"
