@@ -114,6 +114,17 @@ SPENDING: tuple[Field, ...] = (
 )
 """What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
 
+OWNERSHIP: tuple[Field, ...] = (
+    Field("territory", "VARCHAR"),
+    Field("owner", "VARCHAR"),
+    Field("begins", "DATE", nullable=True),
+    Field("ends", "DATE", nullable=True),
+    Field("unit", "VARCHAR", nullable=True, allowed=("leads", "calls", "hours")),
+    Field("places", "DOUBLE", nullable=True, minimum=0.0),
+)
+"""Who owns a territory from the day it begins until the day before it ends, and how many of a unit a working day holds.
+Sorted by territory and begins; no two rows of a territory hold on the same day."""
+
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
     Field(

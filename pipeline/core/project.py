@@ -41,6 +41,7 @@ class Places:
     aliases = _Place("data/aliases.parquet")
     former_creations = _Place("data/former-creations.parquet")
     spend = _Place("data/spend.parquet")
+    owners = _Place("data/owners.parquet")
     quarantine = _Place("data/quarantine")
     ingested = _Place("data/ingest.json")
     validation = _Place("data/validation.json")

@@ -73,7 +73,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     beside = {
         name: TableSummary(**_count_judged(table))
         for name, table in tables.items()
-        if name in settings.tables or name in ("identities", "rates")
+        if name in settings.tables or name in ("identities", "rates", "owners")
     }
     summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
@@ -84,6 +84,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         identities=beside.get("identities"),
         spend=spend,
         rates=beside.get("rates"),
+        owners=beside.get("owners"),
         silences=silences,
         warnings=[
             *source_warnings(connection, settings, sources, spend, log),

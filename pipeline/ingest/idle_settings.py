@@ -17,7 +17,7 @@ from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.moments import EPOCHS, parses_offset
 from pipeline.reading.readers import OpenFile, RawColumn, copy_rows
 from pipeline.reading.texts import is_text
-from pipeline.settings.ingest import Rates, Spend
+from pipeline.settings.ingest import Owners, Rates, Spend
 
 _LOOKED_AT = 10_000
 """Times of a column."""
@@ -64,8 +64,8 @@ def _of_times(table: SourceTable) -> Iterator[str]:
     named, settings = ", ".join(dict.fromkeys(table.times.values())), table.settings
     if _is_given(table, "time_format") and held and all(_is_time(column) for column in held):
         yield f"time_format has no effect, for the times ({named}) are held as such; leave it out"
-    # A day of spending is a day of that zone, whatever its time is written in.
-    if settings.time_zone == "UTC" or isinstance(settings, Spend | Rates):
+    # A day of spending, or of an owner, is a day of that zone, whatever its time is written in.
+    if settings.time_zone == "UTC" or isinstance(settings, Spend | Rates | Owners):
         return
     if held and not any(_may_be_local(column, settings.time_format) for column in held):
         counted = set(settings.time_format) & set(EPOCHS)
@@ -106,7 +106,7 @@ def idle_zones(tables: Tables, folder: Path) -> Iterator[str]:
     """Tell of tables with a zone all of whose times, as far as looked at, carry an offset."""
     for name, table in tables.items():
         zone, connection = table.settings.time_zone, table.connection
-        if zone == "UTC" or isinstance(table.settings, Spend | Rates):
+        if zone == "UTC" or isinstance(table.settings, Spend | Rates | Owners):
             continue
         texts = [(opened, opened.columns[time]) for opened in table.files for time in table.times.values()]
         if not texts or not all(is_text(column) for _, column in texts):

@@ -19,6 +19,7 @@ from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import TOO_EARLY, moment, moment_problems, timestamp
 from pipeline.reading.numbers import number
 from pipeline.reading.odd_ids import id_problems, is_word, unless_word
+from pipeline.reading.owners import map_owners
 from pipeline.reading.quarantine import NO_EVENT, OWN_WRITE
 from pipeline.reading.texts import LARGEST_WHOLE, Columns, as_text, names, text
 from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
@@ -76,6 +77,13 @@ def plan_tables(settings: Ingest, connection: duckdb.DuckDBPyConnection, folder:
         wanted = _wanted(given.day, given.currency, given.rate)
         required = _required(given, "day", "currency", "rate")
         found.append(make("rates", rates, partial(money.map_rates, rates), wanted, {"day": given.day}, required))
+    if settings.owners:
+        owners, own_columns = settings.owners, settings.owners.columns
+        days = {"from": own_columns.from_, "until": own_columns.until}
+        named = [own_columns.territory, own_columns.owner, *days.values(), own_columns.per_day]
+        times = {name: column for name, column in days.items() if column}
+        required = _required(own_columns, "territory", "owner")
+        found.append(make("owners", owners, partial(map_owners, owners), _wanted(*named), times, required))
     return found
 
 

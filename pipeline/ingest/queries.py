@@ -38,8 +38,9 @@ from pipeline.reading.readers import (
     table_columns,
 )
 from pipeline.reading.texts import Columns
-from pipeline.settings.ingest import Ingest, Table
+from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
+from pipeline.settings.table import Table
 
 _PARQUET = "(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 122880)"
 _WIDE_TYPES = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "VARCHAR"}
@@ -107,7 +108,7 @@ class Origins:
 
     @property
     def _tables(self) -> dict[str, Table]:
-        own = {name: getattr(self.settings, name) for name in ("leads", "identities", "spend", "rates")}
+        own = {name: getattr(self.settings, name) for name in ("leads", "identities", "spend", "rates", "owners")}
         return {**self.settings.tables, **self.settings.sources, **{name: own[name] for name in own if own[name]}}
 
     def _label(self, name: str) -> str:

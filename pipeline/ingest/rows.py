@@ -9,6 +9,7 @@ from pipeline.ingest.machines import mark_machines
 from pipeline.ingest.relations import NO_ALIAS, Relations
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading import money
+from pipeline.reading.owners import KEY
 from pipeline.reading.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.reading.totals import Sum, find_totals
 from pipeline.settings.ingest import Source, Spend
@@ -29,7 +30,7 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
     The leads are ranked in the order of their ids, which the log is sorted by: whole numbers sort faster than texts.
     Amounts are turned into ``currency``; raises InputError where one can't be.
     """
-    leads, links, rates = (tables.get(name) for name in ("leads", "identities", "rates"))
+    leads, links, rates, owners = (tables.get(name) for name in ("leads", "identities", "rates", "owners"))
     if leads:
         find_duplicates(leads.mapped, ["lead_id"], "sequence", leads.duplicates)
     if links:
@@ -65,10 +66,10 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
         )
     if rates:
         find_duplicates(rates.mapped, ["day", "currency", "rate"], "sequence", rates.duplicates)
-        rates.judged.make_view(
-            f"SELECT * REPLACE (coalesce(reason, CASE WHEN sequence IN (FROM {rates.duplicates}) "
-            f"THEN '{DUPLICATE}' END) AS reason) FROM {rates.mapped}"
-        )
+        rates.judged.make_view(_without_duplicates(rates))
+    if owners:
+        find_duplicates(owners.mapped, KEY, "sequence", owners.duplicates)
+        owners.judged.make_view(_without_duplicates(owners))
     money.collect_rates(relations.rates, f"{rates.judged} WHERE reason IS NULL" if rates else None)
     converted = {}
     for table in tables.values():
@@ -88,6 +89,14 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
             converted[table.name] = table.judged
         table.judged.make_view(query)
     money.refuse_without_rate(currency or "", converted)
+
+
+def _without_duplicates(table: SourceTable) -> str:
+    """Write the query that sets the duplicates of a table aside that is no source."""
+    return (
+        f"SELECT * REPLACE (coalesce(reason, CASE WHEN sequence IN (FROM {table.duplicates}) "
+        f"THEN '{DUPLICATE}' END) AS reason) FROM {table.mapped}"
+    )
 
 
 def _judge_source(relations: Relations, table: SourceTable, *, links: bool, strangers: bool) -> str:

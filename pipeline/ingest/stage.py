@@ -35,9 +35,10 @@ from pipeline.ingest.rows import judge
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.source_verdicts import source_verdicts
+from pipeline.reading.owners import owners_written, refuse_two_owners
 from pipeline.reading.quarantine import broken_share, said_of_rows, too_many_broken, write_quarantine
 from pipeline.reading.readers import check_readable, copy_rows, parquet_rows
-from pipeline.settings.ingest import Ingest
+from pipeline.settings.ingest import Ingest, Owners
 from pipeline.settings.run import Run
 
 _TEMPORARY = Path("data/.tmp/ingest")
@@ -92,6 +93,7 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
                 write_log(relations, tables, made.interactions)
                 _write_leads(relations, tables, made)
                 _write_spend(connection, tables.get("spend"), made.spend)
+                _write_owners(connection, tables.get("owners"), made.owners)
                 summary = summarise(relations, settings, tables, made, ids)
         write_json(made.ingested, summary.as_json())
         # The summary goes first and comes last: where it is, everything else is.
@@ -114,7 +116,7 @@ def _doubts(summary: IngestSummary) -> list[str]:
 
 
 def _outputs(places: Places) -> tuple[Path, ...]:
-    data = (places.interactions, places.leads, places.aliases, places.former_creations, places.spend)
+    data = (places.interactions, places.leads, places.aliases, places.former_creations, places.spend, places.owners)
     return (places.quarantine, *data, places.ingested)
 
 
@@ -241,3 +243,14 @@ def _write_spend(connection: duckdb.DuckDBPyConnection, table: SourceTable | Non
     nothing = ", ".join(f"NULL AS {field.name}" for field in SPENDING)
     rows = f"FROM {table.judged} WHERE reason IS NULL" if table else f"FROM (SELECT {nothing}) WHERE false"
     connection.execute(f"COPY (SELECT {columns} {rows} ORDER BY ALL) TO {literal(str(target))} {_OUTPUT}")
+
+
+def _write_owners(connection: duckdb.DuckDBPyConnection, table: SourceTable | None, target: Path) -> None:
+    """Write who owns which territory; without such a table, one that is empty."""
+    unit = None
+    if table:
+        refuse_two_owners(f"FROM {table.judged} WHERE reason IS NULL", connection)
+        assert isinstance(table.settings, Owners)  # noqa: S101 - narrows the type
+        unit = table.settings.unit if table.settings.columns.per_day else None
+    query = owners_written(table.judged if table else None, unit)
+    connection.execute(f"COPY ({query}) TO {literal(str(target))} {_OUTPUT}")

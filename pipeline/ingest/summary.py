@@ -94,6 +94,7 @@ class IngestSummary:
     identities: TableSummary | None
     spend: SpendSummary | None
     rates: TableSummary | None
+    owners: TableSummary | None
     silences: Silences
     """Of the log as a whole: times in which no source had a row."""
     warnings: list[str]
@@ -101,7 +102,7 @@ class IngestSummary:
 
     def all_tables(self) -> dict[str, TableSummary]:
         """Give all tables that were read by their names."""
-        own = {"leads": self.leads, "identities": self.identities, "spend": self.spend, "rates": self.rates}
+        own = {name: getattr(self, name) for name in ("leads", "identities", "spend", "rates", "owners")}
         return {**self.sources, **self.tables, **{name: table for name, table in own.items() if table}}
 
     def as_json(self) -> dict[str, Any]:

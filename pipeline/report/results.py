@@ -312,7 +312,7 @@ class Results:
     def _tables(self) -> list[tuple[str, dict[str, Any]]]:
         """List what was read of each table: of the sources of events first, in alphabetical order."""
         others = dict(self.ingested.get("tables") or {})
-        others |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates")}
+        others |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates", "owners")}
         return [*sorted(self.ingested["sources"].items()), *(other for other in others.items() if other[1])]
 
     def warnings(self) -> list[str]:

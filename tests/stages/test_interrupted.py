@@ -28,7 +28,7 @@ from pipeline.settings.file import load_parameters
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "ingest": (
         "data/interactions.parquet", "data/leads.parquet", "data/aliases.parquet", "data/former-creations.parquet",
-        "data/spend.parquet", "data/quarantine", "data/ingest.json",
+        "data/spend.parquet", "data/owners.parquet", "data/quarantine", "data/ingest.json",
     ),
     "validate": ("data/validation.json",),
     "snapshots": ("data/snapshots.parquet", "data/snapshots.json"),
