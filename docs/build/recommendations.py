@@ -16,7 +16,8 @@ One row for each lead that is open at a moment, the highest probability first:
   decimals): numbers have four digits behind the sign, lists are one text, parted by `; `, times end in `Z`, and the
   model stands in `data/scoring.json` alone.
 - `data/scores/as_of=MOMENT/model=VERSION/recommendations.parquet`: of the champion, at each moment that
-  `leadcast score` was called for. Nothing is overwritten but by a second call for the same moment and model.
+  `leadcast score` was called for. Nothing is overwritten but by a second call for the same moment and model. Beside it,
+  `decided.json` has what `data/scoring.json` has, and what changed since the last list.
 
 `data/scoring.json` has what they add up to, the cut-offs of the tiers and what these rest on. `leadcast lead ID` shows
 one lead with its past. How decisions are made is set under [`decision`](parameters.md#decision).

@@ -25,8 +25,8 @@ WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
-LIST_REASONS = ("in work", "channel closed", "account", "capacity")
-"""Why a lead that is worth an hour of sales gets none today."""
+LIST_REASONS = ("in work", "channel closed", "account", "no owner", "capacity", "untouched")
+"""Why a lead that is worth an hour of sales gets none today; of untouched, why it gets one."""
 TARGETS = ("in", "out", "unknown")
 """Whether a lead is one that the company wants at all."""
 GUESSES: Mapping[str, str] = {
@@ -219,7 +219,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         allowed=LISTS,
         meaning="who gets to see it today, on the company's day of as_of",
         means={
-            "sales": "SQL that has a place today (decision.capacity)",
+            "sales": "SQL that has a place today (decision.capacity, ingest.owners); or whatever is untouched",
             "marketing": "MQL or recycled, unless mail to it is closed",
             "none": "nobody: it waits, or list_reason says why",
         },
@@ -230,23 +230,34 @@ RECOMMENDATION: tuple[Field, ...] = (
         nullable=True,
         minimum=1,
         meaning="its place among those worth an hour of sales today: by expected_value or, without money, by "
-        "probability; who waits for a place keeps its rank",
+        "probability; who is untouched comes before all others, and who waits for a place keeps its rank",
         unit="1 is the first",
-        empty="where it is no SQL, or list_reason is another than capacity",
+        empty="where it is no SQL, or list_reason is in work, channel closed or account",
     ),
     Field(
         "list_reason",
         "VARCHAR",
         nullable=True,
         allowed=LIST_REASONS,
-        meaning="why a lead that is worth an hour of sales gets none today",
+        meaning="why a lead that is worth an hour of sales gets none today; untouched marks one that gets one, too",
         empty="where it gets one, or is no SQL",
         means={
             "in work": "a fact says that somebody works on it already (taken)",
             "channel closed": "a fact closes the telephone",
             "account": "another lead of its account is worth more, and one call an account is enough",
-            "capacity": "all places of the day, or of its territory, are taken by better ones",
+            "no owner": "nobody owns its territory today (ingest.owners)",
+            "capacity": "the day's places, all or those of its territory or owner, are taken: by better ones, or by "
+            "who had them on an earlier list of the day",
+            "untouched": "it was handed over, and nobody has contacted it within the agreed time (decision.work): it "
+            "is at the head of the list, or waits where no place is left",
         },
+    ),
+    Field(
+        "owner",
+        "VARCHAR",
+        nullable=True,
+        meaning="who owns its territory on the company's day of as_of (ingest.owners)",
+        empty="where nobody does, or the lead has ended",
     ),
     Field(
         "reasons",

@@ -6,7 +6,7 @@ keeps its tier and its rank, and the list says what it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,30 @@ class Lists:
     """None where the lead gets an hour, or is worth none."""
     left: int | None
     """Places that are left over; None where nobody said how many there are."""
+    places: int | None
+    """Places that there were; None where nobody said so."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What goes before the order of gain, each of shape (n,)."""
+
+    untouched: NDArray[np.bool_]
+    """Handed over, and contacted by nobody beyond the agreed time: called before all others."""
+    kept: NDArray[np.bool_]
+    """On a list of the same day already: it keeps its place."""
+    unowned: NDArray[np.bool_]
+    """Nobody sells there today."""
+    called_accounts: Collection[str] = ()
+    """Accounts of which somebody was called today."""
+
+    @classmethod
+    def nothing(cls, size: int) -> Before:
+        """Leave the order to the gain alone."""
+        import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
+
+        no = np.zeros(size, dtype=bool)
+        return cls(no, no, no)
 
 
 def make_lists(
@@ -52,39 +76,51 @@ def make_lists(
     accounts: NDArray[np.object_],
     owners: NDArray[np.object_],
     places: Places | None,
+    before: Before | None = None,
 ) -> Lists:
     """Part the leads among today's lists, all of shape (n,).
 
     SQL goes to sales in the order of ``gain``, equal ones by their ids; what is raised by a fact has its gain like any
     other. Of an account (None for none) only the best is called. ``owners`` say whose places a lead takes; without
     ``places`` there are as many as it needs. ``no_call`` and ``no_mail``: whether that way to the lead is closed.
+    ``before`` says who comes first whatever its gain, and who has nobody to call it.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
     import pandas as pd  # noqa: PLC0415
 
-    worth = tiers == "SQL"
-    order = np.lexsort((lead_ids.astype(str), -gain))
-    asked = order[(worth & ~taken & ~no_call)[order]]
-    named = pd.Series(accounts[asked], dtype=object)
-    second = (named.duplicated() & named.notna()).to_numpy()
-    called = asked[~second]
-    rank = np.full(len(tiers), np.nan)
-    rank[called] = np.arange(1, len(called) + 1)
+    first = before or Before.nothing(len(tiers))
+    worth, late = tiers == "SQL", first.untouched
     reason = np.full(len(tiers), None, dtype=object)
-    reason[worth & no_call] = "channel closed"
-    reason[worth & taken] = "in work"
+    reason[(worth | late) & no_call] = "channel closed"
+    reason[worth & taken & ~late] = "in work"
+    asked = np.flatnonzero((worth & ~taken | late) & ~no_call)
+    ids = lead_ids[asked].astype(str)
+    # Who has a place keeps it: of an account, too, and where places are fewer than before.
+    order = np.lexsort((ids, -gain[asked], ~first.kept[asked], ~late[asked]))
+    asked, ids = asked[order], ids[order]
+    named = pd.Series(accounts[asked], dtype=object)
+    has_place = first.kept[asked]
+    second = ((named.duplicated() & named.notna()) | (named.isin(list(first.called_accounts)) & ~has_place)).to_numpy()
     reason[asked[second]] = "account"
-    left = None
+    called, ids = asked[~second], ids[~second]
+    rank = np.full(len(tiers), np.nan)
+    rank[called[np.lexsort((ids, -gain[called], ~late[called]))]] = np.arange(1, len(called) + 1)
+    reason[called[late[called]]] = "untouched"
+    reason[called[first.unowned[called]]] = "no owner"
+    called = called[~first.unowned[called]]
+    left = total = None
     if places is not None:
         of_owner = pd.Series(owners[called], dtype=object).fillna("").astype(str)
         number = of_owner.groupby(of_owner, sort=False).cumcount().to_numpy()
         has_place = number < of_owner.map(places.at).to_numpy(np.int64)
-        reason[called[~has_place]] = "capacity"
+        waits = called[~has_place]
+        reason[waits[~late[waits]]] = "capacity"
         # Of owners without a lead nothing is known here but those that are named.
         everybody = {*of_owner, *places.of} or {""}
-        left = sum(places.at(owner) for owner in everybody) - int(has_place.sum())
+        total = sum(places.at(owner) for owner in everybody)
+        left = total - int(has_place.sum())
         called = called[has_place]
     found = np.full(len(tiers), "none", dtype=object)
-    found[np.isin(tiers, ("recycled", "MQL")) & ~no_mail] = "marketing"
+    found[np.isin(tiers, ("recycled", "MQL")) & ~no_mail & ~late] = "marketing"
     found[called] = "sales"
-    return Lists(found, rank, reason, left)
+    return Lists(found, rank, reason, left, total)

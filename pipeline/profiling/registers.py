@@ -172,4 +172,6 @@ def said_of_owners(profile: Profile) -> str | None:
     # A number is what they can take, and nothing that they own.
     others = [column for column in profile.of_kind("category", "flag", "identifier", "text") if column not in owners]
     of = next((column.name for column in others if column.number_format is None), None)
-    return f"it says who owns a {plain(of)}, and from when" if of else None
+    if of is None:
+        return None
+    return f"it says who owns a {plain(of)}, and from when; where leads have it as an attribute, ingest.owners takes it"

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from features.core.schema import GUESSES, WORKED
 from models.core.horizons import column_of
+from models.decision.todays_list import told_of_the_list
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
 from pipeline.report.results import Results, Sections
@@ -18,7 +19,8 @@ MOST_LEADS = 500
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show today's list of sales by its ranks, then the others as they come: best first."""
     opened = recommendations.filter(pc.is_valid(recommendations["probability"]))
-    worked = opened.filter(pc.is_in(opened["tier"], pa.array(WORKED)))
+    # Who was handed over and forgotten is on the list whatever its tier.
+    worked = opened.filter(pc.or_(pc.is_in(opened["tier"], pa.array(WORKED)), pc.equal(opened["list"], "sales")))
     called = pc.equal(worked["list"], "sales")
     today = worked.filter(called).sort_by("rank")
     shown = pa.concat_tables([today, worked.filter(pc.invert(called))]).slice(0, MOST_LEADS).to_pylist()
@@ -30,7 +32,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             {
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
-                **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason")},
+                **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason", "owner")},
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"] and GUESSES[lead["guess"]],
@@ -38,10 +40,11 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             }
             for lead in shown
         ],
+        waits=("account", "capacity", "no owner", "untouched"),
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
         unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
         mql=results.scoring["cut_offs"]["MQL"],
-        today=results.told_of_the_list(),
+        today=told_of_the_list(results.scoring),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),

@@ -10,6 +10,7 @@ import pandas as pd
 from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
+from models.decision.todays_list import told_of_the_list
 from pipeline.report.headlines import headlines, told_of_ended, told_of_machines
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
@@ -45,7 +46,7 @@ def page(
         cuts=results.scoring["cut_offs"],
         cuts_from=CUT_OFFS_FROM[results.scoring["cut_offs_from"]],
         ended=told_of_ended(parameters, results),
-        today=results.told_of_the_list(),
+        today=told_of_the_list(results.scoring),
         stages=results.scoring["stages"],
         actions=WHO_DOES_WHAT,
         maturities=parameters.decision.maturity.words,

@@ -38,15 +38,6 @@ class Sections(Protocol):
     words: Words
 
 
-_WAITS = {
-    "in work": "are worked on",
-    "channel closed": "can not be called",
-    "account": "stand behind another of their account",
-    "capacity": "wait for a place",
-}
-"""Why a lead that is worth an hour gets none today, in words."""
-
-
 @dataclass(frozen=True)
 class Table:
     """What became of the rows of one table of the log."""
@@ -363,22 +354,6 @@ class Results:
             return None
         advice = parameters.snapshots.what_would_teach_age(is_assumed=parameters.ingest.assumes_when)
         return f"{told_of_older(older, leads, self.scoring['oldest_learned_days'])}; {advice}"
-
-    def told_of_the_list(self) -> list[str]:
-        """Say who gets an hour today, who waits for what, and what is left of the places."""
-        scoring = self.scoring
-        lists, reasons, left = scoring["lists"], scoring["list_reasons"], scoring["places_left"]
-        called = f"{lists.get('sales', 0):,} leads are on the list of sales for {scoring['day']}"
-        waiting = ", ".join(f"{count:,} {_WAITS[reason]}" for reason, count in sorted(reasons.items()))
-        told = [called + (f"; of the others that are worth an hour, {waiting}" if waiting else "")]
-        if left is None:
-            return [
-                *told,
-                "Nobody said how many leads sales can take up a day (decision.capacity), so it is all of them",
-            ]
-        if not scoring["is_working_day"]:
-            return [f"Sales does not work on {scoring['day']} (decision.working_days), so nobody is called", *told]
-        return [*told, f"{left:,} places are left"] if left else ["No place of today's is left", *told]
 
     def figures(self) -> list[Figure]:
         """List the figures of all that was foretold; one that can't be said is ``unknown``."""

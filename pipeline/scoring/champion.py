@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.time import format_duration
-from pipeline.core.project import Places, Progress, Project, require, sole
+from models.decision.kpis import sums
+from models.decision.todays_list import told_of_the_list
+from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
+from pipeline.scoring.basis import DECIDED, since_last
+from pipeline.scoring.earlier import AS_OF, look_back
 from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
-
-_FOLDER = "as_of=%Y-%m-%dT%H-%M-%S.%f"
-"""Sorted as texts, the folders of the history are sorted by their moments."""
 
 
 def run(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
@@ -57,8 +58,9 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
-    folder = project.scores / f"{as_of:{_FOLDER}}" / f"model={model.version[:16]}"
-    recommendations, doubts, _ = recommend(project, model, as_of, progress, called_before(project, as_of))
+    folder = project.scores / f"{as_of:{AS_OF}}" / f"model={model.version[:16]}"
+    earlier = look_back(project, project.parameters.decision, as_of)
+    recommendations, doubts, decided = recommend(project, model, as_of, progress, earlier)
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:
@@ -67,24 +69,17 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             "some may have converted unseen"
         )
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
+    told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
+    told |= {**decided.as_json(), **sums(recommendations)}
+    told["since_last"] = since_last(told, recommendations, earlier)
+    for line in told_of_the_list(told):
+        progress(line)
     scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
     write_recommendations(folder / "recommendations.parquet", recommendations)
+    write_json(folder / DECIDED, told)
     return folder
-
-
-def called_before(places: Places, as_of: datetime) -> frozenset[str]:
-    """Give who was on the list of sales in the newest earlier scores; nobody where there are none, or older ones."""
-    kept = places.scores.glob("as_of=*/model=*/recommendations.parquet")
-    earlier = [path for path in kept if path.parts[-3] < f"{as_of:{_FOLDER}}"]
-    if not earlier:
-        return frozenset()
-    newest = max(earlier, key=lambda path: (path.parts[-3], path.stat().st_mtime_ns))
-    if "list" not in pq.read_schema(newest).names:
-        return frozenset()
-    called = pq.read_table(newest, columns=["lead_id"], filters=[("list", "=", "sales")])
-    return frozenset(called["lead_id"].to_pylist())
 
 
 def _moment(when: str, project: Project[Parameters]) -> datetime:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.core.schema import RECOMMENDATION
-from models.decision.lists import make_lists
+from models.decision.capacity import Costs
 from models.decision.tiers import CutOffs, tiers_of
+from pipeline.scoring.basis import basis_of
 from pipeline.scoring.standing import Standing
+from pipeline.scoring.today import Spent, Today, make_lists_of
 from pipeline.settings.decision import DecisionPolicy
 
 _FIELDS = {field.name: field for field in RECOMMENDATION}
@@ -28,8 +31,12 @@ class Decided:
     """The company's, for which the list is."""
     is_working_day: bool
     """Whether sales works on it: otherwise, where places are counted, there are none."""
-    places_left: int | None
-    """Places of sales that nobody takes; None where nobody said how many there are."""
+    spent: Spent
+    """What becomes of the day's time."""
+    costs: Costs
+    """What leads were measured to cost; nothing is measured where no calls and no hours are counted."""
+    basis: dict[str, str]
+    """A digest of each part that the list rests on beside what leads did."""
     cut_offs: dict[str, float]
     """From which probability on marketing, and sales, take a lead; of a conversion of the usual value."""
     cut_offs_from: str
@@ -42,7 +49,10 @@ class Decided:
         return {
             "day": self.day.isoformat(),
             "is_working_day": self.is_working_day,
-            "places_left": self.places_left,
+            "places_left": self.spent.left,
+            "time": asdict(self.spent),
+            "costs": asdict(self.costs),
+            "basis": self.basis,
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
             "base_rate": self.base_rate,
@@ -58,8 +68,8 @@ class Decider:
     lead_ids: NDArray[np.object_]
     base_rate: float
     """The share of the training rows that converted."""
-    called: frozenset[str] = frozenset()
-    """Who was on the last list of sales."""
+    today: Today
+    """The company's day: whose time there is, and what earlier runs made of it."""
 
     def tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
         """Give the tiers of some leads by their probabilities, text of the shape of both."""
@@ -74,22 +84,13 @@ class Decider:
             is_back=standing.is_back[rows],
         )
 
-    def decide(self, probabilities: NDArray[np.float64], tiers: NDArray[np.str_], as_of: datetime) -> Decided:
-        """Decide of all leads, and who gets an hour on the company's day of ``as_of`` (UTC)."""
-        day = self.policy.day_of(as_of)
+    def decide(self, probabilities: NDArray[np.float64], tiers: NDArray[np.str_]) -> Decided:
+        """Decide of all leads, and who gets an hour on the company's day."""
         standing, value = self.standing, self.standing.value
         worth = probabilities if value is None else probabilities * value
-        lists = make_lists(
-            tiers,
-            worth * np.where([lead in self.called for lead in self.lead_ids], 1.0 + self.policy.stay, 1.0),
-            self.lead_ids,
-            taken=standing.held.taken,
-            no_call=standing.held.shut("telephone"),
-            no_mail=standing.held.shut("mail"),
-            accounts=standing.account,
-            owners=standing.territory,
-            places=self.policy.places_on(day),
-        )
+        was_called = pd.Series(self.lead_ids, dtype=object).isin(self.today.earlier.called).to_numpy()
+        gain = worth * np.where(was_called, 1.0 + self.policy.stay, 1.0)
+        lists, spent = make_lists_of(self.today, standing, tiers, gain, self.lead_ids)
         columns = {
             "maturity": standing.maturity,
             "tier": tiers,
@@ -100,13 +101,16 @@ class Decider:
             "list": lists.list,
             "rank": lists.rank,
             "list_reason": lists.reason,
+            "owner": self.today.owners_of(standing.territory),
         }
         usual = CutOffs.of(self.policy.settled, self.base_rate)
         return Decided(
             {name: _array(name, values) for name, values in columns.items()},
-            day,
-            self.policy.works_on(day),
-            lists.left,
+            self.today.day,
+            self.policy.works_on(self.today.day),
+            spent,
+            self.today.costs,
+            basis_of(self.today),
             {"MQL": float(usual.mql), "SQL": float(usual.sql)},
             next((name for name in ("tiers", "money") if getattr(self.policy, name) is not None), "multiples"),
             self.base_rate,

@@ -46,10 +46,12 @@ from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.deciding import Decided, Decider
+from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
 from pipeline.scoring.guesses import why_guesses
 from pipeline.scoring.standing import look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
+from pipeline.scoring.work import see_today
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
@@ -124,14 +126,14 @@ def recommend(
     model: Model,
     as_of: datetime,
     progress: Progress,
-    called: frozenset[str] = frozenset(),
+    earlier: Earlier | None = None,
 ) -> tuple[pa.Table, Doubts, Decided]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first; then tell those that have ended.
 
-    ``called``: who was on the last list of sales. Gives the columns of RECOMMENDATION, behind ``probability`` that of
-    each other horizon of the model, how many of these probabilities are in doubt, and what the decisions rest on. Of
-    all leads at once it holds the result, some hundred bytes a lead beside the words of the reasons; features come in
-    batches.
+    ``earlier``: what earlier runs have made of the day. Gives the columns of RECOMMENDATION, behind ``probability``
+    that of each other horizon of the model, how many of these probabilities are in doubt, and what the decisions rest
+    on. Of all leads at once it holds the result, some hundred bytes a lead beside the words of the reasons; features
+    come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(project, project.parameters.episodes)
@@ -153,7 +155,8 @@ def recommend(
         require_named(project, project.parameters.decision)
         standing = look(project, project.parameters, connection, snapshots, as_of, known)
         ids = snapshots["lead_id"].to_numpy(object)
-        decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], called)
+        today = see_today(project, project.parameters, connection, as_of, earlier or Earlier())
+        decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], today)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
@@ -166,7 +169,7 @@ def recommend(
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
         version = _version(model, 1)
         ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
-    recommendations, decided = _decide(pa.concat_tables(batches), decider, as_of)
+    recommendations, decided = _decide(pa.concat_tables(batches), decider)
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
     oldest = float(model.manifest["oldest_episode_days"])
@@ -184,11 +187,11 @@ def recommend(
     return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
 
 
-def _decide(scored: pa.Table, decider: Decider, as_of: datetime) -> tuple[pa.Table, Decided]:
+def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
     """Put what is decided of all leads in the place of their tiers."""
     place = scored.column_names.index("tier")
     tiers = scored["tier"].to_pandas().to_numpy("U12")
-    decided = decider.decide(scored[PROBABILITY].to_numpy(), tiers, as_of)
+    decided = decider.decide(scored[PROBABILITY].to_numpy(), tiers)
     columns = {name: scored[name] for name in scored.column_names}
     names = [*scored.column_names[:place], *decided.columns, *scored.column_names[place + 1 :]]
     return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided

@@ -52,6 +52,12 @@ class Standing:
     """in, out or unknown; None where there is no rule."""
     value: NDArray[np.float64] | None
     """What a conversion of it is worth; None where nobody said."""
+    contacted: NDArray[np.datetime64]
+    """When one of us last contacted it (UTC), missing where nobody ever did; as the next two."""
+    acted: NDArray[np.datetime64]
+    """When it last did something itself."""
+    handed: NDArray[np.datetime64]
+    """When sales was last handed it."""
     account: NDArray[np.object_]
     territory: NDArray[np.object_]
     facts: Sequence[Sequence[str]]
@@ -87,6 +93,7 @@ def look(
     said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
     held = Held.of(policy.facts, said, ended, moment)
     strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
+    contacted, acted, handed = _times(found, ["contacted", "acted", "handed"]).T
     started = leads["started_at"].to_numpy("datetime64[us]")
     was_lost = (leads["episode"].to_numpy() > 1) & (started >= moment - np.timedelta64(policy.recycled.within))
     was_quiet = back - before >= np.timedelta64(policy.recycled.silence)
@@ -100,6 +107,9 @@ def look(
         decided_at=decided,
         target=rules.target,
         value=rules.value,
+        contacted=contacted,
+        acted=acted,
+        handed=handed,
         account=found["account"].to_pandas().to_numpy(object),
         territory=found["territory"].to_pandas().to_numpy(object),
         facts=_in_words(policy, held, rules),
@@ -129,6 +139,9 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
         "acts_unseen": f"count(*) FILTER ({by_lead} AND NOT {_among(known_types)}) * 2 > count(*) FILTER ({by_lead})"
         if known_types
         else "false",
+        "contacted": last(policy.work.contacts),
+        "acted": f"max(occurred_at) FILTER ({by_lead})",
+        "handed": last(policy.work.handed_over),
         "decided": last(list(stages)),
         "decided_as": f"arg_max(event_type, occurred_at) FILTER ({_among(list(stages))})",
     }

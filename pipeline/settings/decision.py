@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, m
 from features.core.schema import CONVERTED, LOST, WORKED, Tier
 from features.core.time import DAY, Duration
 from features.language.filters import WEEKDAYS
+from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
-from models.decision.lists import Places
 from models.decision.maturity import MaturityPolicy
 from models.decision.tiers import Money, Multiples, Recycling, Stated
 from pipeline.settings.types import Name, Strict, Zone, read_moment
@@ -22,19 +22,36 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Capacity(Strict):
-    """How many leads sales can take up on a working day."""
+    """How much time sales has for leads on a working day, in new leads, calls or hours.
 
-    leads: NonNegativeInt
-    """How many: in all or, where decision.territory is named, for each of its values."""
+    In all; or, where decision.territory is named, in each of its values; or, where ingest.owners is, of each owner.
+    What it says of a territory goes before what that table does.
+    """
+
+    leads: NonNegativeInt | None = None
+    """How many new leads are taken up; what is in work counts for nothing."""
+    calls: NonNegativeInt | None = None
+    """How many calls are made, to leads in work, too."""
+    hours: NonNegativeFloat | None = None
+    """How many hours there are for calls; decision.work.call_hours says how long one takes."""
     of: tuple[Name, ...] | None = None
-    """The values of decision.territory that it is about; without it, all that have no number of their own."""
+    """The values of decision.territory, or the owners, that it is about; without it, all that have no number of their
+    own."""
     from_: Annotated[date | None, Field(alias="from")] = None
     """The first day on which it holds, in the company's time zone; quoted."""
     until: date | None = None
     """The last day on which it holds; quoted."""
 
+    @property
+    def amount(self) -> Amount:
+        """How much time it is."""
+        units: tuple[Unit, ...] = ("leads", "calls", "hours")
+        return next(Amount(number, unit) for unit in units if (number := getattr(self, unit)) is not None)
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if sum(number is not None for number in (self.leads, self.calls, self.hours)) != 1:
+            raise ValueError("say how much time there is in one of leads, calls, hours")
         if self.from_ and self.until and self.until < self.from_:
             raise ValueError(f"until ({self.until}) lies before from ({self.from_})")
         return self
@@ -84,7 +101,10 @@ class DecisionPolicy(Strict):
     territory: Name | None = None
     """An attribute of the lead that says whose it is."""
     capacity: tuple[Capacity, ...] = ()
-    """How many leads sales can take up on a working day; without it, the list is all that are worth an hour."""
+    """How much time sales has on a working day; without it, and without a table of owners that says so, the list is all
+    that are worth an hour."""
+    work: Work = Work()
+    """What working on a lead is, and what it takes."""
     stay: NonNegativeFloat = 0.25
     """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
@@ -98,6 +118,12 @@ class DecisionPolicy(Strict):
         for one in self.capacity:
             if one.of and not self.territory:
                 raise ValueError("capacity names values (of), but decision.territory says of which attribute: name it")
+            if one.hours is not None and self.work.call_hours is None:
+                raise ValueError("capacity is in hours, but nobody says how long a call takes: work: {call_hours: 0.5}")
+        taking = {kind for fact in self.facts.values() if fact.kind == "taken" for kind in fact.events}
+        for kind in self.work.handed_over:
+            if kind not in taking:
+                raise ValueError(f"work.handed_over: no fact is taken by {kind!r}; add it to the events of one")
         for name in (CONVERTED, LOST):
             if name in self.facts:
                 raise ValueError(f"facts: {name!r} is told of leads whose episode has ended; take another name")
@@ -123,6 +149,7 @@ class DecisionPolicy(Strict):
         for name, fact in self.facts.items():
             yield f"decision.facts.{name}", types_of({name: fact})
         yield "decision.maturity", [*self.maturity.strong, *self.maturity.medium]
+        yield "decision.work", [*self.work.contacts, *self.work.handed_over]
 
     @property
     def attributes(self) -> Iterator[tuple[str, str]]:
@@ -141,19 +168,17 @@ class DecisionPolicy(Strict):
         """Tell whether sales works on a day."""
         return WEEKDAYS[day.weekday()] in self.working_days
 
-    def places_on(self, day: date) -> Places | None:
-        """Say how many leads sales takes up on a day; None where nobody has said so."""
+    def room_on(self, day: date) -> Room | None:
+        """Say how much time there is on a day, whether or not sales works on it; None where nobody has said so."""
         if not self.capacity:
             return None
-        if not self.works_on(day):
-            return Places(0)
-        each, own = 0, dict[str, int]()
+        each, own = Amount(0), dict[str, Amount]()
         for one in self.capacity:
             if one.holds_on(day):
                 if one.of is None:
-                    each = one.leads
-                own |= dict.fromkeys(one.of or (), one.leads)
-        return Places(each, own)
+                    each = one.amount
+                own |= dict.fromkeys(one.of or (), one.amount)
+        return Room(own, each)
 
 
 def _latest_or_moment(text: object) -> object:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated, Self, get_args, get_type_hints
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
@@ -49,6 +49,27 @@ class Parameters(Strict):
     """How the work is done; it may be left out."""
     push: Push | None = None
     """Where leadcast push writes scores to; it may be left out."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        owners = self.ingest.owners
+        if owners is None:
+            return self
+        if not self.decision.territory:
+            raise ValueError(
+                "ingest.owners says who owns a territory, but not which leads are of it: name the attribute, as in "
+                "decision: {territory: region}"
+            )
+        if owners.columns.per_day and any(one.of is None for one in self.decision.capacity):
+            raise ValueError(
+                "ingest.owners (per_day) and decision.capacity both say how much time there is in every territory; "
+                "keep one, or name the territories that have another (of)"
+            )
+        if owners.columns.per_day and owners.unit == "hours" and self.decision.work.call_hours is None:
+            raise ValueError(
+                "ingest.owners counts hours, but nobody says how long a call takes: decision: {work: {call_hours: 0.5}}"
+            )
+        return self
 
     def hand_over(self, run: Callable[..., object]) -> SimpleNamespace:
         """Give a stage the sections that it asks for, and nothing else."""

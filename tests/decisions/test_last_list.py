@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from standings import standing_of
 
-from models.decision.facts import Held
 from pipeline.core.project import Project
-from pipeline.scoring.champion import called_before
 from pipeline.scoring.deciding import Decider
-from pipeline.scoring.standing import Standing
+from pipeline.scoring.earlier import Earlier, look_back
+from pipeline.scoring.today import Today
 from pipeline.settings.decision import DecisionPolicy
 
 
@@ -30,44 +30,31 @@ def project(tmp_path: Path) -> Project[None]:
 
 
 def test_the_last_list_is_the_newest_before_the_moment(project: Project[None]) -> None:
-    assert called_before(project, datetime(2026, 6, 30)) == {"B", "C"}
-    assert called_before(project, datetime(2026, 6, 29)) == {"A", "B"}
-    assert called_before(project, datetime(2026, 6, 28)) == set()
-    assert called_before(project, datetime(2026, 7, 5)) == {"D"}
+    assert look_back(project, DecisionPolicy(), datetime(2026, 6, 30)).called == {"B", "C"}
+    assert look_back(project, DecisionPolicy(), datetime(2026, 6, 29)).called == {"A", "B"}
+    assert look_back(project, DecisionPolicy(), datetime(2026, 6, 28)).called == set()
+    assert look_back(project, DecisionPolicy(), datetime(2026, 7, 5)).called == {"D"}
 
 
 def test_scores_from_before_there_were_lists_name_nobody(project: Project[None]) -> None:
     (path,) = project.scores.glob("*-29T*/*/*.parquet")
     pq.write_table(pa.table({"lead_id": ["A"]}), path)
-    assert called_before(project, datetime(2026, 6, 30)) == set()
+    assert look_back(project, DecisionPolicy(), datetime(2026, 6, 30)).called == set()
 
 
 def test_who_was_on_the_list_stays_unless_another_is_clearly_better() -> None:
     as_of = datetime(2026, 6, 30)
-    moments = np.full(4, np.datetime64(as_of, "us"))
-    nothing, nobody = np.zeros((4, 0), "datetime64[us]"), np.full(4, None, dtype=object)
-    standing = Standing(
-        held=Held.of({}, nothing, nothing, moments),
-        maturity=np.full(4, "warm"),
-        is_back=np.zeros(4, dtype=bool),
-        stage=pa.nulls(4, pa.string()),
-        decided_at=np.full(4, np.datetime64("NaT", "us")),
-        target=nobody,
-        value=None,
-        account=nobody,
-        territory=nobody,
-        facts=[[]] * 4,
-        acts_unseen=np.zeros(4, dtype=bool),
-    )
+    standing = standing_of(4, as_of)
     policy = DecisionPolicy.model_validate(
         {"capacity": [{"leads": 2}], "tiers": {"mql": 0.01, "sql": 0.02}, "stay": 0.25}
     )
     probabilities = np.array([0.40, 0.33, 0.30, 0.26])
 
     def called(before: str) -> list[str]:
-        decider = Decider(policy, standing, np.array(list("ABCD"), dtype=object), 0.02, frozenset(before))
+        today = Today(policy, as_of, earlier=Earlier(called=frozenset(before)))
+        decider = Decider(policy, standing, np.array(list("ABCD"), dtype=object), 0.02, today)
         tiers = decider.tiers(probabilities, slice(0, 4))
-        lists = decider.decide(probabilities, tiers, as_of).columns["list"].to_pylist()
+        lists = decider.decide(probabilities, tiers).columns["list"].to_pylist()
         return [lead for lead, name in zip("ABCD", lists, strict=True) if name == "sales"]
 
     assert called("") == ["A", "B"]

@@ -17,7 +17,10 @@ def make(places: Places | None = None, **given_: list[object]) -> Lists:
     flags = {name: np.array(given_.get(name, [False] * size)) for name in ("taken", "no_call", "no_mail")}
     texts = {name: np.array(given_.get(name, [None] * size), dtype=object) for name in ("accounts", "owners")}
     ids = np.array([f"L{number}" for number in range(size)], dtype=object)
-    return make_lists(np.array(TIERS), np.array(GAIN), ids, **flags, **texts, places=places)
+    return make_lists(
+        np.array(TIERS), np.array(GAIN), ids, taken=flags["taken"], no_call=flags["no_call"], no_mail=flags["no_mail"],
+        accounts=texts["accounts"], owners=texts["owners"], places=places,
+    )  # fmt: skip
 
 
 def ranks(lists: Lists) -> list[int | None]:

@@ -19,7 +19,14 @@ def results(world: Project) -> Results:
     return Results.read(world)
 
 
-NOT_TODAY: dict[str, object] = {"list": "none", "rank": None, "list_reason": None, "stage": None, "facts": []}
+NOT_TODAY: dict[str, object] = {
+    "list": "none",
+    "rank": None,
+    "list_reason": None,
+    "owner": None,
+    "stage": None,
+    "facts": [],
+}
 """What the page shows of leads that are on no list, beside what a test is about."""
 
 
@@ -38,15 +45,21 @@ def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, r
                 [
                     {"lead_id": "busy", "probability": 0.9, "list_reason": "in work", "stage": "opportunity", **likely},
                     {"lead_id": "later", "probability": 0.8, "list_reason": "capacity", "rank": 3, **likely},
-                    {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, **likely},
+                    {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, "owner": "S01", **likely},
                     {"lead_id": "first", "probability": 0.6, "list": "sales", "rank": 1, **likely}
                     | {"facts": ["2026-06-29 asked for a quote"]},
+                    {"lead_id": "nobody's", "probability": 0.5, "list_reason": "no owner", "rank": 4, **likely},
+                    {"lead_id": "late", "probability": 0.01, "list": "sales", "list_reason": "untouched", "rank": 0}
+                    | likely
+                    | {"tier": "IQL"},
                 ]
             ),
         )
     )
     places = [told.index(f" {lead} SQL ") for lead in ("first", "second", "busy", "later")]
-    assert places == sorted(places)
+    assert [told.index(" late IQL sales 0 untouched "), *places] == sorted([told.index(" late IQL "), *places])
+    assert " second SQL sales 2 S01 70.0 % " in told
+    assert " waits: no owner 50.0 % " in told
     assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
     assert " busy SQL in work 90.0 % hot opportunity " in told
     assert " later SQL waits: capacity 80.0 % " in told

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -28,6 +30,14 @@ def holds(fact: Fact, events: list[Any], as_of: datetime) -> datetime | None:
     return None if fact.lasts is not None and said <= as_of - fact.lasts else said
 
 
+def days_of_work(moment: datetime | None, as_of: datetime) -> int:
+    """Count the whole working days between the day of a moment and today, in Amsterdam."""
+    assert moment is not None
+    zone = ZoneInfo("Europe/Amsterdam")
+    day, today = (one.replace(tzinfo=UTC).astimezone(zone).date() for one in (moment, as_of))
+    return sum((day + timedelta(days=ahead)).weekday() < 5 for ahead in range(1, (today - day).days))
+
+
 def open_leads(world: Project) -> pd.DataFrame:
     table = pq.read_table(world.recommendations).to_pandas()
     return table[table["probability"].notna()]
@@ -42,7 +52,7 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
     of_lead = {lead: list(rows.itertuples()) for lead, rows in log.groupby("lead_id")}
     base_rate = read_json(world.model / "manifest.json")["base_rate"]
     cuts = CutOffs.of(policy.settled, base_rate)
-    seen = dict.fromkeys(("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage"), 0)
+    seen = dict.fromkeys(("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage", "late"), 0)
     for lead in table.itertuples():
         events = of_lead.get(lead.lead_id, [])
         since = {name: holds(fact, events, as_of) for name, fact in policy.facts.items()}
@@ -78,9 +88,15 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
             assert not quiet
             assert lead.tier == ("MQL" if lead.probability >= cuts.mql else "IQL")
             assert refused or not (raised or lead.probability >= cuts.sql)
-        if lead.list == "sales":
+        handed = last(events, policy.work.handed_over)
+        contacted = last(events, policy.work.contacts)
+        touched = not handed or handed != since["in work by sales"] or (contacted is not None and contacted >= handed)
+        late = not touched and not refused
+        late = late and days_of_work(handed, as_of) >= policy.work.touched_within
+        assert (lead.list_reason == "untouched") == late
+        if lead.list == "sales" and not late:
             assert (lead.tier, since["in work by sales"]) == ("SQL", None)
-        for name, found in (("raised", raised), ("refused", refused), ("stage", lead.stage)):
+        for name, found in (("raised", raised), ("refused", refused), ("stage", lead.stage), ("late", late)):
             seen[name] += bool(found)
         seen[lead.maturity] += 1
         if lead.tier in seen:
@@ -88,14 +104,23 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
     assert min(seen.values()) > 0, seen
 
 
-def test_places_of_a_territory_are_not_exceeded_and_the_sums_stand_beside(world: Project) -> None:
+def test_nobody_s_places_are_exceeded_and_the_sums_stand_beside(world: Project) -> None:
     table = open_leads(world)
     territories = pq.read_table(world.leads, columns=["lead_id", "territory"]).to_pandas().set_index("lead_id")
-    called = table[table["list"] == "sales"]
-    (capacity,) = world.parameters.decision.capacity
-    counts = called["lead_id"].map(territories["territory"]).value_counts()
-    assert counts.max() <= capacity.leads
+    whose = table["lead_id"].map(territories["territory"])
+    day = world.parameters.decision.day_of(table["as_of"].iloc[0].to_pydatetime())
+    with (world.root / world.parameters.data_root / "owners.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["from"] <= str(day) and not "" < row["until"] <= str(day)]
+    owners = {row["territory"]: row["owner"] for row in rows}
+    places = {row["territory"]: int(row["leads_per_day"]) for row in rows}
+    assert table["owner"].tolist() == whose.map(owners).tolist()
+    called = whose[table["list"] == "sales"].value_counts()
+    assert called.max() > 0
     told = read_json(world.scoring)
-    assert told["lists"]["sales"] == len(called)
+    for territory, count in places.items():
+        waiting = (table["list_reason"] == "capacity") & (whose == territory)
+        assert called.get(territory, 0) == count or (called.get(territory, 0) < count and not waiting.any())
+    assert (told["time"]["places"], told["places_left"]) == (sum(places.values()), sum(places.values()) - called.sum())
+    assert told["lists"]["sales"] == called.sum()
     assert told["list_reasons"] == table["list_reason"].value_counts().to_dict()
     assert sorted(table["rank"].dropna()) == list(range(1, int(table["rank"].notna().sum()) + 1))

@@ -22,6 +22,7 @@ DIFFERENCES = {
     "ingest.sources.outcomes.columns.content": "why a lead was lost is told by no feature, only by pages",
     "ingest.sources.email.known_at": "no column says that the provider delivers its log every six hours",
     "ingest.sources.email.columns.channel": "no column says it: that all of it is mail is known from the file's name",
+    "ingest.owners": "whether a table of owners is kept up is for people to say: who is in none is not called",
     "episodes.milestones.case opened by sales": "that a case hands a lead over to sales is this company's word for it",
     "episodes.reopen_on": "a request for a quote raises a hand, too; in this company only a form opens a lead again",
     "episodes.reopen_after": "how long sales leave a lead alone after a loss is a rule of theirs, and in no file",
@@ -31,7 +32,8 @@ DIFFERENCES = {
     "decision.tiers": "init takes multiples of the odds of those that convert; what a call costs is for people to say",
     "decision.time_zone": "where the company is stands in no file",
     "decision.territory": "that territories share out the leads among sales is for people to say",
-    "decision.capacity": "how many leads sales can take up is in no file",
+    "decision.work.contacts": "which acts are contacts of ours, by which is told what leads cost, is for people to say",
+    "decision.work.handed_over": "by what marketing hands leads over, and within which time, is for people to say",
     "words.en.milestones.case opened by sales": "a milestone that init doesn't propose",
     "words.fr.milestones.case opened by sales": "a milestone that init doesn't propose",
     "push": "where scores are sent is in no export",
@@ -74,6 +76,6 @@ def test_the_sample_gets_its_own_settings_but_for_what_no_file_says(proposed: Pa
 def test_init_says_what_the_tables_are_that_it_leaves_out(proposed: Path) -> None:
     said = told(proposed)
     assert "consents is not used: it says what leads agreed to, which is no act of theirs, no outcome" in said
-    assert "owners is not used: it says who owns a territory, and from when" in said
+    assert "owners is not used: it says who owns a territory, and from when; where leads have it" in said
     assert "rates holds exchange rates: one GBP is taken to be worth 1.1" in said
     assert "spend.time_zone says in which zone a day is" in said

@@ -238,7 +238,7 @@ def champion_scores(project: Project, when: str, *, backfill: bool = False) -> P
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    assert [path.name for path in folder.iterdir()] == ["recommendations.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == ["decided.json", "recommendations.parquet"]
     return pq.read_table(folder / "recommendations.parquet", partitioning=None).to_pandas()
 
 

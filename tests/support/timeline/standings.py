@@ -1,0 +1,52 @@
+"""How leads stand at a moment, made by hand: nothing is known of them but what is stated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models.decision.facts import Fact, Held
+from pipeline.scoring.standing import Standing
+
+TAKEN = {"in work": Fact("taken", ("case", "accepted"))}
+
+
+def moments(texts: Sequence[str | None] | None, size: int) -> NDArray[np.datetime64]:
+    """Read times, missing where nothing is written."""
+    return np.array([text or "NaT" for text in texts or [None] * size], "datetime64[us]")
+
+
+def standing_of(
+    size: int,
+    as_of: datetime,
+    *,
+    taken: Sequence[str | None] | None = None,
+    contacted: Sequence[str | None] | None = None,
+    acted: Sequence[str | None] | None = None,
+    handed: Sequence[str | None] | None = None,
+    territory: Sequence[str | None] | None = None,
+    account: Sequence[str | None] | None = None,
+) -> Standing:
+    """Give the standing of leads; times are UTC, and ``taken`` says since when a lead is in work."""
+    never, nobody = moments(None, size), np.full(size, None, dtype=object)
+    said = moments(taken, size)[:, np.newaxis]
+    return Standing(
+        held=Held.of(TAKEN, said, np.full_like(said, "NaT"), np.full(size, np.datetime64(as_of, "us"))),
+        maturity=np.full(size, "warm"),
+        is_back=np.zeros(size, dtype=bool),
+        stage=pa.nulls(size, pa.string()),
+        decided_at=never,
+        target=nobody,
+        value=None,
+        contacted=moments(contacted, size),
+        acted=moments(acted, size),
+        handed=moments(handed, size),
+        account=np.array(account or [None] * size, dtype=object),
+        territory=np.array(territory or [None] * size, dtype=object),
+        facts=[[]] * size,
+        acts_unseen=np.zeros(size, dtype=bool),
+    )
