@@ -44,6 +44,8 @@ def comments_on_decision(decision: Mapping[str, Any], types: Sequence[EventType]
     facts: Mapping[str, Any] = decision.get("facts", {})
     named = {f"decision.facts.{name}": fact["events"] for name, fact in facts.items()}
     named |= {f"decision.maturity.{key}": names for key, names in decision.get("maturity", {}).items()}
+    if "work" in decision:
+        named["decision.work.contacts"] = decision["work"]["contacts"]
     comments = {place: _listed(names, types) for place, names in named.items()}
     comments["decision.facts"] = (
         "by the names of event types: see what each closes, refuses, raises or takes, and how long"

@@ -109,6 +109,7 @@ class UsualFact:
     lasts: str | None = None
 
 
+_CALL, _MEETING = "call(s) of ours", "meeting(s)"
 FACTS: dict[str, UsualFact] = {
     "objected": UsualFact("closes", ("objection(s)",)),
     "asked to be forgotten": UsualFact("closes", ("erasure request(s)",)),
@@ -332,7 +333,11 @@ def decision_for(types: Sequence[EventType], outcomes: Outcomes) -> dict[str, An
             facts[name] = {key: value for key, value in said.items() if value}
     maturity = {key: named(by_lead, wanted) for key, wanted in (("strong", STRONG), ("medium", MEDIUM))}
     maturity = {key: names for key, names in maturity.items() if names}
-    return {key: value for key, value in (("facts", facts), ("maturity", maturity)) if value}
+    calls = named([kind for kind in steps if kind.actor != "lead"], [_CALL])
+    # Without a call of ours nobody knows whether a meeting was sales' doing.
+    work = {"contacts": [*calls, *named(steps, [_MEETING])]} if calls else {}
+    parts = (("facts", facts), ("maturity", maturity), ("work", work))
+    return {key: value for key, value in parts if value}
 
 
 def _noun(kind: EventType) -> str | None:

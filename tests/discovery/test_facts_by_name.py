@@ -96,6 +96,15 @@ def test_what_we_did_is_no_request_and_what_a_lead_did_is_no_work_of_sales() -> 
     assert decision_for(types_of(acts), outcomes()) == {}
 
 
+def test_contacts_are_our_calls_and_beside_them_meetings() -> None:
+    acts = {"call_made": "us", "call_answered": "lead", "meeting": "lead", "email_sent": "us"}
+    assert decision_for(types_of(acts), outcomes())["work"] == {"contacts": ["call_made", "meeting"]}
+    assert "work" not in decision_for(types_of(acts | {"call_made": "lead"}), outcomes()), (
+        "a lead that calls is no work"
+    )
+    assert "work" not in decision_for(types_of(acts), outcomes("call_made"))
+
+
 @pytest.mark.parametrize(
     "name", ["email_bounced", "complaint", "gdpr_consent", "trial_balance", "quote_viewed", "A_ACCEPTED complete"]
 )

@@ -32,7 +32,6 @@ DIFFERENCES = {
     "decision.tiers": "init takes multiples of the odds of those that convert; what a call costs is for people to say",
     "decision.time_zone": "where the company is stands in no file",
     "decision.territory": "that territories share out the leads among sales is for people to say",
-    "decision.work.contacts": "which acts are contacts of ours, by which is told what leads cost, is for people to say",
     "decision.work.handed_over": "by what marketing hands leads over, and within which time, is for people to say",
     "words.en.milestones.case opened by sales": "a milestone that init doesn't propose",
     "words.fr.milestones.case opened by sales": "a milestone that init doesn't propose",
