@@ -41,7 +41,6 @@ def _given(parameters: Sections, results: Results, opened: pa.Table) -> dict[str
     usual = policy.usual_value
     cuts = CutOffs(scoring["cut_offs"]["MQL"], scoring["cut_offs"]["SQL"])
     leads = OpenLeads.of(opened.to_pandas(), policy.facts, usual)
-    left = scoring["places_left"]
     return {
         "from": scoring["cut_offs_from"],
         "base_rate": scoring["base_rate"],
@@ -49,7 +48,7 @@ def _given(parameters: Sections, results: Results, opened: pa.Table) -> dict[str
         "multiples": asdict(policy.multiples),
         "money": policy.money and {name: getattr(policy.money, name) for name in _MONEY},
         "spread": leads.spread(usual, cuts),
-        "places": None if left is None else left + scoring["lists"].get("sales", 0),
+        "places": scoring["time"]["places"],
     }
 
 

@@ -85,7 +85,7 @@ def opened(
     cuts = CutOffs.of(settled, BASE_RATE)
     scoring = found.scoring | {
         "cut_offs": {"MQL": cuts.mql, "SQL": cuts.sql}, "cut_offs_from": name, "base_rate": BASE_RATE,
-        "places_left": 1, "lists": {"sales": 1},
+        "time": found.scoring["time"] | {"places": 2},
     }  # fmt: skip
     page = cut_offs_page(
         parameters.model_copy(update={"decision": decision}), replace(found, scoring=scoring), recommended(settled)
