@@ -23,8 +23,7 @@ from pipeline.ingest.summary import (
     TableSummary,
     UnmappedChannels,
 )
-from pipeline.ingest.typed_ahead import ahead_warnings
-from pipeline.ingest.warnings import lead_warnings, row_warnings, source_warnings
+from pipeline.ingest.warnings import ahead_warnings, lead_warnings, row_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings

@@ -38,8 +38,9 @@ from pipeline.reading.readers import (
     table_columns,
 )
 from pipeline.reading.texts import Columns
-from pipeline.settings.ingest import Ingest, Table
+from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
+from pipeline.settings.table import Table
 
 _PARQUET = "(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 122880)"
 _WIDE_TYPES = {"HUGEINT": "DECIMAL(38, 0)", "UHUGEINT": "VARCHAR"}

@@ -14,7 +14,8 @@ from pipeline.reading.mapped_table import MappedTable
 from pipeline.reading.quarantine import SetAside
 from pipeline.reading.readers import OpenFile, Required
 from pipeline.reading.texts import Columns, is_text
-from pipeline.settings.ingest import InteractionColumns, Leads, Rates, Source, Spend, Table
+from pipeline.settings.ingest import InteractionColumns, Leads, Rates, Source, Spend
+from pipeline.settings.table import Table
 
 TEXTS = ("event_type", "channel", "campaign", "content")
 """What has few values, as a rule."""

@@ -40,8 +40,8 @@ from pipeline.log.source_verdicts import source_verdicts
 from pipeline.log.strengths import Share, find_strengths
 from pipeline.reading.readers import table_columns
 from pipeline.settings.file import load_parameters
-from pipeline.settings.ingest import Table
 from pipeline.settings.parameters import Parameters
+from pipeline.settings.table import Table
 
 State = Literal["good", "odd", "wrong"]
 Area = Literal["environment", "settings", "data", "model"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from features.core.errors import InputError
 from pipeline.reading.raw_files import find_files
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 _HASH = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![a-z])(?=[a-f]*[0-9])[0-9a-f]{16,}(?![a-z])"
 _MONTH = (

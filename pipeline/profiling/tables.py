@@ -26,7 +26,8 @@ from pipeline.reading.nested import parse, pointer
 from pipeline.reading.nothing import without_words
 from pipeline.reading.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
 from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, table_columns
-from pipeline.settings.ingest import OWN_TABLES, Table
+from pipeline.settings.ingest import OWN_TABLES
+from pipeline.settings.table import Table
 
 MOST_ROWS = 2_000_000
 """Rows of a table that are looked at."""

@@ -20,7 +20,7 @@ from pipeline.core.project import Progress
 from pipeline.reading.database_url import decode, find_url, make_engine, refusal, tell
 from pipeline.reading.raw_files import NOT_UTF_8
 from pipeline.reading.readers import OpenFile, choose_columns, open_result
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 Row = Sequence[object]
 

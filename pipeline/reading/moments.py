@@ -22,7 +22,7 @@ from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import Relation, fetch_row, literal, open_reader
 from pipeline.reading.mapped_table import Problem, problem
 from pipeline.reading.texts import Columns, is_text, shape, trimmed
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
 """Formats of numbers that count from 1970 on, in the order in which a list must try them."""

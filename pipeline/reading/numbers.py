@@ -14,7 +14,7 @@ import re
 
 from pipeline.core.sql import literal
 from pipeline.reading.texts import Columns, is_text, trimmed
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 _SIGNS = {
     "AUD": ("$", "A$", "AU$"), "BRL": ("R$",), "CAD": ("$", "C$", "CA$"), "CHF": ("Fr.", "SFr.", "Fr"),

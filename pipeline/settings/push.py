@@ -26,7 +26,7 @@ from features.core.errors import nearest
 from features.core.schema import Tier
 from features.core.time import DAY, Duration
 from models.decision.tiers import ACTIONS
-from pipeline.settings.ingest import PASSWORD
+from pipeline.settings.table import PASSWORD
 from pipeline.settings.types import Name, Share, Strict
 
 

@@ -22,7 +22,7 @@ from pipeline.core.sql import file_literal
 from pipeline.reading import databases
 from pipeline.reading.databases import database_tables, fetch
 from pipeline.reading.readers import copy_rows, open_table
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 Rows = list[tuple[object, ...]]
 

@@ -18,7 +18,7 @@ from pipeline.core.sql import file_literal, literal
 from pipeline.reading import nested
 from pipeline.reading.databases import fetch
 from pipeline.reading.readers import choose_columns, copy_rows, open_table
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 Rows = list[tuple[object, ...]]
 

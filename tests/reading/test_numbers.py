@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.reading.numbers import number
 from pipeline.reading.readers import RawColumn
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 
 def read(texts: list[str], currency: str | None = None, **how: str) -> list[float | None]:

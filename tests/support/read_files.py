@@ -13,7 +13,7 @@ from pipeline.core.sql import file_literal, open_reader
 from pipeline.reading import delimited
 from pipeline.reading.raw_files import LineReader
 from pipeline.reading.readers import copy_rows, open_table
-from pipeline.settings.ingest import Table
+from pipeline.settings.table import Table
 
 Rows = list[tuple[object, ...]]
 
