@@ -25,8 +25,11 @@ WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
-LIST_REASONS = ("in work", "channel closed", "account", "capacity")
+LIST_REASONS = ("in work", "channel closed", "agreed later", "account", "capacity")
 """Why a lead that is worth an hour of sales gets none today."""
+Channel = Literal["mail", "telephone", "advertising"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+"""The ways to a lead that a fact closes, and that it agrees to or not."""
 TARGETS = ("in", "out", "unknown")
 """Whether a lead is one that the company wants at all."""
 MATURITIES = ("cold", "warm", "hot")
@@ -108,6 +111,19 @@ SPENDING: tuple[Field, ...] = (
 )
 """What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
 
+DECISION: tuple[Field, ...] = (
+    Field("lead_id", "VARCHAR"),
+    Field("decided_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("tier", "VARCHAR", nullable=True, allowed=OPEN_TIERS),
+    Field("call_on", "DATE", nullable=True),
+    Field("until", "DATE", nullable=True),
+    Field("by", "VARCHAR", nullable=True),
+    Field("reason", "VARCHAR", nullable=True),
+    Field("sequence", "BIGINT", minimum=0),
+)
+"""What people said of leads; a tier, a day on which to call, or both. Sorted by lead_id, decided_at, sequence."""
+
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
     Field(
@@ -151,15 +167,32 @@ RECOMMENDATION: tuple[Field, ...] = (
         "tier",
         "VARCHAR",
         allowed=TIERS,
-        meaning="what it is worth working on, whoever has time; of several that fit, the first of this list",
+        meaning="what it is worth working on, whoever has time: as people said where a word of theirs holds; of "
+        "several that fit, the first of this list",
         means={
             "customer": "it has converted, within decision.keep",
-            "disqualified": "a fact closes it (closes), it lies outside the target, or it was lost of late",
+            "disqualified": "a fact closes it (closes), which no word outdoes; it lies outside the target, or it was "
+            "lost of late",
             "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
             "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
             "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
             "IQL": "all others",
         },
+    ),
+    Field(
+        "own_tier",
+        "VARCHAR",
+        nullable=True,
+        meaning="what its tier would be without people's word",
+        empty="where no word says the tier",
+    ),
+    Field(
+        "word",
+        "VARCHAR",
+        nullable=True,
+        meaning="what people said of it last, as far as it holds (ingest.decisions, decision.word), as in "
+        "2026-03-05 SQL until 2026-04-01, by K2: budget approved; it may name people",
+        empty="where no word holds",
     ),
     Field(
         "stage",
@@ -212,8 +245,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "BIGINT",
         nullable=True,
         minimum=1,
-        meaning="its place among those worth an hour of sales today: by expected_value or, without money, by "
-        "probability; who waits for a place keeps its rank",
+        meaning="its place among those worth an hour of sales today: first those with whom a call was agreed on, then "
+        "by expected_value or, without money, by probability; who waits for a place keeps its rank",
         unit="1 is the first",
         empty="where it is no SQL, or list_reason is another than capacity",
     ),
@@ -227,6 +260,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         means={
             "in work": "a fact says that somebody works on it already (taken)",
             "channel closed": "a fact closes the telephone",
+            "agreed later": "people agreed on a later day for a call",
             "account": "another lead of its account is worth more, and one call an account is enough",
             "capacity": "all places of the day, or of its territory, are taken by better ones",
         },

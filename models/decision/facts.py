@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MinLen
 
+from features.core.schema import Channel
 from features.core.section import SettingsSection
 from features.core.time import Duration
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Kind = Literal["closes", "refuses", "closes_channel", "raises", "taken"]
-Channel = Literal["mail", "telephone", "advertising"]
 
 
 @dataclass(frozen=True)

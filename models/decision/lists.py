@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.decision.word import Word
+
 
 @dataclass(frozen=True)
 class Places:
@@ -52,25 +54,30 @@ def make_lists(
     accounts: NDArray[np.object_],
     owners: NDArray[np.object_],
     places: Places | None,
+    word: Word | None = None,
 ) -> Lists:
     """Part the leads among today's lists, all of shape (n,).
 
     SQL goes to sales in the order of ``gain``, equal ones by their ids; what is raised by a fact has its gain like any
     other. Of an account (None for none) only the best is called. ``owners`` say whose places a lead takes; without
     ``places`` there are as many as it needs. ``no_call`` and ``no_mail``: whether that way to the lead is closed.
+    ``word``: what people agreed on; with whom a call is due comes first, and with whom a later one is, waits for it.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
     import pandas as pd  # noqa: PLC0415
 
     worth = tiers == "SQL"
-    order = np.lexsort((lead_ids.astype(str), -gain))
-    asked = order[(worth & ~taken & ~no_call)[order]]
+    nobody = np.zeros(len(tiers), dtype=bool)
+    later, due = (nobody, nobody) if word is None else (word.is_later, word.is_due)
+    order = np.lexsort((lead_ids.astype(str), -gain, ~due))
+    asked = order[(worth & ~taken & ~no_call & ~later)[order]]
     named = pd.Series(accounts[asked], dtype=object)
     second = (named.duplicated() & named.notna()).to_numpy()
     called = asked[~second]
     rank = np.full(len(tiers), np.nan)
     rank[called] = np.arange(1, len(called) + 1)
     reason = np.full(len(tiers), None, dtype=object)
+    reason[worth & later] = "agreed later"
     reason[worth & no_call] = "channel closed"
     reason[worth & taken] = "in work"
     reason[asked[second]] = "account"

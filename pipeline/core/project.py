@@ -40,6 +40,7 @@ class Places:
     leads = _Place("data/leads.parquet")
     aliases = _Place("data/aliases.parquet")
     former_creations = _Place("data/former-creations.parquet")
+    decisions = _Place("data/decisions.parquet")
     spend = _Place("data/spend.parquet")
     quarantine = _Place("data/quarantine")
     ingested = _Place("data/ingest.json")

@@ -72,7 +72,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     beside = {
         name: TableSummary(**_count_judged(table))
         for name, table in tables.items()
-        if name in settings.tables or name in ("identities", "rates")
+        if name in settings.tables or name in ("identities", "decisions", "rates")
     }
     summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
@@ -81,6 +81,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         tables={name: summary for name, summary in beside.items() if name in settings.tables},
         leads=leads,
         identities=beside.get("identities"),
+        decisions=beside.get("decisions"),
         spend=spend,
         rates=beside.get("rates"),
         silences=silences,

@@ -9,6 +9,7 @@ from typing import Any
 from features.timeline.rhythm import FEW, Silences
 from features.timeline.source_state import SourceState
 from pipeline.reading.quarantine import EXPECTED, UNKNOWN_LEAD
+from pipeline.settings.ingest import OWN_TABLES
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class IngestSummary:
     """What queries have read, and is not itself in the log."""
     leads: LeadsSummary | None
     identities: TableSummary | None
+    decisions: TableSummary | None
     spend: SpendSummary | None
     rates: TableSummary | None
     silences: Silences
@@ -101,7 +103,7 @@ class IngestSummary:
 
     def all_tables(self) -> dict[str, TableSummary]:
         """Give all tables that were read by their names."""
-        own = {"leads": self.leads, "identities": self.identities, "spend": self.spend, "rates": self.rates}
+        own = {name: getattr(self, name) for name in OWN_TABLES}
         return {**self.sources, **self.tables, **{name: table for name, table in own.items() if table}}
 
     def as_json(self) -> dict[str, Any]:

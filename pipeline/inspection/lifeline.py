@@ -1,4 +1,4 @@
-"""What happened to a lead, in one line of time: acts, decisions of people, facts that came and ended, and scores."""
+"""What happened to a lead, in one line of time: acts, what people decided and said, facts, and scores."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from features.core.schema import MACHINE
 from features.core.time import format_duration
 from features.language.labels import Labels
 from pipeline.core.project import Places
+from pipeline.log.decisions import Decision, in_words
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
-Kind = Literal["act", "decision", "outcome", "fact", "score"]
+Kind = Literal["act", "decision", "outcome", "fact", "score", "word"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def read_events(
 def draw(
     events: Sequence[Event],
     scores: Iterable[Score],
+    words: Iterable[Decision],
     policy: DecisionPolicy,
     episodes: Episodes,
     labels: Labels,
@@ -100,6 +102,10 @@ def draw(
                 model_version=one.model_version,
             )
             for one in scores
+        ),
+        *(
+            Entry(one.decided_at, "word", in_words(one._asdict()), known_at=one.known_at, tier=one.tier)
+            for one in words
         ),
     ]
     return sorted(entries, key=lambda entry: entry.at)[::-1]

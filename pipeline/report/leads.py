@@ -13,6 +13,7 @@ from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
+_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason")
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
@@ -30,7 +31,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             {
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
-                **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason")},
+                **{name: lead[name] for name in _SHOWN},
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "is_guess": lead["is_guess"],

@@ -1,7 +1,7 @@
 """``leadcast tiers``: where the cut-offs come from, what they mean in leads, and how each assumption moves them.
 
 Nothing is scored anew. Of each lead the recommendations say whether a fact decides: one that is SQL and raised stays
-SQL whatever the cut-off, and one that is refused never becomes it.
+SQL whatever the cut-off, and one that is refused never becomes it. One whose tier people said keeps it.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class _Leads:
     """What a conversion is worth; None where the recommendations do not say."""
     raised: NDArray[np.bool_]
     refused: NDArray[np.bool_]
+    by_word: NDArray[np.bool_]
+    """Whether people said its tier."""
 
     @classmethod
     def of(cls, table: pd.DataFrame, policy: DecisionPolicy) -> _Leads:
@@ -97,14 +99,18 @@ class _Leads:
             usual = np.full(len(table), policy.money.value)
             expected = table["expected_value"].to_numpy(np.float64)
             value = np.divide(expected, probability, out=usual, where=probability > 0.0)
-        return cls(probability, tier, value, np.array(raises, bool) & is_sql, np.array(refuses, bool) & ~is_sql)
+        nobody = np.zeros(len(table), dtype=bool)
+        # What an earlier version wrote knew of no word.
+        by_word = table["own_tier"].notna().to_numpy() if "own_tier" in table else nobody
+        raised, refused = np.array(raises, bool) & is_sql, np.array(refuses, bool) & ~is_sql
+        return cls(probability, tier, value, raised, refused, by_word)
 
     def tiers(self, cuts: CutOffs, *, by_probability_alone: bool = False) -> NDArray[np.str_]:
         """Give the tiers that they would have."""
         nobody = np.zeros(len(self.tier), dtype=bool)
         if by_probability_alone:
             return tiers_of(self.probability, cuts, closed=nobody, refused=nobody, raised=nobody, is_back=nobody)
-        return tiers_of(
+        own = tiers_of(
             self.probability,
             cuts,
             closed=self.tier == "disqualified",
@@ -112,6 +118,7 @@ class _Leads:
             raised=self.raised,
             is_back=self.tier == "recycled",
         )
+        return np.where(self.by_word, self.tier, own)
 
 
 _DECIDING = ("raises", "refuses")
@@ -132,7 +139,8 @@ def look_at_cut_offs(project: Project[Sections]) -> Cuts:
             f"{HERE.recommendations} was decided by other cut-offs than decision in params.yaml gives now "
             f"(SQL from {told['cut_offs']['SQL']:.4g}, now {now['SQL']:.4g}); run: leadcast recommend"
         )
-    columns = ["probability", "tier", "facts", "expected_value"]
+    written = pq.read_schema(project.recommendations).names
+    columns = [name for name in ("probability", "tier", "own_tier", "facts", "expected_value") if name in written]
     opened = pq.read_table(project.recommendations, columns=columns, filters=pc.field("probability").is_valid())
     leads = _Leads.of(opened.to_pandas(), policy)
     cuts = CutOffs.of(policy.settled, base_rate, leads.value)

@@ -60,6 +60,12 @@ class Decider:
 
     def tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
         """Give the tiers of some leads by their probabilities, text of the shape of both."""
+        return self.standing.spoken.word.over(
+            self._own_tiers(probabilities, rows), self.standing.held.closed[rows], rows
+        )
+
+    def _own_tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
+        """Give the tiers that they would have without people's word."""
         held, standing = self.standing.held, self.standing
         value = None if standing.value is None else standing.value[rows]
         return tiers_of(
@@ -86,10 +92,15 @@ class Decider:
             accounts=standing.account,
             owners=standing.territory,
             places=self.policy.places_on(day),
+            word=standing.spoken.word,
         )
+        everybody = slice(None)
+        by_word = standing.spoken.word.decides(standing.held.closed, everybody)
         columns = {
             "maturity": standing.maturity,
             "tier": tiers,
+            "own_tier": pa.array(self._own_tiers(probabilities, everybody), mask=~by_word),
+            "word": standing.spoken.texts,
             "stage": standing.stage,
             "facts": standing.facts,
             "target": standing.target,

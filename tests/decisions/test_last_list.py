@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.decision.facts import Held
+from models.decision.word import Word
 from pipeline.core.project import Project
 from pipeline.scoring.champion import called_before
 from pipeline.scoring.deciding import Decider
 from pipeline.scoring.standing import Standing
+from pipeline.scoring.word import Spoken
 from pipeline.settings.decision import DecisionPolicy
 
 
@@ -46,6 +48,7 @@ def test_who_was_on_the_list_stays_unless_another_is_clearly_better() -> None:
     as_of = datetime(2026, 6, 30)
     moments = np.full(4, np.datetime64(as_of, "us"))
     nothing, nobody = np.zeros((4, 0), "datetime64[us]"), np.full(4, None, dtype=object)
+    no = np.zeros(4, dtype=bool)
     standing = Standing(
         held=Held.of({}, nothing, nothing, moments),
         maturity=np.full(4, "warm"),
@@ -57,6 +60,7 @@ def test_who_was_on_the_list_stays_unless_another_is_clearly_better() -> None:
         account=nobody,
         territory=nobody,
         facts=[[]] * 4,
+        spoken=Spoken(Word(no, np.full(4, ""), no, no), [None] * 4),
     )
     policy = DecisionPolicy.model_validate(
         {"capacity": [{"leads": 2}], "tiers": {"mql": 0.01, "sql": 0.02}, "stay": 0.25}
