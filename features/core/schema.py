@@ -124,6 +124,22 @@ DECISION: tuple[Field, ...] = (
 )
 """What people said of leads; a tier, a day on which to call, or both. Sorted by lead_id, decided_at, sequence."""
 
+CONSENT_STATUSES = ("given", "refused", "withdrawn", "objected")
+"""What a lead says of a purpose; all but given close it."""
+EVERYTHING = "everything"
+"""The purpose of who says it of all of them."""
+CONSENT: tuple[Field, ...] = (
+    Field("lead_id", "VARCHAR"),
+    Field("own_id", "VARCHAR"),
+    Field("purpose", "VARCHAR", allowed=(*CHANNELS, EVERYTHING)),
+    Field("status", "VARCHAR", allowed=CONSENT_STATUSES),
+    Field("changed_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("linked_at", "TIMESTAMP", nullable=True),
+)
+"""What leads agreed to and what not. ``own_id`` is the id that said so: the lead's, or an alias's, which is known as
+the lead's since ``linked_at``. Sorted by all columns but that."""
+
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
     Field(
@@ -171,8 +187,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "several that fit, the first of this list",
         means={
             "customer": "it has converted, within decision.keep",
-            "disqualified": "a fact closes it (closes), which no word outdoes; it lies outside the target, or it was "
-            "lost of late",
+            "disqualified": "a fact closes it (closes) or it objects to everything, which no word outdoes; it lies "
+            "outside the target, or it was lost of late",
             "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
             "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
             "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
@@ -205,7 +221,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "facts",
         "VARCHAR[]",
         meaning="what holds of it, the latest first: since which day of the company's (decision.time_zone), and the "
-        "name under decision.facts; then each rule that puts it outside the target",
+        "name under decision.facts, or what it does not agree to, as in mail refused; then each rule that puts it "
+        "outside the target",
         empty="a list of none where nothing holds",
     ),
     Field(
@@ -259,7 +276,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         empty="where it gets one, or is no SQL",
         means={
             "in work": "a fact says that somebody works on it already (taken)",
-            "channel closed": "a fact closes the telephone",
+            "channel closed": "a fact closes the telephone, or the lead does not agree to calls",
             "agreed later": "people agreed on a later day for a call",
             "account": "another lead of its account is worth more, and one call an account is enough",
             "capacity": "all places of the day, or of its territory, are taken by better ones",

@@ -41,6 +41,7 @@ class Places:
     aliases = _Place("data/aliases.parquet")
     former_creations = _Place("data/former-creations.parquet")
     decisions = _Place("data/decisions.parquet")
+    consents = _Place("data/consents.parquet")
     spend = _Place("data/spend.parquet")
     quarantine = _Place("data/quarantine")
     ingested = _Place("data/ingest.json")

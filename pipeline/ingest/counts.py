@@ -72,7 +72,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     beside = {
         name: TableSummary(**_count_judged(table))
         for name, table in tables.items()
-        if name in settings.tables or name in ("identities", "decisions", "rates")
+        if name in settings.tables or name in ("identities", "decisions", "consents", "rates")
     }
     summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
@@ -82,6 +82,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         leads=leads,
         identities=beside.get("identities"),
         decisions=beside.get("decisions"),
+        consents=beside.get("consents"),
         spend=spend,
         rates=beside.get("rates"),
         silences=silences,

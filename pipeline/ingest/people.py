@@ -1,6 +1,6 @@
-"""What people said of leads, as tables of their own beside the log: read, united with their leads, and written.
+"""What people said of leads, and leads of themselves, as tables beside the log: read, united, and written.
 
-A word of an alias is its lead's, and known as such from the link on, as events are.
+What is said of an alias is its lead's, and known as such from the link on, as events are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from features.core.schema import DECISION, OPEN_TIERS, Field
+from features.core.schema import CHANNELS, CONSENT, CONSENT_STATUSES, DECISION, EVERYTHING, OPEN_TIERS, Field
+from pipeline.core.project import Places
 from pipeline.core.sql import literal
 from pipeline.ingest.duplicates import find_duplicates
 from pipeline.ingest.mapping import DAMAGED, SLACK, damaged, required_of, wanted_of
@@ -25,11 +26,15 @@ from pipeline.reading.odd_ids import id_problems
 from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
 from pipeline.reading.texts import Columns, text
 from pipeline.settings.ingest import Ingest
-from pipeline.settings.people import Decisions
+from pipeline.settings.people import Consents, Decisions
 
 _NO_TIME = {"{}": "NULL::TIMESTAMP", "{}_given": "false"}
 _OF_DECISION = {"by": "decided_by", "reason": "why"}
 """Fields that are called otherwise while they are judged, where ``reason`` says why a row is set aside."""
+_WHOLE_ROWS = {
+    "decisions": ["lead_id", "decided_at", "known_at", "tier", "call_on", "until", "decided_by", "why"],
+    "consents": ["lead_id", "purpose", "status", "changed_at", "known_at"],
+}
 
 
 def plan_people(settings: Ingest, make: Callable[..., SourceTable]) -> Iterator[SourceTable]:
@@ -41,6 +46,12 @@ def plan_people(settings: Ingest, make: Callable[..., SourceTable]) -> Iterator[
         wanted = wanted_of(own.lead_id, own.tier, own.by, own.reason, *times.values())
         required = required_of(own, "lead_id", "decided_at")
         yield make("decisions", table, partial(map_decisions, table), wanted, times, required)
+    if settings.consents:
+        table_of, given = settings.consents, settings.consents.columns
+        times = {name: column for name in ("changed_at", "known_at") if (column := getattr(given, name))}
+        wanted = wanted_of(given.lead_id, given.purpose, given.status, *times.values())
+        required = required_of(given, "lead_id", "purpose", "status", "changed_at")
+        yield make("consents", table_of, partial(map_consents, table_of), wanted, times, required)
 
 
 def map_decisions(table: Decisions, raw: Columns, now: datetime) -> MappedTable:
@@ -88,25 +99,65 @@ def map_decisions(table: Decisions, raw: Columns, now: datetime) -> MappedTable:
     return MappedTable(expressions, problems, fields)
 
 
+def map_consents(table: Consents, raw: Columns, now: datetime) -> MappedTable:
+    """Map what leads agreed to: lead_id, own_id, purpose, status, changed_at, known_at."""
+    columns = table.columns
+    expressions = {
+        "lead_id": text(columns.lead_id, raw),
+        "about": f"lower(trim({text(columns.purpose, raw)}))",
+        "said": f"lower(trim({text(columns.status, raw)}))",
+        **moment("changed_at", columns.changed_at, raw, table),
+        **(moment("known_at", columns.known_at, raw, table) if columns.known_at else {}),
+    }
+    purpose = _translated("about", {name: name for name in (*CHANNELS, EVERYTHING)} | table.purposes)
+    status = _translated("said", {name: name for name in CONSENT_STATUSES} | table.statuses)
+    problems = (
+        problem("lead_id IS NULL", "missing lead_id"),
+        problem(damaged("lead_id"), DAMAGED),
+        *id_problems("lead_id"),
+        *_moments_of("changed_at", columns.known_at, now),
+        problem("coalesce(about, '') = ''", "missing purpose"),
+        problem(f"{purpose} IS NULL", "purpose is none that is known"),
+        problem("coalesce(said, '') = ''", "missing status"),
+        problem(f"{status} IS NULL", "status is none that is known"),
+    )
+    fields = {
+        "lead_id": "lead_id",
+        "own_id": "lead_id",
+        "purpose": purpose,
+        "status": status,
+        "changed_at": "changed_at",
+        "known_at": "known_at" if columns.known_at else "changed_at",
+    }
+    return MappedTable(expressions, problems, fields)
+
+
 def judge_people(relations: Relations, tables: Tables) -> None:
     """Make ``judged`` of each table that people speak in: aliases united, duplicates and unknown leads set aside."""
-    table = tables.get("decisions")
-    if table:
-        key = ["lead_id", "decided_at", "known_at", "tier", "call_on", "until", "decided_by", "why"]
+    for name, key in _WHOLE_ROWS.items():
+        if name not in tables:
+            continue
+        table = tables[name]
         find_duplicates(table.mapped, key, "sequence", table.duplicates)
         lead_id = "coalesce(alias.lead_id, mapped.lead_id)"
         table.judged.make_view(
             f"SELECT mapped.* REPLACE ({lead_id} AS lead_id, greatest(mapped.known_at, alias.linked_at) AS known_at, "
             f"coalesce(reason, CASE WHEN sequence IN (FROM {table.duplicates}) THEN '{DUPLICATE}' "
-            f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}' END) AS reason) FROM {table.mapped} AS mapped "
-            f"LEFT JOIN {relations.aliases} AS alias ON {IS_ALIAS} "
+            f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}' END) AS reason), alias.linked_at AS linked_at "
+            f"FROM {table.mapped} AS mapped LEFT JOIN {relations.aliases} AS alias ON {IS_ALIAS} "
             f"LEFT JOIN {relations.leads} AS lead ON lead.lead_id = {lead_id}"
         )
 
 
-def write_decisions(connection: duckdb.DuckDBPyConnection, table: SourceTable | None, target: Path, how: str) -> None:
-    """Write what people decided; without such a table, one that is empty. ``how`` are the options of the file."""
-    _write(connection, table, DECISION, _OF_DECISION, ("lead_id", "decided_at", "sequence"), target, how)
+def write_people(connection: duckdb.DuckDBPyConnection, tables: Tables, made: Places, how: str) -> None:
+    """Write what people and leads said; of a table that there is none of, one that is empty.
+
+    ``how`` are the options of the files.
+    """
+    order = ("lead_id", "decided_at", "sequence")
+    _write(connection, tables.get("decisions"), DECISION, _OF_DECISION, order, made.decisions, how)
+    names = tuple(field.name for field in CONSENT[:-1])
+    _write(connection, tables.get("consents"), CONSENT, {}, names, made.consents, how)
 
 
 def _write(

@@ -28,7 +28,7 @@ from pipeline.ingest.idle_settings import refuse_idle
 from pipeline.ingest.log import write_log
 from pipeline.ingest.machines import say_machines
 from pipeline.ingest.mapping import plan_tables
-from pipeline.ingest.people import judge_people, plan_people, write_decisions
+from pipeline.ingest.people import judge_people, plan_people, write_people
 from pipeline.ingest.queries import Origins
 from pipeline.ingest.reading_advice import advise
 from pipeline.ingest.relations import Relations
@@ -95,7 +95,7 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
                 progress("sorting and writing the log")
                 write_log(relations, tables, made.interactions)
                 _write_leads(relations, tables, made)
-                write_decisions(connection, tables.get("decisions"), made.decisions, _OUTPUT)
+                write_people(connection, tables, made, _OUTPUT)
                 _write_spend(connection, tables.get("spend"), made.spend)
                 summary = summarise(relations, settings, tables, made, ids)
         write_json(made.ingested, summary.as_json())
@@ -119,8 +119,9 @@ def _doubts(summary: IngestSummary) -> list[str]:
 
 
 def _outputs(places: Places) -> tuple[Path, ...]:
-    data = (places.interactions, places.leads, places.aliases, places.former_creations, places.decisions, places.spend)
-    return (places.quarantine, *data, places.ingested)
+    data = (places.interactions, places.leads, places.aliases, places.former_creations)
+    people = (places.decisions, places.consents)
+    return (places.quarantine, *data, *people, places.spend, places.ingested)
 
 
 @contextmanager

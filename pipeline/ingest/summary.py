@@ -94,6 +94,7 @@ class IngestSummary:
     leads: LeadsSummary | None
     identities: TableSummary | None
     decisions: TableSummary | None
+    consents: TableSummary | None
     spend: SpendSummary | None
     rates: TableSummary | None
     silences: Silences

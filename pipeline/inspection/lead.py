@@ -19,8 +19,8 @@ from pipeline.core.project import HERE, Project, require
 from pipeline.core.sql import open_reader
 from pipeline.inspection.found_lead import FoundLead, find_lead
 from pipeline.inspection.lifeline import Entry, Score, draw, read_events
-from pipeline.log.decisions import read_decisions
 from pipeline.log.history import episodes_at
+from pipeline.log.people import read_consents, read_decisions
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.types import read_moment
 
@@ -72,7 +72,8 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
     Raises InputError where the lead or the moment is none, or the lead was not known by then.
     """
     places, parameters = project, project.parameters
-    require(places.interactions, places.leads, places.aliases, places.former_creations, places.decisions)
+    require(places.interactions, places.leads, places.aliases, places.former_creations)
+    require(places.decisions, places.consents)
     moment = _moment(at)
     with open_reader() as connection:
         lead = find_lead(connection, places, asked, moment)
@@ -83,6 +84,7 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
         standing = _kept(connection, project, lead.lead_id, moment) if moment else _newest(connection, project, lead)
         events = read_events(connection, places, lead.lead_id, moment)
         words = read_decisions(connection, places, lead.lead_id, moment)
+        consents = read_consents(connection, places, lead.lead_id, moment)
         scores = _read_scores(connection, project, lead.lead_id, moment)
     known = [event.known_at + timedelta(microseconds=1) for event in events]
     until = moment or max([lead.created_at, *known, *([standing.as_of] if standing.as_of else [])])
@@ -92,7 +94,7 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
         moment,
         {name: _native(value) for name, value in episodes.iloc[-1].items() if name != "lead_id"},
         standing,
-        draw(events, scores, words, parameters.decision, parameters.episodes, parameters.words.labels, until),
+        draw(events, scores, words, consents, parameters.decision, parameters.episodes, parameters.words.labels, until),
     )
 
 

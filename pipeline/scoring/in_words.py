@@ -33,10 +33,9 @@ def facts_in_words(
 ) -> list[list[str]]:
     """Say which facts hold of each of ``leads`` leads, then the rules of the target that are ``broken``, by whom."""
     told: list[list[str]] = [[] for _ in range(leads)]
-    rows, facts = held.told()
-    names = list(policy.facts)
-    for row, fact, day in zip(rows.tolist(), facts.tolist(), days_of(policy, held.since[rows, facts]), strict=True):
-        told[row].append(f"{day} {names[fact]}")
+    rows, since, names = held.told()
+    for row, day, name in zip(rows.tolist(), days_of(policy, since), names.tolist(), strict=True):
+        told[row].append(f"{day} {name}")
     for words, is_out, _ in broken:
         for row in np.flatnonzero(is_out).tolist():
             told[row].append(f"{_OUTSIDE}: {words}")

@@ -21,6 +21,7 @@ from features.core.schema import MACHINE
 from models.decision.facts import Held
 from pipeline.core.project import Places, require
 from pipeline.core.sql import file_literal, identifier, literal
+from pipeline.scoring.consent import read_consent
 from pipeline.scoring.in_words import facts_in_words
 from pipeline.scoring.word import Spoken, listen
 from pipeline.settings.decision import DecisionPolicy
@@ -70,17 +71,18 @@ def look(
     places: Places, parameters: Sections, connection: duckdb.DuckDBPyConnection, leads: pd.DataFrame, as_of: datetime
 ) -> Standing:
     """Tell how ``leads`` (lead_id, created_at, started_at, episode) stand at ``as_of`` (UTC); see ``require_named``."""
-    require(places.decisions)
+    require(places.decisions, places.consents)
     policy = parameters.decision
     connection.register("asked", leads[["lead_id"]].assign(place=np.arange(len(leads))))
     found = connection.sql(_query(places, parameters, as_of)).to_arrow_table()
     (ended_at,) = _times(found, ["ended_at"]).T
+    consent = read_consent(places, connection, as_of)
     spoken = listen(places, policy, connection, as_of, ended_at)
     connection.unregister("asked")
     moment = np.full(len(leads), np.datetime64(as_of, "us"))
     facts = list(policy.facts)
     said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
-    held = Held.of(policy.facts, said, ended, moment)
+    held = Held.of(policy.facts, said, ended, moment, consent)
     strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
     started = leads["started_at"].to_numpy("datetime64[us]")
     was_lost = (leads["episode"].to_numpy() > 1) & (started >= moment - np.timedelta64(policy.recycled.within))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.decision.word import Said, Word
 from pipeline.core.project import Places
 from pipeline.core.sql import file_literal
-from pipeline.log.decisions import in_words
+from pipeline.log.people import in_words
 from pipeline.scoring.in_words import days_of
 from pipeline.settings.decision import DecisionPolicy
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.settings.events import Actor, Known, Machines, OwnWrites
-from pipeline.settings.people import Decisions
+from pipeline.settings.people import Consents, Decisions
 from pipeline.settings.table import Table
 from pipeline.settings.types import Column, Constant, Moment, Name, Share, Span, Strict
 
@@ -152,7 +152,7 @@ class LeadColumns(Strict):
 
 ASSUMED_OUTCOMES = "answer_of_each"
 """What the SQL names it that init writes where no table says when leads converted."""
-OWN_TABLES = ("leads", "identities", "decisions", "spend", "rates")
+OWN_TABLES = ("leads", "identities", "decisions", "consents", "spend", "rates")
 """The tables beside the sources that each have a place of their own."""
 _RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
 
@@ -282,6 +282,8 @@ class Ingest(Strict):
     """The ids that belong to one lead; without it every id is a lead of its own."""
     decisions: Decisions | None = None
     """What people decided of leads, which goes before what we would say."""
+    consents: Consents | None = None
+    """What leads agreed to, by purpose; without it mail and telephone are open, and nobody agrees to advertising."""
     channels: tuple[ChannelRule, ...] | None = None
     """What makes a channel of traffic source, medium, click id and referrer; the first rule that fits counts. Without
     it, the rules of docs/channels.md do."""

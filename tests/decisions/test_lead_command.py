@@ -30,6 +30,7 @@ from pipeline.core.sql import open_reader
 from pipeline.inspection import lead as lead_module
 from pipeline.inspection.lead import show_lead
 from pipeline.inspection.lifeline import facts_of, read_events
+from pipeline.log.people import read_consents
 from pipeline.scoring.files import write_recommendations
 
 LOG = """lead,at,seen,what,channel,about,worth
@@ -289,13 +290,14 @@ def test_the_line_of_time_ends_in_the_facts_and_the_episode_that_the_decision_re
     with open_reader() as connection:
         for row in [row for row in table if row["facts"]][:40]:
             events = read_events(connection, world, row["lead_id"], as_of)
+            consents = read_consents(connection, world, row["lead_id"], as_of)
             holding: dict[str, bool] = {}
             for entry in sorted(
-                facts_of(events, parameters.decision, parameters.words.labels, as_of), key=lambda e: e.at
+                facts_of(events, parameters.decision, parameters.words.labels, as_of, consents), key=lambda e: e.at
             ):
                 assert entry.at <= as_of
                 holding[str(entry.fact)] = entry.what.startswith("holds from here on")
-            told = {fact.split(" ", 1)[1] for fact in row["facts"]} - {"lost", "converted"}
+            told = {fact.split(" ", 1)[1] for fact in row["facts"]} & set(parameters.decision.facts)
             assert {name for name, holds in holding.items() if holds} == told
             seen += len(holding) > len(told)
     assert seen > 0, "some facts must have ended"

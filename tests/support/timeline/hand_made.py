@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from timelines import leads
 
-from features.core.schema import DECISION
+from features.core.schema import CONSENT, DECISION
 from pipeline.core.project import Places
 from pipeline.settings.timeline import Episodes
 
@@ -50,6 +50,7 @@ def written(root: Path, log: str, words: str = "") -> Places:
     former = {"lead_id": pa.array([], pa.string()), "created_at": nothing, "until": nothing}
     pq.write_table(pa.table(former), places.former_creations)
     write_decisions(places, words)
+    write_consents(places)
     return places
 
 
@@ -72,3 +73,23 @@ def write_decisions(places: Places, text: str = "") -> None:
         })  # fmt: skip
     schema = pa.schema([(field.name, field.arrow) for field in DECISION])
     pq.write_table(pa.Table.from_pylist(rows, schema), places.decisions)
+
+
+def write_consents(places: Places, text: str = "") -> None:
+    """Write lines of ``lead | changed_at | purpose | status | own_id | linked_at | known_at``; three are optional."""
+    rows = []
+    for line in text.strip().splitlines():
+        lead, changed_at, purpose, status, *more = (cell.strip() for cell in line.split("|"))
+        own_id, linked_at, known_at = (cell or None for cell in [*more, *[""] * (3 - len(more))])
+        known = [datetime.fromisoformat(one) for one in (known_at or changed_at, linked_at) if one]
+        rows.append({
+            "lead_id": lead,
+            "own_id": own_id or lead,
+            "purpose": purpose,
+            "status": status,
+            "changed_at": datetime.fromisoformat(changed_at),
+            "known_at": max(known),
+            "linked_at": linked_at and datetime.fromisoformat(linked_at),
+        })  # fmt: skip
+    schema = pa.schema([(field.name, field.arrow) for field in CONSENT])
+    pq.write_table(pa.Table.from_pylist(rows, schema), places.consents)

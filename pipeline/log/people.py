@@ -1,4 +1,4 @@
-"""What people decided of leads: one row after the other, as ingest has written them, and in words."""
+"""What people decided of a lead, and what it agreed to, as ingest has written it, and in words."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ class Decision(NamedTuple):
     reason: str | None
 
 
+class Change(NamedTuple):
+    """What a lead said of a purpose, in the order of its query; times in UTC."""
+
+    changed_at: datetime
+    known_at: datetime
+    purpose: str
+    status: str
+
+
 def read_decisions(
     connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
 ) -> list[Decision]:
@@ -35,6 +44,19 @@ def read_decisions(
         {"decisions": str(places.decisions), "lead": lead_id, "moment": moment},
     ).fetchall()
     return [Decision(*row) for row in rows]
+
+
+def read_consents(
+    connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
+) -> list[Change]:
+    """Read what a lead agreed to, as known at ``moment`` (UTC), all without one, the oldest first."""
+    rows = connection.execute(
+        f"SELECT {', '.join(Change._fields)} FROM read_parquet($consents) WHERE lead_id = $lead AND "
+        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND changed_at < $moment::TIMESTAMP)) "
+        "ORDER BY changed_at, known_at, purpose, status",
+        {"consents": str(places.consents), "lead": lead_id, "moment": moment},
+    ).fetchall()
+    return [Change(*row) for row in rows]
 
 
 def in_words(said: Mapping[str, Any]) -> str:
