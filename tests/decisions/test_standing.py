@@ -67,9 +67,7 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:  
     changes_of = consents_known(world, as_of)
     base_rate = read_json(world.model / "manifest.json")["base_rate"]
     cuts = CutOffs.of(policy.settled, base_rate)
-    seen = dict.fromkeys(
-        ("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage", "disqualified", "closed"), 0
-    )
+    seen = dict.fromkeys(("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage", "closed"), 0)
     for lead in table.itertuples():
         events = of_lead.get(lead.lead_id, [])
         since = {name: holds(fact, events, as_of) for name, fact in policy.facts.items()}
