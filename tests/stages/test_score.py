@@ -42,8 +42,8 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     reasons = [["raises: 'x'", '- "b"'], [], ["=cmd: x"]]
     scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
-    before = '"2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL"'
-    decided = ["stage", "facts", "target", "expected_value", "list", "rank", "list_reason"]
+    before = '"2026-06-30T12:00:00.000050Z",0.1,10.000000000000002,"hot","SQL",,'
+    decided = ["own_tier", "word", "stage", "facts", "target", "expected_value", "list", "rank", "list_reason"]
     names = ["lead_id", "as_of", "probability", "score", "maturity", "tier", *decided]
     assert (tmp_path / "leads.csv").read_bytes().decode().splitlines(keepends=False) == [
         ",".join(f'"{name}"' for name in [*names, "reasons", "is_guess", "model_version"]),
