@@ -111,7 +111,7 @@ def test_every_row_of_every_file_is_used_or_set_aside(world: Project) -> None:
         assert (counts["rows"], counts["used"], sum(counts["set_aside"].values())) == (rows, log[source], aside)
         assert rows == log[source] + aside
     assert min(log.values()) > 1000
-    beside = (ingested[name] for name in ("leads", "identities", "spend", "rates"))
+    beside = (ingested[name] for name in ("leads", "identities", "decisions", "consents", "spend", "rates"))
     tables = [*ingested["sources"].values(), *ingested["tables"].values(), *(table for table in beside if table)]
     assert ingested["totals"]["rows"] == sum(table["rows"] for table in tables)
     assert ingested["totals"]["rows"] == ingested["totals"]["used"] + ingested["totals"]["set_aside"]
