@@ -25,8 +25,11 @@ WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
-LIST_REASONS = ("in work", "channel closed", "account", "no owner", "capacity", "untouched")
+LIST_REASONS = ("in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched")
 """Why a lead that is worth an hour of sales gets none today; of untouched, why it gets one."""
+Channel = Literal["mail", "telephone", "advertising"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+"""The ways to a lead that a fact closes, and that it agrees to or not."""
 TARGETS = ("in", "out", "unknown")
 """Whether a lead is one that the company wants at all."""
 GUESSES: Mapping[str, str] = {
@@ -125,6 +128,35 @@ OWNERSHIP: tuple[Field, ...] = (
 """Who owns a territory from the day it begins until the day before it ends, and how many of a unit a working day holds.
 Sorted by territory and begins; no two rows of a territory hold on the same day."""
 
+DECISION: tuple[Field, ...] = (
+    Field("lead_id", "VARCHAR"),
+    Field("decided_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("tier", "VARCHAR", nullable=True, allowed=OPEN_TIERS),
+    Field("call_on", "DATE", nullable=True),
+    Field("until", "DATE", nullable=True),
+    Field("by", "VARCHAR", nullable=True),
+    Field("reason", "VARCHAR", nullable=True),
+    Field("sequence", "BIGINT", minimum=0),
+)
+"""What people said of leads; a tier, a day on which to call, or both. Sorted by lead_id, decided_at, sequence."""
+
+CONSENT_STATUSES = ("given", "refused", "withdrawn", "objected")
+"""What a lead says of a purpose; all but given close it."""
+EVERYTHING = "everything"
+"""The purpose of who says it of all of them."""
+CONSENT: tuple[Field, ...] = (
+    Field("lead_id", "VARCHAR"),
+    Field("own_id", "VARCHAR"),
+    Field("purpose", "VARCHAR", allowed=(*CHANNELS, EVERYTHING)),
+    Field("status", "VARCHAR", allowed=CONSENT_STATUSES),
+    Field("changed_at", "TIMESTAMP"),
+    Field("known_at", "TIMESTAMP"),
+    Field("linked_at", "TIMESTAMP", nullable=True),
+)
+"""What leads agreed to and what not. ``own_id`` is the id that said so: the lead's, or an alias's, which is known as
+the lead's since ``linked_at``. Sorted by all columns but that."""
+
 RECOMMENDATION: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
     Field(
@@ -168,15 +200,32 @@ RECOMMENDATION: tuple[Field, ...] = (
         "tier",
         "VARCHAR",
         allowed=TIERS,
-        meaning="what it is worth working on, whoever has time; of several that fit, the first of this list",
+        meaning="what it is worth working on, whoever has time: as people said where a word of theirs holds; of "
+        "several that fit, the first of this list",
         means={
             "customer": "it has converted, within decision.keep",
-            "disqualified": "a fact closes it (closes), it lies outside the target, or it was lost of late",
+            "disqualified": "a fact closes it (closes) or it objects to everything, which no word outdoes; it lies "
+            "outside the target, or it was lost of late",
             "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
             "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
             "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
             "IQL": "all others",
         },
+    ),
+    Field(
+        "own_tier",
+        "VARCHAR",
+        nullable=True,
+        meaning="what its tier would be without people's word",
+        empty="where no word says the tier",
+    ),
+    Field(
+        "word",
+        "VARCHAR",
+        nullable=True,
+        meaning="what people said of it last, as far as it holds (ingest.decisions, decision.word), as in "
+        "2026-03-05 SQL until 2026-04-01, by K2: budget approved; it may name people",
+        empty="where no word holds",
     ),
     Field(
         "stage",
@@ -189,7 +238,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "facts",
         "VARCHAR[]",
         meaning="what holds of it, the latest first: since which day of the company's (decision.time_zone), and the "
-        "name under decision.facts; then each rule that puts it outside the target",
+        "name under decision.facts, or what it does not agree to, as in mail refused; then each rule that puts it "
+        "outside the target",
         empty="a list of none where nothing holds",
     ),
     Field(
@@ -229,8 +279,9 @@ RECOMMENDATION: tuple[Field, ...] = (
         "BIGINT",
         nullable=True,
         minimum=1,
-        meaning="its place among those worth an hour of sales today: by expected_value or, without money, by "
-        "probability; who is untouched comes before all others, and who waits for a place keeps its rank",
+        meaning="its place among those worth an hour of sales today: who is untouched comes before all others, then "
+        "those with whom a call was agreed on, then by expected_value or, without money, by probability; who waits for "
+        "a place keeps its rank",
         unit="1 is the first",
         empty="where it is no SQL, or list_reason is in work, channel closed or account",
     ),
@@ -243,7 +294,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         empty="where it gets one, or is no SQL",
         means={
             "in work": "a fact says that somebody works on it already (taken)",
-            "channel closed": "a fact closes the telephone",
+            "channel closed": "a fact closes the telephone, or the lead does not agree to calls",
+            "agreed later": "people agreed on a later day for a call",
             "account": "another lead of its account is worth more, and one call an account is enough",
             "no owner": "nobody owns its territory today (ingest.owners)",
             "capacity": "the day's places, all or those of its territory or owner, are taken: by better ones, or by "

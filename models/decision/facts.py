@@ -6,6 +6,7 @@ A fact has a kind, a date, and what ends it. Of several the later wins, within w
     quote requested  12 June    SQL, for it came later; and hot
     unsubscribed     14 June    no more mail; nothing else changes
 
+Consent that is given later ends what closed its channel, and one that is refused closes it as a fact does.
 What closes a lead altogether, as an objection does, is never outdone by what came later; only what ends it ends it.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MinLen
 
+from features.core.schema import Channel
 from features.core.section import SettingsSection
 from features.core.time import Duration
 
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.decision.consent import Consent
+
 Kind = Literal["closes", "refuses", "closes_channel", "raises", "taken"]
-Channel = Literal["mail", "telephone", "advertising"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Held:
     facts: Mapping[str, Fact]
     since: NDArray[np.datetime64]
     """Since when each holds (UTC), missing where it does not, shape (leads, facts)."""
+    consent: Consent | None = None
+    """What leads agree to, where anything is known of it."""
 
     @classmethod
     def of(
@@ -74,10 +79,12 @@ class Held:
         said: NDArray[np.datetime64],
         ended: NDArray[np.datetime64],
         as_of: NDArray[np.datetime64],
+        consent: Consent | None = None,
     ) -> Held:
         """Judge what was last said of each fact, and what last ended it, shape (leads, facts), at ``as_of`` (leads,).
 
-        All in UTC, missing where there is nothing. Of the same moment nothing ends what is said.
+        All in UTC, missing where there is nothing. Of the same moment nothing ends what is said. ``consent`` that was
+        given later ends what closed its channel.
         """
         import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
@@ -85,7 +92,9 @@ class Held:
         for place, fact in enumerate(facts.values()):
             if fact.lasts is not None:
                 holds[:, place] &= said[:, place] > as_of - np.timedelta64(fact.lasts)
-        return cls(facts, np.where(holds, said, np.datetime64("NaT")))
+            if fact.channel is not None and consent is not None:
+                holds[:, place] &= ~(consent.given[fact.channel] > said[:, place])
+        return cls(facts, np.where(holds, said, np.datetime64("NaT")), consent)
 
     def last(self, *kinds: Kind, channel: Channel | None = None) -> NDArray[np.datetime64]:
         """Give since when the latest fact of some kinds holds, missing where none does, shape (leads,)."""
@@ -102,7 +111,8 @@ class Held:
     @property
     def closed(self) -> NDArray[np.bool_]:
         """Whether a lead is closed altogether, shape (leads,)."""
-        return _is(self.last("closes"))
+        closed = _is(self.last("closes"))
+        return closed if self.consent is None else closed | _is(self.consent.objected)
 
     @property
     def refused(self) -> NDArray[np.bool_]:
@@ -121,16 +131,26 @@ class Held:
         return _is(self.last("taken"))
 
     def shut(self, channel: Channel) -> NDArray[np.bool_]:
-        """Whether a way to the lead is closed."""
-        return _is(self.last("closes_channel", channel=channel)) | self.closed
+        """Whether a way to the lead is closed. Advertising is unless the lead is known to have agreed to it."""
+        shut = _is(self.last("closes_channel", channel=channel)) | self.closed
+        if self.consent is None:
+            return shut | (channel == "advertising")
+        agreed = self.consent.is_given(channel)
+        return shut | (~agreed if channel == "advertising" else _is(self.consent.closed[channel]))
 
-    def told(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the row and the fact of each that holds, those of a row together and the latest first."""
+    def told(self) -> tuple[NDArray[np.int64], NDArray[np.datetime64], NDArray[np.object_]]:
+        """Give row, since when (UTC) and name of all that holds, those of a row together and the latest first."""
         import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
-        rows, places = np.nonzero(_is(self.since))
-        order = np.lexsort((places, -self.since[rows, places].astype(np.int64), rows))
-        return rows[order], places[order]
+        held = [(self.since[:, place], np.full(len(self.since), name, object)) for place, name in enumerate(self.facts)]
+        columns = [*held, *(self.consent.told() if self.consent else ())]
+        if not columns:
+            return np.zeros(0, np.int64), np.zeros(0, "datetime64[us]"), np.zeros(0, object)
+        since, names = (np.stack(column, axis=1) for column in zip(*columns, strict=True))
+        rows, places = np.nonzero(_is(since))
+        order = np.lexsort((places, -since[rows, places].astype(np.int64), rows))
+        rows, places = rows[order], places[order]
+        return rows, since[rows, places], names[rows, places]
 
 
 def types_of(facts: Mapping[str, Fact]) -> list[str]:

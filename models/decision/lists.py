@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from models.decision.word import Word
+
 
 @dataclass(frozen=True)
 class Places:
@@ -77,6 +79,7 @@ def make_lists(
     owners: NDArray[np.object_],
     places: Places | None,
     before: Before | None = None,
+    word: Word | None = None,
 ) -> Lists:
     """Part the leads among today's lists, all of shape (n,).
 
@@ -84,19 +87,23 @@ def make_lists(
     other. Of an account (None for none) only the best is called. ``owners`` say whose places a lead takes; without
     ``places`` there are as many as it needs. ``no_call`` and ``no_mail``: whether that way to the lead is closed.
     ``before`` says who comes first whatever its gain, and who has nobody to call it.
+    ``word``: what people agreed on; with whom a call is due comes first, and with whom a later one is, waits for it.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
     import pandas as pd  # noqa: PLC0415
 
     first = before or Before.nothing(len(tiers))
+    nobody = np.zeros(len(tiers), dtype=bool)
+    later, due = (nobody, nobody) if word is None else (word.is_later, word.is_due)
     worth, late = tiers == "SQL", first.untouched
     reason = np.full(len(tiers), None, dtype=object)
+    reason[worth & later] = "agreed later"
     reason[(worth | late) & no_call] = "channel closed"
     reason[worth & taken & ~late] = "in work"
-    asked = np.flatnonzero((worth & ~taken | late) & ~no_call)
+    asked = np.flatnonzero((worth & ~taken & ~later | late) & ~no_call)
     ids = lead_ids[asked].astype(str)
     # Who has a place keeps it: of an account, too, and where places are fewer than before.
-    order = np.lexsort((ids, -gain[asked], ~first.kept[asked], ~late[asked]))
+    order = np.lexsort((ids, -gain[asked], ~due[asked], ~first.kept[asked], ~late[asked]))
     asked, ids = asked[order], ids[order]
     named = pd.Series(accounts[asked], dtype=object)
     has_place = first.kept[asked]
@@ -104,7 +111,7 @@ def make_lists(
     reason[asked[second]] = "account"
     called, ids = asked[~second], ids[~second]
     rank = np.full(len(tiers), np.nan)
-    rank[called[np.lexsort((ids, -gain[called], ~late[called]))]] = np.arange(1, len(called) + 1)
+    rank[called[np.lexsort((ids, -gain[called], ~due[called], ~late[called]))]] = np.arange(1, len(called) + 1)
     reason[called[late[called]]] = "untouched"
     reason[called[first.unowned[called]]] = "no owner"
     called = called[~first.unowned[called]]

@@ -1,7 +1,7 @@
 """What would become of the open leads at other cut-offs, from their recommendations alone.
 
 Nothing is scored anew. Of each lead the recommendations say whether a fact decides: one that is SQL and raised stays
-SQL whatever the cut-off, and one that is refused never becomes it.
+SQL whatever the cut-off, and one that is refused never becomes it. One whose tier people said keeps it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from models.decision.facts import Fact
 
-COLUMNS = ("probability", "tier", "facts", "expected_value")
+COLUMNS = ("probability", "tier", "own_tier", "facts", "expected_value")
 """What is read of the recommendations."""
 STEPS = 100
 """Steps of a cut-off in each power of ten: 2.3 % between two of them."""
@@ -39,6 +39,8 @@ class OpenLeads:
     """What a conversion is worth; None where nobody said."""
     raised: NDArray[np.bool_]
     refused: NDArray[np.bool_]
+    by_word: NDArray[np.bool_]
+    """Whether people said its tier."""
 
     @classmethod
     def of(cls, table: pd.DataFrame, facts: Mapping[str, Fact], value: float | None) -> OpenLeads:
@@ -54,14 +56,17 @@ class OpenLeads:
         if value is not None:
             expected = table["expected_value"].to_numpy(np.float64)
             values = np.divide(expected, probability, out=np.full(len(table), float(value)), where=probability > 0.0)
-        return cls(probability, tier, values, np.array(raises, bool) & is_sql, np.array(refuses, bool) & ~is_sql)
+        # What an earlier version wrote knew of no word.
+        by_word = table["own_tier"].notna().to_numpy() if "own_tier" in table else np.zeros(len(table), dtype=bool)
+        raised, refused = np.array(raises, bool) & is_sql, np.array(refuses, bool) & ~is_sql
+        return cls(probability, tier, values, raised & ~by_word, refused & ~by_word, by_word)
 
     def tiers(self, cuts: CutOffs, *, by_probability_alone: bool = False) -> NDArray[np.str_]:
         """Give the tiers that they would have."""
         nobody = np.zeros(len(self.tier), dtype=bool)
         if by_probability_alone:
             return tiers_of(self.probability, cuts, closed=nobody, refused=nobody, raised=nobody, is_back=nobody)
-        return tiers_of(
+        own = tiers_of(
             self.probability,
             cuts,
             closed=self.tier == "disqualified",
@@ -69,6 +74,7 @@ class OpenLeads:
             raised=self.raised,
             is_back=self.tier == "recycled",
         )
+        return np.where(self.by_word, self.tier, own)
 
     def spread(self, usual: float | None, cuts: CutOffs) -> dict[str, Any]:
         """Sum the leads up so finely that a page can move the cut-offs, and name none of them.
@@ -83,20 +89,18 @@ class OpenLeads:
         value = np.full(len(self.tier), usual or 0.0) if self.value is None else self.value
         brings = np.stack([np.ones(len(value)), self.probability, self.probability * value], axis=1)
         closed, back = self.tier == "disqualified", self.tier == "recycled"
+        moved = ~(self.by_word | closed)
         groups = {
-            "free": ~(closed | back | self.raised | self.refused),
-            "recycled": back & ~self.refused,
-            "refused": self.refused & ~(closed | back),
+            "free": moved & ~(back | self.raised | self.refused),
+            "recycled": moved & back & ~self.refused,
+            "refused": moved & self.refused & ~back,
         }
+        fixed = ~np.logical_or.reduce(list(groups.values()))
         ways = {"probability": self.probability}
         if usual and self.value is not None and not np.allclose(self.value, usual):
             ways["worth"] = self.probability * self.value / usual
         return {
-            "fixed": {
-                "disqualified": _summed(brings[closed]),
-                "SQL": _summed(brings[self.raised]),
-                "recycled": _summed(brings[self.refused & back]),
-            },
+            "fixed": {tier: _summed(brings[fixed & (self.tier == tier)]) for tier in np.unique(self.tier[fixed])},
             "by": {
                 way: {name: _rows(position[chosen], brings[chosen], cuts) for name, chosen in groups.items()}
                 for way, position in ways.items()

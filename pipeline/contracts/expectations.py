@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from features.core.schema import CONVERTED, INTERACTION, LEAD, LOST, RECOMMENDATION, Field
+from features.core.schema import CONVERTED, INTERACTION, LEAD, LOST, OPEN_TIERS, RECOMMENDATION, Field
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,6 +27,7 @@ _HAS_CONVERTED, _WAS_LOST = (
 """SQL over a recommendation: how the last episode of the lead ended is the first of its facts, and no other fact may be
 called so."""
 _HAS_ENDED = f"({_HAS_CONVERTED} OR {_WAS_LOST})"
+_OPEN_TIERS = ", ".join(f"'{tier}'" for tier in OPEN_TIERS)
 EARLIEST, LATEST = "1970-01-01", "2100-01-01"
 
 
@@ -135,7 +136,17 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
             "ended_recommended",
             "a lead that has ended is on no list, and is no guess",
             f"{_HAS_ENDED} AND (list <> 'none' OR rank IS NOT NULL OR list_reason IS NOT NULL "
-            "OR expected_value IS NOT NULL OR is_guess)",
+            "OR expected_value IS NOT NULL OR own_tier IS NOT NULL OR is_guess)",
+        ),
+        Check(
+            "own_tier_unknown",
+            f"what we would have said is one of {_OPEN_TIERS}",
+            f"own_tier NOT IN ({_OPEN_TIERS})",
+        ),
+        Check(
+            "word_lacking",
+            "where people say the tier, their word is told",
+            "word IS NULL AND (own_tier IS NOT NULL OR list_reason = 'agreed later')",
         ),
         Check("guess_unsaid", "why a lead is a guess is said of those that are one", "is_guess <> (guess IS NOT NULL)"),
         Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),

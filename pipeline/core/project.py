@@ -40,6 +40,8 @@ class Places:
     leads = _Place("data/leads.parquet")
     aliases = _Place("data/aliases.parquet")
     former_creations = _Place("data/former-creations.parquet")
+    decisions = _Place("data/decisions.parquet")
+    consents = _Place("data/consents.parquet")
     spend = _Place("data/spend.parquet")
     owners = _Place("data/owners.parquet")
     quarantine = _Place("data/quarantine")

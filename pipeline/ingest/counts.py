@@ -23,8 +23,7 @@ from pipeline.ingest.summary import (
     TableSummary,
     UnmappedChannels,
 )
-from pipeline.ingest.typed_ahead import ahead_warnings
-from pipeline.ingest.warnings import lead_warnings, row_warnings, source_warnings
+from pipeline.ingest.warnings import ahead_warnings, lead_warnings, row_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
@@ -73,7 +72,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     beside = {
         name: TableSummary(**_count_judged(table))
         for name, table in tables.items()
-        if name in settings.tables or name in ("identities", "rates", "owners")
+        if name in settings.tables or name in ("identities", "decisions", "consents", "rates", "owners")
     }
     summary = IngestSummary(
         interactions=sum(source.used for source in sources.values()),
@@ -82,6 +81,8 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         tables={name: summary for name, summary in beside.items() if name in settings.tables},
         leads=leads,
         identities=beside.get("identities"),
+        decisions=beside.get("decisions"),
+        consents=beside.get("consents"),
         spend=spend,
         rates=beside.get("rates"),
         owners=beside.get("owners"),

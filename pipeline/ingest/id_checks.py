@@ -21,6 +21,7 @@ from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.odd_ids import NEVER, PERHAPS, is_rounded
 from pipeline.reading.quarantine import ROUNDED
 from pipeline.settings.ingest import Identities, Leads, Source
+from pipeline.settings.people import Consents, Decisions
 
 _LOOKED_AT = 100_000
 """Rows of a table, spread over all of it."""
@@ -77,7 +78,7 @@ def look_at_ids(tables: Tables) -> list[Ids]:
 
 def _fields(table: SourceTable) -> list[str]:
     columns = getattr(table.settings, "columns", None)
-    if isinstance(table.settings, Source | Leads | Identities):
+    if isinstance(table.settings, Source | Leads | Identities | Decisions | Consents):
         return [name for name in ("lead_id", "alias_id", "account_id", "event_id") if getattr(columns, name, None)]
     return []
 

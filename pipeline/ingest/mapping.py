@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-
-import duckdb
 
 from features.core.time import microseconds
 from pipeline.core.sql import literal
@@ -39,51 +36,50 @@ DAMAGED = "NUL bytes"
 """What a crash leaves in a file: a name that holds them is not the name it was."""
 
 
-def _required(columns: Strict, *fields: str) -> dict[str, list[str]]:
+def required_of(columns: Strict, *fields: str) -> dict[str, list[str]]:
     """List the raw columns of some fields, but for those that are constant."""
     found = {name: names(getattr(columns, name)) for name in fields}
     return {name: listed for name, listed in found.items() if listed}
 
 
-def plan_tables(settings: Ingest, connection: duckdb.DuckDBPyConnection, folder: Path) -> list[SourceTable]:
+def plan_tables(settings: Ingest, make: Callable[..., SourceTable]) -> list[SourceTable]:
     """Plan the tables that become part of the log, or of what is beside it; raises SettingsError."""
-    make = partial(SourceTable, connection, folder / "mapped")
     found = [
         make(name, source, partial(map_source, source, settings.channels), *_columns_of_source(source))
         for name, source in settings.sources.items()
     ]
     if settings.leads:
         leads, own = settings.leads, settings.leads.columns
-        wanted = _wanted(own.lead_id, own.created_at, own.account_id, own.time_zone) + list(leads.attributes)
+        wanted = wanted_of(own.lead_id, own.created_at, own.account_id, own.time_zone) + list(leads.attributes)
         times = {"created_at": own.created_at}
-        required = _required(own, "lead_id", "created_at")
+        required = required_of(own, "lead_id", "created_at")
         found.append(make("leads", leads, partial(map_leads, leads), wanted, times, required))
     if settings.identities:
         links, ids = settings.identities, settings.identities.columns
-        wanted, times = _wanted(ids.alias_id, ids.lead_id, ids.linked_at), {"linked_at": ids.linked_at}
-        required = _required(ids, "alias_id", "lead_id", "linked_at")
+        wanted, times = wanted_of(ids.alias_id, ids.lead_id, ids.linked_at), {"linked_at": ids.linked_at}
+        required = required_of(ids, "alias_id", "lead_id", "linked_at")
         found.append(make("identities", links, partial(map_identities, links), wanted, times, required))
     if settings.spend:
         spend, costs = settings.spend, settings.spend.columns
-        wanted = _wanted(
+        wanted = wanted_of(
             costs.day, costs.channel, costs.campaign, costs.cost, costs.currency, costs.clicks,
             *costs.traffic().values(),
         )  # fmt: skip
         map_spend = partial(money.map_spend, spend, settings.channels)
-        required = _required(costs, "day", "cost", "currency")
+        required = required_of(costs, "day", "cost", "currency")
         found.append(make("spend", spend, map_spend, wanted, {"day": costs.day}, required))
     if settings.rates:
         rates, given = settings.rates, settings.rates.columns
-        wanted = _wanted(given.day, given.currency, given.rate)
-        required = _required(given, "day", "currency", "rate")
+        wanted = wanted_of(given.day, given.currency, given.rate)
+        required = required_of(given, "day", "currency", "rate")
         found.append(make("rates", rates, partial(money.map_rates, rates), wanted, {"day": given.day}, required))
     if settings.owners:
         owners, own_columns = settings.owners, settings.owners.columns
         days = {"from": own_columns.from_, "until": own_columns.until}
         named = [own_columns.territory, own_columns.owner, *days.values(), own_columns.per_day]
         times = {name: column for name, column in days.items() if column}
-        required = _required(own_columns, "territory", "owner")
-        found.append(make("owners", owners, partial(map_owners, owners), _wanted(*named), times, required))
+        required = required_of(own_columns, "territory", "owner")
+        found.append(make("owners", owners, partial(map_owners, owners), wanted_of(*named), times, required))
     return found
 
 
@@ -94,19 +90,20 @@ def _columns_of_source(source: Source) -> tuple[list[str], dict[str, str], dict[
     times |= {column: column for column in columns.events}
     if isinstance(source.known_at, KnownColumn):
         times["known_at"] = source.known_at.column
-    wanted = _wanted(
+    wanted = wanted_of(
         columns.lead_id, columns.event_type, columns.channel, columns.campaign, columns.content, columns.value,
         columns.currency, columns.quantity, columns.event_id, *columns.counts, *columns.traffic().values(),
         *times.values(),
         source.own_writes.column if source.own_writes else None,
     )  # fmt: skip
-    required = _required(columns, "lead_id", "occurred_at", "event_type")
+    required = required_of(columns, "lead_id", "occurred_at", "event_type")
     required |= {name: [*listed] for name in ("events", "counts") if (listed := getattr(columns, name))}
     required |= {"known_at": [source.known_at.column]} if isinstance(source.known_at, KnownColumn) else {}
     return wanted, times, required
 
 
-def _wanted(*columns: Column | None) -> list[str]:
+def wanted_of(*columns: Column | None) -> list[str]:
+    """List the raw columns that some fields are made of."""
     return [name for column in columns for name in names(column)]
 
 
@@ -156,13 +153,13 @@ def map_source(source: Source, rules: channels.Rules, raw: Columns, now: datetim
     problems = (
         *own_problems,
         problem("lead_id IS NULL", "missing lead_id"),
-        problem(_damaged("lead_id"), DAMAGED),
+        problem(damaged("lead_id"), DAMAGED),
         *id_problems("lead_id"),
         *shape.problems,
         *known_problems,
         problem(f"{known_at} > {timestamp(limit)}", "known_at in the future"),
         problem("event_type IS NULL", "missing event_type"),
-        problem(_damaged("event_type"), DAMAGED),
+        problem(damaged("event_type"), DAMAGED),
         problem("value_given AND value IS NULL", "unreadable value"),
         problem("NOT isfinite(value)", "value is not finite"),
         *money.problems(columns.currency, "value"),
@@ -286,7 +283,7 @@ def map_leads(leads: Leads, raw: Columns, now: datetime) -> MappedTable:
             expressions[attribute] = text(name, raw)
     problems = (
         problem("lead_id IS NULL", "missing lead_id"),
-        problem(_damaged("lead_id"), DAMAGED),
+        problem(damaged("lead_id"), DAMAGED),
         *id_problems("lead_id"),
         *moment_problems("created_at"),
         problem(f"created_at > {timestamp(now + SLACK)}", "created_at in the future"),
@@ -305,7 +302,7 @@ def map_identities(identities: Identities, raw: Columns, now: datetime) -> Mappe
     problems = (
         problem("alias_id IS NULL", "missing alias_id"),
         problem("lead_id IS NULL", "missing lead_id"),
-        problem(f"{_damaged('alias_id')} OR {_damaged('lead_id')}", DAMAGED),
+        problem(f"{damaged('alias_id')} OR {damaged('lead_id')}", DAMAGED),
         *id_problems("alias_id"),
         *id_problems("lead_id"),
         *moment_problems("linked_at"),
@@ -315,7 +312,8 @@ def map_identities(identities: Identities, raw: Columns, now: datetime) -> Mappe
     return MappedTable(expressions, problems, {name: name for name in ("alias_id", "lead_id", "linked_at")})
 
 
-def _damaged(field: str) -> str:
+def damaged(field: str) -> str:
+    """Write the condition that a text was damaged."""
     return f"contains({field}, chr(0))"
 
 

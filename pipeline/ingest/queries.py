@@ -108,8 +108,7 @@ class Origins:
 
     @property
     def _tables(self) -> dict[str, Table]:
-        own = {name: getattr(self.settings, name) for name in ("leads", "identities", "spend", "rates", "owners")}
-        return {**self.settings.tables, **self.settings.sources, **{name: own[name] for name in own if own[name]}}
+        return {**self.settings.tables, **self.settings.sources, **self.settings.own_tables}
 
     def _label(self, name: str) -> str:
         return label_of(name, self._tables[name])

@@ -15,7 +15,7 @@ from pipeline.reading.totals import Sum, find_totals
 from pipeline.settings.ingest import Source, Spend
 
 _WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "content", "value", "quantity")
-_IS_ALIAS = (
+IS_ALIAS = (
     "alias.alias_id = mapped.lead_id AND "
     "(contested_at IS NULL OR greatest(mapped.known_at, alias.linked_at) < contested_at)"
 )
@@ -121,6 +121,6 @@ def _judge_source(relations: Relations, table: SourceTable, *, links: bool, stra
         f"SELECT mapped.* REPLACE ({united}CASE {total} ELSE coalesce(reason, "
         f"CASE WHEN sequence IN (FROM {table.duplicates}) THEN '{DUPLICATE}' {unknown} END) END AS reason), "
         f"{literal(table.name)} AS source, lead.rank, lead.time_zone FROM {table.mapped} AS mapped "
-        f"{f'LEFT JOIN {relations.aliases} AS alias ON {_IS_ALIAS} ' if links else ''}"
+        f"{f'LEFT JOIN {relations.aliases} AS alias ON {IS_ALIAS} ' if links else ''}"
         f"LEFT JOIN {relations.leads} AS lead ON lead.lead_id = {lead_id}"
     )

@@ -28,6 +28,7 @@ from pipeline.ingest.idle_settings import refuse_idle
 from pipeline.ingest.log import write_log
 from pipeline.ingest.machines import say_machines
 from pipeline.ingest.mapping import plan_tables
+from pipeline.ingest.people import judge_people, plan_people, write_people
 from pipeline.ingest.queries import Origins
 from pipeline.ingest.reading_advice import advise
 from pipeline.ingest.relations import Relations
@@ -73,7 +74,9 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
                 progress,
             )
             relations = Relations(connection)
-            tables = {table.name: table for table in plan_tables(settings, connection, folder)}
+            make = partial(SourceTable, connection, folder / "mapped")
+            planned = [*plan_tables(settings, make), *plan_people(settings, make)]
+            tables = {table.name: table for table in planned}
             _open(tables, origins)
             refuse_idle(tables, origins.read)
             with _naming_unreadable_files(tables):
@@ -83,6 +86,7 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
                     progress(f"{table.name}: {said_of_rows(connection, str(table.mapped))}")
                 ids = look_at_ids(tables)
                 judge(relations, tables, settings.currency)
+                judge_people(relations, tables)
                 tables |= origins.read
                 for table in tables.values():
                     files = [opened.file.name for opened in table.files]
@@ -92,6 +96,7 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
                 progress("sorting and writing the log")
                 write_log(relations, tables, made.interactions)
                 _write_leads(relations, tables, made)
+                write_people(connection, tables, made, _OUTPUT)
                 _write_spend(connection, tables.get("spend"), made.spend)
                 _write_owners(connection, tables.get("owners"), made.owners)
                 summary = summarise(relations, settings, tables, made, ids)
@@ -116,8 +121,9 @@ def _doubts(summary: IngestSummary) -> list[str]:
 
 
 def _outputs(places: Places) -> tuple[Path, ...]:
-    data = (places.interactions, places.leads, places.aliases, places.former_creations, places.spend, places.owners)
-    return (places.quarantine, *data, places.ingested)
+    data = (places.interactions, places.leads, places.aliases, places.former_creations)
+    people = (places.decisions, places.consents, places.owners)
+    return (places.quarantine, *data, *people, places.spend, places.ingested)
 
 
 @contextmanager

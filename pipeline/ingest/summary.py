@@ -9,6 +9,7 @@ from typing import Any
 from features.timeline.rhythm import FEW, Silences
 from features.timeline.source_state import SourceState
 from pipeline.reading.quarantine import EXPECTED, UNKNOWN_LEAD
+from pipeline.settings.ingest import OWN_TABLES
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class IngestSummary:
     """What queries have read, and is not itself in the log."""
     leads: LeadsSummary | None
     identities: TableSummary | None
+    decisions: TableSummary | None
+    consents: TableSummary | None
     spend: SpendSummary | None
     rates: TableSummary | None
     owners: TableSummary | None
@@ -102,7 +105,7 @@ class IngestSummary:
 
     def all_tables(self) -> dict[str, TableSummary]:
         """Give all tables that were read by their names."""
-        own = {name: getattr(self, name) for name in ("leads", "identities", "spend", "rates", "owners")}
+        own = {name: getattr(self, name) for name in OWN_TABLES}
         return {**self.sources, **self.tables, **{name: table for name, table in own.items() if table}}
 
     def as_json(self) -> dict[str, Any]:

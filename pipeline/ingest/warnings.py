@@ -28,6 +28,9 @@ _FEW = 20
 _BEFORE_ANY_LOG = datetime(1990, 1, 1)
 """Nobody's leads were logged before: a source that ends earlier was read by the wrong unit."""
 _WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
+_FAR_AHEAD = timedelta(days=7)
+_FEW_AHEAD = 0.05
+"""Of a source's rows: where more lie beyond the others' end, it rather is the others that stopped."""
 _QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
@@ -206,3 +209,36 @@ def _never_occur(place: str, listed: Sequence[str], types: Mapping[str, int]) ->
 
 def _share(rows: int, of: int) -> str:
     return f"{rows:,} of {of:,} rows ({rows / of:.0%})"
+
+
+def ahead_warnings(
+    connection: duckdb.DuckDBPyConnection, settings: Ingest, sources: Mapping[str, SourceSummary], log: str
+) -> list[str]:
+    """Name the sources of which a few rows lie far beyond the end of every other, and move the end of the log."""
+    warnings = []
+    for name, source in sources.items():
+        others = [
+            end for key, other in sources.items() if key != name and (end := _end_of(settings.sources[key], other))
+        ]
+        if not others or source.last_occurred_at is None or settings.sources[name].observed_until is not None:
+            continue
+        end = max(others)
+        if source.last_occurred_at <= end + _FAR_AHEAD:
+            continue
+        (rows,) = fetch_row(
+            connection,
+            f"SELECT count(*) FROM {log} WHERE source = {literal(name)} "
+            f"AND occurred_at > TIMESTAMP '{end:%Y-%m-%d %H:%M:%S}'",
+        )
+        if rows <= _FEW_AHEAD * source.used:
+            warnings.append(
+                f"{name}: {rows:,} rows lie up to {source.last_occurred_at:%Y-%m-%d}, every other source ends on "
+                f"{end:%Y-%m-%d}; if people typed these dates, state observed_until, the day of the export"
+            )
+    return warnings
+
+
+def _end_of(source: Source, summary: SourceSummary) -> datetime | None:
+    """Tell when a source ends: with what it told last, which may have occurred long before."""
+    is_assumed = isinstance(source.known_at, KnownDelay) and source.observed_until is None
+    return summary.last_occurred_at if is_assumed else summary.observed_until

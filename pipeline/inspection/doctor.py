@@ -198,10 +198,8 @@ def _tables(parameters: Parameters) -> Iterator[tuple[str, Table]]:
         yield f"ingest.sources.{name}", source
     for name, table in settings.tables.items():
         yield f"ingest.tables.{name}", table
-    for name in ("leads", "identities", "spend", "rates", "owners"):
-        table = getattr(settings, name)
-        if table is not None:
-            yield f"ingest.{name}", table
+    for name, table in settings.own_tables.items():
+        yield f"ingest.{name}", table
 
 
 def _examine_files(examination: Examination, project: Project[Parameters]) -> bool:

@@ -21,6 +21,7 @@ from pipeline.core.sql import open_reader
 from pipeline.inspection.found_lead import FoundLead, find_lead
 from pipeline.inspection.lifeline import Entry, Score, draw, read_events
 from pipeline.log.history import episodes_at
+from pipeline.log.people import read_consents, read_decisions
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.types import read_moment
 
@@ -73,6 +74,7 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
     """
     places, parameters = project, project.parameters
     require(places.interactions, places.leads, places.aliases, places.former_creations)
+    require(places.decisions, places.consents)
     moment = _moment(at)
     with open_reader() as connection:
         lead = find_lead(connection, places, asked, moment)
@@ -82,6 +84,8 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
             )
         standing = _kept(connection, project, lead.lead_id, moment) if moment else _newest(connection, project, lead)
         events = read_events(connection, places, lead.lead_id, moment)
+        words = read_decisions(connection, places, lead.lead_id, moment)
+        consents = read_consents(connection, places, lead.lead_id, moment)
         scores = _read_scores(connection, project, lead.lead_id, moment)
     known = [event.known_at + timedelta(microseconds=1) for event in events]
     until = moment or max([lead.created_at, *known, *([standing.as_of] if standing.as_of else [])])
@@ -91,7 +95,7 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
         moment,
         {name: _native(value) for name, value in episodes.iloc[-1].items() if name != "lead_id"},
         standing,
-        draw(events, scores, parameters.decision, parameters.episodes, parameters.words.labels, until),
+        draw(events, scores, words, consents, parameters.decision, parameters.episodes, parameters.words.labels, until),
     )
 
 
@@ -194,6 +198,13 @@ def tell_lead(portrait: Portrait, parameters: Parameters) -> Iterator[str]:
     yield from _tell_standing(portrait, parameters, labels, zone)
 
 
+def _tell_tier(row: Mapping[str, Any]) -> Iterator[str]:
+    own = row.get("own_tier")
+    yield _line("tier", row["tier"] if own is None else f"{row['tier']}, as people said; {own} without their word")
+    if row.get("word") is not None:
+        yield _line("people's word", row["word"])
+
+
 def _ended(episode: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{episode['outcome']} on {say(episode['outcome_at'], zone)}"
 
@@ -210,7 +221,7 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
         later = portrait.moment is not None and row["scored_at"] > portrait.moment
         yield _line("computed", say(row["scored_at"], zone) + (", after the moment asked for" if later else ""))
     yield _line("model", row["model_version"][:_VERSION])
-    yield _line("tier", row["tier"])
+    yield from _tell_tier(row)
     # What an earlier version has kept says less.
     if "list" in row:
         told = row["list"] if row["list_reason"] is None else f"{row['list']}: {row['list_reason']}"

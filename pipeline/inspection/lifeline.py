@@ -1,4 +1,4 @@
-"""What happened to a lead, in one line of time: acts, decisions of people, facts that came and ended, and scores."""
+"""What happened to a lead, in one line of time: acts, what people decided and said, facts, and scores."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Literal, NamedTuple
 
 import duckdb
 
-from features.core.schema import MACHINE
+from features.core.schema import EVERYTHING, MACHINE
 from features.core.time import format_duration
 from features.language.labels import Labels
 from pipeline.core.project import Places
+from pipeline.log.people import Change, Decision, in_words
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
-Kind = Literal["act", "decision", "outcome", "fact", "score"]
+_GIVEN = "consent given"
+Kind = Literal["act", "decision", "outcome", "fact", "score", "word", "consent"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def read_events(
 def draw(
     events: Sequence[Event],
     scores: Iterable[Score],
+    words: Iterable[Decision],
+    consents: Sequence[Change],
     policy: DecisionPolicy,
     episodes: Episodes,
     labels: Labels,
@@ -89,7 +93,7 @@ def draw(
     """Put everything in one line up to ``until`` (UTC), the newest first."""
     entries = [
         *_happened(events, episodes, labels),
-        *facts_of(events, policy, labels, until),
+        *facts_of(events, policy, labels, until, consents),
         *(
             Entry(
                 one.as_of,
@@ -101,6 +105,11 @@ def draw(
             )
             for one in scores
         ),
+        *(
+            Entry(one.decided_at, "word", in_words(one._asdict()), known_at=one.known_at, tier=one.tier)
+            for one in words
+        ),
+        *(Entry(one.changed_at, "consent", f"{one.purpose}: {one.status}", known_at=one.known_at) for one in consents),
     ]
     return sorted(entries, key=lambda entry: entry.at)[::-1]
 
@@ -116,14 +125,20 @@ def _happened(events: Iterable[Event], episodes: Episodes, labels: Labels) -> It
         yield Entry(own.pop("occurred_at"), kind, what, **own)
 
 
-def facts_of(events: Sequence[Event], policy: DecisionPolicy, labels: Labels, until: datetime) -> Iterator[Entry]:
-    """Tell when each fact of the settings began to hold, and when it ended: by an event, or as its time was over.
+def facts_of(
+    events: Sequence[Event],
+    policy: DecisionPolicy,
+    labels: Labels,
+    until: datetime,
+    consents: Sequence[Change] = (),
+) -> Iterator[Entry]:
+    """Tell when each fact of the settings began to hold, and when it ended: by an event, by consent, or by its time.
 
     What is said again only begins its time anew.
     """
     for name, fact in policy.facts.items():
         since: datetime | None = None
-        for event in (one for one in events if one.actor != MACHINE):
+        for event in _about(fact.channel, events, consents):
             if since and fact.lasts and since + fact.lasts <= event.occurred_at:
                 yield _over(name, since + fact.lasts, format_duration(fact.lasts))
                 since = None
@@ -131,12 +146,23 @@ def facts_of(events: Sequence[Event], policy: DecisionPolicy, labels: Labels, un
                 if since is None:
                     yield Entry(event.occurred_at, "fact", f"holds from here on: {name}", fact=name)
                 since = event.occurred_at
-            elif since and event.event_type in fact.ended_by and event.occurred_at > since:
+            elif since and event.event_type in (*fact.ended_by, _GIVEN) and event.occurred_at > since:
                 what = f"holds no more: {name} ({labels.verb(event.event_type)})"
                 yield Entry(event.occurred_at, "fact", what, fact=name)
                 since = None
         if since and fact.lasts and since + fact.lasts <= until:
             yield _over(name, since + fact.lasts, format_duration(fact.lasts))
+
+
+def _about(channel: str | None, events: Sequence[Event], consents: Sequence[Change]) -> list[Event]:
+    """List what may make or end a fact, the oldest first: what people did, and consent to the channel it closes."""
+    given = [
+        Event(one.changed_at, one.known_at, _GIVEN, "lead", None, None, None, None, 1)
+        for one in consents
+        if channel and one.status == "given" and one.purpose in (channel, EVERYTHING)
+    ]
+    happened = [one for one in events if one.actor != MACHINE]
+    return sorted([*happened, *given], key=lambda event: event.occurred_at)
 
 
 def _over(name: str, at: datetime, length: str) -> Entry:

@@ -14,6 +14,7 @@ from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
+_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
@@ -32,7 +33,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
             {
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
-                **{name: lead[name] for name in ("maturity", "stage", "facts", "list", "rank", "list_reason", "owner")},
+                **{name: lead[name] for name in _SHOWN},
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"] and GUESSES[lead["guess"]],

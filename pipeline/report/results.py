@@ -11,7 +11,7 @@ from pipeline.core.project import Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.report.naming import name_milestones, name_parts
 from pipeline.settings.decision import DecisionPolicy, Recommend
-from pipeline.settings.ingest import Ingest
+from pipeline.settings.ingest import OWN_TABLES, Ingest
 from pipeline.settings.timeline import Snapshots, told_of_older
 from pipeline.settings.words import Words
 
@@ -303,7 +303,7 @@ class Results:
     def _tables(self) -> list[tuple[str, dict[str, Any]]]:
         """List what was read of each table: of the sources of events first, in alphabetical order."""
         others = dict(self.ingested.get("tables") or {})
-        others |= {name: self.ingested.get(name) for name in ("leads", "identities", "spend", "rates", "owners")}
+        others |= {name: self.ingested.get(name) for name in OWN_TABLES}
         return [*sorted(self.ingested["sources"].items()), *(other for other in others.items() if other[1])]
 
     def warnings(self) -> list[str]:

@@ -85,8 +85,10 @@ def look_at_cut_offs(project: Project[Sections]) -> Cuts:
             f"{HERE.recommendations} was decided by other cut-offs than decision in params.yaml gives now "
             f"(SQL from {told['cut_offs']['SQL']:.4g}, now {now['SQL']:.4g}); run: leadcast recommend"
         )
+    written = pq.read_schema(project.recommendations).names
+    columns = [name for name in COLUMNS if name in written]  # what an earlier version wrote knew of no word
     is_open = pc.field("probability").is_valid()
-    opened = pq.read_table(project.recommendations, columns=list(COLUMNS), filters=is_open)
+    opened = pq.read_table(project.recommendations, columns=columns, filters=is_open)
     leads = OpenLeads.of(opened.to_pandas(), policy.facts, policy.usual_value)
     cuts = CutOffs.of(policy.settled, base_rate, leads.value)
     return Cuts(

@@ -73,6 +73,12 @@ class Decider:
 
     def tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
         """Give the tiers of some leads by their probabilities, text of the shape of both."""
+        return self.standing.spoken.word.over(
+            self._own_tiers(probabilities, rows), self.standing.held.closed[rows], rows
+        )
+
+    def _own_tiers(self, probabilities: NDArray[np.float64], rows: slice) -> NDArray[np.str_]:
+        """Give the tiers that they would have without people's word."""
         held, standing = self.standing.held, self.standing
         value = None if standing.value is None else standing.value[rows]
         return tiers_of(
@@ -91,9 +97,13 @@ class Decider:
         was_called = pd.Series(self.lead_ids, dtype=object).isin(self.today.earlier.called).to_numpy()
         gain = worth * np.where(was_called, 1.0 + self.policy.stay, 1.0)
         lists, spent = make_lists_of(self.today, standing, tiers, gain, self.lead_ids)
+        everybody = slice(None)
+        by_word = standing.spoken.word.decides(standing.held.closed, everybody)
         columns = {
             "maturity": standing.maturity,
             "tier": tiers,
+            "own_tier": pa.array(self._own_tiers(probabilities, everybody), mask=~by_word),
+            "word": standing.spoken.texts,
             "stage": standing.stage,
             "facts": standing.facts,
             "target": standing.target,

@@ -15,7 +15,8 @@ from features.timeline.history import History
 from features.timeline.snapshots import find_ended_at
 from pipeline.core.project import Places
 from pipeline.scoring import standing
-from pipeline.scoring.standing import days_of, look
+from pipeline.scoring.in_words import days_of
+from pipeline.scoring.standing import look
 from pipeline.settings.timeline import Snapshots
 
 _TIERS = {CONVERTED: "customer", LOST: "disqualified"}
@@ -54,6 +55,7 @@ def tell_ended(
         "as_of": ended["as_of"],
         "maturity": found.maturity,
         "tier": [_TIERS[outcome] for outcome in outcomes],
+        "word": found.spoken.texts,
         "stage": pc.coalesce(decided_since, pa.array([_STAGES[outcome] for outcome in outcomes], pa.string())),
         "facts": [[f"{day} {outcome}", *facts] for day, outcome, facts in told],
         "target": found.target,

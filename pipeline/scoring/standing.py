@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -20,13 +19,15 @@ from numpy.typing import NDArray
 
 from features.core.schema import MACHINE
 from models.decision.facts import Held
-from pipeline.core.project import Places
+from pipeline.core.project import Places, require
 from pipeline.core.sql import file_literal, identifier, literal
+from pipeline.scoring.consent import read_consent
+from pipeline.scoring.in_words import facts_in_words
+from pipeline.scoring.word import Spoken, listen
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
 _NOTHING = np.datetime64("NaT", "us")
-OUTSIDE = "outside the target"
 
 
 class Sections(Protocol):
@@ -64,6 +65,8 @@ class Standing:
     """What holds of each, in words, the latest first."""
     acts_unseen: NDArray[np.bool_]
     """Whether most of what it did is of event types that the model does not know."""
+    spoken: Spoken
+    """What people said last of each, as far as it holds."""
 
     @property
     def closed(self) -> NDArray[np.bool_]:
@@ -84,14 +87,18 @@ def look(
 
     ``known_types`` are the event types that the model knows; without them, none is unseen.
     """
+    require(places.decisions, places.consents)
     policy = parameters.decision
     connection.register("asked", leads[["lead_id"]].assign(place=np.arange(len(leads))))
     found = connection.sql(_query(places, parameters, as_of, known_types)).to_arrow_table()
+    (ended_at,) = _times(found, ["ended_at"]).T
+    consent = read_consent(places, connection, as_of)
+    spoken = listen(places, policy, connection, as_of, ended_at)
     connection.unregister("asked")
     moment = np.full(len(leads), np.datetime64(as_of, "us"))
     facts = list(policy.facts)
     said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
-    held = Held.of(policy.facts, said, ended, moment)
+    held = Held.of(policy.facts, said, ended, moment, consent)
     strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
     contacted, acted, handed = _times(found, ["contacted", "acted", "handed"]).T
     started = leads["started_at"].to_numpy("datetime64[us]")
@@ -112,8 +119,9 @@ def look(
         handed=handed,
         account=found["account"].to_pandas().to_numpy(object),
         territory=found["territory"].to_pandas().to_numpy(object),
-        facts=_in_words(policy, held, rules),
+        facts=facts_in_words(policy, held, rules.broken, len(leads)),
         acts_unseen=pc.fill_null(found["acts_unseen"], fill_value=False).to_numpy(),
+        spoken=spoken,
     )
 
 
@@ -142,6 +150,7 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
         "contacted": last(policy.work.contacts),
         "acted": f"max(occurred_at) FILTER ({by_lead})",
         "handed": last(policy.work.handed_over),
+        "ended_at": last([*episodes.conversion, *episodes.lost]),
         "decided": last(list(stages)),
         "decided_as": f"arg_max(event_type, occurred_at) FILTER ({_among(list(stages))})",
     }
@@ -235,22 +244,3 @@ class _Rules:
             numbers = pd.to_numeric(column if worth is None else column.map(worth), errors="coerce").to_numpy(float)
             values = np.where(numbers > 0, numbers, values)
         return values
-
-
-def days_of(policy: DecisionPolicy, times: NDArray[np.datetime64]) -> list[str]:
-    """Write the company's days of times in UTC, as in 2026-03-05."""
-    days = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ZoneInfo(policy.time_zone))
-    return [f"{day:%Y-%m-%d}" for day in days]
-
-
-def _in_words(policy: DecisionPolicy, held: Held, rules: _Rules) -> list[list[str]]:
-    """Say what holds of each lead: since which day of the company's, and what."""
-    told: list[list[str]] = [[] for _ in range(rules.length)]
-    rows, facts = held.told()
-    names = list(policy.facts)
-    for row, fact, day in zip(rows.tolist(), facts.tolist(), days_of(policy, held.since[rows, facts]), strict=True):
-        told[row].append(f"{day} {names[fact]}")
-    for words, is_out, _ in rules.broken:
-        for row in np.flatnonzero(is_out).tolist():
-            told[row].append(f"{OUTSIDE}: {words}")
-    return told

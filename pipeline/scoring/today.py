@@ -136,11 +136,14 @@ def make_lists_of(
     """Part open leads among the lists of the day, all of shape (n,), and say what becomes of its time."""
     policy, used = today.policy, today.earlier.used
     held, late = standing.held, untouched_on(policy, standing, today.day)
-    late &= ~standing.closed & ~held.refused
+    word = standing.spoken.word
+    # Whom people settled on, or for later, comes back by their word alone.
+    is_settled = word.is_later | (word.decides(held.closed, slice(None)) & (tiers != "SQL"))
+    late &= ~standing.closed & ~held.refused & ~is_settled
     no_call = held.shut("telephone")
     ids = pd.Series(lead_ids, dtype=object)
     was_used = ids.isin(used["lead_id"]).to_numpy()
-    may_be_called = ((tiers == "SQL") & ~held.taken | late) & ~no_call
+    may_be_called = ((tiers == "SQL") & ~held.taken & ~word.is_later | late) & ~no_call
     # Who was dealt with and is worth a call still has its place; the places of all others are gone.
     gone = used[~used["lead_id"].isin(ids[was_used & may_be_called])]
     whose = today.whose_time(standing.territory)
@@ -165,6 +168,7 @@ def make_lists_of(
             unowned=unowned,
             called_accounts=set(gone["account"].dropna()),
         ),
+        word=word,
     )
     amounts: dict[str, dict[str, float]] = {}
     away = 0

@@ -16,6 +16,7 @@ from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
 from models.decision.maturity import MaturityPolicy
 from models.decision.tiers import Money, Multiples, Recycling, Stated
+from models.decision.word import WordPolicy
 from pipeline.settings.types import Name, Strict, Zone, read_moment
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -98,6 +99,8 @@ class DecisionPolicy(Strict):
     """Cut-offs as people have settled them: they go before what money says."""
     recycled: Recycling = Recycling()
     """When a lead that was lost or quiet is back."""
+    word: WordPolicy = WordPolicy()
+    """How long what people decided (ingest.decisions) holds."""
     territory: Name | None = None
     """An attribute of the lead that says whose it is."""
     capacity: tuple[Capacity, ...] = ()

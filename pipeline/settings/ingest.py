@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.settings.events import Actor, Known, Machines, OwnWrites
+from pipeline.settings.people import Consents, Decisions
 from pipeline.settings.table import Table
 from pipeline.settings.types import Column, Constant, Moment, Name, Share, Span, Strict
 
@@ -151,7 +152,8 @@ class LeadColumns(Strict):
 
 ASSUMED_OUTCOMES = "answer_of_each"
 """What the SQL names it that init writes where no table says when leads converted."""
-OWN_TABLES = {"leads", "identities", "spend", "rates", "owners"}
+OWN_TABLES = ("leads", "identities", "decisions", "consents", "spend", "rates", "owners")
+"""The tables beside the sources that each have a place of their own."""
 _RESERVED = {"lead_id", "created_at", "known_at", "account_id", "time_zone", "as_of", "started_at", "episode"}
 
 
@@ -305,6 +307,10 @@ class Ingest(Strict):
     """Without it every id of the log is a lead, created with its first event; with identities, every id they name."""
     identities: Identities | None = None
     """The ids that belong to one lead; without it every id is a lead of its own."""
+    decisions: Decisions | None = None
+    """What people decided of leads, which goes before what we would say."""
+    consents: Consents | None = None
+    """What leads agreed to, by purpose; without it mail and telephone are open, and nobody agrees to advertising."""
     channels: tuple[ChannelRule, ...] | None = None
     """What makes a channel of traffic source, medium, click id and referrer; the first rule that fits counts. Without
     it, the rules of docs/channels.md do."""
@@ -323,6 +329,12 @@ class Ingest(Strict):
     def assumes_when(self) -> bool:
         """Whether init has assumed when leads converted."""
         return any(ASSUMED_OUTCOMES in (source.query or "") for source in self.sources.values())
+
+    @property
+    def own_tables(self) -> dict[str, Table]:
+        """The tables beside the sources that are given, by their names."""
+        given = {name: getattr(self, name) for name in OWN_TABLES}
+        return {name: table for name, table in given.items() if table}
 
     @field_validator("sources", "tables")
     @classmethod

@@ -8,22 +8,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from timelines import leads
+from hand_made import EPISODES, POLICY, written
 from world import Project
 
-from pipeline.core.project import Places, read_json
+from pipeline.core.project import read_json
 from pipeline.log.history import read_history
 from pipeline.scoring.ended import tell_ended
 from pipeline.settings.decision import DecisionPolicy
-from pipeline.settings.timeline import Episodes
 
 DAY = timedelta(days=1)
 MARCH = datetime(2026, 3, 10)
-LEADS = "A 2026-01-01\nB 2026-01-01\nC 2026-01-01\nD 2026-01-01\nE 2026-01-01\nF 2026-01-01"
 LOG = """
 A | 2026-03-01 | opened
 A | 2026-03-04 23:30 | won
@@ -38,45 +35,10 @@ D | 2026-03-01 | demo
 E | 2026-02-07 | lost
 F | 2026-03-01 | lost | 2026-03-12
 """
-EPISODES = Episodes(conversion=("won",), lost=("lost",), milestones={"accepted": ("opened",)})
-POLICY = {
-    "time_zone": "Europe/Paris",
-    "facts": {"objection": {"kind": "closes", "events": ["objected"]}},
-    "maturity": {"strong": ["demo"]},
-    "out_of_target": {"employees": {"below": 10}},
-}
-EMPLOYEES = {"A": 50.0, "B": 5.0, "C": None, "D": 50.0, "E": 50.0, "F": 50.0}
 
 
-def written(root: Path, log: str) -> Places:
-    """Write a log as ingest leaves it."""
-    rows = [[cell.strip() for cell in line.split("|")] for line in log.strip().splitlines()]
-    moments = [pd.Timestamp(row[1]) for row in rows]
-    known = [pd.Timestamp((row[1:2] + row[3:])[-1]) for row in rows]
-    table = pa.table({
-        "lead_id": [row[0] for row in rows],
-        "occurred_at": pa.array(moments, pa.timestamp("us")),
-        "known_at": pa.array(known, pa.timestamp("us")),
-        "event_type": [row[2] for row in rows],
-        "actor": ["lead" if row[2] == "demo" else "us" for row in rows],
-        "source": ["crm"] * len(rows),
-        "sequence": range(len(rows)),
-        "local_day": pa.array([at.date() for at in moments], pa.date32()),
-    })  # fmt: skip
-    them = leads(LEADS)
-    extra = {"account_id": pa.nulls(len(them), pa.string()), "employees": [EMPLOYEES[one] for one in them["lead_id"]]}
-    places = Places(root)
-    places.interactions.parent.mkdir(parents=True)
-    pq.write_table(table, places.interactions)
-    pq.write_table(pa.table({**{name: them[name] for name in them}, **extra}), places.leads)
-    nothing = pa.array([], pa.timestamp("us"))
-    former = {"lead_id": pa.array([], pa.string()), "created_at": nothing, "until": nothing}
-    pq.write_table(pa.table(former), places.former_creations)
-    return places
-
-
-def told(root: Path, log: str = LOG, as_of: datetime = MARCH, **policy: Any) -> pa.Table:  # noqa: ANN401 - settings of any kind
-    places = written(root, log)
+def told(root: Path, log: str = LOG, as_of: datetime = MARCH, words: str = "", **policy: Any) -> pa.Table:  # noqa: ANN401 - settings of any kind
+    places = written(root, log, words)
     sections = SimpleNamespace(
         decision=DecisionPolicy.model_validate(POLICY | policy),
         episodes=EPISODES,
@@ -118,6 +80,20 @@ def test_what_became_known_later_changes_nothing(tmp_path: Path) -> None:
     known = "\n".join(line for line in LOG.strip().splitlines() if line.count("|") < 3)
     later = LOG + "A | 2026-03-11 | objected\nB | 2026-03-09 | won | 2026-03-11\nD | 2026-03-09 | lost | 2026-03-10"
     assert told(tmp_path / "known", known).equals(told(tmp_path / "later", later))
+
+
+def test_a_word_said_with_the_end_or_after_it_is_told_and_changes_no_tier(tmp_path: Path) -> None:
+    words = """
+        A | 2026-03-04 12:00 | SQL
+        B | 2026-02-12 | SQL | | | K2 | asks again in May
+        C | 2026-03-01 | | 2026-05-01
+    """
+    rows = told(tmp_path, words=words).to_pylist()
+    assert [(row["lead_id"], row["tier"], row["word"]) for row in rows] == [
+        ("A", "customer", None),
+        ("B", "disqualified", "2026-02-12 SQL, by K2: asks again in May"),
+        ("C", "disqualified", "2026-03-01 call on 2026-05-01"),
+    ]
 
 
 def test_where_nobody_has_ended_there_are_no_rows(tmp_path: Path) -> None:

@@ -82,8 +82,9 @@ def test_a_fact_holds_as_long_as_it_lasts_and_a_refusal_before_it_counts_again()
 
 
 def test_facts_are_told_the_latest_first() -> None:
-    rows, facts = held({"unsubscribed": 20, "quote": 40, "refused": 50}).told()
-    assert (rows.tolist(), [list(FACTS)[place] for place in facts]) == ([0, 0, 0], ["refused", "quote", "unsubscribed"])
+    rows, since, names = held({"unsubscribed": 20, "quote": 40, "refused": 50}).told()
+    assert (rows.tolist(), names.tolist()) == ([0, 0, 0], ["refused", "quote", "unsubscribed"])
+    assert since.tolist() == [day(50), day(40), day(20)]
 
 
 @given(st.dictionaries(st.sampled_from(list(FACTS)), st.integers(1, 60)), st.integers(1, 60))

@@ -30,6 +30,7 @@ from pipeline.core.sql import open_reader
 from pipeline.inspection import lead as lead_module
 from pipeline.inspection.lead import show_lead
 from pipeline.inspection.lifeline import facts_of, read_events
+from pipeline.log.people import read_consents
 from pipeline.scoring.files import write_recommendations
 
 LOG = """lead,at,seen,what,channel,about,worth
@@ -44,6 +45,9 @@ B,2026-01-04 14:00,2026-01-04 14:00,visit,seo,,
 """
 PEOPLE = "lead,created,account,country\nA,2026-01-01 23:30,acme,nl\nB,2026-01-20,,\n"
 ALIASES = "alias,lead,at\nc1,A,2026-01-04 10:00\n"
+WORDS = (
+    "lead,at,seen,what,who\nA,2026-01-09 09:00,2026-01-09 09:00,MQL,K2\nc1,2026-01-10 09:00,2026-01-15 09:00,SQL,K1\n"
+)
 
 
 def recommendation(lead: str, as_of: datetime, probability: float, tier: str, **more: object) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def keep(project: SmallProject, as_of: datetime, model: str, scored: datetime, *
 def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """Ingest the log, keep three scores in the history, and recommend at the end."""
     project = SmallProject(tmp_path_factory.mktemp("leads"))
-    project.write(log_csv=LOG, leads_csv=PEOPLE, links_csv=ALIASES)
+    project.write(log_csv=LOG, leads_csv=PEOPLE, links_csv=ALIASES, words_csv=WORDS)
     source = source_of(
         columns={"channel": "channel", "content": "about", "value": "worth"},
         known_at={"column": "seen"},
@@ -80,7 +84,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     )
     columns = {"lead_id": "lead", "created_at": "created", "account_id": "account"}
     leads = LEADS | {"columns": columns, "attributes": {"country": "category"}}
-    project.set({"log": source}, leads=leads, identities=LINKS, currency="EUR")
+    columns = {"lead_id": "lead", "decided_at": "at", "known_at": "seen", "tier": "what", "by": "who"}
+    decisions = {"path": "words.csv", "columns": columns}
+    project.set({"log": source}, leads=leads, identities=LINKS, decisions=decisions, currency="EUR")
     settings = yaml.safe_load((project.root / "params.yaml").read_text())
     settings["episodes"]["milestones"] = {"taken by sales": ["accepted"]}
     settings["decision"] |= {
@@ -105,9 +111,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     keep(project, datetime(2026, 1, 9), "again", datetime(2026, 1, 9, 2), probability=0.4, tier="SQL")
     keep(project, datetime(2026, 1, 20), "later", datetime(2026, 1, 20, 1), probability=0.9, tier="SQL")
     end = datetime(2026, 2, 10, 12)
-    write(
-        project.root / "data/recommendations.parquet", [recommendation("B", end, 0.05, "IQL", list="none", rank=None)]
-    )
+    said = {"own_tier": "MQL", "word": "2026-02-01 IQL, by K2"}
+    row = recommendation("B", end, 0.05, "IQL", list="none", rank=None, **said)
+    write(project.root / "data/recommendations.parquet", [row])
     return project
 
 
@@ -156,6 +162,18 @@ def test_a_lead_is_shown_with_all_that_happened_the_newest_first(project: SmallP
     ]
     assert content["standing"]["row"] is None
     assert content["standing"]["missing"] == "it is not among the leads that were open at 2026-02-10 12:00 UTC"
+
+
+def test_what_people_said_stands_in_its_time_as_far_as_it_was_known(project: SmallProject) -> None:
+    both = [("2026-01-10T09:00", "SQL, by K1"), ("2026-01-09T09:00", "MQL, by K2")]
+    assert lines(shown(project, "A"), "word") == both
+    assert lines(shown(project, "A", "--at", "2026-01-15T09:00:00.000001"), "word") == both
+    assert lines(shown(project, "A", "--at", "2026-01-15T09:00"), "word") == both[1:]
+
+
+def test_a_tier_that_people_said_stands_beside_ours(project: SmallProject) -> None:
+    row = shown(project, "B")["standing"]["row"]
+    assert (row["tier"], row["own_tier"], row["word"]) == ("IQL", "MQL", "2026-02-01 IQL, by K2")
 
 
 def test_at_a_moment_nothing_is_shown_that_became_known_later(project: SmallProject) -> None:
@@ -230,13 +248,14 @@ def test_as_many_lines_are_shown_as_are_asked_for(project: SmallProject) -> None
     text = project.run("lead", "A", "--events", "2").text
     assert "2026-02-10 14:00" in text
     assert "2026-01-20" not in text
-    assert "2 of 16 lines are shown; --events all shows them" in text
+    assert "2 of 18 lines are shown; --events all shows them" in text
 
 
 def test_how_an_open_lead_stands_is_told(project: SmallProject) -> None:
     text = project.run("lead", "B").text
     assert (
-        "As decided for 2026-02-10 13:00 (data/recommendations.parquet) model abcdef012345 tier IQL list none" in text
+        "As decided for 2026-02-10 13:00 (data/recommendations.parquet) model abcdef012345 tier IQL, as people "
+        "said; MQL without their word people's word 2026-02-01 IQL, by K2 list none" in text
     )
     assert "probability 5.0% within 30d 7.5% within 60d reasons raises: 3 visits" in text
 
@@ -271,13 +290,14 @@ def test_the_line_of_time_ends_in_the_facts_and_the_episode_that_the_decision_re
     with open_reader() as connection:
         for row in [row for row in table if row["facts"]][:40]:
             events = read_events(connection, world, row["lead_id"], as_of)
+            consents = read_consents(connection, world, row["lead_id"], as_of)
             holding: dict[str, bool] = {}
             for entry in sorted(
-                facts_of(events, parameters.decision, parameters.words.labels, as_of), key=lambda e: e.at
+                facts_of(events, parameters.decision, parameters.words.labels, as_of, consents), key=lambda e: e.at
             ):
                 assert entry.at <= as_of
                 holding[str(entry.fact)] = entry.what.startswith("holds from here on")
-            told = {fact.split(" ", 1)[1] for fact in row["facts"]} - {"lost", "converted"}
+            told = {fact.split(" ", 1)[1] for fact in row["facts"]} & set(parameters.decision.facts)
             assert {name for name, holds in holding.items() if holds} == told
             seen += len(holding) > len(told)
     assert seen > 0, "some facts must have ended"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +16,12 @@ GAIN = [5.0, 9.0, 7.0, 9.9, 7.0, 1.0, 0.5, 8.0]
 
 def make(places: Places | None = None, **given_: list[object]) -> Lists:
     size = len(TIERS)
-    flags = {name: np.array(given_.get(name, [False] * size)) for name in ("taken", "no_call", "no_mail")}
-    texts = {name: np.array(given_.get(name, [None] * size), dtype=object) for name in ("accounts", "owners")}
+    columns: dict[str, Any] = {
+        name: np.array(given_.get(name, [False] * size)) for name in ("taken", "no_call", "no_mail")
+    }
+    columns |= {name: np.array(given_.get(name, [None] * size), dtype=object) for name in ("accounts", "owners")}
     ids = np.array([f"L{number}" for number in range(size)], dtype=object)
-    return make_lists(
-        np.array(TIERS), np.array(GAIN), ids, taken=flags["taken"], no_call=flags["no_call"], no_mail=flags["no_mail"],
-        accounts=texts["accounts"], owners=texts["owners"], places=places,
-    )  # fmt: skip
+    return make_lists(np.array(TIERS), np.array(GAIN), ids, **columns, places=places)
 
 
 def ranks(lists: Lists) -> list[int | None]:

@@ -24,6 +24,8 @@ NOT_TODAY: dict[str, object] = {
     "rank": None,
     "list_reason": None,
     "owner": None,
+    "own_tier": None,
+    "word": None,
     "stage": None,
     "facts": [],
 }
@@ -46,6 +48,8 @@ def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, r
                     {"lead_id": "busy", "probability": 0.9, "list_reason": "in work", "stage": "opportunity", **likely},
                     {"lead_id": "later", "probability": 0.8, "list_reason": "capacity", "rank": 3, **likely},
                     {"lead_id": "second", "probability": 0.7, "list": "sales", "rank": 2, "owner": "S01", **likely},
+                    {"lead_id": "said", "probability": 0.01, "list_reason": "agreed later", **likely}
+                    | {"own_tier": "IQL", "word": "2026-06-01 SQL, call on 2026-08-01, by K2: <budget>"},
                     {"lead_id": "first", "probability": 0.6, "list": "sales", "rank": 1, **likely}
                     | {"facts": ["2026-06-29 asked for a quote"]},
                     {"lead_id": "nobody's", "probability": 0.5, "list_reason": "no owner", "rank": 4, **likely},
@@ -63,6 +67,8 @@ def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, r
     assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
     assert " busy SQL in work 90.0 % hot opportunity " in told
     assert " later SQL waits: capacity 80.0 % " in told
+    assert " said SQL as people said; IQL without their word agreed later 1.0 % " in told
+    assert " 2026-06-01 SQL, call on 2026-08-01, by K2: &lt;budget&gt; hot " in told
 
 
 def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from world import Project
 
+from features.core.schema import CHANNELS
 from models.decision.facts import Fact
 from models.decision.tiers import CutOffs
 from pipeline.core.project import read_json
@@ -38,24 +39,54 @@ def days_of_work(moment: datetime | None, as_of: datetime) -> int:
     return sum((day + timedelta(days=ahead)).weekday() < 5 for ahead in range(1, (today - day).days))
 
 
+def agreed(changes: list[Any], purpose: str) -> tuple[datetime | None, str | None]:
+    """Say when a lead last agreed to a purpose, and by which status it is closed; nobody here has another id."""
+    own = [one for one in changes if one.purpose in (purpose, "everything")]
+    given = max((one.changed_at for one in own if one.status == "given"), default=None)
+    closing = [one for one in own if one.status != "given" and (given is None or one.changed_at >= given)]
+    return given, max(closing, key=lambda one: one.changed_at).status if closing else None
+
+
+def consents_known(world: Project, as_of: datetime) -> dict[str, list[Any]]:
+    """List what each lead said of purposes."""
+    consents = pq.read_table(world.consents).to_pandas()
+    assert (consents["own_id"] == consents["lead_id"]).all()
+    consents = consents[(consents["known_at"] < as_of) & (consents["changed_at"] < as_of)]
+    return {lead: list(rows.itertuples()) for lead, rows in consents.groupby("lead_id")}
+
+
+def told_of(changes: list[Any]) -> list[str]:
+    """Say what is closed by what a lead does not agree to."""
+    closed = [f"{purpose} {status}" for purpose in CHANNELS if (status := agreed(changes, purpose)[1])]
+    objected = any((one.purpose, one.status) == ("everything", "objected") for one in changes)
+    return [*closed, *(["objected to everything"] if objected else [])]
+
+
 def open_leads(world: Project) -> pd.DataFrame:
     table = pq.read_table(world.recommendations).to_pandas()
     return table[table["probability"].notna()]
 
 
-def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
+def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:  # noqa: PLR0915 - all of a lead at once
     policy = world.parameters.decision
     table = open_leads(world)
     as_of = table["as_of"].iloc[0].to_pydatetime()
     log = pq.read_table(world.interactions).to_pandas()
     log = log[(log["known_at"] < as_of) & (log["occurred_at"] < as_of) & (log["actor"] != "machine")]
     of_lead = {lead: list(rows.itertuples()) for lead, rows in log.groupby("lead_id")}
+    changes_of = consents_known(world, as_of)
     base_rate = read_json(world.model / "manifest.json")["base_rate"]
     cuts = CutOffs.of(policy.settled, base_rate)
-    seen = dict.fromkeys(("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage", "late"), 0)
+    kinds = ("SQL", "raised", "refused", "recycled", "hot", "warm", "cold", "stage", "late", "closed")
+    seen = dict.fromkeys(kinds, 0)
     for lead in table.itertuples():
         events = of_lead.get(lead.lead_id, [])
         since = {name: holds(fact, events, as_of) for name, fact in policy.facts.items()}
+        changes = changes_of.get(lead.lead_id, [])
+        given, unsubscribed = agreed(changes, "mail")[0], since["unsubscribed"]
+        lifted = given is not None and unsubscribed is not None and given > unsubscribed
+        since["unsubscribed"] = None if lifted else unsubscribed
+        refusals = told_of(changes)
         of_kind = {
             kind: max((at for name, at in since.items() if at and policy.facts[name].kind == kind), default=None)
             for kind in ("raises", "refuses")
@@ -78,8 +109,10 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
         )
         assert lead.maturity == ("hot" if hot else "warm" if warm else "cold")
         told = [fact.split(" ", 1)[1] for fact in lead.facts]
-        assert sorted(told) == sorted(name for name, moment in since.items() if moment is not None)
-        if lead.tier == "SQL":
+        assert sorted(told) == sorted([*refusals, *(name for name, moment in since.items() if moment is not None)])
+        if "objected to everything" in told:
+            assert (lead.tier, lead.list) == ("disqualified", "none")
+        elif lead.tier == "SQL":
             assert not refused
             assert raised or lead.probability >= cuts.sql
         elif lead.tier == "recycled":
@@ -96,7 +129,11 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:
         assert (lead.list_reason == "untouched") == late
         if lead.list == "sales" and not late:
             assert (lead.tier, since["in work by sales"]) == ("SQL", None)
-        for name, found in (("raised", raised), ("refused", refused), ("stage", lead.stage), ("late", late)):
+            assert not [one for one in told if one.startswith("telephone ")]
+        if lead.list == "marketing":
+            assert not [one for one in told if one == "unsubscribed" or one.startswith("mail ")]
+        shown = {"raised": raised, "refused": refused, "stage": lead.stage, "late": late, "closed": refusals}
+        for name, found in shown.items():
             seen[name] += bool(found)
         seen[lead.maturity] += 1
         if lead.tier in seen:

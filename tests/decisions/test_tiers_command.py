@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -39,10 +40,13 @@ LEADS: tuple[tuple[str, float, str, list[str]], ...] = (
 MONEY = Money(value=1000, sales_contact=100, nurturing=10, effect=0.5)
 NAMES = {Money: "money", Multiples: "multiples", Stated: "tiers"}
 BASE_RATE = 0.1
+NOBODY: Mapping[str, tuple[str, str]] = {}
 _COUNTED = ("sql_from", "sql_leads", "expected_conversions")
 
 
-def decided(root: Path, settled: Money | Multiples | Stated) -> SmallProject:
+def decided(
+    root: Path, settled: Money | Multiples | Stated, spoken: Mapping[str, tuple[str, str]] = NOBODY
+) -> SmallProject:
     """Write the recommendations of the leads, as they are decided by these settings."""
     name = NAMES[type(settled)]
     project = SmallProject(root)
@@ -51,12 +55,16 @@ def decided(root: Path, settled: Money | Multiples | Stated) -> SmallProject:
     settings["decision"] = {"facts": FACTS, name: said}
     (root / "params.yaml").write_text(yaml.safe_dump(settings))
     cuts = CutOffs.of(settled, BASE_RATE)
+    words = {
+        lead: {"tier": tier, "own_tier": own, "word": f"2026-01-07 {tier}"}
+        for lead, (tier, own) in (spoken or {}).items()
+    }
     rows = [
         {
             "lead_id": lead, "as_of": datetime(2026, 1, 8), "probability": probability, "score": 100 * probability,
             "maturity": "cold", "tier": tier, "facts": facts, "list": "none", "reasons": [], "is_guess": False,
             "expected_value": 1000 * probability if name == "money" else None, "model_version": "abc",
-        }
+        } | words.get(lead, {})
         for lead, probability, tier, facts in LEADS
     ]  # fmt: skip
     schema = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION])
@@ -105,6 +113,23 @@ def test_from_money_each_assumption_moves_the_cut_off_and_its_leads(tmp_path: Pa
         ("SQL", 3, pytest.approx(0.6), 1),
         ("MQL", 2, 0.65, 1),
         ("IQL", 1, 0.01, 0),
+    ]
+
+
+def test_who_has_its_tier_from_people_keeps_it_wherever_the_cut_off_lies(tmp_path: Path) -> None:
+    # Two that would be MQL and IQL are SQL by people's word, and one that would be SQL is not.
+    spoken = {"B": ("SQL", "MQL"), "F": ("SQL", "IQL"), "E": ("IQL", "SQL")}
+    content = asked(decided(tmp_path, Stated(mql=0.02, sql=0.2), spoken))
+    assert moves(content) == [
+        ("as it is", 0.2, 0.2, 4, pytest.approx(0.51)),
+        ("tiers.sql", 0.1, 0.1, 4, pytest.approx(0.51)),
+        ("tiers.sql", 0.4, 0.4, 3, pytest.approx(0.21)),
+    ]
+    assert [tuple(one.values()) for one in content["tiers"]] == [
+        ("disqualified", 1, 0.4, 1),
+        ("SQL", 4, pytest.approx(0.51), 3),
+        ("MQL", 1, 0.5, 1),
+        ("IQL", 1, 0.25, 1),
     ]
 
 

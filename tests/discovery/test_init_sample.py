@@ -16,6 +16,7 @@ from pipeline.sample import write_sample
 from pipeline.settings.parameters import Parameters
 
 DIFFERENCES = {
+    "ingest.consents": "what a purpose and a status close is for people to say; init names the table",
     "ingest.sources.crm.time_zone": "times without an offset don't say in which zone the clock hung",
     "ingest.sources.crm.closed_days": "that sales were away at Christmas is no fault, and in no file",
     "ingest.sources.crm.columns.content": "that topics and reasons never stand in one row is for people to know",

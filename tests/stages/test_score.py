@@ -43,8 +43,8 @@ def table(leads: list[str], reasons: list[list[str]]) -> pa.Table:
 def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     reasons = [["raises: 'x'", '- "b"'], [], ["=cmd: x"]]
     scored_files.write_csv(tmp_path / "leads.csv", table(["a\rb", "=1+1", 'x"y'], reasons))
-    before = '"2026-06-30T12:00:00.000050Z",0.1,10,"hot","SQL"'
-    decided = ["stage", "facts", "target", "expected_value", "list", "rank", "list_reason", "owner"]
+    before = '"2026-06-30T12:00:00.000050Z",0.1,10,"hot","SQL",,'
+    decided = ["own_tier", "word", "stage", "facts", "target", "expected_value", "list", "rank", "list_reason", "owner"]
     names = ["lead_id", "as_of", "probability", "score", "maturity", "tier", *decided]
     assert (tmp_path / "leads.csv").read_bytes().decode("utf-8-sig").splitlines(keepends=False) == [
         ",".join(f'"{name}"' for name in [*names, "reasons", "is_guess", "guess"]),
@@ -64,9 +64,8 @@ def test_a_french_spreadsheet_parts_its_cells_at_semicolons_and_its_decimals_at_
     written = (tmp_path / "leads.csv").read_bytes()
     assert written.startswith(b"\xef\xbb\xbf"), "or Excel takes é for two letters"
     _, row = written.decode("utf-8-sig").splitlines()
-    assert row == (
-        '"a";"2026-06-30T12:00:00.000050Z";"0,1234";"0";"hot";"SQL";;"";;"1234,5679";"sales";1;;;"raises: é, x";false;'
-    )
+    told = '"a";"2026-06-30T12:00:00.000050Z";"0,1234";"0";"hot";"SQL";;;;"";;"1234,5679";"sales";1;;;'
+    assert row == f'{told}"raises: é, x";false;'
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

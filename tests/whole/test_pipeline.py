@@ -33,6 +33,7 @@ from models.evaluation.metrics import evaluate
 from pipeline.commands.app import STAGES
 from pipeline.inspection.explain import explain_value
 from pipeline.log.history import read_history
+from pipeline.settings.ingest import OWN_TABLES
 
 MONDAY = datetime(2026, 3, 2)
 """A Monday of the months that are foretold."""
@@ -111,7 +112,7 @@ def test_every_row_of_every_file_is_used_or_set_aside(world: Project) -> None:
         assert (counts["rows"], counts["used"], sum(counts["set_aside"].values())) == (rows, log[source], aside)
         assert rows == log[source] + aside
     assert min(log.values()) > 1000
-    beside = (ingested[name] for name in ("leads", "identities", "spend", "rates", "owners"))
+    beside = (ingested[name] for name in OWN_TABLES)
     tables = [*ingested["sources"].values(), *ingested["tables"].values(), *(table for table in beside if table)]
     assert ingested["totals"]["rows"] == sum(table["rows"] for table in tables)
     assert ingested["totals"]["rows"] == ingested["totals"]["used"] + ingested["totals"]["set_aside"]

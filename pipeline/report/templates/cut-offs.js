@@ -113,7 +113,7 @@ function draw(cuts) {
   byId("picture").replaceChildren();
   const groups = groupsOf(way());
   const taken = [...groups.free, ...groups.recycled].sort((one, other) => other[0] - one[0]);
-  let [leads, expected] = given.spread.fixed.SQL;
+  let [leads, expected] = given.spread.fixed.SQL || [0, 0];
   const points = leads ? [[1, leads, expected / leads]] : [];
   for (const [edge, many, convert] of taken) {
     leads += many;

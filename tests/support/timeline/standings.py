@@ -10,7 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.decision.facts import Fact, Held
+from models.decision.word import Word
 from pipeline.scoring.standing import Standing
+from pipeline.scoring.word import Spoken
 
 TAKEN = {"in work": Fact("taken", ("case", "accepted"))}
 
@@ -33,11 +35,11 @@ def standing_of(
 ) -> Standing:
     """Give the standing of leads; times are UTC, and ``taken`` says since when a lead is in work."""
     never, nobody = moments(None, size), np.full(size, None, dtype=object)
-    said = moments(taken, size)[:, np.newaxis]
+    said, no = moments(taken, size)[:, np.newaxis], np.zeros(size, dtype=bool)
     return Standing(
         held=Held.of(TAKEN, said, np.full_like(said, "NaT"), np.full(size, np.datetime64(as_of, "us"))),
         maturity=np.full(size, "warm"),
-        is_back=np.zeros(size, dtype=bool),
+        is_back=no,
         stage=pa.nulls(size, pa.string()),
         decided_at=never,
         target=nobody,
@@ -48,5 +50,6 @@ def standing_of(
         account=np.array(account or [None] * size, dtype=object),
         territory=np.array(territory or [None] * size, dtype=object),
         facts=[[]] * size,
-        acts_unseen=np.zeros(size, dtype=bool),
+        acts_unseen=no,
+        spoken=Spoken(Word(no, np.full(size, ""), no, no), [None] * size),
     )

@@ -1,0 +1,72 @@
+"""What people decided of a lead, and what it agreed to, as ingest has written it, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+import duckdb
+
+from pipeline.core.project import Places
+
+
+class Decision(NamedTuple):
+    """What people decided of a lead, in the order of its query; times in UTC, days as they were written."""
+
+    decided_at: datetime
+    known_at: datetime
+    tier: str | None
+    call_on: date | None
+    until: date | None
+    by: str | None
+    reason: str | None
+
+
+class Change(NamedTuple):
+    """What a lead said of a purpose, in the order of its query; times in UTC."""
+
+    changed_at: datetime
+    known_at: datetime
+    purpose: str
+    status: str
+
+
+def read_decisions(
+    connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
+) -> list[Decision]:
+    """Read what was decided of a lead and was known at ``moment`` (UTC), all without one, the oldest first."""
+    columns = ", ".join(f'"{name}"' for name in Decision._fields)
+    rows = connection.execute(
+        f"SELECT {columns} FROM read_parquet($decisions) WHERE lead_id = $lead AND "
+        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND decided_at < $moment::TIMESTAMP)) "
+        "ORDER BY decided_at, known_at, sequence",
+        {"decisions": str(places.decisions), "lead": lead_id, "moment": moment},
+    ).fetchall()
+    return [Decision(*row) for row in rows]
+
+
+def read_consents(
+    connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
+) -> list[Change]:
+    """Read what a lead agreed to, as known at ``moment`` (UTC), all without one, the oldest first."""
+    rows = connection.execute(
+        f"SELECT {', '.join(Change._fields)} FROM read_parquet($consents) WHERE lead_id = $lead AND "
+        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND changed_at < $moment::TIMESTAMP)) "
+        "ORDER BY changed_at, known_at, purpose, status",
+        {"consents": str(places.consents), "lead": lead_id, "moment": moment},
+    ).fetchall()
+    return [Change(*row) for row in rows]
+
+
+def in_words(said: Mapping[str, Any]) -> str:
+    """Say what people decided, of the fields of a Decision: what, until when, who decided, and why.
+
+    >>> in_words({"tier": "SQL", "call_on": None, "until": date(2026, 4, 1), "by": "K2", "reason": "budget approved"})
+    'SQL until 2026-04-01, by K2: budget approved'
+    """
+    what = ", ".join(filter(None, [said["tier"], f"call on {said['call_on']}" if said["call_on"] else None]))
+    until = f" until {said['until']}" if said["until"] else ""
+    who = f", by {said['by']}" if said["by"] else ""
+    why = f": {said['reason']}" if said["reason"] else ""
+    return f"{what}{until}{who}{why}"
