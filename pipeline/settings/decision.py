@@ -118,6 +118,9 @@ class DecisionPolicy(Strict):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        for name in (CONVERTED, LOST):
+            if name in self.facts:
+                raise ValueError(f"facts: {name!r} is told of leads whose episode has ended; take another name")
         for one in self.capacity:
             if one.of and not self.territory:
                 raise ValueError("capacity names values (of), but decision.territory says of which attribute: name it")
@@ -127,9 +130,6 @@ class DecisionPolicy(Strict):
         for kind in self.work.handed_over:
             if kind not in taking:
                 raise ValueError(f"work.handed_over: no fact is taken by {kind!r}; add it to the events of one")
-        for name in (CONVERTED, LOST):
-            if name in self.facts:
-                raise ValueError(f"facts: {name!r} is told of leads whose episode has ended; take another name")
         return self
 
     @property

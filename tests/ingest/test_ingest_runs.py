@@ -69,7 +69,7 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
         summary = run_ingest(tmp_path, sources)
         digests.append(_digest(tmp_path / "data"))
     assert digests[0] == digests[1] == digests[2]
-    assert len(digests[0]) == 9
+    assert len(digests[0]) == 10
     assert summary.interactions > 190_000
     assert pq.ParquetFile(tmp_path / "data/interactions.parquet").num_row_groups > 1
 

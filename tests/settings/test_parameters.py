@@ -241,7 +241,7 @@ def test_a_policy_of_an_earlier_version_is_a_decision_and_what_says_nothing_any_
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    del content["decision"], content["words"]
+    del content["decision"], content["words"], content["ingest"]["owners"]
     content["policy"] = {"tiers": {"mql": 0.05, "sql": 0.2}, "maturity": {"warm": 1.0, "hot": 3.0}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     decision = load_parameters(tmp_path / "params.yaml").decision
