@@ -209,6 +209,17 @@ def _ended(episode: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{episode['outcome']} on {say(episode['outcome_at'], zone)}"
 
 
+def _tell_probability(row: Mapping[str, Any], horizon: str) -> Iterator[str]:
+    if row[PROBABILITY] is None:
+        yield _line("probability", "none, for it has ended")
+        return
+    guess = f", a guess: {GUESSES[row.get('guess') or 'age']}" if row["is_guess"] else ""
+    yield _line("probability", f"{row[PROBABILITY]:.1%} within {horizon}{guess}")
+    for name, value in row.items():
+        if name.startswith(column_of("")):
+            yield _line("", f"{value:.1%} within {name.removeprefix(column_of(''))}")
+
+
 def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, zone: ZoneInfo) -> Iterator[str]:
     standing = portrait.standing
     row = standing.row
@@ -232,12 +243,7 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     if row.get("target") is not None:
         yield _line("target", row["target"])
     yield from _lines("facts", row.get("facts") or ["none"])
-    horizon = format_duration(parameters.snapshots.horizon)
-    guess = f", a guess: {GUESSES[row.get('guess') or 'age']}" if row["is_guess"] else ""
-    yield _line("probability", f"{row[PROBABILITY]:.1%} within {horizon}{guess}")
-    for name, value in row.items():
-        if name.startswith(column_of("")):
-            yield _line("", f"{value:.1%} within {name.removeprefix(column_of(''))}")
+    yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
     yield from _lines("reasons", row["reasons"] or ["none are computed for its tier, or nothing moved it"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -28,7 +29,7 @@ from features.language.filters import Filter, Vocabulary
 from pipeline.core.project import Places, write_json
 from pipeline.core.sql import open_reader
 from pipeline.inspection import lead as lead_module
-from pipeline.inspection.lead import show_lead
+from pipeline.inspection.lead import show_lead, tell_lead
 from pipeline.inspection.lifeline import facts_of, read_events
 from pipeline.log.people import read_consents
 from pipeline.scoring.files import write_recommendations
@@ -308,6 +309,16 @@ def test_the_line_of_time_ends_in_the_facts_and_the_episode_that_the_decision_re
         assert portrait.episode["outcome"] is None
         assert all(entry.at <= as_of for entry in portrait.timeline)
         assert all(entry.known_at < as_of for entry in portrait.timeline if entry.known_at)
+
+
+def test_of_a_lead_that_has_ended_it_is_told_that_there_is_no_probability(world: Project) -> None:
+    table = pq.read_table(world.recommendations, columns=["lead_id", "probability", "tier"]).to_pylist()
+    for tier in ("customer", "disqualified"):
+        lead = next(row["lead_id"] for row in table if row["probability"] is None and row["tier"] == tier)
+        told = "\n".join(tell_lead(show_lead(world, lead, None), world.parameters))
+        assert re.search(rf"tier +{tier}\n", told)
+        assert re.search(r"probability +none, for it has ended\n", told)
+        assert "%" not in told.partition("probability")[2]
 
 
 def test_any_moment_of_a_lead_shows_what_a_naive_look_at_the_log_shows(world: Project) -> None:
