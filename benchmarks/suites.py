@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring, training
+from benchmarks import deciding, duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring, training
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -69,6 +69,7 @@ def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 
     yield _beside_a_neighbour(progress)
     yield from _simulation(progress, scale)
     yield _sample(folder, int(200_000 * scale), progress)
+    yield from _deciding(folder, int(_MILLION * scale), progress)
 
 
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
@@ -190,6 +191,18 @@ def _sample(folder: Path, leads: int, progress: Progress) -> Result:
     ours = measure(ingest_sample, root)
     shutil.rmtree(root)
     return memory(task, ours, 2)
+
+
+def _deciding(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
+    """Measure what is decided of open leads beyond their probabilities."""
+    root = folder / f"deciding-{leads}"
+    task, peer = f"deciding for {in_words(leads)} open leads", "DuckDB's last event of each lead and type"
+    progress(task)
+    deciding.write_world(root, leads)
+    ours, theirs = measure(deciding.decide, root, leads), measure(deciding.group, root)
+    shutil.rmtree(root)
+    yield within(task, peer, ours, theirs, 15)
+    yield memory(task, ours, 4)
 
 
 def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:
