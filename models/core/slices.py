@@ -48,15 +48,6 @@ class Slice:
         soon = None if self.soon is None else self.soon[places]
         return Slice(self.frame.iloc[places], self.labels[places], self.leads[places], soon)
 
-    @property
-    def taught(self) -> NDArray[np.float64]:
-        """What ranks are learned from, shape (n,): how soon rows convert where that is known, or else the labels.
-
-        What a lead did says more of the days that follow than of the end of the horizon. How soon is the mean of the
-        labels of all horizons that are shorter. Probabilities are calibrated by the labels alone.
-        """
-        return self.labels if self.soon is None else self.soon
-
 
 def count_leads(labels: NDArray[np.float64], leads: NDArray[Any]) -> tuple[int, int]:
     """Count the leads that have a row which converts, and those that have one which doesn't; shapes (n,).

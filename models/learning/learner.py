@@ -40,6 +40,9 @@ _HELPS = (
     "a longer log, a shorter horizon (more outcomes are known), or looking at leads more often (snapshots.policies)"
 )
 
+SOON_FROM = 300
+"""From so many leads that convert on how soon they do is learned from: scores of it have to be calibrated by two numbers
+at the least, which fewer leads don't give."""
 MOST_LEVELS = 100
 """Of a category. Each is a column of the logistic regression, whose time grows with their square and more: two thousand
 levels in 60,000 rows took minutes and gigabytes, and most of them a few leads each."""
@@ -152,6 +155,9 @@ class Fitting:
         self._categories = category_levels(rows, recipe.categorical, minimum_leads=recipe.minimum_leads)
         dealt = deal(rows.labels, rows.leads, seed=recipe.seed, folds=folds_for(len(rows.labels)))
         self._fold, self._wins = dealt.fold, dealt.converting
+        self._taught = rows.labels if rows.soon is None or self._wins < SOON_FROM else rows.soon
+        """What trees and the regression learn from, shape (n,): the mean of the labels of all shorter horizons, or the
+        labels."""
         self._parts: dict[Rung, _Part] = {}
         self._weights: dict[Rung, NDArray[np.float64]] = {}
         self._calibrators: dict[Rung, dict[str, Any]] = {}
@@ -284,7 +290,7 @@ class Fitting:
         recipe, rows = self._recipe, self._rows
         numbers = numbers_of(rows.frame, recipe.columns, self._categories)
         settings = {**self._parameters, "seed": recipe.seed, "num_threads": recipe.num_threads}
-        grove = Grove.plant(numbers, rows.taught, recipe.columns, self._categories, settings)
+        grove = Grove.plant(numbers, self._taught, recipe.columns, self._categories, settings)
         trees, scores = grove.cross_validate(self._fold, self._progress)
         texts = tuple(grove.grow(trees, recipe.seed + member) for member in range(self._members))
         return _Part(texts, scores, trees)
@@ -292,7 +298,7 @@ class Fitting:
     def _additive(self, rung: Rung) -> _Part:
         roles, numbers = self._recipe.roles, self._numbers(self._rows.frame)
         if rung == "logistic":
-            return self._fitted(terms_of_regression(roles, numbers, self._categories), PRIOR, self._rows.taught)
+            return self._fitted(terms_of_regression(roles, numbers, self._categories), PRIOR, self._taught)
         return self._fitted(terms_of_rates(roles, self._categories), PRIOR_OF_RATES, self._rows.labels)
 
     def _fitted(self, terms: Sequence[Term], prior: float, labels: NDArray[np.float64]) -> _Part:

@@ -37,7 +37,8 @@ def read_taught(places: Places) -> tuple[Slice, NDArray[np.datetime64]]:
     """
     rows, as_of = read_rows(places.matrix)
     waits = waits_of(rows, as_of, places.snapshots)
-    return replace(rows, soon=soon_of(waits, horizon_of(read_json(places.snapshot_counts)))), as_of
+    soon = soon_of(waits, horizon_of(read_json(places.snapshot_counts)))
+    return replace(rows, soon=soon * rows.labels), as_of
 
 
 def soon_of(waits: NDArray[np.timedelta64], horizon: timedelta) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ def told_of_machines(results: Results) -> list[str]:
     """Say which share of a source's events machines did, where rules tell them: no feature and no fact has them."""
     told = []
     for name, source in results.ingested["sources"].items():
-        marked = sum(sum(of_type.values()) for of_type in source["machines"].values())
+        marked = sum(sum(of_type.values()) for of_type in source.get("machines", {}).values())
         if marked:
             share = f"{marked:,} of the {source['used']:,} events of {name} ({percent(marked / source['used'])})"
             told.append(f"{share} were done by machines: they stay in the log and count nowhere")

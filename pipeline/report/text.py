@@ -32,7 +32,7 @@ def summary(parameters: Sections, results: Results) -> str:
     for place, what in (
         (HERE.page, "all of this in a browser: funnel, figures, pictures"),
         (HERE.leads_page, "the recommended leads with their reasons; not to be shared"),
-        (HERE.cut_offs_page, "from which probability on: what becomes of the leads as you move it"),
+        (HERE.cut_offs_page, "choose the cut-offs by what becomes of the leads"),
         (HERE.recommendations_csv, "every open lead, best first, then those that ended of late"),
         (HERE.pictures, "calibration, gains, precision and recall, importance"),
         (HERE.data_docs / "index.html", "what Great Expectations found"),
