@@ -24,7 +24,8 @@ def add_to(app: typer.Typer) -> None:
     )(lead)
     app.command(
         help="Show the cut-offs of the tiers: where they come from, what they mean in leads, and how each assumption "
-        "behind them moves the leads of sales, at half and at double. Nothing is written, and nothing scored anew.",
+        "behind them moves the leads of sales, at half and at double; and how often people were right who said a tier "
+        "themselves. Nothing is written, and nothing scored anew.",
         epilog="Examples: leadcast tiers | leadcast tiers --json",
     )(tiers)
 
@@ -71,11 +72,14 @@ def tiers(*, as_json: _AsJson = False) -> None:
         from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.inspection.people import look_at_people, told_of_people  # noqa: PLC0415 - heavy
         from pipeline.scoring.cut_offs import look_at_cut_offs, told_of  # noqa: PLC0415 - heavy
 
-        cuts = look_at_cut_offs(Project(HERE.root, parameters))
+        project = Project(HERE.root, parameters)
+        cuts, people = look_at_cut_offs(project), look_at_people(project)
         if as_json:
-            typer.echo(json.dumps(cuts.to_json(), indent=1, ensure_ascii=False))
+            content = cuts.to_json() | {"people": people and people.to_json()}
+            typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
             return
         typer.echo("\n".join(told_of(cuts)) + "\n")
         headers = ("tier", "open leads", "expected to convert", "not by probability", " ")
@@ -94,3 +98,5 @@ def tiers(*, as_json: _AsJson = False) -> None:
             for one in cuts.assumptions
         ]  # fmt: skip
         print_table(what_if, moves, is_result=True)
+        if people:
+            typer.echo("\n" + "\n".join(told_of_people(people)))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hand_made import written
 from small_project import SmallProject
 from world import Project
 
@@ -136,6 +137,25 @@ def test_who_has_its_tier_from_people_keeps_it_wherever_the_cut_off_lies(tmp_pat
 def test_more_than_all_conversions_never_come_of_a_call(tmp_path: Path) -> None:
     effects = [one for one in moves(asked(decided(tmp_path, replace(MONEY, effect=0.8)))) if one[0] == "effect"]
     assert effects == [("effect", 0.4, 0.25, 3, 0.6), ("effect", 1.0, 0.1, 4, 0.75)]
+
+
+def test_what_people_said_is_judged_where_a_table_of_it_is_mapped(tmp_path: Path) -> None:
+    places = written(tmp_path, "A | 2026-03-10 | won", "A | 2026-03-01 | SQL")
+    project = decided(tmp_path, MONEY)
+    counts = {"horizon": "30d", "outcome_delay_hours": 24, "observed_until": "2026-05-01T00:00:00"}
+    write_json(places.snapshot_counts, counts)
+    assert asked(project)["people"] is None, "nobody's word is kept"
+    assert "people said" not in project.run("tiers").text
+    settings = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    columns = {"lead_id": "lead", "decided_at": "at", "tier": "tier"}
+    settings["ingest"]["decisions"] = {"path": "decisions.csv", "columns": columns}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
+    (one,) = asked(project)["people"]["said"]
+    assert (one["said"], one["words"], one["converted"], one["share"]) == ("SQL", 1, 1, None)
+    assert "SQL: 1 word on 1 lead, 1 converted, too few leads to tell" in project.run("tiers").text
+    for path in (places.snapshot_counts, places.decisions):
+        path.unlink()
+        assert asked(project)["people"] is None, "an older folder lacks it"
 
 
 def test_from_multiples_the_odds_are_moved(tmp_path: Path) -> None:
