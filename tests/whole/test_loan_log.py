@@ -22,12 +22,11 @@ pytestmark = needs_the_loan_log
 
 @pytest.fixture(scope="module")
 def loans(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run the stages up to evaluate, with the settings that we ship, but for what makes the figures no others."""
+    """Run the stages up to evaluate, with the settings that we ship."""
     root = tmp_path_factory.mktemp("loans")
     content = yaml.safe_load((ROOT / "examples/loan-leads/params.yaml").read_text(encoding="utf-8"))
     content["data_root"] = str(LOAN_LOG)
-    content["train"] |= {"members": 1}
-    content["evaluate"] = {"replicates": 50}
+    content["evaluate"] = {"replicates": 100}
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     project = Project(root, load_parameters(root / "params.yaml"))
     project.run("ingest", "validate", "snapshots", "features", "train", "evaluate")

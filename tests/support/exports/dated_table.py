@@ -63,7 +63,6 @@ def write_dated_table(root: Path, *, drifts: bool, attributes: Sequence[str] = H
         "episodes": {"conversion": ["won"]},
         "snapshots": {"horizon": "7d", "policies": [{"ages": ["1h"]}]},
         "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
-        "train": {"members": 1},
         "evaluate": {"replicates": 100, "model_name": "deposits"},
-    } | {name: {} for name in ("validate", "features", "recommend", "words")}  # fmt: skip
+    } | {name: {} for name in ("validate", "features", "train", "recommend", "words")}  # fmt: skip
     (root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
