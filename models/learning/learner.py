@@ -41,8 +41,8 @@ _HELPS = (
 )
 
 SOON_FROM = 300
-"""From so many leads that convert on how soon they do is learned from: scores of it have to be calibrated by two numbers
-at the least, which fewer leads don't give."""
+"""From so many leads that convert on, how soon they do is learned from: scores of it have to be calibrated by two
+numbers at the least, which fewer leads don't give."""
 MOST_LEVELS = 100
 """Of a category. Each is a column of the logistic regression, whose time grows with their square and more: two thousand
 levels in 60,000 rows took minutes and gigabytes, and most of them a few leads each."""

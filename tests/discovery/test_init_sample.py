@@ -32,6 +32,8 @@ DIFFERENCES = {
     "evaluate.model_name": "init names the model after the folder",
     "decision.tiers": "init takes multiples of the odds of those that convert; what a call costs is for people to say",
     "decision.time_zone": "where the company is stands in no file",
+    "decision.maturity.warm_for": "that leads of this company come often is for people to say",
+    "decision.maturity.active_days": "that leads of this company come often is for people to say",
     "decision.territory": "that territories share out the leads among sales is for people to say",
     "decision.work.handed_over": "by what marketing hands leads over, and within which time, is for people to say",
     "words.en.milestones.case opened by sales": "a milestone that init doesn't propose",

@@ -28,13 +28,14 @@ def parameters_of(sources: dict[str, Any], **ingest_settings: object) -> Paramet
     """Give settings whose ingest is as stated."""
     empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "words")}
     work = {"memory_limit": ingest_settings.pop("memory_limit", "1GB")}
+    whose = {"territory": "region", "work": {"call_hours": 0.5}} if "owners" in ingest_settings else {}
     return Parameters.model_validate({
         "data_root": "raw",
         "run": work,
         "ingest": {"sources": sources, "maximum_broken": 1.0} | ingest_settings,
         "episodes": {"conversion": ["won"]},
         "snapshots": {"policies": [{"ages": ["1d"]}], "horizon": "30d"},
-        "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
+        "decision": {"tiers": {"mql": 0.1, "sql": 0.3}} | whose,
     } | empty)  # fmt: skip
 
 
