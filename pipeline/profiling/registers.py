@@ -75,7 +75,7 @@ def find_registers(tables: Tables, profiles: Mapping[str, Profile], leads: str |
         if name == leads:
             continue
         if is_consents(profile):
-            told[name] = "it says what leads agreed to, which is no act of theirs, no outcome and no loss"
+            told[name] = "it says what leads agreed to, which is no act of theirs; ingest.consents takes it"
         elif (found := find_rates(tables, profile)) and rates is None:
             rates = found
             told[name] = "its exchange rates have nothing to convert"

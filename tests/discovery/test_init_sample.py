@@ -77,7 +77,10 @@ def test_the_sample_gets_its_own_settings_but_for_what_no_file_says(proposed: Pa
 
 def test_init_says_what_the_tables_are_that_it_leaves_out(proposed: Path) -> None:
     said = told(proposed)
-    assert "consents is not used: it says what leads agreed to, which is no act of theirs, no outcome" in said
+    assert (
+        "consents is not used: it says what leads agreed to, which is no act of theirs; ingest.consents takes it"
+        in said
+    )
     assert "owners is not used: it says who owns a territory, and from when; where leads have it" in said
     assert "rates holds exchange rates: one GBP is taken to be worth 1.1" in said
     assert "spend.time_zone says in which zone a day is" in said
