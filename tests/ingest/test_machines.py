@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pages import words
 from raw_logs import LEADS, LINKS, parameters_of, read_leads, read_log, run_ingest, source_of, write_raw
+from world import Project as World
 
 from features.core.errors import InputError
 from features.timeline.policies import EventPolicy
@@ -314,3 +317,13 @@ def test_a_lead_without_a_table_is_known_of_from_the_first_row_that_names_it_who
     write_raw(tmp_path, log_csv=lines("A 08:00:01 click may\n" * 3 + "A 12:00:00 form"))
     run_ingest(tmp_path, {"log": mails()})
     assert read_leads(tmp_path, "lead_id, created_at") == [("A", datetime(2026, 3, 1, 8, 0, 1))]
+
+
+def test_what_machines_did_is_told_beside_the_table_of_sources(world: World) -> None:
+    log = pq.read_table(world.interactions, columns=["source", "actor"]).to_pandas()
+    mails = log.loc[log["source"] == "email", "actor"]
+    marked = int((mails == "machine").sum())
+    assert 0.05 < marked / len(mails) < 0.2
+    told = f"{marked:,} of the {len(mails):,} events of email (14 %) were done by machines"
+    for text in (words(world.page.read_text(encoding="utf-8")), world.summary.read_text(encoding="utf-8")):
+        assert told in " ".join(text.split())

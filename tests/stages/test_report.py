@@ -53,16 +53,6 @@ def test_a_milestone_that_never_occurs_is_named_with_the_nearest(world: Project,
         project.run("snapshots")
 
 
-def test_what_machines_did_is_told_beside_the_table_of_sources(world: Project) -> None:
-    log = pq.read_table(world.interactions, columns=["source", "actor"]).to_pandas()
-    mails = log.loc[log["source"] == "email", "actor"]
-    marked = int((mails == "machine").sum())
-    assert 0.05 < marked / len(mails) < 0.2
-    told = f"{marked:,} of the {len(mails):,} events of email (14 %) were done by machines"
-    for text in (words(world.page.read_text(encoding="utf-8")), world.summary.read_text(encoding="utf-8")):
-        assert told in " ".join(text.split())
-
-
 @pytest.fixture(scope="module")
 def results(world: Project) -> Results:
     return Results.read(world)
