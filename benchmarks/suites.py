@@ -201,7 +201,7 @@ def _deciding(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
     deciding.write_world(root, leads)
     ours, theirs = measure(deciding.decide, root, leads), measure(deciding.group, root)
     shutil.rmtree(root)
-    yield within(task, peer, ours, theirs, 15)
+    yield within(task, peer, ours, theirs, 18)
     yield memory(task, ours, 4)
 
 
