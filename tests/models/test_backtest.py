@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError
 from models.core.slices import Slice
+from models.learning import learner
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest
 from models.learning.learner import Recipe, learn
@@ -59,6 +60,7 @@ def altered(rows: Slice, unsettled: NDArray[np.bool_], asked: NDArray[np.bool_])
         frame,
         np.where(unsettled, 1.0 - rows.labels, rows.labels),
         np.where(unsettled, "one and the same", rows.leads),
+        None if rows.soon is None else np.where(unsettled, 0.5 * (1.0 - rows.labels), rows.soon),
     )
 
 
@@ -99,6 +101,22 @@ def test_hindsight_changes_no_choice_of_the_ladder_nor_what_any_rung_or_yardstic
     assert {"base_rates", "logistic", "trees", "stack", "stack+shift", "points", "naive_bayes"} < before.said.keys()
     for name, said in before.said.items():
         np.testing.assert_array_equal(after.said[name][kept], said[kept], err_msg=name)
+
+
+def test_how_soon_rows_convert_that_are_not_settled_changes_nothing(
+    log: tuple[Slice, Times], origins: list[Origin], foretold: list[Foretold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learner, "SOON_FROM", 1)
+    plain, as_of = log
+    rows = dataclasses.replace(plain, soon=plain.labels * np.random.default_rng(6).random(len(as_of)))
+    origin = origins[-1]
+    unsettled = as_of + np.timedelta64(REACH) > np.datetime64(origin.moment)
+    asked = origin.foretold(as_of) & (np.arange(len(as_of)) % 2 == 0)
+    (before,) = backtest(rows, as_of, [origin], REACH, RECIPE)
+    (after,) = backtest(altered(rows, unsettled, asked), as_of, [origin], REACH, RECIPE)
+    kept = asked[origin.foretold(as_of)]
+    np.testing.assert_array_equal(after.probabilities[kept], before.probabilities[kept])
+    assert (before.probabilities != foretold[-1].probabilities).any(), "how soon is learned from"
 
 
 def test_what_is_settled_does_change_what_is_foretold(
