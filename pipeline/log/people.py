@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
 from pipeline.core.project import Places
+from pipeline.core.sql import identifier
 
 
 class Decision(NamedTuple):
@@ -36,13 +38,8 @@ def read_decisions(
     connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
 ) -> list[Decision]:
     """Read what was decided of a lead and was known at ``moment`` (UTC), all without one, the oldest first."""
-    columns = ", ".join(f'"{name}"' for name in Decision._fields)
-    rows = connection.execute(
-        f"SELECT {columns} FROM read_parquet($decisions) WHERE lead_id = $lead AND "
-        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND decided_at < $moment::TIMESTAMP)) "
-        "ORDER BY decided_at, known_at, sequence",
-        {"decisions": str(places.decisions), "lead": lead_id, "moment": moment},
-    ).fetchall()
+    order = "decided_at, known_at, sequence"
+    rows = _read_known(connection, places.decisions, Decision._fields, order, lead_id, moment)
     return [Decision(*row) for row in rows]
 
 
@@ -50,13 +47,28 @@ def read_consents(
     connection: duckdb.DuckDBPyConnection, places: Places, lead_id: str, moment: datetime | None
 ) -> list[Change]:
     """Read what a lead agreed to, as known at ``moment`` (UTC), all without one, the oldest first."""
-    rows = connection.execute(
-        f"SELECT {', '.join(Change._fields)} FROM read_parquet($consents) WHERE lead_id = $lead AND "
-        "($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND changed_at < $moment::TIMESTAMP)) "
-        "ORDER BY changed_at, known_at, purpose, status",
-        {"consents": str(places.consents), "lead": lead_id, "moment": moment},
-    ).fetchall()
+    order = "changed_at, known_at, purpose, status"
+    rows = _read_known(connection, places.consents, Change._fields, order, lead_id, moment)
     return [Change(*row) for row in rows]
+
+
+def _read_known(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    fields: Sequence[str],
+    order: str,
+    lead_id: str,
+    moment: datetime | None,
+) -> list[tuple[Any, ...]]:
+    """Read fields of what is said of a lead and known by then; the first of the ``order`` is when it was said."""
+    said_at = order.partition(",")[0]
+    rows: list[tuple[Any, ...]] = connection.execute(
+        f"SELECT {', '.join(map(identifier, fields))} FROM read_parquet($path) WHERE lead_id = $lead AND "
+        f"($moment::TIMESTAMP IS NULL OR (known_at < $moment::TIMESTAMP AND {said_at} < $moment::TIMESTAMP)) "
+        f"ORDER BY {order}",
+        {"path": str(path), "lead": lead_id, "moment": moment},
+    ).fetchall()
+    return rows
 
 
 def in_words(said: Mapping[str, Any]) -> str:
