@@ -18,13 +18,14 @@ from models.core.horizons import column_of
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, backtest, decide, leave_out, newest
 from models.learning.baselines import BASELINE_NAMES, BASELINES
+from models.learning.claims import claims_of
 from models.learning.horizons import Horizons, Waits, foretell_others, learn_steps, require_settled
 from models.learning.ladder import RUNG_NAMES
 from models.learning.learner import Fitting, Recipe, require_outcomes
 from models.learning.one_order import in_one_order
 from models.learning.origins import choose_origins
 from models.learning.parameters import RUNGS
-from models.learning.reference import reference_of
+from models.learning.reference import quarters_of, reference_of
 from pipeline.core.parallel import Crew, cores
 from pipeline.core.project import Places, Progress, Project, fingerprint, read_json, require, write_json, written_whole
 from pipeline.matrix.slices import delay_of, horizon_of, reach_of, read_catalogue, read_taught, waits_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from models.core.model import Model
     from models.core.slices import Slice
 
 _ROUNDS_A_LINE = 100
@@ -115,7 +117,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         others = foretell_others(counted, rows, waits, horizons, recipe, side_by_side=crew.map)
         steps = learn_steps(rows, waits, horizons, recipe, observed_until)
     learned = rows if fitting.learned.all() else rows.take(fitting.learned)
-    reference = reference_of(learned, model.columns, model.categories, counted)
+    reference = reference_of(learned, model.columns, model.categories, counted) | _of_stories(project, learned, model)
     model = replace(model, steps=tuple(step for step, _ in steps), reference=reference)
     project.training.unlink(missing_ok=True)  # it says that the model is whole
     with written_whole(project.model) as temporary:
@@ -198,6 +200,17 @@ def recipe_of(settings: Train, places: Places) -> tuple[Recipe, dict[str, Any]]:
         may_shift=not read_json(places.snapshot_counts).get("outcome_holes"),
     )
     return recipe, {"catalogue": catalogue.to_json(), "known_types": known_types}
+
+
+def _of_stories(places: Places, rows: Slice, model: Model) -> dict[str, Any]:
+    """Count what became of the leads that have a story in common, and where the grades of fit and behaviour lie."""
+    stories = read_catalogue(places.catalogue)[0].stories
+    told = {story.teller: story.kind != "value" for story in stories}
+    parts = {
+        "fit": [column for story in stories if story.is_fit for column in story.columns],
+        "behaviour": [column for story in stories if story.feature is not None for column in story.columns],
+    }
+    return {"claims": claims_of(rows, told, model.categories), "grades": quarters_of(model, rows, parts)}
 
 
 def _pace(counts: dict[str, Any]) -> Pace:

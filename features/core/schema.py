@@ -38,6 +38,13 @@ GUESSES: Mapping[str, str] = {
     "main act": "most of what it did is of event types that the model does not know",
 }
 """Why a probability is a guess."""
+_QUARTERS = ("best", "second", "third", "last")
+GRADES: Mapping[str, str] = {
+    f"{letter}{figure}": f"who it is: {fit} quarter; what it did: {behaviour} quarter"
+    for letter, fit in zip("ABCD", _QUARTERS, strict=True)
+    for figure, behaviour in zip("1234", _QUARTERS, strict=True)
+}
+"""Who a lead is, by a letter, and what it did, by a figure; the best first."""
 MATURITIES = ("cold", "warm", "hot")
 """How far a lead is, the least first."""
 _IN_ARROW = {
@@ -312,11 +319,34 @@ RECOMMENDATION: tuple[Field, ...] = (
         empty="where nobody does, or the lead has ended",
     ),
     Field(
+        "grade",
+        "VARCHAR",
+        nullable=True,
+        allowed=tuple(GRADES),
+        means=GRADES,
+        meaning="who it is, A to D, and what it did, 1 to 4: the quarter of what either adds to its log-odds, beside "
+        "the leads that were learned from; A1 is best in both, and the probability knows how both go together",
+        empty="for tiers that recommend.reasons_for does not name, and where leads are alike in one of both",
+    ),
+    Field(
+        "reasons_for",
+        "VARCHAR[]",
+        meaning="up to five, the strongest first: what speaks for it, since when, and of the leads that had the same "
+        "in common how many there were and which share converted, each lead counting once; what we did ourselves is "
+        "never named",
+        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks for it",
+    ),
+    Field(
+        "reasons_against",
+        "VARCHAR[]",
+        meaning="up to three, the strongest first: what speaks against it, told as what speaks for it is",
+        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks against it",
+    ),
+    Field(
         "reasons",
         "VARCHAR[]",
-        meaning="up to three, the strongest first: `raises: ` or `lowers: `, and what moved its probability most; "
-        "what we did ourselves is never named",
-        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing moved it",
+        meaning="the three strongest of reasons_for and reasons_against, behind `raises: ` or `lowers: `",
+        empty="a list of none where both are",
     ),
     Field(
         "is_guess",

@@ -15,6 +15,7 @@ from features.core.time import HOUR
 from features.language.feature import LONGEST_HALF_LIFE, Feature, derive_names, slugify
 from features.language.filters import OTHER, Filter, Pooled, Vocabulary
 from features.language.measures import MEASURES
+from features.language.stories import Story, stories_of
 
 CONTEXT_MEANINGS = {
     "lead_age_days": "days from the lead's creation to as_of",
@@ -65,6 +66,11 @@ class Catalogue:
             *(self.attribute_columns[name] for name, kind in self.attributes if kind == "category"),
             *(name for name, feature in texts if MEASURES[feature.measure].is_category),
         )
+
+    @cached_property
+    def stories(self) -> tuple[Story, ...]:
+        """What its columns say of a lead."""
+        return stories_of(self)
 
     @property
     def roles(self) -> dict[str, Any]:

@@ -1,116 +1,124 @@
-"""Why a lead has its probability: the strongest reasons, in words.
+"""Why a lead has its probability: what speaks for it and what against, each with a figure that can be checked.
 
 TreeSHAP values (Lundberg & Lee 2017; Lundberg, Erion & Lee 2018) say by how much each column moves the log-odds of one
-row away from the average. They add up, so columns that tell one story (the same event in several windows) are summed
-before they are ranked: divided among ten windows, no window would look important.
+row away from the average. They add up, so columns that tell one story (the same act in several windows) are summed
+before they are ranked: divided among ten windows, no window would look important. A story is told where the leads that
+had it in common converted more often, or less, as the model says; what the figures deny is not told, and counted.
+
+A grade is the same sums once more: a letter for who a lead is, a figure for what it did, each the quarter of the leads
+that were learned from; A, or 1, is the best. It decides nothing: the probability knows how both go together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-Wording = Callable[[Any], str]
+from models.decision.claims import Claims
 
-MOST_REASONS = 3
+MOST_FOR, MOST_AGAINST = 5, 3
 
 NEGLIGIBLE = 1e-9
 """In log-odds: less is what rounding leaves of contributions that cancel."""
 
+_LETTERS, _FIGURES = np.array(list("DCBA"), dtype=object), np.array(list("4321"), dtype=object)
+
 
 @dataclass(frozen=True)
-class ReasonTemplate:
-    """How a column is told: with which others it is summed, and in which words.
+class Telling:
+    """How a story is told: the places of its columns among the contributions, the claims of its teller."""
 
-    `words` gets the column's value (None where it is missing). Where `words` is None the column is never quoted
-    and counts in no reason: what we do ourselves is no reason to do it again.
+    columns: Sequence[int]
+    claims: Claims
+    comes_last: bool = False
+    """Whether it says that there was something, and not what: it is told behind all that says what."""
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Up to so many reasons for, or against, each row: of shape (n, most), -1 where there are fewer.
+
+    ``stories`` are places in the list of tellings, ``claims`` places among the claims of each, and ``effects`` what the
+    story's columns add to the log-odds, 0 where there is none.
     """
 
-    group: str
-    words: Wording | None
+    stories: NDArray[np.int64]
+    claims: NDArray[np.int64]
+    effects: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The reasons of some rows, and how many there were that the figures deny."""
+
+    speak_for: Reasons
+    speak_against: Reasons
+    denied: int
+    """Stories that move a row, and no claim of which points the same way."""
+    moving: int
+    """Stories that move a row."""
 
 
 def explain(
-    contributions: NDArray[np.float64],
-    frame: pd.DataFrame,
-    columns: Sequence[str],
-    templates: Mapping[str, ReasonTemplate],
-) -> list[list[str]]:
-    """Up to three reasons for each row, the strongest first: "raises: ..." or "lowers: ...".
+    contributions: NDArray[np.float64], values: Sequence[NDArray[np.generic]], tellings: Sequence[Telling]
+) -> Explained:
+    """Find the reasons of each row, the strongest first.
 
-    `contributions` has the shape (n, len(columns) + 1), as `Model.contributions` returns it; `frame` holds the values
-    of the n rows; every one of `columns` has its template. A group's reason is told by the column that moves it most
-    in the direction of its sum. Groups that move nothing are left out; of equally strong ones the first is first.
+    ``contributions`` has the shape (n, columns + 1), as `Model.contributions` returns it; ``values`` are those of each
+    story's teller, of shape (n,). Of equally strong ones the first is first.
 
-    Raises `ValueError` where shapes differ or a column has no template.
+    Raises ValueError where shapes differ.
     """
-    if contributions.shape != (len(frame), len(columns) + 1):
-        raise ValueError(f"contributions {contributions.shape} for {len(frame)} rows of {len(columns)} columns")
-    if untold := [column for column in columns if column not in templates]:
-        raise ValueError(f"no template for {untold}")
-    members: dict[str, list[int]] = {}
-    wordings: dict[int, Wording] = {}
-    for position, template in enumerate(templates[column] for column in columns):
-        if template.words is not None:
-            members.setdefault(template.group, []).append(position)
-            wordings[position] = template.words
-    groups = [np.array(positions) for positions in members.values()]
-    reasons: list[list[str]] = [[] for _ in range(len(frame))]
-    if not groups:
-        return reasons
-    effects = np.stack([contributions[:, group].sum(axis=1) for group in groups], axis=1)
-    for group_of_row, effect in _strongest(effects):
-        telling = _telling_columns(contributions, groups, group_of_row, effect)
-        words = _words(frame, columns, wordings, telling)
-        for row in np.flatnonzero(telling >= 0):
-            reasons[row].append(f"{'raises' if effect[row] > 0 else 'lowers'}: {words[row]}")
-    return reasons
+    rows = len(contributions)
+    if len(values) != len(tellings) or any(len(some) != rows for some in values):
+        raise ValueError(f"values of {len(values)} tellers for {len(tellings)} stories of {rows} rows")
+    effects = np.zeros((rows, len(tellings)))
+    for place, telling in enumerate(tellings):
+        effects[:, place] = contributions[:, list(telling.columns)].sum(axis=1)
+    effects[np.abs(effects) <= NEGLIGIBLE] = 0.0
+    claims = np.full(effects.shape, -1)
+    for place, telling in enumerate(tellings):
+        for is_up in (True, False):
+            moved = np.flatnonzero(effects[:, place] > 0.0 if is_up else effects[:, place] < 0.0)
+            claims[moved, place] = telling.claims.find(values[place][moved], is_up=is_up)
+    moving, told = effects != 0.0, claims >= 0
+    last = np.array([telling.comes_last for telling in tellings], dtype=bool)
+    return Explained(
+        _strongest(np.where(told & (effects > 0.0), effects, 0.0), claims, last, MOST_FOR),
+        _strongest(np.where(told & (effects < 0.0), effects, 0.0), claims, last, MOST_AGAINST),
+        denied=int((moving & ~told).sum()),
+        moving=int(moving.sum()),
+    )
 
 
-def _strongest(effects: NDArray[np.float64]) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """For each rank the group, of shape (n,), and its effect, of shape (n,)."""
-    rows = np.arange(len(effects))
-    strengths = np.abs(effects)
-    ranks = []
-    for _ in range(min(MOST_REASONS, effects.shape[1])):
-        group_of_row = strengths.argmax(axis=1)
-        strengths[rows, group_of_row] = -1.0
-        ranks.append((group_of_row, effects[rows, group_of_row]))
-    return ranks
+def _strongest(effects: NDArray[np.float64], claims: NDArray[np.int64], last: NDArray[np.bool_], most: int) -> Reasons:
+    """Take the strongest of each row, those that come last behind the others; an effect of 0 is none."""
+    strength = np.abs(effects)
+    place = np.broadcast_to(np.arange(effects.shape[1]), effects.shape)
+    order = np.lexsort((place, -strength, (strength == 0.0) * 2 + last))[:, :most]
+    taken = np.take_along_axis(effects, order, axis=1)
+    is_one = taken != 0.0
+    return Reasons(np.where(is_one, order, -1), np.where(is_one, np.take_along_axis(claims, order, axis=1), -1), taken)
 
 
-def _telling_columns(
+def grades_of(
     contributions: NDArray[np.float64],
-    groups: Sequence[NDArray[np.int64]],
-    group_of_row: NDArray[np.int64],
-    effect: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Find the column that tells each row's reason: shape (n,), -1 where there is no effect to tell."""
-    telling = np.full(len(effect), -1)
-    for number, group in enumerate(groups):
-        rows = np.flatnonzero((group_of_row == number) & (np.abs(effect) > NEGLIGIBLE))
-        towards = contributions[np.ix_(rows, group)] * np.sign(effect[rows, None])
-        telling[rows] = group[towards.argmax(axis=1)]
-    return telling
-
-
-def _words(
-    frame: pd.DataFrame,
-    columns: Sequence[str],
-    wordings: Mapping[int, Wording],
-    telling: NDArray[np.int64],
+    fit: Sequence[int],
+    behaviour: Sequence[int],
+    quarters: Mapping[str, Sequence[float]],
 ) -> NDArray[np.object_]:
-    """Words for each row's column and its value: shape (n,). Each distinct value is worded once."""
-    words = np.full(len(telling), "", dtype=object)
-    for position in np.unique(telling[telling >= 0]):
-        word = wordings[position]
-        rows = np.flatnonzero(telling == position)
-        codes, distinct = pd.factorize(frame[columns[position]].iloc[rows], use_na_sentinel=False)
-        texts = [word(None if pd.isna(value) else value) for value in distinct.tolist()]
-        words[rows] = np.array(texts, dtype=object)[codes]
-    return words
+    """Grade rows by their contributions, of shape (n, columns + 1): shape (n,), as in A1.
+
+    ``fit`` and ``behaviour`` are places of columns, ``quarters`` the bounds of the model's ``reference.json``. None
+    where all that was learned from is alike in one of them: there is nothing to be graded by.
+    """
+    letter, figure = (
+        np.searchsorted(quarters[name], contributions[:, list(columns)].sum(axis=1), side="right")
+        for name, columns in (("fit", fit), ("behaviour", behaviour))
+    )
+    if any(quarters[name][0] >= quarters[name][-1] for name in ("fit", "behaviour")):
+        return np.full(len(contributions), None, dtype=object)
+    return np.asarray(_LETTERS[letter] + _FIGURES[figure], dtype=object)

@@ -7,19 +7,25 @@ plain SQL over the matrix gives the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from models.core.encoding import numbers_of
-from models.core.slices import Slice
+from models.core.slices import Slice, thinned
 from models.learning.backtest import Foretold
 from models.learning.ladder import losses
 
+if TYPE_CHECKING:
+    from models.core.model import Model
+
 PARTS = 10
 """Of equal size, into which the values of a column are parted; equal values are never parted."""
+
+_MOST_EXPLAINED = 5_000
+"""Whose contributions are computed: quarters need no more, and TreeSHAP takes its time."""
 
 
 def reference_of(
@@ -58,6 +64,18 @@ def reference_of(
         "columns": described,
         "origins": [_figures(one) for one in foretold],
     }
+
+
+def quarters_of(model: Model, rows: Slice, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Give the three bounds between the quarters of what each part, by its columns, adds: as JSON holds them."""
+    drawn = rows.take(thinned(rows.leads, _MOST_EXPLAINED))
+    contributions = model.contributions(drawn.frame)
+    place = {column: position for position, column in enumerate(model.columns)}
+    quarters = {}
+    for name, columns in parts.items():
+        added = contributions[:, [place[column] for column in columns]].sum(axis=1)
+        quarters[name] = np.quantile(added, (0.25, 0.5, 0.75)).tolist()
+    return quarters
 
 
 def _edges(known: NDArray[Any]) -> NDArray[np.float64]:

@@ -158,8 +158,9 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
         ),
         Check(
             "reasons_unasked",
-            "a recommendation of any other tier has none, nor has a lead that has ended",
-            f"(NOT {with_reasons} OR {_HAS_ENDED}) AND len(reasons) > 0",
+            "a recommendation of any other tier has none and no grade, nor has a lead that has ended",
+            f"(NOT {with_reasons} OR {_HAS_ENDED}) AND "
+            "(len(reasons) + len(reasons_for) + len(reasons_against) > 0 OR grade IS NOT NULL)",
         ),
     ]
 

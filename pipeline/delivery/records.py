@@ -44,6 +44,9 @@ class Row(NamedTuple):
     list: str | None = None
     list_reason: str | None = None
     guess: str | None = None
+    grade: str | None = None
+    reasons_for: Sequence[str] | None = None
+    reasons_against: Sequence[str] | None = None
 
 
 class Wanted(NamedTuple):
@@ -153,4 +156,7 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "list": lambda row: row.list,
     "list_reason": lambda row: row.list_reason,
     "guess": lambda row: row.guess,
+    "grade": lambda row: row.grade,
+    "reason_for": lambda row: _cut(row.reasons_for[0]) if row.reasons_for else None,
+    "reason_against": lambda row: _cut(row.reasons_against[0]) if row.reasons_against else None,
 }

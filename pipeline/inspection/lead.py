@@ -246,7 +246,13 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
-    yield from _lines("reasons", row["reasons"] or ["none are computed for its tier, or nothing moved it"])
+    if row.get("grade") is not None:
+        yield _line("grade", f"{row['grade']} (who it is, A to D; what it did, 1 to 4)")
+    if "reasons_for" not in row:  # of an earlier version
+        yield from _lines("reasons", row["reasons"] or ["none were computed"])
+        return
+    yield from _lines("speaks for it", row["reasons_for"] or ["no reason is computed for its tier, or none is known"])
+    yield from _lines("speaks against it", row["reasons_against"] or ["nothing that the figures bear out"])
 
 
 def table_of(entries: Sequence[Entry], parameters: Parameters) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

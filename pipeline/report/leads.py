@@ -37,7 +37,11 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"] and GUESSES[lead["guess"]],
-                "reasons": [tuple(reason.split(": ", 1)) for reason in lead["reasons"]],
+                "grade": lead["grade"],
+                "reasons": [
+                    *(("raises", reason) for reason in lead["reasons_for"]),
+                    *(("lowers", reason) for reason in lead["reasons_against"]),
+                ],
             }
             for lead in shown
         ],

@@ -60,7 +60,7 @@ def tell_ended(
         "facts": [[f"{day} {outcome}", *facts] for day, outcome, facts in told],
         "target": found.target,
         "list": ["none"] * len(ended),
-        "reasons": [[]] * len(ended),
+        **{name: [[]] * len(ended) for name in ("reasons_for", "reasons_against", "reasons")},
         "is_guess": np.zeros(len(ended), dtype=bool),
     }
     table = pa.table({name: pa.array(values, _TYPES[name]) for name, values in columns.items()})

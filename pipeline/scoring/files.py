@@ -67,11 +67,10 @@ def write_sums(path: Path, recommendations: pa.Table, told: Mapping[str, object]
 
 
 def _readable(recommendations: pa.Table, dialect: Dialect) -> pa.Table:
-    cells = {
-        "as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ"),
-        "facts": pc.binary_join(recommendations["facts"], "; "),
-        "reasons": pc.binary_join(recommendations["reasons"], "; "),
-    }
+    cells = {"as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ")}
+    for name, column in zip(recommendations.column_names, recommendations.columns, strict=True):
+        if pa.types.is_list(column.type):
+            cells[name] = pc.binary_join(column, "; ")
     shown = {name: cells.get(name, recommendations[name]) for name in recommendations.column_names}
     return pa.table({name: _as_cells(column, dialect) for name, column in shown.items() if name not in NOT_FOR_PEOPLE})
 

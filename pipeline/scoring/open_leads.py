@@ -5,31 +5,25 @@ Behind the open ones stand those that have ended of late, of which nothing is fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError, StaleError
 from features.core.time import format_duration
-from features.language.catalogue import CONTEXT, Catalogue
-from features.language.labels import Labels
-from features.language.words import describe, quotes_us
+from features.language.catalogue import Catalogue
 from features.timeline.history import EPOCH
 from features.timeline.labels import ended_unknown
 from features.timeline.snapshots import find_episodes, take_snapshots_at
 from models.core.horizons import PROBABILITY, Step, column_of, columns_of
 from models.core.model import Model
 from models.decision.kpis import scores
-from models.decision.reasons import ReasonTemplate, explain
 from pipeline.contracts.checks import Suite, judge, refuse_critical
 from pipeline.contracts.expectations import (
     RECOMMENDATION_LIMITS,
@@ -48,6 +42,7 @@ from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
+from pipeline.scoring.explaining import UNEXPLAINED, Explainer
 from pipeline.scoring.guesses import why_guesses
 from pipeline.scoring.standing import look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
@@ -157,13 +152,19 @@ def recommend(
         ids = snapshots["lead_id"].to_numpy(object)
         today = see_today(project, project.parameters, connection, as_of, earlier or Earlier())
         decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], today)
+        explainer = Explainer(model, catalogue, project.parameters.words, project.parameters.decision, as_of)
+        if project.parameters.recommend.reasons_for and not explainer.can_explain:
+            progress(UNEXPLAINED)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         for batch in stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
         ):
             rows = slice(done, done + len(batch))
-            batches.append(_score_batch(project.parameters, model, catalogue, batch, decider, rows, has_ages=has_ages))
+            scored = _score_batch(
+                project.parameters, model, catalogue, batch, decider, explainer, rows, has_ages=has_ages
+            )
+            batches.append(scored)
             done += len(batch)
             older += int(pc.sum(pc.equal(batches[-1]["guess"], "age")).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
@@ -203,6 +204,7 @@ def _score_batch(
     catalogue: Catalogue,
     batch: pa.Table,
     decider: Decider,
+    explainer: Explainer,
     rows: slice,
     *,
     has_ages: bool,
@@ -213,10 +215,7 @@ def _score_batch(
     probabilities = model.predict(asked)
     others = model.other_horizons(asked, probabilities)
     tiers = decider.tiers(probabilities, rows)
-    told = np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for))
-    frame = features.take(pa.array(told)).to_pandas()
-    templates = reason_templates(catalogue, parameters.words.labels)
-    reasons = explain(model.contributions(frame), frame, catalogue.columns, templates)
+    explained = explainer.explain(features, np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for)))
     why = why_guesses(batch, model, catalogue, decider.standing.acts_unseen[rows], has_ages=has_ages)
     return pa.table(
         {
@@ -226,7 +225,7 @@ def _score_batch(
             **{column_of(horizon): said for horizon, said in others.items()},
             "score": scores(probabilities),
             "tier": pa.array(tiers),
-            "reasons": _lists(reasons, told, len(batch)),
+            **explained,
             "is_guess": pc.is_valid(why),
             "guess": why,
             "model_version": _version(model, len(batch)),
@@ -236,15 +235,6 @@ def _score_batch(
 
 def _version(model: Model, length: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(np.zeros(length, np.int8), [model.version])
-
-
-def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:
-    """Give ``length`` lists of texts: those of the ``rows`` that have some, empty ones between."""
-    counts = np.zeros(length + 1, dtype=np.int32)
-    counts[rows + 1] = [len(some) for some in texts]
-    return pa.ListArray.from_arrays(
-        pa.array(counts.cumsum(dtype=np.int32)), pa.array(chain.from_iterable(texts), pa.string())
-    )
 
 
 def check(recommendations: pa.Table, reasons_for: Sequence[str], steps: Sequence[Step] = ()) -> None:
@@ -258,29 +248,3 @@ def check(recommendations: pa.Table, reasons_for: Sequence[str], steps: Sequence
         counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
     findings = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
     refuse_critical(findings, "Nothing was written; this is a fault of the model or of the program: please report it.")
-
-
-def reason_templates(catalogue: Catalogue, labels: Labels) -> Mapping[str, ReasonTemplate]:
-    """Say how each column reads as a reason; what may be our own effort is never quoted."""
-    templates = {
-        name: ReasonTemplate(
-            group=str((feature.filter.event_type, feature.filter.channel, feature.filter.campaign)),
-            words=None if quotes_us(feature, catalogue.vocabulary) else partial(describe, feature, labels=labels),
-        )
-        for name, feature in zip(catalogue.names, catalogue.features, strict=True)
-    }
-    channels = catalogue.roles["channels"]
-    templates |= {
-        column: ReasonTemplate(group=column, words=partial(_attribute, name, labels, is_channel=column in channels))
-        for name, column in catalogue.attribute_columns.items()
-    }
-    words = ("created {:.1f} days ago", "in this episode for {:.1f} days", "{:.0f} earlier episodes")
-    return templates | {
-        column: ReasonTemplate(group=column, words=text.format) for column, text in zip(CONTEXT, words, strict=True)
-    }
-
-
-def _attribute(name: str, labels: Labels, value: float | str | None, *, is_channel: bool) -> str:
-    """Say an attribute of the lead in words."""
-    shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float | np.floating) else value
-    return f"{labels.noun('attributes', name)} is {labels.noun('channels', shown) if is_channel else shown}"

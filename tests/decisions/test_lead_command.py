@@ -55,7 +55,8 @@ def recommendation(lead: str, as_of: datetime, probability: float, tier: str, **
     return {
         "lead_id": lead, "as_of": as_of, "probability": probability, "probability_60d": probability * 1.5,
         "score": probability * 100, "maturity": "hot", "tier": tier, "facts": [], "list": "sales", "rank": 1,
-        "reasons": ["raises: 3 visits"], "is_guess": False, "model_version": "abcdef0123456789",
+        "grade": "B2", "reasons_for": ["3 visits"], "reasons_against": [], "reasons": ["raises: 3 visits"],
+        "is_guess": False, "model_version": "abcdef0123456789",
     } | more  # fmt: skip
 
 
@@ -258,7 +259,10 @@ def test_how_an_open_lead_stands_is_told(project: SmallProject) -> None:
         "As decided for 2026-02-10 13:00 (data/recommendations.parquet) model abcdef012345 tier IQL, as people "
         "said; MQL without their word people's word 2026-02-01 IQL, by K2 list none" in text
     )
-    assert "probability 5.0% within 30d 7.5% within 60d reasons raises: 3 visits" in text
+    assert (
+        "probability 5.0% within 30d 7.5% within 60d grade B2 (who it is, A to D; what it did, 1 to 4) "
+        "speaks for it 3 visits speaks against it nothing that the figures bear out" in text
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ NOT_TODAY: dict[str, object] = {
     "word": None,
     "stage": None,
     "facts": [],
+    "grade": None,
+    "reasons_for": [],
+    "reasons_against": [],
 }
 """What the page shows of leads that are on no list, beside what a test is about."""
 
@@ -38,7 +41,7 @@ def decided(leads: list[dict[str, object]]) -> pa.Table:
 
 
 def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
-    likely = {"tier": "SQL", "maturity": "hot", "reasons": [], "is_guess": False, "guess": None}
+    likely = {"tier": "SQL", "maturity": "hot", "is_guess": False, "guess": None}
     told = words(
         leads_page(
             world.parameters,
@@ -79,7 +82,9 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
             "tier": tier,
             "maturity": "warm",
             "probability": 0.2,
-            "reasons": ["raises: 3 calls: long ones", "lowers: no <visit>"],
+            "grade": "A2",
+            "reasons_for": ["3 calls: long ones"],
+            "reasons_against": ["no <visit>"],
             "is_guess": number == 3,
             "guess": "channel" if number == 3 else None,
         }
@@ -90,8 +95,8 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
     assert f" SQL (20) recycled (0) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
     assert f" lead {MOST_LEADS - 1} MQL " in told
     assert f" lead {MOST_LEADS} " not in told
-    assert "▲ raises 3 calls: long ones ▼ lowers no &lt;visit&gt;" in told
-    assert " lead 3 SQL 20.0 % a guess warm " in told
+    assert "▲ for 3 calls: long ones ▼ against no &lt;visit&gt;" in told
+    assert " lead 3 SQL 20.0 % a guess warm, grade A2 " in told
     assert told.count(" a guess ") == 1
 
 
@@ -113,12 +118,11 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
         "tier": "SQL",
         "maturity": "hot",
         "probability": 0.2,
-        "reasons": [],
         "is_guess": False,
         "guess": None,
     }
     told = words(leads_page(parameters, results, decided([lead])))
-    assert ("A reason says what moves" in told) == explained
+    assert ("What speaks for a lead" in told) == explained
     assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
         [unexplained] if unexplained else []
     )
@@ -127,7 +131,7 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
     lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
     html = leads_page(
-        world.parameters, results, decided([lead | {"reasons": ["raises: x"], "is_guess": False, "guess": None}])
+        world.parameters, results, decided([lead | {"reasons_for": ["x"], "is_guess": False, "guess": None}])
     )
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)

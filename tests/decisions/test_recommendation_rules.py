@@ -36,6 +36,8 @@ def recommendation(number: int, **changes: object) -> Row:
         "tier": "SQL",
         "facts": [],
         "list": "sales",
+        "reasons_for": [],
+        "reasons_against": [],
         "reasons": ["raises: last 'form' 1.0 days ago"],
         "is_guess": False,
         "guess": None,
@@ -87,8 +89,8 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
             "has ended has neither, but found 1"
         ),
         (
-            "recommendations.reasons_unasked: a recommendation of any other tier has none, nor has a lead that "
-            "has ended, but found 2"
+            "recommendations.reasons_unasked: a recommendation of any other tier has none and no grade, nor has a lead "
+            "that has ended, but found 2"
         ),
         "recommendations.score_differs: the score is 100 times the probability, but found 1",
         "recommendations.score_high: score is at most 100, but found 1",
@@ -124,7 +126,12 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
         ],
         "ended_recommended": [ended(9, list="marketing"), ended(9, rank=1), ended(9, is_guess=True, guess="age")],
         "guess_unsaid": [recommendation(9, is_guess=True), recommendation(9, guess="channel")],
-        "reasons_unasked": [ended(9, reasons=["raises: x"])],
+        "reasons_unasked": [
+            ended(9, reasons=["raises: x"]),
+            ended(9, reasons_for=["x"]),
+            ended(9, reasons_against=["x"]),
+            ended(9, grade="A1"),
+        ],
     }
     for rule, rows in breaking.items():
         told = [row | {"lead_id": f"SECRET-{number}"} for number, row in enumerate(rows, start=len(sound))]

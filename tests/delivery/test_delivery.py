@@ -30,6 +30,16 @@ BEFORE: Values = {
 }  # fmt: skip
 
 
+def test_a_reason_s_date_and_figures_alone_are_no_change() -> None:
+    asked = "raises: Asked for a quote on {}. Of {} leads that had within {}, 31% converted in 30 days"
+    french = "raises: A demandé un devis le {}. Sur {} leads, 31\u202f% sont devenus clients"
+    before: Values = {**BEFORE, "r": asked.format("28 June 2026", "1,204", "7 days")}
+    assert not SIGNIFICANCE.differs(before, {**before, "r": asked.format("1 July 2026", "98", "24 hours")})
+    le_premier: Values = {**BEFORE, "r": french.format("1er juillet 2026", "1\u202f204")}
+    assert not SIGNIFICANCE.differs(le_premier, {**BEFORE, "r": french.format("28 juin 2026", "98")})
+    assert SIGNIFICANCE.differs(before, {**before, "r": asked.replace("Asked for a quote", "Had a meeting")})
+
+
 @pytest.mark.parametrize(
     ("changes", "is_significant"),
     [
@@ -45,6 +55,7 @@ BEFORE: Values = {
         ({"r": "14 visits in 7 days"}, False),
         ({"r": "1,250.5 visits in 30 days"}, False),
         ({"r": "2 forms in 7 days"}, True),
+        ({"r": "2 visits in 7 days. Of 1,204 leads, 31% converted"}, False),
         ({"r": None}, True),
     ],
 )

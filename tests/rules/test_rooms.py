@@ -48,17 +48,19 @@ pipeline/registry: features/core models/core pipeline/core pipeline/settings
 pipeline/report: features/core models/core models/decision pipeline/core pipeline/settings
 pipeline/sample: features/core
 pipeline/scoring: features/core features/language features/timeline models/core models/decision pipeline/contracts
-    pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/settings
+    pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/settings pipeline/wording
 pipeline/settings: features/core features/language features/timeline models/core models/decision models/learning
 pipeline/sinks: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/snapshots.py: features/core features/timeline pipeline/core pipeline/log pipeline/settings
 pipeline/train.py: models/core models/learning pipeline/core pipeline/matrix pipeline/settings
 pipeline/validate.py: features/core pipeline/contracts pipeline/core pipeline/settings
+pipeline/wording: features/core features/language models/decision
 """
 """Each room with all rooms that it imports: a new arrow is drawn here first, and one that is gone is taken out."""
 
 LIVES_IN = {
     "annotated_types": "features/timeline models/decision",
+    "babel": "pipeline/wording",
     "duckdb": "pipeline",
     "great_expectations": "pipeline/contracts",
     "httpx": "pipeline/sinks",
@@ -90,7 +92,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 40, 133, 10
+ROOMS, ARROWS, FLOORS = 40, 137, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",

@@ -202,7 +202,7 @@ def test_no_page_calls_what_leads_did_by_its_name_in_the_log(browser: Browser, p
         browser.open(project.root / "reports" / page, width=DESK)
         text = browser.evaluate("document.body.innerText")
         assert [name for name in names if name in text] == [], page
-    assert "looks at prices" in text
+    assert "Looked at the prices on " in text
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
@@ -215,11 +215,14 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     assert rows_shown(browser) == ["SQL"] * counts["SQL"]
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
     worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
-    texts = [f"{lead.lead_id} {' '.join(lead.reasons)}".lower() for lead in worked.itertuples()]
-    found = sum("prices" in text and "lowers" in text for text in texts)
+    texts = [
+        f"{lead.lead_id} {' '.join([*lead.reasons_for, *lead.reasons_against, *lead.facts])}".lower()
+        for lead in worked.itertuples()
+    ]
+    found = sum("prices" in text and "meeting" in text for text in texts)
     assert 0 < found < len(texts)
     browser.evaluate("document.getElementById('search').focus()")
-    browser.page.keyboard.insert_text("Prices lowers")
+    browser.page.keyboard.insert_text("Prices meeting")
     assert len(rows_shown(browser)) == found
     assert browser.evaluate("document.getElementById('told').textContent") == f"{found} of {len(texts)} shown"
     browser.page.keyboard.insert_text(" no such words")

@@ -323,11 +323,18 @@ def in_french(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french: Project) -> None:
     before, after = (pq.read_table(project.recommendations) for project in (world, in_french))
-    assert after.drop_columns(["reasons"]).equals(before.drop_columns(["reasons"]))
-    reasons = [" ".join(told) for told in after["reasons"].to_pylist()]
-    assert any("consultations des tarifs" in told for told in reasons)
-    assert any("canal is réseaux sociaux" in told or "canal is webinaire" in told for told in reasons)
-    assert not [told for told in reasons if "site visit" in told or "looks at prices" in told or "channel is" in told]
+    said = ["reasons_for", "reasons_against", "reasons"]
+    assert after.drop_columns(said).equals(before.drop_columns(said))
+    assert [[len(told) for told in after[name].to_pylist()] for name in said] == [
+        [len(told) for told in before[name].to_pylist()] for name in said
+    ]
+    both = zip(*(after[name].to_pylist() for name in said[:2]), strict=True)
+    reasons = [" ".join([*speak_for, *against]) for speak_for, against in both]
+    assert any("A consulté les tarifs le " in told for told in reasons)
+    channels = {name for told in reasons for name in re.findall(r"Canal\xa0: (.*?)\. Sur ", told)}
+    assert channels
+    assert channels <= {*in_french.parameters.words.fr.channels.values(), in_french.parameters.words.en.channels["sea"]}
+    assert not [told for told in reasons if " of all" in told or "ooked at" in told or "hannel" in told]
     figures = [
         re.findall(r"\d[\d,.]*", words((project.root / "reports/index.html").read_text(encoding="utf-8")))
         for project in (world, in_french)

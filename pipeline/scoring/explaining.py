@@ -1,0 +1,128 @@
+"""Why leads are recommended: reasons for and against in words, with their figures, and grades of fit and behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.core.time import parse_duration
+from features.language.catalogue import Catalogue
+from models.core.model import Model
+from models.decision.claims import Claims
+from models.decision.reasons import Explained, Telling, explain, grades_of
+from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.words import Words
+from pipeline.wording.reasons import ReasonWords
+
+_MOST_OF_BOTH = 3
+UNEXPLAINED = (
+    "warning: the model was learned by an earlier version, which kept no figures for reasons: none are given. Train it "
+    "anew (dvc repro)"
+)
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Explains what a model says of leads at a moment (UTC), in the words of the settings."""
+
+    model: Model
+    catalogue: Catalogue
+    words: Words
+    policy: DecisionPolicy
+    as_of: datetime
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether the model has the figures that reasons rest on."""
+        return "claims" in self.model.reference
+
+    def explain(self, features: pa.Table | pa.RecordBatch, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
+        """Give grade and reasons of the ``rows`` of a table of features, by the names of their columns.
+
+        The other rows have none; each array is as long as the table.
+        """
+        length = len(features)
+        if not self.can_explain or not len(rows):
+            nobody = self._lists([], np.empty(0, dtype=np.int64), length)
+            lists = dict.fromkeys(("reasons_for", "reasons_against", "reasons"), nobody)
+            return {"grade": pa.nulls(length, pa.string()), **lists}
+        frame = features.take(pa.array(rows)).to_pandas()
+        contributions = self.model.contributions(frame)
+        values = [frame[story.teller].to_numpy() for story in self.catalogue.stories]
+        found = explain(contributions, values, self._tellings)
+        speak_for, speak_against = (
+            self._in_words.say(some, self.catalogue.stories, self._claims, values, self.as_of)
+            for some in (found.speak_for, found.speak_against)
+        )
+        grades = np.full(length, None, dtype=object)
+        fit, behaviour = self._parts
+        grades[rows] = grades_of(contributions, fit, behaviour, self.model.reference["grades"])
+        return {
+            "grade": pa.array(grades, pa.string()),
+            "reasons_for": self._lists(_without_none(speak_for), rows, length),
+            "reasons_against": self._lists(_without_none(speak_against), rows, length),
+            "reasons": self._lists(_of_both(found, speak_for, speak_against), rows, length),
+        }
+
+    @cached_property
+    def _claims(self) -> list[Claims]:
+        claims: Mapping[str, Any] = self.model.reference["claims"]
+        return [Claims.of(claims, story.teller) for story in self.catalogue.stories]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {column: place for place, column in enumerate(self.model.columns)}
+
+    @cached_property
+    def _tellings(self) -> list[Telling]:
+        return [
+            Telling([self._places[column] for column in story.columns], claims, story.is_amount)
+            for story, claims in zip(self.catalogue.stories, self._claims, strict=True)
+        ]
+
+    @cached_property
+    def _parts(self) -> tuple[list[int], list[int]]:
+        """The places of the columns of fit, and of behaviour."""
+        fit = [self._places[column] for story in self.catalogue.stories if story.is_fit for column in story.columns]
+        acts = (story for story in self.catalogue.stories if story.feature is not None)
+        return fit, [self._places[column] for story in acts for column in story.columns]
+
+    @cached_property
+    def _in_words(self) -> ReasonWords:
+        horizon = parse_duration(self.model.manifest["horizon"])
+        return ReasonWords(self.words.language, self.words.labels, horizon, ZoneInfo(self.policy.time_zone))
+
+    @staticmethod
+    def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:
+        """Give ``length`` lists of texts: those of the ``rows`` that have some, empty ones between."""
+        counts = np.zeros(length + 1, dtype=np.int32)
+        counts[rows + 1] = [len(some) for some in texts]
+        return pa.ListArray.from_arrays(
+            pa.array(counts.cumsum(dtype=np.int32)), pa.array(chain.from_iterable(texts), pa.string())
+        )
+
+
+def _without_none(texts: NDArray[np.object_]) -> list[list[str]]:
+    return [[one for one in row if one is not None] for row in texts.tolist()]
+
+
+def _of_both(found: Explained, up: NDArray[np.object_], down: NDArray[np.object_]) -> list[list[str]]:
+    """Take the strongest of those for and against, behind a word that says which."""
+    texts = np.concatenate([up, down], axis=1)
+    effects = np.concatenate([found.speak_for.effects, found.speak_against.effects], axis=1)
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :_MOST_OF_BOTH]
+    signs = np.where(np.take_along_axis(effects, order, axis=1) > 0.0, "raises: ", "lowers: ")
+    chosen = np.take_along_axis(texts, order, axis=1)
+    return [
+        [sign + one for sign, one in zip(of_row, row, strict=True) if one is not None]
+        for of_row, row in zip(signs.tolist(), chosen.tolist(), strict=True)
+    ]

@@ -1,0 +1,88 @@
+"""Numbers, shares, dates and lengths of time by the rules of a language, as CLDR has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+from babel.units import format_unit
+
+from features.core.time import DAY, HOUR
+
+_LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+_NARROW, _NO_BREAK = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
+_SMALL = 0.0995
+"""Shares that round to less than a tenth have a decimal."""
+_TINY = 0.0005
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How figures are written in a language: ``en`` or ``fr``."""
+
+    language: str
+
+    @property
+    def _locale(self) -> Locale:
+        return Locale.parse(_LOCALES[self.language])
+
+    def whole(self, number: float) -> str:
+        r"""Write a number without a fraction.
+
+        >>> Writing("en").whole(1204), Writing("fr").whole(1204)
+        ('1,204', '1\u202f204')
+        """
+        return str(format_decimal(round(number), locale=self._locale))
+
+    def number(self, number: float) -> str:
+        r"""Write a number with the decimals that it has, up to two.
+
+        >>> Writing("en").number(1204.5), Writing("fr").number(1204.5)
+        ('1,204.5', '1\u202f204,5')
+        """
+        return str(format_decimal(round(number, 2), locale=self._locale))
+
+    def share(self, share: float) -> str:
+        r"""Write a share in percent, with a decimal below a tenth.
+
+        >>> Writing("en").share(0.313), Writing("en").share(0.0121), Writing("fr").share(0.0121)
+        ('31%', '1.2%', '1,2\u202f%')
+        >>> Writing("en").share(0.0002), Writing("en").share(0.0)
+        ('<0.1%', '0%')
+        """
+        if 0.0 < share < _TINY:
+            return "<" + self.share(0.001)
+        pattern = self._locale.percent_formats[None].pattern
+        digits = "#,##0.0" if 0.0 < share < _SMALL else "#,##0"
+        written = format_percent(share, pattern.replace("#,##0", digits), locale=self._locale)
+        return str(written).replace(_NO_BREAK, _NARROW)
+
+    def day(self, day: date) -> str:
+        """Write a day.
+
+        >>> Writing("en").day(date(2026, 6, 1)), Writing("fr").day(date(2026, 6, 1))
+        ('1 June 2026', '1er juin 2026')
+        """
+        written = str(format_date(day, "d MMMM y", locale=self._locale))
+        return f"1er{written[1:]}" if self.language == "fr" and day.day == 1 else written
+
+    def length(self, length: timedelta) -> str:
+        r"""Write a length of time, in days where it is whole days.
+
+        >>> Writing("en").length(timedelta(days=1)), Writing("fr").length(timedelta(days=30))
+        ('1 day', '30\xa0jours')
+        """
+        if length % DAY:
+            return self.hours(length / HOUR)
+        return str(format_unit(length // DAY, "duration-day", locale=self._locale))
+
+    def hours(self, hours: float) -> str:
+        r"""Write a number of hours.
+
+        >>> Writing("en").hours(24), Writing("fr").hours(24)
+        ('24 hours', '24\xa0heures')
+        """
+        return str(format_unit(hours, "duration-hour", locale=self._locale))

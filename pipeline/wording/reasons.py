@@ -1,0 +1,138 @@
+"""Reasons in words: the story, when it was, and what became of the leads that had it in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.language.filters import OTHER, Filter
+from features.language.labels import Labels
+from features.language.stories import Story
+from features.language.words import describe
+from models.decision.claims import Claim, Claims
+from models.decision.reasons import Reasons
+from pipeline.wording.locales import Writing
+from pipeline.wording.texts import of, sentence, text
+
+_EXACT_FOR = 128
+"""Days that a number of 32 bits holds to a third of a second; further back it is seconds."""
+
+
+@dataclass(frozen=True)
+class ReasonWords:
+    """Says reasons in a language: ``horizon`` is that of the probability, ``zone`` the company's."""
+
+    language: str
+    labels: Labels
+    horizon: timedelta
+    zone: ZoneInfo
+
+    def say(
+        self,
+        reasons: Reasons,
+        stories: Sequence[Story],
+        claims: Sequence[Claims],
+        values: Sequence[NDArray[np.generic]],
+        as_of: datetime,
+    ) -> NDArray[np.object_]:
+        """Say each reason: shape of the reasons, None where there is none.
+
+        ``claims`` and ``values``, of shape (n,), are those of each story's teller; ``as_of`` is in UTC. What is the
+        same of many leads is written once.
+        """
+        written = np.full(reasons.stories.shape, None, dtype=object)
+        for place in np.unique(reasons.stories[reasons.stories >= 0]).tolist():
+            rows, ranks = np.nonzero(reasons.stories == place)
+            story, known = stories[place], claims[place]
+            numbers = reasons.claims[rows, ranks]
+            shown = values[place][rows]
+            if story.kind != "value":
+                shown = self._days(shown, as_of)
+            codes, distinct = pd.factorize(pd.MultiIndex.from_arrays([numbers, pd.Series(shown, dtype=object)]))
+            texts = [self.one(story, known.claims[number], value, known.share) for number, value in distinct]
+            written[rows, ranks] = np.array(texts, dtype=object)[codes]
+        return written
+
+    def one(self, story: Story, claim: Claim, value: object, of_all: float) -> str:
+        """Say one reason; ``value`` is a day where the story is told by one."""
+        writing = Writing(self.language)
+        figures = self._text(
+            "figures", share=writing.share(claim.share), all=writing.share(of_all), horizon=writing.length(self.horizon)
+        )
+        filled: dict[str, object] = {"leads": writing.whole(claim.leads), "figures": figures}
+        if story.kind == "value":
+            filled |= {"name": self._name(story), "value": self._value(story, value), "range": self._range(claim)}
+        else:
+            filled |= self._act(story)
+            filled["day"] = writing.day(value) if isinstance(value, date) else None
+            filled["days"] = None if claim.days is None else self._days_or_hours(claim.days)
+        return sentence(self._text(f"{story.kind}.{claim.kind}", **filled))
+
+    def _days_or_hours(self, days: float) -> str:
+        """Say a number of days; of one day its hours, for it need not be today."""
+        writing = Writing(self.language)
+        return writing.hours(24) if days == 1.0 else writing.length(timedelta(days=days))
+
+    def _text(self, name: str, /, **filled: object) -> str:
+        return text(name, self.language, **filled)
+
+    def _days(self, values: NDArray[np.generic], as_of: datetime) -> NDArray[np.object_]:
+        """Give the company's days of moments so many days before ``as_of``; None of what is missing."""
+        days = values.astype(np.float64)
+        known = ~np.isnan(days)
+        back = days[known] * 86_400.0
+        moments = as_of.replace(tzinfo=UTC).timestamp() - back
+        moments = np.where(days[known] < _EXACT_FOR, np.round(moments), np.round(moments / 4.0) * 4.0)
+        seconds, places = np.unique(moments, return_inverse=True)
+        of_seconds = [datetime.fromtimestamp(second, self.zone).date() for second in seconds.tolist()]
+        written = np.full(len(days), None, dtype=object)
+        written[known] = np.array([*of_seconds, None], dtype=object)[:-1][places]
+        return written
+
+    def _act(self, story: Story) -> dict[str, object]:
+        """Give the noun and the verb of an act."""
+        if story.feature is None:
+            return {}
+        given = story.feature.filter
+        noun, verb = self._called(given)
+        for name, value in (("via", given.channel), ("about", given.content)):
+            if value is not None:
+                other = self._text("other.noun") if value is OTHER else str(value)
+                shown = self.labels.noun("channels", other) if name == "via" and value is not OTHER else other
+                noun, verb = (self._text(name, what=what, channel=shown, content=shown) for what in (noun, verb))
+        return {"noun": noun, "of_noun": of(noun), "verb": verb}
+
+    def _called(self, given: Filter) -> tuple[str, str]:
+        kind = given.event_type
+        if isinstance(kind, str):
+            return self.labels.noun("event_types", kind), self.labels.verb(kind)
+        name = "any" if kind is None else "other"
+        return self._text(f"{name}.noun"), self._text(f"{name}.verb")
+
+    def _name(self, story: Story) -> str:
+        if story.attribute is not None:
+            return self.labels.noun("attributes", story.attribute)
+        return story.teller if story.feature is not None else self._text(story.teller)
+
+    def _value(self, story: Story, value: object) -> str:
+        if not isinstance(value, str | float | int | np.generic) or pd.isna(value):
+            return ""
+        if story.feature is not None:
+            return describe(story.feature, value if isinstance(value, str) else float(value), self.labels)
+        if isinstance(value, str):
+            return self.labels.noun("channels", value) if story.is_channel else value
+        return Writing(self.language).number(float(value))
+
+    def _range(self, claim: Claim) -> str:
+        if claim.low is None:
+            return ""
+        writing = Writing(self.language)
+        if claim.below is None:
+            return self._text("range.from", low=writing.number(claim.low))
+        return self._text("range.between", low=writing.number(claim.low), below=writing.number(claim.below))

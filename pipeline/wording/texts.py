@@ -1,0 +1,87 @@
+"""All texts that are filled in for a lead, by their names: English, and French as a marketing person says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from features.core.errors import nearest
+
+TEXTS: Mapping[str, tuple[str, str]] = {
+    # What speaks for a lead, or against it: the story, and the figures behind it.
+    "act.within": (
+        "{verb} on {day}. Of {leads} leads that had within {days}, {figures}",
+        "{verb} le {day}. Sur {leads} leads qui l'avaient fait depuis moins de {days}, {figures}",
+    ),
+    "act.silent": (
+        "no {noun} since {day}. Of {leads} leads without one for {days} or more, {figures}",
+        "pas {of_noun} depuis le {day}. Sur {leads} leads restés silencieux {days} ou plus, {figures}",
+    ),
+    "act.missing": (
+        "no {noun} yet. Of {leads} leads without one, {figures}",
+        "pas {of_noun} jusqu'ici. Sur {leads} leads dans ce cas, {figures}",
+    ),
+    "age.within": (
+        "here since {day}. Of {leads} leads as new (less than {days}), {figures}",
+        "arrivé le {day}. Sur {leads} leads aussi récents (moins de {days}), {figures}",
+    ),
+    "age.silent": (
+        "here since {day} already. Of {leads} leads open for {days} or more, {figures}",
+        "ouvert depuis le {day} déjà. Sur {leads} leads ouverts depuis {days} ou plus, {figures}",
+    ),
+    "value.level": (
+        "{name}: {value}. Of {leads} such leads, {figures}",
+        "{name}\N{NO-BREAK SPACE}: {value}. Sur {leads} leads dans ce cas, {figures}",
+    ),
+    "value.part": (
+        "{name}: {value}. Of {leads} leads with {range}, {figures}",
+        "{name}\N{NO-BREAK SPACE}: {value}. Sur {leads} leads à {range}, {figures}",
+    ),
+    "value.missing": (
+        "{name}: unknown. Of {leads} such leads, {figures}",
+        "{name}\N{NO-BREAK SPACE}: inconnu. Sur {leads} leads dans ce cas, {figures}",
+    ),
+    "figures": (
+        "{share} converted in {horizon}, against {all} of all",
+        "{share} sont devenus clients en {horizon}, contre {all} de l'ensemble",
+    ),
+    "range.between": ("{low} to less than {below}", "{low} à moins de {below}"),
+    "range.from": ("{low} or more", "{low} ou plus"),
+    "earlier_episodes": ("earlier episodes", "épisodes précédents"),
+    # What events are called that have no type of their own.
+    "any.noun": ("act of any kind", "signe d'activité"),
+    "any.verb": ("was active", "s'est manifesté"),
+    "other.noun": ("other act", "autre acte"),
+    "other.verb": ("did something else", "a fait autre chose"),
+    "via": ("{what} via {channel}", "{what} via {channel}"),
+    "about": ("{what} ({content})", "{what} ({content})"),
+}
+_PLACES = {"en": 0, "fr": 1}
+
+
+def text(name: str, language: str, /, **filled: object) -> str:
+    """Fill in a text in a language.
+
+    >>> text("via", "en", what="click", channel="email")
+    'click via email'
+    """
+    if name not in TEXTS:
+        raise ValueError(f"there is no text {name!r}; {nearest(name, TEXTS)}")
+    return TEXTS[name][_PLACES[language]].format(**filled)
+
+
+def of(noun: str) -> str:
+    """Put the French « de » before a noun.
+
+    >>> of("visite du site"), of("ouverture"), of("hésitation")
+    ('de visite du site', "d'ouverture", "d'hésitation")
+    """
+    return f"d'{noun}" if noun[:1].lower() in "aeiouyhéèêâîôûàœ" else f"de {noun}"
+
+
+def sentence(written: str) -> str:
+    """Let a text begin with a capital.
+
+    >>> sentence("asked for a quote")
+    'Asked for a quote'
+    """
+    return written[:1].upper() + written[1:]

@@ -1,0 +1,130 @@
+"""Reasons of the small world, from its raw files on: each figure is that of the matrix, and none is out of date."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+import pytest
+from world import Project
+
+from features.language.catalogue import Catalogue
+from models.core.model import Model
+
+_REASON = re.compile(
+    r"(?P<story>.*?)\. Of (?P<leads>[\d,]+) .*?(?P<share>[\d.]+)% converted in 30 days, against (?P<all>[\d.]+)% of all"
+)
+_KNOWN = "NOT isnan(value)"
+"""Nothing is greater to DuckDB."""
+_DAY = re.compile(r" on (\d+ \w+ \d{4})$")
+
+
+@pytest.fixture(scope="module")
+def recommended(world: Project) -> pd.DataFrame:
+    return pd.read_parquet(world.recommendations)
+
+
+@pytest.fixture(scope="module")
+def model(world: Project) -> Model:
+    return Model.load(world.model)
+
+
+def condition(claim: dict[str, Any]) -> tuple[str, list[Any]]:
+    match claim["kind"]:
+        case "within":
+            return "value < ?", [claim["days"]]
+        case "silent":
+            return f"value >= ? AND {_KNOWN}", [claim["days"]]
+        case "level":
+            return "value = ?", [claim["level"]]
+        case "missing":
+            return "value IS NULL OR isnan(TRY_CAST(value AS DOUBLE))", []
+        case _ if claim["below"] is None:
+            return f"value >= ? AND {_KNOWN}", [claim["from"]]
+        case _:
+            return "value >= ? AND value < ?", [claim["from"], claim["below"]]
+
+
+def test_the_figures_of_a_model_are_what_plain_sql_counts_in_the_matrix(world: Project, model: Model) -> None:
+    claims = model.reference["claims"]
+    stories = Catalogue.from_json(model.manifest["catalogue"]).stories
+    assert set(claims["columns"]) == {story.teller for story in stories}
+    with duckdb.connect() as connection:
+        for column, told in claims["columns"].items():
+            for claim in told:
+                where, values = condition(claim)
+                query = (
+                    "SELECT count(*), avg(share) FROM (SELECT avg(label::INT) AS share FROM (SELECT lead_id, label, "
+                    f"\"{column}\" AS value FROM read_parquet('{world.matrix}')) WHERE {where} GROUP BY lead_id)"
+                )
+                counted = connection.execute(query, values).fetchone()
+                assert counted == (claim["leads"], pytest.approx(claim["share"], abs=1e-12)), (column, claim)
+
+
+def test_every_reason_has_a_figure_of_the_model_that_points_its_way(recommended: pd.DataFrame, model: Model) -> None:
+    claims = model.reference["claims"]
+    known = {(one["leads"], f"{one['share']:.1%}") for told in claims["columns"].values() for one in told}
+    known |= {(one["leads"], f"{one['share']:.0%}") for told in claims["columns"].values() for one in told}
+    shown = 0
+    for column, sign in (("reasons_for", 1), ("reasons_against", -1)):
+        for reason in recommended[column].explode().dropna():
+            found = _REASON.fullmatch(reason)
+            assert found, reason
+            assert (int(found["leads"].replace(",", "")), f"{found['share']}%") in known, reason
+            assert sign * (float(found["share"]) - float(found["all"])) > 0.0, reason
+            shown += 1
+    assert shown > 100
+
+
+def test_an_act_is_told_within_ninety_days_and_before_the_moment(recommended: pd.DataFrame, world: Project) -> None:
+    zone = ZoneInfo(world.parameters.decision.time_zone)
+    today = recommended["as_of"].iloc[0].to_pydatetime().replace(tzinfo=UTC).astimezone(zone).date()
+    days = []
+    for reason in recommended["reasons_for"].explode().dropna():
+        story = reason.split(". Of ")[0]
+        if found := _DAY.search(story):
+            days.append(datetime.strptime(found[1], "%d %B %Y").date())  # noqa: DTZ007 - a day
+    assert days
+    assert min(days) >= today - timedelta(days=90)
+    assert max(days) <= today
+
+
+def test_an_act_is_told_by_the_day_it_was_on(recommended: pd.DataFrame, world: Project) -> None:
+    noun = "Asked for a quote on "
+    told = {
+        lead: reason.removeprefix(noun).split(". Of ")[0]
+        for lead, reasons in zip(recommended["lead_id"], recommended["reasons_for"], strict=True)
+        for reason in reasons
+        if reason.startswith(noun)
+    }
+    assert told
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT lead_id, max(occurred_at) FROM read_parquet(?) WHERE event_type = 'quote_request' "
+            "AND actor = 'lead' AND known_at < ? GROUP BY lead_id",
+            [str(world.interactions), recommended["as_of"].iloc[0]],
+        ).fetchall()
+    zone = ZoneInfo(world.parameters.decision.time_zone)
+    last: dict[str, date] = {lead: at.replace(tzinfo=UTC).astimezone(zone).date() for lead, at in rows}
+    assert {lead: f"{last[lead].day} {last[lead]:%B %Y}" for lead in told} == told
+
+
+def test_those_worth_an_hour_of_sales_have_reasons_for_and_mostly_one_against(recommended: pd.DataFrame) -> None:
+    worth = recommended[(recommended["tier"] == "SQL") & recommended["probability"].notna()]
+    assert len(worth) > 10
+    assert (worth["reasons_for"].str.len() > 0).all()
+    assert (worth["reasons_against"].str.len() > 0).mean() >= 0.5
+    assert set(worth["grade"]) <= {letter + figure for letter in "ABCD" for figure in "1234"}
+    # Who is called by what it did stands in the best quarters of it.
+    assert worth["grade"].str[1].isin(["1", "2"]).mean() > 0.8
+
+
+def test_the_three_strongest_of_both_stand_together(recommended: pd.DataFrame) -> None:
+    for row in recommended.itertuples():
+        both = [f"raises: {one}" for one in row.reasons_for] + [f"lowers: {one}" for one in row.reasons_against]
+        assert len(row.reasons) == min(3, len(both))
+        assert set(row.reasons) <= set(both)
