@@ -45,7 +45,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
         unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
         mql=results.scoring["cut_offs"]["MQL"],
-        today=told_of_the_list(results.scoring),
+        today=told_of_the_list(results.scoring, parameters.words.language),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),

@@ -46,7 +46,7 @@ def page(
         cuts=results.scoring["cut_offs"],
         cuts_from=CUT_OFFS_FROM[results.scoring["cut_offs_from"]],
         ended=told_of_ended(parameters, results),
-        today=told_of_the_list(results.scoring),
+        today=told_of_the_list(results.scoring, parameters.words.language),
         stages=results.scoring["stages"],
         actions=WHO_DOES_WHAT,
         maturities=parameters.decision.maturity.words,

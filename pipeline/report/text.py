@@ -203,7 +203,7 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
     if ended := told_of_ended(parameters, results):
         console.print(f"  {ended}")
     console.print(f"  cut-offs: {CUT_OFFS_FROM[scoring['cut_offs_from']]}")
-    for line in told_of_the_list(results.scoring):
+    for line in told_of_the_list(results.scoring, parameters.words.language):
         console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in HOTTEST_FIRST)
     console.print(

@@ -6,7 +6,7 @@ Behind the open ones stand those that have ended of late, of which nothing is fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -45,6 +45,7 @@ from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.changes import causes_of
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
@@ -170,6 +171,10 @@ def recommend(
         version = _version(model, 1)
         ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
     recommendations, decided = _decide(pa.concat_tables(batches), decider)
+    decided = replace(
+        decided,
+        causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
+    )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
     oldest = float(model.manifest["oldest_episode_days"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,7 @@ def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french
     assert any("canal is réseaux sociaux" in told or "canal is webinaire" in told for told in reasons)
     assert not [told for told in reasons if "site visit" in told or "looks at prices" in told or "channel is" in told]
     figures = [
-        re.findall(r"\d[\d,.]*", words((project.root / "reports/index.html").read_text(encoding="utf-8")))
+        re.findall(r"\d[\d,.]*", unescape(words((project.root / "reports/index.html").read_text(encoding="utf-8"))))
         for project in (world, in_french)
     ]
     assert figures[0] == figures[1]
