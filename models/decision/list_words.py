@@ -37,7 +37,6 @@ class ListWords:
     measured: str
     leads: str
     days_of_leads: str
-    all_of_them: str
     first_list: str
     moved: str
     colon: str
@@ -88,8 +87,6 @@ WORDS: Mapping[Language, ListWords] = {
         measured="measured on {count} {what} of the last 90 days",
         leads="leads",
         days_of_leads="days of leads",
-        all_of_them="Nobody said how much time sales has a day (decision.capacity, ingest.owners), so it is "
-        "all of them",
         first_list="There is no earlier list that it could be compared with",
         moved="Since the list of {as_of} UTC {came} came onto it, and {went} left it",
         colon=": ",
@@ -163,8 +160,6 @@ WORDS: Mapping[Language, ListWords] = {
         measured="mesuré sur {count} {what} des 90 derniers jours",
         leads="leads",
         days_of_leads="jours de leads",
-        all_of_them="Personne n'a dit combien d'appels sont possibles par jour (decision.capacity, ingest.owners) : la "
-        "liste les compte tous",
         first_list="Il n'y a pas de liste antérieure à laquelle la comparer",
         moved="Depuis la liste du {as_of} UTC, entrés : {came}, sortis : {went}",
         colon=" ; ",

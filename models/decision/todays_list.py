@@ -41,7 +41,7 @@ class _Teller:
             told.append(self._say(words.untouched, count, untouched=count, first=time["untouched_called"]))
         told += self._since_last()
         if time["places"] is None:
-            return [*told, words.all_of_them]
+            return told
         return [*self._first(), *told, *self._of_the_time()]
 
     def _since_last(self) -> Iterator[str]:

@@ -12,6 +12,7 @@ from features.core.errors import InputError, RegistryError, SettingsError, Stale
 from features.core.time import format_duration
 from models.decision.kpis import sums
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
@@ -73,7 +74,8 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {**decided.as_json(), **sums(recommendations)}
     told["since_last"], changes = since_last(decided, model.version, recommendations, earlier)
-    for line in told_of_the_list(told, project.parameters.words.language):
+    language = project.parameters.words.language
+    for line in (*told_of_the_list(told, language), *told_of_the_unstated(told, language)):
         progress(line)
     scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):

@@ -49,6 +49,8 @@ class Decided:
     """The share of the training rows that converted, which multiples are of."""
     causes: Mapping[str, str] = field(default_factory=dict)
     """Why open leads came onto the list of sales since the last one, or left it, by lead_id."""
+    unstated: tuple[str, ...] = ()
+    """What nobody has stated: names of UNSTATED."""
 
     def as_json(self) -> dict[str, Any]:
         """Give what it rests on as JSON holds it; the columns stand in the recommendations."""
@@ -62,6 +64,7 @@ class Decided:
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
             "base_rate": self.base_rate,
+            "unstated": list(self.unstated),
         }
 
 

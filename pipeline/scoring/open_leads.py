@@ -174,6 +174,7 @@ def recommend(
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
+        unstated=_unstated(project.parameters, model, catalogue, decided),
     )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
@@ -190,6 +191,22 @@ def recommend(
     # What nobody foretells of those that have ended is missing.
     everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
     return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
+
+
+def _unstated(parameters: Sections, model: Model, catalogue: Catalogue, decided: Decided) -> tuple[str, ...]:
+    """Name what the settings don't state, and of what the log has too little to tell anything apart."""
+    policy, tables = parameters.decision, parameters.ingest
+    levels = [catalogue.vocabulary.channels, *(model.categories.get(one, ()) for one in catalogue.roles["channels"])]
+    missing = {
+        "value": policy.money is None,
+        "capacity": decided.spent.places is None,
+        "owners": tables.owners is None,
+        "facts": not policy.facts,
+        "decisions": tables.decisions is None,
+        "consents": tables.consents is None,
+        "channels": all(len(known) <= 1 for known in levels),
+    }
+    return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
 def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:

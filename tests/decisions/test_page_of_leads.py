@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import unescape
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pages import words
 from world import Project
 
-from features.core.schema import RECOMMENDATION
+from features.core.schema import RECOMMENDATION, Language
+from models.decision.unstated import UNSTATED
 from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.results import Results
+from pipeline.report.text import summary
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +139,29 @@ def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results:
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)
     assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "owners", "listed"),
+    [
+        ("en", "Not stated: what a conversion is worth", "who owns which leads", "are on the list of sales for"),
+        ("fr", "Non précisé : ce que vaut une vente", "les commerciaux en charge", "sur la liste des commerciaux du"),
+    ],
+)
+def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice(
+    world: Project, results: Results, language: Language, value: str, owners: str, listed: str
+) -> None:
+    changed = world.parameters.words.model_copy(update={"language": language})
+    parameters = world.parameters.model_copy(update={"words": changed})
+    scoring = results.scoring | {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
+    empty = replace(results, scoring=scoring | {"time": results.scoring["time"] | {"places": None, "left": None}})
+    all_leads = pd.read_parquet(world.recommendations).drop(columns=["lead_id", "reasons"])
+    spent = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
+    private = leads_page(parameters, empty, pq.read_table(world.recommendations))
+    public = page(parameters, empty, all_leads, spent, dict.fromkeys(PICTURE_NAMES, b""))
+    for text in (private, public, summary(parameters, empty)):
+        told = " ".join(unescape(words(text)).split())
+        assert told.index(listed) < told.index(owners)
+        assert told.count(owners) == told.count("ingest.consents") == told.count("decision.capacity") == 1
+        assert told.count(value) == (text == private), "the others say it where the cut-offs stand"
+        assert "no act of a lead" in told or "aucun acte" in told

@@ -15,6 +15,7 @@ from models.decision.capacity import Amount, Costs
 from models.decision.list_words import WORDS, ListWords
 from models.decision.tiers import Stated
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import UNSTATED, told_of_the_unstated
 from pipeline.core.project import write_json
 from pipeline.scoring.basis import DECIDED, LastBasis, basis_of, noted
 from pipeline.scoring.today import Owned, Today
@@ -61,7 +62,6 @@ def test_where_nobody_has_time_that_is_the_first_line_with_its_numbers() -> None
 
 def test_empty_states_are_said() -> None:
     assert told(lists={}, list_reasons={})[0] == "No open lead is worth an hour of sales on 2026-06-30"
-    assert told({"places": None, "left": None})[-1].startswith("Nobody said how much time sales has a day")
     assert "There is no earlier list that it could be compared with" in told(since_last=None)
     assert "2 are of territories that nobody owns today" in told(list_reasons={"no owner": 2})[0]
 
@@ -127,6 +127,34 @@ def test_both_languages_say_the_same_things() -> None:
             assert pair[0].keys() == pair[1].keys()
     assert english.causes.keys() == {*LIST_CHANGES, "gone"} - {"unknown"}
     assert english.changed.keys() == {*basis_of(TODAY), "model"}
+
+
+NOTHING = {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
+
+
+def test_what_nobody_stated_is_gathered_in_a_line_with_what_follows() -> None:
+    (line,) = told_of_the_unstated(NOTHING, "en")
+    assert line == (
+        "Not stated: what a conversion is worth (decision.money: cut-offs are multiples of the odds); how much time "
+        "sales has (decision.capacity, ingest.owners: the list is all that are worth an hour); who owns which leads "
+        "(ingest.owners); facts (decision.facts: no act of a lead closes, raises or takes it); what people decide "
+        "(ingest.decisions); what leads agree to (ingest.consents: mail and telephone count as open, advertising does "
+        "not); more than one channel (the model tells none from another)"
+    )
+    (french,) = told_of_the_unstated(NOTHING | {"unstated": ["consents", "owners"]}, "fr")
+    assert french == (
+        "Non précisé : les commerciaux en charge (ingest.owners) ; les consentements (ingest.consents : e-mail et "
+        "téléphone passent pour ouverts, la publicité non)"
+    )
+    assert told_of_the_unstated(NOTHING | {"unstated": []}, "fr") == []
+
+
+def test_a_value_is_not_missed_twice_where_the_cut_offs_say_so() -> None:
+    value = NOTHING | {"unstated": ["value"]}
+    assert told_of_the_unstated(value, "en", beside_cut_offs=True) == []
+    settled = value | {"cut_offs_from": "tiers"}
+    assert "the list goes by probability alone" in told_of_the_unstated(settled, "en", beside_cut_offs=True)[0]
+    assert "la liste suit les seules chances" in told_of_the_unstated(settled, "fr", beside_cut_offs=True)[0]
 
 
 TODAY = Today(DecisionPolicy(), AS_OF, Owned({"north": "Ann"}, {"north": Amount(3)}), Costs(1.5, 0.25, 90, 900))
