@@ -174,7 +174,9 @@ def recommend(
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
-        unstated=_unstated(project.parameters, model, catalogue, decided),
+        unstated=unstated_in(
+            project.parameters, catalogue, model.categories, has_capacity=decided.spent.places is not None
+        ),
     )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
@@ -193,13 +195,18 @@ def recommend(
     return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
 
 
-def _unstated(parameters: Sections, model: Model, catalogue: Catalogue, decided: Decided) -> tuple[str, ...]:
-    """Name what the settings don't state, and of what the log has too little to tell anything apart."""
+def unstated_in(
+    parameters: Sections, catalogue: Catalogue, categories: Mapping[str, Sequence[str]], *, has_capacity: bool
+) -> tuple[str, ...]:
+    """Name what the settings don't state, and of what the log has too little to tell anything apart.
+
+    ``categories``: the levels that the model knows of each column. The table of owners may state the capacity, too.
+    """
     policy, tables = parameters.decision, parameters.ingest
-    levels = [catalogue.vocabulary.channels, *(model.categories.get(one, ()) for one in catalogue.roles["channels"])]
+    levels = [catalogue.vocabulary.channels, *(categories.get(one, ()) for one in catalogue.roles["channels"])]
     missing = {
         "value": policy.money is None,
-        "capacity": decided.spent.places is None,
+        "capacity": not has_capacity,
         "owners": tables.owners is None,
         "facts": not policy.facts,
         "decisions": tables.decisions is None,

@@ -14,11 +14,15 @@ from pages import words
 from world import Project
 
 from features.core.schema import RECOMMENDATION, Language
+from features.language.catalogue import Catalogue
+from models.core.model import Model
 from models.decision.unstated import UNSTATED
 from pipeline.report.leads import MOST_LEADS, leads_page
 from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.results import Results
 from pipeline.report.text import summary
+from pipeline.scoring.open_leads import unstated_in
+from pipeline.settings.decision import DecisionPolicy
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,18 @@ def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice
         assert told.count(owners) == told.count("ingest.consents") == told.count("decision.capacity") == 1
         assert told.count(value) == (text == private), "the others say it where the cut-offs stand"
         assert "no act of a lead" in told or "aucun acte" in told
+
+
+def test_what_is_unstated_is_seen_by_the_settings_and_by_what_the_model_tells_apart(world: Project) -> None:
+    model = Model.load(world.model)
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    assert unstated_in(world.parameters, catalogue, model.categories, has_capacity=True) == ("value", "decisions")
+    of_one = replace(catalogue, vocabulary=replace(catalogue.vocabulary, channels=("web",)))
+    (channel,) = catalogue.roles["channels"]
+    nothing = {"owners": None, "consents": None, "decisions": None}
+    bare = world.parameters.model_copy(
+        update={"decision": DecisionPolicy(), "ingest": world.parameters.ingest.model_copy(update=nothing)}
+    )
+    assert set(unstated_in(bare, of_one, {channel: ("web",)}, has_capacity=False)) == set(UNSTATED)
+    assert "channels" not in unstated_in(bare, of_one, {channel: ("seo", "sea")}, has_capacity=False)
+    assert "channels" not in unstated_in(bare, catalogue, {}, has_capacity=False)
