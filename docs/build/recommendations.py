@@ -47,6 +47,7 @@ def recommendations_page() -> str:
         table(["tier", "whose it is", "action"], tiers),
         "## Columns of the history alone",
         _columns(HISTORY),
+        *(_values(field) for field in HISTORY if field.means),
     )
 
 

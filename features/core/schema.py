@@ -16,6 +16,8 @@ ACTORS = ("lead", "system", "us")
 """Whose acts settings and features may name, in byte order."""
 MACHINE = "machine"
 """Who acted where nobody did: a scanner of mails, a proxy of images. No feature takes it, and no setting names it."""
+Language = Literal["en", "fr"]
+"""What pages, lists and spreadsheets are written in."""
 Tier = Literal["customer", "disqualified", "SQL", "recycled", "MQL", "IQL"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """What a lead is worth working on; of several that fit, the first is its tier."""
@@ -25,6 +27,20 @@ WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
+LIST_CHANGES: Mapping[str, str] = {
+    "new": "it was no open lead when the last list was made",
+    "fact": "what became known of leads since, what people decided, and time that passed",
+    "rules": "as fact; but the rules of decision, or what a conversion is worth, are others, and what they do is not "
+    "told apart",
+    "score": "what leads are foretold",
+    "model": "as score; but the model is another one, and what it does is not told apart",
+    "cut-offs": "the cut-offs of the tiers are others",
+    "costs": "leads were measured to cost more, or less",
+    "owners": "the table of owners says something else of the day, who owns a territory, or the time there",
+    "capacity": "sales has more time on this day, or less",
+    "unknown": "nobody noted what the last list rests on",
+}
+"""Why a lead came onto the list of sales, or left it; in this order each is put in the place of what it was."""
 LIST_REASONS = ("in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched")
 """Why a lead that is worth an hour of sales gets none today; of untouched, why it gets one."""
 Channel = Literal["mail", "telephone", "advertising"]
@@ -379,9 +395,20 @@ OTHER_HORIZON = Field(
 )
 """Columns that stand behind ``probability`` where the model has other horizons."""
 
+LIST_CHANGED = Field(
+    "list_changed",
+    "VARCHAR",
+    nullable=True,
+    allowed=tuple(LIST_CHANGES),
+    meaning="why it came onto the list of sales since the last one, or left it: the last of these that moved it, each "
+    "put in its turn in the place of what it was; a lead may be moved by what others do that want the same place",
+    empty="where it is on the list as before, or is not as before, or there is no earlier list",
+    means=LIST_CHANGES,
+)
 HISTORY: tuple[Field, ...] = (
     Field("run_id", "VARCHAR", meaning="the run of MLflow that trained the model"),
     Field("scored_at", "TIMESTAMP", meaning="when it was computed, by the clock", unit="UTC"),
+    LIST_CHANGED,
 )
 """What else the recommendations that ``leadcast score`` keeps have."""
 

@@ -3,114 +3,122 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from features.core.schema import Language
 from models.decision.capacity import LEAST
-
-_WAITS = {
-    "in work": "are worked on",
-    "channel closed": "can not be called",
-    "account": "stand behind another of their account",
-    "no owner": "are of territories that nobody owns today",
-    "capacity": "wait for a place",
-}
-"""Why a lead that is worth an hour gets none today."""
-_CHANGED = {
-    "model": "the model",
-    "cut_offs": "the cut-offs, or what they come from",
-    "rules": "the rules of decision",
-    "time": "how much time sales has (decision.capacity, decision.work)",
-    "costs": "what leads were measured to cost",
-    "owners": "who owns which territory, or the time there (ingest.owners)",
-}
-"""What a list rests on beside what leads did."""
+from models.decision.list_words import WORDS, ListWords
 
 
-def told_of_the_list(scoring: Mapping[str, Any]) -> list[str]:
+def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> list[str]:
     """Say it line by line, of what ``data/scoring.json`` holds; where nobody can be called any more, that is first.
 
-    Where ``since_last`` is there, too, it says what of the list is due to more than what leads did.
+    Where ``since_last`` is there, too, it says how many moved since the last list, and why.
     """
-    time, day, called = scoring["time"], scoring["day"], scoring["lists"].get("sales", 0)
-    reasons = dict(scoring["list_reasons"])
-    waiting = ", ".join(f"{count:,} {_WAITS[reason]}" for reason, count in sorted(reasons.items()) if reason in _WAITS)
-    listed = f"{called:,} {_leads(called)} on the list of sales for {day}"
-    told = [listed + (f"; of the others that are worth an hour, {waiting}" if waiting else "")]
-    if not called and not waiting and not reasons:
-        told = [f"No open lead is worth an hour of sales on {day}"]
-    if time["untouched"]:
-        first = time["untouched_called"]
-        told.append(
-            f"{time['untouched']:,} {'was' if time['untouched'] == 1 else 'were'} handed over and contacted by nobody "
-            f"within the agreed time (decision.work): {first:,} of them come first on the list"
+    return _Teller(scoring, WORDS[language]).told()
+
+
+@dataclass(frozen=True)
+class _Teller:
+    scoring: Mapping[str, Any]
+    words: ListWords
+
+    def told(self) -> list[str]:
+        scoring, words, time = self.scoring, self.words, self.scoring["time"]
+        day, called, reasons = scoring["day"], scoring["lists"].get("sales", 0), dict(scoring["list_reasons"])
+        waiting = ", ".join(
+            f"{self._number(count)} {words.waits[reason]}"
+            for reason, count in sorted(reasons.items())
+            if reason in words.waits
         )
-    told += _since_last(scoring)
-    if time["places"] is None:
-        told.append(
-            "Nobody said how much time sales has a day (decision.capacity, ingest.owners), so it is all of them"
-        )
-        return told
-    return [*_first(scoring), *told, *_of_the_time(scoring)]
+        told = [
+            self._say(words.listed, called, called=called, day=day) + (f"{words.beside}{waiting}" if waiting else "")
+        ]
+        if not called and not waiting and not reasons:
+            told = [words.nobody_worth_it.format(day=day)]
+        if count := time["untouched"]:
+            told.append(self._say(words.untouched, count, untouched=count, first=time["untouched_called"]))
+        told += self._since_last()
+        if time["places"] is None:
+            return told
+        return [*self._first(), *told, *self._of_the_time()]
 
+    def _since_last(self) -> Iterator[str]:
+        """Tell how many came and went since the last list, why each did, and what else has changed but leads."""
+        if "since_last" not in self.scoring:
+            return
+        last, words = self.scoring["since_last"], self.words
+        if last is None:
+            yield words.first_list
+            return
+        moved = self._say(words.moved, as_of=last["as_of"], came=last["came"], went=last["went"])
+        if last["changed"] is None:
+            yield moved + words.not_noted
+            return
+        counted = [(last["causes"][name], words.causes[name]) for name in words.causes if name in last["causes"]]
+        if counted:
+            moved += words.colon + ", ".join(f"{self._number(count)} {why}" for count, why in counted)
+        if last["changed"]:
+            yield moved + words.more_changed + ", ".join(words.changed[name] for name in last["changed"])
+        else:
+            yield moved + words.leads_alone
 
-def _since_last(scoring: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what leads did apart from what else has changed since the last list."""
-    if "since_last" not in scoring:
-        return
-    last = scoring["since_last"]
-    if last is None:
-        yield "There is no earlier list that it could be compared with"
-        return
-    came, went, changed = last["came"], last["went"], last["changed"]
-    names = f"Since the list of {last['as_of']} UTC {came:,} came onto it, and {went:,} left it"
-    if changed is None:
-        yield f"{names}; what that one rests on was not noted"
-    elif changed:
-        yield f"{names}. Not leads alone did that: changed has {', '.join(_CHANGED[name] for name in changed)}"
-    else:
-        yield f"{names}: by what leads did, and by the date; nothing else has changed"
-
-
-def _first(scoring: Mapping[str, Any]) -> Iterator[str]:
-    """Say that nobody can be called any more, where that is so."""
-    time, day, waiting = scoring["time"], scoring["day"], scoring["list_reasons"].get("capacity", 0)
-    if not scoring["is_working_day"]:
-        yield f"Sales does not work on {day} (decision.working_days), so nobody is called"
-    elif not time["places"]:
-        stated = sum(part["stated"] for part in time["amounts"].values())
-        why = "leads in work take all the time there is" if stated else "nobody is there"
-        yield f"There is no time for a new lead on {day}: {why}"
-    elif not time["left"]:
-        used = f", {time['used']:,} of them to leads that were dealt with today" if time["used"] else ""
-        told = f"No place is left on {day}: all {time['places'] + time['used']:,} are given{used}"
-        yield told + (f"; {waiting:,} {_leads(waiting, 'lead waits', 'leads wait')}" if waiting else "")
-
-
-def _of_the_time(scoring: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is left of the day, what leads in work take of it, and what that rests on."""
-    time, costs = scoring["time"], scoring["costs"]
-    if not scoring["is_working_day"]:
-        return
-    if time["left"]:
-        used = f"; {time['used']:,} more are used by leads that were dealt with today" if time["used"] else ""
-        yield f"{time['left']:,} of {time['places']:,} places are left{used}"
-    if time["away"]:
-        yield f"{time['away']:,} of those who have leads, or a number of their own, have no time that day"
-    for unit, part in sorted(time["amounts"].items()):
-        if unit != "leads":
-            yield (
-                f"Of {part['stated']:,.4g} {unit}, {time['in_work']:,} leads in work take {part['in_work']:,.4g}; "
-                f"a new lead takes {costs['new']:.2f} calls on its first day ({_measured(costs['new_leads'], 'leads')})"
-                f", one in work {costs['in_work']:.2f} a working day ({_measured(costs['lead_days'], 'days of leads')})"
+    def _first(self) -> Iterator[str]:
+        """Say that nobody can be called any more, where that is so."""
+        scoring, words, time, day = self.scoring, self.words, self.scoring["time"], self.scoring["day"]
+        waiting, used = scoring["list_reasons"].get("capacity", 0), time["used"]
+        if not scoring["is_working_day"]:
+            yield words.day_off.format(day=day)
+        elif not time["places"]:
+            stated = sum(part["stated"] for part in time["amounts"].values())
+            yield words.no_time.format(day=day, why=words.all_in_work if stated else words.nobody_there)
+        elif not time["left"]:
+            told = self._say(words.used_of_them, used, used=used) if used else ""
+            yield self._say(words.no_place, day=day, places=time["places"] + used, used=told) + (
+                self._say(words.waiting, waiting, waiting=waiting) if waiting else ""
             )
 
+    def _of_the_time(self) -> Iterator[str]:
+        """Say what is left of the day, what leads in work take of it, and what that rests on."""
+        words, time, costs = self.words, self.scoring["time"], self.scoring["costs"]
+        if not self.scoring["is_working_day"]:
+            return
+        if time["left"]:
+            used = self._say(words.more_used, time["used"], used=time["used"]) if time["used"] else ""
+            yield self._say(words.left, time["left"], left=time["left"], places=time["places"], used=used)
+        if time["away"]:
+            yield self._say(words.away, away=time["away"])
+        for unit, part in sorted(time["amounts"].items()):
+            if unit != "leads":
+                yield self._say(
+                    words.in_work,
+                    stated=self._written(f"{part['stated']:,.4g}"),
+                    unit=words.units[unit],
+                    leads=time["in_work"],
+                    taken=self._written(f"{part['in_work']:,.4g}"),
+                    new=self._written(f"{costs['new']:.2f}"),
+                    measured_new=self._measured(costs["new_leads"], words.leads),
+                    each=self._written(f"{costs['in_work']:.2f}"),
+                    measured_each=self._measured(costs["lead_days"], words.days_of_leads),
+                )
 
-def _measured(count: int, what: str) -> str:
-    """Say on how much a measure rests."""
-    if count < LEAST:
-        return f"not measured, and taken to be 1: decision.work.contacts and the last 90 days give {count:,} {what}"
-    return f"measured on {count:,} {what} of the last 90 days"
+    def _measured(self, count: int, what: str) -> str:
+        """Say on how much a measure rests."""
+        return self._say(self.words.not_measured if count < LEAST else self.words.measured, count=count, what=what)
 
+    def _say(self, sentence: str | tuple[str, str], number: int = 1, **parts: str | int) -> str:
+        """Fill a sentence; of two, the first is for one of ``number``, and in French for none."""
+        if isinstance(sentence, tuple):
+            is_one = number == 1 or (number == 0 and self.words is WORDS["fr"])
+            sentence = sentence[0 if is_one else 1]
+        written = {name: part if isinstance(part, str) else self._number(part) for name, part in parts.items()}
+        return sentence.format(**written)
 
-def _leads(count: int, one: str = "lead is", several: str = "leads are") -> str:
-    return one if count == 1 else several
+    def _number(self, count: int) -> str:
+        return self._written(f"{count:,}")
+
+    def _written(self, number: str) -> str:
+        """Write a number, as Python does with thousands, by the rules of the language."""
+        marks = {",": self.words.thousands, ".": self.words.decimal_sign}
+        return "".join(marks.get(letter, letter) for letter in number)

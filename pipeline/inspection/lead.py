@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from features.core.errors import InputError
-from features.core.schema import GUESSES
+from features.core.schema import GUESSES, LIST_CHANGES
 from features.core.time import format_duration
 from features.language.labels import Labels
 from models.core.horizons import PROBABILITY, column_of
@@ -237,6 +237,9 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     if "list" in row:
         told = row["list"] if row["list_reason"] is None else f"{row['list']}: {row['list_reason']}"
         yield _line("list", told if row["rank"] is None else f"{told} (rank {row['rank']:,})")
+    if (cause := row.get("list_changed")) is not None:
+        moved = "came onto that of sales" if row["list"] == "sales" else "left that of sales"
+        yield _line("since the last list", f"{moved} ({cause}): {LIST_CHANGES[cause]}")
     yield _line("maturity", row["maturity"])
     if row.get("stage") is not None:
         yield _line("stage", labels.noun("milestones", row["stage"]))
@@ -246,6 +249,10 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
+    yield from _tell_reasons(row)
+
+
+def _tell_reasons(row: Mapping[str, Any]) -> Iterator[str]:
     if row.get("grade") is not None:
         yield _line("grade", f"{row['grade']} (who it is, A to D; what it did, 1 to 4)")
     if "reasons_for" not in row:  # of an earlier version

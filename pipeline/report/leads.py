@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from features.core.schema import GUESSES, WORKED
 from models.core.horizons import column_of
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
 from pipeline.report.results import Results, Sections
@@ -49,7 +50,8 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
         unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
         mql=results.scoring["cut_offs"]["MQL"],
-        today=told_of_the_list(results.scoring),
+        today=told_of_the_list(results.scoring, parameters.words.language),
+        unstated=told_of_the_unstated(results.scoring, parameters.words.language),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),

@@ -11,6 +11,7 @@ from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import told_of_the_unstated
 from pipeline.report.headlines import headlines, told_of_ended, told_of_machines
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
@@ -46,7 +47,8 @@ def page(
         cuts=results.scoring["cut_offs"],
         cuts_from=CUT_OFFS_FROM[results.scoring["cut_offs_from"]],
         ended=told_of_ended(parameters, results),
-        today=told_of_the_list(results.scoring),
+        today=told_of_the_list(results.scoring, parameters.words.language),
+        unstated=told_of_the_unstated(results.scoring, parameters.words.language, beside_cut_offs=True),
         stages=results.scoring["stages"],
         actions=WHO_DOES_WHAT,
         maturities=parameters.decision.maturity.words,

@@ -13,6 +13,7 @@ from models.core.verdicts import Verdict
 from models.decision.maturity import HOTTEST_FIRST
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.headlines import told_of_ended, told_of_machines
@@ -203,7 +204,9 @@ def _print_recommendations(console: Console, parameters: Sections, results: Resu
     if ended := told_of_ended(parameters, results):
         console.print(f"  {ended}")
     console.print(f"  cut-offs: {CUT_OFFS_FROM[scoring['cut_offs_from']]}")
-    for line in told_of_the_list(results.scoring):
+    language = parameters.words.language
+    unstated = told_of_the_unstated(results.scoring, language, beside_cut_offs=True)
+    for line in (*told_of_the_list(results.scoring, language), *unstated):
         console.print(textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    "))
     maturities = ", ".join(f"{name} {scoring['maturities'].get(name, 0):,}" for name in HOTTEST_FIRST)
     console.print(

@@ -12,10 +12,12 @@ from features.core.errors import InputError, RegistryError, SettingsError, Stale
 from features.core.time import format_duration
 from models.decision.kpis import sums
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import load_champion
-from pipeline.scoring.basis import DECIDED, since_last
+from pipeline.scoring.basis import DECIDED
+from pipeline.scoring.changes import since_last
 from pipeline.scoring.earlier import AS_OF, look_back
 from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
@@ -71,14 +73,16 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {**decided.as_json(), **sums(recommendations)}
-    told["since_last"] = since_last(told, recommendations, earlier)
-    for line in told_of_the_list(told):
+    told["since_last"], changes = since_last(decided, model.version, recommendations, earlier)
+    language = project.parameters.words.language
+    for line in (*told_of_the_list(told, language), *told_of_the_unstated(told, language)):
         progress(line)
     scored_at = pa.scalar(datetime.now(UTC).replace(tzinfo=None), pa.timestamp("us"))
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
+    recommendations = recommendations.append_column("list_changed", changes)
     write_recommendations(folder / "recommendations.parquet", recommendations)
-    write_json(folder / DECIDED, told)
+    write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})
     return folder
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from features.core.schema import RECOMMENDATION
 from models.decision.capacity import Costs
+from models.decision.lists import Lists
 from models.decision.tiers import CutOffs, tiers_of
-from pipeline.scoring.basis import basis_of
+from pipeline.scoring.basis import basis_of, noted
 from pipeline.scoring.standing import Standing
 from pipeline.scoring.today import Spent, Today, make_lists_of
 from pipeline.settings.decision import DecisionPolicy
@@ -37,12 +39,18 @@ class Decided:
     """What leads were measured to cost; nothing is measured where no calls and no hours are counted."""
     basis: dict[str, str]
     """A digest of each part that the list rests on beside what leads did."""
+    rests_on: dict[str, Any]
+    """What of it a later list is decided by anew, to tell why it is another."""
     cut_offs: dict[str, float]
     """From which probability on marketing, and sales, take a lead; of a conversion of the usual value."""
     cut_offs_from: str
     """tiers, money or multiples: what says them."""
     base_rate: float
     """The share of the training rows that converted, which multiples are of."""
+    causes: Mapping[str, str] = field(default_factory=dict)
+    """Why open leads came onto the list of sales since the last one, or left it, by lead_id."""
+    unstated: tuple[str, ...] = ()
+    """What nobody has stated: names of UNSTATED."""
 
     def as_json(self) -> dict[str, Any]:
         """Give what it rests on as JSON holds it; the columns stand in the recommendations."""
@@ -56,6 +64,7 @@ class Decided:
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
             "base_rate": self.base_rate,
+            "unstated": list(self.unstated),
         }
 
 
@@ -90,13 +99,23 @@ class Decider:
             is_back=standing.is_back[rows],
         )
 
+    @property
+    def was_called(self) -> NDArray[np.bool_]:
+        """Whether each lead was on the last list of sales."""
+        called: NDArray[np.bool_] = pd.Series(self.lead_ids, dtype=object).isin(self.today.earlier.called).to_numpy()
+        return called
+
+    def lists(self, probabilities: NDArray[np.float64], tiers: NDArray[np.str_]) -> tuple[Lists, Spent]:
+        """Part all leads among the lists of the company's day, and say what becomes of its time."""
+        value = self.standing.value
+        worth = probabilities if value is None else probabilities * value
+        gain = worth * np.where(self.was_called, 1.0 + self.policy.stay, 1.0)
+        return make_lists_of(self.today, self.standing, tiers, gain, self.lead_ids)
+
     def decide(self, probabilities: NDArray[np.float64], tiers: NDArray[np.str_]) -> Decided:
         """Decide of all leads, and who gets an hour on the company's day."""
         standing, value = self.standing, self.standing.value
-        worth = probabilities if value is None else probabilities * value
-        was_called = pd.Series(self.lead_ids, dtype=object).isin(self.today.earlier.called).to_numpy()
-        gain = worth * np.where(was_called, 1.0 + self.policy.stay, 1.0)
-        lists, spent = make_lists_of(self.today, standing, tiers, gain, self.lead_ids)
+        lists, spent = self.lists(probabilities, tiers)
         everybody = slice(None)
         by_word = standing.spoken.word.decides(standing.held.closed, everybody)
         columns = {
@@ -107,7 +126,7 @@ class Decider:
             "stage": standing.stage,
             "facts": standing.facts,
             "target": standing.target,
-            "expected_value": np.full(len(tiers), np.nan) if value is None else worth,
+            "expected_value": np.full(len(tiers), np.nan) if value is None else probabilities * value,
             "list": lists.list,
             "rank": lists.rank,
             "list_reason": lists.reason,
@@ -121,6 +140,7 @@ class Decider:
             spent,
             self.today.costs,
             basis_of(self.today),
+            noted(self.today),
             {"MQL": float(usual.mql), "SQL": float(usual.sql)},
             next((name for name in ("tiers", "money") if getattr(self.policy, name) is not None), "multiples"),
             self.base_rate,

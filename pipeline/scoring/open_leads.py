@@ -5,8 +5,8 @@ Behind the open ones stand those that have ended of late, of which nothing is fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.changes import causes_of
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
@@ -171,6 +172,13 @@ def recommend(
         version = _version(model, 1)
         ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
     recommendations, decided = _decide(pa.concat_tables(batches), decider)
+    decided = replace(
+        decided,
+        causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
+        unstated=unstated_in(
+            project.parameters, catalogue, model.categories, has_capacity=decided.spent.places is not None
+        ),
+    )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     ended = int(ended_unknown(snapshots).sum())
     oldest = float(model.manifest["oldest_episode_days"])
@@ -186,6 +194,27 @@ def recommend(
     # What nobody foretells of those that have ended is missing.
     everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
     return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
+
+
+def unstated_in(
+    parameters: Sections, catalogue: Catalogue, categories: Mapping[str, Sequence[str]], *, has_capacity: bool
+) -> tuple[str, ...]:
+    """Name what the settings don't state, and of what the log has too little to tell anything apart.
+
+    ``categories``: the levels that the model knows of each column. The table of owners may state the capacity, too.
+    """
+    policy, tables = parameters.decision, parameters.ingest
+    levels = [catalogue.vocabulary.channels, *(categories.get(one, ()) for one in catalogue.roles["channels"])]
+    missing = {
+        "value": policy.money is None,
+        "capacity": not has_capacity,
+        "owners": tables.owners is None,
+        "facts": not policy.facts,
+        "decisions": tables.decisions is None,
+        "consents": tables.consents is None,
+        "channels": all(len(known) <= 1 for known in levels),
+    }
+    return tuple(name for name, is_missing in missing.items() if is_missing)
 
 
 def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:

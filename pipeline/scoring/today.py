@@ -59,6 +59,16 @@ def owned_on(places: Places, day: date, named: Iterable[str] = ()) -> Owned | No
 
 
 @dataclass(frozen=True)
+class Time:
+    """How much time a day has, before the table of owners says more of it."""
+
+    stated: Room | None
+    """None where nobody said so in the settings."""
+    works: bool
+    """Whether sales works on the day."""
+
+
+@dataclass(frozen=True)
 class Today:
     """What is known of the company's day beside its leads."""
 
@@ -68,6 +78,8 @@ class Today:
     owned: Owned | None = None
     costs: Costs = field(default_factory=Costs)
     earlier: Earlier = field(default_factory=Earlier)
+    other_time: Time | None = None
+    """What goes in the place of the day's own time, to tell what its list would be then."""
 
     @property
     def day(self) -> date:
@@ -75,15 +87,20 @@ class Today:
         return self.policy.day_of(self.as_of)
 
     @property
+    def time(self) -> Time:
+        """How much time the settings say there is."""
+        return self.other_time or Time(self.policy.room_on(self.day), self.policy.works_on(self.day))
+
+    @property
     def room(self) -> Room | None:
         """How much time there is; None where nobody said so."""
-        stated = self.policy.room_on(self.day)
+        stated = self.time.stated
         if self.owned is not None and self.owned.amounts is not None:
             stated = Room({**self.owned.amounts, **(stated.of if stated else {})})
         elif self.owned is not None and stated is not None:
             # Of an owner without a number of his own, what is stated for each; also where he has no lead today.
             stated = Room({**dict.fromkeys(self.owned.owners.values(), stated.each), **stated.of}, stated.each)
-        if stated is None or self.policy.works_on(self.day):
+        if stated is None or self.time.works:
             return stated
         return Room({who: Amount(0, amount.unit) for who, amount in stated.of.items()}, Amount(0, stated.each.unit))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from features.core.schema import Language
 from features.language.labels import Labels, WordsByPart
 from pipeline.settings.types import Name, Strict
-
-Language = Literal["en", "fr"]
 
 
 def _one_line(text: str) -> str:

@@ -110,7 +110,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     assert project.ingest().code == 0
     keep(project, datetime(2026, 1, 6), "early", datetime(2026, 1, 6, 1))
     keep(project, datetime(2026, 1, 9), "first", datetime(2026, 1, 9, 1), probability=0.3)
-    keep(project, datetime(2026, 1, 9), "again", datetime(2026, 1, 9, 2), probability=0.4, tier="SQL")
+    again = {"probability": 0.4, "tier": "SQL", "list_changed": "capacity"}
+    keep(project, datetime(2026, 1, 9), "again", datetime(2026, 1, 9, 2), **again)
     keep(project, datetime(2026, 1, 20), "later", datetime(2026, 1, 20, 1), probability=0.9, tier="SQL")
     end = datetime(2026, 2, 10, 12)
     said = {"own_tier": "MQL", "word": "2026-02-01 IQL, by K2"}
@@ -203,6 +204,7 @@ def test_at_a_moment_the_newest_decision_that_was_kept_is_told_and_which(project
     assert nothing["row"] is None
     assert nothing["missing"].startswith("data/scores has kept nothing of 2026-01-05 00:00 UTC or before")
     told = project.run("lead", "A", "--at", "2026-01-09T00:30").text
+    assert "since the last list came onto that of sales (capacity): sales has more time on this day, or less" in told
     assert "computed 2026-01-09 03:00, after the moment asked for" in told
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import unescape
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pages import words
 from world import Project
 
-from features.core.schema import RECOMMENDATION
+from features.core.schema import RECOMMENDATION, Language
+from features.language.catalogue import Catalogue
+from models.core.model import Model
+from models.decision.unstated import UNSTATED
 from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.results import Results
+from pipeline.report.text import summary
+from pipeline.scoring.open_leads import unstated_in
+from pipeline.settings.decision import DecisionPolicy
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +147,44 @@ def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results:
     assert "a lead" not in words(html).replace("a lead's", "")
     assert "No lead reaches 3 %" in words(html)
     assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "owners", "listed"),
+    [
+        ("en", "Not stated: what a conversion is worth", "who owns which leads", "are on the list of sales for"),
+        ("fr", "Non précisé : ce que vaut une vente", "les commerciaux en charge", "sur la liste des commerciaux du"),
+    ],
+)
+def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice(
+    world: Project, results: Results, language: Language, value: str, owners: str, listed: str
+) -> None:
+    changed = world.parameters.words.model_copy(update={"language": language})
+    parameters = world.parameters.model_copy(update={"words": changed})
+    scoring = results.scoring | {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
+    empty = replace(results, scoring=scoring | {"time": results.scoring["time"] | {"places": None, "left": None}})
+    all_leads = pd.read_parquet(world.recommendations).drop(columns=["lead_id", "reasons"])
+    spent = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
+    private = leads_page(parameters, empty, pq.read_table(world.recommendations))
+    public = page(parameters, empty, all_leads, spent, dict.fromkeys(PICTURE_NAMES, b""))
+    for text in (private, public, summary(parameters, empty)):
+        told = " ".join(unescape(words(text)).split())
+        assert told.index(listed) < told.index(owners)
+        assert told.count(owners) == told.count("ingest.consents") == told.count("decision.capacity") == 1
+        assert told.count(value) == (text == private), "the others say it where the cut-offs stand"
+        assert "no act of a lead" in told or "aucun acte" in told
+
+
+def test_what_is_unstated_is_seen_by_the_settings_and_by_what_the_model_tells_apart(world: Project) -> None:
+    model = Model.load(world.model)
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    assert unstated_in(world.parameters, catalogue, model.categories, has_capacity=True) == ("value", "decisions")
+    of_one = replace(catalogue, vocabulary=replace(catalogue.vocabulary, channels=("web",)))
+    (channel,) = catalogue.roles["channels"]
+    nothing = {"owners": None, "consents": None, "decisions": None}
+    bare = world.parameters.model_copy(
+        update={"decision": DecisionPolicy(), "ingest": world.parameters.ingest.model_copy(update=nothing)}
+    )
+    assert set(unstated_in(bare, of_one, {channel: ("web",)}, has_capacity=False)) == set(UNSTATED)
+    assert "channels" not in unstated_in(bare, of_one, {channel: ("seo", "sea")}, has_capacity=False)
+    assert "channels" not in unstated_in(bare, catalogue, {}, has_capacity=False)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from features.core.schema import LIST_CHANGES, Language
 from models.decision.capacity import Amount, Costs
+from models.decision.list_words import WORDS, ListWords
+from models.decision.tiers import Stated
 from models.decision.todays_list import told_of_the_list
+from models.decision.unstated import UNSTATED, told_of_the_unstated
 from pipeline.core.project import write_json
-from pipeline.scoring.basis import DECIDED, basis_of, since_last
-from pipeline.scoring.earlier import Earlier
+from pipeline.scoring.basis import DECIDED, LastBasis, basis_of, noted
 from pipeline.scoring.today import Owned, Today
 from pipeline.settings.decision import DecisionPolicy
 
@@ -33,8 +35,8 @@ SCORING: dict[str, Any] = {
 }
 
 
-def told(time: dict[str, Any] | None = None, **changes: object) -> list[str]:
-    return told_of_the_list(SCORING | changes | {"time": TIME | (time or {})})
+def told(time: dict[str, Any] | None = None, language: Language = "en", **changes: object) -> list[str]:
+    return told_of_the_list(SCORING | changes | {"time": TIME | (time or {})}, language)
 
 
 def test_where_places_are_left_the_list_comes_first_and_then_how_many() -> None:
@@ -45,7 +47,7 @@ def test_where_places_are_left_the_list_comes_first_and_then_how_many() -> None:
 
 
 def test_where_nobody_has_time_that_is_the_first_line_with_its_numbers() -> None:
-    waiting = {"list_reasons": {"capacity": 12}}
+    waiting: dict[str, Any] = {"list_reasons": {"capacity": 12}}
     assert told({"left": 0}, **waiting)[0] == "No place is left on 2026-06-30: all 8 are given; 12 leads wait"
     assert told({"left": 0, "places": 5, "used": 3}, **waiting)[0] == (
         "No place is left on 2026-06-30: all 8 are given, 3 of them to leads that were dealt with today; 12 leads wait"
@@ -60,7 +62,6 @@ def test_where_nobody_has_time_that_is_the_first_line_with_its_numbers() -> None
 
 def test_empty_states_are_said() -> None:
     assert told(lists={}, list_reasons={})[0] == "No open lead is worth an hour of sales on 2026-06-30"
-    assert told({"places": None, "left": None})[-1].startswith("Nobody said how much time sales has a day")
     assert "There is no earlier list that it could be compared with" in told(since_last=None)
     assert "2 are of territories that nobody owns today" in told(list_reasons={"no owner": 2})[0]
 
@@ -79,21 +80,94 @@ def test_what_leads_in_work_take_is_told_with_what_it_rests_on() -> None:
     )
 
 
-@pytest.fixture
-def last(tmp_path: Path) -> Path:
-    folder = tmp_path / "as_of=2026-06-29T06-00-00.000000" / "model=a"
-    folder.mkdir(parents=True)
-    lists = ["sales", "sales", "none"]
-    pq.write_table(pa.table({"lead_id": ["A", "B", "C"], "list": lists}), folder / "recommendations.parquet")
-    return folder / "recommendations.parquet"
+def test_the_same_is_told_in_french_with_its_numbers_and_plurals() -> None:
+    first, left = told(language="fr")
+    assert left == "3 places sur 8 sont libres"
+    assert first == (
+        "5 leads sont sur la liste des commerciaux du 2026-06-30 ; parmi les autres qui méritent l'heure d'un "
+        "commercial, 4 en cours de traitement"
+    )
+    one = told({"left": 1, "used": 1}, "fr", lists={"sales": 1}, list_reasons={})
+    assert one == [
+        "1 lead est sur la liste des commerciaux du 2026-06-30",
+        "1 place sur 8 est libre ; 1 de plus est prise par un lead traité aujourd'hui",
+    ]
+    waiting = {"list_reasons": {"capacity": 1204}}
+    assert told({"left": 0, "used": 2}, "fr", **waiting)[0] == (
+        "Plus aucune place le 2026-06-30 : les 10 sont prises, dont 2 par des leads traités aujourd'hui ; "
+        "1\N{NARROW NO-BREAK SPACE}204 leads attendent"
+    )
+    off = told({"left": 0, "places": 0}, "fr", is_working_day=False)
+    assert off[0] == "Les commerciaux ne travaillent pas le 2026-06-30 (decision.working_days) : personne n'est appelé"
+    late = told({"untouched": 2, "untouched_called": 1}, "fr")[1]
+    assert late == (
+        "2 ont été transmis, et ne sont pas encore traités dans les délais convenus (decision.work) : "
+        "1 en tête de liste"
+    )
+    hours = {"amounts": {"hours": {"stated": 4.5, "in_work": 1.25}}, "in_work": 50}
+    assert told(hours, "fr", costs={"new": 1.5, "in_work": 0.25, "new_leads": 120, "lead_days": 3})[-1] == (
+        "Sur 4,5 heures, les leads en cours de traitement (50) en prennent 1,25 ; un nouveau lead demande 1,50 appels "
+        "le premier jour (mesuré sur 120 leads des 90 derniers jours), un lead en cours 0,25 par jour ouvré (non "
+        "mesuré, supposé égal à 1 : decision.work.contacts et les 90 derniers jours donnent 3 jours de leads)"
+    )
+
+
+def test_both_languages_say_the_same_things() -> None:
+    places = re.compile(r"{(\w+)}")
+    english, french = WORDS["en"], WORDS["fr"]
+    for part in fields(ListWords):
+        pair = [getattr(words, part.name) for words in (english, french)]
+        if isinstance(pair[0], str):
+            pair = [(words,) for words in pair]
+        if isinstance(pair[0], tuple):
+            assert [sorted(places.findall(text)) for text in pair[0]] == [
+                sorted(places.findall(text)) for text in pair[1]
+            ]
+        else:
+            assert pair[0].keys() == pair[1].keys()
+    assert english.causes.keys() == {*LIST_CHANGES, "gone"} - {"unknown"}
+    assert english.changed.keys() == {*basis_of(TODAY), "model"}
+
+
+NOTHING = {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
+
+
+def test_what_nobody_stated_is_gathered_in_a_line_with_what_follows() -> None:
+    (line,) = told_of_the_unstated(NOTHING, "en")
+    assert line == (
+        "Not stated: what a conversion is worth (decision.money: cut-offs are multiples of the odds); how much time "
+        "sales has (decision.capacity, ingest.owners: the list is all that are worth an hour); who owns which leads "
+        "(ingest.owners); facts (decision.facts: no act of a lead closes, raises or takes it); what people decide "
+        "(ingest.decisions); what leads agree to (ingest.consents: mail and telephone count as open, advertising does "
+        "not); more than one channel (the model tells none from another)"
+    )
+    (french,) = told_of_the_unstated(NOTHING | {"unstated": ["consents", "owners"]}, "fr")
+    assert french == (
+        "Non précisé : les commerciaux en charge (ingest.owners) ; les consentements (ingest.consents : e-mail et "
+        "téléphone passent pour ouverts, la publicité non)"
+    )
+    assert told_of_the_unstated(NOTHING | {"unstated": []}, "fr") == []
+
+
+def test_a_value_is_not_missed_twice_where_the_cut_offs_say_so() -> None:
+    value = NOTHING | {"unstated": ["value"]}
+    assert told_of_the_unstated(value, "en", beside_cut_offs=True) == []
+    settled = value | {"cut_offs_from": "tiers"}
+    assert "the list goes by probability alone" in told_of_the_unstated(settled, "en", beside_cut_offs=True)[0]
+    assert "la liste suit les seules chances" in told_of_the_unstated(settled, "fr", beside_cut_offs=True)[0]
 
 
 TODAY = Today(DecisionPolicy(), AS_OF, Owned({"north": "Ann"}, {"north": Amount(3)}), Costs(1.5, 0.25, 90, 900))
+MONEY = {"value": 900.0, "sales_contact": 40.0, "nurturing": 2.0}
+CAPACITY = DecisionPolicy.model_validate(
+    {"territory": "region", "capacity": [{"calls": 3}, {"leads": 1, "of": ["north"], "until": "2026-07-31"}]}
+)
 
 
-def compared(today: Today, last: Path, model: str = "m") -> dict[str, Any] | None:
-    now = pa.table({"lead_id": ["A", "B", "C"], "list": ["sales", "none", "sales"]})
-    return since_last({"basis": basis_of(today), "model_version": model}, now, Earlier(last=last))
+def noted_as(folder: Path, today: Today) -> None:
+    """Note what a list rests on as ``leadcast score`` does beside its scores."""
+    told_of = {"basis": basis_of(today), "model_version": "m", "base_rate": 0.02, "costs": asdict(today.costs)}
+    write_json(folder / DECIDED, told_of | {"rests_on": noted(today)})
 
 
 @pytest.mark.parametrize(
@@ -109,23 +183,55 @@ def compared(today: Today, last: Path, model: str = "m") -> dict[str, Any] | Non
         (replace(TODAY, policy=DecisionPolicy.model_validate({"capacity": [{"leads": 3}]})), "m", ["time"]),
         (replace(TODAY, policy=DecisionPolicy.model_validate({"multiples": {"sql": 3.0}})), "m", ["cut_offs"]),
         (replace(TODAY, policy=DecisionPolicy(stay=0.1)), "m", ["rules"]),
+        (replace(TODAY, policy=DecisionPolicy(working_days=("mon",))), "m", ["rules", "time"]),
+        (replace(TODAY, policy=DecisionPolicy.model_validate({"money": MONEY})), "m", ["cut_offs", "value"]),
     ],
 )
-def test_what_has_changed_but_leads_is_told_apart(last: Path, today: Today, model: str, changed: list[str]) -> None:
-    write_json(last.with_name(DECIDED), {"basis": basis_of(TODAY), "model_version": "m"})
-    assert compared(today, last, model) == {"as_of": "2026-06-29 06:00", "came": 1, "went": 1, "changed": changed}
+def test_what_has_changed_but_leads_is_told_apart(tmp_path: Path, today: Today, model: str, changed: list[str]) -> None:
+    noted_as(tmp_path, TODAY)
+    last = LastBasis.read(tmp_path / "recommendations.parquet")
+    assert last
+    assert last.changed(basis_of(today), model) == changed
 
 
-def test_a_list_that_notes_nothing_is_compared_by_its_names_alone(last: Path) -> None:
-    found = compared(TODAY, last)
-    assert found == {"as_of": "2026-06-29 06:00", "came": 1, "went": 1, "changed": None}
-    assert since_last({}, pa.table({"lead_id": ["A"], "list": ["sales"]}), Earlier()) is None
-    names = "Since the list of 2026-06-29 06:00 UTC 1 came onto it, and 1 left it"
-    assert f"{names}; what that one rests on was not noted" in told(since_last=found)
-    assert f"{names}: by what leads did, and by the date; nothing else has changed" in told(
-        since_last=found | {"changed": []}
-    )
+@pytest.mark.parametrize(
+    "today",
+    [
+        TODAY,
+        replace(TODAY, owned=Owned({"north": "Ann"}, None), policy=DecisionPolicy(tiers=Stated(0.1, 0.2))),
+        Today(DecisionPolicy.model_validate({"money": MONEY, "multiples": {"sql": 3.0}}), AS_OF),
+        Today(CAPACITY, datetime(2026, 7, 4, 6)),
+    ],
+)
+def test_what_a_list_rests_on_is_read_as_it_was(tmp_path: Path, today: Today) -> None:
+    noted_as(tmp_path, today)
+    last, policy = LastBasis.read(tmp_path / "recommendations.parquet"), today.policy
+    assert last
+    assert last.settled == {"money": policy.money, "multiples": policy.multiples, "tiers": policy.tiers}
+    assert (last.time, last.owned, last.costs, last.base_rate) == (today.time, today.owned, today.costs, 0.02)
+    assert replace(today, policy=DecisionPolicy(), owned=last.owned, other_time=last.time).room == today.room
+
+
+def test_what_an_earlier_version_noted_is_not_taken_for_more(tmp_path: Path) -> None:
+    last = tmp_path / "recommendations.parquet"
+    assert LastBasis.read(last) is None
+    write_json(tmp_path / DECIDED, {"basis": basis_of(TODAY), "model_version": "m"})
+    assert LastBasis.read(last) is None
+
+
+def test_how_many_moved_is_told_with_their_causes_in_both_languages() -> None:
+    since: dict[str, Any] = {"as_of": "2026-06-29 06:00", "came": 3, "went": 1, "changed": []}
+    since["causes"] = {"capacity": 1, "fact": 2, "gone": 1}
+    names = "Since the list of 2026-06-29 06:00 UTC 3 came onto it, and 1 left it"
+    causes = "2 by facts and time, 1 by the time that sales has, 1 without a row any more"
+    assert f"{names}: {causes}; nothing else has changed but the date" in told(since_last=since)
     assert (
-        f"{names}. Not leads alone did that: changed has the model, "
+        f"{names}: {causes}. Not leads alone have changed, but also the model, "
         "who owns which territory, or the time there (ingest.owners)"
-    ) in told(since_last=found | {"changed": ["model", "owners"]})
+    ) in told(since_last=since | {"changed": ["model", "owners"]})
+    nothing = {"causes": {"unknown": 4}, "changed": None}
+    assert f"{names}; what that one rests on was not noted" in told(since_last=since | nothing)
+    assert (
+        "Depuis la liste du 2026-06-29 06:00 UTC, entrés : 3, sortis : 1 ; 2 par les faits et le temps, 1 par le "
+        "nombre d'appels possibles, 1 sans ligne désormais. Outre les leads, ont changé : le modèle"
+    ) in told(language="fr", since_last=since | {"changed": ["model"]})

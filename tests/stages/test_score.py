@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from world import Project
 
 from features.core.schema import RECOMMENDATION
+from models.core.model import Model
+from pipeline.scoring import champion
 from pipeline.scoring import files as scored_files
 
 SCHEMA = pa.schema([(field.name, field.arrow) for field in RECOMMENDATION])
@@ -103,3 +107,30 @@ def test_what_a_reader_of_csv_finds_is_what_was_written(
     for row, lead, told in zip(read, leads, reasons, strict=True):
         for cell, text in ((row["lead_id"], lead), (row["reasons"], "; ".join(told))):
             assert cell == (f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text)
+
+
+def test_the_second_night_says_of_each_lead_that_moved_why(
+    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    model = Model.load(project.model)
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    first = champion.run(project, project.told.append, "2026-06-29T04:00", backfill=True)
+    listed = pq.read_table(first / "recommendations.parquet", partitioning=None).to_pandas()
+    assert listed["list_changed"].isna().all()
+    assert "There is no earlier list that it could be compared with" in project.told
+    before = listed.loc[listed["list"] == "sales", ["lead_id", "owner"]].set_index("lead_id")["owner"]
+    leads = pq.read_table(project.leads, columns=["lead_id", "territory"]).to_pandas().set_index("lead_id")
+    away = str(leads.loc[before.index[0], "territory"])
+    changed = project.with_settings({"decision.capacity": [{"leads": 0, "of": [away]}]})
+    second = champion.run(changed, changed.told.append, "2026-06-29T05:00", backfill=True)
+    rows = pq.read_table(second / "recommendations.parquet", partitioning=None).to_pandas().set_index("lead_id")
+    moved = rows["list_changed"].dropna()
+    assert set(moved.index) == set(before.index) ^ set(rows.index[rows["list"] == "sales"])
+    of_away = before.index[leads.loc[before.index, "territory"] == away]
+    assert set(moved[of_away]) <= {"capacity", "fact"}
+    assert moved[before.index[0]] == "capacity", "in an hour of the night it did nothing"
+    told = json.loads((second / "decided.json").read_text(encoding="utf-8"))
+    assert told["since_last"]["causes"] == moved.value_counts().to_dict()
+    assert told["since_last"]["changed"] == ["time"]
+    assert f"{len(of_away)} by the time that sales has" in " ".join(changed.told)

@@ -248,7 +248,7 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
     scores = read_scores(champion_scores(challenged, "latest"))
     stage = pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
-    assert list(scores.columns) == [*stage.columns, "run_id", "scored_at"]
+    assert list(scores.columns) == [*stage.columns, "run_id", "scored_at", "list_changed"]
     assert {field.name for field in RECOMMENDATION} | {"probability_7d", "probability_60d"} == set(stage.columns)
     pd.testing.assert_frame_equal(scores[stage.columns], stage)
     assert set(scores["run_id"]) == {run_of(store, tracked).info.run_id}
