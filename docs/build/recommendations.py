@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from docs.build.markdown import anchor, page, table
-from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION, TIERS, Field
+from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
+from features.core.schema import TIERS, Field
 from models.decision.tiers import ACTIONS, WHO_DOES_WHAT
 
 _INTRODUCTION = """\
@@ -38,7 +39,7 @@ def recommendations_page() -> str:
     columns = [*RECOMMENDATION[:place], OTHER_HORIZON, *RECOMMENDATION[place:]]
     tiers = [[f"`{tier}`", WHO_DOES_WHAT[tier], f"`{ACTIONS[tier]}`"] for tier in TIERS]
     return page(
-        "features/core/schema.py",
+        "features/core/recommendation.py",
         _INTRODUCTION,
         "## Columns",
         _columns(columns),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from features.core.schema import CONVERTED, INTERACTION, LEAD, LOST, OPEN_TIERS, RECOMMENDATION, Field
+from features.core.recommendation import RECOMMENDATION
+from features.core.schema import CONVERTED, INTERACTION, LEAD, LOST, OPEN_TIERS, Field
 
 if TYPE_CHECKING:
     import duckdb

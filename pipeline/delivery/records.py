@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 
 from features.core.errors import InputError, nearest
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Value

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from features.core.errors import InputError
-from features.core.schema import GUESSES, LIST_CHANGES
+from features.core.recommendation import LIST_CHANGES
+from features.core.schema import GUESSES
 from features.core.time import format_duration
 from features.language.labels import Labels
 from models.core.horizons import PROBABILITY, column_of

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.core.schema import LIST_CHANGED
+from features.core.recommendation import LIST_CHANGED
 from models.core.horizons import PROBABILITY
 from pipeline.scoring.basis import LastBasis
 from pipeline.scoring.deciding import Decided, Decider

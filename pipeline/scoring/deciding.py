@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.decision.capacity import Costs
 from models.decision.lists import Lists
 from models.decision.tiers import CutOffs, tiers_of

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.core.schema import CONVERTED, LOST, RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
+from features.core.schema import CONVERTED, LOST
 from features.timeline.history import History
 from features.timeline.snapshots import find_ended_at
 from pipeline.core.project import Places

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION, Language
+from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
+from features.core.schema import Language
 from models.decision.kpis import sums
 from pipeline.core.project import write_json, written_whole
 from pipeline.core.spreadsheets import FORMULA

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from pipeline.settings.push import Closed
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import Project
 
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.decision.facts import Fact
 from models.decision.tiers import CutOffs, Money, Multiples, Stated
 from models.decision.what_if import OpenLeads

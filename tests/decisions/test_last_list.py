@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standings import standing_of
 
-from features.core.schema import LIST_CHANGES
+from features.core.recommendation import LIST_CHANGES
 from models.decision.capacity import Amount, Costs
 from pipeline.core.project import Places, Project, write_json
 from pipeline.scoring.basis import DECIDED

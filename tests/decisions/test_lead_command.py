@@ -22,7 +22,7 @@ from raw_logs import LEADS, LINKS, source_of
 from small_project import SmallProject
 from world import Project
 
-from features.core.schema import HISTORY, RECOMMENDATION
+from features.core.recommendation import HISTORY, RECOMMENDATION
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary

@@ -13,7 +13,8 @@ import pytest
 from pages import words
 from world import Project
 
-from features.core.schema import RECOMMENDATION, Language
+from features.core.recommendation import RECOMMENDATION
+from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
 from models.decision.unstated import UNSTATED

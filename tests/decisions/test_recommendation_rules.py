@@ -17,7 +17,7 @@ from hostile import rename_leads
 from world import Project
 
 from features.core.errors import ContractError
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.core.additive import Additive
 from models.core.horizons import Direction, Step
 from pipeline.scoring.open_leads import check

@@ -17,7 +17,7 @@ from hand_made import written
 from small_project import SmallProject
 from world import Project
 
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.decision.tiers import CutOffs, Money, Multiples, Stated
 from pipeline.core.project import read_json, write_json
 from pipeline.scoring.cut_offs import look_at_cut_offs

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from features.core.schema import LIST_CHANGES, Language
+from features.core.recommendation import LIST_CHANGES
+from features.core.schema import Language
 from models.decision.capacity import Amount, Costs
 from models.decision.list_words import WORDS, ListWords
 from models.decision.tiers import Stated

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pushing import MODEL, Delivery, Lead, ways, write_leads, write_scores
 
 from features.core.errors import InputError
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import Places
 from pipeline.delivery.guard import SUSPENSIONS, suspended
 from pipeline.delivery.ledger import Entry, Intent, Ledger, Write

@@ -30,7 +30,7 @@ from docs.build.settings import Section, find_sections, settings_page
 from docs.build.words import as_written, in_words
 from features.core import schema
 from features.core.errors import LeadcastError
-from features.core.schema import HISTORY, OTHER_HORIZON, RECOMMENDATION
+from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from features.core.section import SettingsSection
 from features.core.time import DAY, Duration
 from features.language.catalogue import CONTEXT

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import Project
 
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.core.model import Model
 from pipeline.scoring import champion
 from pipeline.scoring import files as scored_files

@@ -20,7 +20,7 @@ import pytest
 from world import Project
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from models.core.model import Model
 from pipeline.core.project import Places
 from pipeline.registry.mlflow import connected, load_champion, tracking_uri

@@ -16,7 +16,7 @@ import pytest
 from world import Project
 
 from features.core.errors import NotEnoughDataError
-from features.core.schema import RECOMMENDATION
+from features.core.recommendation import RECOMMENDATION
 from features.timeline.labels import assign_labels
 from models.core.model import Model
 from models.learning.ladder import losses

@@ -25,7 +25,8 @@ from house import ROOT, outputs_of
 from numpy.typing import NDArray
 from world import Project
 
-from features.core.schema import RECOMMENDATION, WORKED
+from features.core.recommendation import RECOMMENDATION
+from features.core.schema import WORKED
 from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots_at
 from models.core.model import Model

@@ -1,0 +1,261 @@
+"""The columns of what is recommended of each lead, and of its history; ``docs/recommendations.md`` is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from features.core.schema import GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
+
+LIST_CHANGES: Mapping[str, str] = {
+    "new": "it was no open lead when the last list was made",
+    "fact": "what became known of leads since, what people decided, and time that passed",
+    "rules": "as fact; but the rules of decision, or what a conversion is worth, are others, and what they do is not "
+    "told apart",
+    "score": "what leads are foretold",
+    "model": "as score; but the model is another one, and what it does is not told apart",
+    "cut-offs": "the cut-offs of the tiers are others",
+    "costs": "leads were measured to cost more, or less",
+    "owners": "the table of owners says something else of the day, who owns a territory, or the time there",
+    "capacity": "sales has more time on this day, or less",
+    "unknown": "nobody noted what the last list rests on",
+}
+"""Why a lead came onto the list of sales, or left it; in this order each is put in the place of what it was."""
+_QUARTERS = ("best", "second", "third", "last")
+GRADES: Mapping[str, str] = {
+    f"{letter}{figure}": f"who it is: {fit} quarter; what it did: {behaviour} quarter"
+    for letter, fit in zip("ABCD", _QUARTERS, strict=True)
+    for figure, behaviour in zip("1234", _QUARTERS, strict=True)
+}
+"""Who a lead is, by a letter, and what it did, by a figure; the best first."""
+
+RECOMMENDATION: tuple[Field, ...] = (
+    Field("lead_id", "VARCHAR", meaning="the lead, as the table of leads names it; an alias stands under its lead"),
+    Field(
+        "as_of",
+        "TIMESTAMP",
+        meaning="the moment of the decision: what became known at or after it counts nowhere",
+        unit="UTC",
+    ),
+    Field(
+        "probability",
+        "DOUBLE",
+        nullable=True,
+        minimum=0.0,
+        maximum=1.0,
+        meaning="that it converts within snapshots.horizon from as_of on; calibrated: of those with 0.2 a fifth do",
+        unit="share, from 0 to 1",
+        empty="where the lead has ended",
+    ),
+    Field(
+        "score",
+        "DOUBLE",
+        nullable=True,
+        minimum=0.0,
+        maximum=100.0,
+        meaning="a hundred times the probability, for people and CRMs",
+        unit="percent, from 0 to 100",
+        empty="where the lead has ended",
+    ),
+    Field(
+        "maturity",
+        "VARCHAR",
+        allowed=MATURITIES,
+        meaning="how far it is, by what it did and how lately (decision.maturity), never by its probability",
+        means={
+            "cold": "neither hot nor warm",
+            "warm": "a strong or medium act within warm_for, or acts on active_days days within hot_for",
+            "hot": "a strong act within hot_for, or a fact that raises it",
+        },
+    ),
+    Field(
+        "tier",
+        "VARCHAR",
+        allowed=TIERS,
+        meaning="what it is worth working on, whoever has time: as people said where a word of theirs holds; of "
+        "several that fit, the first of this list",
+        means={
+            "customer": "it has converted, within decision.keep",
+            "disqualified": "a fact closes it (closes) or it objects to everything, which no word outdoes; it lies "
+            "outside the target, or it was lost of late",
+            "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
+            "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
+            "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
+            "IQL": "all others",
+        },
+    ),
+    Field(
+        "own_tier",
+        "VARCHAR",
+        nullable=True,
+        meaning="what its tier would be without people's word",
+        empty="where no word says the tier",
+    ),
+    Field(
+        "word",
+        "VARCHAR",
+        nullable=True,
+        meaning="what people said of it last, as far as it holds (ingest.decisions, decision.word), as in "
+        "2026-03-05 SQL until 2026-04-01, by K2: budget approved; it may name people",
+        empty="where no word holds",
+    ),
+    Field(
+        "stage",
+        "VARCHAR",
+        nullable=True,
+        meaning="what people decided last in this episode: a name of episodes.milestones, or of a fact that refuses",
+        empty="where people have decided nothing in this episode",
+    ),
+    Field(
+        "facts",
+        "VARCHAR[]",
+        meaning="what holds of it, the latest first: since which day of the company's (decision.time_zone), and the "
+        "name under decision.facts, or what it does not agree to, as in mail refused; then each rule that puts it "
+        "outside the target",
+        empty="a list of none where nothing holds",
+    ),
+    Field(
+        "target",
+        "VARCHAR",
+        nullable=True,
+        allowed=TARGETS,
+        meaning="whether the company wants such leads at all (decision.out_of_target)",
+        empty="where there is no rule",
+        means={
+            "in": "no rule puts it outside",
+            "out": "a rule does: it is disqualified",
+            "unknown": "an attribute that a rule asks for is missing, and no other rule puts it outside",
+        },
+    ),
+    Field(
+        "expected_value",
+        "DOUBLE",
+        nullable=True,
+        meaning="its probability times what a conversion of it is worth (decision.money)",
+        unit="ingest.currency",
+        empty="where decision.money is not given",
+    ),
+    Field(
+        "list",
+        "VARCHAR",
+        allowed=LISTS,
+        meaning="who gets to see it today, on the company's day of as_of",
+        means={
+            "sales": "SQL that has a place today (decision.capacity, ingest.owners); or whatever is untouched",
+            "marketing": "MQL or recycled, unless mail to it is closed",
+            "none": "nobody: it waits, or list_reason says why",
+        },
+    ),
+    Field(
+        "rank",
+        "BIGINT",
+        nullable=True,
+        minimum=1,
+        meaning="its place among those worth an hour of sales today: who is untouched comes before all others, then "
+        "those with whom a call was agreed on, then by expected_value or, without money, by probability; who waits for "
+        "a place keeps its rank",
+        unit="1 is the first",
+        empty="where it is no SQL, or list_reason is in work, channel closed or account",
+    ),
+    Field(
+        "list_reason",
+        "VARCHAR",
+        nullable=True,
+        allowed=LIST_REASONS,
+        meaning="why a lead that is worth an hour of sales gets none today; untouched marks one that gets one, too",
+        empty="where it gets one, or is no SQL",
+        means={
+            "in work": "a fact says that somebody works on it already (taken)",
+            "channel closed": "a fact closes the telephone, or the lead does not agree to calls",
+            "agreed later": "people agreed on a later day for a call",
+            "account": "another lead of its account is worth more, and one call an account is enough",
+            "no owner": "nobody owns its territory today (ingest.owners)",
+            "capacity": "the day's places, all or those of its territory or owner, are taken: by better ones, or by "
+            "who had them on an earlier list of the day",
+            "untouched": "it was handed over, and nobody has contacted it within the agreed time (decision.work): it "
+            "is at the head of the list, or waits where no place is left",
+        },
+    ),
+    Field(
+        "owner",
+        "VARCHAR",
+        nullable=True,
+        meaning="who owns its territory on the company's day of as_of (ingest.owners)",
+        empty="where nobody does, or the lead has ended",
+    ),
+    Field(
+        "grade",
+        "VARCHAR",
+        nullable=True,
+        allowed=tuple(GRADES),
+        means=GRADES,
+        meaning="who it is, A to D, and what it did, 1 to 4: the quarter of what either adds to its log-odds, beside "
+        "the leads that were learned from; A1 is best in both, and the probability knows how both go together",
+        empty="for tiers that recommend.reasons_for does not name, and where leads are alike in one of both",
+    ),
+    Field(
+        "reasons_for",
+        "VARCHAR[]",
+        meaning="up to five, the strongest first: what speaks for it, since when, and of the leads that had the same "
+        "in common how many there were and which share converted, each lead counting once; what we did ourselves is "
+        "never named",
+        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks for it",
+    ),
+    Field(
+        "reasons_against",
+        "VARCHAR[]",
+        meaning="up to three, the strongest first: what speaks against it, told as what speaks for it is",
+        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks against it",
+    ),
+    Field(
+        "reasons",
+        "VARCHAR[]",
+        meaning="the three strongest of reasons_for and reasons_against, behind `raises: ` or `lowers: `",
+        empty="a list of none where both are",
+    ),
+    Field(
+        "is_guess",
+        "BOOLEAN",
+        meaning="whether the model has learned from no lead of its kind: its probability is a guess then",
+    ),
+    Field(
+        "guess",
+        "VARCHAR",
+        nullable=True,
+        allowed=tuple(GUESSES),
+        meaning="why it is a guess; of several, the first of this list",
+        empty="where it is none",
+        means=GUESSES,
+    ),
+    Field("model_version", "VARCHAR", meaning="the model that gave the probability, by its SHA-256"),
+)
+"""One row for each open lead, sorted by probability, the highest first, then by lead_id. A probability is a guess where
+the model has learned from no lead of its kind. Behind them, by lead_id, one for each lead whose last
+episode has ended of late: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
+
+OTHER_HORIZON = Field(
+    "probability_<horizon>",
+    "DOUBLE",
+    minimum=0.0,
+    maximum=1.0,
+    meaning="that it converts within another horizon, such as probability_60d: a column for each of "
+    "train.other_horizons; a longer time never has a lower probability",
+    unit="share, from 0 to 1",
+)
+"""Columns that stand behind ``probability`` where the model has other horizons."""
+
+LIST_CHANGED = Field(
+    "list_changed",
+    "VARCHAR",
+    nullable=True,
+    allowed=tuple(LIST_CHANGES),
+    meaning="why it came onto the list of sales since the last one, or left it: the last of these that moved it, each "
+    "put in its turn in the place of what it was; a lead may be moved by what others do that want the same place",
+    empty="where it is on the list as before, or is not as before, or there is no earlier list",
+    means=LIST_CHANGES,
+)
+HISTORY: tuple[Field, ...] = (
+    Field("run_id", "VARCHAR", meaning="the run of MLflow that trained the model"),
+    Field("scored_at", "TIMESTAMP", meaning="when it was computed, by the clock", unit="UTC"),
+    LIST_CHANGED,
+)
+"""What else the recommendations that ``leadcast score`` keeps have."""
