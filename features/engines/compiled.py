@@ -25,6 +25,9 @@ from features.language.measures import MEASURES
 
 SNAPSHOT_COLUMNS = ("lead_id", "as_of", "created_at", "started_at", "episode")
 """What the engine reads of the snapshots, beside the attributes of the catalogue."""
+CUTS = ("known_until", "occurred_until")
+"""What snapshots may say beside it: an event counts if it was known before the one and occurred before the other. Where
+a column is absent that moment is as_of, from which ages and windows are measured in any case."""
 
 Key = Literal["lead_id", "account_id"]
 _DAY = microseconds(DAY)
@@ -52,7 +55,8 @@ def compute_matrix(
     """Compute every column of the catalogue for every snapshot, in the snapshots' order.
 
     ``events``: lead_id and the columns of ``plan_of(...)``, sorted as the dataset is, whole leads only; events of leads
-    without a snapshot are passed over. ``snapshots``: SNAPSHOT_COLUMNS and the attributes, the rows of a lead together.
+    without a snapshot are passed over. ``snapshots``: SNAPSHOT_COLUMNS, CUTS where there are such, and the attributes,
+    the rows of a lead together.
     ``of_accounts``: the features of the scope account, shape (features, snapshots), computed before. Gives lead_id,
     as_of and the catalogue's columns: numbers as float32, categories as dictionaries of texts.
     """
@@ -92,9 +96,9 @@ def compute_event_features(
 ) -> NDArray[np.float32]:
     """Compute the plan's features, shape (features, snapshots): numbers, and labels by their numbers.
 
-    ``events``: ``key``, lead_id and the plan's event_columns; ``snapshots``: ``key``, lead_id, as_of, created_at. Both
-    have the rows of a group together, events in the order of time. With ``account_id`` as the key, the events of the
-    snapshot's own lead don't count.
+    ``events``: ``key``, lead_id and the plan's event_columns; ``snapshots``: ``key``, lead_id, as_of, created_at, and
+    what there is of CUTS. Both have the rows of a group together, events in the order of time. With ``account_id`` as
+    the key, the events of the snapshot's own lead don't count.
     """
     out = _filled([MEASURES[feature.measure].never for feature in plan.features], len(snapshots), np.float32)
     between = _filled([step.never for step in plan.operands], len(snapshots), np.float64)
@@ -110,7 +114,9 @@ def compute_event_features(
             local_day=_days(events),
             owner=event_owner,
         )
-        asked = Snapshots(_integers(snapshots["as_of"]), _integers(snapshots["created_at"]), snapshot_owner)
+        as_of = _integers(snapshots["as_of"])
+        known, occurred = (_integers(snapshots[name]) if name in snapshots.column_names else as_of for name in CUTS)
+        asked = Snapshots(as_of, known, occurred, _integers(snapshots["created_at"]), snapshot_owner)
         walk(
             Events(*(frozen(column) for column in columns)),
             _match_groups(events[key], snapshots[key]),

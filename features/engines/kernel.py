@@ -71,6 +71,8 @@ class Snapshots(NamedTuple):
     """Columns of the snapshots, shape (snapshots,); ``owner``: whose own events don't count, -1 for nobody's."""
 
     as_of: NDArray[np.int64]
+    known_until: NDArray[np.int64]
+    occurred_until: NDArray[np.int64]
     created_at: NDArray[np.int64]
     owner: NDArray[np.int32]
 
@@ -169,7 +171,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
             gathered_for = _STALE
             size, in_order = 0, True
             for row in range(snapshot_starts[group], snapshot_starts[group + 1]):
-                now, owner = snapshots.as_of[row], snapshots.owner[row]
+                now, known_until, owner = snapshots.as_of[row], snapshots.known_until[row], snapshots.owner[row]
+                until = min(now, snapshots.occurred_until[row])
                 limit = FOREVER if gathered_for != owner else _GATHERED
                 high = 0
                 while True:
@@ -179,10 +182,10 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
                             occurred_at, known_at, quantity_of, local_day, owner_of, held,
                         )  # fmt: skip
                         gathered_for = owner if limit == FOREVER else _STALE
-                    high = size if size == 0 or held[TIME, size - 1] < now else _find(held, 0, size, now)
-                    if limit == now or high == 0 or held[LATEST, high - 1] < now:
+                    high = size if size == 0 or held[TIME, size - 1] < until else _find(held, 0, size, until)
+                    if limit == known_until or high == 0 or held[LATEST, high - 1] < known_until:
                         break
-                    limit = now
+                    limit = known_until
                 if high == 0:
                     continue
                 low, window = 0, FOREVER

@@ -45,9 +45,9 @@ class Interaction:
         return Kind(*texts, self.local_hour, weekday_of(self.local_day))
 
 
-def is_known(event: Interaction, as_of: int) -> bool:
+def is_known(event: Interaction, moment: int) -> bool:
     """Tell whether we knew of the event: the one predicate that keeps the future out."""
-    return event.known_at < as_of
+    return event.known_at < moment
 
 
 def in_window(event: Interaction, as_of: int, window: int | None) -> bool:
@@ -72,20 +72,32 @@ def events_of_others(
 
 
 def compute(
-    events: Iterable[Interaction], as_of: int, feature: Feature, vocabulary: Vocabulary, created_at: int = 0
+    events: Iterable[Interaction],
+    as_of: int,
+    feature: Feature,
+    vocabulary: Vocabulary,
+    created_at: int = 0,
+    *,
+    known_until: int | None = None,
+    occurred_until: int | None = None,
 ) -> float | str:
     """Compute one feature of one lead, as known at ``as_of``; times are microseconds since 1970, UTC.
 
     ``events`` are in the dataset's order: of the lead or, for a feature of the account, ``events_of_others``.
+    ``known_until`` asks for what was known at another moment of the time before ``as_of``, and ``occurred_until``
+    leaves out what occurred at or after a moment; ages and windows are those at ``as_of`` in any case.
     """
-    events = list(events)
+    known_until = as_of if known_until is None else known_until
+    events = [event for event in events if occurred_until is None or event.occurred_at < occurred_until]
     window = None if feature.window is None else microseconds(feature.window)
 
     def select(filter_: Filter, length: int | None = window) -> list[int]:
         return [
             place
             for place, event in enumerate(events)
-            if is_known(event, as_of) and in_window(event, as_of, length) and filter_.matches(event.kind, vocabulary)
+            if is_known(event, known_until)
+            and in_window(event, as_of, length)
+            and filter_.matches(event.kind, vocabulary)
         ]
 
     places = select(feature.filter)

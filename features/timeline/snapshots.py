@@ -127,6 +127,7 @@ def _cut(
 def _look(
     lead_of: NDArray[np.int64],
     as_of: NDArray[np.int64],
+    known_until: NDArray[np.int64],
     created: NDArray[np.int64],
     starts: NDArray[np.int64],
     occurred: NDArray[np.int64],
@@ -136,18 +137,21 @@ def _look(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Look at leads at moments: open?, number and start of the episode *as known then*; its true outcome and time.
 
-    ``created``: of each lead as known then, shape (moments,). Where the episode that was thought open does not exist in
-    truth, the outcome is that of the last one that had begun by the moment: another start of it came to light later, or
-    it was over. Of one that was thought over, outcome and time are as known then, too.
+    What was known then is what was known at ``known_until`` of the time before the moment; of ends that lie ahead it is
+    what was known at the moment. ``created``: of each lead as known then, shape (moments,). Where the episode that was
+    thought open does not exist in truth, the outcome is that of the last one that had begun by the moment: another
+    start of it came to light later, or it was over. Of one that was thought over, outcome and time are as known then,
+    too.
     """
     size = len(as_of)
     opened, numbers, begun = np.empty(size, np.bool_), np.empty(size, np.int64), np.empty(size, np.int64)
     outcomes, ends = np.zeros(size, np.int64), np.full(size, NEVER)
     for row in range(size):
-        lead, now = lead_of[row], as_of[row]
+        lead, now, until = lead_of[row], as_of[row], known_until[row]
         number, started, ended_code, ended_at, rests = 1, created[row], 0, NEVER, NEVER
         for event in range(starts[lead], starts[lead + 1]):
-            if known[event] < now and (codes[event] < REOPEN or occurred[event] < now):
+            is_ahead = codes[event] < REOPEN and known[event] < now
+            if known[event] < until and (occurred[event] < now or is_ahead):
                 number, started, ended_code, ended_at, rests = _step(
                     codes[event], occurred[event], pauses, number, started, ended_code, ended_at, rests
                 )
@@ -185,11 +189,15 @@ def take_snapshots(
     return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
 
 
-def take_snapshots_at(history: History, as_of: datetime) -> pd.DataFrame:
-    """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does."""
+def take_snapshots_at(history: History, as_of: datetime, known_until: datetime | None = None) -> pd.DataFrame:
+    """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does.
+
+    ``known_until`` asks for what was known at another moment of the time before ``as_of``.
+    """
     lead = np.arange(len(history.lead_ids))
     at = np.full(len(lead), as_integer(as_of))
-    return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object))
+    known = at if known_until is None else np.full(len(lead), as_integer(known_until))
+    return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object), known)
 
 
 def find_ended_at(history: History, as_of: datetime, keep: timedelta) -> pd.DataFrame:
@@ -219,11 +227,15 @@ class _Seen(NamedTuple):
     ended_at: NDArray[np.int64]
 
 
-def _see(history: History, lead: NDArray[np.intp], as_of: NDArray[np.int64]) -> _Seen:
-    created = history.created_as_known(lead, as_of)
+def _see(
+    history: History, lead: NDArray[np.intp], as_of: NDArray[np.int64], known_until: NDArray[np.int64] | None = None
+) -> _Seen:
+    known_until = as_of if known_until is None else known_until
+    created = history.created_as_known(lead, known_until)
     is_open, number, begun, code, ended_at = _look(
         lead.astype(np.int64),
         as_of,
+        known_until,
         created,
         history.starts,
         history.occurred_at,
@@ -231,7 +243,7 @@ def _see(history: History, lead: NDArray[np.intp], as_of: NDArray[np.int64]) -> 
         history.codes,
         history.pauses,
     )
-    is_known = (begun < as_of) & (history.lead_known_at[lead] < as_of)
+    is_known = (begun < as_of) & (history.lead_known_at[lead] < known_until)
     return _Seen(created, is_known, is_open, number, begun, code, ended_at)
 
 
@@ -257,9 +269,10 @@ def _take(
     as_of: NDArray[np.int64],
     started: NDArray[np.int64],
     trigger: NDArray[np.object_],
+    known_until: NDArray[np.int64] | None = None,
 ) -> pd.DataFrame:
     """Keep the candidates that are open, from the start they count from, once for each lead and as_of."""
-    seen = _see(history, lead, as_of)
+    seen = _see(history, lead, as_of, known_until)
     keep = seen.is_known & seen.is_open & ((started == ANY) | (started == seen.begun))
     frame = _frame(history, lead, as_of, seen, keep).assign(trigger=pd.array(trigger[keep], dtype="str"))
     frame = frame.drop_duplicates(["lead_id", "as_of"])  # of the policy that is named first

@@ -8,7 +8,7 @@ them. Time grows with the leads of an account times its events.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import InputError
-from features.engines.compiled import compute_event_features, plan_of
+from features.engines.compiled import CUTS, compute_event_features, plan_of
 from features.language.catalogue import Catalogue
 from pipeline.core.parallel import in_order
 from pipeline.core.sql import fetch_row, file_literal, identifier, literal
@@ -36,7 +36,7 @@ def roll_up_accounts(
     catalogue: Catalogue,
     batch: Batch,
 ) -> Iterator[NDArray[np.float32] | None]:
-    """Give the catalogue's features of accounts, shape (features, snapshots), the snapshots by lead_id and as_of.
+    """Give the catalogue's features of accounts, shape (features, snapshots), the snapshots as the matrix has them.
 
     None where the catalogue has none. Raises InputError where no lead has an account.
     """
@@ -51,7 +51,8 @@ def roll_up_accounts(
         shape = (len(features), max(rows, 1))
         values: NDArray[np.float32] = np.memmap(Path(folder) / "values", np.float32, "w+", shape=shape)[:, :rows]
         members = Path(folder) / "members.parquet"
-        connection.execute(f"COPY ({_members(snapshots, leads)}) TO {literal(str(members))} (FORMAT parquet)")
+        asking = _members(snapshots, leads, cuts_of(connection, snapshots))
+        connection.execute(f"COPY ({asking}) TO {literal(str(members))} (FORMAT parquet)")
         log = connection.sql(_log_of_accounts(interactions, leads, plan.event_columns)).to_arrow_reader(batch.events)
         parts = chain((pa.Table.from_batches([part]) for part in log), [log.schema.empty_table()])
         chunks = whole_groups(parts, "account_id")
@@ -59,12 +60,17 @@ def roll_up_accounts(
         def compute(events: pa.Table, piece: pa.Table) -> None:
             values[:, piece["row"].to_numpy()] = compute_event_features(events, piece, plan, "account_id")
 
-        with pq.ParquetFile(members) as asking:
-            for _ in in_order(compute, pair(chunks, asking.iter_batches(batch.rows), "account_id"), batch.workers):
+        with pq.ParquetFile(members) as file:
+            for _ in in_order(compute, pair(chunks, file.iter_batches(batch.rows), "account_id"), batch.workers):
                 pass
         for _ in log:  # events of accounts that come after the last snapshot's: the connection waits for them
             pass
         yield values
+
+
+def cuts_of(connection: duckdb.DuckDBPyConnection, snapshots: str) -> list[str]:
+    """Name those of CUTS that snapshots have, given as SQL."""
+    return [name for name in CUTS if name in connection.sql(snapshots).columns]
 
 
 def _refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path) -> None:
@@ -76,13 +82,14 @@ def _refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path)
         )
 
 
-def _members(snapshots: str, leads: Path) -> str:
+def _members(snapshots: str, leads: Path, cuts: Sequence[str]) -> str:
     """Give the snapshots by account, each with its place in the matrix; those of leads without an account too."""
+    moments = ", ".join(("lead_id", "as_of", *cuts))
     return (
-        "SELECT coalesce(account_id, '') AS account_id, lead_id, as_of, created_at, "
-        "row_number() OVER (ORDER BY lead_id, as_of) - 1 AS row "
+        f"SELECT coalesce(account_id, '') AS account_id, {moments}, created_at, "
+        f"row_number() OVER (ORDER BY {moments}) - 1 AS row "
         f"FROM ({snapshots}) LEFT JOIN (SELECT lead_id, account_id "
-        f"FROM read_parquet({file_literal(leads)})) USING (lead_id) ORDER BY account_id, lead_id, as_of"
+        f"FROM read_parquet({file_literal(leads)})) USING (lead_id) ORDER BY account_id, {moments}"
     )
 
 

@@ -22,7 +22,7 @@ from features.engines.compiled import SNAPSHOT_COLUMNS, compute_matrix, plan_of,
 from features.language.catalogue import Catalogue
 from pipeline.core.parallel import in_order
 from pipeline.core.sql import file_literal, identifier
-from pipeline.matrix.accounts import roll_up_accounts
+from pipeline.matrix.accounts import cuts_of, roll_up_accounts
 from pipeline.matrix.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
 
 ROW_GROUP = 65_536
@@ -39,9 +39,10 @@ def stream_matrix(
     keep: Sequence[str] = (),
     memory_limit: int = MEMORY_LIMIT,
 ) -> Iterator[pa.Table]:
-    """Yield the matrix of the snapshots, sorted by lead_id and as_of, batch by batch.
+    """Yield the matrix of the snapshots, sorted by lead_id and as_of (and CUTS, where there are such), batch by batch.
 
-    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS and the columns to ``keep``, which stand last in the matrix.
+    ``snapshots`` is SQL that gives SNAPSHOT_COLUMNS, what there is of CUTS, and the columns to ``keep``, which stand
+    last in the matrix.
     ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
     an event. The connection is busy until the last batch has come.
     """
@@ -51,7 +52,8 @@ def stream_matrix(
     own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
     columns = ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
     with roll_up_accounts(connection, snapshots, interactions, leads, catalogue, batch) as of_accounts:
-        rows = connection.sql(_snapshots_of_leads(snapshots, leads, catalogue, keep)).to_arrow_reader(batch.rows)
+        cuts = cuts_of(connection, snapshots)
+        rows = connection.sql(_snapshots_of_leads(snapshots, leads, catalogue, keep, cuts)).to_arrow_reader(batch.rows)
         done = 0
 
         def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
@@ -80,13 +82,15 @@ def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
         )
 
 
-def _snapshots_of_leads(snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str]) -> str:
+def _snapshots_of_leads(
+    snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str], cuts: Sequence[str]
+) -> str:
     """Give the snapshots the attributes of their leads, and sort them as the log is."""
-    columns = [f"snapshot.{identifier(name)}" for name in (*SNAPSHOT_COLUMNS, *keep)]
+    columns = [f"snapshot.{identifier(name)}" for name in dict.fromkeys((*SNAPSHOT_COLUMNS, *cuts, *keep))]
     columns += [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
     return (
         f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
-        "AS lead USING (lead_id) ORDER BY lead_id, as_of"
+        f"AS lead USING (lead_id) ORDER BY {', '.join(('lead_id', 'as_of', *cuts))}"
     )
 
 

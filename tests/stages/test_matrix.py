@@ -100,12 +100,19 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(ordered, {lead: sorted(snapshots[lead]) for lead in sorted(snapshots, key=str.encode)})
 
 
-def snapshot_table(case: Case) -> pa.Table:
+def snapshot_table(case: Case, known: int | None = None, occurred: int | None = None) -> pa.Table:
+    """Give the snapshots; ``known`` and ``occurred`` are hours before each, where they are cut."""
     at = [(lead, EPOCH + hour * HOUR) for lead, hours in case.snapshots.items() for hour in hours]
+    cuts = {"known_until": known, "occurred_until": occurred}
     return pa.table(
         {
             "lead_id": pa.array([lead for lead, _ in at], pa.string()),
             "as_of": pa.array([as_of for _, as_of in at], pa.timestamp("us")),
+            **{
+                name: pa.array([as_of - hours * HOUR for _, as_of in at], pa.timestamp("us"))
+                for name, hours in cuts.items()
+                if hours is not None
+            },
             "created_at": pa.array([EPOCH + case.created[lead] * HOUR for lead, _ in at], pa.timestamp("us")),
             "started_at": pa.array([EPOCH] * len(at), pa.timestamp("us")),
             "episode": pa.array([1] * len(at), pa.int64()),
@@ -141,7 +148,9 @@ def test_snapshots_get_the_creation_and_the_attributes_of_their_own_lead() -> No
     ]
 
 
-def stream(case: Case, *, batch: int = 4, rows: int = 1000, row_group: int = 10) -> list[pa.Table]:
+def stream(
+    case: Case, *, batch: int = 4, rows: int = 1000, row_group: int = 10, asked: pa.Table | None = None
+) -> list[pa.Table]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, duckdb.connect() as connection:
         patch.setattr(matrix, "size_batches", lambda *_: Batch(batch, rows, 2))
         log, leads = Path(folder) / "interactions.parquet", Path(folder) / "leads.parquet"
@@ -150,14 +159,24 @@ def stream(case: Case, *, batch: int = 4, rows: int = 1000, row_group: int = 10)
         events = events.append_column("sequence", pa.array(np.arange(len(events))))
         pq.write_table(events, log, row_group_size=row_group)
         pq.write_table(leads_table(case), leads)
-        connection.register("taken", snapshot_table(case))
+        connection.register("taken", snapshot_table(case) if asked is None else asked)
         return list(stream_matrix(connection, "FROM taken", log, leads, CATALOGUE, keep=("trigger",)))
 
 
 @settings(max_examples=60)
-@given(case=cases(), batch=st.integers(1, 5), rows=st.integers(1, 9), row_group=st.integers(1, 7))
-def test_small_batches_give_what_the_reference_gives(case: Case, batch: int, rows: int, row_group: int) -> None:
-    streamed = pa.concat_tables(stream(case, batch=batch, rows=rows, row_group=row_group))
+@given(
+    case=cases(),
+    batch=st.integers(1, 5),
+    rows=st.integers(1, 9),
+    row_group=st.integers(1, 7),
+    known=st.sampled_from([None, None, 0, 24, -24]),
+    occurred=st.sampled_from([None, None, 0, 24, -24]),
+)
+def test_small_batches_give_what_the_reference_gives(
+    case: Case, batch: int, rows: int, row_group: int, known: int | None, occurred: int | None
+) -> None:
+    asked = snapshot_table(case, known, occurred)
+    streamed = pa.concat_tables(stream(case, batch=batch, rows=rows, row_group=row_group, asked=asked))
     at = [(lead, hour * 3_600_000_000) for lead, hours in case.snapshots.items() for hour in hours]
     assert streamed["lead_id"].to_pylist() == [lead for lead, _ in at]
     assert streamed["trigger"].to_pylist() == [str(number) for number in range(len(at))]
@@ -168,10 +187,33 @@ def test_small_batches_give_what_the_reference_gives(case: Case, batch: int, row
             own, account = case.log.get(lead, []), account_of(lead)
             others = {other: case.log.get(other, []) for other in case.leads if account_of(other) == account}
             events = own if feature.scope == "lead" else events_of_others(others if account else {}, lead, created)
-            value = compute(events, as_of, feature, CATALOGUE.vocabulary, created[lead])
+            cuts = (None if hours is None else as_of - hours * 3_600_000_000 for hours in (known, occurred))
+            known_until, occurred_until = cuts
+            value = compute(
+                events,
+                as_of,
+                feature,
+                CATALOGUE.vocabulary,
+                created[lead],
+                known_until=known_until,
+                occurred_until=occurred_until,
+            )
             expected.append(value if isinstance(value, str) else None if math.isnan(value) else np.float32(value))
         column = streamed[name].to_pylist()
         assert [None if value != value else value for value in column] == expected, name  # noqa: PLR0124 - NaN
+
+
+def test_several_looks_at_the_same_lead_and_moment_keep_their_own_values() -> None:
+    late = Interaction(0, 50 * 3_600_000_000, "form", "lead")
+    case = Case({"A": [late], "B": [late]}, {lead: [60, 60, 60] for lead in ("A", "B")})
+    asked = snapshot_table(case)
+    looks = {"known_until": [60, 40, 40] * 2, "occurred_until": [60, 60, 30] * 2}
+    for name, hours in looks.items():
+        asked = asked.append_column(name, pa.array([EPOCH + hour * HOUR for hour in hours], pa.timestamp("us")))
+    streamed = pa.concat_tables(stream(case, asked=asked))
+    # By lead and moment, then by known_until and occurred_until; each account counts the form of the other lead.
+    assert streamed["trigger"].to_pylist() == ["2", "1", "0", "5", "4", "3"]
+    assert streamed["count__all"].to_pylist() == streamed["account__count__form"].to_pylist() == [0, 0, 1] * 2
 
 
 def test_a_lead_with_more_events_than_a_batch_is_not_cut_in_two() -> None:

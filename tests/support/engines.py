@@ -13,7 +13,7 @@ import pytest
 from features.core.schema import INTERACTION
 from features.engines import census, kernel, patterns
 from features.engines import compiled as engine
-from features.engines.compiled import compute_event_features
+from features.engines.compiled import CUTS, compute_event_features
 from features.engines.plan import Plan
 from features.engines.reference import Interaction, compute, events_of_others
 from features.language.feature import SCOPES, Feature
@@ -21,7 +21,8 @@ from features.language.filters import Vocabulary
 from features.language.measures import MEASURES
 
 Log = Mapping[str, Sequence[Interaction]]
-Snapshots = Sequence[tuple[str, int]]
+Snapshots = Sequence[tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int]]
+"""Leads with as_of and, all of them or none, known_until and occurred_until."""
 Value = float | str
 Engine = Callable[..., list[list[Value]]]
 """A way to compute features."""
@@ -77,10 +78,13 @@ def events_table(log: Log) -> pa.Table:
 
 
 def snapshots_table(snapshots: Snapshots) -> pa.Table:
+    """Give snapshots as a table, with the cuts that the first has."""
+    names = ("as_of", *CUTS)[: len(snapshots[0]) - 1] if snapshots else ("as_of",)
+    moments = zip(*(at for _, *at in snapshots), strict=True) if snapshots else [()]
     return pa.table(
         {
-            "lead_id": pa.array([lead for lead, _ in snapshots], pa.string()),
-            "as_of": pa.array([as_of for _, as_of in snapshots], pa.timestamp("us")),
+            "lead_id": pa.array([lead for lead, *_ in snapshots], pa.string()),
+            **{name: pa.array(at, pa.timestamp("us")) for name, at in zip(names, moments, strict=True)},
             "created_at": pa.array([CREATED_AT] * len(snapshots), pa.timestamp("us")),
         }
     )
@@ -96,13 +100,16 @@ def on_reference(
 ) -> list[list[Value]]:
     """Compute features by their definition; numbers are rounded as the matrix holds them."""
     rows = []
-    for lead, as_of in snapshots:
+    for lead, as_of, *cuts in snapshots:
         account = {other: log[other] for other in log if account_of(other) == account_of(lead)}
         events = {
             "lead": log.get(lead, ()),
             "account": events_of_others(account, lead, dict.fromkeys(account, CREATED_AT)),
         }
-        values = [compute(events[feature.scope], as_of, feature, vocabulary, CREATED_AT) for feature in features]
+        asked = dict(zip(CUTS, cuts, strict=False))
+        values = [
+            compute(events[feature.scope], as_of, feature, vocabulary, CREATED_AT, **asked) for feature in features
+        ]
         rows.append([value if isinstance(value, str) else float(np.float32(value)) for value in values])
     return rows
 
