@@ -20,6 +20,13 @@ LIST_CHANGES: Mapping[str, str] = {
     "unknown": "nobody noted what the last list rests on",
 }
 """Why a lead came onto the list of sales, or left it; in this order each is put in the place of what it was."""
+TRENDS: Mapping[str, str] = {
+    "improving": "time and what it did raised its odds by a quarter or more",
+    "steady": "they moved its odds by less",
+    "declining": "they lowered its odds by a quarter or more",
+    "not enough information": "it has no earlier score, or was no open lead then",
+}
+"""Which way a lead has gone since an earlier score; another model and corrected data are no trend of the lead."""
 _QUARTERS = ("best", "second", "third", "last")
 GRADES: Mapping[str, str] = {
     f"{letter}{figure}": f"who it is: {fit} quarter; what it did: {behaviour} quarter"

@@ -75,10 +75,7 @@ def explain(
     rows = len(contributions)
     if len(values) != len(tellings) or any(len(some) != rows for some in values):
         raise ValueError(f"values of {len(values)} tellers for {len(tellings)} stories of {rows} rows")
-    effects = np.zeros((rows, len(tellings)))
-    for place, telling in enumerate(tellings):
-        effects[:, place] = contributions[:, list(telling.columns)].sum(axis=1)
-    effects[np.abs(effects) <= NEGLIGIBLE] = 0.0
+    effects = effects_of(contributions, tellings)
     claims = np.full(effects.shape, -1)
     for place, telling in enumerate(tellings):
         for is_up in (True, False):
@@ -92,6 +89,15 @@ def explain(
         denied=int((moving & ~told).sum()),
         moving=int(moving.sum()),
     )
+
+
+def effects_of(contributions: NDArray[np.float64], tellings: Sequence[Telling]) -> NDArray[np.float64]:
+    """Sum what the columns of each story add to the log-odds: shape (n, stories)."""
+    effects = np.zeros((len(contributions), len(tellings)))
+    for place, telling in enumerate(tellings):
+        effects[:, place] = contributions[:, list(telling.columns)].sum(axis=1)
+    effects[np.abs(effects) <= NEGLIGIBLE] = 0.0
+    return effects
 
 
 def _strongest(effects: NDArray[np.float64], claims: NDArray[np.int64], last: NDArray[np.bool_], most: int) -> Reasons:
