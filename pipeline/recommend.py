@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipeline.core.project import Progress, Project
 from pipeline.core.trained import open_trained
+from pipeline.scoring.comparing import LastScore
 from pipeline.scoring.files import write_csv, write_recommendations, write_sums
 from pipeline.scoring.open_leads import Sections, check, recommend, stated_moment
 
@@ -15,7 +16,9 @@ def run(project: Project[Sections], progress: Progress) -> None:
     """Score every open lead with the model just trained at the ``as_of`` of the parameters."""
     model = open_trained(project)
     as_of = stated_moment(project)
-    recommendations, doubts, decided = recommend(project, model, as_of, progress)
+    compare_to = project.parameters.recommend.compare_to
+    last = None if compare_to is None else LastScore(as_of - compare_to, model)
+    recommendations, doubts, decided = recommend(project, model, as_of, progress, None, last)
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all
     write_recommendations(project.recommendations, recommendations)

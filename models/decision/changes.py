@@ -2,13 +2,14 @@
 
 The way from what was foretold then to what is foretold now is walked in steps, each of which changes one thing:
 
-    kept        what was foretold then                                       data       what is known of then is other
-    corrected   the same moment, by what is known of it now                  time       only the clock moves on
-    waited      the present moment, by what had occurred by then             behaviour  what occurred since
-    seen        the present moment, by all that is known                     model      another model says it
-    now         what is foretold now
+    kept        what was foretold then
+    replayed    the same moment, from today's log, as known then             data       the log says something else
+    corrected   the same moment, by what is known of it now                  data, too  it became known late
+    waited      the present moment, by what had occurred by then             time       only the clock moves on
+    seen        the present moment, by all that is known                     behaviour  what occurred since
+    now         what is foretold now                                         model      another model says it
 
-The three between are said by the earlier model. A part is the difference of two neighbours in log-odds, so that the
+The four between are said by the earlier model. A part is the difference of two neighbours in log-odds, so that the
 parts add up to the whole, in any order: log-odds are put on a grid on which doubles add and subtract without rounding.
 Where the earlier model is gone, today's model takes the steps between, and data and model are one part.
 """
@@ -53,11 +54,14 @@ class Change:
     time: NDArray[np.float64]
     behaviour: NDArray[np.float64]
     model: NDArray[np.float64]
+    late: NDArray[np.float64]
+    """What of ``data`` is that something became known late."""
 
     @classmethod
     def between(
         cls,
         kept: NDArray[np.float64],
+        replayed: NDArray[np.float64],
         corrected: NDArray[np.float64],
         waited: NDArray[np.float64],
         seen: NDArray[np.float64],
@@ -67,14 +71,15 @@ class Change:
     ) -> Self:
         """Split the way from the probabilities ``kept`` to those of ``now``, each of shape (n,).
 
-        ``is_earlier_model``: the three between are said by the model of those that were kept. The last part is what
+        ``is_earlier_model``: the four between are said by the model of those that were kept. The last part is what
         the others leave of the whole.
         """
         start, *between, end = map(log_odds, (kept, corrected, waited, seen, now))
+        late = between[0] - log_odds(replayed)
         whole = end - start  # NaN where there is no earlier score, and so is what is added to it
         time, behaviour = between[1] - between[0] + 0.0 * whole, between[2] - between[1] + 0.0 * whole
         data = between[0] - start if is_earlier_model else np.full(len(start), np.nan)
-        return cls(data, time, behaviour, whole - (np.nan_to_num(data) + time + behaviour))
+        return cls(data, time, behaviour, whole - (np.nan_to_num(data) + time + behaviour), late)
 
     @property
     def parts(self) -> NDArray[np.float64]:
@@ -113,6 +118,11 @@ class Change:
         place = strength.argmax(axis=1)
         return np.where(strength.max(axis=1) > 0.0, place, -1)
 
+    @property
+    def is_mostly_late(self) -> NDArray[np.bool_]:
+        """Tell of which leads most of ``data`` is that something became known late: shape (n,)."""
+        return np.asarray(self.late * np.sign(self.data) > np.abs(self.data) / 2.0, dtype=bool)
+
     def had_a_part(self, cause: str) -> NDArray[np.bool_]:
         """Tell of which leads a cause moved the odds by a tenth or more, either way: shape (n,)."""
         return np.asarray(np.abs(np.nan_to_num(self.parts[:, CAUSES.index(cause)])) >= _LEAST_PART, dtype=bool)
@@ -123,13 +133,16 @@ def strongest_stories(
     after: NDArray[np.float64],
     tellings: Sequence[Telling],
     directions: NDArray[np.float64],
+    is_new: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Find the story that moved each row most, the way that its ``directions`` say: shape (n,), -1 where none did.
 
-    ``before`` and ``after`` are contributions, of shape (n, columns + 1). A story that says that there was something,
-    and not what, is found where no other one moved the row that way; of equally strong ones it is the first.
+    ``before`` and ``after`` are contributions, of shape (n, columns + 1); only stories that are new of a row, shape
+    (n, stories), are found. One that says that there was something, and not what, is found where no other one moved the
+    row that way; of equally strong ones it is the first.
     """
     moved = (effects_of(after, tellings) - effects_of(before, tellings)) * np.sign(directions)[:, None]
+    moved[~is_new] = 0.0
     last = np.array([telling.comes_last for telling in tellings], dtype=bool)
     found = np.full(len(moved), -1, dtype=np.int64)
     for some in (last, ~last):

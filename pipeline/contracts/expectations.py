@@ -163,6 +163,19 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
             f"(NOT {with_reasons} OR {_HAS_ENDED}) AND "
             "(len(reasons) + len(reasons_for) + len(reasons_against) > 0 OR grade IS NOT NULL)",
         ),
+        Check(
+            "change_unasked",
+            "a recommendation of any other tier has no trend, nor has a lead that has ended",
+            f"(NOT {with_reasons} OR {_HAS_ENDED}) AND trend IS NOT NULL",
+        ),
+        Check(
+            "change_partial",
+            "what has changed is told with its moment and its parts, or not at all",
+            " OR ".join(
+                f"({name} IS NULL) <> (trend IS NULL OR trend = 'not enough information')"
+                for name in ("what_changed", "compared_with", "change_time", "change_behaviour", "change_model")
+            ),
+        ),
     ]
 
 

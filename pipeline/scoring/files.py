@@ -22,8 +22,8 @@ ROWS = 65_536
 """Recommendations that are written at once."""
 DIGITS = 4
 """Of a number, behind the decimal sign, for people; the Parquet file has all."""
-NOT_FOR_PEOPLE = ("model_version",)
-"""The same hash in each row; ``scoring.json`` has it once."""
+NOT_FOR_PEOPLE = ("model_version", "change_data", "change_time", "change_behaviour", "change_model")
+"""The same hash in each row, which ``scoring.json`` has once; and log-odds, whose words stand beside them."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,11 @@ def write_sums(path: Path, recommendations: pa.Table, told: Mapping[str, object]
 
 
 def _readable(recommendations: pa.Table, dialect: Dialect) -> pa.Table:
-    cells = {"as_of": pc.strftime(recommendations["as_of"], "%Y-%m-%dT%H:%M:%SZ")}
+    cells = {}
     for name, column in zip(recommendations.column_names, recommendations.columns, strict=True):
-        if pa.types.is_list(column.type):
+        if pa.types.is_timestamp(column.type):
+            cells[name] = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
+        elif pa.types.is_list(column.type):
             cells[name] = pc.binary_join(column, "; ")
     shown = {name: cells.get(name, recommendations[name]) for name in recommendations.column_names}
     return pa.table({name: _as_cells(column, dialect) for name, column in shown.items() if name not in NOT_FOR_PEOPLE})

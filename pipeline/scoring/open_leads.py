@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.core.errors import NotEnoughDataError, StaleError
 from features.core.time import format_duration
 from features.language.catalogue import Catalogue
-from features.timeline.history import EPOCH
+from features.timeline.history import EPOCH, History
 from features.timeline.labels import ended_unknown
 from features.timeline.snapshots import find_episodes, take_snapshots_at
 from models.core.horizons import PROBABILITY, Step, column_of, columns_of
@@ -40,6 +42,7 @@ from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.changes import causes_of
+from pipeline.scoring.comparing import Comparer, LastScore, uncompared
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
@@ -123,13 +126,14 @@ def recommend(
     as_of: datetime,
     progress: Progress,
     earlier: Earlier | None = None,
+    last: LastScore | None = None,
 ) -> tuple[pa.Table, Doubts, Decided]:
     """Recommend what to do with each lead that is open at ``as_of`` (UTC), best first; then tell those that have ended.
 
-    ``earlier``: what earlier runs have made of the day. Gives the columns of RECOMMENDATION, behind ``probability``
-    that of each other horizon of the model, how many of these probabilities are in doubt, and what the decisions rest
-    on. Of all leads at once it holds the result, some hundred bytes a lead beside the words of the reasons; features
-    come in batches.
+    ``earlier``: what earlier runs have made of the day; ``last``: the score that leads are compared with. Gives the
+    columns of RECOMMENDATION, behind ``probability`` that of each other horizon of the model, how many of these
+    probabilities are in doubt, and what the decisions rest on. Of all leads at once it holds the result, some hundred
+    bytes a lead beside the words of the reasons; features come in batches.
     """
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
     history = read_history(project, project.parameters.episodes)
@@ -169,9 +173,10 @@ def recommend(
             done += len(batch)
             older += int(pc.sum(pc.equal(batches[-1]["guess"], "age")).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
+        recommendations, decided = _decide(pa.concat_tables(batches), decider)
+        recommendations = _compare(project, connection, recommendations, history, snapshots, as_of, last, of_batches)
         version = _version(model, 1)
         ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
-    recommendations, decided = _decide(pa.concat_tables(batches), decider)
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
@@ -215,6 +220,35 @@ def unstated_in(
         "channels": all(len(known) <= 1 for known in levels),
     }
     return tuple(name for name, is_missing in missing.items() if is_missing)
+
+
+def _compare(
+    project: Project[Sections],
+    connection: duckdb.DuckDBPyConnection,
+    recommendations: pa.Table,
+    history: History,
+    snapshots: pd.DataFrame,
+    as_of: datetime,
+    last: LastScore | None,
+    memory_limit: int,
+) -> pa.Table:
+    """Put what has changed since an earlier score behind the reasons, of the tiers that are asked for."""
+    parameters = project.parameters
+    asked = pa.array(parameters.recommend.reasons_for, pa.string())
+    shown = np.flatnonzero(pc.is_in(recommendations["tier"].cast(pa.string()), asked))
+    columns = uncompared(len(shown))
+    if last is not None:
+        some = recommendations.take(shown)
+        foretold = pd.Series(some[PROBABILITY].to_numpy(), some["lead_id"].to_numpy())
+        comparer = Comparer(last, as_of, parameters.words, parameters.decision)
+        columns = comparer.compare(connection, project, history, snapshots, foretold, memory_limit)
+    places = np.full(len(recommendations), -1)
+    places[shown] = np.arange(len(shown))
+    rows = pa.array(places, mask=places < 0)
+    first = recommendations.column_names.index("is_guess")
+    for number, (name, column) in enumerate(columns.items()):
+        recommendations = recommendations.add_column(first + number, name, column.take(rows))
+    return recommendations
 
 
 def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:

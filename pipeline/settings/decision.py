@@ -199,3 +199,6 @@ class Recommend(Strict):
     reasons_for: tuple[Tier, ...] = WORKED
     """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
     scoring it, so that it is done where somebody reads it."""
+    compare_to: Duration | None = 7 * DAY
+    """How long before as_of the moment lies that the stage recommend compares these leads with, by the same model: what
+    has changed since, and which way each goes; null for none. leadcast score compares with its last scores."""

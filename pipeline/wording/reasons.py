@@ -53,7 +53,7 @@ class ReasonWords:
             numbers = reasons.claims[rows, ranks]
             shown = values[place][rows]
             if story.kind != "value":
-                shown = self._days(shown, as_of)
+                shown = self.days(shown, as_of)
             codes, distinct = pd.factorize(pd.MultiIndex.from_arrays([numbers, pd.Series(shown, dtype=object)]))
             texts = [self.one(story, known.claims[number], value, known.share) for number, value in distinct]
             written[rows, ranks] = np.array(texts, dtype=object)[codes]
@@ -67,9 +67,9 @@ class ReasonWords:
         )
         filled: dict[str, object] = {"leads": writing.whole(claim.leads), "figures": figures}
         if story.kind == "value":
-            filled |= {"name": self._name(story), "value": self._value(story, value), "range": self._range(claim)}
+            filled |= {"name": self._name(story), "value": self.value(story, value), "range": self._range(claim)}
         else:
-            filled |= self._act(story)
+            filled |= self.act(story)
             filled["day"] = writing.day(value) if isinstance(value, date) else None
             filled["days"] = None if claim.days is None else self._days_or_hours(claim.days)
         return sentence(self._text(f"{story.kind}.{claim.kind}", **filled))
@@ -82,7 +82,7 @@ class ReasonWords:
     def _text(self, name: str, /, **filled: object) -> str:
         return text(name, self.language, **filled)
 
-    def _days(self, values: NDArray[np.generic], as_of: datetime) -> NDArray[np.object_]:
+    def days(self, values: NDArray[np.generic], as_of: datetime) -> NDArray[np.object_]:
         """Give the company's days of moments so many days before ``as_of``; None of what is missing."""
         days = values.astype(np.float64)
         known = ~np.isnan(days)
@@ -95,7 +95,7 @@ class ReasonWords:
         written[known] = np.array([*of_seconds, None], dtype=object)[:-1][places]
         return written
 
-    def _act(self, story: Story) -> dict[str, object]:
+    def act(self, story: Story) -> dict[str, object]:
         """Give the noun and the verb of an act."""
         if story.feature is None:
             return {}
@@ -120,7 +120,8 @@ class ReasonWords:
             return self.labels.noun("attributes", story.attribute)
         return story.teller if story.feature is not None else self._text(story.teller)
 
-    def _value(self, story: Story, value: object) -> str:
+    def value(self, story: Story, value: object) -> str:
+        """Say the value that tells a story."""
         if not isinstance(value, str | float | int | np.generic) or pd.isna(value):
             return ""
         if story.feature is not None:

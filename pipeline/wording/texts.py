@@ -47,6 +47,31 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "range.between": ("{low} to less than {below}", "{low} à moins de {below}"),
     "range.from": ("{low} or more", "{low} ou plus"),
     "earlier_episodes": ("earlier episodes", "épisodes précédents"),
+    # What has changed since an earlier score: the way it went, the strongest cause, and what else had a part.
+    "changed.up": ("up since {day}: {cause}", "en hausse depuis le {day}\N{NO-BREAK SPACE}: {cause}"),
+    "changed.down": ("down since {day}: {cause}", "en baisse depuis le {day}\N{NO-BREAK SPACE}: {cause}"),
+    "changed.little": (
+        "hardly changed since {day}: {cause}",
+        "presque inchangé depuis le {day}\N{NO-BREAK SPACE}: {cause}",
+    ),
+    "changed.none": ("unchanged since {day}", "inchangé depuis le {day}"),
+    "cause.data": ("data corrected or learned of since", "données corrigées ou apprises depuis"),
+    "cause.time": ("time passed", "le temps a passé"),
+    "cause.behaviour": ("new activity", "nouvelle activité"),
+    "cause.model": ("a new model", "nouveau modèle"),
+    "cause.data_or_model": ("a new model or corrected data", "nouveau modèle ou données corrigées"),
+    "cause.act": ("{verb} on {day}", "{verb} le {day}"),
+    "cause.late": ("{told}, learned of since", "{told}, appris depuis"),
+    "cause.back": ("came back on {day}", "revenu le {day}"),
+    "part.data": (
+        "{told}; data corrected or learned of since had a part",
+        "{told}\N{NO-BREAK SPACE}; des données corrigées ou apprises depuis y ont contribué",
+    ),
+    "part.model": ("{told}; a new model had a part", "{told}\N{NO-BREAK SPACE}; un nouveau modèle y a contribué"),
+    "part.data_or_model": (
+        "{told}; a new model or corrected data had a part",
+        "{told}\N{NO-BREAK SPACE}; un nouveau modèle ou des données corrigées y ont contribué",
+    ),
     # What events are called that have no type of their own.
     "any.noun": ("act of any kind", "signe d'activité"),
     "any.verb": ("was active", "s'est manifesté"),

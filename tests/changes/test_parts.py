@@ -14,11 +14,14 @@ from models.decision.claims import Claims
 from models.decision.reasons import Telling
 
 probabilities = st.floats(1e-12, 1.0 - 1e-12)
-ways = st.lists(st.tuples(*[probabilities] * 5), min_size=1, max_size=5)
+ways = st.lists(st.tuples(*[probabilities] * 6), min_size=1, max_size=5)
 
 
-def split(*way: float, is_earlier_model: bool = True) -> Change:
-    return Change.between(*(np.array([one]) for one in way), is_earlier_model=is_earlier_model)
+def split(
+    kept: float, corrected: float, *way: float, replayed: float | None = None, is_earlier_model: bool = True
+) -> Change:
+    steps = (kept, kept if replayed is None else replayed, corrected, *way)
+    return Change.between(*(np.array([one]) for one in steps), is_earlier_model=is_earlier_model)
 
 
 def shares(*odds: float) -> list[float]:
@@ -57,6 +60,13 @@ def test_each_step_is_a_part_of_its_own() -> None:
     assert change.had_a_part("data").tolist() == change.had_a_part("model").tolist() == [True]
 
 
+def test_what_became_known_late_is_told_from_what_the_log_says_otherwise() -> None:
+    odds = shares(1 / 8, 1 / 2)
+    late = [split(*odds, 0.5, 0.5, 0.5, replayed=share).is_mostly_late[0] for share in shares(1 / 8, 1 / 5, 1 / 3, 1)]
+    assert late == [True, True, False, False]
+    assert not split(0.2, 0.2, 0.5, 0.5, 0.5).is_mostly_late[0]
+
+
 def test_where_the_earlier_model_is_gone_data_and_model_are_one_part() -> None:
     change = split(*shares(1 / 8, 1 / 4, 1 / 8, 1 / 2, 1 / 2), is_earlier_model=False)
     assert np.isnan(change.data).all()
@@ -91,7 +101,7 @@ def test_a_trend_begins_where_the_odds_have_moved_by_a_quarter() -> None:
 def test_without_an_earlier_score_nothing_is_split_and_nothing_is_said() -> None:
     nothing, some = np.array([np.nan]), np.array([0.3])
     for is_earlier_model in (True, False):
-        change = Change.between(nothing, some, some, some, some, is_earlier_model=is_earlier_model)
+        change = Change.between(nothing, some, some, some, some, some, is_earlier_model=is_earlier_model)
         assert np.isnan([change.data, change.time, change.behaviour, change.model]).all()
         assert np.isnan(change.whole).all()
         assert change.trends.tolist() == ["not enough information"]
@@ -112,5 +122,7 @@ def test_the_story_that_moved_a_row_most_is_told_and_amounts_only_where_nothing_
             [0.0, 0.0, 0.0, 0.0, 9.0],
         ]
     )
-    directions = np.array([1.0, 1.0, -0.3, 0.2, 1.0])
-    assert strongest_stories(before, after, tellings, directions).tolist() == [0, 1, 1, 2, -1]
+    directions, is_new = np.array([1.0, 1.0, -0.3, 0.2, 1.0]), np.ones((5, 3), dtype=bool)
+    assert strongest_stories(before, after, tellings, directions, is_new).tolist() == [0, 1, 1, 2, -1]
+    is_new[0, :2] = is_new[2, 1] = False  # what is not new moved a row by something else, as a share does
+    assert strongest_stories(before, after, tellings, directions, is_new).tolist() == [2, 1, 0, 2, -1]

@@ -52,6 +52,15 @@ def ended(number: int, **changes: object) -> Row:
     return recommendation(number) | none | told | changes
 
 
+CHANGED: Row = {
+    "trend": "steady",
+    "what_changed": "Hardly changed since 23 February 2026: time passed",
+    "compared_with": pd.Timestamp(2026, 2, 23),
+    "change_data": 0.0,
+    "change_time": -0.25,
+    "change_behaviour": 0.125,
+    "change_model": 0.0,
+}
 CUSTOMER: Row = {"tier": "customer", "stage": "won", "facts": ["2026-02-20 converted"]}
 
 
@@ -108,6 +117,8 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
     sound.append(ended(4, **CUSTOMER))
     # One that people took up again after it was lost is told by its first fact all the same.
     sound.append(ended(5, stage="accepted"))
+    sound += [recommendation(6, **CHANGED), recommendation(7, **CHANGED | {"change_data": None})]
+    sound.append(recommendation(8, trend="not enough information"))
     check(table_of(sound), ["SQL", "disqualified"])
     breaking: dict[str, list[Row]] = {
         "probability_misplaced": [
@@ -131,6 +142,12 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
             ended(9, reasons_for=["x"]),
             ended(9, reasons_against=["x"]),
             ended(9, grade="A1"),
+        ],
+        "change_unasked": [recommendation(9, **CHANGED, tier="IQL", reasons=[]), ended(9, **CHANGED)],
+        "change_partial": [
+            *(recommendation(9, **CHANGED | {name: None}) for name in CHANGED if name not in ("trend", "change_data")),
+            recommendation(9, **CHANGED | {"trend": None}),
+            recommendation(9, **CHANGED | {"trend": "not enough information"}),
         ],
     }
     for rule, rows in breaking.items():

@@ -1,0 +1,223 @@
+"""What has changed since an earlier score: the leads that are shown, looked at once more by the model of then.
+
+Each is looked at several times in one walk over the log, every time one step further from what was kept to what is
+foretold today (``models.decision.changes``). The looks of a lead stand together, so that memory is bounded by a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.core.recommendation import RECOMMENDATION
+from features.core.time import parse_duration
+from features.language.catalogue import Catalogue
+from features.language.stories import Story
+from features.timeline.history import History
+from features.timeline.snapshots import take_snapshots_at
+from models.core.model import Model
+from models.decision.changes import CAUSES, Change, strongest_stories
+from models.decision.claims import Claims
+from models.decision.reasons import Telling
+from pipeline.core.project import Places
+from pipeline.matrix.local import stream_matrix
+from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.words import Words
+from pipeline.wording.changes import ChangeWords
+from pipeline.wording.reasons import ReasonWords
+
+COLUMNS = ("trend", "what_changed", "compared_with", *(f"change_{cause}" for cause in CAUSES))
+_TYPES = {field.name: field.arrow for field in RECOMMENDATION if field.name in COLUMNS}
+_LOOKS = 4
+"""So many at each lead: as then, as then by what is known now, as now by what had occurred then, and as now."""
+_LOOKED = "SELECT lead_id, as_of, known_until, occurred_until, created_at, started_at, episode FROM looked"
+
+
+@dataclass(frozen=True)
+class LastScore:
+    """An earlier score to compare with."""
+
+    moment: datetime
+    """UTC."""
+    model: Model
+    """Its model or, where that is gone, today's."""
+    kept: pd.Series | None = None
+    """What was foretold then, by lead_id; None where it is what the model says today of that moment."""
+    is_earlier_model: bool = True
+
+
+class _Compared(NamedTuple):
+    """Leads with what was foretold then and the three steps up to today, each of shape (n,), and what is said of it."""
+
+    lead_ids: NDArray[np.object_]
+    change: Change
+    texts: NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """Compares leads that are open at a moment (UTC) with an earlier score."""
+
+    last: LastScore
+    as_of: datetime
+    words: Words
+    policy: DecisionPolicy
+
+    def compare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        places: Places,
+        history: History,
+        snapshots: pd.DataFrame,
+        foretold: pd.Series,
+        memory_limit: int,
+    ) -> dict[str, pa.Array]:
+        """Give COLUMNS of the leads that ``foretold`` has today's probability of, by lead_id and in its order.
+
+        ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts.
+        """
+        looks = self._looks(history, snapshots, foretold)
+        found = []
+        if looks:
+            connection.register("looked", pd.concat(looks, ignore_index=True))
+            batches = stream_matrix(
+                connection, _LOOKED, places.interactions, places.leads, self._catalogue, memory_limit=memory_limit
+            )
+            found = [self._compare(piece, foretold) for piece in _whole_leads(batches)]
+            connection.unregister("looked")
+        return self._columns(found, foretold)
+
+    def _looks(self, history: History, snapshots: pd.DataFrame, foretold: pd.Series) -> list[pd.DataFrame]:
+        """Give the looks at the leads that can be compared, in the order in which the matrix has those of a lead."""
+        then, now = self.last.moment, self.as_of
+        replayed, corrected = take_snapshots_at(history, then), take_snapshots_at(history, then, now)
+        earlier = replayed["lead_id"] if self.last.kept is None else self.last.kept.dropna().index
+        compared = set(earlier) & set(corrected["lead_id"]) & set(foretold.index)
+        if not compared:
+            return []
+        # Of a lead that today's log would not have shown then, it is all correction.
+        unseen = corrected[~corrected["lead_id"].isin(set(replayed["lead_id"]))]
+        taken = [
+            (pd.concat([replayed, unseen]), then, then, then),
+            (corrected, then, now, then),
+            (corrected, now, now, then),
+            (snapshots, now, now, now),
+        ]
+        columns = ["lead_id", "created_at", "started_at", "episode"]
+        return [
+            frame.loc[frame["lead_id"].isin(compared), columns].assign(
+                as_of=_moment(as_of), known_until=_moment(known), occurred_until=_moment(occurred)
+            )
+            for frame, as_of, known, occurred in taken
+        ]
+
+    def _compare(self, piece: pa.Table, foretold: pd.Series) -> _Compared:
+        """Compare the leads of some rows of the matrix, which has four looks at each."""
+        features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
+        ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
+        replayed, corrected, waited, seen = self.last.model.predict(features).reshape(-1, _LOOKS).T
+        kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
+        now = foretold.loc[ids].to_numpy(float)
+        change = Change.between(
+            kept, replayed, corrected, waited, seen, now, is_earlier_model=self.last.is_earlier_model
+        )
+        moving, shown = np.full(len(ids), -1, dtype=np.int64), np.full(len(ids), None, dtype=object)
+        for cause, first, moment, parts, is_told in (
+            ("data", 0, self.last.moment, change.data, change.is_mostly_late),
+            ("behaviour", 2, self.as_of, change.behaviour, True),
+        ):
+            rows = np.flatnonzero((change.strongest == CAUSES.index(cause)) & is_told)
+            if len(rows):
+                before, after = (features.iloc[look::_LOOKS].iloc[rows] for look in (first, first + 1))
+                moving[rows] = self._moving(before, after, parts[rows])
+                values = [after[story.teller].to_numpy() for story in self._stories]
+                shown[rows] = self._in_words.shown_of(moving[rows], values, moment)
+        return _Compared(ids, change, self._in_words.say(change, moving, shown))
+
+    def _moving(self, before: pd.DataFrame, after: pd.DataFrame, directions: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Find the story that moved each lead most between two looks of one clock, among those told otherwise now."""
+        is_new = np.stack([_differs(before[story.teller], after[story.teller]) for story in self._stories], axis=1)
+        was, is_now = (self.last.model.contributions(frame) for frame in (before, after))
+        return strongest_stories(was, is_now, self._tellings, directions, is_new)
+
+    def _columns(self, found: list[_Compared], foretold: pd.Series) -> dict[str, pa.Array]:
+        known = [lead for one in found for lead in one.lead_ids]
+        place = pd.Index(known, dtype=object).get_indexer(pd.Index(foretold.index, dtype=object))
+        rows = pa.array(place, mask=place < 0)
+        moment = pa.scalar(self.last.moment, pa.timestamp("us"))
+        columns = {
+            "what_changed": _joined([one.texts for one in found], "what_changed"),
+            "compared_with": pa.repeat(moment, len(known)),
+            **{f"change_{cause}": _joined([getattr(one.change, cause) for one in found], f"change_{cause}")
+               for cause in CAUSES},
+        }  # fmt: skip
+        trends = _joined([one.change.trends for one in found], "trend").take(rows)
+        return {"trend": trends.fill_null("not enough information")} | {
+            name: column.take(rows) for name, column in columns.items()
+        }
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue.from_json(self.last.model.manifest["catalogue"])
+
+    @cached_property
+    def _stories(self) -> tuple[Story, ...]:
+        """The stories that something that occurs may change: of acts, and of a new episode."""
+        return tuple(one for one in self._catalogue.stories if one.feature is not None or one.kind == "age")
+
+    @cached_property
+    def _tellings(self) -> list[Telling]:
+        places = {column: place for place, column in enumerate(self.last.model.columns)}
+        unclaimed = Claims((), 0.0)
+        return [
+            Telling([places[column] for column in story.columns], unclaimed, story.is_amount) for story in self._stories
+        ]
+
+    @cached_property
+    def _in_words(self) -> ChangeWords:
+        horizon = parse_duration(self.last.model.manifest["horizon"])
+        zone = ZoneInfo(self.policy.time_zone)
+        words = ReasonWords(self.words.language, self.words.labels, horizon, zone)
+        return ChangeWords(words, self._stories, self.last.moment)
+
+
+def uncompared(length: int) -> dict[str, pa.Array]:
+    """Give COLUMNS of so many leads where there is no earlier score."""
+    columns = {name: pa.nulls(length, _TYPES[name]) for name in COLUMNS}
+    return columns | {"trend": columns["trend"].fill_null("not enough information")}
+
+
+def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Recut batches of the matrix so that the four looks at a lead stand together."""
+    rest: pa.Table | None = None
+    for batch in batches:
+        rest = batch if rest is None else pa.concat_tables([rest, batch]).unify_dictionaries()
+        whole = len(rest) - len(rest) % _LOOKS
+        if whole:
+            yield rest.slice(0, whole)
+        rest = rest.slice(whole)
+
+
+def _differs(before: pd.Series, after: pd.Series) -> NDArray[np.bool_]:
+    """Tell where two columns differ; what is missing of both does not."""
+    one, other = before.astype(object).to_numpy(), after.astype(object).to_numpy()
+    return np.asarray((one != other) & ~(pd.isna(one) & pd.isna(other)), dtype=bool)
+
+
+def _moment(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment, "us")
+
+
+def _joined(parts: list[NDArray[Any]], name: str) -> pa.Array:
+    values = np.concatenate(parts) if parts else np.empty(0, dtype=object)
+    return pa.array(values, _TYPES[name], from_pandas=True)
