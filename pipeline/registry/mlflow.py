@@ -169,6 +169,18 @@ def load_champion(places: Places, settings: Evaluate) -> tuple[Model, str]:
         return fetch(found), str(found.run_id)
 
 
+def find_model(places: Places, settings: Evaluate, model_version: str) -> Model | None:
+    """Fetch a model from the registry by its ``model_version``, whatever its role; None where it or a file is gone."""
+    with connected(places) as client:
+        for found in client.search_model_versions(f"name = '{settings.model_name}'"):
+            if found.tags.get("model_version") == model_version:
+                try:
+                    return fetch(found)
+                except RegistryError:
+                    continue
+    return None
+
+
 def _no_champion(client: Any, settings: Evaluate, uri: str) -> RegistryError:  # noqa: ANN401 - MLflow's own
     """Say what makes a champion where there is none; raises VerdictError where the newest version is wrong."""
     versions = client.search_model_versions(f"name = '{settings.model_name}'")

@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from features.core.time import format_duration
+from models.core.horizons import PROBABILITY
+from models.core.model import Model
 from models.decision.kpis import sums
 from models.decision.todays_list import told_of_the_list
 from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.log.reach import Reach
-from pipeline.registry.mlflow import load_champion
+from pipeline.registry.mlflow import find_model, load_champion
 from pipeline.scoring.basis import DECIDED
 from pipeline.scoring.changes import since_last
-from pipeline.scoring.earlier import AS_OF, look_back
+from pipeline.scoring.comparing import LastScore, can_be_asked
+from pipeline.scoring.earlier import AS_OF, look_back, moment_of
 from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.settings.parameters import Parameters
@@ -62,7 +66,8 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
         )
     folder = project.scores / f"{as_of:{AS_OF}}" / f"model={model.version[:16]}"
     earlier = look_back(project, project.parameters.decision, as_of)
-    recommendations, doubts, decided = recommend(project, model, as_of, progress, earlier)
+    last = None if earlier.last is None else _last_score(project, earlier.last, model, progress)
+    recommendations, doubts, decided = recommend(project, model, as_of, progress, earlier, last)
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:
@@ -84,6 +89,20 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     write_recommendations(folder / "recommendations.parquet", recommendations)
     write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})
     return folder
+
+
+def _last_score(project: Project[Parameters], path: Path, champion: Model, progress: Progress) -> LastScore:
+    """Read what was foretold last, and fetch the model that did or, where nobody can ask it any more, the champion."""
+    kept = pq.read_table(path, columns=["lead_id", PROBABILITY, "model_version"]).to_pandas()
+    foretold = kept.set_index("lead_id")[PROBABILITY]
+    version = str(kept["model_version"].iloc[0]) if len(kept) else champion.version
+    if version == champion.version:
+        return LastScore(moment_of(path), champion, foretold)
+    model = find_model(project, project.parameters.evaluate, version)
+    if model is None or not can_be_asked(model, project.leads):
+        progress(f"the model of the last scores, {version[:16]}, is gone: what it and data have changed is told as one")
+        return LastScore(moment_of(path), champion, foretold, is_earlier_model=False)
+    return LastScore(moment_of(path), model, foretold)
 
 
 def _moment(when: str, project: Project[Parameters]) -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.recommendation import RECOMMENDATION
@@ -189,6 +191,17 @@ class Comparer:
         zone = ZoneInfo(self.policy.time_zone)
         words = ReasonWords(self.words.language, self.words.labels, horizon, zone)
         return ChangeWords(words, self._stories, self.last.moment)
+
+
+def can_be_asked(model: Model, leads: Path) -> bool:
+    """Tell whether the log still has what a model reads of leads: its attributes, and accounts."""
+    if "catalogue" not in model.manifest:
+        return False
+    catalogue = Catalogue.from_json(model.manifest["catalogue"])
+    if not {name for name, _ in catalogue.attributes} <= set(pq.read_schema(leads).names):
+        return False
+    accounts = pq.read_table(leads, columns=["account_id"])["account_id"]
+    return accounts.null_count < len(accounts) or all(one.scope == "lead" for one in catalogue.features)
 
 
 def uncompared(length: int) -> dict[str, pa.Array]:
