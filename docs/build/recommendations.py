@@ -15,7 +15,7 @@ One row for each lead that is open at a moment, the highest probability first:
 - `data/recommendations.parquet` and, for a spreadsheet, `data/recommendations.csv`: of the newest model, at
   `recommend.as_of`. The CSV opens right in a spreadsheet of `words.language` (in French `;` parts the cells and `,` the
   decimals): numbers have four digits behind the sign, lists are one text, parted by `; `, times end in `Z`, and the
-  model stands in `data/scoring.json` alone.
+  model stands in `data/scoring.json` alone. The parts of a change are in the Parquet file alone.
 - `data/scores/as_of=MOMENT/model=VERSION/recommendations.parquet`: of the champion, at each moment that
   `leadcast score` was called for. Nothing is overwritten but by a second call for the same moment and model. Beside it,
   `decided.json` has what `data/scoring.json` has, and what changed since the last list.

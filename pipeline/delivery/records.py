@@ -47,6 +47,8 @@ class Row(NamedTuple):
     grade: str | None = None
     reasons_for: Sequence[str] | None = None
     reasons_against: Sequence[str] | None = None
+    trend: str | None = None
+    what_changed: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -159,4 +161,6 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "grade": lambda row: row.grade,
     "reason_for": lambda row: _cut(row.reasons_for[0]) if row.reasons_for else None,
     "reason_against": lambda row: _cut(row.reasons_against[0]) if row.reasons_against else None,
+    "trend": lambda row: row.trend,
+    "what_changed": lambda row: _cut(row.what_changed) if row.what_changed else None,
 }

@@ -15,8 +15,9 @@ _CLOSE = 1.5e-4
 """What systems lose of a number: single precision, two decimals of a per cent. Less is no change worth a word."""
 _DATE = re.compile(r"\d+\w* \w+ \d{4}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEVER_SIGNIFICANT = frozenset({"date", "model", "expected_value"})
-"""What moves each night, or as the probability does."""
+_NEVER_SIGNIFICANT = frozenset({"date", "model", "expected_value", "what_changed"})
+"""What moves each night, or as the probability does. What has changed names its days, so that it stays true; a trend
+that is written nowhere else does not."""
 _PROBABILITIES = {"probability": 1.0, "score": 100.0}
 
 

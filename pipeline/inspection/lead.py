@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ _NAME = "recommendations.parquet"
 _PLAIN = "hive_partitioning = false"
 """A folder's name says the moment, too, but as a text."""
 _WIDTH = 24
+_CAUSES = ("data", "time", "behaviour", "model")
+"""What may move a probability, by the columns change_data and so on."""
 _VERSION = 12
 """Letters of a model's version by which people tell it."""
 
@@ -261,6 +264,22 @@ def _tell_reasons(row: Mapping[str, Any]) -> Iterator[str]:
         return
     yield from _lines("speaks for it", row["reasons_for"] or ["no reason is computed for its tier, or none is known"])
     yield from _lines("speaks against it", row["reasons_against"] or ["nothing that the figures bear out"])
+    yield from _tell_change(row)
+
+
+def _tell_change(row: Mapping[str, Any]) -> Iterator[str]:
+    if row.get("trend") is None:
+        return
+    yield _line("trend", row["trend"])
+    if row["what_changed"] is None:
+        return
+    yield _line("what changed", row["what_changed"])
+    parts = [(cause, row[f"change_{cause}"]) for cause in _CAUSES]
+    if row["change_data"] is None:
+        parts = [("data and model" if cause == "model" else cause, part) for cause, part in parts[1:]]
+    whole = math.fsum(part for _, part in parts)
+    told = ", ".join(f"{cause} {part:+.3f}" for cause, part in parts)
+    yield _line("", f"in log-odds {whole:+.3f}: {told}")
 
 
 def table_of(entries: Sequence[Entry], parameters: Parameters) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -39,6 +39,9 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"] and GUESSES[lead["guess"]],
                 "grade": lead["grade"],
+                # Where nothing could be compared there is nothing to say.
+                "trend": lead["what_changed"] and lead["trend"],
+                "what_changed": lead["what_changed"],
                 "reasons": [
                     *(("raises", reason) for reason in lead["reasons_for"]),
                     *(("lowers", reason) for reason in lead["reasons_against"]),

@@ -268,6 +268,38 @@ def test_how_an_open_lead_stands_is_told(project: SmallProject) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"change_data": 0.0, "change_time": -0.25, "change_behaviour": 1.5, "change_model": 0.125},
+            "+1.375: data +0.000, time -0.250, behaviour +1.500, model +0.125",
+        ),
+        (
+            {"change_data": None, "change_time": -0.25, "change_behaviour": 0.5, "change_model": 0.125},
+            "+0.375: time -0.250, behaviour +0.500, data and model +0.125",
+        ),
+    ],
+)
+def test_what_has_changed_is_told_with_its_parts(
+    project: SmallProject, changes: dict[str, object], expected: str
+) -> None:
+    as_of = datetime(2026, 2, 10, 12)
+    changed = "Up since 3 January 2026: visited"
+    keep(project, as_of, "m", as_of, trend="improving", what_changed=changed, **changes)
+    told = project.run("lead", "A", "--at", "2026-02-10 12:00").text
+    assert f" trend improving what changed {changed} in log-odds {expected} " in told
+
+
+def test_where_nothing_was_compared_no_parts_are_told(project: SmallProject) -> None:
+    as_of = datetime(2026, 2, 10, 12)
+    keep(project, as_of, "m", as_of, trend="not enough information")
+    told = project.run("lead", "A", "--at", "2026-02-10 12:00").text
+    assert " trend not enough information " in told
+    assert "what changed" not in told
+    assert "trend" not in project.run("lead", "B").text
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
         (("Z",), 4, "no lead 'Z' in data/leads.parquet; write its lead_id letter by letter"),

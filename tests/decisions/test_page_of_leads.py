@@ -43,6 +43,8 @@ NOT_TODAY: dict[str, object] = {
     "grade": None,
     "reasons_for": [],
     "reasons_against": [],
+    "trend": None,
+    "what_changed": None,
 }
 """What the page shows of leads that are on no list, beside what a test is about."""
 
@@ -97,6 +99,8 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
             "grade": "A2",
             "reasons_for": ["3 calls: long ones"],
             "reasons_against": ["no <visit>"],
+            "trend": "improving" if number != 4 else "not enough information",
+            "what_changed": "Up since 1 June 2026: called <us>" if number != 4 else None,
             "is_guess": number == 3,
             "guess": "channel" if number == 3 else None,
         }
@@ -108,7 +112,10 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
     assert f" lead {MOST_LEADS - 1} MQL " in told
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ for 3 calls: long ones ▼ against no &lt;visit&gt;" in told
-    assert " lead 3 SQL 20.0 % a guess warm, grade A2 " in told
+    assert " lead 3 SQL 20.0 % a guess warm, grade A2, improving " in told
+    assert " lead 4 SQL 20.0 % warm, grade A2 ▲ for 3 calls" in told
+    assert "against no &lt;visit&gt; Up since 1 June 2026: called &lt;us&gt; " in told
+    assert "not enough information" not in told
     assert told.count(" a guess ") == 1
 
 

@@ -133,6 +133,7 @@ def test_the_mapping_is_the_list_of_what_is_written(tmp_path: Path) -> None:
 DECIDED: dict[str, Any] = {
     "stage": "opportunity", "facts": ["2026-06-29 asked", "2026-06-01 " + "long " * 60], "target": "in",
     "expected_value": 1234.5678, "list": "none", "list_reason": "in work", "guess": None,
+    "trend": "steady", "what_changed": "Hardly changed since 22 June 2026: time passed",
 }  # fmt: skip
 
 
@@ -155,6 +156,9 @@ def test_what_is_decided_is_pushed_as_codes_and_as_words(tmp_path: Path) -> None
     significance = Significance(fields, 0.01)
     assert not significance.differs(second, second | {"expected_value": 5.0})
     assert significance.differs(second, second | {"list": "sales"})
+    # A trend without its day would soon be false where it is written; what has changed stays true.
+    assert significance.differs(second, second | {"trend": "declining"})
+    assert not significance.differs(second, second | {"what_changed": "Down since 23 June 2026: time passed"})
 
 
 def test_recommendations_of_an_earlier_version_lack_what_is_mapped(tmp_path: Path) -> None:

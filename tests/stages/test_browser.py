@@ -216,7 +216,7 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
     worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
     texts = [
-        f"{lead.lead_id} {' '.join([*lead.reasons_for, *lead.reasons_against, *lead.facts])}".lower()
+        " ".join([lead.lead_id, *lead.reasons_for, *lead.reasons_against, *lead.facts, str(lead.what_changed)]).lower()
         for lead in worked.itertuples()
     ]
     found = sum("prices" in text and "meeting" in text for text in texts)

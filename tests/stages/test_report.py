@@ -325,7 +325,11 @@ def in_french(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
 def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french: Project) -> None:
     before, after = (pq.read_table(project.recommendations) for project in (world, in_french))
     said = ["reasons_for", "reasons_against", "reasons"]
-    assert after.drop_columns(said).equals(before.drop_columns(said))
+    assert after.drop_columns([*said, "what_changed"]).equals(before.drop_columns([*said, "what_changed"]))
+    changes = [told for told in after["what_changed"].to_pylist() if told is not None]
+    assert len(changes) == before["what_changed"].length() - before["what_changed"].null_count
+    assert all(re.match(r"(En hausse|En baisse|Presque inchangé|Inchangé) depuis le \d+", told) for told in changes)
+    assert any(": a consulté les tarifs le " in told for told in changes)
     assert [[len(told) for told in after[name].to_pylist()] for name in said] == [
         [len(told) for told in before[name].to_pylist()] for name in said
     ]
