@@ -202,3 +202,9 @@ class Recommend(Strict):
     compare_to: Duration | None = 7 * DAY
     """How long before as_of the moment lies that the stage recommend compares these leads with, by the same model: what
     has changed since, and which way each goes; null for none. leadcast score compares with its last scores."""
+
+    @model_validator(mode="after")
+    def _is_before(self) -> Self:
+        if self.compare_to is not None and not self.compare_to:
+            raise ValueError("compare_to must be longer than nothing, as in compare_to: 7d, or null")
+        return self

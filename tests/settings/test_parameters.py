@@ -172,6 +172,7 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
         ("train.calibration", "sigmoid", "train.calibration: input should be 'auto', 'none', 'platt', 'beta'"),
         ("train.minimum_conversions", 1, "train.minimum_conversions: input should be greater than or equal to 2"),
         ("snapshots.horizon", "999999999d", "longer than a hundred years"),
+        ("recommend.compare_to", "0d", "compare_to must be longer than nothing, as in compare_to: 7d, or null"),
         ("evaluate.model_name", "a/b", "should match pattern"),
         (
             "decision.facts",
