@@ -15,9 +15,8 @@ from pipeline.discovery.currencies import settle_currencies
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.parents import find_parents
-from pipeline.discovery.repeats import names_read, tell_rows_apart
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
-from pipeline.discovery.sources import propose_sources
+from pipeline.discovery.sources import names_read, propose_sources, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.ingest.queries import tables_read
 from pipeline.profiling.companies import said_of_shared
