@@ -53,6 +53,8 @@ class PeopleTables:
     """The table that each is made of, by its setting."""
     told: dict[str, str] = field(default_factory=dict)
     """What the table of each setting is."""
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """Which of the notes are of the table of each setting."""
     lacks: dict[str, str] = field(default_factory=dict)
     """What to tell of each table that is not used."""
 
@@ -99,11 +101,14 @@ def attempt(asked: Asked, setting: str, name: str, told: str, propose: Callable[
     if setting in found.used:
         found.lacks[name] = f"{told}, but one table alone, and that is {found.used[setting]}: unite both by a query"
         return
+    noted, read = len(found.notes), len(found.reads)
     try:
         found.settings[setting] = propose(asked.profiles[name])
     except Lacks as lack:
         found.lacks[name] = f"{told}, but {lack}"
+        del found.notes[noted:], found.reads[read:]
         return
+    found.said[setting] = found.notes[noted:]
     found.used[setting], found.told[setting] = name, told
 
 
@@ -117,6 +122,8 @@ def _consents(asked: Asked, profile: Profile) -> dict[str, Any]:
     changed, known = _moments(profile, (), CHANGED, "changed_at")
     words = _Words(asked, profile, "consents")
     settings = words.translated("purposes", purpose, PURPOSES) | words.translated("statuses", status, STATUSES)
+    words.without_blanks([purpose.name])
+    words.without_blanks([status.name])
     columns = {"purpose": purpose.name, "status": status.name, "changed_at": changed.name}
     return {**_rows(asked, profile, "consents", columns, changed, known, words.left_out), **settings}
 
@@ -128,6 +135,7 @@ def _decisions(asked: Asked, profile: Profile, table: DecisionTable) -> dict[str
     if decided.holds_days:
         _tell_same_day(asked, profile, decided)
     settings = words.translated("tiers", profile.columns[table.tier], TIERS)
+    words.without_blanks([table.tier, *([table.call_on] if table.call_on else [])])
     columns = {"decided_at": decided.name, "tier": table.tier}
     further = {name: getattr(table, name) for name in ("call_on", "until", "by", "reason")}
     columns |= {name: column for name, column in further.items() if column}
@@ -203,6 +211,18 @@ class _Words:
         self.asked.proposal.comments[f"{place}.{key}"] = "its words, as they are usually meant: read each"
         return {key: words}
 
+    def without_blanks(self, names: Sequence[str]) -> None:
+        """Leave out the rows that say nothing in any of some columns, where they are many: a sheet lists all leads."""
+        (blank,) = self.asked.tables.ask_row(
+            f"SELECT count(*) FILTER (NOT ({_says(names, '')})) FROM {self.profile.table.relation}"
+        )
+        if blank > _MOST_BROKEN * self.profile.rows:
+            self.left_out.append(f"({_says(names, 'event.')})")
+            self.asked.proposal.notes.append(
+                f"{blank:,} of {self.profile.rows:,} rows of {self.profile.name} say nothing under "
+                f"{' and '.join(names)}: they are left out by its query"
+            )
+
     def _tell_strange(self, key: str, column: Column, strange: Mapping[str, int]) -> None:
         rows = sum(strange.values())
         become = "are set aside"
@@ -215,6 +235,10 @@ class _Words:
             f"{share}: their {column.name} is none that is known here: {_listed(strange)}; where one has a meaning of "
             f"ours, add it to ingest.{self.setting}.{key}"
         )
+
+
+def _says(names: Sequence[str], of: str) -> str:
+    return " OR ".join(f"coalesce(trim(CAST({of}{identifier(name)} AS VARCHAR)), '') <> ''" for name in names)
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -287,6 +311,7 @@ def withdraw(content: dict[str, Any], setting: str, why: str, people: PeopleTabl
     """Take back a table that was proposed, and tell why."""
     del content["ingest"][setting]
     content["ingest"] = without_idle_tables(content["ingest"])
+    people.notes = [note for note in people.notes if note not in people.said[setting]]
     people.notes.append(f"{people.used.pop(setting)} is not used: {people.told[setting]}, but {why}")
 
 

@@ -1,4 +1,4 @@
-"""What init proposes of tables in which people say something of leads, leads of themselves, or who owns which of them.
+"""What init proposes of tables in which people say something of leads, and leads of themselves.
 
 What is proposed is ingested as it stands; what lacks something is told, and makes no setting.
 """
@@ -12,30 +12,14 @@ from typing import Any
 
 import pytest
 from exports import Row, write_table
-from proposals import ingest, propose, read, told
+from proposals import ingest, propose, read, read_back, told
 from shop import LEADS, at, day, write_shop
-
-from pipeline.core.sql import open_reader
 
 NUMBERS = range(LEADS)
 
 
 def lead(number: int) -> str:
     return f"L{number:05d}"
-
-
-def write_leads(folder: Path, column: str, values: Sequence[str]) -> None:
-    rows = [(lead(n), at(n), values[n % len(values)]) for n in NUMBERS]
-    write_table(folder / "leads.csv", ("lead_id", "created_at", column), rows)
-
-
-def read_back(root: Path, name: str, columns: str) -> list[tuple[Any, ...]]:
-    """Ingest what was proposed, and list what became of a table, in its order."""
-    ingest(root)
-    with open_reader() as connection:
-        found = connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(root / f"data/{name}.parquet")])
-        rows: list[tuple[Any, ...]] = found.fetchall()
-    return rows
 
 
 def consents(purposes: Sequence[str], statuses: Sequence[str]) -> list[Row]:
@@ -172,7 +156,7 @@ DECISIONS: dict[str, tuple[str, Sequence[str], Mapping[str, str]]] = {
     "French": (
         "suivi",
         ("lead_id", "décidé le", "avis", "rappeler le", "jusqu'au", "par", "motif"),
-        {"Chaud": "SQL", "tiède": "MQL", "hors cible": "disqualified"},
+        {"Chaud": "SQL", "FROID": "IQL", "hors cible": "disqualified"},
     ),
     "German": (
         "Vertrieb",
@@ -305,88 +289,11 @@ def test_a_table_of_which_too_many_rows_say_nothing_clear_is_taken_back(tmp_path
     ingest(tmp_path)
 
 
-TURNS = [(territory, f"S{turn % 3}", turn * 20) for turn in range(6) for territory in ("north", "south")]
-OWNERS: dict[str, tuple[Sequence[str], list[Row], dict[str, str], str]] = {
-    "the next row ends one": (
-        ("region", "owner", "from", "leads per day"),
-        [(territory, owner, day(first), 2) for territory, owner, first in TURNS],
-        {"until": "next_begins", "per_day": "leads per day"},
-        "2025-01-26",
-    ),
-    "the last day": (
-        ("region", "owner", "from", "until"),
-        [(territory, owner, day(first), day(first + 19)) for territory, owner, first in TURNS],
-        {"until": "until"},
-        "2025-01-26",
-    ),
-    "the first day of the next": (
-        ("secteur", "commercial", "du", "au"),
-        [(territory, owner, day(first), day(first + 20)) for territory, owner, first in TURNS],
-        {"until": "au"},
-        "2025-01-26",
-    ),
-}
-
-
-@pytest.mark.parametrize(("header", "rows", "more", "ends"), OWNERS.values(), ids=OWNERS)
-def test_who_owns_a_territory_is_proposed_with_the_attribute_that_it_goes_by(
-    tmp_path: Path, header: Sequence[str], rows: list[Row], more: dict[str, str], ends: str
-) -> None:
+def test_leads_of_whom_nobody_has_said_anything_are_left_out(tmp_path: Path) -> None:
     write_shop(tmp_path / "raw")
-    write_leads(tmp_path / "raw", header[0], ["north", "south"] * 20 + ["east"])
-    write_table(tmp_path / "raw/territories.csv", header, rows)
-    settings = propose(tmp_path / "raw", tmp_path)
-    columns = dict(zip(("territory", "owner", "from"), header, strict=False)) | more
-    assert settings["ingest"]["owners"]["columns"] == columns
-    assert settings["ingest"]["owners"].get("until_is_last", False) == (header[-1] == "until")
-    assert settings["decision"]["territory"] == header[0]
-    assert "293 of 300 leads are in a territory that territories names" in (tmp_path / "params.yaml").read_text()
-    (first, *_) = read_back(tmp_path, "owners", "territory, owner, begins::VARCHAR, ends::VARCHAR")
-    assert first == ("north", "S0", "2025-01-06", ends)
-
-
-REFUSED: dict[str, tuple[str, Sequence[str], list[Row], str]] = {
-    "no attribute holds it": ("country", ("region", "owner", "from"), [], "no attribute of the leads holds a region"),
-    "too few leads": (
-        "region",
-        ("region", "owner", "from"),
-        [("north", "S1", day(0)), ("west", "S2", day(1))],
-        "by region only 150 of 300 leads are in a region that it names",
-    ),
-    "rows overlap": (
-        "region",
-        ("region", "owner", "from", "until"),
-        [("north", "S1", day(0), day(30)), ("north", "S2", day(20), day(40)), ("south", "S3", day(0), day(9))],
-        "a region has rows that hold on the same day",
-    ),
-    "which day is the last": (
-        "region",
-        ("region", "owner", "from", "until"),
-        [("north", "S1", day(0), day(30)), ("south", "S2", day(1), day(31))],
-        "its rows do not tell whether until is the last day",
-    ),
-}
-
-
-@pytest.mark.parametrize(("attribute", "header", "rows", "lack"), REFUSED.values(), ids=REFUSED)
-def test_what_owners_lack_is_told(
-    tmp_path: Path, attribute: str, header: Sequence[str], rows: list[Row], lack: str
-) -> None:
-    write_shop(tmp_path / "raw")
-    write_leads(tmp_path / "raw", attribute, ["north", "south"] if attribute == "region" else ["NL", "DE"])
-    write_table(tmp_path / "raw/owners.csv", header, rows or [(name, who, day(n)) for name, who, n in TURNS])
-    settings = propose(tmp_path / "raw", tmp_path)
-    assert "owners" not in settings["ingest"]
-    assert "territory" not in settings["decision"]
-    assert f"ingest.owners takes it, but {lack}" in told(tmp_path)
-    ingest(tmp_path)
-
-
-def test_hours_of_owners_need_the_length_of_a_call(tmp_path: Path) -> None:
-    write_shop(tmp_path / "raw")
-    write_leads(tmp_path / "raw", "region", ["north", "south"])
-    rows = [(territory, owner, day(first), 6) for territory, owner, first in TURNS]
-    write_table(tmp_path / "raw/owners.csv", ("region", "owner", "from", "hours a day"), rows)
-    assert "per_day" not in propose(tmp_path / "raw", tmp_path)["ingest"]["owners"]["columns"]
-    assert "nobody says how long a call takes (decision.work.call_hours)" in told(tmp_path)
-    ingest(tmp_path)
+    rows = [(*row[:3], "", *row[4:]) for row in decisions(("hot", "cold", ""))]
+    write_table(tmp_path / "raw/decisions.csv", DECISIONS["English"][1], rows)
+    propose(tmp_path / "raw", tmp_path)
+    assert "100 of 300 rows of decisions say nothing under verdict: they are left out by its query" in told(tmp_path)
+    assert {tier for (tier,) in read_back(tmp_path, "decisions", "tier")} == {"SQL", "IQL"}
+    assert not sum(read(tmp_path, "data/ingest.json")["decisions"]["set_aside"].values())
