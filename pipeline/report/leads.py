@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 
 from features.core.schema import GUESSES, WORKED
 from models.core.horizons import column_of
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import HERE
 from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
 from pipeline.report.results import Results, Sections
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import told_of_the_unstated
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
