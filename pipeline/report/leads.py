@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +19,8 @@ from pipeline.wording.unstated import told_of_the_unstated
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
 _SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_OPEN_FOR, _OPEN_AGAINST = 2, 1
+"""Reasons that stand open; the others unfold."""
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
@@ -39,10 +44,8 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"] and GUESSES[lead["guess"]],
                 "grade": lead["grade"],
-                "reasons": [
-                    *(("raises", reason) for reason in lead["reasons_for"]),
-                    *(("lowers", reason) for reason in lead["reasons_against"]),
-                ],
+                "reasons": _reasons(lead, slice(0, _OPEN_FOR), slice(0, _OPEN_AGAINST)),
+                "more_reasons": _reasons(lead, slice(_OPEN_FOR, None), slice(_OPEN_AGAINST, None)),
             }
             for lead in shown
         ],
@@ -60,3 +63,11 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
     )
+
+
+def _reasons(lead: Mapping[str, Any], speak_for: slice, against: slice) -> list[tuple[str, str, str]]:
+    """Give some reasons, each as its direction, its story, and the figures behind it."""
+    both = [("raises", one) for one in lead["reasons_for"][speak_for]]
+    both += [("lowers", one) for one in lead["reasons_against"][against]]
+    parted = [(direction, *reason.partition(". ")) for direction, reason in both]
+    return [(direction, story + point.strip(), figures) for direction, story, point, figures in parted]
