@@ -28,6 +28,12 @@ def add_to(app: typer.Typer) -> None:
         "themselves. Nothing is written, and nothing scored anew.",
         epilog="Examples: leadcast tiers | leadcast tiers --json",
     )(tiers)
+    app.command(
+        help="Show what a lottery among leads (decision.lottery) takes and shows: how many leads it needs to know an "
+        "effect to some precision, whom chance has decided of so far, and what a call adds. Without one no effect is "
+        "told. Nothing is written.",
+        epilog="Examples: leadcast lottery | leadcast lottery --json",
+    )(lottery)
 
 
 def lead(
@@ -100,3 +106,18 @@ def tiers(*, as_json: _AsJson = False) -> None:
         print_table(what_if, moves, is_result=True)
         if people:
             typer.echo("\n" + "\n".join(told_of_people(people)))
+
+
+def lottery(*, as_json: _AsJson = False) -> None:
+    """Show the lottery."""
+    with reporting("lottery"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.inspection.lottery import look_at_lottery, told_of_lottery  # noqa: PLC0415 - heavy
+
+        drawing = look_at_lottery(Project(HERE.root, parameters))
+        if as_json:
+            typer.echo(json.dumps(drawing.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(told_of_lottery(drawing)))

@@ -18,7 +18,7 @@ from pipeline.wording.unstated import told_of_the_unstated
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_SHOWN = ("lottery_group", "maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
 _OPEN_FOR, _OPEN_AGAINST = 2, 1
 """Reasons that stand open; the others unfold."""
 

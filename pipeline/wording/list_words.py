@@ -95,6 +95,7 @@ WORDS: Mapping[Language, ListWords] = {
             "account": "stand behind another of their account",
             "no owner": "are of territories that nobody owns today",
             "capacity": "wait for a place",
+            "left alone": "are left alone by lot",
         },
         changed={
             "model": "the model",
@@ -166,6 +167,7 @@ WORDS: Mapping[Language, ListWords] = {
             "account": "derrière un autre de leur compte",
             "no owner": "de secteurs sans commercial en charge",
             "capacity": "attendant une place",
+            "left alone": "tirés au sort (groupe témoin)",
         },
         changed={
             "model": "le modèle",

@@ -41,6 +41,7 @@ NOT_TODAY: dict[str, object] = {
     "stage": None,
     "facts": [],
     "grade": None,
+    "lottery_group": None,
     "reasons_for": [],
     "reasons_against": [],
 }
