@@ -34,6 +34,12 @@ def add_to(app: typer.Typer) -> None:
         "told. Nothing is written.",
         epilog="Examples: leadcast lottery | leadcast lottery --json",
     )(lottery)
+    app.command(
+        help="Show what sales made of the lists of the last 28 days: how many of their leads were worked, how soon, "
+        "and why leads were refused; by decision.territory, and by owner where decision.by_person says so. Nothing is "
+        "written.",
+        epilog="Examples: leadcast answers | leadcast answers --json",
+    )(answers)
 
 
 def lead(
@@ -121,3 +127,27 @@ def lottery(*, as_json: _AsJson = False) -> None:
             typer.echo(json.dumps(drawing.to_json(), indent=1, ensure_ascii=False))
             return
         typer.echo("\n".join(told_of_lottery(drawing)))
+
+
+def answers(*, as_json: _AsJson = False) -> None:
+    """Show what sales made of the lists."""
+    with reporting("answers"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.inspection.answers import look_at_answers, told_of_answers  # noqa: PLC0415 - heavy
+
+        found = look_at_answers(Project(HERE.root, parameters))
+        if as_json:
+            typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(told_of_answers(found)))
+        if found.parts:
+            typer.echo("")
+            hours = [("" if one.median_hours is None else f"{one.median_hours:,.1f}") for one in found.parts]
+            rows = [
+                (one.who, f"{one.listed:,}", f"{one.worked:,}", f"{one.same_day:,}", half, f"{one.refused:,}", "")
+                for one, half in zip(found.parts, hours, strict=True)
+            ]
+            headers = ("whose", "listed", "worked", "the same day", "half within hours", "refused", " ")
+            print_table(headers, rows, is_result=True)

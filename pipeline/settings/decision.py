@@ -113,6 +113,8 @@ class DecisionPolicy(Strict):
     """Whom chance decides of, so that one can tell what a call does; nobody, until a person agrees."""
     stay: NonNegativeFloat = 0.25
     """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
+    by_person: bool = False
+    """Whether leadcast answers tells owners apart; without it, only values of decision.territory."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
     keep: Duration | None = None
