@@ -46,6 +46,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
                 **{name: lead[name] for name in _SHOWN},
+                "stage": lead["stage"] and parameters.words.labels.noun("milestones", lead["stage"]),
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
                 "guess": lead["guess"],
