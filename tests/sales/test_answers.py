@@ -6,14 +6,11 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
+import kept_scores
 import pytest
 import yaml
 from raw_logs import LEADS, source_of
 from small_project import SmallProject
-
-from features.core.recommendation import RECOMMENDATION
-from pipeline.scoring.files import write_recommendations
 
 LOG = """lead,at,what,why
 A,2026-03-02 09:00,call,
@@ -32,17 +29,10 @@ MONDAY, TUESDAY = datetime(2026, 3, 2, 6), datetime(2026, 3, 3, 6)
 
 
 def keep(root: Path, as_of: datetime, listed: dict[str, str | None]) -> None:
-    rows: list[dict[str, object]] = [
-        {
-            "lead_id": lead, "as_of": as_of, "probability": 0.3, "score": 30.0, "maturity": "warm", "tier": "SQL",
-            "facts": [], "list": "none" if owner is None else "sales", "owner": owner, "reasons_for": [],
-            "reasons_against": [], "reasons": [], "is_guess": False, "model_version": "m",
-        }
-        for lead, owner in listed.items()
-    ]  # fmt: skip
-    table = pa.Table.from_pylist(rows, pa.schema([(field.name, field.arrow) for field in RECOMMENDATION]))
-    folder = root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m"
-    write_recommendations(folder / "recommendations.parquet", table)
+    """Keep a list: of each lead on it its owner, None of one that is not on it."""
+    kept_scores.keep(
+        root, as_of, {lead: {"list": "sales" if owner else "none", "owner": owner} for lead, owner in listed.items()}
+    )
 
 
 def settle(project: SmallProject, **decision: object) -> None:

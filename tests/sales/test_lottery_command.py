@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+import kept_scores
 import pyarrow as pa
 import pytest
 import yaml
 from small_project import SmallProject
 
-from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import write_json
 from pipeline.scoring.files import write_recommendations
 
@@ -19,18 +20,10 @@ CALLED, LEFT = 40, 50
 MONDAY, TUESDAY = datetime(2026, 1, 5), datetime(2026, 1, 6)
 
 
-def keep(root: Path, as_of: datetime, groups: dict[str, str | None], probability: float) -> None:
-    rows: list[dict[str, object]] = [
-        {
-            "lead_id": lead, "as_of": as_of, "probability": probability, "score": 100 * probability, "maturity": "warm",
-            "tier": "IQL", "facts": [], "list": "none", "lottery_group": group, "reasons_for": [],
-            "reasons_against": [], "reasons": [], "is_guess": False, "model_version": "m",
-        }
-        for lead, group in groups.items()
-    ]  # fmt: skip
-    table = pa.Table.from_pylist(rows, pa.schema([(field.name, field.arrow) for field in RECOMMENDATION]))
-    folder = root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m"
-    write_recommendations(folder / "recommendations.parquet", table)
+def keep(root: Path, as_of: datetime, groups: Mapping[str, str | None], probability: float) -> None:
+    kept_scores.keep(
+        root, as_of, {lead: {"lottery_group": group, "probability": probability} for lead, group in groups.items()}
+    )
 
 
 @pytest.fixture
