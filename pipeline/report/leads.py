@@ -30,7 +30,7 @@ _OPEN_FOR, _OPEN_AGAINST = 2, 1
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show today's list of sales by its ranks, then the others as they come: best first."""
-    language = parameters.words.language
+    language, stories = parameters.words.language, results.scoring["stories"]
     opened = recommendations.filter(pc.is_valid(recommendations["probability"]))
     # Who was handed over and forgotten is on the list whatever its tier.
     worked = opened.filter(pc.or_(pc.is_in(opened["tier"], pa.array(WORKED)), pc.equal(opened["list"], "sales")))
@@ -59,6 +59,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         waits=("account", "capacity", "no owner", "untouched"),
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
         unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
+        denied=stories["denied"] / stories["moved"] if stories["moved"] else 0.0,
         mql=results.scoring["cut_offs"]["MQL"],
         language=language,
         t=lambda name, *number, **filled: page_text(name, language, *number, **filled),

@@ -43,6 +43,10 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "What speaks for a lead (▲) or against it (▼) is told with what became of the leads that had the same in common, each counting once: it goes together with conversions, and proves no cause. A grade says who it is, A to D, and what it did, 1 to 4.",
         "Ce qui joue en faveur d'un lead (▲) ou le freine (▼) est dit avec ce que sont devenus les leads dans le même cas, chacun compté une fois\N{NO-BREAK SPACE}: constaté avec les ventes, sans preuve d'une cause. Le profil va de A à D, l'engagement de 1 à 4.",
     ),
+    "denied": (
+        "{share} of what moves these probabilities is not told, for the figures do not bear it out.",
+        "{share} de ce qui joue sur ces chances n'est pas dit, faute de chiffres qui le confirment.",
+    ),
     "unexplained": (
         "No reasons were computed for {tiers}:",
         "Aucune raison n'a été calculée pour {tiers}\N{NO-BREAK SPACE}:",

@@ -14,6 +14,7 @@ from world import Project
 
 from features.language.catalogue import Catalogue
 from models.core.model import Model
+from pipeline.core.project import read_json
 
 _REASON = re.compile(
     r"(?P<story>.*?)\. Of (?P<leads>[\d,]+) .*?(?P<share>[\d.]+)% converted in 30 days, against (?P<all>[\d.]+)% of all"
@@ -148,3 +149,12 @@ def test_most_leads_that_have_a_planted_cause_are_told_by_one(recommended: pd.Da
     assert len(caused) > 20
     names = [*acts.values(), *(f"({content})" for content in contents)]
     assert caused.map(lambda reasons: any(name in " ".join(reasons) for name in names)).mean() >= 0.8
+
+
+def test_how_much_the_figures_deny_is_said(world: Project) -> None:
+    stories = read_json(world.scoring)["stories"]
+    assert 0 < stories["denied"] < stories["moved"]
+    page = (world.root / "reports/private/leads.html").read_text(encoding="utf-8")
+    told = re.search(r"([\d.]+).% of what moves these probabilities is not told", page)
+    assert told
+    assert float(told[1]) == pytest.approx(100 * stories["denied"] / stories["moved"], abs=0.06)
