@@ -52,12 +52,12 @@ def _sorted_keys(matrix: Path) -> tuple[pa.Table, NDArray[np.int64]]:
 
 def _read(matrix: Path, name: str) -> NDArray[np.float64]:
     column = pq.read_table(matrix, columns=[name])[name].cast(pa.float64())
-    return column.to_numpy()
+    return np.asarray(column.to_numpy())
 
 
 def _agree(column: Column, mine: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
     if column.measure in EXACT:
-        return mine == other
+        return np.asarray(mine == other)
     return np.isclose(mine, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
 
 

@@ -67,7 +67,7 @@ def irregular(generator: np.random.Generator, day: int, state: Ints) -> NDArray[
 
 def after_events(generator: np.random.Generator, day: int, state: Ints) -> NDArray[np.bool_]:
     """Look at all on each thirtieth day, and often at those who have just become hot, which soon passes."""
-    return (day % 30 == 0) | ((state == 2) & (generator.random(len(state)) < 0.4))
+    return np.asarray((day % 30 == 0) | ((state == 2) & (generator.random(len(state)) < 0.4)))
 
 
 @dataclass(frozen=True)

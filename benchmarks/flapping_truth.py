@@ -24,6 +24,7 @@ from pipeline import features, snapshots, train
 from pipeline.core.project import Project, read_json
 from pipeline.ingest import stage as ingest
 from pipeline.sample import write_sample
+from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.open_leads import recommend
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
@@ -82,7 +83,7 @@ def follow(project: Project[Parameters], nights: Sequence[datetime], stay: float
     )
     model, lists, called, expected = Model.load(project.model), {}, frozenset[str](), 0.0
     for night in nights:
-        table, _, decided = recommend(project, model, night, lambda _: None, called)
+        table, _, decided = recommend(project, model, night, lambda _: None, Earlier(called))
         if not decided.is_working_day:
             continue
         called = frozenset(table.filter(pc.equal(table["list"], "sales"))["lead_id"].to_pylist())

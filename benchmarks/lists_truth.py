@@ -68,7 +68,7 @@ def _called(order: NDArray[np.float64], leads: NDArray[np.object_]) -> NDArray[n
 def _of_cut_off(probabilities: NDArray[np.float64], leads: NDArray[np.object_]) -> NDArray[np.float64]:
     """Order those above the round cut-off before the others, and each of both by nothing: by what a hash says."""
     by_chance = pd.util.hash_array(np.asarray(leads, dtype=object)) / 2.0**64
-    return (probabilities >= _ROUND) + by_chance
+    return np.asarray((probabilities >= _ROUND) + by_chance)
 
 
 def _is_monday(moments: NDArray[np.datetime64]) -> NDArray[np.bool_]:

@@ -114,7 +114,7 @@ def _read_events(log: Path, leads: pd.Index) -> pd.DataFrame:
 
 def _recode(texts: pd.Series, names: pd.Index) -> NDArray[np.int64]:
     """Give each text its position in ``names``, looking each distinct text up once."""
-    return names.get_indexer(texts.cat.categories)[texts.cat.codes.to_numpy()]
+    return np.asarray(names.get_indexer(texts.cat.categories)[texts.cat.codes.to_numpy()])
 
 
 def _features(

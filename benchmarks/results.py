@@ -92,5 +92,5 @@ def _result(
     met: bool | None,
 ) -> Result:
     """Round to what a second run may show again."""
-    rounded = (None if number is None else float(f"{number:.3g}") for number in (ours, theirs, ratio))
-    return Result(name, peer, *rounded, goal, met)
+    ours, theirs, ratio = (None if number is None else float(f"{number:.3g}") for number in (ours, theirs, ratio))
+    return Result(name, peer, ours, theirs, ratio, goal, met)

@@ -30,7 +30,9 @@ def make_model(matrix: Path, rows: int, folder: Path) -> None:
     table = pq.read_table(matrix, columns=names)
     fitted = encode(table.slice(0, _FITTED).to_pandas(), names, {})
     random = np.random.default_rng(7)
-    drawn = np.nan_to_num(fitted) @ random.normal(size=len(names)) + random.normal(size=len(fitted))
+    drawn = np.nan_to_num(np.asarray(fitted, dtype=np.float64)) @ random.normal(size=len(names)) + random.normal(
+        size=len(fitted)
+    )
     data = lightgbm.Dataset(fitted, label=drawn > np.quantile(drawn, 0.9))
     settings = {"objective": "binary", "num_leaves": 31, "learning_rate": 0.05, "deterministic": True, "verbose": -1}
     booster = lightgbm.train(settings, data, num_boost_round=_TREES)

@@ -96,9 +96,10 @@ def judge_world(kind: str, seed: int) -> list[Verdict]:
 
 def _facts(model: Model, rows: Slice, as_of: NDArray[np.datetime64], foretold: Sequence[Foretold], seed: int) -> Facts:
     """Gather what was foretold from all origins; the rows are in the order of time."""
-    later = rows.take(np.concatenate([np.flatnonzero(one.origin.foretold(as_of)) for one in foretold]))
+    origins = [one.origin for one in foretold if one.origin is not None]
+    later = rows.take(np.concatenate([np.flatnonzero(origin.foretold(as_of)) for origin in origins]))
     promised = np.concatenate([one.probabilities for one in foretold])
-    known = [rows.take(one.origin.settled(as_of, REACH)) for one in foretold]
+    known = [rows.take(origin.settled(as_of, REACH)) for origin in origins]
     sizes = [len(one.labels) for one in foretold]
     auc = evaluate(later.labels, promised, later.leads, replicates=100, seed=seed)["roc_auc"]
     return Facts(

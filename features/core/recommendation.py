@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from features.core.schema import GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
+from features.core.schema import GROUPS, GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
 
 LIST_CHANGES: Mapping[str, str] = {
     "new": "it was no open lead when the last list was made",
@@ -180,6 +180,21 @@ RECOMMENDATION: tuple[Field, ...] = (
             "who had them on an earlier list of the day",
             "untouched": "it was handed over, and nobody has contacted it within the agreed time (decision.work): it "
             "is at the head of the list, or waits where no place is left",
+            "left alone": "so chance has decided (decision.lottery, lottery_group)",
+        },
+    ),
+    Field(
+        "lottery_group",
+        "VARCHAR",
+        nullable=True,
+        allowed=GROUPS,
+        meaning="what chance decides of it (decision.lottery), for ever the same",
+        empty="where it is not drawn, asked for something, is in work, is refused or closed, can't be called, or "
+        "people said something of it",
+        means={
+            "worked": "on the list of sales whatever its tier",
+            "left alone": "on no list of sales",
+            "as usual": "on the list where it is worth it",
         },
     ),
     Field(

@@ -25,9 +25,14 @@ OPEN_TIERS: tuple[Tier, ...] = TIERS[1:]
 """Those of open leads: a customer is none."""
 WORKED: tuple[Tier, ...] = ("SQL", "recycled", "MQL")
 """The tiers that somebody works on, the best first: sales, and twice marketing."""
+Group = Literal["worked", "left alone", "as usual"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+"""What a lottery decides of a lead."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
-LIST_REASONS = ("in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched")
+LIST_REASONS = (
+    "in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched", "left alone",
+)  # fmt: skip
 """Why a lead that is worth an hour of sales gets none today; of untouched, why it gets one."""
 Channel = Literal["mail", "telephone", "advertising"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

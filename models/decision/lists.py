@@ -46,6 +46,16 @@ class Lists:
 
 
 @dataclass(frozen=True)
+class Lot:
+    """What chance has decided of leads, each of shape (n,)."""
+
+    worked: NDArray[np.bool_]
+    """On the list whatever its tier, before all whose gain decides."""
+    left_alone: NDArray[np.bool_]
+    """On no list of sales."""
+
+
+@dataclass(frozen=True)
 class Before:
     """What goes before the order of gain, each of shape (n,)."""
 
@@ -80,6 +90,7 @@ def make_lists(
     places: Places | None,
     before: Before | None = None,
     word: Word | None = None,
+    lot: Lot | None = None,
 ) -> Lists:
     """Part the leads among today's lists, all of shape (n,).
 
@@ -88,6 +99,7 @@ def make_lists(
     ``places`` there are as many as it needs. ``no_call`` and ``no_mail``: whether that way to the lead is closed.
     ``before`` says who comes first whatever its gain, and who has nobody to call it.
     ``word``: what people agreed on; with whom a call is due comes first, and with whom a later one is, waits for it.
+    ``lot``: whom chance decides of.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
     import pandas as pd  # noqa: PLC0415
@@ -95,15 +107,18 @@ def make_lists(
     first = before or Before.nothing(len(tiers))
     nobody = np.zeros(len(tiers), dtype=bool)
     later, due = (nobody, nobody) if word is None else (word.is_later, word.is_due)
-    worth, late = tiers == "SQL", first.untouched
+    worked, left_alone = (nobody, nobody) if lot is None else (lot.worked, lot.left_alone)
+    worth, late = (tiers == "SQL") | worked, first.untouched
     reason = np.full(len(tiers), None, dtype=object)
+    reason[worth & left_alone] = "left alone"
+    worth &= ~left_alone
     reason[worth & later] = "agreed later"
     reason[(worth | late) & no_call] = "channel closed"
     reason[worth & taken & ~late] = "in work"
     asked = np.flatnonzero((worth & ~taken & ~later | late) & ~no_call)
     ids = lead_ids[asked].astype(str)
     # Who has a place keeps it: of an account, too, and where places are fewer than before.
-    order = np.lexsort((ids, -gain[asked], ~due[asked], ~first.kept[asked], ~late[asked]))
+    order = np.lexsort((ids, -gain[asked], ~worked[asked], ~due[asked], ~first.kept[asked], ~late[asked]))
     asked, ids = asked[order], ids[order]
     named = pd.Series(accounts[asked], dtype=object)
     has_place = first.kept[asked]
@@ -111,7 +126,8 @@ def make_lists(
     reason[asked[second]] = "account"
     called, ids = asked[~second], ids[~second]
     rank = np.full(len(tiers), np.nan)
-    rank[called[np.lexsort((ids, -gain[called], ~due[called], ~late[called]))]] = np.arange(1, len(called) + 1)
+    by_rank = np.lexsort((ids, -gain[called], ~worked[called], ~due[called], ~late[called]))
+    rank[called[by_rank]] = np.arange(1, len(called) + 1)
     reason[called[late[called]]] = "untouched"
     reason[called[first.unowned[called]]] = "no owner"
     called = called[~first.unowned[called]]

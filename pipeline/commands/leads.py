@@ -28,6 +28,18 @@ def add_to(app: typer.Typer) -> None:
         "themselves. Nothing is written, and nothing scored anew.",
         epilog="Examples: leadcast tiers | leadcast tiers --json",
     )(tiers)
+    app.command(
+        help="Show what a lottery among leads (decision.lottery) takes and shows: how many leads it needs to know an "
+        "effect to some precision, whom chance has decided of so far, and what a call adds. Without one no effect is "
+        "told. Nothing is written.",
+        epilog="Examples: leadcast lottery | leadcast lottery --json",
+    )(lottery)
+    app.command(
+        help="Show what sales made of the lists of the last 28 days: how many of their leads were worked, how soon, "
+        "and why leads were refused; by decision.territory, and by owner where decision.by_person says so. Nothing is "
+        "written.",
+        epilog="Examples: leadcast answers | leadcast answers --json",
+    )(answers)
 
 
 def lead(
@@ -100,3 +112,42 @@ def tiers(*, as_json: _AsJson = False) -> None:
         print_table(what_if, moves, is_result=True)
         if people:
             typer.echo("\n" + "\n".join(told_of_people(people)))
+
+
+def lottery(*, as_json: _AsJson = False) -> None:
+    """Show the lottery."""
+    with reporting("lottery"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.inspection.lottery import look_at_lottery, told_of_lottery  # noqa: PLC0415 - heavy
+
+        drawing = look_at_lottery(Project(HERE.root, parameters))
+        if as_json:
+            typer.echo(json.dumps(drawing.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(told_of_lottery(drawing)))
+
+
+def answers(*, as_json: _AsJson = False) -> None:
+    """Show what sales made of the lists."""
+    with reporting("answers"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(HERE.root / "params.yaml")
+        from pipeline.inspection.answers import look_at_answers, told_of_answers  # noqa: PLC0415 - heavy
+
+        found = look_at_answers(Project(HERE.root, parameters))
+        if as_json:
+            typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+            return
+        typer.echo("\n".join(told_of_answers(found)))
+        if found.parts:
+            typer.echo("")
+            hours = [("" if one.median_hours is None else f"{one.median_hours:,.1f}") for one in found.parts]
+            rows = [
+                (one.who, f"{one.listed:,}", f"{one.worked:,}", f"{one.same_day:,}", half, f"{one.refused:,}", "")
+                for one, half in zip(found.parts, hours, strict=True)
+            ]
+            headers = ("whose", "listed", "worked", "the same day", "half within hours", "refused", " ")
+            print_table(headers, rows, is_result=True)

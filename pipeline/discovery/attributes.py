@@ -3,6 +3,8 @@
 A column that a CRM overwrites in place looks like the best of all predictors, and is worth nothing on the day of the
 score. Its name often tells; where it does not, the newest leads do (``models.evaluation.written``). Being good is no
 proof: where neither tells, what is too good is left out, and asked about.
+
+What other tables say of a lead is judged alike: its account's industry, its contact's position, its campaign's channel.
 """
 
 from __future__ import annotations
@@ -29,15 +31,23 @@ from models.evaluation.written import (
     tell_alone,
     worth,
 )
+from pipeline.core.sql import identifier
+from pipeline.profiling.links import Link
 from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.tables import in_settings
 from pipeline.profiling.words import (
     ACCOUNT,
     AT_CREATION,
+    CAMPAIGN,
+    CONVERTED_TO,
+    OURS_IDS,
     OVERWRITTEN,
     PERSONAL,
     PERSONS,
+    SHARED,
     has,
     is_called_id,
+    singular,
 )
 
 _FEW = 50
@@ -45,6 +55,8 @@ _FEW = 50
 _MUCH = 0.5
 """The share of all that convert which may lie in values of which nearly all do: more of it is odd."""
 _ALMOST_SURE = 0.95
+_MOSTLY = 0.5
+"""The share of the ids of a column that another table must hold, to say more of leads."""
 _REPEATED = 4
 """Rows of a value, on average, from which on an id rather names a page, or a campaign, than a lead."""
 _COVERED = 0.5
@@ -218,3 +230,48 @@ def _evidence(one: Attribute, alone: Alone, column: pd.Series, levels: Levels) -
         text = repr(str(column[levels == alone.level].iloc[0])[:_FEW])
     value = f"of the {alone.level_count:,} leads with {text} {alone.level_rate:.0%} convert"
     return f"{said}, {value}" if said else value
+
+
+def find_parents(
+    profiles: Mapping[str, Profile], table: str, links: Sequence[Link], leads: str
+) -> tuple[list[Attribute], str, list[str]]:
+    """Find what the accounts, contacts and campaigns that a lead names say of it.
+
+    Gives the attributes, the SQL of the leads that adds them to ``leads``, and the tables that it reads besides.
+
+    Not those that it got when it was converted, and nothing of our own people, whose choice follows from whom we
+    believed in.
+    """
+    attributes: list[Attribute] = []
+    selected, joins, reads = "", "", []
+    # A query would not see the columns that lie inside of others.
+    links = [] if profiles[table].table.nested else links
+    taken = {name.casefold() for name in profiles[table].columns}
+    for link in links:
+        if (
+            link.share < _MOSTLY
+            or not has(link.column, rf"{SHARED}|{CAMPAIGN}|partner|produit|product|produkt")
+            or has(link.column, rf"{OURS_IDS}|{CONVERTED_TO}")
+            or link.target in reads
+        ):
+            continue
+        parent = profiles[link.target]
+        what = singular(parent.name).replace(" ", "_")
+        found = [one for one in judge_by_name(parent, [link.key]) if not one.refused]
+        named = {one.name: f"{what}_{one.name}" for one in found}
+        named = {name: called for name, called in named.items() if called.casefold() not in taken}
+        if not named:
+            continue
+        taken |= {called.casefold() for called in named.values()}
+        attributes += [replace(one, name=named[one.name]) for one in found if one.name in named]
+        alias = identifier(f"of_{what}")
+        selected += "".join(f",\n  {alias}.{identifier(name)} AS {identifier(as_)}" for name, as_ in named.items())
+        values = ", ".join(f"min({identifier(name)}) AS {identifier(name)}" for name in named)
+        key = identifier(link.key)
+        joins += (
+            f"\nLEFT JOIN (\n  SELECT {key} AS key, {values}\n  FROM {identifier(in_settings(link.target))}\n"
+            f"  WHERE CAST({key} AS VARCHAR) <> ''\n  GROUP BY 1\n"
+            f") AS {alias} ON {alias}.key = lead.{identifier(link.column)}"
+        )
+        reads.append(link.target)
+    return attributes, f"SELECT lead.*{selected}\nFROM {leads} AS lead{joins}", reads

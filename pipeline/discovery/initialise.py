@@ -35,6 +35,8 @@ from pipeline.discovery.judging import (
     to_measure,
     vouched_for,
 )
+from pipeline.discovery.owners import settle_owners
+from pipeline.discovery.people import withdraw_broken
 from pipeline.discovery.proposal import Proposal, propose
 from pipeline.discovery.silences import declare_ends
 from pipeline.discovery.sizing import Size, find_size
@@ -63,7 +65,7 @@ from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
 from pipeline.profiling.times import judge_recorded
 from pipeline.profiling.words import CHANNEL, has, plain
-from pipeline.settings.ingest import Ingest
+from pipeline.settings.ingest import OWN_TABLES, Ingest
 from pipeline.settings.parameters import Parameters
 
 _OURS_TOO = 0.5
@@ -121,6 +123,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
             horizon=options.horizon,
             survivor=options.survivor,
             ask=ask,
+            said_ends=(*options.conversion, *options.lost),
         )
         proposal.notes += no_events
         if not proposal.ingest["sources"]:
@@ -135,9 +138,9 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         leads["attributes"] = to_measure(vouched)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
             places = Places(Path(temporary))
-            trial = _for_trial(content, folder)
             progress("reading everything for a try")
-            summary = ingest.run(Project(places.root, _checked(trial)), progress)
+            summary = ingest.run(Project(places.root, _checked(_for_trial(content, folder))), progress)
+            withdraw_broken(content, summary, proposal.people)
             log, looks = places.interactions, proposal.looks
             with open_reader() as connection:
                 types, ours = _settle_actors(content, read_event_types(connection, log, places.leads), proposal)
@@ -153,24 +156,25 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 attributes = ask_about(vouched_for(judged, options.attributes), ask)
                 if looks:
                     proposal.notes += said_of_later(connection, log, places.leads, ends, looks)
+                territory = settle_owners(connection, places, attributes, content, proposal.people)
             leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
             if harmless := acquittals(attributes):
                 content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
             content |= {
                 "episodes": _episodes(outcomes),
-                "decision": decision_for(types, outcomes),
+                "decision": decision_for(types, outcomes) | territory,
                 "words": _words(places, types, list(leads["attributes"]), outcomes),
             }
-            trial = _for_trial(content, folder)
             _allow_missing(content["ingest"], summary, proposal)
-            proposal.notes += said_of_strangers(proposal, summary)
+            proposal.notes += [*said_of_strangers(proposal, summary), *proposal.people.notes]
             declare_ends(content["ingest"], summary, proposal, log, types, ends, _actors(ours))
             progress("measuring how long leads take")
             horizon = options.horizon or (looks.horizon if looks else None)
-            size = find_size(trial, places, horizon, assumed=looks.ages if looks else ())
+            size = find_size(_for_trial(content, folder), places, horizon, assumed=looks.ages if looks else ())
     comments = (
         _size(content, size, ours, said=options.horizon is not None or looks is not None)
         | proposal.comments
+        | proposal.people.comments
         | comments_on_findings(outcomes, attributes, types)
         | comments_on_decision(content["decision"], types)
     )
@@ -196,7 +200,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "features": {},
         "train": {},
         "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
-        "decision": {},
+        "decision": {"territory": "?"} if "owners" in proposal.ingest else {},
         "recommend": {},
         "words": {},
     }
@@ -273,6 +277,8 @@ def _allow_missing(settings: dict[str, Any], summary: IngestSummary, proposal: P
     """Allow for the rows in which something is missing, where the run would otherwise stop; not for damaged ones."""
     worst = 0.0
     for name, table in summary.all_tables().items():
+        if name in OWN_TABLES and name not in settings:
+            continue  # it was taken back
         broken = table.broken
         share = sum(broken.values()) / table.rows if table.rows else 0.0
         if share > Ingest.model_fields["maximum_broken"].default:

@@ -10,16 +10,15 @@ from typing import Any
 from features.core.errors import InputError, nearest
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Looks, assumed_creation, numbered_rows
-from pipeline.discovery.attributes import Attribute, judge_by_name
+from pipeline.discovery.attributes import Attribute, find_parents, judge_by_name
 from pipeline.discovery.currencies import settle_currencies
 from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.merges import merges_in_leads, settle_merges
-from pipeline.discovery.parents import find_parents
-from pipeline.discovery.repeats import names_read, tell_rows_apart
+from pipeline.discovery.owners import propose_owners
+from pipeline.discovery.people import Asked, PeopleTables, propose_people, without_idle_tables
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
-from pipeline.discovery.sources import propose_sources
+from pipeline.discovery.sources import names_read, propose_sources, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
-from pipeline.ingest.queries import tables_read
 from pipeline.profiling.companies import said_of_shared
 from pipeline.profiling.empty_words import comment_on_words
 from pipeline.profiling.events import Proposed, reading
@@ -58,6 +57,8 @@ class Proposal:
     """The table that says who converted."""
     reads: Sequence[str] = ()
     """The tables that say more of the leads."""
+    people: PeopleTables = field(default_factory=PeopleTables)
+    """What people said of leads, and leads of themselves."""
 
 
 def propose(
@@ -71,13 +72,14 @@ def propose(
     horizon: timedelta | None,
     survivor: str | None,
     ask: Ask | None,
+    said_ends: Collection[str] = (),
 ) -> Proposal:
-    """Propose how the tables become one log; the options are what the user has said.
+    """Propose how the tables become one log; the options are what the user has said, as how leads end.
 
     Raises InputError where no table tells of leads, or what was said is not there.
     """
     links = find_links(tables, profiles)
-    roles = find_roles(tables, profiles, links, leads, lead_id)
+    roles = find_roles(tables, profiles, links, leads, lead_id, said_ends)
     if roles.identities is not None:
         settled = settle_merges(tables, profiles, roles.identities, roles.lead_table, survivor, ask)
         roles = replace(roles, identities=settled)
@@ -113,8 +115,9 @@ def propose(
         mapping.ingest["identities"] = merged[0]
         mapping.notes.append(merged[1])
         _add_tables(mapping.ingest, profiles, [lead.table])
+    mapping.people = _settle_people(Asked(tables, profiles, roles, mapping.people), mapping)
     told_of_rates = _settle_money(tables, profiles, mapping)
-    mapping.ingest = _without_idle_tables(mapping.ingest)
+    mapping.ingest = without_idle_tables(mapping.ingest)
     mapping.notes += [*no_events, *repeated, *(note for source in proposed for note in source.notes)]
     words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
@@ -126,8 +129,9 @@ def propose(
         f"its rows, so these are what leads came to; if it is, say so: --leads {one.table}"
         for one in roles.late
     ]
-    used = {mapping.labels, *mapping.reads, *told_of_rates}
-    mapping.notes += [f"{name} is not used: {reason}" for name, reason in roles.unused.items() if name not in used]
+    used = {mapping.labels, *mapping.reads, *told_of_rates, *mapping.people.used.values()}
+    unused = {**roles.unused, **mapping.people.lacks}
+    mapping.notes += [f"{name} is not used: {reason}" for name, reason in unused.items() if name not in used]
     mapping.notes += [
         column.note for profile in profiles.values() for column in profile.columns.values() if column.note
     ]
@@ -137,6 +141,16 @@ def propose(
     return mapping
 
 
+def _settle_people(asked: Asked, mapping: Proposal) -> PeopleTables:
+    """Add what leads agreed to, what people decided, and who owns which of the leads."""
+    propose_people(asked)
+    propose_owners(asked)
+    mapping.ingest |= asked.proposal.settings
+    mapping.comments |= asked.proposal.comments
+    _add_tables(mapping.ingest, asked.profiles, asked.proposal.reads)
+    return asked.proposal
+
+
 def _settle_money(tables: Tables, profiles: Mapping[str, Profile], mapping: Proposal) -> list[str]:
     """Add what was spent, the currency of all amounts, and the rates; gives the table of rates if it tells of it."""
     roles = mapping.roles
@@ -144,11 +158,11 @@ def _settle_money(tables: Tables, profiles: Mapping[str, Profile], mapping: Prop
         mapping.ingest["spend"] = _spend(profiles[roles.spend])
         mapping.comments["ingest.spend"] = "what was spent on advertising, for the cost of a lead"
         mapping.notes += _said_of_zones(profiles[roles.spend])
-    money = settle_currencies(tables, profiles, roles.rates, mapping.ingest)
+    money = settle_currencies(tables, profiles, roles.registers.rates, mapping.ingest)
     mapping.comments |= money.comments
     mapping.notes += money.notes
     _add_tables(mapping.ingest, profiles, money.reads)
-    return [roles.rates.table] if roles.rates and money.tells_of_rates else []
+    return [roles.registers.rates.table] if roles.registers.rates and money.tells_of_rates else []
 
 
 def _unused_columns(
@@ -310,17 +324,6 @@ def _add_tables(ingest: dict[str, Any], profiles: Mapping[str, Profile], names: 
         if in_settings(name) not in ingest["sources"]:
             settings = profiles[name].table.settings.model_dump(exclude_defaults=True, mode="json")
             ingest.setdefault("tables", {})[in_settings(name)] = settings
-
-
-def _without_idle_tables(ingest: dict[str, Any]) -> dict[str, Any]:
-    """Take out the tables that no query reads: the last step of a way, to the leads themselves, is often spared."""
-    tables = ingest.pop("tables", {})
-    parts = [*ingest["sources"].values(), *(ingest.get(name, {}) for name in ("leads", "identities", "rates"))]
-    queries = [part["query"] for part in parts if "query" in part and "database" not in part]
-    known = {*tables, *ingest["sources"]}
-    read = {name for query in queries for name in tables_read("a proposed query", query, known)}
-    kept = {name: table for name, table in tables.items() if name in read}
-    return {"tables": kept, **ingest} if kept else ingest
 
 
 def _spend(profile: Profile) -> dict[str, Any]:

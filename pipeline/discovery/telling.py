@@ -11,7 +11,7 @@ from features.core.time import format_duration
 from pipeline.discovery.attributes import Attribute
 from pipeline.discovery.proposal import Proposal
 from pipeline.discovery.sizing import Size
-from pipeline.ingest.summary import IngestSummary
+from pipeline.ingest.summary import IngestSummary, TableSummary
 from pipeline.log.learnable import longest_trainable
 from pipeline.profiling.joins import LINKED
 from pipeline.profiling.outcomes import EventType, Outcomes
@@ -109,12 +109,12 @@ def told(
         more = len(roles.events) - 1
         among = f" and {more} other table{'s' if more > 1 else ''}" if more > 0 else ""
         lines.append(f"leads: each {roles.lead_column.column} of {roles.lead_column.table}{among}")
-    for name, source in summary.sources.items():
-        aside = sum(source.set_aside.values())
-        reasons = ", ".join(
-            f"{count:,} {reason}" for reason, count in sorted(source.set_aside.items(), key=lambda i: -i[1])[:3]
-        )
-        lines.append(f"{name}: {source.used:,} interactions" + (f", {aside:,} set aside ({reasons})" if aside else ""))
+    lines += [f"{name}: {_become(source, 'interactions')}" for name, source in summary.sources.items()]
+    read = summary.all_tables()
+    lines += [
+        f"{name}: {_become(read[setting], f'rows for ingest.{setting}')}"
+        for setting, name in proposal.people.used.items()
+    ]
     counts = {kind.name: kind for kind in types}
     lines.append("conversion: " + ", ".join(f"{name} ({counts[name].leads:,} leads)" for name in outcomes.conversion))
     others = [kind for kind in outcomes.candidates if kind.name not in outcomes.conversion][:5]
@@ -144,6 +144,14 @@ def told(
         chosen = format_duration(size.horizon)
         lines.append(f"the longest horizon that can be trained is {format_duration(longest)}; {chosen} is set")
     return lines
+
+
+def _become(table: TableSummary, what: str) -> str:
+    """Say what became of the rows of a table."""
+    aside = sum(table.set_aside.values())
+    reasons = sorted(table.set_aside.items(), key=lambda item: -item[1])[:3]
+    told = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+    return f"{table.used:,} {what}" + (f", {aside:,} set aside ({told})" if aside else "")
 
 
 def _worth(one: Attribute) -> str:

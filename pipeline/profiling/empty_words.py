@@ -18,6 +18,7 @@ import duckdb
 from pipeline.core.sql import fetch_row, literal
 from pipeline.profiling.words import is_called_id, is_called_time
 from pipeline.reading.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
+from pipeline.settings.ingest import OWN_TABLES
 
 _NEARLY_ALL, _SOME = 0.9, 0.2
 _TRUTHS = "'true', 'yes', '1', 't', 'y', 'oui', 'ja', 'si', 'sí'"
@@ -31,7 +32,7 @@ _SHOWN = 4
 
 def comment_on_words(ingest: Mapping[str, Any], told: Mapping[str | None, str]) -> dict[str, str]:
     """Write the comments on ``nothing``, by their places in the settings; ``told`` goes by the tables' paths."""
-    parts: list[tuple[str, Any]] = [(f"ingest.{name}", ingest.get(name)) for name in ("leads", "identities", "spend")]
+    parts: list[tuple[str, Any]] = [(f"ingest.{name}", ingest.get(name)) for name in OWN_TABLES]
     parts += [(f"ingest.{kind}.{name}", part) for kind in ("tables", "sources")
               for name, part in ingest.get(kind, {}).items()]  # fmt: skip
     return {f"{place}.nothing": told[part.get("path")] for place, part in parts if part and part.get("nothing")}

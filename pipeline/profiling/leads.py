@@ -172,7 +172,7 @@ def find_lead_column(
         holding = [profile for profile in logs if lead_id in profile.columns]
         if not holding:
             raise InputError(f"--lead-id {lead_id}: no table with times has it; {nearest(lead_id, log.columns)}")
-        return LeadColumn(holding[0].name, lead_id, (), named=_named(tables, profiles, holding[0], lead_id))
+        return LeadColumn(holding[0].name, lead_id, (), named=find_named(tables, profiles, holding[0], lead_id))
     tied = {link.column for one in late for link in links if (link.table, link.target) == (log.name, one.table)}
     candidates = sorted(
         _repeated_ids(log),
@@ -192,10 +192,10 @@ def find_lead_column(
         )
     best, *rest = candidates
     others = tuple(column.name for column in rest)
-    return LeadColumn(log.name, best.name, others, _kind(log, best), _named(tables, profiles, log, best.name))
+    return LeadColumn(log.name, best.name, others, _kind(log, best), find_named(tables, profiles, log, best.name))
 
 
-def _named(tables: Tables, profiles: Mapping[str, Profile], log: Profile, column: str) -> dict[str, str]:
+def find_named(tables: Tables, profiles: Mapping[str, Profile], log: Profile, column: str) -> dict[str, str]:
     """Find what other tables call the column: by its very name or, where the values agree, by a like one or another."""
     named = {log.name: column}
     for name, profile in profiles.items():

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from features.core.errors import InputError, nearest
 from pipeline.profiling.companies import shared_links, shared_ways
 from pipeline.profiling.late_tables import Late
-from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table
-from pipeline.profiling.links import Link, Way, is_key, ways
+from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table, find_named
+from pipeline.profiling.links import FOUND_SHARE, Link, Way, is_key, share_found, ways
 from pipeline.profiling.profile import TIMES, Profile
-from pipeline.profiling.registers import SPEND_COST, RateTable, find_registers, said_of_owners
+from pipeline.profiling.registers import SPEND_COST, OwnerTable, Registers, find_owners, find_registers, said_of_owners
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import LEFT_FOR_SURE, LINKS, has
+from pipeline.profiling.words import LEAD, LEFT_FOR_SURE, LINKS, has, plain, rank, singular
 
 _NARROW = 5
+_SURELY_A_LEAD = 75
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,83 @@ class Roles:
     """The links from the leads to tables that say more of them."""
     late: Sequence[Late] = ()
     """Tables that look like the leads', and were written when it was over: what is in the log's words an outcome."""
-    rates: RateTable | None = None
+    registers: Registers = field(default_factory=lambda: Registers({}))
+    """Tables of which no row is an act of a lead."""
+    people: Mapping[str, Sequence[Way]] = field(default_factory=dict)
+    """Those in which people say something of leads, and leads of themselves, with the ways to the lead."""
+    owners: Sequence[OwnerTable] = ()
+    """Tables that lead to no lead, and say who owns something from a day on."""
 
 
 def find_roles(
-    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], leads: str | None, lead_id: str | None
+    tables: Tables,
+    profiles: Mapping[str, Profile],
+    links: Sequence[Link],
+    leads: str | None,
+    lead_id: str | None,
+    ends: Collection[str] = (),
 ) -> Roles:
-    """Decide what each table is; ``leads`` and ``lead_id`` are what the user has said.
+    """Decide what each table is; ``leads``, ``lead_id`` and the ``ends`` of leads are what the user has said.
 
     Raises InputError where what was said is not there, or no column can be a lead.
     """
     if leads is not None and leads not in profiles:
         raise InputError(f"--leads {leads}: there is no such table; {nearest(leads, profiles)}")
-    registers = find_registers(tables, profiles, leads)
-    owned = {name: said for name, profile in profiles.items() if (said := said_of_owners(profile))}
-    profiles = {name: profile for name, profile in profiles.items() if name not in registers.told}
-    links = [link for link in links if not {link.table, link.target} & registers.told.keys()]
-    found = _find_roles(tables, profiles, links, leads, lead_id)
-    unused = {name: owned.get(name, reason) for name, reason in found.unused.items()}
-    return replace(found, unused={**unused, **registers.told}, rates=registers.rates)
+    registers = find_registers(tables, profiles, leads, ends)
+    acting = {name: profile for name, profile in profiles.items() if name not in registers.told}
+    among = [link for link in links if not {link.table, link.target} & registers.told.keys()]
+    found = _find_roles(tables, acting, among, leads, lead_id)
+    owners = [one for name in found.unused if (one := find_owners(profiles[name]))]
+    owned = {one.table: said_of_owners(one) for one in owners}
+    said = [*registers.consents, *(one.table for one in registers.decisions)]
+    return replace(
+        found,
+        unused={**found.unused, **owned, **registers.told},
+        registers=registers,
+        people=_ways_of_people(tables, {name: profiles[name] for name in said}, profiles, links, found),
+        owners=owners,
+    )
+
+
+def _ways_of_people(
+    tables: Tables,
+    said: Mapping[str, Profile],
+    profiles: Mapping[str, Profile],
+    links: Sequence[Link],
+    found: Roles,
+) -> dict[str, Sequence[Way]]:
+    lead, column = found.lead_table, found.lead_column
+    if lead is not None:
+        links = _by_aliases(links, found.identities, lead)
+        straight = {name: ways(links, name, lead.table, lead.key) for name in said}
+        return {name: way or _called_a_lead(tables, said[name], profiles, lead) for name, way in straight.items()}
+    assert column is not None  # noqa: S101 - one or the other names the lead
+    ids = [(column.table, column.column)]
+    ids += [(found.identities.table, found.identities.alias)] if found.identities else []
+    ways_of: dict[str, Sequence[Way]] = dict.fromkeys(said, ())
+    for table, key in reversed(ids):
+        named = find_named(tables, said, profiles[table], key)
+        ways_of |= {name: [(Link(name, named[name], table, key, 1.0),)] for name in said if name in named}
+    return ways_of
+
+
+def _called_a_lead(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], lead: LeadTable) -> Sequence[Way]:
+    """Take the column that is called like a lead and holds leads, where no other is tied to them.
+
+    Of a lead that people say one thing of, it looks like the key of a table of its own.
+    """
+    if lead.key not in profiles[lead.table].columns:
+        return []
+    key = profiles[lead.table].columns[lead.key]
+    shares = {
+        column.name: share_found(tables, profile, column, profiles[lead.table], key)
+        for column in profile.of_kind("identifier", "number", "category", "text")
+        if rank(column.name, LEAD) >= _SURELY_A_LEAD or plain(column.name) in {plain(lead.key), singular(lead.table)}
+    }
+    best = max(shares, key=lambda name: shares[name], default=None)
+    if best is None or shares[best] < FOUND_SHARE:
+        return []
+    return [(Link(profile.name, best, lead.table, lead.key, shares[best]),)]
 
 
 def _find_roles(
@@ -86,19 +145,7 @@ def _find_roles(
         without = {name: reason for name in logs if name not in holding}
         return Roles(None, column, holding, alias, spend, without, late=[one for one in late if one.table in holding])
     identities = _alias_table(profiles, links, table)
-    if identities:
-        # An id that is an alias is as good as the lead's own: ingest unites them.
-        links = [
-            replace(link, target=table.table, key=table.key)
-            if (link.target, link.key) == (identities.table, identities.alias)
-            else link
-            for link in links
-        ]
-        best = {
-            (link.table, link.column, link.target, link.key): link
-            for link in sorted(links, key=lambda link: link.share)
-        }
-        links = list(best.values())
+    links = _by_aliases(links, identities, table)
     shared = shared_links(tables, profiles, table.table, table.key)
     events: dict[str, Sequence[Way]] = {}
     timeless: dict[str, Sequence[Way]] = {}
@@ -119,6 +166,22 @@ def _find_roles(
     unused |= {name: "it only ties others to their lead" for name in unused if name in used and name not in timeless}
     parents = [link for link in links if link.table == table.table and link.target in unused]
     return Roles(table, None, events, identities, spend, unused, timeless, parents)
+
+
+def _by_aliases(links: Sequence[Link], identities: AliasTable | None, lead: LeadTable) -> Sequence[Link]:
+    """Let what leads to an alias lead to the lead: one is as good as the lead's own id, for ingest unites them."""
+    if identities is None:
+        return links
+    links = [
+        replace(link, target=lead.table, key=lead.key)
+        if (link.target, link.key) == (identities.table, identities.alias)
+        else link
+        for link in links
+    ]
+    best = {
+        (link.table, link.column, link.target, link.key): link for link in sorted(links, key=lambda link: link.share)
+    }
+    return list(best.values())
 
 
 def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: LeadTable) -> AliasTable | None:

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-_NO_IDS = r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid"
+_NO_IDS = (
+    r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid|froid"
+)
 _ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
 _GLUED = re.compile(
     r"(last|first|next|actual|estimated|scheduled|expected)?"

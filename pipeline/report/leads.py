@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.core.schema import GUESSES, WORKED
+from features.core.schema import WORKED, Language
+from features.core.time import parse_duration
 from models.core.horizons import column_of
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import HERE
-from pipeline.report.rendering import TEMPLATES, duration_in_words, moment, render
+from pipeline.report.rendering import TEMPLATES, moment, percent, render
 from pipeline.report.results import Results, Sections
+from pipeline.wording.locales import Writing
+from pipeline.wording.texts import page_text
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import told_of_the_unstated
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_SHOWN = ("lottery_group", "maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_DIGITS_OF = 0.05
+"""A share that has the digits of all."""
+_OPEN_FOR, _OPEN_AGAINST = 2, 1
+"""Reasons that stand open; the others unfold."""
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
     """Show today's list of sales by its ranks, then the others as they come: best first."""
+    language, stories = parameters.words.language, results.scoring["stories"]
     opened = recommendations.filter(pc.is_valid(recommendations["probability"]))
     # Who was handed over and forgotten is on the list whatever its tier.
     worked = opened.filter(pc.or_(pc.is_in(opened["tier"], pa.array(WORKED)), pc.equal(opened["list"], "sales")))
@@ -35,31 +46,48 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
                 "id": lead["lead_id"],
                 "tier": lead["tier"],
                 **{name: lead[name] for name in _SHOWN},
+                "stage": lead["stage"] and parameters.words.labels.noun("milestones", lead["stage"]),
                 "probability": lead["probability"],
                 "others": [(horizon, lead[name]) for horizon, name in others],
-                "guess": lead["guess"] and GUESSES[lead["guess"]],
+                "guess": lead["guess"],
                 "grade": lead["grade"],
                 # Where nothing could be compared there is nothing to say.
                 "trend": lead["what_changed"] and lead["trend"],
                 "what_changed": lead["what_changed"],
-                "reasons": [
-                    *(("raises", reason) for reason in lead["reasons_for"]),
-                    *(("lowers", reason) for reason in lead["reasons_against"]),
-                ],
+                "reasons": _reasons(lead, slice(0, _OPEN_FOR), slice(0, _OPEN_AGAINST)),
+                "more_reasons": _reasons(lead, slice(_OPEN_FOR, None), slice(_OPEN_AGAINST, None)),
             }
             for lead in shown
         ],
         waits=("account", "capacity", "no owner", "untouched"),
         tiers=[(tier, sum(lead["tier"] == tier for lead in shown)) for tier in WORKED],
         unexplained=[tier for tier in WORKED if tier not in parameters.recommend.reasons_for],
+        denied=stories["denied"] / stories["moved"] if stories["moved"] else 0.0,
         mql=results.scoring["cut_offs"]["MQL"],
-        today=told_of_the_list(results.scoring, parameters.words.language),
-        unstated=told_of_the_unstated(results.scoring, parameters.words.language),
+        language=language,
+        t=lambda name, *number, **filled: page_text(name, language, *number, **filled),
+        share=lambda share: _share(share, language),
+        today=told_of_the_list(results.scoring, language),
+        unstated=told_of_the_unstated(results.scoring, language),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
-        horizon=duration_in_words(results.snapshots["horizon"]),
+        horizon=Writing(language).length(parse_duration(results.snapshots["horizon"])),
         as_of=moment(results.scoring["as_of"], parameters.decision.time_zone),
         all_leads=HERE.recommendations_csv,
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
     )
+
+
+def _share(share: float, language: Language) -> str:
+    """Write a probability, all with as many digits, so that they stand below each other."""
+    written = percent(share, _DIGITS_OF)
+    return written.replace(".", ",") if language == "fr" else written
+
+
+def _reasons(lead: Mapping[str, Any], speak_for: slice, against: slice) -> list[tuple[str, str, str]]:
+    """Give some reasons, each as its direction, its story, and the figures behind it."""
+    both = [("raises", one) for one in lead["reasons_for"][speak_for]]
+    both += [("lowers", one) for one in lead["reasons_against"][against]]
+    parted = [(direction, *reason.partition(". ")) for direction, reason in both]
+    return [(direction, story + point.strip(), figures) for direction, story, point, figures in parted]

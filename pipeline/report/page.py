@@ -10,12 +10,12 @@ import pandas as pd
 from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import told_of_the_unstated
 from pipeline.report.headlines import headlines, told_of_ended, told_of_machines
 from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
 from pipeline.report.results import Results, Sections
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import told_of_the_unstated
 
 PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)

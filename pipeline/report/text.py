@@ -12,13 +12,13 @@ from rich.table import Table
 from models.core.verdicts import Verdict
 from models.decision.maturity import HOTTEST_FIRST
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import HERE
 from pipeline.core.verdicts import WIDTH, tell_verdicts
 from pipeline.report.headlines import told_of_ended, told_of_machines
 from pipeline.report.rendering import moment
 from pipeline.report.results import Results, Sections
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import told_of_the_unstated
 
 
 def summary(parameters: Sections, results: Results) -> str:

@@ -14,8 +14,6 @@ from features.core.time import format_duration
 from models.core.horizons import PROBABILITY
 from models.core.model import Model
 from models.decision.kpis import sums
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import told_of_the_unstated
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import find_model, load_champion
@@ -27,6 +25,8 @@ from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import told_of_the_unstated
 
 
 def run(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:

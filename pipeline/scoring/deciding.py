@@ -18,7 +18,7 @@ from models.decision.lists import Lists
 from models.decision.tiers import CutOffs, tiers_of
 from pipeline.scoring.basis import basis_of, noted
 from pipeline.scoring.standing import Standing
-from pipeline.scoring.today import Spent, Today, make_lists_of
+from pipeline.scoring.today import Spent, Today, lottery_groups, make_lists_of
 from pipeline.settings.decision import DecisionPolicy
 
 _FIELDS = {field.name: field for field in RECOMMENDATION}
@@ -130,6 +130,7 @@ class Decider:
             "list": lists.list,
             "rank": lists.rank,
             "list_reason": lists.reason,
+            "lottery_group": lottery_groups(self.policy, standing, self.lead_ids),
             "owner": self.today.owners_of(standing.territory),
         }
         usual = CutOffs.of(self.policy.settled, self.base_rate)

@@ -111,6 +111,8 @@ class Doubts:
     """How old that one was."""
     older_than_outcomes: int
     """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
+    stories: Mapping[str, int]
+    """Of those explained, how many stories moved one, and how many of these the figures deny: they are not told."""
     unknown: UnknownOutcomes | None
     """The time before the moment of which no outcomes are known, where there is one."""
 
@@ -198,7 +200,8 @@ def recommend(
         progress(f"warning: {unknown.told(len(snapshots))}")
     # What nobody foretells of those that have ended is missing.
     everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
-    return everyone, Doubts(ended, older, oldest, unseen, unknown), decided
+    stories = {name: explainer.counted[name] for name in ("moved", "denied")}
+    return everyone, Doubts(ended, older, oldest, unseen, stories, unknown), decided
 
 
 def unstated_in(

@@ -61,6 +61,8 @@ class Standing:
     """When sales was last handed it."""
     account: NDArray[np.object_]
     territory: NDArray[np.object_]
+    arm: NDArray[np.object_]
+    """What the attribute of a lottery says; None where there is none."""
     facts: Sequence[Sequence[str]]
     """What holds of each, in words, the latest first."""
     acts_unseen: NDArray[np.bool_]
@@ -119,6 +121,7 @@ def look(
         handed=handed,
         account=found["account"].to_pandas().to_numpy(object),
         territory=found["territory"].to_pandas().to_numpy(object),
+        arm=found["arm"].to_pandas().to_numpy(object),
         facts=facts_in_words(policy, held, rules.broken, len(leads)),
         acts_unseen=pc.fill_null(found["acts_unseen"], fill_value=False).to_numpy(),
         spoken=spoken,
@@ -161,9 +164,13 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
     stage = f"CASE decided_as {names} END" if stages else "NULL::VARCHAR"
     wanted = dict.fromkeys(name for _, name in policy.attributes)
     attributes = "".join(f", lead.{identifier(name)} AS {identifier(f'of {name}')}" for name in wanted)
-    territory = f"CAST(lead.{identifier(policy.territory)} AS VARCHAR)" if policy.territory else "NULL::VARCHAR"
+    territory, arm = (
+        f"CAST(lead.{identifier(name)} AS VARCHAR)" if name else "NULL::VARCHAR"
+        for name in (policy.territory, policy.lottery.attribute)
+    )
     return (
-        f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory{attributes} "
+        f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory, "
+        f"{arm} AS arm{attributes} "
         f"FROM asked LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
         "SEMI JOIN asked USING (lead_id) "
         f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "

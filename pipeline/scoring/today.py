@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from features.core.errors import SettingsError, nearest
 from features.language.filters import WEEKDAYS
 from models.decision.capacity import Amount, Costs, Room, Spoken, places_of, untouched
-from models.decision.lists import Before, Lists, make_lists
+from models.decision.lists import Before, Lists, Lot, make_lists
+from models.decision.lottery import draw
 from pipeline.core.project import Places, require
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.standing import Standing
@@ -151,7 +152,9 @@ def make_lists_of(
     lead_ids: NDArray[np.object_],
 ) -> tuple[Lists, Spent]:
     """Part open leads among the lists of the day, all of shape (n,), and say what becomes of its time."""
-    policy, used = today.policy, today.earlier.used
+    group = lottery_groups(policy := today.policy, standing, lead_ids)
+    lot = Lot(group == "worked", group == "left alone")
+    used = today.earlier.used
     held, late = standing.held, untouched_on(policy, standing, today.day)
     word = standing.spoken.word
     # Whom people settled on, or for later, comes back by their word alone.
@@ -160,7 +163,8 @@ def make_lists_of(
     no_call = held.shut("telephone")
     ids = pd.Series(lead_ids, dtype=object)
     was_used = ids.isin(used["lead_id"]).to_numpy()
-    may_be_called = ((tiers == "SQL") & ~held.taken & ~word.is_later | late) & ~no_call
+    is_worth = ((tiers == "SQL") & ~lot.left_alone) | lot.worked
+    may_be_called = (is_worth & ~held.taken & ~word.is_later | late) & ~no_call
     # Who was dealt with and is worth a call still has its place; the places of all others are gone.
     gone = used[~used["lead_id"].isin(ids[was_used & may_be_called])]
     whose = today.whose_time(standing.territory)
@@ -186,6 +190,7 @@ def make_lists_of(
             called_accounts=set(gone["account"].dropna()),
         ),
         word=word,
+        lot=lot,
     )
     amounts: dict[str, dict[str, float]] = {}
     away = 0
@@ -206,6 +211,15 @@ def make_lists_of(
         amounts=amounts,
     )
     return lists, spent
+
+
+def lottery_groups(policy: DecisionPolicy, standing: Standing, lead_ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Say of each lead what chance decides of it, None where it is not drawn, or is left out; shape (n,)."""
+    groups = draw(policy.lottery, lead_ids, standing.arm)
+    held, word = standing.held, standing.spoken.word
+    left_out = standing.closed | held.refused | held.raised | held.taken | held.shut("telephone")
+    groups[left_out | word.is_later | word.is_due | word.decides(held.closed, slice(None))] = None
+    return groups
 
 
 def untouched_on(policy: DecisionPolicy, standing: Standing, day: date) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from features.core.time import DAY, Duration
 from features.language.filters import WEEKDAYS
 from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
+from models.decision.lottery import Lottery
 from models.decision.maturity import MaturityPolicy
 from models.decision.tiers import Money, Multiples, Recycling, Stated
 from models.decision.word import WordPolicy
@@ -108,8 +109,12 @@ class DecisionPolicy(Strict):
     that are worth an hour."""
     work: Work = Work()
     """What working on a lead is, and what it takes."""
+    lottery: Lottery = Lottery()
+    """Whom chance decides of, so that one can tell what a call does; nobody, until a person agrees."""
     stay: NonNegativeFloat = 0.25
     """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
+    by_person: bool = False
+    """Whether leadcast answers tells owners apart; without it, only values of decision.territory."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
     keep: Duration | None = None
@@ -162,6 +167,8 @@ class DecisionPolicy(Strict):
             yield "decision.money.attribute", self.money.attribute
         if self.territory:
             yield "decision.territory", self.territory
+        if self.lottery.attribute:
+            yield "decision.lottery.attribute", self.lottery.attribute
 
     def day_of(self, as_of: datetime) -> date:
         """Give the company's day of a moment in UTC; of midnight, the day that begins."""

@@ -45,6 +45,14 @@ class Writing:
         """
         return str(format_decimal(round(number, 2), locale=self._locale))
 
+    def cents(self, number: float) -> str:
+        r"""Write a number with two decimals.
+
+        >>> Writing("en").cents(1204.5), Writing("fr").cents(1204.5)
+        ('1,204.50', '1\u202f204,50')
+        """
+        return str(format_decimal(number, "#,##0.00", locale=self._locale))
+
     def share(self, share: float) -> str:
         r"""Write a share in percent, with a decimal below a tenth.
 

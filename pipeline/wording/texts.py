@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.core.errors import nearest
+from pipeline.wording.locales import Writing
+from pipeline.wording.page_texts import PAGE_TEXTS
 
 TEXTS: Mapping[str, tuple[str, str]] = {
     # What speaks for a lead, or against it: the story, and the figures behind it.
@@ -110,3 +112,16 @@ def sentence(written: str) -> str:
     'Asked for a quote'
     """
     return written[:1].upper() + written[1:]
+
+
+def page_text(name: str, language: str, /, number: int | None = None, **filled: object) -> str:
+    """Fill in a text of the private page; ``number`` decides between one and several.
+
+    >>> page_text("leads", "en", 1), page_text("leads", "fr", 0), page_text("leads", "en", 1204)
+    ('1 lead', '0 lead', '1,204 leads')
+    """
+    said = PAGE_TEXTS[name][_PLACES[language]]
+    if isinstance(said, tuple):
+        said = said[0 if number == 1 or (number == 0 and language == "fr") else 1]
+    written = {} if number is None else {"number": Writing(language).whole(number)}
+    return said.format(**written, **filled)

@@ -17,13 +17,13 @@ from features.core.recommendation import RECOMMENDATION
 from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
-from models.decision.unstated import UNSTATED
 from pipeline.report.leads import MOST_LEADS, leads_page
 from pipeline.report.page import PICTURE_NAMES, page
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 from pipeline.scoring.open_leads import unstated_in
 from pipeline.settings.decision import DecisionPolicy
+from pipeline.wording.unstated import UNSTATED
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ NOT_TODAY: dict[str, object] = {
     "stage": None,
     "facts": [],
     "grade": None,
+    "lottery_group": None,
     "reasons_for": [],
     "reasons_against": [],
     "trend": None,

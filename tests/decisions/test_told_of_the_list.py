@@ -13,14 +13,14 @@ import pytest
 from features.core.recommendation import LIST_CHANGES
 from features.core.schema import Language
 from models.decision.capacity import Amount, Costs
-from models.decision.list_words import WORDS, ListWords
 from models.decision.tiers import Stated
-from models.decision.todays_list import told_of_the_list
-from models.decision.unstated import UNSTATED, told_of_the_unstated
 from pipeline.core.project import write_json
 from pipeline.scoring.basis import DECIDED, LastBasis, basis_of, noted
 from pipeline.scoring.today import Owned, Today
 from pipeline.settings.decision import DecisionPolicy
+from pipeline.wording.list_words import WORDS, ListWords
+from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.unstated import UNSTATED, told_of_the_unstated
 
 AS_OF = datetime(2026, 6, 30, 6)
 TIME: dict[str, Any] = {

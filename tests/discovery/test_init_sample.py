@@ -16,14 +16,12 @@ from pipeline.sample import write_sample
 from pipeline.settings.parameters import Parameters
 
 DIFFERENCES = {
-    "ingest.consents": "what a purpose and a status close is for people to say; init names the table",
     "ingest.sources.crm.time_zone": "times without an offset don't say in which zone the clock hung",
     "ingest.sources.crm.closed_days": "that sales were away at Christmas is no fault, and in no file",
     "ingest.sources.crm.columns.content": "that topics and reasons never stand in one row is for people to know",
     "ingest.sources.outcomes.columns.content": "why a lead was lost is told by no feature, only by pages",
     "ingest.sources.email.known_at": "no column says that the provider delivers its log every six hours",
     "ingest.sources.email.columns.channel": "no column says it: that all of it is mail is known from the file's name",
-    "ingest.owners": "whether a table of owners is kept up is for people to say: who is in none is not called",
     "episodes.milestones.case opened by sales": "that a case hands a lead over to sales is this company's word for it",
     "episodes.reopen_on": "a request for a quote raises a hand, too; in this company only a form opens a lead again",
     "episodes.reopen_after": "how long sales leave a lead alone after a loss is a rule of theirs, and in no file",
@@ -34,7 +32,6 @@ DIFFERENCES = {
     "decision.time_zone": "where the company is stands in no file",
     "decision.maturity.warm_for": "that leads of this company come often is for people to say",
     "decision.maturity.active_days": "that leads of this company come often is for people to say",
-    "decision.territory": "that territories share out the leads among sales is for people to say",
     "decision.work.handed_over": "by what marketing hands leads over, and within which time, is for people to say",
     "words.en.milestones.case opened by sales": "a milestone that init doesn't propose",
     "words.fr.milestones.case opened by sales": "a milestone that init doesn't propose",
@@ -75,12 +72,10 @@ def test_the_sample_gets_its_own_settings_but_for_what_no_file_says(proposed: Pa
     assert set(differing(settings_in(proposed), settings_in(ROOT))) == set(DIFFERENCES)
 
 
-def test_init_says_what_the_tables_are_that_it_leaves_out(proposed: Path) -> None:
-    said = told(proposed)
-    assert (
-        "consents is not used: it says what leads agreed to, which is no act of theirs; ingest.consents takes it"
-        in said
-    )
-    assert "owners is not used: it says who owns a territory, and from when; where leads have it" in said
+def test_init_says_what_the_tables_beside_the_log_are(proposed: Path) -> None:
+    said, settings = told(proposed), (proposed / "params.yaml").read_text(encoding="utf-8")
+    assert "consents is not used" not in said
+    assert "rows for ingest.consents" in said
+    assert "leads are in a territory that owners names; who is in none is called by nobody" in settings
     assert "rates holds exchange rates: one GBP is taken to be worth 1.1" in said
     assert "spend.time_zone says in which zone a day is" in said

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exports import BEGINNING, write_table
-from proposals import count, ingest, propose, read, told
+from exports import Row, write_table
+from proposals import count, ingest, propose, read, read_back, told
+from shop import LEADS, at, day, write_shop
 
-LEADS = 300
 RATES = [("GBP", 1.2), ("USD", 0.9)]
-
-
-def at(number: int, hours: float = 0) -> str:
-    return f"{BEGINNING + timedelta(hours=12 * number + hours):%Y-%m-%d %H:%M:%S}"
-
-
-def day(number: int) -> str:
-    return f"{BEGINNING + timedelta(days=number):%Y-%m-%d}"
-
-
-def write_shop(folder: Path, currencies: Sequence[str] = ("EUR",)) -> None:
-    """Write leads, their visits and their ends; orders are paid in some currencies in turn."""
-    numbers = range(LEADS)
-    write_table(folder / "leads.csv", ("lead_id", "created_at"), [(f"L{n:05d}", at(n)) for n in numbers])
-    visits = [(f"L{n:05d}", at(n, step + 1), "page_view") for n in numbers for step in range(4)]
-    write_table(folder / "web.csv", ("lead_id", "at", "event"), visits)
-    ends = [
-        (
-            f"L{n:05d}",
-            at(n, 40),
-            *(("won", 90 + n, currencies[n // 3 % len(currencies)]) if n % 3 == 0 else ("lost", "", "")),
-        )
-        for n in numbers
-    ]
-    ends.append(("L00000", at(0, 60), "refund", -100, currencies[0]))
-    write_table(folder / "outcomes.csv", ("lead_id", "closed_at", "outcome", "value", "currency"), ends)
 
 
 def write_rates(folder: Path, rates: Sequence[tuple[str, float]] = RATES, first: int = -7, name: str = "fx") -> None:
@@ -74,7 +47,11 @@ def test_what_leads_agreed_to_is_no_act_and_no_loss(
     settings = propose(tmp_path / "raw", tmp_path)
     assert set(settings["ingest"]["sources"]) == {"web", "outcomes"}
     assert settings["episodes"] == {"conversion": ["won"], "lost": ["lost"]}
-    assert f"{name.lower()} is not used: it says what leads agreed to" in told(tmp_path)
+    if name in {"consents", "registre"}:  # of which nobody here knows what they are about
+        assert f"{name} is not used: it says what leads agreed to" in told(tmp_path)
+    else:
+        assert "consents" in settings["ingest"]
+        assert "rows for ingest.consents" in told(tmp_path)
 
 
 def test_what_a_loan_is_for_is_no_purpose_of_a_consent(tmp_path: Path) -> None:
@@ -206,3 +183,95 @@ def test_owners_own_no_number(tmp_path: Path) -> None:
     write_table(tmp_path / "raw/owners.csv", ("leads_per_day", "owner", "from", "territory"), rows)
     propose(tmp_path / "raw", tmp_path)
     assert "owners is not used: it says who owns a territory, and from when" in told(tmp_path)
+
+
+def write_leads(folder: Path, column: str, values: Sequence[str]) -> None:
+    rows = [(f"L{n:05d}", at(n), values[n % len(values)]) for n in range(LEADS)]
+    write_table(folder / "leads.csv", ("lead_id", "created_at", column), rows)
+
+
+TURNS = [(territory, f"S{turn % 3}", turn * 20) for turn in range(6) for territory in ("north", "south")]
+OWNERS: dict[str, tuple[Sequence[str], list[Row], dict[str, str], str]] = {
+    "the next row ends one": (
+        ("region", "owner", "from", "leads per day"),
+        [(territory, owner, day(first), 2) for territory, owner, first in TURNS],
+        {"until": "next_begins", "per_day": "leads per day"},
+        "2025-01-26",
+    ),
+    "the last day": (
+        ("region", "owner", "from", "until"),
+        [(territory, owner, day(first), day(first + 19)) for territory, owner, first in TURNS],
+        {"until": "until"},
+        "2025-01-26",
+    ),
+    "the first day of the next": (
+        ("secteur", "commercial", "du", "au"),
+        [(territory, owner, day(first), day(first + 20)) for territory, owner, first in TURNS],
+        {"until": "au"},
+        "2025-01-26",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "rows", "more", "ends"), OWNERS.values(), ids=OWNERS)
+def test_who_owns_a_territory_is_proposed_with_the_attribute_that_it_goes_by(
+    tmp_path: Path, header: Sequence[str], rows: list[Row], more: dict[str, str], ends: str
+) -> None:
+    write_shop(tmp_path / "raw")
+    write_leads(tmp_path / "raw", header[0], ["north", "south"] * 20 + ["east"])
+    write_table(tmp_path / "raw/territories.csv", header, rows)
+    settings = propose(tmp_path / "raw", tmp_path)
+    columns = dict(zip(("territory", "owner", "from"), header, strict=False)) | more
+    assert settings["ingest"]["owners"]["columns"] == columns
+    assert settings["ingest"]["owners"].get("until_is_last", False) == (header[-1] == "until")
+    assert settings["decision"]["territory"] == header[0]
+    assert "293 of 300 leads are in a territory that territories names" in (tmp_path / "params.yaml").read_text()
+    (first, *_) = read_back(tmp_path, "owners", "territory, owner, begins::VARCHAR, ends::VARCHAR")
+    assert first == ("north", "S0", "2025-01-06", ends)
+
+
+LACKING: dict[str, tuple[str, Sequence[str], list[Row], str]] = {
+    "no attribute holds it": ("country", ("region", "owner", "from"), [], "no attribute of the leads holds a region"),
+    "too few leads": (
+        "region",
+        ("region", "owner", "from"),
+        [("north", "S1", day(0)), ("west", "S2", day(1))],
+        "by region only 150 of 300 leads are in a region that it names",
+    ),
+    "rows overlap": (
+        "region",
+        ("region", "owner", "from", "until"),
+        [("north", "S1", day(0), day(30)), ("north", "S2", day(20), day(40)), ("south", "S3", day(0), day(9))],
+        "a region has rows that hold on the same day",
+    ),
+    "which day is the last": (
+        "region",
+        ("region", "owner", "from", "until"),
+        [("north", "S1", day(0), day(30)), ("south", "S2", day(1), day(31))],
+        "its rows do not tell whether until is the last day",
+    ),
+}
+
+
+@pytest.mark.parametrize(("attribute", "header", "rows", "lack"), LACKING.values(), ids=LACKING)
+def test_what_owners_lack_is_told(
+    tmp_path: Path, attribute: str, header: Sequence[str], rows: list[Row], lack: str
+) -> None:
+    write_shop(tmp_path / "raw")
+    write_leads(tmp_path / "raw", attribute, ["north", "south"] if attribute == "region" else ["NL", "DE"])
+    write_table(tmp_path / "raw/owners.csv", header, rows or [(name, who, day(n)) for name, who, n in TURNS])
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert "owners" not in settings["ingest"]
+    assert "territory" not in settings["decision"]
+    assert f"ingest.owners takes it, but {lack}" in told(tmp_path)
+    ingest(tmp_path)
+
+
+def test_hours_of_owners_need_the_length_of_a_call(tmp_path: Path) -> None:
+    write_shop(tmp_path / "raw")
+    write_leads(tmp_path / "raw", "region", ["north", "south"])
+    rows = [(territory, owner, day(first), 6) for territory, owner, first in TURNS]
+    write_table(tmp_path / "raw/owners.csv", ("region", "owner", "from", "hours a day"), rows)
+    assert "per_day" not in propose(tmp_path / "raw", tmp_path)["ingest"]["owners"]["columns"]
+    assert "nobody says how long a call takes (decision.work.call_hours)" in told(tmp_path)
+    ingest(tmp_path)

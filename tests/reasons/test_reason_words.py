@@ -15,8 +15,9 @@ from features.language.labels import Labels
 from features.language.stories import Story
 from models.decision.claims import Claim, Claims
 from models.decision.reasons import Reasons
+from pipeline.wording.page_texts import PAGE_TEXTS, Said
 from pipeline.wording.reasons import ReasonWords
-from pipeline.wording.texts import TEXTS
+from pipeline.wording.texts import TEXTS, page_text
 
 ENGLISH = Labels(
     {
@@ -144,3 +145,20 @@ def test_both_languages_fill_in_the_same() -> None:
     for name, texts in TEXTS.items():
         english, french = (set(re.findall(r"\{(\w+)\}", text)) for text in texts)
         assert english - {"noun"} == french - {"of_noun"}, name
+
+
+def test_the_page_fills_in_the_same_in_both_languages() -> None:
+    def gaps(said: Said) -> set[str]:
+        return set(re.findall(r"\{(\w+)\}", said if isinstance(said, str) else " ".join(said)))
+
+    for name, (english, french) in PAGE_TEXTS.items():
+        assert gaps(english) - {"grade"} == gaps(french) - {"letter", "figure"}, name
+        assert isinstance(english, tuple) == isinstance(french, tuple), name
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "french"), [(0, "leads", "lead"), (1, "lead", "lead"), (2, "leads", "leads")]
+)
+def test_a_plural_begins_where_the_language_has_it(number: int, english: str, french: str) -> None:
+    assert page_text("leads", "en", number) == f"{number} {english}"
+    assert page_text("leads", "fr", number) == f"{number} {french}"

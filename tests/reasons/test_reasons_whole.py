@@ -14,6 +14,7 @@ from world import Project
 
 from features.language.catalogue import Catalogue
 from models.core.model import Model
+from pipeline.core.project import read_json
 
 _REASON = re.compile(
     r"(?P<story>.*?)\. Of (?P<leads>[\d,]+) .*?(?P<share>[\d.]+)% converted in 30 days, against (?P<all>[\d.]+)% of all"
@@ -128,3 +129,32 @@ def test_the_three_strongest_of_both_stand_together(recommended: pd.DataFrame) -
         both = [f"raises: {one}" for one in row.reasons_for] + [f"lowers: {one}" for one in row.reasons_against]
         assert len(row.reasons) == min(3, len(both))
         assert set(row.reasons) <= set(both)
+
+
+def test_most_leads_that_have_a_planted_cause_are_told_by_one(recommended: pd.DataFrame, world: Project) -> None:
+    # What docs/sample-world.md plants: strong acts, and contents that speak of intent.
+    contents = {
+        "integrations", "lead scoring price", "lead scoring comparison", "buying-guide", "return-on-investment", "demo",
+        "live-demo",
+    }  # fmt: skip
+    acts = {"quote_request": "Asked for a quote", "meeting": "Had a meeting", "pricing_view": "Looked at the prices"}
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT lead_id FROM read_parquet($1) WHERE actor = 'lead' AND known_at < $2 AND occurred_at >= "
+            "$2 - INTERVAL 30 DAY AND (list_contains($3, event_type) OR list_contains($4, content))",
+            [str(world.interactions), recommended["as_of"].iloc[0], list(acts), list(contents)],
+        ).fetchall()
+    shown = recommended[recommended["reasons_for"].str.len() > 0].set_index("lead_id")["reasons_for"]
+    caused = shown.loc[shown.index.isin([lead for (lead,) in rows])]
+    assert len(caused) > 20
+    names = [*acts.values(), *(f"({content})" for content in contents)]
+    assert caused.map(lambda reasons: any(name in " ".join(reasons) for name in names)).mean() >= 0.8
+
+
+def test_how_much_the_figures_deny_is_said(world: Project) -> None:
+    stories = read_json(world.scoring)["stories"]
+    assert 0 < stories["denied"] < stories["moved"]
+    page = (world.root / "reports/private/leads.html").read_text(encoding="utf-8")
+    told = re.search(r"([\d.]+).% of what moves these probabilities is not told", page)
+    assert told
+    assert float(told[1]) == pytest.approx(100 * stories["denied"] / stories["moved"], abs=0.06)

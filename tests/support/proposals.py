@@ -78,3 +78,12 @@ def told(root: Path) -> str:
 def notes(folder: Path) -> str:
     """Give all that init tells of a folder, as one text."""
     return "\n".join(initialise(folder, Options(), None, lambda _: None, folder.parent).told)
+
+
+def read_back(root: Path, name: str, columns: str) -> list[tuple[Any, ...]]:
+    """Ingest what was proposed, and list what became of a table, in its order."""
+    ingest(root)
+    with open_reader() as connection:
+        found = connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(root / f"data/{name}.parquet")])
+        rows: list[tuple[Any, ...]] = found.fetchall()
+    return rows

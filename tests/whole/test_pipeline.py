@@ -34,6 +34,7 @@ from models.evaluation.metrics import evaluate
 from pipeline.commands.app import STAGES
 from pipeline.inspection.explain import explain_value
 from pipeline.log.history import read_history
+from pipeline.scoring.comparing import COLUMNS
 from pipeline.scoring.files import NOT_FOR_PEOPLE
 from pipeline.settings.ingest import OWN_TABLES
 
@@ -182,11 +183,17 @@ def test_the_tiers_that_are_asked_for_get_the_reasons_they_always_have(
     project = Project(world.root, world.parameters.model_copy(update={"recommend": score}))
     asked = recommend(project, model, recommendations["as_of"].iloc[0].to_pydatetime())
     asked["model_version"] = asked["model_version"].astype("str")
-    others = [name for name in recommendations.columns if name != "reasons"]
+    explained = ["grade", "reasons_for", "reasons_against", "reasons"]
+    # Compared with nothing here, of whichever tier.
+    others = [name for name in recommendations.columns if name not in (*explained, *COLUMNS)]
+    assert (asked["trend"].notna() == asked["grade"].notna()).all()
     pd.testing.assert_frame_equal(asked[others], recommendations[others], check_exact=True)
-    for tier, reasons, before in zip(asked["tier"], asked["reasons"], recommendations["reasons"], strict=True):
-        assert bool(len(reasons)) == (tier in tiers)
-        assert list(reasons) == list(before) or tier not in tiers or tier == "IQL"
+    for name in explained[1:]:
+        for tier, reasons, before in zip(asked["tier"], asked[name], recommendations[name], strict=True):
+            assert tier in tiers or not len(reasons)
+            assert list(reasons) == list(before) or tier not in tiers or tier == "IQL"
+    assert (asked["grade"].notna() == (asked["tier"].isin(tiers) & asked["probability"].notna())).all()
+    assert (asked.loc[asked["tier"].isin(tiers) & asked["probability"].notna(), "reasons"].map(len) > 0).all()
 
 
 def test_the_csv_says_what_the_parquet_says(recommendations: pd.DataFrame, world: Project) -> None:
@@ -365,8 +372,9 @@ def test_no_reason_quotes_what_we_did_though_the_model_may_use_it(world: Project
     recommended = recommend(project, model, MONDAY)
     gain = dict(zip(catalogue.columns, model.gains(), strict=True))
     assert sum(gain[name] for name in gain if any(act in name for act in OUR_OWN_ACTS)) > 0
-    reasons = " ".join(reason for reasons in recommended["reasons"] for reason in reasons)
-    assert "'pricing view'" in reasons
+    both = [*recommended["reasons_for"], *recommended["reasons_against"]]
+    reasons = " ".join(reason for reasons in both for reason in reasons)
+    assert "Pricing view on " in reasons
     assert not [act for act in OUR_OWN_ACTS if act.replace("_", " ") in reasons or act in reasons]
 
 

@@ -11,7 +11,7 @@ function apply() {
     row.hidden = (tier && row.dataset.tier !== tier) || !words.every((word) => text.includes(word));
     shown += row.hidden ? 0 : 1;
   }
-  told.textContent = `${shown} of ${rows.length} shown`;
+  told.textContent = told.dataset.text.replace("{shown}", shown).replace("{rows}", rows.length);
 }
 filter.addEventListener("input", apply);
 filter.addEventListener("submit", (event) => event.preventDefault());

@@ -32,6 +32,7 @@ def standing_of(
     handed: Sequence[str | None] | None = None,
     territory: Sequence[str | None] | None = None,
     account: Sequence[str | None] | None = None,
+    arm: Sequence[str | None] | None = None,
 ) -> Standing:
     """Give the standing of leads; times are UTC, and ``taken`` says since when a lead is in work."""
     never, nobody = moments(None, size), np.full(size, None, dtype=object)
@@ -49,6 +50,7 @@ def standing_of(
         handed=moments(handed, size),
         account=np.array(account or [None] * size, dtype=object),
         territory=np.array(territory or [None] * size, dtype=object),
+        arm=np.array(arm or [None] * size, dtype=object),
         facts=[[]] * size,
         acts_unseen=no,
         spoken=Spoken(Word(no, np.full(size, ""), no, no), [None] * size),

@@ -15,8 +15,6 @@ from features.core.schema import Language
 class ListWords:
     """What is said of a list in a language."""
 
-    thousands: str
-    decimal_sign: str
     listed: tuple[str, str]
     beside: str
     nobody_worth_it: str
@@ -58,8 +56,6 @@ _UNTOUCHED = (
 _UNTOUCHED_FR = " dans les délais convenus (decision.work) : {first} en tête de liste"
 WORDS: Mapping[Language, ListWords] = {
     "en": ListWords(
-        thousands=",",
-        decimal_sign=".",
         listed=(
             "{called} lead is on the list of sales for {day}",
             "{called} leads are on the list of sales for {day}",
@@ -99,6 +95,7 @@ WORDS: Mapping[Language, ListWords] = {
             "account": "stand behind another of their account",
             "no owner": "are of territories that nobody owns today",
             "capacity": "wait for a place",
+            "left alone": "are left alone by lot",
         },
         changed={
             "model": "the model",
@@ -123,8 +120,6 @@ WORDS: Mapping[Language, ListWords] = {
         },
     ),
     "fr": ListWords(
-        thousands="\N{NARROW NO-BREAK SPACE}",
-        decimal_sign=",",
         listed=(
             "{called} lead est sur la liste des commerciaux du {day}",
             "{called} leads sont sur la liste des commerciaux du {day}",
@@ -172,6 +167,7 @@ WORDS: Mapping[Language, ListWords] = {
             "account": "derrière un autre de leur compte",
             "no owner": "de secteurs sans commercial en charge",
             "capacity": "attendant une place",
+            "left alone": "tirés au sort (groupe témoin)",
         },
         changed={
             "model": "le modèle",

@@ -8,7 +8,8 @@ from typing import Any
 
 from features.core.schema import Language
 from models.decision.capacity import LEAST
-from models.decision.list_words import WORDS, ListWords
+from pipeline.wording.list_words import WORDS, ListWords
+from pipeline.wording.locales import Writing
 
 
 def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> list[str]:
@@ -16,19 +17,20 @@ def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> l
 
     Where ``since_last`` is there, too, it says how many moved since the last list, and why.
     """
-    return _Teller(scoring, WORDS[language]).told()
+    return _Teller(scoring, WORDS[language], Writing(language)).told()
 
 
 @dataclass(frozen=True)
 class _Teller:
     scoring: Mapping[str, Any]
     words: ListWords
+    writing: Writing
 
     def told(self) -> list[str]:
         scoring, words, time = self.scoring, self.words, self.scoring["time"]
         day, called, reasons = scoring["day"], scoring["lists"].get("sales", 0), dict(scoring["list_reasons"])
         waiting = ", ".join(
-            f"{self._number(count)} {words.waits[reason]}"
+            f"{self.writing.whole(count)} {words.waits[reason]}"
             for reason, count in sorted(reasons.items())
             if reason in words.waits
         )
@@ -58,7 +60,7 @@ class _Teller:
             return
         counted = [(last["causes"][name], words.causes[name]) for name in words.causes if name in last["causes"]]
         if counted:
-            moved += words.colon + ", ".join(f"{self._number(count)} {why}" for count, why in counted)
+            moved += words.colon + ", ".join(f"{self.writing.whole(count)} {why}" for count, why in counted)
         if last["changed"]:
             yield moved + words.more_changed + ", ".join(words.changed[name] for name in last["changed"])
         else:
@@ -93,13 +95,13 @@ class _Teller:
             if unit != "leads":
                 yield self._say(
                     words.in_work,
-                    stated=self._written(f"{part['stated']:,.4g}"),
+                    stated=self.writing.number(part["stated"]),
                     unit=words.units[unit],
                     leads=time["in_work"],
-                    taken=self._written(f"{part['in_work']:,.4g}"),
-                    new=self._written(f"{costs['new']:.2f}"),
+                    taken=self.writing.number(part["in_work"]),
+                    new=self.writing.cents(costs["new"]),
                     measured_new=self._measured(costs["new_leads"], words.leads),
-                    each=self._written(f"{costs['in_work']:.2f}"),
+                    each=self.writing.cents(costs["in_work"]),
                     measured_each=self._measured(costs["lead_days"], words.days_of_leads),
                 )
 
@@ -110,15 +112,7 @@ class _Teller:
     def _say(self, sentence: str | tuple[str, str], number: int = 1, **parts: str | int) -> str:
         """Fill a sentence; of two, the first is for one of ``number``, and in French for none."""
         if isinstance(sentence, tuple):
-            is_one = number == 1 or (number == 0 and self.words is WORDS["fr"])
+            is_one = number == 1 or (number == 0 and self.writing.language == "fr")
             sentence = sentence[0 if is_one else 1]
-        written = {name: part if isinstance(part, str) else self._number(part) for name, part in parts.items()}
+        written = {name: part if isinstance(part, str) else self.writing.whole(part) for name, part in parts.items()}
         return sentence.format(**written)
-
-    def _number(self, count: int) -> str:
-        return self._written(f"{count:,}")
-
-    def _written(self, number: str) -> str:
-        """Write a number, as Python does with thousands, by the rules of the language."""
-        marks = {",": self.words.thousands, ".": self.words.decimal_sign}
-        return "".join(marks.get(letter, letter) for letter in number)
