@@ -113,6 +113,10 @@ LEAD_LIMITS = (
 )
 
 
+OF_EXPLAINED_TIERS = ("reasons_lacking", "reasons_unasked", "change_unasked")
+"""The checks of the recommendations that follow from the tiers that are given reasons."""
+
+
 def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[str] = ("probability",)) -> list[Check]:
     """Give the checks of the recommendations; ``reasons_for`` are the tiers that are given reasons.
 

@@ -11,7 +11,12 @@ import pyarrow.parquet as pq
 
 from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
 from features.core.time import format_duration
-from pipeline.contracts.expectations import RECOMMENDATION_LIMITS, count_violations, recommendation_checks
+from pipeline.contracts.expectations import (
+    OF_EXPLAINED_TIERS,
+    RECOMMENDATION_LIMITS,
+    count_violations,
+    recommendation_checks,
+)
 from pipeline.core.project import Places, Progress, Project, read_json
 from pipeline.core.sql import file_literal, identifier, literal, open_reader
 from pipeline.delivery.push import Scores
@@ -79,8 +84,8 @@ def _failed(places: Places, scores: Scores) -> list[str]:
         for one in read_json(places.validation)["expectations"]
         if not one["success"] and one["severity"] == "critical"
     ]
-    # Which tiers have reasons was settled when they were scored, perhaps by other settings than today's.
-    checks = [check for check in recommendation_checks(()) if not check.name.startswith("reasons")]
+    # Which tiers are explained was settled when they were scored, perhaps by other settings than today's.
+    checks = [check for check in recommendation_checks(()) if check.name not in OF_EXPLAINED_TIERS]
     with open_reader() as connection:
         table = _scored(scores)
         counts = count_violations(connection, table, checks, RECOMMENDATION_LIMITS)
