@@ -26,6 +26,7 @@ one lead with its past. How decisions are made is set under [`decision`](paramet
 _KINDS = {
     "BIGINT": "whole number",
     "BOOLEAN": "true or false",
+    "DATE": "date",
     "DOUBLE": "number",
     "TIMESTAMP": "time",
     "VARCHAR": "text",

@@ -213,6 +213,24 @@ RECOMMENDATION: tuple[Field, ...] = (
         empty="a list of none where both are",
     ),
     Field(
+        "recontact_on",
+        "DATE",
+        nullable=True,
+        meaning="from which day of the company's on to come back to a lead that was lost within decision.keep, or is "
+        "open and quiet: it did nothing itself for longer than decision.recycled.silence, is no SQL, and nobody works "
+        "on it. By the months since the loss, or the last act, most of those contacted from then on come back and "
+        "convert; where too few have come back, it is decision.recontact.pause later. A day that is past means now",
+        empty="for all others, and where recontact_why says to close it",
+    ),
+    Field(
+        "recontact_why",
+        "VARCHAR",
+        nullable=True,
+        meaning="what recontact_on rests on, or why the lead is to be closed: how many that were lost for the same "
+        "reason (the content of the event that says the loss) came back, and when",
+        empty="for all others",
+    ),
+    Field(
         "is_guess",
         "BOOLEAN",
         meaning="whether the model has learned from no lead of its kind: its probability is a guess then",

@@ -118,6 +118,16 @@ class Rates:
         rest = slice(max(now, self.first), self.months)
         return int(self.at_risk[rest].sum()), int(self.returned[rest].sum())
 
+    def closing(self, policy: RecontactPolicy, now: int) -> tuple[int, int] | None:
+        """Give the months of waiting, and the returns in them, that close a lead in its month ``now``; None if none do.
+
+        All of its group do, or those who were still away by then.
+        """
+        for waited, returns in (self.waited(self.first), self.waited(now)):
+            if waited and _of_a_year(_at_most(returns, waited)) < policy.close_below:
+                return waited, returns
+        return None
+
     def choose(self, policy: RecontactPolicy, now: int) -> tuple[Basis, int]:
         """Say from which month on to come back to a lead that is in its month ``now``, and what says so.
 
@@ -125,10 +135,9 @@ class Rates:
         """
         import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
-        waited, returns = self.waited(now)
-        if waited and _of_a_year(_at_most(returns, waited)) < policy.close_below:
+        if self.closing(policy, now):
             return "close", 0
-        if returns < policy.fewest_returns:
+        if self.waited(now)[1] < policy.fewest_returns:
             return "pause", 0
         start = max(now, self.first)
         pays, errors = self.pays[start : self.months], self.errors[start : self.months]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +47,7 @@ class Row(NamedTuple):
     grade: str | None = None
     reasons_for: Sequence[str] | None = None
     reasons_against: Sequence[str] | None = None
+    recontact_on: date | None = None
 
 
 class Wanted(NamedTuple):
@@ -159,4 +160,5 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "grade": lambda row: row.grade,
     "reason_for": lambda row: _cut(row.reasons_for[0]) if row.reasons_for else None,
     "reason_against": lambda row: _cut(row.reasons_against[0]) if row.reasons_against else None,
+    "recontact_on": lambda row: None if row.recontact_on is None else row.recontact_on.isoformat(),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -250,6 +250,8 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
+    if row.get("recontact_why") is not None:
+        yield _line("when to come back", row["recontact_why"])
     yield from _tell_reasons(row)
 
 
@@ -325,6 +327,8 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - whatever a portrait holds
     match value:
         case datetime():
             return f"{value.isoformat(timespec='microseconds')}Z"
+        case date():
+            return value.isoformat()
         case dict():
             return {name: _as_json(one) for name, one in value.items()}
         case list() | tuple():

@@ -15,7 +15,7 @@ from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner", "recontact_why")
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:
@@ -52,6 +52,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         mql=results.scoring["cut_offs"]["MQL"],
         today=told_of_the_list(results.scoring, parameters.words.language),
         unstated=told_of_the_unstated(results.scoring, parameters.words.language),
+        later=_later(recommendations),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=duration_in_words(results.snapshots["horizon"]),
@@ -60,3 +61,15 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         script=(TEMPLATES / "leads.js").read_text(encoding="utf-8"),
     )
+
+
+def _later(recommendations: pa.Table) -> dict[str, object]:
+    """Give whom to come back to, who is due first, and how many are to be closed or are left out."""
+    again = recommendations.filter(pc.is_valid(recommendations["recontact_on"]))
+    told = recommendations.filter(pc.is_valid(recommendations["recontact_why"]))
+    shown = again.sort_by([("recontact_on", "ascending"), ("lead_id", "ascending")]).slice(0, MOST_LEADS)
+    return {
+        "leads": shown.select(["lead_id", "tier", "recontact_on", "recontact_why"]).to_pylist(),
+        "left_out": len(again) - len(shown),
+        "to_close": len(told) - len(again),
+    }

@@ -17,6 +17,7 @@ from features.timeline.snapshots import find_ended_at
 from pipeline.core.project import Places
 from pipeline.scoring import standing
 from pipeline.scoring.in_words import days_of
+from pipeline.scoring.recontact import Recontact
 from pipeline.scoring.standing import look
 from pipeline.settings.timeline import Snapshots
 
@@ -38,11 +39,13 @@ def tell_ended(
     history: History,
     as_of: datetime,
     model_version: pa.DictionaryArray,
+    recontact: Recontact,
 ) -> pa.Table:
     """Give a row for each lead whose last episode ended within ``decision.keep`` before ``as_of`` (UTC), by lead_id.
 
     It has the columns of RECOMMENDATION that hold something; ``model_version`` holds one, that of the other rows. The
-    first fact says how the episode ended, and the stage says it, too, where people decided nothing since.
+    first fact says how the episode ended, and the stage says it, too, where people decided nothing since. ``recontact``
+    says when to come back to those that were lost.
     """
     policy = parameters.decision
     ended = find_ended_at(history, as_of, policy.kept(parameters.snapshots.horizon))
@@ -62,6 +65,7 @@ def tell_ended(
         "target": found.target,
         "list": ["none"] * len(ended),
         **{name: [[]] * len(ended) for name in ("reasons_for", "reasons_against", "reasons")},
+        **recontact.of_lost(ended["lead_id"].to_list(), found.closed),
         "is_guess": np.zeros(len(ended), dtype=bool),
     }
     table = pa.table({name: pa.array(values, _TYPES[name]) for name, values in columns.items()})

@@ -45,7 +45,8 @@ from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
 from pipeline.scoring.explaining import UNEXPLAINED, Explainer
 from pipeline.scoring.guesses import why_guesses
-from pipeline.scoring.standing import look
+from pipeline.scoring.recontact import Recontact
+from pipeline.scoring.standing import Standing, look
 from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
 from pipeline.scoring.work import see_today
 from pipeline.settings.decision import DecisionPolicy, Recommend
@@ -169,9 +170,15 @@ def recommend(
             done += len(batch)
             older += int(pc.sum(pc.equal(batches[-1]["guess"], "age")).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
-        version = _version(model, 1)
-        ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
+        progress("looking at who came back after a loss or a silence")
+        recontact = Recontact.learn(
+            project, project.parameters, connection, history, as_of, Reach(project).outcomes_until
+        )
+        ended_of_late = tell_ended(
+            project, project.parameters, connection, history, as_of, _version(model, 1), recontact
+        )
     recommendations, decided = _decide(pa.concat_tables(batches), decider)
+    recommendations = _with_recontact(recommendations, recontact, standing)
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
@@ -225,6 +232,15 @@ def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
     columns = {name: scored[name] for name in scored.column_names}
     names = [*scored.column_names[:place], *decided.columns, *scored.column_names[place + 1 :]]
     return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
+
+
+def _with_recontact(recommendations: pa.Table, recontact: Recontact, standing: Standing) -> pa.Table:
+    """Say, behind the reasons, when to come back to open leads that are quiet."""
+    tiers, lists = (recommendations[name].to_pandas().to_numpy("U12") for name in ("tier", "list"))
+    for name, column in recontact.of_open(standing, tiers, lists).items():
+        place = recommendations.column_names.index("is_guess")
+        recommendations = recommendations.add_column(place, name, column)
+    return recommendations
 
 
 def _score_batch(

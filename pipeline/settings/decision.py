@@ -15,6 +15,7 @@ from features.language.filters import WEEKDAYS
 from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
 from models.decision.maturity import MaturityPolicy
+from models.decision.recontact import RecontactPolicy
 from models.decision.tiers import Money, Multiples, Recycling, Stated
 from models.decision.word import WordPolicy
 from pipeline.settings.types import Name, Strict, Zone, read_moment
@@ -99,6 +100,8 @@ class DecisionPolicy(Strict):
     """Cut-offs as people have settled them: they go before what money says."""
     recycled: Recycling = Recycling()
     """When a lead that was lost or quiet is back."""
+    recontact: RecontactPolicy = RecontactPolicy()
+    """When to come back to a lead that was lost or is quiet."""
     word: WordPolicy = WordPolicy()
     """How long what people decided (ingest.decisions) holds."""
     territory: Name | None = None

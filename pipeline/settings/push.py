@@ -57,7 +57,7 @@ _CONVERTED: Closed = {"IsConverted": (True,)}
 Ours = Literal[
     "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model",
     "stage", "facts", "target", "expected_value", "list", "list_reason", "guess",
-    "grade", "reason_for", "reason_against"
+    "grade", "reason_for", "reason_against", "recontact_on"
 ]  # fmt: skip
 
 
