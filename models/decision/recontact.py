@@ -12,7 +12,7 @@ that are back within the month after it:
     of the returned, converted      -      .20      .15      .10     drawn together as far as they differ by chance
     a contact pays                  0     .020     .012     .006     so: from month 3 on, 90 days after the loss
 
-Of months that pay as well as the best, within the standard error of the difference, it is the first. A month that was
+Of months that pay as well as the best, within two standard errors of the difference, it is the first. A month that was
 not over by the moment is not counted, of those that came back in it either: who was lost lately has not yet had the
 time, and is no one who never comes back.
 """
@@ -38,6 +38,8 @@ MONTH = 30 * DAY
 MONTHS_OF_A_YEAR = 12
 FEWEST_AT_RISK = 30
 """A month of which fewer were seen says nothing."""
+_ERRORS = 2.0
+"""The best of many months looks better than it is: an earlier one is as good that pays less by no more than these."""
 _LEAST = 0.5
 """A month that pays less than this share of the best is not as good, however little is known."""
 _TWO_SIDED = 1.96
@@ -142,7 +144,7 @@ class Rates:
         start = max(now, self.first)
         pays, errors = self.pays[start : self.months], self.errors[start : self.months]
         best = int(pays.argmax())
-        as_good = (pays >= pays[best] - np.hypot(errors[best], errors)) & (pays >= _LEAST * pays[best])
+        as_good = (pays >= pays[best] - _ERRORS * np.hypot(errors[best], errors)) & (pays >= _LEAST * pays[best])
         return "rates", start + int(as_good.argmax())
 
 
@@ -200,7 +202,7 @@ def _drawn(
     """Give the shares that converted of those that came back, and their standard errors.
 
     They are drawn towards the usual share as far as chance would make them differ (DerSimonian & Laird 1986): where
-    they differ by no more than it, they are all the usual one.
+    they differ by no more than it does, two standard errors of that included, they are all the usual one.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
@@ -208,9 +210,10 @@ def _drawn(
     weights = back / variance if variance > 0.0 else np.zeros(len(back))
     some = weights > 0.0
     own = np.divide(won, back, out=np.full(len(back), usual), where=back > 0)
-    excess = float((weights * (own - usual) ** 2).sum()) - (int(some.sum()) - 1)
+    free = max(int(some.sum()) - 1, 0)
+    excess = float((weights * (own - usual) ** 2).sum()) - free
     spread = float(weights.sum() - (weights**2).sum() / weights.sum()) if some.any() else 0.0
-    between = excess / spread if excess > 0.0 and spread > 0.0 else 0.0
+    between = excess / spread if excess > _ERRORS * (2.0 * free) ** 0.5 and spread > 0.0 else 0.0
     trust = (
         between / (between + np.divide(1.0, weights, out=np.full(len(back), np.inf), where=some)) if between else 0.0
     )
