@@ -39,7 +39,7 @@ MONTHS_OF_A_YEAR = 12
 FEWEST_AT_RISK = 30
 """A month of which fewer were seen says nothing."""
 _ERRORS = 2.0
-"""The best of many months looks better than it is: an earlier one is as good that pays less by no more than these."""
+"""The best is the month that surely pays most; an earlier one is as good that pays less by no more than these."""
 _LEAST = 0.5
 """A month that pays less than this share of the best is not as good, however little is known."""
 _TWO_SIDED = 1.96
@@ -143,7 +143,7 @@ class Rates:
             return "pause", 0
         start = max(now, self.first)
         pays, errors = self.pays[start : self.months], self.errors[start : self.months]
-        best = int(pays.argmax())
+        best = int(np.where(pays > 0.0, pays - _ERRORS * errors, -np.inf).argmax())
         as_good = (pays >= pays[best] - _ERRORS * np.hypot(errors[best], errors)) & (pays >= _LEAST * pays[best])
         return "rates", start + int(as_good.argmax())
 
@@ -248,9 +248,11 @@ def advise(
     rates: Mapping[str, Rates],
     groups: NDArray[np.object_],
     since: NDArray[np.datetime64],
-    as_of: np.datetime64,
+    as_of: np.datetime64 | NDArray[np.datetime64],
 ) -> Advice:
     """Say when to come back to leads that were lost, or fell silent, at ``since``; where nothing is known, after pause.
+
+    ``as_of`` is when that is asked, of all or of each.
 
     A month that is over is not said any more: what is left may still pay, or not.
     """
