@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from features.core.schema import GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
+from features.core.schema import CHANNELS, GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
 
 LIST_CHANGES: Mapping[str, str] = {
     "new": "it was no open lead when the last list was made",
@@ -230,6 +230,22 @@ RECOMMENDATION: tuple[Field, ...] = (
         "reason (the content of the event that says the loss) came back, and when",
         empty="for all others",
     ),
+    Field(
+        "action",
+        "VARCHAR",
+        meaning="what to do next, as a code: the first rule of decision.actions that fits the lead, and one of whose "
+        "channels is open to it",
+    ),
+    Field(
+        "channel",
+        "VARCHAR",
+        nullable=True,
+        allowed=CHANNELS,
+        meaning="through which open channel to do it: one that the lead has answered to (decision.answers), if to any",
+        empty="where the action needs none",
+        means={"mail": "we write", "telephone": "we call", "advertising": "we show it advertisements"},
+    ),
+    Field("next_step", "VARCHAR", meaning="action and channel in words, with the day to wait until"),
     Field(
         "is_guess",
         "BOOLEAN",

@@ -250,9 +250,15 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
+    yield from _tell_what_next(row)
+    yield from _tell_reasons(row)
+
+
+def _tell_what_next(row: Mapping[str, Any]) -> Iterator[str]:
+    if row.get("next_step") is not None:
+        yield _line("next step", f"{row['next_step']} ({row['action']})")
     if row.get("recontact_why") is not None:
         yield _line("when to come back", row["recontact_why"])
-    yield from _tell_reasons(row)
 
 
 def _tell_reasons(row: Mapping[str, Any]) -> Iterator[str]:

@@ -15,7 +15,19 @@ from pipeline.report.results import Results, Sections
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-_SHOWN = ("maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner", "recontact_why")
+_SHOWN = (
+    "maturity",
+    "stage",
+    "facts",
+    "own_tier",
+    "word",
+    "list",
+    "rank",
+    "list_reason",
+    "owner",
+    "recontact_why",
+    "next_step",
+)
 
 
 def leads_page(parameters: Sections, results: Results, recommendations: pa.Table) -> str:

@@ -39,6 +39,7 @@ from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.actions import Actions
 from pipeline.scoring.changes import causes_of
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
@@ -174,11 +175,12 @@ def recommend(
         recontact = Recontact.learn(
             project, project.parameters, connection, history, as_of, Reach(project).outcomes_until
         )
+        actions = Actions(project, connection, project.parameters.decision, project.parameters.words.language, as_of)
         ended_of_late = tell_ended(
-            project, project.parameters, connection, history, as_of, _version(model, 1), recontact
+            project, project.parameters, connection, history, as_of, _version(model, 1), recontact, actions
         )
-    recommendations, decided = _decide(pa.concat_tables(batches), decider)
-    recommendations = _with_recontact(recommendations, recontact, standing)
+        recommendations, decided = _decide(pa.concat_tables(batches), decider)
+        recommendations = _with_what_next(recommendations, standing, recontact, actions)
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
@@ -234,11 +236,14 @@ def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
     return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
 
 
-def _with_recontact(recommendations: pa.Table, recontact: Recontact, standing: Standing) -> pa.Table:
-    """Say, behind the reasons, when to come back to open leads that are quiet."""
+def _with_what_next(recommendations: pa.Table, standing: Standing, recontact: Recontact, actions: Actions) -> pa.Table:
+    """Say, behind the reasons, when to come back to open leads that are quiet, and what to do next with each."""
     tiers, lists = (recommendations[name].to_pandas().to_numpy("U12") for name in ("tier", "list"))
-    for name, column in recontact.of_open(standing, tiers, lists).items():
-        place = recommendations.column_names.index("is_guess")
+    again = recontact.of_open(standing, tiers, lists)
+    ids = recommendations["lead_id"].to_pylist()
+    place = recommendations.column_names.index("is_guess")
+    columns = again | actions.columns(ids, standing, tiers, lists, again)
+    for name, column in reversed(columns.items()):
         recommendations = recommendations.add_column(place, name, column)
     return recommendations
 

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
-from features.core.schema import CONVERTED, LOST, WORKED, Tier
+from features.core.errors import nearest
+from features.core.schema import CONVERTED, LOST, WORKED, Channel, Tier
 from features.core.time import DAY, Duration
 from features.language.filters import WEEKDAYS
+from models.decision.actions import DEFAULT, Rule
 from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
 from models.decision.maturity import MaturityPolicy
@@ -115,6 +117,13 @@ class DecisionPolicy(Strict):
     """By which share the gain of a lead counts more that was on the last list, so that names do not come and go."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
+    actions: Annotated[tuple[Rule, ...], Field(min_length=1)] = DEFAULT
+    """What to do next: the first rule that fits a lead, and one of whose channels is open to it. By default its tier
+    says it: SQL call_today, recycled take_up_again, MQL keep_nurturing, others wait; who was lost is waited for, or
+    closed."""
+    answers: dict[Channel, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Acts of the lead itself by which it answers to a channel: {telephone: [call_answered], mail: [email_click]}. Of
+    the open channels of a rule it is one that the lead has answered to, if to any."""
     keep: Duration | None = None
     """How long a lead that has converted or was lost keeps a row, which says so and has no probability; as long as
     snapshots.horizon where it is not given."""
@@ -133,6 +142,17 @@ class DecisionPolicy(Strict):
         for kind in self.work.handed_over:
             if kind not in taking:
                 raise ValueError(f"work.handed_over: no fact is taken by {kind!r}; add it to the events of one")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_the_facts_of_actions(self) -> Self:
+        for number, rule in enumerate(self.actions, 1):
+            for fact in rule.fact or ():
+                if fact not in self.facts:
+                    raise ValueError(
+                        f"actions: rule {number} ({rule.action}) asks for the fact {fact!r}, which facts lacks; "
+                        f"{nearest(fact, self.facts)}"
+                    )
         return self
 
     @property
@@ -155,6 +175,10 @@ class DecisionPolicy(Strict):
         for name, fact in self.facts.items():
             yield f"decision.facts.{name}", types_of({name: fact})
         yield "decision.maturity", [*self.maturity.strong, *self.maturity.medium]
+        for number, rule in enumerate(self.actions):
+            yield f"decision.actions.{number}.last_act", list(rule.last_act or ())
+        for channel, types in self.answers.items():
+            yield f"decision.answers.{channel}", list(types)
         yield "decision.work", [*self.work.contacts, *self.work.handed_over]
 
     @property

@@ -46,6 +46,7 @@ NOT_TODAY: dict[str, object] = {
     "reasons_against": [],
     "recontact_on": None,
     "recontact_why": None,
+    "next_step": "call today, by telephone",
 }
 """What the page shows of leads that are on no list, beside what a test is about."""
 
