@@ -32,6 +32,7 @@ Recontact = Literal["now", "later", "close"]
 Text = Annotated[str, MinLen(1)]
 NOTHING = "none"
 """Of a lead that no rule fits."""
+_OPEN: tuple[Tier, ...] = ("SQL", "recycled", "MQL", "IQL")
 WAIT_UNTIL = "wait_until"
 """Until the date to come back, which the words of it name."""
 ACTIONS: Mapping[str, str] = {
@@ -60,7 +61,7 @@ class Rule(SettingsSection):
     sends: Text | None = None
     """The content that the action gives the lead: who has an event with it already is left to later rules."""
     tier: tuple[Tier, ...] | None = None
-    """Its tier is one of these."""
+    """Its tier is one of these; without it, any but customer and disqualified, or any where recontact is given."""
     maturity: tuple[Maturity, ...] | None = None
     """Its maturity is one of these."""
     list: tuple[Listed, ...] | None = None
@@ -88,7 +89,7 @@ DEFAULT: tuple[Rule, ...] = (
     Rule("call_today", ("telephone",), tier=("SQL",)),
     Rule("take_up_again", ("mail", "telephone"), tier=("recycled",)),
     Rule("keep_nurturing", ("mail",), tier=("SQL", "MQL")),
-    Rule("wait", tier=("SQL", "recycled", "MQL", "IQL")),
+    Rule("wait"),
 )
 
 
@@ -116,15 +117,26 @@ class Leads:
         import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
 
         fits = np.ones(len(self.tier), dtype=bool)
+        if rule.tier is None and rule.recontact is None:
+            fits &= np.isin(self.tier, _OPEN)
         for name in ("tier", "maturity", "list", "recontact", "last_act", "content"):
             asked = getattr(rule, name)
             if asked is not None:
-                fits &= np.isin(np.asarray(getattr(self, name), dtype=object).astype(str), asked)
+                fits &= _is_among(getattr(self, name), asked)
         if rule.fact is not None:
             fits &= np.any([self.facts[name] for name in rule.fact], axis=0)
         if rule.sends is not None:
             fits &= ~self.has_had[rule.sends]
         return fits
+
+
+def _is_among(values: NDArray[np.generic], asked: Sequence[str]) -> NDArray[np.bool_]:
+    import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
+
+    found = np.zeros(len(values), dtype=bool)
+    for one in asked:
+        found |= values == one
+    return found
 
 
 def act(rules: Sequence[Rule], leads: Leads) -> tuple[NDArray[np.object_], NDArray[np.object_]]:

@@ -316,8 +316,11 @@ def _lines(name: str, told: Sequence[str]) -> Iterator[str]:
 
 
 def _printable(text: str | None) -> str:
-    """Give a text of the log as a terminal may print it: without line breaks and control codes."""
-    return "" if text is None else text if text.isprintable() else repr(text)[1:-1]
+    """Give a text as a terminal may print it: with plain spaces, without line breaks and control codes."""
+    if text is None:
+        return ""
+    text = text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _native(value: Any) -> Any:  # noqa: ANN401 - a cell of pandas

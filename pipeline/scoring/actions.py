@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.core.errors import nearest
 from features.core.schema import CHANNELS, MACHINE, Language
 from models.decision.actions import WAIT_UNTIL, Leads, act
-from pipeline.core.project import Places
+from pipeline.core.project import Places, Progress
 from pipeline.core.sql import file_literal, literal
 from pipeline.scoring.standing import Standing
 from pipeline.settings.decision import DecisionPolicy
@@ -70,6 +71,22 @@ class Actions:
             "next_step": pa.array(said, pa.string()).take(pa.array(codes)),
         }
 
+    def warn(self, progress: Progress) -> None:
+        """Say which contents rules name that no event is about: who has had them can't be told."""
+        asked = {name for rule in self.policy.actions for name in (*(rule.content or ()), rule.sends) if name}
+        if not asked:
+            return
+        rows = self.connection.execute(
+            f"SELECT DISTINCT content FROM read_parquet({file_literal(self.places.interactions)}) "
+            "WHERE content IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        known = [content for (content,) in rows]
+        for name in sorted(asked - set(known)):
+            progress(
+                f"warning: decision.actions names the content {name!r}, and no event is about it; until one is, who "
+                f"has had it can't be told; {nearest(name, known)}"
+            )
+
     @property
     def _sent(self) -> list[str]:
         return sorted({rule.sends for rule in self.policy.actions if rule.sends is not None})
@@ -103,12 +120,12 @@ class Actions:
             asked = pa.table({"lead_id": pa.array(lead_ids, pa.string()), "place": np.arange(len(lead_ids))})
             self.connection.register("asked", asked)
             acts = ", ".join(f'{sql} AS "{place}"' for place, sql in enumerate(wanted.values()))
-            table = self.connection.execute(
+            table = self.connection.sql(
                 f"SELECT acts.* FROM asked LEFT JOIN (SELECT lead_id, {acts} FROM "
                 f"read_parquet({file_literal(self.places.interactions)}) SEMI JOIN asked USING (lead_id) WHERE "
                 f"known_at < $now AND occurred_at < $now AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
                 "USING (lead_id) ORDER BY place",
-                {"now": self.as_of},
+                params={"now": self.as_of},
             ).to_arrow_table()
             self.connection.unregister("asked")
             found |= {name: table[f"{place}"].combine_chunks() for place, name in enumerate(wanted)}

@@ -180,7 +180,7 @@ def recommend(
             project, project.parameters, connection, history, as_of, _version(model, 1), recontact, actions
         )
         recommendations, decided = _decide(pa.concat_tables(batches), decider)
-        recommendations = _with_what_next(recommendations, standing, recontact, actions)
+        recommendations = _with_what_next(recommendations, standing, recontact, actions, progress)
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
@@ -236,12 +236,15 @@ def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
     return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
 
 
-def _with_what_next(recommendations: pa.Table, standing: Standing, recontact: Recontact, actions: Actions) -> pa.Table:
+def _with_what_next(
+    recommendations: pa.Table, standing: Standing, recontact: Recontact, actions: Actions, progress: Progress
+) -> pa.Table:
     """Say, behind the reasons, when to come back to open leads that are quiet, and what to do next with each."""
     tiers, lists = (recommendations[name].to_pandas().to_numpy("U12") for name in ("tier", "list"))
     again = recontact.of_open(standing, tiers, lists)
     ids = recommendations["lead_id"].to_pylist()
     place = recommendations.column_names.index("is_guess")
+    actions.warn(progress)
     columns = again | actions.columns(ids, standing, tiers, lists, again)
     for name, column in reversed(columns.items()):
         recommendations = recommendations.add_column(place, name, column)

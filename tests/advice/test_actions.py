@@ -100,6 +100,13 @@ def test_the_first_rule_that_fits_says_what_to_do() -> None:
     ]
 
 
+def test_a_rule_that_names_no_tier_is_not_about_those_who_have_bought_or_are_closed() -> None:
+    rules = (Rule("remind_of_cart", ("mail",), last_act=("cart",)), Rule("congratulate", ("mail",), tier=("customer",)))
+    assert said(rules, *({"tier": tier, "last_act": "cart"} for tier in ("IQL", "customer", "disqualified"))) == [
+        ("remind_of_cart", "mail"), ("congratulate", "mail"), ("none", None),
+    ]  # fmt: skip
+
+
 def test_of_open_channels_it_is_one_that_the_lead_answers_to() -> None:
     rules = (Rule("take_up_again", ("mail", "telephone", "advertising")),)
     assert said(

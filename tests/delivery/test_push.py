@@ -210,6 +210,7 @@ def test_without_scores_the_way_to_them_is_told(project: Path, tmp_path: Path) -
         ({"sink": {"kind": "hubspot", "token": "pat-na1-secret"}}, "push.sink.token"),
         ({"fields": {"teir": "x"}}, "push.fields"),
         ({"fields": {"tier": "x", "action": "x"}}, "fields writes ['x'] twice"),
+        ({"actions": {"SQL": "call", "wait": "x"}}, "'SQL' is a tier, and actions have codes now: {call_today: call"),
         ({"fields": {"tier": "lead_id"}}, "fields would overwrite lead_id"),
     ],
 )
