@@ -150,8 +150,11 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
         for table in (recommendations.drop(ended.index), recommendations)
     )
     assert alone == everyone
-    named = words(leads_page(world.parameters, results, pq.read_table(world.recommendations)))
-    assert not [lead for lead in ended["lead_id"] if lead in named]
+    recommended = pq.read_table(world.recommendations)
+    named = words(leads_page(world.parameters, results, recommended))
+    # Of those that have ended, only whom to come back to is named.
+    again = {row["lead_id"] for row in recommended.to_pylist() if row["recontact_on"] is not None}
+    assert {lead for lead in ended["lead_id"] if lead in named} == again & set(ended["lead_id"])
 
 
 def test_what_was_spent_is_added_up_by_channel_the_dearest_first(
@@ -324,8 +327,11 @@ def in_french(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french: Project) -> None:
     before, after = (pq.read_table(project.recommendations) for project in (world, in_french))
-    said = ["reasons_for", "reasons_against", "reasons"]
-    assert after.drop_columns(said).equals(before.drop_columns(said))
+    said, sentences = ["reasons_for", "reasons_against", "reasons"], ["recontact_why", "next_step"]
+    assert after.drop_columns(said + sentences).equals(before.drop_columns(said + sentences))
+    for name in sentences:
+        assert after[name].is_valid().equals(before[name].is_valid())
+        assert not after[name].equals(before[name])
     assert [[len(told) for told in after[name].to_pylist()] for name in said] == [
         [len(told) for told in before[name].to_pylist()] for name in said
     ]
