@@ -98,7 +98,7 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
     the recommendations are of an earlier version, and lack what is mapped.
     """
     makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name != "action"]
-    action = push.mapping.get("action")
+    action, words = push.mapping.get("action"), push.words_of_actions
     with pq.ParquetFile(path) as file:
         held = [name for name in Row._fields if name in file.schema_arrow.names]
         if lacking := sorted(set(push.mapping) & set(Row._fields) - set(held)):
@@ -116,7 +116,7 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
                 if since is None:
                     values = {field: make(row) for field, make in makers}
                     if action is not None:
-                        values[action] = _in_words(push.actions, row)
+                        values[action] = _in_words(words, row)
                 else:
                     values = _suspended(since, push.mapping)
                 part.append(Wanted(row.lead_id, values))

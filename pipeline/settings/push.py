@@ -327,9 +327,9 @@ class Push(Strict):
     fields: Annotated[dict[Ours, Name], Field(min_length=1)] | None = None
     """What is written, each with the system's own field: {tier: x_tier, probability: x_probability}. Where it is not
     given: tier, probability, two reasons, action and date, in fields of their own that leadcast crm setup makes."""
-    actions: Annotated[dict[Name, Name], AfterValidator(_of_codes)] = Field(default_factory=lambda: dict(ACTIONS))
-    """The words of actions, by the codes of decision.actions; {day} is the day to come back. A code without words is
-    written as it is."""
+    actions: Annotated[dict[Name, Name], AfterValidator(_of_codes)] = Field(default_factory=dict)
+    """Words of actions, by the codes of decision.actions, where they are not ours: {call_today: ring today}; {day} is
+    the day to come back. A code without words is written as it is."""
     probability_change: Share = 0.01
     """By how much a probability must change to be written anew, where tier, action and the kinds of reasons stay."""
     refresh_after: Duration = 30 * DAY
@@ -362,6 +362,11 @@ class Push(Strict):
     def whole(self) -> frozenset[str]:
         """The fields of the system that hold a number of ours rounded."""
         return frozenset(self.sink.whole) if isinstance(self.sink, Rest) else frozenset()
+
+    @property
+    def words_of_actions(self) -> dict[str, str]:
+        """The words of each action that has some, by its code."""
+        return {**ACTIONS, **self.actions}
 
     @property
     def mapping(self) -> dict[str, str]:
