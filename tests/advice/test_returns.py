@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from standings import standing_of
 from timelines import table
 
 from features.timeline.history import History
@@ -182,4 +183,37 @@ def test_where_no_act_opens_an_episode_again_nobody_is_closed(tmp_path: Path) ->
     assert told == (
         "Contact again from 28 December 2025 on: lost in July 2025 (reason: “outside the target”). That is the pause "
         "of the settings (180 days), for nothing is known of such leads that came back"
+    )
+
+
+def test_of_open_leads_the_quiet_are_told_whom_nobody_works_on(tmp_path: Path) -> None:
+    # Of forty silences 32 ended in the fourth month, half of them with a sale; eight went on.
+    log = [f"L{number:02} | 2025-07-01 | visit" for number in range(40)]
+    log += [f"L{number:02} | 2025-10-05 | visit" for number in range(32)]
+    log += [f"L{number:02} | 2025-10-10 | won" for number in range(16)]
+    places, _ = written(tmp_path, "\n".join(sorted(log)))
+    leads = pq.read_table(places.leads)
+    earlier = pa.array([datetime(2025, 1, 1)] * len(leads), pa.timestamp("us"))
+    pq.write_table(leads.set_column(1, "created_at", earlier).set_column(2, "known_at", earlier), places.leads)
+    sections = SimpleNamespace(
+        decision=DecisionPolicy(),
+        episodes=EPISODES,
+        snapshots=SimpleNamespace(horizon=30 * DAY),
+        words=SimpleNamespace(language="en"),
+    )
+    as_of = datetime(2025, 12, 31)
+    with duckdb.connect() as connection:
+        recontact = Recontact.learn(places, sections, connection, read_history(places, EPISODES), as_of, as_of)
+    acted = ["2025-10-01", "2025-10-03", None, *["2025-10-01"] * 3]
+    taken = [None, None, None, "2025-12-01", None, None]
+    standing = standing_of(6, as_of, acted=acted, taken=taken)
+    tiers = np.array(["MQL", "MQL", "MQL", "MQL", "SQL", "IQL"])
+    lists = np.array(["marketing", "none", "none", "none", "none", "sales"])
+    told = recontact.of_open(standing, tiers, lists)
+    # The second was quiet for no more than ninety days, the third did nothing ever; the others are in good hands.
+    assert [day and f"{day}" for day in told["recontact_on"].to_pylist()] == ["2025-12-30", *[None] * 5]
+    assert told["recontact_why"].to_pylist()[1:] == [None] * 5
+    assert told["recontact_why"][0].as_py() == (
+        "Contact again from 30 December 2025 on: no act since 1 October 2025. Of 40 silences as long (90 days or "
+        "more), 80% came back within 120 days, half of these after 90 days or more"
     )
