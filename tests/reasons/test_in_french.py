@@ -40,8 +40,11 @@ def test_the_page_of_leads_is_french_where_the_words_are(in_french: Project) -> 
 
 def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french: Project) -> None:
     before, after = (pq.read_table(project.recommendations) for project in (world, in_french))
-    said = ["reasons_for", "reasons_against", "reasons"]
-    assert after.drop_columns(said).equals(before.drop_columns(said))
+    said, sentences = ["reasons_for", "reasons_against", "reasons"], ["recontact_why", "next_step"]
+    assert after.drop_columns(said + sentences).equals(before.drop_columns(said + sentences))
+    for name in sentences:
+        assert after[name].is_valid().equals(before[name].is_valid())
+        assert not after[name].equals(before[name])
     assert [[len(told) for told in after[name].to_pylist()] for name in said] == [
         [len(told) for told in before[name].to_pylist()] for name in said
     ]

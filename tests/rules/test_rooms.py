@@ -129,6 +129,7 @@ SHORT = {
     "pipeline/settings/delimited.py": "a file a section",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",
+    "pipeline/wording/actions.py": "a file a kind of sentence",
 }
 """Files of fewer than 40 lines, and what justifies a file."""
 
