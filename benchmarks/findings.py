@@ -73,6 +73,8 @@ a standard error of 0.7.
   its own: drawing leads anew adds noise, and noise only raises it.
 - The *sample world*: its probabilities and what happens in it differ by more than chance in one world of twenty.
 - *Machines* that open, click and unsubscribe: what ingest marks in the sample world's mail log, beside its truth.
+- *Dates to come back* to lost leads, learned from one sample world and judged by another: conversions per contact,
+  beside contacts of all lost leads after 90 days; `benchmarks/recontact_truth.py` says what counts as one.
 - *Verdicts*, on worlds in which a model is trained: how many honest ones none calls wrong, and of how many others at
   least one names what is amiss; `benchmarks/verdicts_truth.py` says what each kind of world is.
 - How many wrong models are *found out* says what the yardstick is good for: a model below it is not proven right.

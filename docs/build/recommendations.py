@@ -5,7 +5,8 @@ from __future__ import annotations
 from docs.build.markdown import anchor, page, table
 from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from features.core.schema import TIERS, Field
-from models.decision.tiers import ACTIONS, WHO_DOES_WHAT
+from models.decision.actions import ACTIONS
+from models.decision.tiers import WHO_DOES_WHAT
 
 _INTRODUCTION = """\
 # Recommendations
@@ -23,9 +24,19 @@ One row for each lead that is open at a moment, the highest probability first:
 `data/scoring.json` has what they add up to, the cut-offs of the tiers and what these rest on. `leadcast lead ID` shows
 one lead with its past. How decisions are made is set under [`decision`](parameters.md#decision).
 """
+_ACTIONS = """\
+## What to do next
+
+`action` is the code of the first rule of [`decision.actions`](parameters.md#decision) that fits the lead, and one of
+whose channels is open to it. Without rules of your own the tier says it, for SQL only where the telephone is open; of a
+lead that was lost or is quiet it is the date to come back. A rule may ask for tier, maturity, list, facts, the last
+act, the last content, and that date; one that `sends` a content leaves out who has had it. These codes have words;
+those of your own are shown as words, `send_price_list` as send price list.
+"""
 _KINDS = {
     "BIGINT": "whole number",
     "BOOLEAN": "true or false",
+    "DATE": "date",
     "DOUBLE": "number",
     "TIMESTAMP": "time",
     "VARCHAR": "text",
@@ -37,15 +48,18 @@ def recommendations_page() -> str:
     """Give the text of ``docs/recommendations.md``."""
     place = next(number for number, field in enumerate(RECOMMENDATION, 1) if field.name == "probability")
     columns = [*RECOMMENDATION[:place], OTHER_HORIZON, *RECOMMENDATION[place:]]
-    tiers = [[f"`{tier}`", WHO_DOES_WHAT[tier], f"`{ACTIONS[tier]}`"] for tier in TIERS]
+    tiers = [[f"`{tier}`", WHO_DOES_WHAT[tier]] for tier in TIERS]
+    actions = [[f"`{code}`", words] for code, words in ACTIONS.items()]
     return page(
         "features/core/recommendation.py",
         _INTRODUCTION,
         "## Columns",
         _columns(columns),
         *(_values(field) for field in columns if field.means),
-        "## What is to be done with a tier\n\nThe last column is what a CRM is given as `action`.",
-        table(["tier", "whose it is", "action"], tiers),
+        "## What a tier means",
+        table(["tier", "whose it is"], tiers),
+        _ACTIONS,
+        table(["action", "in words, as a CRM is given them"], actions),
         "## Columns of the history alone",
         _columns(HISTORY),
         *(_values(field) for field in HISTORY if field.means),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
+from features.core.section import SettingsSection
 from features.core.time import Duration, format_duration
 from pipeline.settings.types import AnySection, Column, Encoding, Moment, Name, Span, Zone, is_section
 
@@ -92,9 +94,12 @@ def _yaml(value: object) -> str:
             return format_duration(value)
         case tuple() | list():
             return f"[{', '.join(map(_yaml, value))}]"
+        case SettingsSection():
+            said = {name: one for name, one in vars(value).items() if one not in (None, ())}
+            return f"{{{', '.join(f'{name}: {_yaml(one)}' for name, one in said.items())}}}"
         case "" | "." | "," | "'":
             return f'"{value}"'
         case Path():
             return value.as_posix()
         case _:
-            return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+            return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from features.core.schema import GROUPS, GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
+from features.core.schema import CHANNELS, GROUPS, GUESSES, LIST_REASONS, LISTS, MATURITIES, TARGETS, TIERS, Field
 
 LIST_CHANGES: Mapping[str, str] = {
     "new": "it was no open lead when the last list was made",
@@ -292,6 +292,40 @@ RECOMMENDATION: tuple[Field, ...] = (
         unit="log-odds",
         empty="where what_changed is",
     ),
+    Field(
+        "recontact_on",
+        "DATE",
+        nullable=True,
+        meaning="from which day of the company's on to come back to a lead that was lost within decision.keep, or is "
+        "open and quiet: it did nothing itself for longer than decision.recycled.silence, is no SQL, and nobody works "
+        "on it. By the months since the loss, or the last act, most of those contacted from then on come back and "
+        "convert; where too few have come back, it is decision.recontact.pause later. A day that is past means now",
+        empty="for all others, and where recontact_why says to close it",
+    ),
+    Field(
+        "recontact_why",
+        "VARCHAR",
+        nullable=True,
+        meaning="what recontact_on rests on, or why the lead is to be closed: how many that were lost for the same "
+        "reason (the content of the event that says the loss) came back, and when",
+        empty="for all others",
+    ),
+    Field(
+        "action",
+        "VARCHAR",
+        meaning="what to do next, as a code: the first rule of decision.actions that fits the lead, and one of whose "
+        "channels is open to it",
+    ),
+    Field(
+        "channel",
+        "VARCHAR",
+        nullable=True,
+        allowed=CHANNELS,
+        meaning="through which open channel to do it: one that the lead has answered to (decision.answers), if to any",
+        empty="where the action needs none",
+        means={"mail": "we write", "telephone": "we call", "advertising": "we show it advertisements"},
+    ),
+    Field("next_step", "VARCHAR", meaning="action and channel in words, with the day to wait until"),
     Field(
         "is_guess",
         "BOOLEAN",

@@ -11,7 +11,7 @@ late. So its creation is a step function:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -93,6 +93,26 @@ class History:
     def lead_of_former(self) -> NDArray[np.intp]:
         """The position of the lead of each former creation."""
         return np.repeat(np.arange(len(self.lead_ids)), np.diff(self.former_starts))
+
+    def as_known(self, as_of: datetime) -> History:
+        """Give what of it was known at a moment (UTC): what came to be known at or after it is in there no more.
+
+        An end that was entered ahead of its time is; an act counts when it has happened, too.
+        """
+        now = as_integer(as_of)
+        keep = (self.known_at < now) & ((self.codes < REOPEN) | (self.occurred_at < now))
+        leads = np.arange(len(self.lead_ids))
+        return replace(
+            self,
+            created_at=self.created_as_known(leads, np.full(len(leads), now)),
+            former_starts=np.zeros_like(self.former_starts),
+            formerly_created_at=self.formerly_created_at[:0],
+            formerly_until=self.formerly_until[:0],
+            starts=np.concatenate([[0], np.cumsum(keep)])[self.starts],
+            occurred_at=self.occurred_at[keep],
+            known_at=self.known_at[keep],
+            codes=self.codes[keep],
+        )
 
     def created_as_known(self, lead: NDArray[np.intp], as_of: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tell when leads, by their positions, came to be, as it was known at moments."""

@@ -25,17 +25,6 @@ WHO_DOES_WHAT: dict[Tier, str] = {
     "IQL": "wait",
 }
 """What a tier means, in the words of the pages."""
-ACTIONS: dict[Tier, str] = {
-    "customer": "none",
-    "disqualified": "none",
-    "SQL": "call today",
-    "recycled": "take up again",
-    "MQL": "keep nurturing",
-    "IQL": "wait",
-}
-"""What is to be done with a lead of a tier, in the words that its CRM is given."""
-
-
 CUT_OFFS_FROM = {
     "tiers": "as people have settled them",
     "money": "where effort pays, by what a conversion is worth and what effort costs",

@@ -21,8 +21,8 @@ _DECIMALS = (2, 3)
 """That fields of money and per cent keep of a probability; a score may also be whole."""
 _TOGETHER = (
     "tier", "maturity", "action", "stage", "facts", "target", "list", "list_reason",
-    "reason_1", "reason_2", "reason_3", "reason_for", "reason_against", "grade", "trend",
-    "what_changed", "date",
+    "reason_1", "reason_2", "reason_3", "reason_for", "reason_against", "grade", "recontact_on", "channel",
+    "trend", "what_changed", "date",
 )  # fmt: skip
 """What contradicts itself when only some of it is written."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +49,9 @@ class Row(NamedTuple):
     reasons_against: Sequence[str] | None = None
     trend: str | None = None
     what_changed: str | None = None
+    recontact_on: date | None = None
+    action: str | None = None
+    channel: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -97,7 +100,7 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
     the recommendations are of an earlier version, and lack what is mapped.
     """
     makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name != "action"]
-    action, actions = push.mapping.get("action"), {str(tier): text for tier, text in push.actions.items()}
+    action, words = push.mapping.get("action"), push.words_of_actions
     with pq.ParquetFile(path) as file:
         held = [name for name in Row._fields if name in file.schema_arrow.names]
         if lacking := sorted(set(push.mapping) & set(Row._fields) - set(held)):
@@ -115,7 +118,7 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
                 if since is None:
                     values = {field: make(row) for field, make in makers}
                     if action is not None:
-                        values[action] = actions.get(row.tier)
+                        values[action] = _in_words(words, row)
                 else:
                     values = _suspended(since, push.mapping)
                 part.append(Wanted(row.lead_id, values))
@@ -131,6 +134,14 @@ def _suspended(since: str, mapping: Mapping[str, str]) -> dict[str, Value]:
         "date": since,
     }
     return {field: told.get(name) for name, field in mapping.items()}
+
+
+def _in_words(words: Mapping[str, str], row: Row) -> Value:
+    """Say what to do next; where a day belongs to it, a date, which is right for weeks."""
+    if row.action is None:
+        return None
+    day = "" if row.recontact_on is None else row.recontact_on.isoformat()
+    return _cut(words.get(row.action, row.action).replace("{day}", day))
 
 
 def _reason(place: int) -> Callable[[Row], Value]:
@@ -163,4 +174,6 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "reason_against": lambda row: _cut(row.reasons_against[0]) if row.reasons_against else None,
     "trend": lambda row: row.trend,
     "what_changed": lambda row: _cut(row.what_changed) if row.what_changed else None,
+    "channel": lambda row: row.channel,
+    "recontact_on": lambda row: None if row.recontact_on is None else row.recontact_on.isoformat(),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -253,7 +253,15 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
     if row.get("expected_value") is not None:
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
+    yield from _tell_what_next(row)
     yield from _tell_reasons(row)
+
+
+def _tell_what_next(row: Mapping[str, Any]) -> Iterator[str]:
+    if row.get("next_step") is not None:
+        yield _line("next step", f"{row['next_step']} ({row['action']})")
+    if row.get("recontact_why") is not None:
+        yield _line("when to come back", row["recontact_why"])
 
 
 def _tell_reasons(row: Mapping[str, Any]) -> Iterator[str]:
@@ -327,8 +335,11 @@ def _lines(name: str, told: Sequence[str]) -> Iterator[str]:
 
 
 def _printable(text: str | None) -> str:
-    """Give a text of the log as a terminal may print it: without line breaks and control codes."""
-    return "" if text is None else text if text.isprintable() else repr(text)[1:-1]
+    """Give a text as a terminal may print it: with plain spaces, without line breaks and control codes."""
+    if text is None:
+        return ""
+    text = text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _native(value: Any) -> Any:  # noqa: ANN401 - a cell of pandas
@@ -344,6 +355,8 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - whatever a portrait holds
     match value:
         case datetime():
             return f"{value.isoformat(timespec='microseconds')}Z"
+        case date():
+            return value.isoformat()
         case dict():
             return {name: _as_json(one) for name, one in value.items()}
         case list() | tuple():

@@ -21,7 +21,10 @@ from pipeline.wording.unstated import told_of_the_unstated
 
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the CSV file."""
-_SHOWN = ("lottery_group", "maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner")
+_SHOWN = (
+    "lottery_group", "maturity", "stage", "facts", "own_tier", "word", "list", "rank", "list_reason", "owner",
+    "recontact_why", "next_step",
+)  # fmt: skip
 _DIGITS_OF = 0.05
 """A share that has the digits of all."""
 _OPEN_FOR, _OPEN_AGAINST = 2, 1
@@ -69,6 +72,7 @@ def leads_page(parameters: Sections, results: Results, recommendations: pa.Table
         share=lambda share: _share(share, language),
         today=told_of_the_list(results.scoring, language),
         unstated=told_of_the_unstated(results.scoring, language),
+        later=_later(recommendations),
         left_out=len(worked) - len(shown),
         waiting=len(opened) - len(worked),
         horizon=Writing(language).length(parse_duration(results.snapshots["horizon"])),
@@ -91,3 +95,15 @@ def _reasons(lead: Mapping[str, Any], speak_for: slice, against: slice) -> list[
     both += [("lowers", one) for one in lead["reasons_against"][against]]
     parted = [(direction, *reason.partition(". ")) for direction, reason in both]
     return [(direction, story + point.strip(), figures) for direction, story, point, figures in parted]
+
+
+def _later(recommendations: pa.Table) -> dict[str, object]:
+    """Give whom to come back to, who is due first, and how many are to be closed or are left out."""
+    again = recommendations.filter(pc.is_valid(recommendations["recontact_on"]))
+    told = recommendations.filter(pc.is_valid(recommendations["recontact_why"]))
+    shown = again.sort_by([("recontact_on", "ascending"), ("lead_id", "ascending")]).slice(0, MOST_LEADS)
+    return {
+        "leads": shown.select(["lead_id", "tier", "recontact_on", "recontact_why"]).to_pylist(),
+        "left_out": len(again) - len(shown),
+        "to_close": len(told) - len(again),
+    }

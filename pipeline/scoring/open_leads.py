@@ -41,15 +41,16 @@ from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.local import stream_matrix
+from pipeline.scoring.actions import Actions
 from pipeline.scoring.changes import causes_of
 from pipeline.scoring.comparing import Comparer, LastScore, uncompared
 from pipeline.scoring.deciding import Decided, Decider
+from pipeline.scoring.doubts import UnknownOutcomes, unknown_outcomes, why_guesses
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
 from pipeline.scoring.explaining import UNEXPLAINED, Explainer
-from pipeline.scoring.guesses import why_guesses
-from pipeline.scoring.standing import look
-from pipeline.scoring.unknown_outcomes import UnknownOutcomes, unknown_outcomes
+from pipeline.scoring.recontact import Recontact
+from pipeline.scoring.standing import Standing, look
 from pipeline.scoring.work import see_today
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
@@ -175,10 +176,17 @@ def recommend(
             done += len(batch)
             older += int(pc.sum(pc.equal(batches[-1]["guess"], "age")).as_py() or 0)
             progress(f"scored {done:,} of {len(snapshots):,} open leads")
+        progress("looking at who came back after a loss or a silence")
+        recontact = Recontact.learn(
+            project, project.parameters, connection, history, as_of, Reach(project).outcomes_until
+        )
+        actions = Actions(project, connection, project.parameters.decision, project.parameters.words.language, as_of)
+        ended_of_late = tell_ended(
+            project, project.parameters, connection, history, as_of, _version(model, 1), recontact, actions
+        )
         recommendations, decided = _decide(pa.concat_tables(batches), decider)
         recommendations = _compare(project, connection, recommendations, history, snapshots, as_of, last, of_batches)
-        version = _version(model, 1)
-        ended_of_late = tell_ended(project, project.parameters, connection, history, as_of, version)
+        recommendations = _with_what_next(recommendations, standing, recontact, actions, progress)
     decided = replace(
         decided,
         causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
@@ -187,6 +195,23 @@ def recommend(
         ),
     )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
+    # What nobody foretells of those that have ended is missing.
+    everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
+    stories = {name: explainer.counted[name] for name in ("moved", "denied")}
+    return everyone, _doubt(project, model, history, snapshots, as_of, older, stories, progress), decided
+
+
+def _doubt(
+    project: Project[Sections],
+    model: Model,
+    history: History,
+    snapshots: pd.DataFrame,
+    as_of: datetime,
+    older: int,
+    stories: Mapping[str, int],
+    progress: Progress,
+) -> Doubts:
+    """Count whose probability says less than it seems to, and warn of it."""
     ended = int(ended_unknown(snapshots).sum())
     oldest = float(model.manifest["oldest_episode_days"])
     if older:
@@ -198,10 +223,7 @@ def recommend(
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:
         progress(f"warning: {unknown.told(len(snapshots))}")
-    # What nobody foretells of those that have ended is missing.
-    everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
-    stories = {name: explainer.counted[name] for name in ("moved", "denied")}
-    return everyone, Doubts(ended, older, oldest, unseen, stories, unknown), decided
+    return Doubts(ended, older, oldest, unseen, stories, unknown)
 
 
 def unstated_in(
@@ -262,6 +284,21 @@ def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
     columns = {name: scored[name] for name in scored.column_names}
     names = [*scored.column_names[:place], *decided.columns, *scored.column_names[place + 1 :]]
     return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
+
+
+def _with_what_next(
+    recommendations: pa.Table, standing: Standing, recontact: Recontact, actions: Actions, progress: Progress
+) -> pa.Table:
+    """Say, behind the reasons, when to come back to open leads that are quiet, and what to do next with each."""
+    tiers, lists = (recommendations[name].to_pandas().to_numpy("U12") for name in ("tier", "list"))
+    again = recontact.of_open(standing, tiers, lists)
+    ids = recommendations["lead_id"].to_pylist()
+    place = recommendations.column_names.index("is_guess")
+    actions.warn(progress)
+    columns = again | actions.columns(ids, standing, tiers, lists, again)
+    for name, column in reversed(columns.items()):
+        recommendations = recommendations.add_column(place, name, column)
+    return recommendations
 
 
 def _score_batch(

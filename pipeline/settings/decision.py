@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, model_validator
 
-from features.core.schema import CONVERTED, LOST, WORKED, Tier
+from features.core.errors import nearest
+from features.core.schema import CONVERTED, LOST, WORKED, Channel, Tier
 from features.core.time import DAY, Duration
 from features.language.filters import WEEKDAYS
+from models.decision.actions import DEFAULT, Rule
 from models.decision.capacity import Amount, Room, Unit, Work
 from models.decision.facts import Fact, types_of
 from models.decision.lottery import Lottery
 from models.decision.maturity import MaturityPolicy
+from models.decision.recontact import RecontactPolicy
 from models.decision.tiers import Money, Multiples, Recycling, Stated
 from models.decision.word import WordPolicy
 from pipeline.settings.types import Name, Strict, Zone, read_moment
@@ -100,6 +103,8 @@ class DecisionPolicy(Strict):
     """Cut-offs as people have settled them: they go before what money says."""
     recycled: Recycling = Recycling()
     """When a lead that was lost or quiet is back."""
+    recontact: RecontactPolicy = RecontactPolicy()
+    """When to come back to a lead that was lost or is quiet."""
     word: WordPolicy = WordPolicy()
     """How long what people decided (ingest.decisions) holds."""
     territory: Name | None = None
@@ -117,6 +122,13 @@ class DecisionPolicy(Strict):
     """Whether leadcast answers tells owners apart; without it, only values of decision.territory."""
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
+    actions: Annotated[tuple[Rule, ...], Field(min_length=1)] = DEFAULT
+    """What to do next: the first rule that fits a lead, and one of whose channels is open to it. By default its tier
+    says it: SQL call_today, recycled take_up_again, MQL keep_nurturing, others wait; who was lost is waited for, or
+    closed."""
+    answers: dict[Channel, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Acts of the lead itself by which it answers to a channel: {telephone: [call_answered], mail: [email_click]}. Of
+    the open channels of a rule it is one that the lead has answered to, if to any."""
     keep: Duration | None = None
     """How long a lead that has converted or was lost keeps a row, which says so and has no probability; as long as
     snapshots.horizon where it is not given."""
@@ -135,6 +147,17 @@ class DecisionPolicy(Strict):
         for kind in self.work.handed_over:
             if kind not in taking:
                 raise ValueError(f"work.handed_over: no fact is taken by {kind!r}; add it to the events of one")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_the_facts_of_actions(self) -> Self:
+        for number, rule in enumerate(self.actions, 1):
+            for fact in rule.fact or ():
+                if fact not in self.facts:
+                    raise ValueError(
+                        f"actions: rule {number} ({rule.action}) asks for the fact {fact!r}, which facts lacks; "
+                        f"{nearest(fact, self.facts)}"
+                    )
         return self
 
     @property
@@ -157,6 +180,10 @@ class DecisionPolicy(Strict):
         for name, fact in self.facts.items():
             yield f"decision.facts.{name}", types_of({name: fact})
         yield "decision.maturity", [*self.maturity.strong, *self.maturity.medium]
+        for number, rule in enumerate(self.actions):
+            yield f"decision.actions.{number}.last_act", list(rule.last_act or ())
+        for channel, types in self.answers.items():
+            yield f"decision.answers.{channel}", list(types)
         yield "decision.work", [*self.work.contacts, *self.work.handed_over]
 
     @property

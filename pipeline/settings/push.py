@@ -23,9 +23,9 @@ from pydantic import (
 )
 
 from features.core.errors import nearest
-from features.core.schema import Tier
+from features.core.schema import TIERS
 from features.core.time import DAY, Duration
-from models.decision.tiers import ACTIONS
+from models.decision.actions import ACTIONS
 from pipeline.settings.table import PASSWORD
 from pipeline.settings.types import Name, Share, Strict
 
@@ -54,10 +54,22 @@ Closed = dict[Name, tuple[str | float | bool, ...]]
 """Fields of the system, each with the values that say a lead is closed: {lifecyclestage: [customer]}."""
 _CUSTOMERS: Closed = {"lifecyclestage": ("customer",)}
 _CONVERTED: Closed = {"IsConverted": (True,)}
+
+
+def _of_codes(words: dict[str, str]) -> dict[str, str]:
+    if tiers := sorted(set(words) & set(TIERS)):
+        raise ValueError(
+            f"{tiers[0]!r} is a tier, and actions have codes now: {{call_today: call today}}; decision.actions says "
+            "which tier gets which"
+        )
+    return words
+
+
 Ours = Literal[
     "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model",
     "stage", "facts", "target", "expected_value", "list", "list_reason", "guess",
-    "grade", "reason_for", "reason_against", "trend", "what_changed"
+    "grade", "reason_for", "reason_against", "recontact_on",
+    "channel", "trend", "what_changed"
 ]  # fmt: skip
 
 
@@ -315,8 +327,9 @@ class Push(Strict):
     fields: Annotated[dict[Ours, Name], Field(min_length=1)] | None = None
     """What is written, each with the system's own field: {tier: x_tier, probability: x_probability}. Where it is not
     given: tier, probability, two reasons, action and date, in fields of their own that leadcast crm setup makes."""
-    actions: dict[Tier, Name] = ACTIONS
-    """What is to be done with the leads of a tier."""
+    actions: Annotated[dict[Name, Name], AfterValidator(_of_codes)] = Field(default_factory=dict)
+    """Words of actions, by the codes of decision.actions, where they are not ours: {call_today: ring today}; {day} is
+    the day to come back. A code without words is written as it is."""
     probability_change: Share = 0.01
     """By how much a probability must change to be written anew, where tier, action and the kinds of reasons stay."""
     refresh_after: Duration = 30 * DAY
@@ -349,6 +362,11 @@ class Push(Strict):
     def whole(self) -> frozenset[str]:
         """The fields of the system that hold a number of ours rounded."""
         return frozenset(self.sink.whole) if isinstance(self.sink, Rest) else frozenset()
+
+    @property
+    def words_of_actions(self) -> dict[str, str]:
+        """The words of each action that has some, by its code."""
+        return {**ACTIONS, **self.actions}
 
     @property
     def mapping(self) -> dict[str, str]:

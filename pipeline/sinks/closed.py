@@ -33,6 +33,8 @@ def _says(held: object, value: str | float | bool) -> bool:
 
 NUMERIC = ("probability", "score", "expected_value")
 """Those of our fields that hold a number."""
+DATED = ("date", "recontact_on")
+"""Those that hold a day."""
 Kind = Literal["text", "number", "date"]
 
 
@@ -42,7 +44,7 @@ def kind_of(ours: str) -> Kind:
     >>> kind_of("probability"), kind_of("date"), kind_of("tier")
     ('number', 'date', 'text')
     """
-    return "number" if ours in NUMERIC else "date" if ours == "date" else "text"
+    return "number" if ours in NUMERIC else "date" if ours in DATED else "text"
 
 
 _NEVER_EMPTY = ("tier", "maturity")
@@ -56,7 +58,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """What those of our fields may hold that are one of a few words."""
 LETTERS: Mapping[str, int] = {
     **{ours: max(map(len, choices)) for ours, choices in CHOICES.items()},
-    "date": len("2026-06-30"),
+    **dict.fromkeys(DATED, len("2026-06-30")),
     "probability": len("0.1234"),
     "score": len("12.34"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from pipeline.sinks.closed import CHOICES, LETTERS, kind_of
+from pipeline.sinks.closed import CHOICES, DATED, LETTERS, kind_of
 from pipeline.sinks.protocol import Record, Value
 
 _FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}
@@ -17,7 +17,7 @@ _WHY = {
 _MADE = {"number": "float", "date": "date", "text": "char"}
 _ALSO = {**{name: {"selection"} for name in CHOICES}, "score": {"integer"}}
 """Types that some of ours fit into, too."""
-_LENGTHS = {name: LETTERS[name] for name in (*CHOICES, "date")}
+_LENGTHS = {name: LETTERS[name] for name in (*CHOICES, *DATED)}
 """How many letters a text needs that must not be cut."""
 ATTRIBUTES = ["type", "selection", "size"]
 """What is asked of each field."""

@@ -20,7 +20,7 @@ from sqlalchemy.types import TypeEngine
 
 from features.core.errors import DeliveryError, nearest
 from pipeline.settings.push import Sql
-from pipeline.sinks.closed import NUMERIC, too_short
+from pipeline.sinks.closed import DATED, NUMERIC, too_short
 from pipeline.sinks.protocol import LaterError, Value
 
 DATES = (sa.Date, sa.DateTime)
@@ -110,7 +110,10 @@ def _unique(inspector: sa.Inspector, schema: str | None, name: str) -> list[list
     return found
 
 
-_TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {**dict.fromkeys(NUMERIC, sa.Double), "date": sa.Date}
+_TYPES: dict[str, Callable[[], TypeEngine[Any]]] = {
+    **dict.fromkeys(NUMERIC, sa.Double),
+    **dict.fromkeys(DATED, sa.Date),
+}
 """What a column of ours is, where it is no text."""
 Connected = Callable[[], AbstractContextManager[sa.Connection]]
 
@@ -161,7 +164,7 @@ def unfit(table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterato
     for ours, field in mapping.items():
         kind = table.types[field]
         if not _fits(ours, kind):
-            wanted = "fractions" if ours in NUMERIC else "dates" if ours == "date" else "texts"
+            wanted = "fractions" if ours in NUMERIC else "dates" if ours in DATED else "texts"
             yield f"{settings.table}.{field} is {kind!r} and takes no {wanted}; give {ours} another column"
     for field, told in too_short(lengths(table, mapping), mapping):
         yield f"{settings.table}.{field} {told}"
@@ -181,7 +184,7 @@ def _fits(ours: str, kind: TypeEngine[object]) -> bool:
     texts = (sa.String, sa.types.NullType)  # SQLite's columns without a type take anything
     if ours in NUMERIC:
         return isinstance(kind, (*NUMBERS, *texts))
-    return isinstance(kind, (*DATES, *texts) if ours == "date" else texts)
+    return isinstance(kind, (*DATES, *texts) if ours in DATED else texts)
 
 
 def forbidden(connected: Connected, table: SqlTable, settings: Sql, mapping: Mapping[str, str]) -> Iterator[str]:

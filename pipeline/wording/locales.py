@@ -77,6 +77,14 @@ class Writing:
         written = str(format_date(day, "d MMMM y", locale=self._locale))
         return f"1er{written[1:]}" if self.language == "fr" and day.day == 1 else written
 
+    def month(self, day: date) -> str:
+        """Write the month of a day.
+
+        >>> Writing("en").month(date(2026, 3, 9)), Writing("fr").month(date(2026, 3, 9))
+        ('March 2026', 'mars 2026')
+        """
+        return str(format_date(day, "LLLL y", locale=self._locale))
+
     def length(self, length: timedelta) -> str:
         r"""Write a length of time, in days where it is whole days.
 

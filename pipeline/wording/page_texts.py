@@ -58,6 +58,23 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "all": ("all", "toutes"),
     "search": ("Search in leads and reasons", "Chercher dans les leads et les raisons"),
     "shown": ("{shown} of {rows} shown", "{shown} sur {rows} affichés"),
+    "later": ("To come back to later", "À relancer plus tard"),
+    "who_later": (
+        "Leads that were lost of late, or are open and quiet, who is due first.",
+        "Leads perdus récemment, ou ouverts et silencieux, les premiers à relancer d'abord.",
+    ),
+    "later_left_out": (
+        ("{number} more is left out here.", "{number} more are left out here."),
+        ("{number} autre n'est pas montré ici.", "{number} autres ne sont pas montrés ici."),
+    ),
+    "to_close": (
+        ("{number} other is to be closed, and is not shown:", "{number} others are to be closed, and are not shown:"),
+        (
+            "{number} autre est à clôturer, et n'est pas montré\N{NO-BREAK SPACE}:",
+            "{number} autres sont à clôturer, et ne sont pas montrés\N{NO-BREAK SPACE}:",
+        ),
+    ),
+    "says_why": ("says why.", "dit pourquoi."),
     "column.lead": ("lead", "lead"),
     "column.tier": ("tier", "qualification"),
     "column.today": ("today", "aujourd'hui"),

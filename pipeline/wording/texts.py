@@ -74,6 +74,51 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{told}; a new model or corrected data had a part",
         "{told}\N{NO-BREAK SPACE}; un nouveau modèle ou des données corrigées y ont contribué",
     ),
+    # When to come back to a lead that was lost, or is quiet, and what says so.
+    "lost": ("lost in {month}", "perdu en {month}"),
+    "lost_for": (
+        "lost in {month} (reason: “{reason}”)",
+        "perdu en {month} (motif\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}{reason}\N{NO-BREAK SPACE}»)",
+    ),
+    "leads_lost": ("{leads} leads that were lost", "{leads} leads perdus"),
+    "leads_lost_for": ("{leads} leads lost for it", "{leads} leads perdus pour ce motif"),
+    "quiet": ("no act since {day}", "silencieux depuis le {day}"),
+    "leads_quiet": ("{leads} silences as long ({silence} or more)", "{leads} silences aussi longs ({silence} ou plus)"),
+    "again": (
+        "contact again from {day} on: {how}. {why}",
+        "à relancer à partir du {day}\N{NO-BREAK SPACE}: {how}. {why}",
+    ),
+    "close": ("close: {how}. {why}", "clôturer\N{NO-BREAK SPACE}: {how}. {why}"),
+    "why.rates": (
+        "Of {leads}, {share} came back within {seen}, half of these after {half} or more",
+        "Sur {leads}, {share} sont revenus en {seen}, la moitié d'entre eux après {half} ou plus",
+    ),
+    "why.pause": (
+        "That is the pause of the settings ({pause}), for of {leads} too few have come back as late ({returns})",
+        "C'est la pause des paramètres ({pause}), car de {leads}, trop peu sont revenus si tard ({returns})",
+    ),
+    "why.unseen": (
+        "That is the pause of the settings ({pause}), for nothing is known of such leads that came back",
+        "C'est la pause des paramètres ({pause}), car on ne sait rien de tels leads qui seraient revenus",
+    ),
+    "why.close": (
+        "Of {leads}, waited for during {waited} months in all, {returns} came back",
+        "Sur {leads}, attendus {waited} mois en tout, {returns} sont revenus",
+    ),
+    # What to do next, and through which channel.
+    "action.call_today": ("call today", "appeler aujourd'hui"),
+    "action.take_up_again": ("take up again", "reprendre contact"),
+    "action.keep_nurturing": ("keep nurturing", "continuer à faire mûrir"),
+    "action.invite_to_webinar": ("invite to a webinar", "inviter au webinaire"),
+    "action.send_case_study": ("send the case study", "envoyer l'étude de cas"),
+    "action.remind_of_cart": ("remind of the cart", "relancer le panier abandonné"),
+    "action.wait": ("wait", "attendre"),
+    "action.wait_until": ("wait until {day}", "attendre jusqu'au {day}"),
+    "action.close": ("close", "clôturer"),
+    "action.none": ("nothing to do", "rien à faire"),
+    "through.telephone": ("{what}, by telephone", "{what}, par téléphone"),
+    "through.mail": ("{what}, by mail", "{what}, par e-mail"),
+    "through.advertising": ("{what}, by advertising", "{what}, par la publicité"),
     # What events are called that have no type of their own.
     "any.noun": ("act of any kind", "signe d'activité"),
     "any.verb": ("was active", "s'est manifesté"),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,9 @@ from world import Project
 
 from pipeline.core.project import read_json
 from pipeline.log.history import read_history
+from pipeline.scoring.actions import Actions
 from pipeline.scoring.ended import tell_ended
+from pipeline.scoring.recontact import Recontact
 from pipeline.settings.decision import DecisionPolicy
 
 DAY = timedelta(days=1)
@@ -46,7 +49,11 @@ def told(root: Path, log: str = LOG, as_of: datetime = MARCH, words: str = "", *
     )
     version = pa.array(["model"]).dictionary_encode()
     with duckdb.connect() as connection:
-        return tell_ended(places, sections, connection, read_history(places, EPISODES), as_of, version)
+        nobody = pd.DataFrame({"since": pd.to_datetime([]), "reason": []}, index=pd.Index([], dtype=object))
+        recontact = Recontact(sections.decision, "en", as_of, nobody, {}, {})
+        actions = Actions(places, connection, sections.decision, "en", as_of)
+        history = read_history(places, EPISODES)
+        return tell_ended(places, sections, connection, history, as_of, version, recontact, actions)
 
 
 def test_who_converted_is_a_customer_and_who_was_lost_is_disqualified_and_the_end_comes_first(tmp_path: Path) -> None:

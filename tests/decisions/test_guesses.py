@@ -17,7 +17,7 @@ from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots_at
 from models import Model
 from pipeline.log.history import read_history
-from pipeline.scoring.guesses import why_guesses
+from pipeline.scoring.doubts import why_guesses
 from pipeline.scoring.standing import look
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from html import unescape
 
 import pandas as pd
@@ -46,6 +47,9 @@ NOT_TODAY: dict[str, object] = {
     "reasons_against": [],
     "trend": None,
     "what_changed": None,
+    "recontact_on": None,
+    "recontact_why": None,
+    "next_step": "call today, by telephone",
 }
 """What the page shows of leads that are on no list, beside what a test is about."""
 
@@ -114,7 +118,7 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ for 3 calls: long ones ▼ against no &lt;visit&gt;" in told
     assert " lead 3 SQL 20.0 % a guess warm, grade A2, improving " in told
-    assert " lead 4 SQL 20.0 % warm, grade A2 ▲ for 3 calls" in told
+    assert " lead 4 SQL 20.0 % warm, grade A2 call today, by telephone ▲ for 3 calls" in told
     assert "against no &lt;visit&gt; Up since 1 June 2026: called &lt;us&gt; " in told
     assert "not enough information" not in told
     assert told.count(" a guess ") == 1
@@ -197,3 +201,19 @@ def test_what_is_unstated_is_seen_by_the_settings_and_by_what_the_model_tells_ap
     assert set(unstated_in(bare, of_one, {channel: ("web",)}, has_capacity=False)) == set(UNSTATED)
     assert "channels" not in unstated_in(bare, of_one, {channel: ("seo", "sea")}, has_capacity=False)
     assert "channels" not in unstated_in(bare, catalogue, {}, has_capacity=False)
+
+
+def test_whom_to_come_back_to_stands_below_who_is_due_first(world: Project, results: Results) -> None:
+    lost = {"tier": "disqualified", "probability": None, "maturity": "cold", "is_guess": False, "guess": None}
+    leads: list[dict[str, object]] = [
+        {"lead_id": "later", "recontact_on": date(2026, 10, 1), "recontact_why": "Contact again: <later>", **lost},
+        {"lead_id": "sooner", "recontact_on": date(2026, 9, 1), "recontact_why": "Contact again: sooner", **lost},
+        {"lead_id": "never", "recontact_why": "Close: nobody comes back", **lost},
+        {"lead_id": "other", **lost},
+    ]
+    told = words(leads_page(world.parameters, results, decided(leads)))
+    assert " sooner disqualified Contact again: sooner " in told
+    assert " later disqualified Contact again: &lt;later&gt; " in told
+    assert told.index(" sooner ") < told.index(" later disqualified ")
+    assert " 1 other is to be closed, and is not shown" in told
+    assert " never " not in told

@@ -39,6 +39,8 @@ def recommendation(number: int, **changes: object) -> Row:
         "reasons_for": [],
         "reasons_against": [],
         "reasons": ["raises: last 'form' 1.0 days ago"],
+        "action": "call_today",
+        "next_step": "call today",
         "is_guess": False,
         "guess": None,
         "model_version": "a" * 64,

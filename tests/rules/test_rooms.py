@@ -125,10 +125,10 @@ SHORT = {
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/registry/store.py": "making MLflow's store whole",
     "pipeline/report/stage.py": "a stage that only hands on",
-    "pipeline/scoring/guesses.py": "whom the model knows nothing of, whatever is decided",
     "pipeline/settings/delimited.py": "a file a section",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",
+    "pipeline/wording/actions.py": "a file a kind of sentence",
 }
 """Files of fewer than 40 lines, and what justifies a file."""
 

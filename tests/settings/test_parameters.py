@@ -180,6 +180,15 @@ def test_good_settings_are_read_into_the_features_own_terms(write: Write) -> Non
             "decision: facts: 'lost' is told of leads whose episode has ended; take another name",
         ),
         ("decision.keep", 30, "decision.keep: 30 is no length of time; write a whole number and a unit"),
+        (
+            "decision.actions",
+            [{"action": "wait"}, {"action": "call_back", "fact": ["had a meating"]}],
+            "rule 2 (call_back) asks for the fact 'had a meating', which facts lacks; did you mean 'had a meeting'?",
+        ),
+        ("decision.actions", [{"action": "Call!"}], "'Call!' is no code; write small letters, digits and _"),
+        ("decision.actions", [{"action": "wait", "tiers": ["SQL"]}], "unknown key; did you mean 'tier'?"),
+        ("decision.actions", [], "decision.actions"),
+        ("decision.recontact", {"pause": "0d"}, "pause must be longer than nothing, as in pause: 90d"),
         ("decision.tiers", {"mql": 0.3, "sql": 0.1}, "tiers.mql (0.3) must be below tiers.sql (0.1)"),
     ],
 )

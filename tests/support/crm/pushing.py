@@ -38,6 +38,11 @@ OLD = ("--force", "the log of the test ends in June")
 """What a push says whose scores are of a log of long ago."""
 
 
+_ACTIONS = {"SQL": "call_today", "recycled": "take_up_again", "MQL": "keep_nurturing", "IQL": "wait"}
+_ACTIONS |= {"customer": "none", "disqualified": "none"}
+"""What is to be done with each tier."""
+
+
 @dataclass(frozen=True)
 class Lead:
     """A recommendation, as far as a test cares."""
@@ -61,6 +66,7 @@ def write_scores(path: Path, leads: Mapping[str, Lead], as_of: datetime = dateti
         "maturity": [lead.maturity for _, lead in rows],
         "tier": [lead.tier for _, lead in rows],
         "reasons": pa.array([list(lead.reasons) for _, lead in rows], pa.list_(pa.string())),
+        "action": [_ACTIONS[lead.tier] for _, lead in rows],
         "model_version": [MODEL] * len(rows),
     })  # fmt: skip
     pq.write_table(table, path)
