@@ -50,7 +50,9 @@ def losses_known(
         f"AND known_at < $now AND actor <> '{MACHINE}' GROUP BY ALL",
         {"lost": list(lost), "now": as_of},
     ).df()
-    told = found.merge(reasons.astype({"since": "datetime64[us]"}), how="left", on=["lead_id", "since"])
+    told = found.merge(
+        reasons.astype({"lead_id": "str", "since": "datetime64[us]"}), how="left", on=["lead_id", "since"]
+    )
     return told.assign(reason=told["reason"].fillna("").astype(object))
 
 
@@ -64,7 +66,7 @@ def silences_known(
     """
     query = _SILENCES.format(log=file_literal(places.interactions))
     found: pd.DataFrame = connection.execute(query, {"now": as_of, "silence": silence}).df()
-    found = found.astype({"since": "datetime64[us]", "returned": "datetime64[us]"})
+    found = found.astype({"lead_id": "str", "since": "datetime64[us]", "returned": "datetime64[us]"})
     episodes = find_episodes(history.as_known(as_of)).drop(columns="episode")
     told = pd.merge_asof(
         found.sort_values("since", kind="stable"),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from standings import standing_of
 from timelines import table
 
@@ -119,6 +120,14 @@ def test_a_silence_ends_with_an_act_or_a_sale_and_a_loss_breaks_it_off(tmp_path:
         "D | 01-02 00:00 | 07-01 00:00 | 04-01 00:00 | 04-01 00:00\n"
         "E | 01-02 00:00 | 07-01 00:00 | 04-01 00:00 | 04-09 00:00"
     )
+
+
+@pytest.mark.parametrize("log", ["A | 2026-01-02 | won", "A | 2026-06-30 | visit", "A | 2026-01-02 | lost"])
+def test_a_log_without_losses_or_silences_has_none(tmp_path: Path, log: str) -> None:
+    places, history = written(tmp_path, log)
+    with duckdb.connect() as connection:
+        assert len(losses_known(places, connection, EPISODES.lost, history, JULY)) == ("lost" in log)
+        assert silences_known(places, connection, history, JULY, 60 * DAY).empty
 
 
 def learned(root: Path, *, language: str = "en", reopen_on: tuple[str, ...] = ("form",)) -> Recontact:
