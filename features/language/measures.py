@@ -69,6 +69,8 @@ class Measure:
     keeps: Literal["days", "sessions"] | None = None
     """What the kernel must keep running totals of."""
     counterpart: Counterpart | None = None
+    tells_when: bool = False
+    """Whether its value is how long ago the last event was: reasons tell by it on which day."""
 
     @property
     def is_category(self) -> bool:
@@ -148,6 +150,7 @@ MEASURES: dict[str, Measure] = {
             absent="no {event}".format,
             example=({"event_type": "page_view"}, 0.4),
             takes=(),
+            tells_when=True,
         ),
         Measure(
             "days_to_first",

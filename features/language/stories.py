@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from features.language.filters import OTHER
+from features.language.measures import MEASURES
 from features.language.words import quotes_us
 
 if TYPE_CHECKING:
@@ -77,5 +78,5 @@ def _of_events(catalogue: Catalogue) -> Iterator[Story]:
 
 
 def _last_of(members: Sequence[tuple[str, Feature]]) -> tuple[str, Feature] | None:
-    found = (one for one in members if one[1].measure == "days_since_last" and one[1].scope == "lead")
+    found = (one for one in members if MEASURES[one[1].measure].tells_when and one[1].scope == "lead")
     return next(found, None)

@@ -52,14 +52,14 @@ class Reasons:
 
 @dataclass(frozen=True)
 class Explained:
-    """The reasons of some rows, and how many there were that the figures deny."""
+    """The reasons of some rows, and how much of what moves them the figures deny."""
 
     speak_for: Reasons
     speak_against: Reasons
-    denied: int
-    """Stories that move a row, and no claim of which points the same way."""
-    moving: int
-    """Stories that move a row."""
+    denied: float
+    """What stories move in log-odds, up or down, no claim of which points the same way."""
+    moving: float
+    """What all stories move."""
 
 
 def explain(
@@ -81,13 +81,13 @@ def explain(
         for is_up in (True, False):
             moved = np.flatnonzero(effects[:, place] > 0.0 if is_up else effects[:, place] < 0.0)
             claims[moved, place] = telling.claims.find(values[place][moved], is_up=is_up)
-    moving, told = effects != 0.0, claims >= 0
+    told = claims >= 0
     last = np.array([telling.comes_last for telling in tellings], dtype=bool)
     return Explained(
         _strongest(np.where(told & (effects > 0.0), effects, 0.0), claims, last, MOST_FOR),
         _strongest(np.where(told & (effects < 0.0), effects, 0.0), claims, last, MOST_AGAINST),
-        denied=int((moving & ~told).sum()),
-        moving=int(moving.sum()),
+        denied=float(np.abs(effects[~told]).sum()),
+        moving=float(np.abs(effects).sum()),
     )
 
 

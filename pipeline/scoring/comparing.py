@@ -223,6 +223,9 @@ def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def _differs(before: pd.Series, after: pd.Series) -> NDArray[np.bool_]:
     """Tell where two columns differ; what is missing of both does not."""
+    if pd.api.types.is_numeric_dtype(before):
+        numbers, others = (some.to_numpy(np.float64, na_value=np.nan) for some in (before, after))
+        return np.asarray((numbers != others) & ~(np.isnan(numbers) & np.isnan(others)))
     one, other = before.astype(object).to_numpy(), after.astype(object).to_numpy()
     return np.asarray((one != other) & ~(pd.isna(one) & pd.isna(other)), dtype=bool)
 

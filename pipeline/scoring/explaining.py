@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,8 +39,8 @@ class Explainer:
     words: Words
     policy: DecisionPolicy
     as_of: datetime
-    counted: Counter[str] = field(default_factory=Counter)
-    """What was explained so far: stories that ``moved`` a lead, and those of them that the figures ``denied``."""
+    counted: dict[str, float] = field(default_factory=lambda: {"moved": 0.0, "denied": 0.0})
+    """Of what was explained so far: what stories ``moved`` in log-odds, and what of it the figures ``denied``."""
 
     @property
     def can_explain(self) -> bool:
@@ -62,7 +61,8 @@ class Explainer:
         contributions = self.model.contributions(frame)
         values = [frame[story.teller].to_numpy() for story in self.catalogue.stories]
         found = explain(contributions, values, self._tellings)
-        self.counted.update(moved=found.moving, denied=found.denied)
+        self.counted["moved"] += found.moving
+        self.counted["denied"] += found.denied
         speak_for, speak_against = (
             self._in_words.say(some, self.catalogue.stories, self._claims, values, self.as_of)
             for some in (found.speak_for, found.speak_against)

@@ -112,8 +112,8 @@ class Doubts:
     """How old that one was."""
     older_than_outcomes: int
     """Whose episode began before conversions were recorded: some of them may have converted, unseen."""
-    stories: Mapping[str, int]
-    """Of those explained, how many stories moved one, and how many of these the figures deny: they are not told."""
+    stories: Mapping[str, float]
+    """Of those explained, what stories moved in log-odds, and what of it the figures deny: it is not told."""
     unknown: UnknownOutcomes | None
     """The time before the moment of which no outcomes are known, where there is one."""
 
@@ -197,8 +197,7 @@ def recommend(
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     # What nobody foretells of those that have ended is missing.
     everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
-    stories = {name: explainer.counted[name] for name in ("moved", "denied")}
-    return everyone, _doubt(project, model, history, snapshots, as_of, older, stories, progress), decided
+    return everyone, _doubt(project, model, history, snapshots, as_of, older, explainer.counted, progress), decided
 
 
 def _doubt(
@@ -208,7 +207,7 @@ def _doubt(
     snapshots: pd.DataFrame,
     as_of: datetime,
     older: int,
-    stories: Mapping[str, int],
+    stories: Mapping[str, float],
     progress: Progress,
 ) -> Doubts:
     """Count whose probability says less than it seems to, and warn of it."""
@@ -223,7 +222,9 @@ def _doubt(
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:
         progress(f"warning: {unknown.told(len(snapshots))}")
-    return Doubts(ended, older, oldest, unseen, stories, unknown)
+    # However the leads come in batches, it is the same.
+    counted = {name: round(moved, 3) for name, moved in stories.items()}
+    return Doubts(ended, older, oldest, unseen, counted, unknown)
 
 
 def unstated_in(
