@@ -83,6 +83,7 @@ class Rule(SettingsSection):
 
 
 DEFAULT: tuple[Rule, ...] = (
+    Rule("call_today", ("telephone",), list=("sales",)),
     Rule("close", recontact=("close",)),
     Rule(WAIT_UNTIL, recontact=("later",)),
     Rule("take_up_again", ("mail", "telephone"), recontact=("now",)),

@@ -123,9 +123,9 @@ class DecisionPolicy(Strict):
     working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     """The days on which sales works."""
     actions: Annotated[tuple[Rule, ...], Field(min_length=1)] = DEFAULT
-    """What to do next: the first rule that fits a lead, and one of whose channels is open to it. By default its tier
-    says it: SQL call_today, recycled take_up_again, MQL keep_nurturing, others wait; who was lost is waited for, or
-    closed."""
+    """What to do next: the first rule that fits a lead, and one of whose channels is open to it. By default who is on
+    the list of sales is called, and else its tier says it: SQL call_today, recycled take_up_again, MQL keep_nurturing,
+    others wait; who was lost is waited for, or closed."""
     answers: dict[Channel, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Acts of the lead itself by which it answers to a channel: {telephone: [call_answered], mail: [email_click]}. Of
     the open channels of a rule it is one that the lead has answered to, if to any."""

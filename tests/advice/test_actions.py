@@ -54,6 +54,9 @@ def said(rules: tuple[Rule, ...], *rows: dict[str, Any]) -> list[tuple[str, str 
         ({"tier": "IQL"}, ("wait", None)),
         ({"tier": "customer"}, ("none", None)),
         ({"tier": "disqualified"}, ("none", None)),
+        # who was handed over and forgotten is called whatever its tier
+        ({"tier": "IQL", "list": "sales"}, ("call_today", "telephone")),
+        ({"tier": "MQL", "list": "sales", "open": ("mail",)}, ("keep_nurturing", "mail")),
         # what is closed leaves the lead to a later rule
         ({"tier": "SQL", "open": ("mail",)}, ("keep_nurturing", "mail")),
         ({"tier": "SQL", "open": ()}, ("wait", None)),
