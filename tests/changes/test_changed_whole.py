@@ -184,7 +184,7 @@ def test_batches_make_no_difference(
     from pipeline.matrix import local  # noqa: PLC0415
     from pipeline.matrix.batches import Batch  # noqa: PLC0415
 
-    monkeypatch.setattr(local, "size_batches", lambda *_: Batch(300, 7, 2))
+    monkeypatch.setattr(local, "size_batches", lambda *_: Batch(3_000, 90, 2))
     pd.testing.assert_frame_equal(scored(everybody, now, 7 * DAY), compared)
 
 
