@@ -23,7 +23,7 @@ from features.core.errors import InputError, RegistryError, SettingsError, Stale
 from features.core.recommendation import RECOMMENDATION
 from models.core.model import Model
 from pipeline.core.project import Places
-from pipeline.registry.mlflow import connected, find_model, load_champion, tracking_uri
+from pipeline.registry.mlflow import connected, load_champion, tracking_uri
 from pipeline.settings.parameters import Parameters
 
 NAME = "lead-conversion"
@@ -37,8 +37,7 @@ class Store:
 
     def runs(self) -> list[Any]:
         """List the runs of all experiments."""
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        return list(self.client.search_runs(experiments))
+        return list(self.client.search_runs([one.experiment_id for one in self.client.search_experiments()]))
 
     def versions(self) -> list[Any]:
         """List the registered versions of the model, the first one first."""
@@ -251,8 +250,8 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
     assert list(scores.columns) == [*stage.columns, "run_id", "scored_at", "list_changed"]
     assert {field.name for field in RECOMMENDATION} | {"probability_7d", "probability_60d"} == set(stage.columns)
     # The stage compares with a week before, the champion with its last scores, of which there are none.
-    changes = [name for name in stage.columns if "change" in name or name in ("trend", "compared_with")]
-    pd.testing.assert_frame_equal(scores[stage.columns].drop(columns=changes), stage.drop(columns=changes))
+    same = [name for name in stage.columns if "change" not in name and name not in ("trend", "compared_with")]
+    pd.testing.assert_frame_equal(scores[same], stage[same])
     assert set(scores["trend"].dropna()) == {"not enough information"}
     assert scores["what_changed"].isna().all()
     assert set(scores["run_id"]) == {run_of(store, tracked).info.run_id}
@@ -272,15 +271,6 @@ def test_a_second_scoring_of_the_same_moment_replaces_the_first(tracked: Project
     second = read_scores(folder)
     pd.testing.assert_frame_equal(first.drop(columns="scored_at"), second.drop(columns="scored_at"))
     assert second["scored_at"].iloc[0] > first["scored_at"].iloc[0]
-
-
-def test_a_model_is_found_by_its_version_whatever_its_role(tracked: Project, challenged: Project) -> None:
-    for project in (tracked, challenged):
-        version = model_of(project).version
-        found = find_model(tracked, tracked.parameters.evaluate, version)
-        assert found is not None
-        assert found.version == version
-    assert find_model(tracked, tracked.parameters.evaluate, "0" * 64) is None
 
 
 def test_a_moment_that_the_champion_has_learned_from_asks_for_a_backfill(tracked: Project) -> None:
@@ -334,11 +324,10 @@ def test_one_source_that_is_old_is_enough_to_refuse_now(tracked: Project, tmp_pa
     """Whether it is old was judged by its rhythm when it was read: here, in February 2020."""
     old = tracked.copy_to(tmp_path / "project", leave_out=("scores",))
     ingested = json.loads((old.root / "data/ingest.json").read_text())
-    fresh = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    past, fresh = "2020-02-29T12:00:00", datetime.now(UTC).replace(tzinfo=None).isoformat()
     for name, source in ingested["sources"].items():
-        source["observed_until"] = "2020-02-29T12:00:00" if name == "web" else fresh
-    since = dict.fromkeys(("since", "reaches"), "2020-02-29T12:00:00")
-    ingested["sources"]["web"]["rhythm"] |= {"state": "silent"} | since
+        source["observed_until"] = past if name == "web" else fresh
+    ingested["sources"]["web"]["rhythm"] |= {"state": "silent", "since": past, "reaches": past}
     (old.root / "data/ingest.json").write_text(json.dumps(ingested))
     with pytest.raises(StaleError, match="web on 2020-02-29 12:00 UTC") as error:
         champion_scores(old, "now")

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from world import Project
 from features.core.errors import RegistryError
 from models.core.model import Model
 from models.core.verdicts import acquit, found
-from pipeline.registry.mlflow import connected, load_champion, track
+from pipeline.registry.mlflow import connected, find_model, load_champion, track
 from pipeline.registry.versions import logged_model
 
 NAME = "lead-conversion"
@@ -137,3 +138,21 @@ def test_a_champion_takes_over_from_one_whose_files_were_lost_even_if_killed_bef
     with connected(project) as client:
         assert {name: str(one) for name, one in client.get_registered_model(NAME).aliases.items()} == {"champion": "2"}
     assert len(held(project)[2]) == 2
+
+
+def test_a_model_is_found_by_its_version_whatever_its_role(project: Project) -> None:
+    champion = Model.load(project.model)
+    challenger = replace(champion, manifest=champion.manifest | {"seed": 99})
+    challenger.save(project.model)
+    track(project, challenger, json.loads(project.metrics.read_text()), [])
+    for model in (champion, challenger):
+        kept = find_model(project, project.parameters.evaluate, model.version)
+        assert kept is not None
+        assert kept.version == model.version
+    assert champion.version != challenger.version
+    assert find_model(project, project.parameters.evaluate, "0" * 64) is None
+
+
+def test_a_model_whose_files_were_lost_is_not_found(project: Project) -> None:
+    lose_files(project)
+    assert find_model(project, project.parameters.evaluate, Model.load(project.model).version) is None
