@@ -14,7 +14,7 @@ from pipeline.core.project import HERE, Project, read_json, require
 from pipeline.core.sql import open_reader
 from pipeline.log.drawn import read_drawn
 from pipeline.matrix.slices import delay_of, horizon_of
-from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.timeline import Episodes
 
 _YEAR = timedelta(days=365)
@@ -25,6 +25,7 @@ class Sections(Protocol):
 
     decision: DecisionPolicy
     episodes: Episodes
+    recommend: Recommend
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Drawing:
     """By the precision that is wanted: how many leads either group needs."""
     drawn: dict[str, int]
     """Leads by their group, as each was first given one."""
+    too_late: int
+    """Leads that were drawn only by scores computed long after their moment: nobody has worked by them."""
     not_settled: int
     """Those whose outcome is not known yet."""
     arms: dict[str, Arm]
@@ -63,7 +66,8 @@ def look_at_lottery(project: Project[Sections]) -> Drawing:
     counts, policy = read_json(project.snapshot_counts), project.parameters.decision
     horizon, delay, until = horizon_of(counts), delay_of(counts), datetime.fromisoformat(counts["observed_until"])
     rate = float(read_json(project.model / "manifest.json")["base_rate"])
-    first = read_drawn(project, horizon, delay, until)
+    everybody = read_drawn(project, horizon, delay, until, project.parameters.recommend.maximum_age)
+    first = everybody[everybody["as_of"].notna()]
     settled = first[first["is_settled"]]
     arms, effect = judge_drawn(settled)
     return Drawing(
@@ -74,6 +78,7 @@ def look_at_lottery(project: Project[Sections]) -> Drawing:
         new_leads_a_year=_new_leads_a_year(project),
         sizes=sizes_of(rate),
         drawn={str(group): int(number) for group, number in first["lottery_group"].value_counts().items()},
+        too_late=len(everybody) - len(first),
         not_settled=len(first) - len(settled),
         arms=arms,
         effect=effect,
@@ -98,6 +103,11 @@ def told_of_lottery(drawing: Drawing) -> Iterator[str]:
         drawn = 3 * leads / drawing.new_leads_a_year if drawing.new_leads_a_year else float("inf")
         how = f"{drawn:.0%} of a year's new leads drawn" if drawn <= 1.0 else "more than all leads of a year"
         yield f"  to {float(precision):.1%} either way with {leads:,} leads in each group: {how}"
+    if drawing.too_late:
+        yield (
+            f"Drawn only by scores computed more than recommend.maximum_age after their moment: {drawing.too_late:,} "
+            "leads; nobody has worked by these, and they don't count"
+        )
     if not drawing.drawn:
         return
     counted = ", ".join(f"{number:,} {group}" for group, number in sorted(drawing.drawn.items()))

@@ -89,3 +89,18 @@ def test_scores_of_an_earlier_version_have_drawn_nobody(project: SmallProject) -
     outcome = project.run("lottery")
     assert outcome.code == 0
     assert "Drawn so far" not in outcome.text
+
+
+def test_who_was_drawn_by_a_backfill_does_not_count_for_nobody_was_called_by_it(project: SmallProject) -> None:
+    agree(project)
+    late, in_time = datetime(2026, 2, 1), datetime(2026, 1, 6, 1)
+    groups = {"C0": "worked", "L0": "left alone"}
+    kept_scores.keep(project.root, MONDAY, {x: {"lottery_group": g, "scored_at": late} for x, g in groups.items()})
+    kept_scores.keep(project.root, TUESDAY, {"C0": {"lottery_group": "as usual", "scored_at": in_time}})
+    outcome = project.run("lottery", "--json")
+    found = json.loads(outcome.text[: outcome.text.rindex("}") + 1])
+    assert (found["drawn"], found["too_late"]) == ({"as usual": 1}, 1)
+    assert (
+        "Drawn only by scores computed more than recommend.maximum_age after their moment: 1"
+        in project.run("lottery").text
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from features.core.recommendation import RECOMMENDATION
+from features.core.recommendation import HISTORY, RECOMMENDATION
 from pipeline.scoring.files import write_recommendations
 
 _ROW: Mapping[str, object] = {
@@ -20,6 +20,7 @@ _ROW: Mapping[str, object] = {
 def keep(root: Path, as_of: datetime, leads: Mapping[str, Mapping[str, object]]) -> None:
     """Keep the scores of a moment (UTC) in a project: of each lead, what differs from one that nobody would call."""
     rows = [{**_ROW, "lead_id": lead, "as_of": as_of, **more} for lead, more in leads.items()]
-    table = pa.Table.from_pylist(rows, pa.schema([(field.name, field.arrow) for field in RECOMMENDATION]))
+    kept = [*RECOMMENDATION, *(field for field in HISTORY if field.name in rows[0])]
+    table = pa.Table.from_pylist(rows, pa.schema([(field.name, field.arrow) for field in kept]))
     folder = root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m"
     write_recommendations(folder / "recommendations.parquet", table)
