@@ -75,5 +75,5 @@ lock: # resolve the dependencies anew (needs uv on the path)
 
 clean: # remove all outputs, but not raw files nor the history of scores
 	rm -rf data/*.parquet data/*.json data/quarantine data/model data/recommendations.csv reports/metrics.json \
-		reports/breakdown.json reports/verdicts.json reports/comparisons reports/p* reports/summary.txt reports/index.html \
+		reports/breakdown.json reports/verdicts.json reports/comparisons reports/p* reports/summary.txt reports/*.html \
 		.mypy_cache .pytest_cache .ruff_cache

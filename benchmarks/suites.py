@@ -12,7 +12,18 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from benchmarks import deciding, duckdb_peer, engine, neighbour, push_http, push_sql, sample_log, scoring, training
+from benchmarks import (
+    counting,
+    deciding,
+    duckdb_peer,
+    engine,
+    neighbour,
+    push_http,
+    push_sql,
+    sample_log,
+    scoring,
+    training,
+)
 from benchmarks.comparison import DifferenceError
 from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
@@ -70,6 +81,7 @@ def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 
     yield from _simulation(progress, scale)
     yield _sample(folder, int(200_000 * scale), progress)
     yield from _deciding(folder, int(_MILLION * scale), progress)
+    yield from _counting(folder, int(500_000 * scale), progress)
 
 
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
@@ -203,6 +215,18 @@ def _deciding(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
     shutil.rmtree(root)
     yield within(task, peer, ours, theirs, 18)
     yield memory(task, ours, 4)
+
+
+def _counting(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
+    """Measure what is counted for those who pay, over 40 events of each lead."""
+    root = folder / f"counting-{leads}"
+    task, peer = f"KPIs of {in_words(leads * counting.EVENTS)} events", "DuckDB's first event of each lead and type"
+    progress(task)
+    counting.write_world(root, leads)
+    ours, theirs = measure(counting.count, root), measure(counting.group, root)
+    shutil.rmtree(root)
+    yield within(task, peer, ours, theirs, 10)
+    yield memory(task, ours, 2)
 
 
 def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:

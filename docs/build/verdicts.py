@@ -13,7 +13,7 @@ _INTRODUCTION = """\
 # Verdicts
 
 `evaluate` gathers what may be wrong with a model and with what it learned from into one list, `reports/verdicts.json`
-(code, title, severity, evidence, what to do). It stands first in `reports/summary.txt`, on `reports/index.html` and
+(code, title, severity, evidence, what to do). It stands first in `reports/summary.txt`, on `reports/model.html` and
 on the model card in MLflow; `leadcast verdicts` prints it, and `leadcast doctor` shows it, with what the log alone
 shows even before there is a model.
 

@@ -81,7 +81,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "same_for_everyone", "every lead gets the same probability", "wrong",
-            "look at what was learned from (reports/index.html): the newest leads may be of another kind than those "
+            "look at what was learned from (reports/model.html): the newest leads may be of another kind than those "
             "before, or the features tell nobody apart",
         ),
         Kind(
@@ -100,7 +100,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "too_good", "too good to be true", "wrong",
-            "look at the importance of the features in reports/index.html: what is written after the outcome, or says "
+            "look at the importance of the features in reports/model.html: what is written after the outcome, or says "
             "it in other words, must go (ingest.leads.attributes, features.exclude_types)",
         ),
         Kind(

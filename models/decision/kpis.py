@@ -45,15 +45,6 @@ class Bin(NamedTuple):
     width: float
 
 
-class Spent(NamedTuple):
-    """What a channel cost, and its clicks where some are counted; ``width`` is its share of the dearest channel."""
-
-    channel: str
-    cost: float
-    width: float
-    clicks: int | None
-
-
 def scores(probabilities: ArrayLike) -> NDArray[np.float64]:
     """Turn probabilities into what people are shown: a hundred times them."""
     return 100.0 * np.asarray(probabilities, dtype=np.float64)
@@ -95,18 +86,6 @@ def by_probability(recommendations: pd.DataFrame) -> list[Bin]:
     return [
         Bin(low, high, int(count), float(count / counts.max()))
         for low, high, count in zip(_EDGES[: last + 1], _EDGES[1:], counts, strict=False)
-    ]
-
-
-def by_channel(spending: pd.DataFrame) -> list[Spent]:
-    """Add up what was spent by channel, the dearest first."""
-    named = spending.assign(channel=spending["channel"].astype(object).fillna("no channel"))
-    sums = named.groupby("channel")[["cost", "clicks"]].sum(min_count=1).reset_index()
-    sums = sums.sort_values(["cost", "channel"], ascending=[False, True])
-    widths = sums["cost"].clip(lower=0.0) / max(float(sums["cost"].max()), 1e-300)
-    return [
-        Spent(row.channel, float(row.cost), float(width), None if pd.isna(row.clicks) else int(row.clicks))
-        for row, width in zip(sums.itertuples(), widths, strict=True)
     ]
 
 

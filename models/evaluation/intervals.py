@@ -51,3 +51,41 @@ def wilson_interval(
     middle = (conversions + square / 2.0) / (rows + square)
     half = NORMAL_QUANTILE * np.sqrt(conversions * (rows - conversions) / rows + square / 4.0) / (rows + square)
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+
+
+def byar_interval(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Low and high end of the 95 % interval of what a count is on average (Byar: Breslow and Day 1987, vol. II, 2.10).
+
+    >>> low, high = byar_interval(np.array([0.0, 9.0]))
+    >>> [(round(float(a), 2), round(float(b), 2)) for a, b in zip(low, high)]
+    [(0.0, 3.67), (4.11, 17.09)]
+    """
+    more = counts + 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = counts * (1.0 - 1.0 / (9.0 * counts) - NORMAL_QUANTILE / (3.0 * np.sqrt(counts))) ** 3
+    high = more * (1.0 - 1.0 / (9.0 * more) + NORMAL_QUANTILE / (3.0 * np.sqrt(more))) ** 3
+    return np.where(counts > 0.0, np.maximum(low, 0.0), 0.0), high
+
+
+def poisson_bounds(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which whole numbers a Poisson count of some mean, of which few are expected, lies in 95 of 100 at least.
+
+    >>> low, high = poisson_bounds(np.array([0.0, 3.0]))
+    >>> low.tolist(), high.tolist()
+    ([0.0, 0.0], [0.0, 7.0])
+    """
+    low, high = np.zeros_like(means), np.zeros_like(means)
+    term, below = np.exp(-means), np.exp(-means)
+    low_open, high_open = below < _TAIL, below < 1.0 - _TAIL
+    count = 0
+    while low_open.any() or high_open.any():
+        count += 1
+        low[low_open], high[high_open] = count, count
+        term = term * means / count
+        below = below + term
+        low_open &= below < _TAIL
+        high_open &= below < 1.0 - _TAIL
+    return low, high
+
+
+_TAIL = 0.025

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
-from pipeline.commands import comparing, leads
+from pipeline.commands import comparing, leads, money
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -39,7 +39,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
-    "report": "Write what was found: reports/index.html, cut-offs.html, summary.txt and private/leads.html.",
+    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, summary.txt, private/leads.html.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
@@ -375,6 +375,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
 
 comparing.add_to(app)
 leads.add_to(app)
+money.add_to(app)
 delivery_commands.add_to(app)
 
 

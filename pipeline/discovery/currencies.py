@@ -1,18 +1,23 @@
-"""Which currency all amounts are turned into, and by which rates; without them, amounts in several are left out."""
+"""Money: which currency amounts are turned into and by which rates, and which events bring revenue or give it back."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import duckdb
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.registers import RateTable, number_sql
 from pipeline.profiling.tables import Tables
+from pipeline.profiling.words import UNDONE, plain
 
 
 @dataclass
@@ -29,6 +34,26 @@ class _Rate(NamedTuple):
     since: date
     least: float
     most: float
+
+
+def propose_revenue(connection: duckdb.DuckDBPyConnection, log: Path, conversions: Sequence[str]) -> dict[str, Any]:
+    """Propose ``kpi.revenue``: conversions most of which have a value, and what takes one back, by its name.
+
+    What was given back counts against it: as it stands where the log has it below 0, else turned round.
+    """
+    rows = connection.execute(
+        "SELECT event_type, count(*), count(value), count(*) FILTER (value < 0) FROM read_parquet(?) GROUP BY ALL "
+        "ORDER BY ALL",
+        [str(log)],
+    ).fetchall()
+    valued = {kind: (amounts, below) for kind, events, amounts, below in rows if 2 * amounts > events}
+    earned = {kind: 1 for kind in conversions if kind in valued}
+    if not earned:
+        return {}
+    for kind, (amounts, below) in valued.items():
+        if kind not in earned and re.fullmatch(UNDONE, plain(kind)):
+            earned[kind] = 1 if 2 * below > amounts else -1
+    return {"revenue": earned}
 
 
 def settle_currencies(

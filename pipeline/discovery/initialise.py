@@ -26,6 +26,7 @@ from features.core.time import format_duration
 from pipeline.core.project import Places, Progress, Project
 from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
+from pipeline.discovery.currencies import propose_revenue
 from pipeline.discovery.judging import (
     accuse_events,
     acquittals,
@@ -157,14 +158,15 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 if looks:
                     proposal.notes += said_of_later(connection, log, places.leads, ends, looks)
                 territory = settle_owners(connection, places, attributes, content, proposal.people)
-            leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
-            if harmless := acquittals(attributes):
-                content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
-            content |= {
-                "episodes": _episodes(outcomes),
-                "decision": decision_for(types, outcomes) | territory,
-                "words": _words(places, types, list(leads["attributes"]), outcomes),
-            }
+                leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
+                if harmless := acquittals(attributes):
+                    content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
+                content |= {
+                    "episodes": _episodes(outcomes),
+                    "decision": decision_for(types, outcomes) | territory,
+                    "kpi": propose_revenue(connection, log, outcomes.conversion),
+                    "words": _words(places, types, list(leads["attributes"]), outcomes),
+                }
             _allow_missing(content["ingest"], summary, proposal)
             proposal.notes += [*said_of_strangers(proposal, summary), *proposal.people.notes]
             declare_ends(content["ingest"], summary, proposal, log, types, ends, _actors(ours))
@@ -202,6 +204,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "evaluate": {"model_name": re.sub(r"[^a-z0-9]+", "-", plain(folder.resolve().name)) or "leads"},
         "decision": {"territory": "?"} if "owners" in proposal.ingest else {},
         "recommend": {},
+        "kpi": {},
         "words": {},
     }
 

@@ -1,11 +1,9 @@
-"""What the log and the settings name, in the words of people: milestones, parts of the leads, channels."""
+"""What the log and the settings name, in the words of people: milestones and parts of the leads."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
-
-import pandas as pd
 
 from pipeline.settings.words import Words
 
@@ -31,11 +29,3 @@ def name_parts(breakdown: Mapping[str, Any], words: Words, attributes: Collectio
         return {**part, "kind": kind, "name": name}
 
     return {**breakdown, **{parts: [named(part) for part in breakdown[parts]] for parts in ("segments", "worst")}}
-
-
-def name_channels(spending: pd.DataFrame, words: Words) -> pd.DataFrame:
-    """Give what was spent with channels as people call them; two that are called the same are one."""
-    labels = words.labels
-    channels = spending["channel"].astype(object)
-    named = {channel: labels.noun("channels", channel) for channel in channels.dropna().unique()}
-    return spending.assign(channel=channels.map(named))

@@ -12,7 +12,9 @@ from pipeline.core.verdicts import read_verdicts
 from pipeline.report.naming import name_milestones, name_parts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import OWN_TABLES, Ingest
-from pipeline.settings.timeline import Snapshots, told_of_older
+from pipeline.settings.kpi import Kpi
+from pipeline.settings.run import Run
+from pipeline.settings.timeline import Episodes, Snapshots, told_of_older
 from pipeline.settings.words import Words
 
 _FIGURES = (
@@ -33,7 +35,10 @@ class Sections(Protocol):
 
     ingest: Ingest
     decision: DecisionPolicy
+    episodes: Episodes
+    kpi: Kpi
     recommend: Recommend
+    run: Run
     snapshots: Snapshots
     words: Words
 

@@ -1,33 +1,35 @@
-"""The stage ``report``: what came in, what the model is worth, and what it recommends, as text and as pages."""
+"""The stage ``report``: what came in, what it cost, what the model is worth, what it recommends, as pages."""
 
 from __future__ import annotations
 
 import pyarrow.parquet as pq
 
 from pipeline.core.project import Progress, Project, require, written_whole
+from pipeline.kpi.compute import compute
 from pipeline.report.cut_offs import cut_offs_page
+from pipeline.report.index import index_page, moment_of
 from pipeline.report.leads import leads_page
-from pipeline.report.page import PICTURE_NAMES, PICTURES_OF_THE_MODEL, page
+from pipeline.report.model import PICTURE_NAMES, PICTURES_OF_THE_MODEL, model_page
 from pipeline.report.results import Results, Sections
 from pipeline.report.text import summary
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
-    """Write the summary, the page and that of the cut-offs, which hold no leads, and the private page of leads."""
+    """Write the summary, three pages that hold no leads (index, model, cut-offs), and the private one of leads."""
     results = Results.read(project)
     shown = PICTURE_NAMES if results.is_measured else PICTURES_OF_THE_MODEL
     pictures = {name: project.pictures / f"{name}.png" for name in shown}
-    require(project.recommendations, project.spend, *pictures.values())
+    require(project.recommendations, *pictures.values())
     recommendations = pq.read_table(project.recommendations)
+    counted = recommendations.drop_columns(["lead_id", "reasons"]).to_pandas()
+    progress("counting what leads cost and bring")
+    told = compute(project, project.recommendations, moment_of(results))
     progress("writing the summary and the pages")
     texts = {
         project.summary: summary(project.parameters, results),
-        project.page: page(
-            project.parameters,
-            results,
-            recommendations.drop_columns(["lead_id", "reasons"]).to_pandas(),
-            pq.read_table(project.spend, columns=["channel", "cost", "clicks"]).to_pandas(),
-            {name: path.read_bytes() for name, path in pictures.items()},
+        project.page: index_page(project.parameters, results, counted, told),
+        project.model_page: model_page(
+            project.parameters, results, counted, {name: path.read_bytes() for name, path in pictures.items()}
         ),
         project.cut_offs_page: cut_offs_page(project.parameters, results, recommendations),
         project.leads_page: leads_page(project.parameters, results, recommendations),

@@ -31,7 +31,8 @@ def summary(parameters: Sections, results: Results) -> str:
     _print_recommendations(console, parameters, results)
     console.print("Where to look next")
     for place, what in (
-        (HERE.page, "all of this in a browser: funnel, figures, pictures"),
+        (HERE.page, "what each channel costs and brings; leadcast kpi prints it"),
+        (HERE.model_page, "all of this in a browser: funnel, figures, pictures"),
         (HERE.leads_page, "the recommended leads with their reasons; not to be shared"),
         (HERE.cut_offs_page, "choose the cut-offs by what becomes of the leads"),
         (HERE.recommendations_csv, "every open lead, best first, then those that ended of late"),

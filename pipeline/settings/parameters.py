@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
+from pipeline.settings.kpi import Kpi
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.push import Push
 from pipeline.settings.run import Run
@@ -43,6 +44,8 @@ class Parameters(Strict):
     """What is recommended."""
     recommend: Recommend
     """When the leads are scored."""
+    kpi: Kpi
+    """What is counted for those who spend the money."""
     words: Words
     """What people call what the log names."""
     run: Run = Run()

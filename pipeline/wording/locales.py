@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 from babel.units import format_unit
 
 from features.core.time import DAY, HOUR
@@ -17,6 +17,7 @@ _NARROW, _NO_BREAK = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 _SMALL = 0.0995
 """Shares that round to less than a tenth have a decimal."""
 _TINY = 0.0005
+_DEAR, _SMALL_NUMBER = 100.0, 9.95
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,29 @@ class Writing:
         """
         return str(format_decimal(number, "#,##0.00", locale=self._locale))
 
+    def money(self, amount: float, currency: str | None) -> str:
+        r"""Write an amount, with cents where it is small; without a currency as a number.
+
+        >>> Writing("en").money(18.456, "EUR"), Writing("en").money(-2160.4, "EUR"), Writing("en").money(5, None)
+        ('€18.46', '-€2,160', '5.00')
+        >>> Writing("fr").money(18.456, "EUR"), Writing("fr").money(2160.4, "EUR")
+        ('18,46\xa0€', '2\u202f160\xa0€')
+        """
+        digits = "0.00" if abs(amount) < _DEAR else "0"
+        pattern = self._locale.currency_formats["standard"].pattern.replace("0.00", digits)
+        if currency is None:
+            return str(format_decimal(amount, f"#,##{digits}", locale=self._locale))
+        return str(format_currency(amount, currency, pattern, locale=self._locale, currency_digits=False))
+
+    def tenth(self, number: float) -> str:
+        r"""Write a number with one decimal below 10, and none from there on.
+
+        >>> Writing("en").tenth(4.26), Writing("fr").tenth(4.26), Writing("en").tenth(1204.5)
+        ('4.3', '4,3', '1,204')
+        """
+        pattern = "#,##0.0" if abs(number) < _SMALL_NUMBER else "#,##0"
+        return str(format_decimal(number, pattern, locale=self._locale))
+
     def share(self, share: float) -> str:
         r"""Write a share in percent, with a decimal below a tenth.
 
@@ -84,6 +108,14 @@ class Writing:
         ('March 2026', 'mars 2026')
         """
         return str(format_date(day, "LLLL y", locale=self._locale))
+
+    def short_month(self, day: date) -> str:
+        """Write the month of a day short, without its year.
+
+        >>> Writing("en").short_month(date(2026, 2, 9)), Writing("fr").short_month(date(2026, 2, 9))
+        ('Feb', 'févr.')
+        """
+        return str(format_date(day, "LLL", locale=self._locale))
 
     def length(self, length: timedelta) -> str:
         r"""Write a length of time, in days where it is whole days.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from features.core.errors import nearest
 from pipeline.wording.locales import Writing
+from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS
 
 TEXTS: Mapping[str, tuple[str, str]] = {
@@ -127,6 +128,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "via": ("{what} via {channel}", "{what} via {channel}"),
     "about": ("{what} ({content})", "{what} ({content})"),
 }
+_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS}
 _PLACES = {"en": 0, "fr": 1}
 
 
@@ -160,12 +162,12 @@ def sentence(written: str) -> str:
 
 
 def page_text(name: str, language: str, /, number: int | None = None, **filled: object) -> str:
-    """Fill in a text of the private page; ``number`` decides between one and several.
+    """Fill in a text of a page; ``number`` decides between one and several.
 
     >>> page_text("leads", "en", 1), page_text("leads", "fr", 0), page_text("leads", "en", 1204)
     ('1 lead', '0 lead', '1,204 leads')
     """
-    said = PAGE_TEXTS[name][_PLACES[language]]
+    said = _PAGES[name][_PLACES[language]]
     if isinstance(said, tuple):
         said = said[0 if number == 1 or (number == 0 and language == "fr") else 1]
     written = {} if number is None else {"number": Writing(language).whole(number)}

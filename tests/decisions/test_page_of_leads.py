@@ -19,7 +19,7 @@ from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
 from pipeline.report.leads import MOST_LEADS, leads_page
-from pipeline.report.page import PICTURE_NAMES, page
+from pipeline.report.model import PICTURE_NAMES, model_page
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 from pipeline.scoring.open_leads import unstated_in
@@ -177,9 +177,8 @@ def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice
     scoring = results.scoring | {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
     empty = replace(results, scoring=scoring | {"time": results.scoring["time"] | {"places": None, "left": None}})
     all_leads = pd.read_parquet(world.recommendations).drop(columns=["lead_id", "reasons"])
-    spent = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
     private = leads_page(parameters, empty, pq.read_table(world.recommendations))
-    public = page(parameters, empty, all_leads, spent, dict.fromkeys(PICTURE_NAMES, b""))
+    public = model_page(parameters, empty, all_leads, dict.fromkeys(PICTURE_NAMES, b""))
     for text in (private, public, summary(parameters, empty)):
         told = " ".join(unescape(words(text)).split())
         assert told.index(listed) < told.index(owners)

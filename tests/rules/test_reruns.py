@@ -15,7 +15,7 @@ from house import DEFINITION, PACKAGES, ROOT, data_of, outputs_of
 EDITS = {
     "features/own.py": {"features"},
     "features/engines/kernel.py": {"features", "recommend"},
-    "models/evaluation/metrics.py": {"evaluate"},
+    "models/evaluation/metrics.py": {"evaluate", "report"},
     "pipeline/settings/push.py": set(),
     "pipeline/report/templates/index.html.jinja": {"report"},
     "pipeline/reading/readers.py": {"ingest"},

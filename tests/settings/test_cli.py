@@ -45,6 +45,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "crm",
         "explain",
         "answers",
+        "kpi",
         "compare-actors",
         "lead",
         "tiers",

@@ -16,7 +16,7 @@ from world import Project
 
 from features.core.schema import WORKED
 
-PAGES = ("index.html", "private/leads.html")
+PAGES = ("index.html", "model.html", "private/leads.html")
 DESK, PHONE = 1280, 390
 
 
@@ -137,10 +137,13 @@ def test_links_lead_to_what_is_there(opened: tuple[Browser, Path]) -> None:
 
 def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Project) -> None:
     browser, path = opened
-    assert browser.evaluate("document.title") in ("Does a lead convert within 30 days?", "Recommended leads")
+    titles = ("Leads, sales and money", "Does a lead convert within 30 days?", "Recommended leads")
+    assert browser.evaluate("document.title") == titles[PAGES.index(str(path.relative_to(project.root / "reports")))]
     assert browser.evaluate("document.querySelectorAll('img[src=x], tbody script').length") == 0
     shown = browser.evaluate("Array.from(document.querySelectorAll('tbody th'), (cell) => cell.textContent)")
     if path.name == "index.html":
+        return
+    if path.name == "model.html":
         assert [name for name in shown if name.startswith("<img src=x onerror=document.title='ran'>")]
         return
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
@@ -161,14 +164,15 @@ def test_a_page_runs_no_script_but_its_own(opened: tuple[Browser, Path]) -> None
 
 
 def test_the_pictures_of_the_page_are_there(browser: Browser, project: Project) -> None:
-    browser.open(project.root / "reports/index.html", width=PHONE)
+    browser.open(project.root / "reports/model.html", width=PHONE)
     widths = browser.evaluate("Array.from(document.images, (image) => image.naturalWidth)")
     assert len(widths) == 4
     assert min(widths) > 400
 
 
-def test_the_page_names_no_lead(browser: Browser, project: Project) -> None:
-    browser.open(project.root / "reports/index.html", width=DESK)
+@pytest.mark.parametrize("name", ["index.html", "model.html"])
+def test_the_page_names_no_lead(browser: Browser, project: Project, name: str) -> None:
+    browser.open(project.root / "reports" / name, width=DESK)
     text = browser.evaluate("document.documentElement.outerHTML")
     leads = pq.read_table(project.root / "data/leads.parquet", columns=["lead_id"])["lead_id"].to_pylist()
     assert len(leads) > 1000

@@ -268,7 +268,7 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
         "episodes": {"conversion": ["won"], "milestones": {"offered": ["offer"]}},
         "snapshots": {"horizon": "7d", "policies": [{"ages": ["1d", "3d"]}]},
         "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
-    } | {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "words")}  # fmt: skip
+    } | {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "words")}  # fmt: skip
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     project = Project(tmp_path, load_parameters(tmp_path / "params.yaml"))
     project.run("ingest")

@@ -36,7 +36,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "train": ("data/model", "data/origins.parquet", "data/training.json"),
     "evaluate": ("reports/metrics.json", "reports/verdicts.json", "reports/plots", "reports/pictures"),
     "recommend": ("data/recommendations.parquet", "data/recommendations.csv", "data/scoring.json"),
-    "report": ("reports/summary.txt", "reports/index.html", "reports/private"),
+    "report": ("reports/summary.txt", "reports/index.html", "reports/model.html", "reports/private"),
 }  # fmt: skip
 MOMENTS: dict[str, list[tuple[str, int]]] = {
     "ingest": [("word", 2), ("os.rename data", 2), ("os.rename data", 4)],

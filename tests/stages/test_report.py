@@ -17,7 +17,7 @@ from features.core.errors import NotEnoughDataError
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
 from pipeline.report.leads import leads_page
-from pipeline.report.page import PICTURE_NAMES, page
+from pipeline.report.model import PICTURE_NAMES, model_page
 from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.report.results import Results
 from pipeline.report.text import summary
@@ -64,14 +64,11 @@ def recommendations(world: Project) -> pd.DataFrame:
 
 
 PICTURES = dict.fromkeys(PICTURE_NAMES, b"a picture")
-NOTHING_SPENT = pd.DataFrame({"channel": pd.Series(dtype="str"), "cost": pd.Series(dtype=float), "clicks": []})
 
 
 def shown(world: Project, results: Results, recommendations: pd.DataFrame) -> tuple[str, str]:
     """Give the summary, and the words of the page."""
-    return summary(world.parameters, results), words(
-        page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES)
-    )
+    return summary(world.parameters, results), words(model_page(world.parameters, results, recommendations, PICTURES))
 
 
 def test_the_page_says_what_the_stages_counted(world: Project, results: Results, recommendations: pd.DataFrame) -> None:
@@ -100,7 +97,7 @@ def test_how_often_lost_leads_and_customers_came_back_is_told_apart(
     def told(after_loss: int, after_conversion: int) -> list[str]:
         counts = results.snapshots["episodes"] | {"after_loss": after_loss, "after_conversion": after_conversion}
         counted = dataclasses.replace(results, snapshots=results.snapshots | {"episodes": counts})
-        html = page(world.parameters, counted, recommendations, NOTHING_SPENT, PICTURES)
+        html = model_page(world.parameters, counted, recommendations, PICTURES)
         return re.findall(r"[\d,]+ times a [a-z ]+ came back", words(html))
 
     assert told(1_234, 5) == ["1,234 times a lost lead came back", "5 times a customer came back"]
@@ -119,7 +116,7 @@ def test_tiers_are_counted_and_their_expectations_added(world: Project, results:
         ],
         columns=["tier", "maturity", "probability"],
     )
-    told = words(page(world.parameters, results, recommendations, NOTHING_SPENT, PICTURES))
+    told = words(model_page(world.parameters, results, recommendations, PICTURES))
     assert " SQL 2 10 % 0.8 84 % worth an hour of sales " in told
     assert " MQL 2 3 % 0.1 14 % marketing keeps at it IQL 1 0.0 2 % wait " in told
     assert " SQL 2 0 0 recycled 0 0 0 MQL 1 1 0 IQL 0 0 1 " in told
@@ -145,7 +142,7 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
         assert "lost in the last" not in text
     assert 0 < len(ended) == sum(results.scoring["ended"].values())
     alone, everyone = (
-        words(page(world.parameters, results, table, NOTHING_SPENT, PICTURES))
+        words(model_page(world.parameters, results, table, PICTURES))
         for table in (recommendations.drop(ended.index), recommendations)
     )
     assert alone == everyone
@@ -154,23 +151,6 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
     # Of those that have ended, only whom to come back to is named.
     again = {row["lead_id"] for row in recommended.to_pylist() if row["recontact_on"] is not None}
     assert {lead for lead in ended["lead_id"] if lead in named} == again & set(ended["lead_id"])
-
-
-def test_what_was_spent_is_added_up_by_channel_the_dearest_first(
-    world: Project, results: Results, recommendations: pd.DataFrame
-) -> None:
-    spending = pd.DataFrame(
-        [("email", 100.0, None), ("SEA", 1500.4, 30), ("SEA", 500.0, None), (None, 12.0, 0)],
-        columns=["channel", "cost", "clicks"],
-    )
-    spent = {"rows": 4, "used": 4, "set_aside": {}, "first_day": "2026-01-01", "last_day": "2026-06-30"}
-    told = dataclasses.replace(results, ingested=results.ingested | {"spend": spent})
-    html = words(page(world.parameters, told, recommendations, spending, PICTURES))
-    assert " By channel, from 1 January 2026 to 30 June 2026, in EUR. " in html
-    assert " SEA 2,000 30 email 100 no channel 12 0 all 2,112 " in html
-    assert " spend 4 4 0 " in html
-    unspent = dataclasses.replace(results, ingested=results.ingested | {"spend": None})
-    assert "What was spent" not in words(page(world.parameters, unspent, recommendations, NOTHING_SPENT, PICTURES))
 
 
 def test_a_row_that_holds_several_events_is_told_apart(
@@ -298,14 +278,17 @@ def test_names_are_shown_as_they_are_and_not_as_markup(
 
 
 def test_milestones_stand_in_the_funnel_of_the_page(with_milestones: Project) -> None:
-    told = words((with_milestones.root / "reports/index.html").read_text(encoding="utf-8"))
+    told = words((with_milestones.root / "reports/model.html").read_text(encoding="utf-8"))
     assert " case &lt;opened&gt; " in told
     assert " [bold]meeting " in told
     assert "episodes.milestones" not in told, "a hint for those who have none"
 
 
 def test_the_pages_are_written_the_same_again(with_milestones: Project) -> None:
-    paths = [with_milestones.root / f"reports/{name}" for name in ("summary.txt", "index.html", "private/leads.html")]
+    paths = [
+        with_milestones.root / f"reports/{name}"
+        for name in ("summary.txt", "index.html", "model.html", "private/leads.html")
+    ]
     before = [path.read_bytes() for path in paths]
     with_milestones.run("report")
     assert [path.read_bytes() for path in paths] == before

@@ -73,7 +73,7 @@ def test_a_sound_log_has_sources_that_run(world: Project) -> None:
     assert sum("is running: silent for" in what for what in said) == 4
     summary = (world.root / "reports/summary.txt").read_text()
     assert summary.count(" running") == 4
-    assert (world.root / "reports/index.html").read_text().count("<td>running</td>") == 4
+    assert (world.root / "reports/model.html").read_text().count("<td>running</td>") == 4
 
 
 def test_a_source_that_ended_a_month_ago_stops_the_run_and_the_night(

@@ -171,7 +171,7 @@ def test_a_log_whose_first_conversions_are_its_last_weeks_is_learned_from_and_no
     assert (counted["rows"], counted["conversions"]) == (training["rows"], training["conversions"])
     assert pq.read_table(project.foretold)["origin"].null_count == training["rows"]
     assert verdicts_of(project)["not_judged"] == "told"
-    for shown in ("summary.txt", "index.html"):
+    for shown in ("summary.txt", "model.html"):
         assert "not judged on later time" in (project.root / "reports" / shown).read_text()
 
 

@@ -53,7 +53,7 @@ def test_it_is_told_how_many_of_the_leads_scored_have_ended_since(late: Project,
     assert TOLD + f"{unknown['leads_ended']:,.0f} of these {scoring['leads']:,} leads have ended since" in warning
     said = f"Outcomes are known up to 2026-06-16, 14 days before: {about} them"
     assert said in " ".join((late.root / "reports/summary.txt").read_text().split())
-    assert said in (late.root / "reports/index.html").read_text()
+    assert said in (late.root / "reports/model.html").read_text()
 
 
 def test_the_champion_says_it_too_and_not_of_a_moment_whose_outcomes_are_known(late: Project) -> None:
@@ -68,5 +68,5 @@ def test_the_champion_says_it_too_and_not_of_a_moment_whose_outcomes_are_known(l
 def test_where_outcomes_are_known_to_the_end_nothing_is_said(world: Project) -> None:
     assert "outcomes_unknown" not in read(world, "data/scoring.json")
     assert not [line for line in world.told if "outcomes are known" in line]
-    for name in ("summary.txt", "index.html"):
+    for name in ("summary.txt", "model.html"):
         assert "Outcomes are known" not in (Path(world.root) / "reports" / name).read_text()

@@ -139,7 +139,7 @@ def test_the_figures_of_leads_none_of_us_had_acted_on_are_those_of_their_rows(ba
     leads = untouched["lead_id"].nunique()
     assert counted == {"rows": len(untouched), "leads": leads, "conversions": int(untouched["label"].sum())}
     assert metrics["untouched_calibration_error_by_chance"]["quantile_95"] > 0.0
-    for page in (project.summary, project.page):
+    for page in (project.summary, project.model_page):
         text = " ".join(page.read_text(encoding="utf-8").split())
         assert "f leads that none of us had acted on" in text
         assert f"{len(untouched):,} snapshots of {leads:,} leads, {counted['conversions']:,} of which convert" in text
@@ -156,7 +156,7 @@ def test_where_we_had_acted_on_all_it_is_said_and_nothing_is_measured(base: Proj
     metrics = read_json(project.metrics)
     assert metrics["untouched_foretold"] == {"rows": 0, "leads": 0, "conversions": 0}
     assert metrics["untouched_roc_auc"] == {"value": None, "low": None, "high": None}
-    for page in (project.summary, project.page):
+    for page in (project.summary, project.model_page):
         assert "one of us had acted on it before: there is none to measure." in " ".join(page.read_text().split())
 
 
@@ -165,7 +165,7 @@ def test_too_few_leads_are_counted_and_not_measured(world: Project) -> None:
     metrics = read_json(world.metrics)
     assert metrics["untouched_log_loss"]["value"] is None
     assert 0 < metrics["untouched_foretold"]["leads"] < metrics["foretold"]["leads"]
-    for page in (world.summary, world.page):
+    for page in (world.summary, world.model_page):
         assert "too few leads of either kind to tell the model from chance." in " ".join(page.read_text().split())
 
 
@@ -175,7 +175,7 @@ def test_a_log_without_us_shows_nothing_of_us(base: Project, tmp_path: Path) -> 
     project.run("evaluate", "report")
     assert not [name for name in read_json(project.metrics) if name.startswith("untouched_")]
     assert "our own acts" not in {one["kind"] for one in read_json(project.breakdown)["segments"]}
-    for page in (project.summary, project.page):
+    for page in (project.summary, project.model_page):
         assert "none of us had acted" not in page.read_text(encoding="utf-8")
 
 

@@ -93,7 +93,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, int, str]:
 def test_a_model_that_is_none_ends_all_stages_and_then_the_command(drifting: tuple[Table, int, str]) -> None:
     table, code, text = drifting
     assert code == 10
-    assert (table.root / "reports/index.html").exists()
+    assert (table.root / "reports/model.html").exists()
     assert (table.root / "data/recommendations.csv").exists()
     verdicts = table.verdicts()
     assert verdicts["ranks_like_a_coin"] == "wrong"
@@ -123,7 +123,7 @@ def test_verdicts_stand_first_wherever_figures_are_shown(world_of: str, request:
     assert standing
     summary = (table.root / "reports/summary.txt").read_text()
     assert summary.startswith(f"Verdicts: {len(standing)} stand")
-    page = (table.root / "reports/index.html").read_text()
+    page = (table.root / "reports/model.html").read_text()
     assert page.index('id="verdicts"') < page.index('class="cards"')
     leads = (table.root / "reports/private/leads.html").read_text()
     assert leads.index("Nobody should act on this") < leads.index("<h2>", leads.index("Nobody should act on this"))
@@ -172,7 +172,7 @@ def test_an_acquittal_gives_the_alias_and_is_shown_and_without_it_the_alias_is_t
     assert code == 0
     assert table.verdicts()["column_knows_outcome:duration"] == "acquitted"
     assert table.aliases() == {"champion": "1"}
-    for shown in ("reports/summary.txt", "reports/index.html"):
+    for shown in ("reports/summary.txt", "reports/model.html"):
         assert "we score after the call, so it is known" in (table.root / shown).read_text()
     assert "we score after the call" in table.card()
     code, text = table.call("doctor")
@@ -204,7 +204,7 @@ def test_leads_of_a_table_without_events_are_not_called_older_than_any_that_was_
     scoring = json.loads((table.root / "data/scoring.json").read_text())
     assert scoring["leads"] > 2_000
     assert scoring["older_than_learned"] == 0
-    for told in (text, *((table.root / "reports" / name).read_text() for name in ("summary.txt", "index.html"))):
+    for told in (text, *((table.root / "reports" / name).read_text() for name in ("summary.txt", "model.html"))):
         assert "older than any" not in told
 
 
@@ -223,7 +223,7 @@ def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_hand(tm
     metrics: dict[str, Any] = json.loads((tmp_path / "reports/metrics.json").read_text())
     # What is measured is of leads that were left out, and every page says that it is not of later time.
     assert 0.6 < metrics["roc_auc"]["low"] < metrics["roc_auc"]["value"] < metrics["roc_auc"]["high"] < 0.9
-    for page in ("index.html", "summary.txt"):
+    for page in ("model.html", "summary.txt"):
         assert "not judged on later time" in (tmp_path / "reports" / page).read_text()
     assert "not judged on later time" in table.card()
     training, snapshots = (

@@ -82,7 +82,7 @@ def test_pages_name_the_command_and_are_the_same_bytes_whatever_it_found(
     before = files_of(project.root)
     project.run("report")
     assert files_of(project.root) == before
-    for page in (project.summary, project.page):
+    for page in (project.summary, project.model_page):
         text = page.read_text(encoding="utf-8")
         assert "leadcast compare-actors" in text
         assert "comparisons/actors.txt" in text

@@ -84,7 +84,7 @@ def test_from_five_leads_on_that_convert_all_stages_run_and_say_what_they_cannot
     assert (training["rung"] == "base_rates") == (wins == 5)
     verdicts = {verdict["code"] for verdict in read(project, "reports/verdicts.json")["verdicts"]}
     assert ("not_judged" in verdicts) == (wins < 25)
-    summary, page = ((tmp_path / "reports" / name).read_text() for name in ("summary.txt", "index.html"))
+    summary, page = ((tmp_path / "reports" / name).read_text() for name in ("summary.txt", "model.html"))
     for shown, beside in ((summary, "beside it, on the same rows"), (page, "What else could be done</h3>")):
         assert "nan" not in re.split(r"\W+", shown.lower())
         assert "not judged" in shown or wins == 25

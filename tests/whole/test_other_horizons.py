@@ -181,7 +181,7 @@ def test_the_models_own_horizon_is_the_same_without_them(
     figures, without = (json.loads(of.metrics.read_text()) for of in (world, project))
     assert {name: figure for name, figure in figures.items() if not name.startswith("horizon_")} == without
     assert json.loads(project.breakdown.read_text())["horizons"] == []
-    assert "Other horizons" not in project.page.read_text()
+    assert "Other horizons" not in project.model_page.read_text()
 
 
 def test_a_horizon_that_the_log_is_too_short_for_is_an_error_before_anything_is_learned(

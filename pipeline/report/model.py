@@ -1,4 +1,4 @@
-"""The page: the funnel, the figures, the pictures and the recommendations in a browser. It holds no leads."""
+"""The page of the model: the figures, the pictures and the recommendations in a browser. It holds no leads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from features.core.schema import CONVERTED, LOST
 from models.decision import kpis
 from models.decision.tiers import CUT_OFFS_FROM, WHO_DOES_WHAT
 from pipeline.report.headlines import headlines, told_of_ended, told_of_machines
-from pipeline.report.naming import name_channels
 from pipeline.report.rendering import duration_in_words, render
 from pipeline.report.results import Results, Sections
 from pipeline.wording.todays_list import told_of_the_list
@@ -21,27 +20,25 @@ PICTURES_OF_THE_MODEL = ("importance",)
 PICTURE_NAMES = ("calibration", "gains", "precision_recall", *PICTURES_OF_THE_MODEL)
 
 
-def page(
+def model_page(
     parameters: Sections,
     results: Results,
     recommendations: pd.DataFrame,
-    spending: pd.DataFrame,
     pictures: Mapping[str, bytes],
 ) -> str:
     """Put all figures and PNG ``pictures`` into one page that needs no network.
 
-    Of the recommendations it takes tier, maturity and probability, of the spending channel, cost and clicks; it shows
-    only their counts and sums.
+    Of the recommendations it takes tier, maturity and probability; it shows only their counts and sums.
     """
     snapshots = results.snapshots
     opened = recommendations[recommendations["probability"].notna()]
     return render(
-        "index.html.jinja",
+        "model.html.jinja",
         results=results,
         horizon=duration_in_words(snapshots["horizon"]),
         headlines=headlines(results),
         machines=told_of_machines(results),
-        warnings=[*results.warnings(), *_doubts(parameters, results)],
+        warnings=data_warnings(parameters, results),
         unlabelled=results.unlabelled(),
         tiers=kpis.by_tier(opened),
         cuts=results.scoring["cut_offs"],
@@ -55,12 +52,15 @@ def page(
         crossed=kpis.by_tier_and_maturity(opened),
         distribution=kpis.by_probability(opened),
         funnel=snapshots["funnel"],
-        spending=kpis.by_channel(name_channels(spending, parameters.words)),
-        currency=parameters.ingest.currency,
         ends={"converted": CONVERTED, "lost": LOST, "still open": "open"},
         origins=results.origins(),
         pictures={name: b64encode(content).decode() for name, content in pictures.items()},
     )
+
+
+def data_warnings(parameters: Sections, results: Results) -> list[str]:
+    """List what is odd in the data but stopped no stage, and which probabilities say less than they seem to."""
+    return [*results.warnings(), *_doubts(parameters, results)]
 
 
 def _doubts(parameters: Sections, results: Results) -> list[str]:

@@ -1,0 +1,109 @@
+"""What leads cost and bring: rates, costs and returns from sums over leads, each with its interval of 95 %.
+
+Leads are what varies: another year would bring other leads at the same spending. A rate has Wilson's interval, a count
+Byar's (Breslow and Day 1987, vol. II, eq. 2.10), a cost per something that of its count, and revenue the delta method's
+over leads: the variance of a sum over leads that come by chance is the sum of their squares. What is expected of open
+leads has bounds between which their number will lie, if the probabilities are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.evaluation.intervals import NORMAL_QUANTILE, byar_interval, poisson_bounds, wilson_interval
+
+_FEW = 20.0
+"""Below so many a count is lopsided."""
+
+
+def with_costed(cohorts: pd.DataFrame) -> pd.DataFrame:
+    """Add to each count and sum its part whose ``cost`` is known, as ``costed NAME``: costs are told of these alone."""
+    counted = [name for name in cohorts.columns if name not in NO_SUMS]
+    costed = cohorts[counted].where(cohorts["cost"].notna(), 0).add_prefix("costed ")
+    return pd.concat([cohorts, costed], axis=1)
+
+
+NO_SUMS = ("dimension", "value", "month", "cost", "clicks")
+"""The columns of a cohort that are no counts, or are missing where nobody entered any."""
+
+
+def add_up(cohorts: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Add the rows of ``with_costed`` that agree in ``by``; ``cost`` is missing where no row has one."""
+    sums = [name for name in cohorts.columns if name not in NO_SUMS]
+    if not by:
+        row = {name: cohorts[name].sum() for name in sums}
+        return pd.DataFrame([row | {name: cohorts[name].sum(min_count=1) for name in ("cost", "clicks")}])
+    parts = cohorts.groupby(list(by), sort=True, observed=True)
+    return pd.concat([parts[sums].sum(), parts[["cost", "clicks"]].sum(min_count=1)], axis=1).reset_index()
+
+
+def kpis(sums: pd.DataFrame, steps: Iterable[str]) -> pd.DataFrame:
+    """Give the KPIs of the rows of ``add_up``, in its order; one that can't be told is missing.
+
+    ``steps`` are the columns of the steps between lead and customer. Columns: conversion_rate, and rate NAME of each
+    step, of all leads; cpc, cpl, cost NAME of each step, cac, cost_per_expected (of what has converted and what is
+    still expected to), roi, roas; projected (won and expected); with NAME_low and NAME_high of each.
+    """
+    told: dict[str, NDArray[np.float64]] = {}
+    leads, won = _of(sums, "leads"), _of(sums, "won")
+    for name, count in (("conversion_rate", won), *((f"rate {step}", _of(sums, step)) for step in steps)):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            told[name] = count / leads
+            told[f"{name}_low"], told[f"{name}_high"] = wilson_interval(count, leads)
+    cost = sums["cost"].to_numpy(np.float64)
+    counts = {"cpl": "leads", **{f"cost {step}": step for step in steps}, "cac": "won"}
+    for name, column in counts.items():
+        told |= _cost_of(name, cost, _of(sums, f"costed {column}"))
+    told["cpc"] = _ratio(cost, sums["clicks"].to_numpy(np.float64))
+    told |= _cost_of("cost_per_expected", cost, _of(sums, "costed won") + _of(sums, "costed expected"))
+    told |= _returns(cost, _of(sums, "costed revenue"), _of(sums, "costed revenue_squares"))
+    expected, variance = _of(sums, "expected"), _of(sums, "expected_variance")
+    low, high = promised_interval(expected, variance)
+    told |= {"expected_low": low, "expected_high": high}
+    told |= {"projected": won + expected, "projected_low": won + low, "projected_high": won + high}
+    return pd.DataFrame(told, index=sums.index)
+
+
+def promised_interval(
+    expected: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which whole numbers, in 95 of 100, a count will lie whose leads convert with known probabilities.
+
+    Its mean is the sum of the probabilities, its variance that of p (1 - p): less than its mean. A count is whole, so
+    the ends are half of one further out; both of shape (n,).
+    """
+    half = NORMAL_QUANTILE * np.sqrt(variance) + 0.5
+    low, high = poisson_bounds(expected)
+    few = expected < _FEW
+    return np.where(few, low, np.maximum(expected - half, 0.0)), np.where(few, high, expected + half)
+
+
+def _of(sums: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    column: NDArray[np.float64] = sums[name].to_numpy(np.float64)
+    return column
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.full(len(above), np.nan)
+    np.divide(above, below, out=ratio, where=below > 0.0)
+    return ratio
+
+
+def _cost_of(name: str, cost: NDArray[np.float64], count: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    low, high = byar_interval(count)
+    return {name: _ratio(cost, count), f"{name}_low": _ratio(cost, high), f"{name}_high": _ratio(cost, low)}
+
+
+def _returns(
+    cost: NDArray[np.float64], revenue: NDArray[np.float64], squares: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    half = NORMAL_QUANTILE * np.sqrt(squares)
+    told: dict[str, NDArray[np.float64]] = {}
+    for end, earned in (("", revenue), ("_low", revenue - half), ("_high", revenue + half)):
+        roas = _ratio(earned, cost)
+        told |= {f"roas{end}": roas, f"roi{end}": roas - 1.0}
+    return told

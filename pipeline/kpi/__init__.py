@@ -1,0 +1,1 @@
+"""What leads cost and what they bring, by where they came from: the KPIs of marketing, over the log as it was known."""

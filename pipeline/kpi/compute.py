@@ -1,0 +1,183 @@
+"""All KPIs of a moment: what is counted, and what can't be told with the reason why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from features.core.errors import SettingsError
+from features.core.schema import CONVERTED, MACHINE
+from features.core.time import format_duration
+from models.evaluation.attribution import attribute
+from models.evaluation.money import add_up, with_costed
+from pipeline.core.project import Project, require
+from pipeline.core.sql import Relation, connect
+from pipeline.kpi import cohorts, funnel, leads, months, touches
+from pipeline.kpi.leads import Clock, event_types, log_of
+from pipeline.settings.ingest import Ingest
+from pipeline.settings.run import Run
+from pipeline.settings.timeline import Snapshots
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+_SPILL = "data/.tmp/spill-kpi"
+_OPPOSITE = 0.5
+
+
+class Sections(leads.Sections, Protocol):
+    """The sections of the settings that are asked for here."""
+
+    ingest: Ingest
+    run: Run
+    snapshots: Snapshots
+
+
+@dataclass(frozen=True)
+class Kpis:
+    """What is counted at a moment (UTC); money is in ``ingest.currency``, months are the company's.
+
+    ``cohorts`` is as ``count_cohorts`` has it, with the groups of channels as a dimension of their own, ``months`` as
+    ``count_months``, ``attribution`` as ``attribute``, ``funnel`` as ``count_funnel``, ``reasons`` as
+    ``count_reasons``, ``answers`` as ``measure_answers``.
+    """
+
+    as_of: datetime
+    today: date
+    """The company's day of that moment."""
+    horizon: str
+    """How far ahead conversions are expected, as in 90d."""
+    steps: tuple[str, ...]
+    """The columns of the milestones, in the order of the funnel."""
+    cohorts: pd.DataFrame
+    months: pd.DataFrame
+    attribution: pd.DataFrame
+    funnel: pd.DataFrame
+    reasons: pd.DataFrame
+    answers: pd.DataFrame
+    days_until_final: int | None
+    """Within how many days of their creation leads convert, as most do who ever do; None where nobody can say."""
+    proposed_since: datetime | None
+    """Since when there is a history of what was proposed; None without one."""
+    has_revenue: bool
+    has_spending: bool
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Give what is written to data/kpi, by name."""
+        names = ("cohorts", "months", "attribution", "funnel", "reasons", "answers")
+        return {name: getattr(self, name) for name in names}
+
+    def final_on(self, month: date) -> date | None:
+        """Say from which day the figures of the leads that were created in a month are final."""
+        if self.days_until_final is None:
+            return None
+        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+        return following + timedelta(days=self.days_until_final)
+
+
+def compute(
+    project: Project[Sections], recommendations: Path, as_of: datetime, proposed: pa.Table | None = None
+) -> Kpis:
+    """Compute all KPIs of what was known at ``as_of`` (UTC).
+
+    ``recommendations`` holds the probabilities of the leads that were open then. ``proposed`` is the history of what
+    was
+    first recommended: lead_id, mql_on, sql_on (times in UTC, missing where never). Raises InputError where a stage has
+    not run, SettingsError where kpi.revenue counts refunds as income.
+    """
+    parameters = project.parameters
+    require(project.interactions, project.leads, project.spend, recommendations)
+    clock = Clock(as_of, parameters.decision.time_zone)
+    # One thread, for sums of fractions must not depend on who comes first.
+    with connect(parameters.run.memory_limit, project.root / _SPILL) as connection:
+        connection.execute("SET threads = 1")
+        _refuse_wrong_signs(project, connection, clock)
+        farthest, horizon = cohorts.farthest_of(recommendations, parameters.snapshots.horizon)
+        table = leads.make_leads(project, parameters, connection, clock)
+        expected = cohorts.make_expected(connection, recommendations, farthest)
+        spending = cohorts.make_spending(connection, project, parameters.kpi, clock)
+        milestones = list(parameters.episodes.milestones)
+        with Relation(connection, "kpi_proposed").show(proposed if proposed is not None else _NOTHING) as history:
+            counted = cohorts.count_cohorts(table, expected, milestones, history if proposed is not None else None)
+        steps = funnel.steps_of(parameters)
+        times = funnel.times_of_steps(table, steps, clock)
+        conversions = touches.read_conversions(project, parameters, connection, clock)
+        attributed = attribute(
+            conversions,
+            touches.read_touches(project, parameters, connection, clock),
+            unknown=cohorts.UNKNOWN,
+            direct=parameters.kpi.direct,
+            half_life=parameters.kpi.half_life,
+        )
+        return Kpis(
+            as_of,
+            parameters.decision.day_of(as_of),
+            format_duration(horizon),
+            tuple(leads.reached(name) for name in milestones),
+            with_groups(with_costed(counted), parameters.kpi.groups),
+            months.count_months(project, parameters, table, spending, clock),
+            attributed,
+            funnel.count_funnel(table, steps, times, clock),
+            funnel.count_reasons(project, parameters, table, clock),
+            funnel.measure_answers(project, parameters, table, connection, clock),
+            times[CONVERTED],
+            _since(proposed),
+            has_revenue=bool(parameters.kpi.revenue),
+            has_spending=bool(counted["cost"].notna().any()),
+        )
+
+
+_NOTHING = pa.table({"lead_id": pa.array([], pa.string())})
+
+
+def with_groups(counted: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+    """Add the groups of channels as a dimension: a channel that is in several counts in each, one in none nowhere."""
+    import pandas as pd  # noqa: PLC0415 - it takes time to load
+
+    channels = counted[counted["dimension"] == "channel"]
+    parts = [counted]
+    for group, members in groups.items():
+        known = {member.casefold() for member in members}
+        rows = channels[channels["value"].str.casefold().isin(known)]
+        if rows.empty:
+            continue
+        parts.append(add_up(rows, ["month"]).assign(dimension="group", value=group)[counted.columns])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _since(proposed: pa.Table | None) -> datetime | None:
+    if proposed is None or not len(proposed):
+        return None
+    import pyarrow.compute as pc  # noqa: PLC0415 - only here
+
+    first = [pc.min(proposed[name]).as_py() for name in ("mql_on", "sql_on")]
+    known = [one for one in first if one is not None]
+    return min(known) if known else None
+
+
+def _refuse_wrong_signs(project: Project[Sections], connection: duckdb.DuckDBPyConnection, clock: Clock) -> None:
+    """Raise SettingsError where kpi.revenue would count what was given back as earned.
+
+    That is a factor below 0 of values below 0. And where it names a type that the log does not have, or whose
+    values it lacks.
+    """
+    for kind, factor in project.parameters.kpi.revenue.items():
+        row = connection.execute(
+            f"SELECT count(*), count(value), count(*) FILTER (value < 0) FROM {log_of(project)} "
+            f"WHERE {clock.known} AND actor <> '{MACHINE}' AND {event_types([kind])}"
+        ).fetchone()
+        events, valued, below = row or (0, 0, 0)
+        if not valued:
+            had = "none of them has a value" if events else "the log has no event of that type"
+            raise SettingsError(f"kpi.revenue: {kind}: {had}; name event types whose column value says what was paid")
+        if factor < 0.0 and below > _OPPOSITE * valued:
+            raise SettingsError(
+                f"kpi.revenue: {kind}: {factor:g}, but {below:,} of its {valued:,} values are below 0 already, so that "
+                f"what was given back would count as earned; write {kind}: {-factor:g}"
+            )

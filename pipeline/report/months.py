@@ -1,0 +1,120 @@
+"""The month just over, beside the one before it: five figures, and what has moved by more than chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import isnan, nan, sqrt
+from typing import TYPE_CHECKING
+
+from pipeline.kpi.cohorts import UNMATCHED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.kpi.compute import Kpis
+
+NEARLY_OVER = timedelta(days=1)
+"""A log that ends so shortly before the end of a month holds it whole."""
+_BEYOND_CHANCE = 3.0
+"""Standard errors that the largest of some dozens of moves exceeds in fewer than one month of ten by chance."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """What a month held, of all channels; a figure that can't be told is NaN."""
+
+    month: date
+    leads: float
+    won: float
+    cost: float
+    revenue: float
+    cpl: float
+    """What a new lead cost, of the channels whose cost is known."""
+    cac: float
+    """What a sale cost, whenever its lead came, of these channels."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """How many new leads, or sales, a channel had in a month and in the one before; NaN where there was none before."""
+
+    channel: str
+    what: str
+    now: float
+    before: float
+
+    @property
+    def errors(self) -> float:
+        """How many standard errors the two lie apart, as counts that come by chance do."""
+        return (self.now - self.before) / sqrt(self.now + self.before) if self.now + self.before else 0.0
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether chance hardly explains it."""
+        return abs(self.errors) >= _BEYOND_CHANCE
+
+
+@dataclass(frozen=True)
+class TwoMonths:
+    """The newest month that is over, and the one before it; where none is over, the one that runs."""
+
+    newest: Month
+    before: Month | None
+    is_over: bool
+    strongest: Move | None
+    """The move of a channel that lies furthest beyond chance; None where none does."""
+
+    @classmethod
+    def of(cls, told: Kpis, today: date) -> TwoMonths | None:
+        """Look at the months up to a day of the company's; None where there is none."""
+        months = sorted(told.months["month"].dt.date.unique())
+        over = [one for one in months if _end(one) <= today + NEARLY_OVER]
+        if not months:
+            return None
+        newest = over[-1] if over else months[-1]
+        former = (newest - timedelta(days=1)).replace(day=1)
+        # The first month of a log began before it, as a rule.
+        before = _month(told, former) if former in months and former != months[0] else None
+        return cls(_month(told, newest), before, bool(over), _strongest(told, newest, former) if before else None)
+
+
+def _end(month: date) -> date:
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def _of(told: Kpis, month: date) -> pd.DataFrame:
+    return told.months[told.months["month"].dt.date == month]
+
+
+def _month(told: Kpis, month: date) -> Month:
+    rows = _of(told, month)
+    cost = float(rows["cost"].sum(min_count=1))
+    revenue = float(rows["revenue"].sum()) if told.has_revenue else nan
+    costed = rows[rows["cost"].notna()]
+    leads, won = (float(costed[name].sum()) for name in ("created", "conversions"))
+    return Month(
+        month,
+        float(rows["created"].sum()),
+        float(rows["conversions"].sum()),
+        cost,
+        revenue,
+        cost / leads if leads else nan,
+        cost / won if won else nan,
+    )
+
+
+def _strongest(told: Kpis, newest: date, former: date) -> Move | None:
+    now, before = (_of(told, month).set_index("channel") for month in (newest, former))
+    moves = [
+        Move(channel, what, *(float(rows[column].get(channel, 0.0)) for rows in (now, before)))
+        for channel in sorted({*now.index, *before.index} - {UNMATCHED})
+        for what, column in (("leads", "created"), ("won", "conversions"))
+    ]
+    strongest = max(moves, key=lambda move: abs(move.errors), default=None)
+    return strongest if strongest and strongest.is_beyond_chance else None
+
+
+def is_known(figure: float) -> bool:
+    """Tell whether a figure can be told."""
+    return not isnan(figure)

@@ -1,0 +1,86 @@
+"""The page of those who spend the money, in French: no word of English, and the same figures as in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from html import unescape
+
+import pytest
+from pages import words
+from world import Project
+
+from pipeline.wording.list_words import WORDS
+from pipeline.wording.money_texts import MONEY_TEXTS
+from pipeline.wording.page_texts import PAGE_TEXTS, Said
+
+ALLOWED = {
+    "lead", "leads", "scoring", "nurturing", "marketing", "mql", "sql", "iql", "seo", "sea", "crm", "cta", "cpl", "cpc",
+    "roi", "roas", "cac", "newsletter", "landing", "page", "inbound", "outbound", "display", "cookie",
+}  # fmt: skip
+"""English words that a French page may have."""
+
+
+@pytest.fixture(scope="module")
+def in_french(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = world.copy_to(tmp_path_factory.mktemp("french") / "project", leave_out=("raw",))
+    project = project.with_settings({"words.language": "fr"})
+    project.run("report")
+    return project
+
+
+def page_of(project: Project) -> str:
+    return (project.root / "reports/index.html").read_text(encoding="utf-8")
+
+
+def in_our_words(html: str) -> str:
+    """Give what the page says in words of ours: what the log names stands as it is in any language."""
+    return unescape(words(re.sub(r"<(\w+)[^>]* translate=\"no\">.*?</\1>", " ", html, flags=re.DOTALL)))
+
+
+def vocabulary(language: int) -> set[str]:
+    """Collect all words of our texts in a language: English is 0, French 1."""
+
+    def told() -> Iterator[str]:
+        for texts in (*MONEY_TEXTS.values(), *PAGE_TEXTS.values()):
+            said: Said = texts[language]
+            yield from (said,) if isinstance(said, str) else said
+        list_words = WORDS["fr" if language else "en"]
+        for field in fields(list_words):
+            value = getattr(list_words, field.name)
+            yield from value.values() if isinstance(value, Mapping) else (value,) if isinstance(value, str) else value
+
+    return {word for text in told() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{\w+\}", " ", text.lower()))}
+
+
+def test_there_is_no_english_word_on_the_french_page(in_french: Project) -> None:
+    html = page_of(in_french)
+    assert '<html lang="fr">' in html
+    english = vocabulary(0) - vocabulary(1) - ALLOWED
+    assert {"the", "of", "spent", "sales", "channel"} <= english
+    told = set(re.findall(r"[^\W\d_]+", in_our_words(html).lower()))
+    assert len(told) > 150
+    assert told & english == set()
+
+
+def test_the_figures_are_the_same_in_both_languages(world: Project, in_french: Project) -> None:
+    def figures(project: Project) -> list[str]:
+        return re.findall(
+            r"\d+",
+            re.sub(
+                r"(?<=\d)[,. \N{NARROW NO-BREAK SPACE}\N{NO-BREAK SPACE}](?=\d)", "", in_our_words(page_of(project))
+            ),
+        )
+
+    english, french = figures(world), figures(in_french)
+    assert len(english) > 300
+    assert sorted(english) == sorted(french)
+
+
+def test_a_price_and_a_share_are_written_as_the_language_does(in_french: Project) -> None:
+    told = in_our_words(page_of(in_french))
+    assert re.search(r"\d,\d\d\N{NO-BREAK SPACE}€", told)
+    assert re.search(r"\d\N{NARROW NO-BREAK SPACE}%", told)
+    assert "€0" not in told
+    assert "%" not in re.sub(r"\N{NARROW NO-BREAK SPACE}%", "", told)
