@@ -181,6 +181,7 @@ def _trust(view: MoneyView, results: Results) -> str:
         name = "parts"
     return view.text(
         f"trust.{name}",
+        rows=view.write.whole(results.metrics["foretold"]["rows"]),
         leads=view.write.whole(results.metrics["foretold"]["leads"]),
         promised=view.write.whole(sum(one.expected for one in origins)),
         happened=view.write.whole(sum(one.conversions for one in origins)),

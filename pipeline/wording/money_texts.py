@@ -81,16 +81,16 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
     ),
     # How far to trust.
     "trust.kept": (
-        "When we say 20 %, about 20 leads in 100 become customers: checked on {leads} leads that came after the learning ({promised} sales promised, {happened} happened).",
-        "Quand nous annonçons 20\N{NARROW NO-BREAK SPACE}%, environ 20 leads sur 100 deviennent clients\N{NO-BREAK SPACE}: vérifié sur {leads} leads arrivés après l'apprentissage ({promised} ventes annoncées, {happened} signées).",
+        "When we say 20 %, about 20 leads in 100 become customers: checked by {rows} looks at {leads} leads, later than the learning ({promised} times a sale was promised, {happened} times it came).",
+        "Quand nous annonçons 20\N{NARROW NO-BREAK SPACE}%, environ 20 leads sur 100 deviennent clients\N{NO-BREAK SPACE}: vérifié en regardant {rows} fois {leads} leads, après l'apprentissage ({promised} fois une vente était annoncée, {happened} fois elle est venue).",
     ),
     "trust.broken": (
-        "The chances are further off than chance explains: of {leads} leads that came after the learning, {promised} sales were promised, {happened} happened.",
-        "Les chances annoncées s'écartent de la réalité plus que le hasard n'explique\N{NO-BREAK SPACE}: sur {leads} leads arrivés après l'apprentissage, {promised} ventes annoncées, {happened} signées.",
+        "The chances are further off than chance explains: in {rows} looks at {leads} leads, later than the learning, a sale was promised {promised} times and came {happened} times.",
+        "Les chances annoncées s'écartent de la réalité plus que le hasard n'explique\N{NO-BREAK SPACE}: en regardant {rows} fois {leads} leads, après l'apprentissage, une vente était annoncée {promised} fois, elle est venue {happened} fois.",
     ),
     "trust.parts": (
-        "On the whole the chances are kept ({leads} leads that came after the learning: {promised} sales promised, {happened} happened), but not for every kind of lead.",
-        "Dans l'ensemble les chances annoncées sont tenues ({leads} leads arrivés après l'apprentissage\N{NO-BREAK SPACE}: {promised} ventes annoncées, {happened} signées), mais pas pour tous les types de leads.",
+        "On the whole the chances are kept, but not for every kind of lead: in {rows} looks at {leads} leads, later than the learning, a sale was promised {promised} times and came {happened} times.",
+        "Dans l'ensemble les chances annoncées sont tenues, mais pas pour tous les types de leads\N{NO-BREAK SPACE}: en regardant {rows} fois {leads} leads, après l'apprentissage, une vente était annoncée {promised} fois, elle est venue {happened} fois.",
     ),
     "trust.unknown": (
         "Nobody can say yet how far these chances are right: no lead that came after the learning has had the time to become a customer.",
