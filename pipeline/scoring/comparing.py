@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ from models.decision.changes import CAUSES, Change, strongest_stories
 from models.decision.claims import Claims
 from models.decision.reasons import Telling
 from pipeline.core.project import Places
+from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.words import Words
@@ -104,11 +106,13 @@ class Comparer:
         then, now = self.last.moment, self.as_of
         replayed, corrected = take_snapshots_at(history, then), take_snapshots_at(history, then, now)
         earlier = replayed["lead_id"] if self.last.kept is None else self.last.kept.dropna().index
-        compared = set(earlier) & set(corrected["lead_id"]) & set(foretold.index)
-        if not compared:
+        compared = _texts(foretold.index)
+        for some in (earlier, corrected["lead_id"]):
+            compared = compared.filter(_is_in(compared, some))
+        if not len(compared):
             return []
         # Of a lead that today's log would not have shown then, it is all correction.
-        unseen = corrected[~corrected["lead_id"].isin(set(replayed["lead_id"]))]
+        unseen = corrected[pc.invert(_is_in(corrected["lead_id"], replayed["lead_id"])).to_numpy(zero_copy_only=False)]
         taken = [
             (pd.concat([replayed, unseen]), then, then, then),
             (corrected, then, now, then),
@@ -117,7 +121,7 @@ class Comparer:
         ]
         columns = ["lead_id", "created_at", "started_at", "episode"]
         return [
-            frame.loc[frame["lead_id"].isin(compared), columns].assign(
+            frame.loc[_is_in(frame["lead_id"], compared).to_numpy(zero_copy_only=False), columns].assign(
                 as_of=_moment(as_of), known_until=_moment(known), occurred_until=_moment(occurred)
             )
             for frame, as_of, known, occurred in taken
@@ -127,7 +131,7 @@ class Comparer:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
         features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
-        replayed, corrected, waited, seen = self.last.model.predict(features).reshape(-1, _LOOKS).T
+        replayed, corrected, waited, seen = self._predict(features).reshape(-1, _LOOKS).T
         kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
         now = foretold.loc[ids].to_numpy(float)
         change = Change.between(
@@ -146,11 +150,24 @@ class Comparer:
                 shown[rows] = self._in_words.shown_of(moving[rows], values, moment)
         return _Compared(ids, change, self._in_words.say(change, moving, shown))
 
+    def _predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Foretell rows: most looks show what the one before them showed, and are foretold the same."""
+        is_other = np.zeros(len(features), dtype=bool)
+        is_other[:1] = True
+        for name in features:
+            is_other[1:] |= _differs(features[name][:-1], features[name][1:])
+        distinct = self.last.model.predict(features[is_other])
+        return np.asarray(distinct[is_other.cumsum() - 1])
+
     def _moving(self, before: pd.DataFrame, after: pd.DataFrame, directions: NDArray[np.float64]) -> NDArray[np.int64]:
         """Find the story that moved each lead most between two looks of one clock, among those told otherwise now."""
         is_new = np.stack([_differs(before[story.teller], after[story.teller]) for story in self._stories], axis=1)
-        was, is_now = (self.last.model.contributions(frame) for frame in (before, after))
-        return strongest_stories(was, is_now, self._tellings, directions, is_new)
+        found = np.full(len(directions), -1, dtype=np.int64)
+        rows = np.flatnonzero(is_new.any(axis=1))
+        if len(rows):
+            was, is_now = (self.last.model.contributions(frame.iloc[rows]) for frame in (before, after))
+            found[rows] = strongest_stories(was, is_now, self._tellings, directions[rows], is_new[rows])
+        return found
 
     def _columns(self, found: list[_Compared], foretold: pd.Series) -> dict[str, pa.Array]:
         known = [lead for one in found for lead in one.lead_ids]
@@ -213,7 +230,7 @@ def uncompared(length: int) -> dict[str, pa.Array]:
 def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Recut batches of the matrix so that the four looks at a lead stand together."""
     rest: pa.Table | None = None
-    for batch in batches:
+    for batch in gathered(batches):
         rest = batch if rest is None else pa.concat_tables([rest, batch]).unify_dictionaries()
         whole = len(rest) - len(rest) % _LOOKS
         if whole:
@@ -221,11 +238,24 @@ def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
         rest = rest.slice(whole)
 
 
+def _texts(lead_ids: pd.Series | pd.Index | pa.Array) -> pa.Array:
+    return lead_ids if isinstance(lead_ids, pa.Array) else pa.array(lead_ids, pa.large_string())
+
+
+def _is_in(lead_ids: pd.Series | pa.Array, others: pd.Series | pd.Index | pa.Array) -> pa.BooleanArray:
+    return pc.is_in(_texts(lead_ids), _texts(others))
+
+
 def _differs(before: pd.Series, after: pd.Series) -> NDArray[np.bool_]:
     """Tell where two columns differ; what is missing of both does not."""
+    if isinstance(before.dtype, np.dtype) and before.dtype.kind in "biuf":
+        numbers, others = before.to_numpy(), after.to_numpy()
+        return np.asarray((numbers != others) & ((numbers == numbers) | (others == others)))  # noqa: PLR0124 - NaN
     if pd.api.types.is_numeric_dtype(before):
         numbers, others = (some.to_numpy(np.float64, na_value=np.nan) for some in (before, after))
         return np.asarray((numbers != others) & ~(np.isnan(numbers) & np.isnan(others)))
+    if isinstance(before.dtype, pd.CategoricalDtype) and before.dtype == after.dtype:
+        return np.asarray(before.cat.codes.to_numpy() != after.cat.codes.to_numpy())
     one, other = before.astype(object).to_numpy(), after.astype(object).to_numpy()
     return np.asarray((one != other) & ~(pd.isna(one) & pd.isna(other)), dtype=bool)
 

@@ -40,6 +40,7 @@ from pipeline.log.known_types import refuse_others
 from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
+from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.actions import Actions
 from pipeline.scoring.changes import causes_of
@@ -165,9 +166,10 @@ def recommend(
             progress(UNEXPLAINED)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
-        for batch in stream_matrix(
+        matrix = stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
-        ):
+        )
+        for batch in gathered(matrix):
             rows = slice(done, done + len(batch))
             scored = _score_batch(
                 project.parameters, model, catalogue, batch, decider, explainer, rows, has_ages=has_ages
