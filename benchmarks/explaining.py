@@ -166,7 +166,9 @@ def tell_all(root: Path) -> float:
         decision, words = night.parameters.decision, night.parameters.words
         start = time.perf_counter()
         comparer = Comparer(LastScore(night.as_of - _BACK, night.model), night.as_of, words, decision)
-        comparer.compare(night.connection, night.project, night.history, night.open, foretold, night.memory_limit)
+        nobody = pd.DataFrame(columns=["before", "after", "cause", "told"], dtype=object)
+        limit = night.memory_limit
+        comparer.compare(night.connection, night.project, night.history, night.open, foretold, nobody, limit)
         actions = Actions(night.project, night.connection, decision, words.language, night.as_of)
         actions.columns(night.decider.lead_ids.tolist(), night.standing, **asked)
         return seconds + time.perf_counter() - start

@@ -7,7 +7,7 @@ foretold today (``models.decision.changes``). The looks of a lead stand together
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +37,14 @@ from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.words import Words
-from pipeline.wording.changes import ChangeWords
+from pipeline.wording.changes import ChangeWords, Moves
 from pipeline.wording.reasons import ReasonWords
 
-COLUMNS = ("trend", "what_changed", "compared_with", *(f"change_{cause}" for cause in CAUSES))
+COLUMNS = ("trend", "what_changed", "compared_with", *(f"change_{cause}" for cause in CAUSES), "tier_changed")
+"""The last has the strongest cause where the probability has moved the tier, and nothing else."""
 _TYPES = {field.name: field.arrow for field in RECOMMENDATION if field.name in COLUMNS}
+BY_PROBABILITY = ("score", "model")
+"""Steps at which a probability moves a tier."""
 _LOOKS = 4
 """So many at each lead: as then, as then by what is known now, as now by what had occurred then, and as now."""
 _LOOKED = "SELECT lead_id, as_of, known_until, occurred_until, created_at, started_at, episode FROM looked"
@@ -66,6 +69,8 @@ class _Compared(NamedTuple):
     lead_ids: NDArray[np.object_]
     change: Change
     texts: NDArray[np.object_]
+    causes: NDArray[np.object_]
+    """Of tiers that the probability has moved, the strongest; None of the others."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,13 @@ class Comparer:
         history: History,
         snapshots: pd.DataFrame,
         foretold: pd.Series,
+        moved: pd.DataFrame,
         memory_limit: int,
     ) -> dict[str, pa.Array]:
         """Give COLUMNS of the leads that ``foretold`` has today's probability of, by lead_id and in its order.
 
-        ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts.
+        ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts. ``moved``
+        has, by lead_id, the tiers ``before`` and ``after`` of who moved, the ``cause``, and what is ``told`` of it.
         """
         looks = self._looks(history, snapshots, foretold)
         found = []
@@ -97,7 +104,7 @@ class Comparer:
             batches = stream_matrix(
                 connection, _LOOKED, places.interactions, places.leads, self._catalogue, memory_limit=memory_limit
             )
-            found = [self._compare(piece, foretold) for piece in _whole_leads(batches)]
+            found = [self._compare(piece, foretold, moved) for piece in _whole_leads(batches)]
             connection.unregister("looked")
         return self._columns(found, foretold)
 
@@ -127,7 +134,7 @@ class Comparer:
             for frame, as_of, known, occurred in taken
         ]
 
-    def _compare(self, piece: pa.Table, foretold: pd.Series) -> _Compared:
+    def _compare(self, piece: pa.Table, foretold: pd.Series, moved: pd.DataFrame) -> _Compared:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
         features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
@@ -137,6 +144,9 @@ class Comparer:
         change = Change.between(
             kept, replayed, corrected, waited, seen, now, is_earlier_model=self.last.is_earlier_model
         )
+        of_them = moved.reindex(ids)
+        by_probability = of_them["cause"].isin(BY_PROBABILITY).to_numpy()
+        change = replace(change, is_moved=by_probability)
         moving, shown = np.full(len(ids), -1, dtype=np.int64), np.full(len(ids), None, dtype=object)
         for cause, first, moment, parts, is_told in (
             ("data", 0, self.last.moment, change.data, change.is_mostly_late),
@@ -148,7 +158,9 @@ class Comparer:
                 moving[rows] = self._moving(before, after, parts[rows])
                 values = [after[story.teller].to_numpy() for story in self._stories]
                 shown[rows] = self._in_words.shown_of(moving[rows], values, moment)
-        return _Compared(ids, change, self._in_words.say(change, moving, shown))
+        moves = Moves(*(of_them[name].where(of_them[name].notna(), None).to_numpy(object) for name in Moves._fields))
+        causes = np.array([*CAUSES, None], dtype=object)[np.where(by_probability, change.strongest, -1)]
+        return _Compared(ids, change, self._in_words.say(change, moving, shown, moves), causes)
 
     def _predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Foretell rows: most looks show what the one before them showed, and are foretold the same."""
@@ -179,6 +191,7 @@ class Comparer:
             "compared_with": pa.repeat(moment, len(known)),
             **{f"change_{cause}": _joined([getattr(one.change, cause) for one in found], f"change_{cause}")
                for cause in CAUSES},
+            "tier_changed": _joined([one.causes for one in found], "tier_changed"),
         }  # fmt: skip
         trends = _joined([one.change.trends for one in found], "trend").take(rows)
         return {"trend": trends.fill_null("not enough information")} | {
@@ -207,7 +220,7 @@ class Comparer:
         horizon = parse_duration(self.last.model.manifest["horizon"])
         zone = ZoneInfo(self.policy.time_zone)
         words = ReasonWords(self.words.language, self.words.labels, horizon, zone)
-        return ChangeWords(words, self._stories, self.last.moment)
+        return ChangeWords(words, self._stories, self.last.moment, self.as_of)
 
 
 def can_be_asked(model: Model, leads: Path) -> bool:
