@@ -273,8 +273,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "what_changed",
         "VARCHAR",
         nullable=True,
-        meaning="since compared_with: from which tier to which it moved or, where it did not, which way its probability "
-        "went; the strongest cause, and whether data or another model had a part",
+        meaning="from which tier to which it moved since compared_with or, where it did not, how its probability did; "
+        "the strongest cause, and whether data or another model had a part",
         empty="where trend is, or says that there is not enough information; and so are the next five",
     ),
     Field(

@@ -137,7 +137,7 @@ class ChangeWords:
         if isinstance(shown, date):
             name = "act" if story.kind == "act" else "back"
             return self._text(f"cause.{name}", **{**self.words.act(story), "day": writing.day(shown)})
-        return self.words.value(story, shown)
+        return self.words.named(story, shown)
 
     def _text(self, name: str, /, **filled: object) -> str:
         return text(name, self.words.language, **filled)

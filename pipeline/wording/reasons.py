@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.language.filters import OTHER, Filter
-from features.language.labels import Labels
+from features.language.labels import Labels, Part
 from features.language.stories import Story
 from features.language.words import describe
 from models.decision.claims import Claim, Claims
@@ -131,16 +131,32 @@ class ReasonWords:
     def _name(self, story: Story) -> str:
         if story.attribute is not None:
             return self.labels.noun("attributes", story.attribute)
-        return story.teller if story.feature is not None else self._text(story.teller)
+        if story.feature is None:
+            return self._text(story.teller)
+        return self.labels.noun("features", story.teller) if self._has_noun(story) else story.teller
+
+    def _has_noun(self, story: Story) -> bool:
+        return self.labels.has("features", story.teller)
+
+    def named(self, story: Story, value: object) -> str:
+        """Say the value that tells a story behind its name, where it does not say itself what it is."""
+        told = self.value(story, value)
+        return self._text("named", name=self._name(story), value=told) if self._is_bare(story) else told
+
+    def _is_bare(self, story: Story) -> bool:
+        """Tell whether the value of a feature is told alone: what is measured is said in English without a noun."""
+        return story.feature is not None and (self._has_noun(story) or self.language != "en")
 
     def value(self, story: Story, value: object) -> str:
         """Say the value that tells a story."""
         if not isinstance(value, str | float | int | np.generic) or pd.isna(value):
             return ""
-        if story.feature is not None:
+        if story.feature is not None and not self._is_bare(story):
             return describe(story.feature, value if isinstance(value, str) else float(value), self.labels)
         if isinstance(value, str):
-            return self.labels.noun("channels", value) if story.is_channel else value
+            of = "channel" if story.is_channel else story.feature and story.feature.of
+            parts: dict[object, Part] = {"channel": "channels", "event_type": "event_types"}
+            return self.labels.noun(parts[of], value) if of in parts else value
         return Writing(self.language).number(float(value))
 
     def _range(self, claim: Claim) -> str:

@@ -47,6 +47,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{share} sont devenus clients en {horizon}, contre {all} de l'ensemble",
     ),
     "range.between": ("{low} to less than {below}", "{low} à moins de {below}"),
+    "named": ("{name}: {value}", "{name}\N{NO-BREAK SPACE}: {value}"),
     "range.from": ("{low} or more", "{low} ou plus"),
     "earlier_episodes": ("earlier episodes", "épisodes précédents"),
     # What has changed since an earlier score: the way it went, the strongest cause, and what else had a part.
