@@ -17,6 +17,7 @@ from benchmarks import (
     deciding,
     duckdb_peer,
     engine,
+    explaining,
     neighbour,
     push_http,
     push_sql,
@@ -82,6 +83,7 @@ def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 
     yield _sample(folder, int(200_000 * scale), progress)
     yield from _deciding(folder, int(_MILLION * scale), progress)
     yield from _counting(folder, int(500_000 * scale), progress)
+    yield from _explaining(folder, int(100_000 * scale), progress)
 
 
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
@@ -227,6 +229,23 @@ def _counting(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
     shutil.rmtree(root)
     yield within(task, peer, ours, theirs, 10)
     yield memory(task, ours, 2)
+
+
+def _explaining(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
+    """Measure what is told of the open leads in the tiers that are shown, beside what they are foretold."""
+    root = folder / f"explaining-{leads}"
+    progress(f"telling why, what changed and what next, of {in_words(leads)} open leads: a model is learned")
+    explaining.write_world(root, leads)
+    task, peer = (
+        f"of {in_words(leads)} open leads, {in_words(explaining.shown_of(root))} of them shown",
+        "TreeSHAP alone",
+    )
+    bare = measure(explaining.contribute, root)
+    yield within(f"reasons {task}", peer, measure(explaining.give_reasons, root), bare, 1.6)
+    told = measure(explaining.tell_all, root)
+    yield within(f"reasons, changes and actions {task}", peer, told, bare, 4)
+    yield memory(f"reasons, changes and actions {task}", told, 4)
+    shutil.rmtree(root)
 
 
 def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:

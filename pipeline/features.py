@@ -111,7 +111,7 @@ def grow_catalogue(parameters: Sections, interactions: Path, leads: Path, until:
         minimum_leads=settings.minimum_leads,
         maximum_types=settings.maximum_types,
         ignored_types=ignored,
-        declared=[*own.FEATURES, *declared],
+        declared=declared_features(settings),
         attributes=attributes_of(leads),
     )
 
@@ -129,3 +129,8 @@ def attributes_of(leads: Path) -> dict[str, Kind]:
         for column in pq.read_schema(leads)
         if column.name not in fields
     }
+
+
+def declared_features(settings: Features) -> list[Feature]:
+    """List the features that people declared, in ``features/own.py`` and in the settings."""
+    return [*own.FEATURES, *(feature.feature(settings.actors) for feature in settings.declared)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipeline.core.project import Progress, Project
 from pipeline.core.trained import open_trained
+from pipeline.scoring.changes import since_last
 from pipeline.scoring.comparing import LastScore
 from pipeline.scoring.files import write_csv, write_recommendations, write_sums
 from pipeline.scoring.open_leads import Sections, check, recommend, stated_moment
@@ -24,4 +25,6 @@ def run(project: Project[Sections], progress: Progress) -> None:
     write_recommendations(project.recommendations, recommendations)
     write_csv(project.recommendations_csv, recommendations, project.parameters.words.language)
     told = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json(), **decided.as_json()}
+    if last is not None:
+        told["since_last"], _ = since_last(decided, model.version, recommendations)
     write_sums(project.scoring, recommendations, told)

@@ -9,8 +9,7 @@ from features.core.schema import CHANNELS, GROUPS, GUESSES, LIST_REASONS, LISTS,
 LIST_CHANGES: Mapping[str, str] = {
     "new": "it was no open lead when the last list was made",
     "fact": "what became known of leads since, what people decided, and time that passed",
-    "rules": "as fact; but the rules of decision, or what a conversion is worth, are others, and what they do is not "
-    "told apart",
+    "rules": "as fact, or the rules of decision, or what a conversion is worth; what they do is not told apart",
     "score": "what leads are foretold",
     "model": "as score; but the model is another one, and what it does is not told apart",
     "cut-offs": "the cut-offs of the tiers are others",
@@ -20,6 +19,17 @@ LIST_CHANGES: Mapping[str, str] = {
     "unknown": "nobody noted what the last list rests on",
 }
 """Why a lead came onto the list of sales, or left it; in this order each is put in the place of what it was."""
+TIER_CHANGES: Mapping[str, str] = {
+    "fact": "what became known of it, or people decided; or that a fact, a return or their word holds no longer",
+    "data": "its probability, moved most by what was learned since of the time before",
+    "time": "its probability, moved most by the time that passed",
+    "behaviour": "its probability, moved most by what occurred since",
+    "model": "its probability, moved most by another model; or there is another one, and nobody looked closer",
+    "score": "its probability; nobody looked closer",
+    **{step: LIST_CHANGES[step] for step in ("rules", "cut-offs")},
+    "unknown": "nobody noted what the last tiers rest on",
+}
+"""Why a lead has another tier than at an earlier score: the last of these that moved it, as LIST_CHANGES are found."""
 TRENDS: Mapping[str, str] = {
     "improving": "time and what it did raised its odds by a quarter or more",
     "steady": "they moved its odds by less",
@@ -235,20 +245,36 @@ RECOMMENDATION: tuple[Field, ...] = (
         empty="a list of none where both are",
     ),
     Field(
+        "tier_before",
+        "VARCHAR",
+        nullable=True,
+        meaning="its tier at the last score; for the stage, as it would have been recommend.compare_to before as_of",
+        empty="where it is the same, or there was no score of it then",
+    ),
+    Field(
+        "tier_changed",
+        "VARCHAR",
+        nullable=True,
+        allowed=tuple(TIER_CHANGES),
+        means=TIER_CHANGES,
+        meaning="why its tier is another: the last of these that moved it, as list_changed is found",
+        empty="where tier_before is",
+    ),
+    Field(
         "trend",
         "VARCHAR",
         nullable=True,
         allowed=tuple(TRENDS),
         means=TRENDS,
         meaning="which way it has gone since compared_with",
-        empty="for tiers that recommend.reasons_for does not name",
+        empty="where recommend.reasons_for names neither tier nor tier_before",
     ),
     Field(
         "what_changed",
         "VARCHAR",
         nullable=True,
-        meaning="the way its probability went since compared_with, the strongest cause, and whether corrected data or "
-        "another model had a part",
+        meaning="from which tier to which it moved since compared_with or, where it did not, how its probability did; "
+        "the strongest cause, and whether data or another model had a part",
         empty="where trend is, or says that there is not enough information; and so are the next five",
     ),
     Field(
@@ -263,8 +289,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         "change_data",
         "DOUBLE",
         nullable=True,
-        meaning="by how much the earlier score would have been another by what is known today of the time before it; "
-        "the four parts add up to the whole change",
+        meaning="what is known today of the time before, and was not then; the four parts add up to the whole change",
         unit="log-odds",
         empty="where what_changed is, and where the earlier model is gone: change_model holds both then",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Part = Literal["event_types", "channels", "attributes", "milestones"]
+Part = Literal["event_types", "channels", "attributes", "milestones", "features"]
 """Whose names they are."""
 WordsByPart = Mapping[Part, Mapping[str, tuple[str, ...]]]
 """Of one language: a noun for each name, and behind that of an event type what was done, as in "looked at the prices".

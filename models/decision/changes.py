@@ -56,6 +56,8 @@ class Change:
     model: NDArray[np.float64]
     late: NDArray[np.float64]
     """What of ``data`` is that something became known late."""
+    is_moved: NDArray[np.bool_] | bool = False
+    """Whether it has moved the lead to another tier, which a small change may."""
 
     @classmethod
     def between(
@@ -105,7 +107,12 @@ class Change:
     def directions(self) -> NDArray[np.int64]:
         """Tell whether each lead went up (1), down (-1), or hardly moved (0); shape (n,)."""
         whole = np.nan_to_num(self.whole)
-        return np.where(np.abs(whole) >= _LEAST_TREND, np.sign(whole), 0.0).astype(np.int64)
+        return np.where((np.abs(whole) >= _LEAST_TREND) | self.is_moved, np.sign(whole), 0.0).astype(np.int64)
+
+    @property
+    def is_leads_own(self) -> NDArray[np.bool_]:
+        """Tell of which leads neither data nor the model have changed anything: shape (n,)."""
+        return np.asarray((self.data == 0.0) & (self.model == 0.0), dtype=bool)
 
     @property
     def strongest(self) -> NDArray[np.int64]:

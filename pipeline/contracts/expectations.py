@@ -123,7 +123,9 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
     ``probabilities`` are the columns of all horizons, the shortest first.
     """
     tiers = ", ".join(f"'{tier}'" for tier in reasons_for)
-    with_reasons = f"(tier IN ({tiers}))" if tiers else "false"
+    with_reasons, had_reasons = (
+        (f"(tier IN ({tiers}))", f"coalesce(tier_before IN ({tiers}), false)") if tiers else ("false", "false")
+    )
     return [
         *field_checks(RECOMMENDATION),
         *_horizon_checks(probabilities),
@@ -169,8 +171,13 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
         ),
         Check(
             "change_unasked",
-            "a recommendation of any other tier has no trend, nor has a lead that has ended",
-            f"(NOT {with_reasons} OR {_HAS_ENDED}) AND trend IS NOT NULL",
+            "a recommendation of any other tier, now and before, has no trend, nor has a lead that has ended",
+            f"(NOT ({with_reasons} OR {had_reasons}) OR {_HAS_ENDED}) AND trend IS NOT NULL",
+        ),
+        Check(
+            "tier_unmoved",
+            "a tier that was another before is another now, and it is told why",
+            "tier_before = tier OR (tier_before IS NULL) <> (tier_changed IS NULL)",
         ),
         Check(
             "change_partial",

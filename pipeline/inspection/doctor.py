@@ -25,11 +25,13 @@ from features.core.errors import (
 )
 from features.core.time import format_duration
 from features.language.catalogue import WHERE_FROM
+from features.language.feature import derive_names
 from features.language.labels import Part
 from models.core.verdicts import KINDS, Verdict, acquit, judged, ordered
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
+from pipeline.features import declared_features
 from pipeline.log.ages import doubts_of_ages
 from pipeline.log.history import observe
 from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
@@ -284,6 +286,8 @@ def _examine_words(examination: Examination, project: Project[Parameters]) -> No
         "milestones": list(parameters.episodes.milestones),
     }
     language, told = parameters.words.language, []
+    if language != "en":  # where English says what is measured, others show the name
+        names["features"] = derive_names(declared_features(parameters.features))
     for part, of_part in names.items():
         lacking = parameters.words.labels.lacking(part, of_part)
         more = f" and {len(lacking) - _MOST_NAMED:,} more" if len(lacking) > _MOST_NAMED else ""

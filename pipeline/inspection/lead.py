@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from features.core.errors import InputError
-from features.core.recommendation import LIST_CHANGES
+from features.core.recommendation import LIST_CHANGES, TIER_CHANGES
 from features.core.schema import GUESSES
 from features.core.time import format_duration
 from features.language.labels import Labels
 from models.core.horizons import PROBABILITY, column_of
-from pipeline.core.project import HERE, Project, require
+from pipeline.core.project import HERE, Places, Project, read_json, require
 from pipeline.core.sql import open_reader
 from pipeline.inspection.found_lead import FoundLead, find_lead
 from pipeline.inspection.lifeline import Entry, Score, draw, read_events
@@ -26,9 +26,10 @@ from pipeline.log.history import episodes_at
 from pipeline.log.people import read_consents, read_decisions
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.types import read_moment
+from pipeline.wording.todays_list import told_of_the_moves
 
 _FOLDER = "as_of=%Y-%m-%dT%H-%M-%S.%f"
-_NAME = "recommendations.parquet"
+_NAME, _DECIDED = "recommendations.parquet", "decided.json"
 _PLAIN = "hive_partitioning = false"
 """A folder's name says the moment, too, but as a text."""
 _WIDTH = 24
@@ -49,6 +50,8 @@ class Standing:
     """The lead's recommendation; None where it has none there."""
     missing: str | None
     """Why there is none."""
+    since_last: Mapping[str, Any] | None = None
+    """How many leads moved since the list before, and why; None where that was not noted, or there was none."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,14 @@ def _read_standing(
     source = str(path.relative_to(project.root))
     if row is None:
         return Standing(source, as_of, None, f"it is not among the leads that were open at {as_of:%Y-%m-%d %H:%M} UTC")
-    return Standing(source, as_of, dict(zip(names, row, strict=True)), None)
+    return Standing(source, as_of, dict(zip(names, row, strict=True)), None, _since_last(project, path))
+
+
+def _since_last(places: Places, path: Path) -> Mapping[str, Any] | None:
+    """Read what was noted of all leads beside recommendations."""
+    beside = places.scoring if path == places.recommendations else path.with_name(_DECIDED)
+    noted: Mapping[str, Any] | None = _as_json(read_json(beside).get("since_last")) if beside.exists() else None
+    return noted
 
 
 def _read_scores(
@@ -241,9 +251,9 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
     if "list" in row:
         told = row["list"] if row["list_reason"] is None else f"{row['list']}: {row['list_reason']}"
         yield _line("list", told if row["rank"] is None else f"{told} (rank {row['rank']:,})")
-    if (cause := row.get("list_changed")) is not None:
-        moved = "came onto that of sales" if row["list"] == "sales" else "left that of sales"
-        yield _line("since the last list", f"{moved} ({cause}): {LIST_CHANGES[cause]}")
+    yield from _tell_moves(row)
+    if standing.since_last is not None:
+        yield from _lines("of all leads", told_of_the_moves(standing.since_last, parameters.words.language))
     yield _line("maturity", row["maturity"])
     if row.get("stage") is not None:
         yield _line("stage", labels.noun("milestones", row["stage"]))
@@ -255,6 +265,14 @@ def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, z
         yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
     yield from _tell_what_next(row)
     yield from _tell_reasons(row)
+
+
+def _tell_moves(row: Mapping[str, Any]) -> Iterator[str]:
+    if (cause := row.get("list_changed")) is not None:
+        moved = "came onto that of sales" if row["list"] == "sales" else "left that of sales"
+        yield _line("since the last list", f"{moved} ({cause}): {LIST_CHANGES[cause]}")
+    if (cause := row.get("tier_changed")) is not None:
+        yield _line("tier before", f"{row['tier_before']} ({cause}): {TIER_CHANGES[cause]}")
 
 
 def _tell_what_next(row: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,18 @@ def size_batches(memory_limit: int, columns: int) -> Batch:
     return Batch(events, rows, workers)
 
 
+def gathered(batches: Iterable[pa.Table], rows: int = 1 << 14) -> Iterator[pa.Table]:
+    """Join batches of a matrix until they have so many rows: what is done column by column takes as long for one."""
+    held: list[pa.Table] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= rows:
+            yield pa.concat_tables(held).unify_dictionaries()
+            held = []
+    if held:
+        yield pa.concat_tables(held).unify_dictionaries()
+
+
 def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:
     """Recut the parts of a sorted log so that no group is split; the last chunk is as empty as the last part.
 

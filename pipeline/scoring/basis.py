@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow.parquet as pq
+
+from models.core.horizons import PROBABILITY
 from models.decision.capacity import Amount, Costs, Room
 from models.decision.tiers import Money, Multiples, Stated
 from pipeline.core.project import read_json
+from pipeline.scoring.earlier import called_in, moment_of
 from pipeline.scoring.today import Owned, Time, Today
 
 _CUT_OFFS = {"money", "multiples", "tiers"}
@@ -65,6 +71,14 @@ class LastBasis:
     costs: Costs
 
     @classmethod
+    def of(cls, today: Today, base_rate: float, model_version: str) -> LastBasis:
+        """Give what the list of a day rests on, without writing it first."""
+        policy = today.policy
+        settled = {"money": policy.money, "multiples": policy.multiples, "tiers": policy.tiers}
+        digests = {**basis_of(today), "model": model_version}
+        return cls(digests, settled, base_rate, today.time, today.owned, today.costs)
+
+    @classmethod
     def read(cls, last: Path) -> LastBasis | None:
         """Read what is noted beside the scores of a moment; None where nothing is, or by an earlier version."""
         path = last.with_name(DECIDED)
@@ -96,6 +110,32 @@ class LastBasis:
         """Name the parts that are others now, in byte order."""
         own = {**basis, "model": model_version}
         return sorted(name for name in own if own[name] != self.digests.get(name))
+
+
+@dataclass(frozen=True)
+class LastList:
+    """An earlier list that today's is compared with: one that was kept, or one made anew as it would have been then."""
+
+    moment: datetime
+    """UTC."""
+    foretold: pd.Series
+    """Of each lead that had a row, by lead_id; missing where it had ended."""
+    tiers: pd.Series
+    """Of each lead that was open, by lead_id."""
+    called: frozenset[str]
+    """On the list of sales."""
+    basis: LastBasis | None
+    """What it rests on; None where nobody noted it."""
+    is_kept: bool = True
+    """Whether it was made then, and not anew."""
+
+    @classmethod
+    def read(cls, path: Path) -> LastList:
+        """Read the scores of a moment that were kept."""
+        kept = pq.read_table(path, columns=["lead_id", PROBABILITY, "tier"]).to_pandas()
+        kept = kept.set_index("lead_id")
+        tiers = kept.loc[kept[PROBABILITY].notna(), "tier"].astype(object)
+        return cls(moment_of(path), kept[PROBABILITY], tiers, called_in(path), LastBasis.read(path))
 
 
 def _room(stated: Mapping[str, Any] | None) -> Room | None:

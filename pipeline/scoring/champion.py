@@ -78,7 +78,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {**decided.as_json(), **sums(recommendations)}
-    told["since_last"], changes = since_last(decided, model.version, recommendations, earlier)
+    told["since_last"], changes = since_last(decided, model.version, recommendations)
     language = project.parameters.words.language
     for line in (*told_of_the_list(told, language), *told_of_the_unstated(told, language)):
         progress(line)

@@ -7,7 +7,7 @@ foretold today (``models.decision.changes``). The looks of a lead stand together
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -32,14 +33,18 @@ from models.decision.changes import CAUSES, Change, strongest_stories
 from models.decision.claims import Claims
 from models.decision.reasons import Telling
 from pipeline.core.project import Places
+from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.words import Words
-from pipeline.wording.changes import ChangeWords
+from pipeline.wording.changes import ChangeWords, Moves
 from pipeline.wording.reasons import ReasonWords
 
-COLUMNS = ("trend", "what_changed", "compared_with", *(f"change_{cause}" for cause in CAUSES))
+COLUMNS = ("trend", "what_changed", "compared_with", *(f"change_{cause}" for cause in CAUSES), "tier_changed")
+"""The last has the strongest cause where the probability has moved the tier, and nothing else."""
 _TYPES = {field.name: field.arrow for field in RECOMMENDATION if field.name in COLUMNS}
+BY_PROBABILITY = ("score", "model")
+"""Steps at which a probability moves a tier."""
 _LOOKS = 4
 """So many at each lead: as then, as then by what is known now, as now by what had occurred then, and as now."""
 _LOOKED = "SELECT lead_id, as_of, known_until, occurred_until, created_at, started_at, episode FROM looked"
@@ -64,6 +69,8 @@ class _Compared(NamedTuple):
     lead_ids: NDArray[np.object_]
     change: Change
     texts: NDArray[np.object_]
+    causes: NDArray[np.object_]
+    """Of tiers that the probability has moved, the strongest; None of the others."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +89,13 @@ class Comparer:
         history: History,
         snapshots: pd.DataFrame,
         foretold: pd.Series,
+        moved: pd.DataFrame,
         memory_limit: int,
     ) -> dict[str, pa.Array]:
         """Give COLUMNS of the leads that ``foretold`` has today's probability of, by lead_id and in its order.
 
-        ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts.
+        ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts. ``moved``
+        has, by lead_id, the tiers ``before`` and ``after`` of who moved, the ``cause``, and what is ``told`` of it.
         """
         looks = self._looks(history, snapshots, foretold)
         found = []
@@ -95,7 +104,7 @@ class Comparer:
             batches = stream_matrix(
                 connection, _LOOKED, places.interactions, places.leads, self._catalogue, memory_limit=memory_limit
             )
-            found = [self._compare(piece, foretold) for piece in _whole_leads(batches)]
+            found = [self._compare(piece, foretold, moved) for piece in _whole_leads(batches)]
             connection.unregister("looked")
         return self._columns(found, foretold)
 
@@ -104,11 +113,13 @@ class Comparer:
         then, now = self.last.moment, self.as_of
         replayed, corrected = take_snapshots_at(history, then), take_snapshots_at(history, then, now)
         earlier = replayed["lead_id"] if self.last.kept is None else self.last.kept.dropna().index
-        compared = set(earlier) & set(corrected["lead_id"]) & set(foretold.index)
-        if not compared:
+        compared = _texts(foretold.index)
+        for some in (earlier, corrected["lead_id"]):
+            compared = compared.filter(_is_in(compared, some))
+        if not len(compared):
             return []
         # Of a lead that today's log would not have shown then, it is all correction.
-        unseen = corrected[~corrected["lead_id"].isin(set(replayed["lead_id"]))]
+        unseen = corrected[pc.invert(_is_in(corrected["lead_id"], replayed["lead_id"])).to_numpy(zero_copy_only=False)]
         taken = [
             (pd.concat([replayed, unseen]), then, then, then),
             (corrected, then, now, then),
@@ -117,22 +128,25 @@ class Comparer:
         ]
         columns = ["lead_id", "created_at", "started_at", "episode"]
         return [
-            frame.loc[frame["lead_id"].isin(compared), columns].assign(
+            frame.loc[_is_in(frame["lead_id"], compared).to_numpy(zero_copy_only=False), columns].assign(
                 as_of=_moment(as_of), known_until=_moment(known), occurred_until=_moment(occurred)
             )
             for frame, as_of, known, occurred in taken
         ]
 
-    def _compare(self, piece: pa.Table, foretold: pd.Series) -> _Compared:
+    def _compare(self, piece: pa.Table, foretold: pd.Series, moved: pd.DataFrame) -> _Compared:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
         features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
-        replayed, corrected, waited, seen = self.last.model.predict(features).reshape(-1, _LOOKS).T
+        replayed, corrected, waited, seen = self._predict(features).reshape(-1, _LOOKS).T
         kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
         now = foretold.loc[ids].to_numpy(float)
         change = Change.between(
             kept, replayed, corrected, waited, seen, now, is_earlier_model=self.last.is_earlier_model
         )
+        of_them = moved.reindex(ids)
+        by_probability = of_them["cause"].isin(BY_PROBABILITY).to_numpy()
+        change = replace(change, is_moved=by_probability)
         moving, shown = np.full(len(ids), -1, dtype=np.int64), np.full(len(ids), None, dtype=object)
         for cause, first, moment, parts, is_told in (
             ("data", 0, self.last.moment, change.data, change.is_mostly_late),
@@ -144,13 +158,28 @@ class Comparer:
                 moving[rows] = self._moving(before, after, parts[rows])
                 values = [after[story.teller].to_numpy() for story in self._stories]
                 shown[rows] = self._in_words.shown_of(moving[rows], values, moment)
-        return _Compared(ids, change, self._in_words.say(change, moving, shown))
+        moves = Moves(*(of_them[name].where(of_them[name].notna(), None).to_numpy(object) for name in Moves._fields))
+        causes = np.array([*CAUSES, None], dtype=object)[np.where(by_probability, change.strongest, -1)]
+        return _Compared(ids, change, self._in_words.say(change, moving, shown, moves), causes)
+
+    def _predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Foretell rows: most looks show what the one before them showed, and are foretold the same."""
+        is_other = np.zeros(len(features), dtype=bool)
+        is_other[:1] = True
+        for name in features:
+            is_other[1:] |= _differs(features[name][:-1], features[name][1:])
+        distinct = self.last.model.predict(features[is_other])
+        return np.asarray(distinct[is_other.cumsum() - 1])
 
     def _moving(self, before: pd.DataFrame, after: pd.DataFrame, directions: NDArray[np.float64]) -> NDArray[np.int64]:
         """Find the story that moved each lead most between two looks of one clock, among those told otherwise now."""
         is_new = np.stack([_differs(before[story.teller], after[story.teller]) for story in self._stories], axis=1)
-        was, is_now = (self.last.model.contributions(frame) for frame in (before, after))
-        return strongest_stories(was, is_now, self._tellings, directions, is_new)
+        found = np.full(len(directions), -1, dtype=np.int64)
+        rows = np.flatnonzero(is_new.any(axis=1))
+        if len(rows):
+            was, is_now = (self.last.model.contributions(frame.iloc[rows]) for frame in (before, after))
+            found[rows] = strongest_stories(was, is_now, self._tellings, directions[rows], is_new[rows])
+        return found
 
     def _columns(self, found: list[_Compared], foretold: pd.Series) -> dict[str, pa.Array]:
         known = [lead for one in found for lead in one.lead_ids]
@@ -162,6 +191,7 @@ class Comparer:
             "compared_with": pa.repeat(moment, len(known)),
             **{f"change_{cause}": _joined([getattr(one.change, cause) for one in found], f"change_{cause}")
                for cause in CAUSES},
+            "tier_changed": _joined([one.causes for one in found], "tier_changed"),
         }  # fmt: skip
         trends = _joined([one.change.trends for one in found], "trend").take(rows)
         return {"trend": trends.fill_null("not enough information")} | {
@@ -190,7 +220,7 @@ class Comparer:
         horizon = parse_duration(self.last.model.manifest["horizon"])
         zone = ZoneInfo(self.policy.time_zone)
         words = ReasonWords(self.words.language, self.words.labels, horizon, zone)
-        return ChangeWords(words, self._stories, self.last.moment)
+        return ChangeWords(words, self._stories, self.last.moment, self.as_of)
 
 
 def can_be_asked(model: Model, leads: Path) -> bool:
@@ -213,7 +243,7 @@ def uncompared(length: int) -> dict[str, pa.Array]:
 def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Recut batches of the matrix so that the four looks at a lead stand together."""
     rest: pa.Table | None = None
-    for batch in batches:
+    for batch in gathered(batches):
         rest = batch if rest is None else pa.concat_tables([rest, batch]).unify_dictionaries()
         whole = len(rest) - len(rest) % _LOOKS
         if whole:
@@ -221,11 +251,24 @@ def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
         rest = rest.slice(whole)
 
 
+def _texts(lead_ids: pd.Series | pd.Index | pa.Array) -> pa.Array:
+    return lead_ids if isinstance(lead_ids, pa.Array) else pa.array(lead_ids, pa.large_string())
+
+
+def _is_in(lead_ids: pd.Series | pa.Array, others: pd.Series | pd.Index | pa.Array) -> pa.BooleanArray:
+    return pc.is_in(_texts(lead_ids), _texts(others))
+
+
 def _differs(before: pd.Series, after: pd.Series) -> NDArray[np.bool_]:
     """Tell where two columns differ; what is missing of both does not."""
+    if isinstance(before.dtype, np.dtype) and before.dtype.kind in "biuf":
+        numbers, others = before.to_numpy(), after.to_numpy()
+        return np.asarray((numbers != others) & ((numbers == numbers) | (others == others)))  # noqa: PLR0124 - NaN
     if pd.api.types.is_numeric_dtype(before):
         numbers, others = (some.to_numpy(np.float64, na_value=np.nan) for some in (before, after))
         return np.asarray((numbers != others) & ~(np.isnan(numbers) & np.isnan(others)))
+    if isinstance(before.dtype, pd.CategoricalDtype) and before.dtype == after.dtype:
+        return np.asarray(before.cat.codes.to_numpy() != after.cat.codes.to_numpy())
     one, other = before.astype(object).to_numpy(), after.astype(object).to_numpy()
     return np.asarray((one != other) & ~(pd.isna(one) & pd.isna(other)), dtype=bool)
 

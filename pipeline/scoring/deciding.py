@@ -16,7 +16,7 @@ from features.core.recommendation import RECOMMENDATION
 from models.decision.capacity import Costs
 from models.decision.lists import Lists
 from models.decision.tiers import CutOffs, tiers_of
-from pipeline.scoring.basis import basis_of, noted
+from pipeline.scoring.basis import LastList, basis_of, noted
 from pipeline.scoring.standing import Standing
 from pipeline.scoring.today import Spent, Today, lottery_groups, make_lists_of
 from pipeline.settings.decision import DecisionPolicy
@@ -49,6 +49,8 @@ class Decided:
     """The share of the training rows that converted, which multiples are of."""
     causes: Mapping[str, str] = field(default_factory=dict)
     """Why open leads came onto the list of sales since the last one, or left it, by lead_id."""
+    last: LastList | None = None
+    """The one that it was compared with."""
     unstated: tuple[str, ...] = ()
     """What nobody has stated: names of UNSTATED."""
 

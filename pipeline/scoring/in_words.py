@@ -1,16 +1,25 @@
-"""What holds of leads, in words: since which day of the company's, and what."""
+"""What holds of leads, in words: since which day of the company's, and what; and what says a tier by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.decision.facts import Held
+from features.core.schema import Language
+from models.decision.facts import Held, Kind
 from pipeline.settings.decision import DecisionPolicy
+from pipeline.wording.locales import Writing
+from pipeline.wording.texts import text
+
+if TYPE_CHECKING:
+    from pipeline.scoring.deciding import Decider
 
 _OUTSIDE = "outside the target"
 
@@ -43,3 +52,64 @@ def facts_in_words(
         for row in np.flatnonzero(is_out).tolist():
             told[row].append(f"{_OUTSIDE}: {words}")
     return told
+
+
+def with_words(moved: pd.DataFrame, decider: Decider, tiers: pa.ChunkedArray, language: Language) -> pd.DataFrame:
+    """Put beside ``before`` and ``cause`` of who moved the tier ``after``, and what is ``told`` of the cause.
+
+    ``tiers`` are those of all open leads. Nothing is told where it is the probability.
+    """
+    rows = pd.Index(decider.lead_ids).get_indexer(moved.index)
+    now = np.array(tiers.to_pylist(), dtype=object)
+    told = np.full(len(moved), None, dtype=object)
+    causes = moved["cause"].to_numpy(object)
+    for cause in ("rules", "cut-offs", "unknown"):
+        told[causes == cause] = text(f"moved.{cause}", language)
+    by_facts = np.flatnonzero(causes == "fact")
+    told[by_facts] = what_says_the_tiers(decider, rows[by_facts], now, language)
+    return moved.assign(after=now[rows], told=told)
+
+
+def what_says_the_tiers(
+    decider: Decider, rows: NDArray[np.int64], tiers: NDArray[np.object_], language: Language
+) -> list[str]:
+    """Say it of the ``rows`` of open leads, whose ``tiers`` are those of today; names of facts are the settings' own.
+
+    Where their probability says it, something else did before, and holds no longer.
+    """
+    standing = decider.standing
+    word, held = standing.spoken.word, standing.held
+    by_word = word.decides(held.closed, slice(None))
+    told = []
+    for row, tier in zip(rows.tolist(), tiers[rows].tolist(), strict=True):
+        if by_word[row]:
+            day = date.fromisoformat(str(standing.spoken.texts[row])[: len("2026-03-05")])
+            told.append(text("moved.word", language, day=Writing(language).day(day)))
+        elif standing.target[row] == "out":
+            told.append(text("moved.out", language))
+        elif held.closed[row]:
+            told.append(_fact(decider, row, ["closes"], language) or text("moved.objected", language))
+        elif tier == "SQL" and held.raised[row]:
+            told.append(str(_fact(decider, row, ["raises"], language)))
+        elif tier != "SQL" and held.refused[row]:
+            told.append(str(_fact(decider, row, ["refuses"], language)))
+        elif tier == "recycled":
+            told.append(text("moved.back", language))
+        else:
+            told.append(text("moved.over", language))
+    return told
+
+
+def _fact(decider: Decider, row: int, kinds: Sequence[Kind], language: Language) -> str | None:
+    """Name the latest fact of some kinds that holds of a lead, and since when; None where there is none."""
+    held = decider.standing.held
+    holding = [
+        (since, name)
+        for since, (name, fact) in zip(held.since[row], held.facts.items(), strict=True)
+        if fact.kind in kinds and not np.isnat(since)
+    ]
+    if not holding:
+        return None
+    since, name = max(holding)
+    (day,) = days_of(decider.policy, np.array([since]))
+    return text("moved.fact", language, fact=name, day=Writing(language).day(date.fromisoformat(day)))

@@ -40,15 +40,18 @@ from pipeline.log.known_types import refuse_others
 from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
+from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
 from pipeline.scoring.actions import Actions
-from pipeline.scoring.changes import causes_of
+from pipeline.scoring.basis import LastList
+from pipeline.scoring.changes import moved_since, replay
 from pipeline.scoring.comparing import Comparer, LastScore, uncompared
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.doubts import UnknownOutcomes, unknown_outcomes, why_guesses
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
 from pipeline.scoring.explaining import UNEXPLAINED, Explainer
+from pipeline.scoring.in_words import with_words
 from pipeline.scoring.recontact import Recontact
 from pipeline.scoring.standing import Standing, look
 from pipeline.scoring.work import see_today
@@ -165,9 +168,10 @@ def recommend(
             progress(UNEXPLAINED)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
-        for batch in stream_matrix(
+        matrix = stream_matrix(
             connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
-        ):
+        )
+        for batch in gathered(matrix):
             rows = slice(done, done + len(batch))
             scored = _score_batch(
                 project.parameters, model, catalogue, batch, decider, explainer, rows, has_ages=has_ages
@@ -185,11 +189,23 @@ def recommend(
             project, project.parameters, connection, history, as_of, _version(model, 1), recontact, actions
         )
         recommendations, decided = _decide(pa.concat_tables(batches), decider)
-        recommendations = _compare(project, connection, recommendations, history, snapshots, as_of, last, of_batches)
+        compared_list = LastList.read(earlier.last) if earlier is not None and earlier.last is not None else None
+        if compared_list is None and last is not None:
+            progress("looking at what would have been said then")
+            compared_list = replay(
+                project, project.parameters, last.model, connection, history, last.moment, of_batches
+            )
+        foretold = recommendations[PROBABILITY].to_numpy()
+        moved = moved_since(decider, foretold, decided, model.version, compared_list)
+        moved_tiers = with_words(moved.tiers, decider, recommendations["tier"], project.parameters.words.language)
+        recommendations = _compare(
+            project, connection, recommendations, history, snapshots, as_of, last, moved_tiers, of_batches
+        )
         recommendations = _with_what_next(recommendations, standing, recontact, actions, progress)
     decided = replace(
         decided,
-        causes=causes_of(decider, recommendations[PROBABILITY].to_numpy(), decided, model.version),
+        causes=moved.lists,
+        last=compared_list,
         unstated=unstated_in(
             project.parameters, catalogue, model.categories, has_capacity=decided.spent.places is not None
         ),
@@ -256,24 +272,33 @@ def _compare(
     snapshots: pd.DataFrame,
     as_of: datetime,
     last: LastScore | None,
+    moved: pd.DataFrame,
     memory_limit: int,
 ) -> pa.Table:
-    """Put what has changed since an earlier score behind the reasons, of the tiers that are asked for."""
+    """Put what has changed since an earlier score behind the reasons, of the tiers that are asked for.
+
+    Who has left one of these since is compared, too. ``moved``: see ``Comparer.compare``.
+    """
     parameters = project.parameters
-    asked = pa.array(parameters.recommend.reasons_for, pa.string())
-    shown = np.flatnonzero(pc.is_in(recommendations["tier"].cast(pa.string()), asked))
+    asked = parameters.recommend.reasons_for
+    of_moved = moved.reindex(recommendations["lead_id"].to_numpy())
+    is_asked = pc.is_in(recommendations["tier"].cast(pa.string()), pa.array(asked, pa.string())).to_numpy()
+    shown = np.flatnonzero(is_asked | of_moved["before"].isin(asked).to_numpy())
     columns = uncompared(len(shown))
     if last is not None:
         some = recommendations.take(shown)
         foretold = pd.Series(some[PROBABILITY].to_numpy(), some["lead_id"].to_numpy())
         comparer = Comparer(last, as_of, parameters.words, parameters.decision)
-        columns = comparer.compare(connection, project, history, snapshots, foretold, memory_limit)
+        columns = comparer.compare(connection, project, history, snapshots, foretold, moved, memory_limit)
     places = np.full(len(recommendations), -1)
     places[shown] = np.arange(len(shown))
     rows = pa.array(places, mask=places < 0)
+    of_all = {name: column.take(rows) for name, column in columns.items()}
+    before, cause = (pa.array(of_moved[name], pa.string(), from_pandas=True) for name in ("before", "cause"))
+    of_all = {"tier_before": before, "tier_changed": pc.coalesce(of_all.pop("tier_changed"), cause), **of_all}
     first = recommendations.column_names.index("is_guess")
-    for number, (name, column) in enumerate(columns.items()):
-        recommendations = recommendations.add_column(first + number, name, column.take(rows))
+    for number, (name, column) in enumerate(of_all.items()):
+        recommendations = recommendations.add_column(first + number, name, column)
     return recommendations
 
 

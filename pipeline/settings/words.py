@@ -43,6 +43,9 @@ class Dictionary(Strict):
     """A noun each, of the columns under ingest.leads.attributes."""
     milestones: dict[Name, Text] = Field(default_factory=dict)
     """A noun each, of the steps under episodes.milestones."""
+    features: dict[Name, Text] = Field(default_factory=dict)
+    """A noun each, of declared features, by the names of their columns: {share__hours_22_6__28d: visits at night}.
+    Without one, English reasons say what is measured, and French ones show the name."""
 
     @property
     def words(self) -> WordsByPart:
@@ -52,6 +55,7 @@ class Dictionary(Strict):
             "channels": {name: (noun,) for name, noun in self.channels.items()},
             "attributes": {name: (noun,) for name, noun in self.attributes.items()},
             "milestones": {name: (noun,) for name, noun in self.milestones.items()},
+            "features": {name: (noun,) for name, noun in self.features.items()},
         }
 
 

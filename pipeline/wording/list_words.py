@@ -37,6 +37,8 @@ class ListWords:
     days_of_leads: str
     first_list: str
     moved: str
+    moved_anew: str
+    """Against a list that nobody has made, but this model would have."""
     colon: str
     not_noted: str
     leads_alone: str
@@ -47,6 +49,9 @@ class ListWords:
     """What a list rests on beside what leads did."""
     causes: Mapping[str, str]
     """Why leads moved, behind how many did."""
+    other_tier: tuple[str, str]
+    tier_causes: Mapping[str, str]
+    """Why leads have another tier, behind how many do."""
 
 
 _UNTOUCHED = (
@@ -85,6 +90,8 @@ WORDS: Mapping[Language, ListWords] = {
         days_of_leads="days of leads",
         first_list="There is no earlier list that it could be compared with",
         moved="Since the list of {as_of} UTC {came} came onto it, and {went} left it",
+        moved_anew="Against the list that this model would have made on {as_of} UTC, {came} came onto it, and {went} "
+        "left it",
         colon=": ",
         not_noted="; what that one rests on was not noted",
         leads_alone="; nothing else has changed but the date",
@@ -117,6 +124,18 @@ WORDS: Mapping[Language, ListWords] = {
             "owners": "by the table of owners",
             "capacity": "by the time that sales has",
             "gone": "without a row any more",
+        },
+        other_tier=("{leads} open lead has another tier", "{leads} open leads have another tier"),
+        tier_causes={
+            "behaviour": "by what they did",
+            "time": "by time alone",
+            "data": "by data corrected or learned of since",
+            "model": "by another model",
+            "score": "by probability",
+            "fact": "by facts, or people's word",
+            "rules": "by facts or the rules",
+            "cut-offs": "by the cut-offs",
+            "unknown": "for reasons that nobody noted",
         },
     ),
     "fr": ListWords(
@@ -157,6 +176,7 @@ WORDS: Mapping[Language, ListWords] = {
         days_of_leads="jours de leads",
         first_list="Il n'y a pas de liste antérieure à laquelle la comparer",
         moved="Depuis la liste du {as_of} UTC, entrés : {came}, sortis : {went}",
+        moved_anew="Par rapport à la liste que ce modèle aurait faite le {as_of} UTC, entrés : {came}, sortis : {went}",
         colon=" ; ",
         not_noted=" ; ce sur quoi elle reposait n'a pas été noté",
         leads_alone=" ; rien d'autre n'a changé que la date",
@@ -189,6 +209,21 @@ WORDS: Mapping[Language, ListWords] = {
             "owners": "par la table des commerciaux",
             "capacity": "par le nombre d'appels possibles",
             "gone": "sans ligne désormais",
+        },
+        other_tier=(
+            "{leads} lead ouvert a changé de qualification",
+            "{leads} leads ouverts ont changé de qualification",
+        ),
+        tier_causes={
+            "behaviour": "par ce qu'ils ont fait",
+            "time": "par le temps qui passe",
+            "data": "par des données corrigées ou apprises depuis",
+            "model": "par un autre modèle",
+            "score": "par les chances de devenir client",
+            "fact": "par les faits, ou la décision de quelqu'un",
+            "rules": "par les faits ou les règles",
+            "cut-offs": "par les seuils",
+            "unknown": "pour une raison que personne n'a notée",
         },
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.language.filters import OTHER, Filter
-from features.language.labels import Labels
+from features.language.labels import Labels, Part
 from features.language.stories import Story
 from features.language.words import describe
 from models.decision.claims import Claim, Claims
@@ -32,6 +32,7 @@ class ReasonWords:
     labels: Labels
     horizon: timedelta
     zone: ZoneInfo
+    _said: dict[tuple[Story, Claim, object, float], str] = field(default_factory=dict, init=False, repr=False)
 
     def say(
         self,
@@ -54,10 +55,22 @@ class ReasonWords:
             shown = values[place][rows]
             if story.kind != "value":
                 shown = self.days(shown, as_of)
-            codes, distinct = pd.factorize(pd.MultiIndex.from_arrays([numbers, pd.Series(shown, dtype=object)]))
-            texts = [self.one(story, known.claims[number], value, known.share) for number, value in distinct]
-            written[rows, ranks] = np.array(texts, dtype=object)[codes]
+            codes, distinct = pd.factorize(shown)
+            pairs = numbers * (len(distinct) + 1) + codes  # what is missing has code -1
+            _, first, which = np.unique(pairs, return_index=True, return_inverse=True)
+            told = zip(numbers[first].tolist(), shown[first].tolist(), strict=True)
+            texts = [self._once(story, known.claims[number], value, known.share) for number, value in told]
+            written[rows, ranks] = np.array(texts, dtype=object)[which]
         return written
+
+    def _once(self, story: Story, claim: Claim, value: object, of_all: float) -> str:
+        """Say one reason; what it says of a day or a name is kept for the leads of other batches: these are few."""
+        if story.kind == "value" and not isinstance(value, str):
+            return self.one(story, claim, value, of_all)
+        key = (story, claim, value, of_all)
+        if key not in self._said:
+            self._said[key] = self.one(story, claim, value, of_all)
+        return self._said[key]
 
     def one(self, story: Story, claim: Claim, value: object, of_all: float) -> str:
         """Say one reason; ``value`` is a day where the story is told by one."""
@@ -89,10 +102,10 @@ class ReasonWords:
         back = days[known] * 86_400.0
         moments = as_of.replace(tzinfo=UTC).timestamp() - back
         moments = np.where(days[known] < _EXACT_FOR, np.round(moments), np.round(moments / 4.0) * 4.0)
-        seconds, places = np.unique(moments, return_inverse=True)
-        of_seconds = [datetime.fromtimestamp(second, self.zone).date() for second in seconds.tolist()]
+        local = pd.DatetimeIndex(moments.astype("datetime64[s]")).tz_localize("UTC").tz_convert(self.zone)
+        distinct, places = np.unique(local.tz_localize(None).to_numpy().astype("datetime64[D]"), return_inverse=True)
         written = np.full(len(days), None, dtype=object)
-        written[known] = np.array([*of_seconds, None], dtype=object)[:-1][places]
+        written[known] = distinct.astype(object)[places]
         return written
 
     def act(self, story: Story) -> dict[str, object]:
@@ -118,16 +131,32 @@ class ReasonWords:
     def _name(self, story: Story) -> str:
         if story.attribute is not None:
             return self.labels.noun("attributes", story.attribute)
-        return story.teller if story.feature is not None else self._text(story.teller)
+        if story.feature is None:
+            return self._text(story.teller)
+        return self.labels.noun("features", story.teller) if self._has_noun(story) else story.teller
+
+    def _has_noun(self, story: Story) -> bool:
+        return self.labels.has("features", story.teller)
+
+    def named(self, story: Story, value: object) -> str:
+        """Say the value that tells a story behind its name, where it does not say itself what it is."""
+        told = self.value(story, value)
+        return self._text("named", name=self._name(story), value=told) if self._is_bare(story) else told
+
+    def _is_bare(self, story: Story) -> bool:
+        """Tell whether the value of a feature is told alone: what is measured is said in English without a noun."""
+        return story.feature is not None and (self._has_noun(story) or self.language != "en")
 
     def value(self, story: Story, value: object) -> str:
         """Say the value that tells a story."""
         if not isinstance(value, str | float | int | np.generic) or pd.isna(value):
             return ""
-        if story.feature is not None:
+        if story.feature is not None and not self._is_bare(story):
             return describe(story.feature, value if isinstance(value, str) else float(value), self.labels)
         if isinstance(value, str):
-            return self.labels.noun("channels", value) if story.is_channel else value
+            of = "channel" if story.is_channel else story.feature and story.feature.of
+            parts: dict[object, Part] = {"channel": "channels", "event_type": "event_types"}
+            return self.labels.noun(parts[of], value) if of in parts else value
         return Writing(self.language).number(float(value))
 
     def _range(self, claim: Claim) -> str:

@@ -20,6 +20,11 @@ def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> l
     return _Teller(scoring, WORDS[language], Writing(language)).told()
 
 
+def told_of_the_moves(since_last: Mapping[str, Any], language: Language = "en") -> list[str]:
+    """Say how many leads moved since the last list, and why, line by line."""
+    return list(_Teller({"since_last": since_last}, WORDS[language], Writing(language)).since_last())
+
+
 @dataclass(frozen=True)
 class _Teller:
     scoring: Mapping[str, Any]
@@ -41,12 +46,12 @@ class _Teller:
             told = [words.nobody_worth_it.format(day=day)]
         if count := time["untouched"]:
             told.append(self._say(words.untouched, count, untouched=count, first=time["untouched_called"]))
-        told += self._since_last()
+        told += self.since_last()
         if time["places"] is None:
             return told
         return [*self._first(), *told, *self._of_the_time()]
 
-    def _since_last(self) -> Iterator[str]:
+    def since_last(self) -> Iterator[str]:
         """Tell how many came and went since the last list, why each did, and what else has changed but leads."""
         if "since_last" not in self.scoring:
             return
@@ -54,17 +59,28 @@ class _Teller:
         if last is None:
             yield words.first_list
             return
-        moved = self._say(words.moved, as_of=last["as_of"], came=last["came"], went=last["went"])
+        sentence = words.moved if last.get("is_kept", True) else words.moved_anew
+        moved = self._say(sentence, as_of=last["as_of"], came=last["came"], went=last["went"])
+        yield from self._of_the_list(last, moved)
+        if last.get("tiers"):  # an earlier version counted none
+            number = sum(last["tiers"].values())
+            why = self._counted(last["tiers"], words.tier_causes)
+            yield self._say(words.other_tier, number, leads=number) + words.colon + why
+
+    def _of_the_list(self, last: Mapping[str, Any], moved: str) -> Iterator[str]:
+        words = self.words
         if last["changed"] is None:
             yield moved + words.not_noted
             return
-        counted = [(last["causes"][name], words.causes[name]) for name in words.causes if name in last["causes"]]
-        if counted:
-            moved += words.colon + ", ".join(f"{self.writing.whole(count)} {why}" for count, why in counted)
+        if counted := self._counted(last["causes"], words.causes):
+            moved += words.colon + counted
         if last["changed"]:
             yield moved + words.more_changed + ", ".join(words.changed[name] for name in last["changed"])
         else:
             yield moved + words.leads_alone
+
+    def _counted(self, counts: Mapping[str, int], causes: Mapping[str, str]) -> str:
+        return ", ".join(f"{self.writing.whole(counts[name])} {why}" for name, why in causes.items() if name in counts)
 
     def _first(self) -> Iterator[str]:
         """Say that nobody can be called any more, where that is so."""

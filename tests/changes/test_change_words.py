@@ -14,7 +14,7 @@ from features.language.filters import Filter
 from features.language.labels import Labels
 from features.language.stories import AGE, Story
 from models.decision.changes import Change
-from pipeline.wording.changes import ChangeWords
+from pipeline.wording.changes import ChangeWords, Moves
 from pipeline.wording.reasons import ReasonWords
 
 LABELS = {
@@ -40,7 +40,7 @@ def say(
 ) -> str:
     change = Change(*(np.array([part]) for part in (data, time, behaviour, model, 0.0)))
     words = ReasonWords(language, LABELS[language], timedelta(days=30), ZoneInfo("Europe/Paris"))
-    told = ChangeWords(words, STORIES, SINCE)
+    told = ChangeWords(words, STORIES, SINCE, AS_OF)
     moving = np.array([-1 if story is None else STORIES.index(story)])
     shown = told.shown_of(moving, [np.array([value])] * 3, AS_OF)
     (text,) = told.say(change, moving, shown)
@@ -106,7 +106,7 @@ def test_what_has_no_day_is_said_by_its_value() -> None:
 
 def test_many_leads_are_said_each_by_its_own() -> None:
     words = ReasonWords("en", LABELS["en"], timedelta(days=30), ZoneInfo("Europe/Paris"))
-    told = ChangeWords(words, STORIES, SINCE)
+    told = ChangeWords(words, STORIES, SINCE, AS_OF)
     behaviour = np.array([1.0, 1.0, -1.0, 0.0])
     nothing = np.zeros(4)
     change = Change(nothing, nothing, behaviour, nothing, nothing)
@@ -120,3 +120,50 @@ def test_many_leads_are_said_each_by_its_own() -> None:
     ]
     nobody = np.array([], dtype=np.int64)
     assert len(told.say(Change(*[np.array([])] * 5), nobody, np.array([], dtype=object))) == 0
+
+
+def moved(language: str, told: str | None, behaviour: float, since: datetime = SINCE, data: float = 0.0) -> str:
+    """Say of a lead that moved from MQL to SQL why, by a quote request of the 29th of June where something occurred."""
+    part = np.array([0.0])
+    change = Change(np.array([data]), part, np.array([behaviour]), part, part, is_moved=np.array([told is None]))
+    words = ReasonWords(language, LABELS[language], timedelta(days=30), ZoneInfo("Europe/Paris"))
+    in_words = ChangeWords(words, STORIES, since, AS_OF)
+    moving = np.array([0 if behaviour > 0.0 else -1])
+    shown = in_words.shown_of(moving, [np.array([2.0])] * 3, AS_OF)
+    names = (np.array([name], dtype=object) for name in ("MQL", "SQL", told))
+    (text,) = in_words.say(change, moving, shown, Moves(*names))
+    return str(text).replace("\N{NO-BREAK SPACE}", " ")
+
+
+YESTERDAY = datetime(2026, 6, 29, 22, 30)
+"""In Paris it is the 30th of June, the day before the first of July."""
+
+
+def test_a_move_to_another_tier_is_told_with_its_strongest_cause() -> None:
+    # The odds moved by less than a quarter, and over the cut-off nevertheless.
+    assert moved("en", None, 0.1, YESTERDAY) == (
+        "Moved from MQL to SQL since yesterday (30 June 2026): asked for a quote on 29 June 2026. "
+        "(Neither data nor model have changed.)"
+    )
+    assert moved("fr", None, 0.1, YESTERDAY) == (
+        "Passé de MQL à SQL depuis hier (30 juin 2026) : a demandé un devis le 29 juin 2026. "
+        "(Ni les données ni le modèle n'ont changé.)"
+    )
+    assert moved("fr", None, 0.1) == (
+        "Passé de MQL à SQL depuis le 22 juin 2026 : a demandé un devis le 29 juin 2026. "
+        "(Ni les données ni le modèle n'ont changé.)"
+    )
+    assert moved("en", None, 0.5, data=0.2) == (
+        "Moved from MQL to SQL since 22 June 2026: asked for a quote on 29 June 2026; data corrected or learned of "
+        "since had a part"
+    )
+
+
+def test_a_move_by_a_fact_names_it_whatever_moved_the_probability() -> None:
+    assert moved("en", "“asked for a quote” since 29 June 2026", 0.1) == (
+        "Moved from MQL to SQL since 22 June 2026: “asked for a quote” since 29 June 2026. "
+        "(Neither data nor model have changed.)"
+    )
+    assert moved("fr", "les seuils ont changé", 0.0, data=-0.4) == (
+        "Passé de MQL à SQL depuis le 22 juin 2026 : les seuils ont changé"
+    )

@@ -98,8 +98,10 @@ def test_trends_go_where_time_and_behaviour_do(compared: pd.DataFrame) -> None:
     assert (compared.loc[up, PARTS].sum(axis=1) > 0.0).all()
 
 
-def planted(project: Project, folder: Path, leads: list[str], **moments: datetime) -> Project:
-    """Copy a project, and have leads look at prices for a day, six times up to the moments."""
+def planted(
+    project: Project, folder: Path, leads: list[str], event_type: str = "pricing_view", **moments: datetime
+) -> Project:
+    """Copy a project, and have leads look at prices (or do something else) for a day, six times up to the moments."""
     copy = project.copy_to(folder, leave_out=("raw", "reports"))
     log = pq.read_table(copy.interactions)
     rows: list[Mapping[str, object]] = [
@@ -107,7 +109,7 @@ def planted(project: Project, folder: Path, leads: list[str], **moments: datetim
             **dict.fromkeys(log.column_names),
             "lead_id": lead,
             **{name: at - (5 - step) * timedelta(hours=4) for name, at in moments.items()},
-            "event_type": "pricing_view",
+            "event_type": event_type,
             "actor": "lead",
             "quantity": 1,
             "source": "web",
@@ -158,10 +160,45 @@ def test_a_planted_act_is_told_as_behaviour_with_its_day(
     rows = scored(planted(everybody, tmp_path / "act", quiet, occurred_at=at, known_at=at), now, 7 * DAY).loc[quiet]
     assert (rows["change_data"] == 0.0).all()
     assert (rows["change_behaviour"] > 0.5).all()
-    assert set(rows["what_changed"]) <= {
-        f"Up since 24 June 2026: looked at the prices on {day} June 2026" for day in (28, 29)
-    }
+    what = "since 24 June 2026: looked at the prices on 29 June 2026"
+    is_moved = rows["tier_before"].notna()
+    assert is_moved.any()
+    told = rows.loc[is_moved, ["tier_before", "tier", "what_changed"]].itertuples(index=False)
+    own = "(Neither data nor model have changed.)"
+    assert all(text == f"Moved from {before} to {now} {what}. {own}" for before, now, text in told)
+    assert set(rows.loc[is_moved, "tier_changed"]) == {"behaviour"}
+    assert (rows.loc[~is_moved, "what_changed"] == f"Up {what}").all()
     assert set(rows["trend"]) == {"improving"}
+
+
+def test_a_planted_act_that_is_a_fact_moves_the_tier_and_is_named(
+    everybody: Project, compared: pd.DataFrame, now: datetime, quiet: list[str], tmp_path: Path
+) -> None:
+    at = now - 2 * DAY
+    asked = planted(everybody, tmp_path / "fact", quiet, "quote_request", occurred_at=at, known_at=at)
+    rows = scored(asked, now, 7 * DAY).loc[quiet]
+    assert set(rows["tier"]) == {"SQL"}
+    assert set(rows["tier_changed"]) == {"fact"}
+    own = "“asked for a quote” since 29 June 2026. (Neither data nor model have changed.)"
+    for lead, row in rows.iterrows():
+        assert row["tier_before"] == compared.loc[str(lead), "tier"]
+        assert row["what_changed"] == f"Moved from {row['tier_before']} to SQL since 24 June 2026: {own}"
+
+
+def test_the_tier_before_is_that_which_a_score_of_then_gives(
+    everybody: Project, compared: pd.DataFrame, now: datetime
+) -> None:
+    then = scored(everybody, now - 7 * DAY)["tier"].reindex(compared.index)
+    is_moved = then.notna() & (then != compared["tier"])
+    assert is_moved.any()
+    assert (compared.loc[is_moved, "tier_before"] == then[is_moved]).all()
+    assert compared.loc[~is_moved, ["tier_before", "tier_changed"]].isna().all(axis=None)
+    words = compared.loc[is_moved & compared["compared_with"].notna()]
+    assert words["what_changed"].str.startswith("Moved from ").all()
+    # By time alone a lead moves down, or by a fact that holds no longer.
+    by_time = compared[compared["tier_changed"] == "time"]
+    assert len(by_time)
+    assert by_time["what_changed"].str.contains(": time passed").all()
 
 
 @pytest.mark.parametrize(("occurs", "becomes_known"), [(-8 * DAY, DAY), (2 * DAY, -9 * DAY), (2 * DAY, -DAY)])

@@ -21,8 +21,8 @@ from standings import standing_of
 from features.core.recommendation import LIST_CHANGES
 from models.decision.capacity import Amount, Costs
 from pipeline.core.project import Places, Project, write_json
-from pipeline.scoring.basis import DECIDED
-from pipeline.scoring.changes import causes_of, since_last
+from pipeline.scoring.basis import DECIDED, LastList
+from pipeline.scoring.changes import moved_since, since_last
 from pipeline.scoring.deciding import Decider
 from pipeline.scoring.earlier import AS_OF, Earlier, look_back
 from pipeline.scoring.today import Owned, Today
@@ -83,6 +83,8 @@ class Nights:
     def __init__(self, root: Path) -> None:
         self.places = Places(root)
         self.told: dict[str, Any] | None = None
+        self.tiers: dict[str, tuple[str, str]] = {}
+        """Of who has another tier, the one before and why."""
 
     def score(
         self,
@@ -103,10 +105,16 @@ class Nights:
         ids, likely = np.array(list(foretold), dtype=object), np.array(list(foretold.values()))
         decider = Decider(settings, standing_of(len(ids), as_of, **standing or {}), ids, 0.02, today)
         decided = decider.decide(likely, decider.tiers(likely, slice(None)))
-        decided = replace(decided, causes=causes_of(decider, likely, decided, model))
+        last = None if today.earlier.last is None else LastList.read(today.earlier.last)
+        moved = moved_since(decider, likely, decided, model, last)
+        decided = replace(decided, causes=moved.lists, last=last)
+        self.tiers = {lead: (row.before, row.cause) for lead, row in moved.tiers.iterrows()}
         columns = {"lead_id": [*ids, *ended], "probability": [*likely, *[None] * len(ended)]}
-        table = pa.table(columns | {"list": [*decided.columns["list"].to_pylist(), *["none"] * len(ended)]})
-        self.told, changes = since_last(decided, model, table, today.earlier)
+        tiers = [*decided.columns["tier"].to_pylist(), *["customer"] * len(ended)]
+        causes_of_tiers = [self.tiers.get(lead, (None, None))[1] for lead in columns["lead_id"]]
+        lists = {"list": [*decided.columns["list"].to_pylist(), *["none"] * len(ended)], "tier": tiers}
+        table = pa.table(columns | lists | {"tier_changed": pa.array(causes_of_tiers, pa.string())})
+        self.told, changes = since_last(decided, model, table)
         folder = self.places.scores / f"{as_of:{AS_OF}}" / f"model={model}"
         folder.mkdir(parents=True)
         pq.write_table(table, folder / "recommendations.parquet")
@@ -221,8 +229,33 @@ def test_where_nothing_was_noted_no_cause_is_guessed(nights: Nights) -> None:
     nights.score(23, capacity=[{"leads": 1}])
     (noted,) = nights.places.scores.rglob(DECIDED)
     noted.unlink()
+    assert nights.score(24, ended="A", foretold={"B": 0.01})[1] == {"A": "unknown"}
+    assert nights.tiers == {"B": ("SQL", "unknown")}
+
+
+def test_where_nothing_was_noted_no_cause_is_guessed_of_the_list(nights: Nights) -> None:
+    nights.score(23, capacity=[{"leads": 1}])
+    (noted,) = nights.places.scores.rglob(DECIDED)
+    noted.unlink()
     assert nights.score(24, ended="A", foretold={"B": 0.4}) == ("B", {"A": "unknown", "B": "unknown"})
     assert counts(nights) == (1, 1, {"unknown": 2}, None)
+
+
+def test_another_tier_has_the_last_step_that_moved_it_as_its_cause(nights: Nights) -> None:
+    tiers: dict[str, Any] = {"tiers": {"mql": 0.25, "sql": 0.45}}
+    nights.score(23, **tiers)
+    assert nights.tiers == {}, "there was no list before"
+    nights.score(24, FORETOLD | {"C": 0.5, "E": 0.9}, **tiers)
+    assert nights.tiers == {"C": ("MQL", "score")}, "E was no open lead"
+    assert nights.told
+    assert nights.told["tiers"] == {"score": 1}
+    raised: dict[str, Any] = {"standing": {"raised": [None, None, None, "2026-06-24T12:00"]}}
+    nights.score(25, **tiers, **raised)
+    assert nights.tiers == {"C": ("SQL", "score"), "D": ("IQL", "fact")}
+    nights.score(26, tiers={"mql": 0.25, "sql": 0.35}, **raised)
+    assert nights.tiers == {"B": ("MQL", "cut-offs")}
+    nights.score(27, FORETOLD | {"A": 0.3}, model="b", tiers={"mql": 0.25, "sql": 0.35}, stay=0.1)
+    assert nights.tiers == {"A": ("SQL", "model"), "D": ("SQL", "rules")}
 
 
 CHANCES = st.sampled_from([0.03, 0.1, 0.2, 0.3, 0.4])

@@ -236,3 +236,28 @@ def test_how_many_moved_is_told_with_their_causes_in_both_languages() -> None:
         "Depuis la liste du 2026-06-29 06:00 UTC, entrés : 3, sortis : 1 ; 2 par les faits et le temps, 1 par le "
         "nombre d'appels possibles, 1 sans ligne désormais. Outre les leads, ont changé : le modèle"
     ) in told(language="fr", since_last=since | {"changed": ["model"]})
+
+
+def test_how_many_have_another_tier_is_told_with_the_strongest_causes_in_both_languages() -> None:
+    since: dict[str, Any] = {"as_of": "2026-06-29 06:00", "came": 0, "went": 0, "causes": {}, "changed": []}
+    since["tiers"] = {"fact": 1, "behaviour": 12, "time": 1_200}
+    assert told(since_last=since)[2] == (
+        "1,213 open leads have another tier: 12 by what they did, 1,200 by time alone, 1 by facts, or people's word"
+    )
+    since["tiers"] = {"fact": 1}
+    assert told(language="fr", since_last=since)[2] == (
+        "1 lead ouvert a changé de qualification ; 1 par les faits, ou la décision de quelqu'un"
+    )
+
+
+def test_a_list_that_was_not_made_then_is_said_to_be_none_of_then() -> None:
+    since: dict[str, Any] = {"as_of": "2026-06-23 06:00", "is_kept": False, "came": 3, "went": 1, "changed": []}
+    since["causes"] = {"score": 4}
+    assert (
+        "Against the list that this model would have made on 2026-06-23 06:00 UTC, 3 came onto it, and 1 left it: "
+        "4 by probability; nothing else has changed but the date"
+    ) in told(since_last=since)
+    assert (
+        "Par rapport à la liste que ce modèle aurait faite le 2026-06-23 06:00 UTC, entrés : 3, sortis : 1 ; 4 par les "
+        "chances de devenir client ; rien d'autre n'a changé que la date"
+    ) in told(language="fr", since_last=since)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from features.language.feature import Feature
+from features.language.feature import Feature, derive_names
 from features.language.filters import OTHER, Filter
 from features.language.labels import Labels
 from features.language.stories import Story
@@ -162,3 +162,23 @@ def test_the_page_fills_in_the_same_in_both_languages() -> None:
 def test_a_plural_begins_where_the_language_has_it(number: int, english: str, french: str) -> None:
     assert page_text("leads", "en", number) == f"{number} {english}"
     assert page_text("leads", "fr", number) == f"{number} {french}"
+
+
+def test_a_declared_feature_is_told_by_its_noun_in_the_language_or_by_its_name_and_never_in_english() -> None:
+    feature = Feature("momentum", Filter("visit"), window=timedelta(days=7), baseline=timedelta(days=28))
+    (name,) = derive_names([feature])
+    story, claim = Story("value", name, (name,), feature), Claim("part", 100, 0.2, low=1.0)
+    zone = ZoneInfo("Europe/Paris")
+
+    def told(language: str, nouns: dict[str, tuple[str, ...]]) -> tuple[str, str]:
+        words = ReasonWords(language, Labels({"features": nouns}, {}), timedelta(days=30), zone)
+        one = words.one(story, claim, 1.5, 0.06).replace("\xa0", " ").partition(". ")[0]
+        return one, words.named(story, 1.5).replace("\xa0", " ")
+
+    noun: dict[str, tuple[str, ...]] = {name: ("rythme des visites",)}
+    assert told("fr", noun) == ("Rythme des visites : 1,5", "rythme des visites : 1,5")
+    assert told("fr", {}) == (f"{name[:1].upper()}{name[1:]} : 1,5", f"{name} : 1,5")
+    assert told("en", {name: ("pace of visits",)}) == ("Pace of visits: 1.5", "pace of visits: 1.5")
+    described = told("en", {})[1]
+    assert "visit" in described
+    assert not described.startswith(name)

@@ -54,9 +54,9 @@ def test_the_csv_quotes_all_texts_and_no_number(tmp_path: Path) -> None:
     before = '"2026-06-30T12:00:00.000050Z",0.1,10,"hot","SQL",,'
     decided = ["own_tier", "word", "stage", "facts", "target", "expected_value", "list", "rank", "list_reason"]
     decided += ["lottery_group", "owner"]
-    explained = ["grade", "reasons_for", "reasons_against", "reasons", "trend", "what_changed", "compared_with"]
-    explained += ["recontact_on", "recontact_why", "action", "channel", "next_step"]
-    step = ',,,,,"call_today",,"call today"'
+    explained = ["grade", "reasons_for", "reasons_against", "reasons", "tier_before", "tier_changed", "trend"]
+    explained += ["what_changed", "compared_with", "recontact_on", "recontact_why", "action", "channel", "next_step"]
+    step = ',,,,,,,"call_today",,"call today"'
     names = ["lead_id", "as_of", "probability", "score", "maturity", "tier", *decided]
     assert (tmp_path / "leads.csv").read_bytes().decode("utf-8-sig").splitlines(keepends=False) == [
         ",".join(f'"{name}"' for name in [*names, *explained, "is_guess", "guess"]),
@@ -77,7 +77,7 @@ def test_a_french_spreadsheet_parts_its_cells_at_semicolons_and_its_decimals_at_
     assert written.startswith(b"\xef\xbb\xbf"), "or Excel takes é for two letters"
     _, row = written.decode("utf-8-sig").splitlines()
     told = '"a";"2026-06-30T12:00:00.000050Z";"0,1234";"0";"hot";"SQL";;;;"";;"1234,5679";"sales";1;;;;;"";"";'
-    assert row == f'{told}"raises: é, x";;;;;;"call_today";;"call today";false;'
+    assert row == f'{told}"raises: é, x";;;;;;;;"call_today";;"call today";false;'
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])

@@ -14,7 +14,7 @@ from models.decision.word import Word
 from pipeline.scoring.standing import Standing
 from pipeline.scoring.word import Spoken
 
-TAKEN = {"in work": Fact("taken", ("case", "accepted"))}
+TAKEN = {"in work": Fact("taken", ("case", "accepted")), "asked": Fact("raises", ("quote",))}
 
 
 def moments(texts: Sequence[str | None] | None, size: int) -> NDArray[np.datetime64]:
@@ -27,6 +27,7 @@ def standing_of(
     as_of: datetime,
     *,
     taken: Sequence[str | None] | None = None,
+    raised: Sequence[str | None] | None = None,
     contacted: Sequence[str | None] | None = None,
     acted: Sequence[str | None] | None = None,
     handed: Sequence[str | None] | None = None,
@@ -34,9 +35,9 @@ def standing_of(
     account: Sequence[str | None] | None = None,
     arm: Sequence[str | None] | None = None,
 ) -> Standing:
-    """Give the standing of leads; times are UTC, and ``taken`` says since when a lead is in work."""
+    """Give the standing of leads; times are UTC: ``taken`` since when one is in work, ``raised`` SQL at once."""
     never, nobody = moments(None, size), np.full(size, None, dtype=object)
-    said, no = moments(taken, size)[:, np.newaxis], np.zeros(size, dtype=bool)
+    said, no = np.stack([moments(taken, size), moments(raised, size)], axis=1), np.zeros(size, dtype=bool)
     return Standing(
         held=Held.of(TAKEN, said, np.full_like(said, "NaT"), np.full(size, np.datetime64(as_of, "us"))),
         maturity=np.full(size, "warm"),
