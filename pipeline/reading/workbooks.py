@@ -193,7 +193,7 @@ def _visible(file: RawFile, workbook: CalamineWorkbook) -> list[str]:
 def _find_flaws(file: RawFile, position: int) -> dict[int, dict[int, str]]:
     """Find the cells that hold an error, or a formula that nobody has calculated: the library takes both for empty."""
     with ZipFile(file.path) as archive:
-        content = archive.read(_part_of(archive, position))
+        content = _read_part(archive, _part_of(archive, position))
     found = [(cell, word.decode("utf-8", "replace")) for cell, word in _ERROR.findall(content)]
     if b"<f" in content or b":f" in content:
         found += [(cell, UNCALCULATED) for cell in _FORMULA.findall(content) if b"str" not in cell]
@@ -208,16 +208,21 @@ def _find_flaws(file: RawFile, position: int) -> dict[int, dict[int, str]]:
 
 def _part_of(archive: ZipFile, position: int) -> str:
     """Find the part of the archive that holds the sheet at a position."""
-    sheets = [one for one in _read_xml(archive, "xl/workbook.xml").iter() if one.tag.endswith("}sheet")]
-    [key] = [value for name, value in sheets[position].items() if name.endswith("}id")]
-    [target] = [
-        one.get("Target", "") for one in _read_xml(archive, "xl/_rels/workbook.xml.rels") if one.get("Id") == key
-    ]
-    return posixpath.normpath(posixpath.join("xl", target)) if not target.startswith("/") else target[1:]
+    book, ways = (_read_xml(archive, f"xl/{part}") for part in ("workbook.xml", "_rels/workbook.xml.rels"))
+    sheet = [one for one in book.iter() if one.tag.endswith("}sheet")][position]
+    [key] = [value for name, value in sheet.items() if name.endswith("}id")]
+    [target] = [one.get("Target", "") for one in ways if one.get("Id") == key]
+    return posixpath.normpath(posixpath.join("/xl", target))[1:]
 
 
 def _read_xml(archive: ZipFile, part: str) -> ET.Element:
-    return ET.fromstring(archive.read(part))  # noqa: S314 - its parser refuses what grows beyond measure
+    return ET.fromstring(_read_part(archive, part))  # noqa: S314 - its parser refuses what grows beyond measure
+
+
+def _read_part(archive: ZipFile, name: str) -> bytes:
+    """Read a part of the archive; some programs write its name with other slashes, or in other letters."""
+    named = {part.replace("\\", "/").casefold(): part for part in archive.namelist()}
+    return archive.read(named[name.casefold()])
 
 
 def _trimmed(name: str, sheet: CalamineSheet, rows: list[list[str]], flaws: Mapping[int, Mapping[int, str]]) -> Sheet:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given
@@ -212,6 +214,15 @@ def test_a_damaged_workbook_is_read_or_refused_in_words(
         _read(bytes(content), tmp_path_factory.mktemp("x"))
     except InputError as error:
         assert "x.xlsx" in str(error)
+
+
+def test_the_parts_of_a_workbook_may_be_named_with_other_slashes(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    content = workbook([["a", "b"], [1, Formula("=1/0", "#DIV/0!")]])
+    with ZipFile(io.BytesIO(content)) as original, ZipFile(packed, "w") as changed:
+        for name in original.namelist():
+            changed.writestr(name.replace("/", "\\"), original.read(name))
+    assert _read(packed.getvalue(), tmp_path) == [(2, "#DIV/0! in a cell", "1", "#DIV/0!")]
 
 
 def test_the_rows_of_a_large_sheet_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
