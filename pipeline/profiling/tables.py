@@ -342,7 +342,9 @@ def _view(
     told = ((above, "above its header"), (below, "below its rows"))
     notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
-    notes += (f"{flawed:,} rows hold errors in cells, and are set aside where such a cell is read",) if flawed else ()
+    if flawed:
+        rows = f"{flawed:,} row{'s' if flawed > 1 else ''}"
+        notes += (f"{rows} with errors in cells, set aside where such a cell is read",)
     notes += (f"words for nothing: {told_of_words}",) if words else ()
     return FoundTable(
         name=name,

@@ -88,7 +88,8 @@ def test_titles_totals_and_french_headings_of_a_sheet_are_found_by_init(tmp_path
     }  # fmt: skip
     assert (spend["columns"]["day"], spend["columns"]["cost"]) == ("Jour", "Coût (EUR)")
     assert "export.xlsx, sheet 'Vide'" in told
-    assert "1 rows hold errors in cells" in told
+    assert "1 row with errors in cells, set aside where such a cell is read" in told
+    assert spend["nothing"] == ["#DIV/0!"]
     assert spent(project) == 101.1
     assert project.set_aside("spend") == [
         (1, "line above the header"),
