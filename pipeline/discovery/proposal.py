@@ -40,6 +40,7 @@ from pipeline.profiling.words import (
     TIME_ZONE,
     has,
 )
+from pipeline.settings.delimited import Extent
 
 
 @dataclass
@@ -119,7 +120,8 @@ def propose(
     told_of_rates = _settle_money(tables, profiles, mapping)
     mapping.ingest = without_idle_tables(mapping.ingest)
     mapping.notes += [*no_events, *repeated, *(note for source in proposed for note in source.notes)]
-    words = {profile.table.settings.path: profile.table.empty_words for profile in profiles.values()}
+    found = [profile.table for profile in profiles.values()]
+    words = {(table.settings.path, table.settings.sheet): table.empty_words for table in found}
     mapping.comments.update(comment_on_words(mapping.ingest, words))
     if lead is not None:
         told = (said_of_shared(tables, found, lead.table) for found in roles.events.values())
@@ -301,7 +303,7 @@ def _tell_kinds_apart(sources: dict[str, Any], table: str, column: str, kind: st
     source = sources.pop(table)
     at, of = identifier(column), identifier(kind)
     query = f"SELECT CASE WHEN {of} = {literal(value)} THEN {at} ELSE concat_ws(' ', {of}, {at}) END AS {LINKED}, *\n"
-    reading_keys = {"path", "delimiter", "encoding", "database", "query"}
+    reading_keys = {"path", "delimiter", "encoding", "database", "query", *Extent.model_fields}
     rest = {key: part for key, part in source.items() if key not in reading_keys}
     rest["columns"] = {**rest["columns"], "lead_id": LINKED}
     sources[f"{table}_events"] = {"query": f"{query}FROM {identifier(in_settings(table))}", **rest}

@@ -18,7 +18,7 @@ from features.core.errors import InputError
 from pipeline.core.sql import fetch_row, literal
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.source_table import SourceTable, Tables
-from pipeline.reading.odd_ids import NEVER, PERHAPS, is_rounded
+from pipeline.reading.nothing import NEVER, PERHAPS, is_rounded
 from pipeline.reading.quarantine import ROUNDED
 from pipeline.settings.ingest import Identities, Leads, Source
 from pipeline.settings.people import Consents, Decisions

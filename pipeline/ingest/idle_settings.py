@@ -3,22 +3,29 @@
 time_zone: Europe/Paris    beside times that are counted from 1970, or carry an offset
 time_format: '%d/%m/%Y'    beside times that Parquet or a database holds as such
 decimal: ','               where no number is text
-delimiter: ';'             of a file that has none, as header_line and footer_lines
+delimiter: ';'             of a file that has none, as sheet, header_line and footer_lines
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from features.core.errors import SettingsError
 from pipeline.core.sql import fetch_row, file_literal
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.moments import EPOCHS, parses_offset
+from pipeline.reading.raw_files import Format
 from pipeline.reading.readers import OpenFile, RawColumn, copy_rows
 from pipeline.reading.texts import is_text
 from pipeline.settings.ingest import Owners, Rates, Spend
 
+_OF_FORMATS: Mapping[str, set[Format]] = {
+    "delimiter": {"delimited"},
+    "sheet": {"workbook"},
+    "header_line": {"delimited", "workbook"},
+    "footer_lines": {"delimited", "workbook"},
+}
 _LOOKED_AT = 10_000
 """Times of a column."""
 _OFFSET = r"(?i).*\d(\.\d+)?\s*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)"
@@ -46,10 +53,10 @@ def _is_given(table: SourceTable, key: str) -> bool:
 def _of_files(table: SourceTable) -> Iterator[str]:
     formats = {opened.file.format for opened in table.files}
     what = "the rows of a query have none" if table.settings.query else f"{table.settings.path} has none"
-    for key in ("delimiter", "header_line", "footer_lines"):
-        if _is_given(table, key) and "delimited" not in formats:
+    for key, kinds in _OF_FORMATS.items():
+        if _is_given(table, key) and not formats & kinds:
             yield f"{key} has no effect, for {what}; leave it out"
-    if table.settings.encoding and formats == {"parquet"}:
+    if table.settings.encoding and not any(opened.file.is_text for opened in table.files):
         yield f"encoding has no effect, for {what} of its own; leave it out"
 
 

@@ -22,7 +22,7 @@ from pipeline.ingest.rows import IS_ALIAS
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import TOO_EARLY, day_of, moment, moment_problems, timestamp
-from pipeline.reading.odd_ids import id_problems
+from pipeline.reading.nothing import id_problems
 from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
 from pipeline.reading.texts import Columns, text
 from pipeline.settings.ingest import Ingest

@@ -9,7 +9,9 @@ from pipeline.core.sql import file_literal
 from pipeline.ingest.source_table import SourceTable
 from pipeline.reading.moments import TOO_EARLY, advise_format
 from pipeline.reading.nothing import in_yaml, may_be_nothing
+from pipeline.reading.quarantine import SetAside
 from pipeline.reading.readers import copy_rows
+from pipeline.reading.workbooks import FLAWED, UNCALCULATED
 
 _VALUES = 10_000
 """How many values of a column of a file are looked at."""
@@ -26,7 +28,18 @@ def advise(refused: Sequence[SourceTable], folder: Path) -> list[str]:
         if part.reason in _reasons(field)
         for told in _advise_column(table, field, column, folder)
     ]
+    advice += [f"  {table.name}: {told}" for table in refused for told in map(_advise_cell, table.set_aside) if told]
     return list(dict.fromkeys(advice))
+
+
+def _advise_cell(part: SetAside) -> str | None:
+    """Say what to do about cells of a workbook that hold an error."""
+    word, flawed, rest = part.reason.partition(FLAWED.format(""))
+    if not flawed or rest:
+        return None
+    if word == UNCALCULATED:
+        return "its formulas were never calculated; open the workbook in a spreadsheet and save it"
+    return f"if {word} stands for nothing, set nothing: [{in_yaml([word])}]"
 
 
 def _reasons(field: str) -> set[str]:

@@ -30,12 +30,13 @@ _FEWEST_TIMES, _MOST_STRANGERS = 3, 3
 _SHOWN = 4
 
 
-def comment_on_words(ingest: Mapping[str, Any], told: Mapping[str | None, str]) -> dict[str, str]:
-    """Write the comments on ``nothing``, by their places in the settings; ``told`` goes by the tables' paths."""
+def comment_on_words(ingest: Mapping[str, Any], told: Mapping[tuple[str | None, str | None], str]) -> dict[str, str]:
+    """Write the comments on ``nothing``, by their places in the settings; ``told`` goes by their paths and sheets."""
     parts: list[tuple[str, Any]] = [(f"ingest.{name}", ingest.get(name)) for name in OWN_TABLES]
     parts += [(f"ingest.{kind}.{name}", part) for kind in ("tables", "sources")
               for name, part in ingest.get(kind, {}).items()]  # fmt: skip
-    return {f"{place}.nothing": told[part.get("path")] for place, part in parts if part and part.get("nothing")}
+    with_words = [(place, part) for place, part in parts if part and part.get("nothing")]
+    return {f"{place}.nothing": told[part.get("path"), part.get("sheet")] for place, part in with_words}
 
 
 @dataclass(frozen=True)

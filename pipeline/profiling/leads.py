@@ -23,7 +23,7 @@ from pipeline.profiling.words import (
     rank,
     singular,
 )
-from pipeline.reading.odd_ids import SCIENTIFIC
+from pipeline.reading.nothing import SCIENTIFIC
 
 _MOST_KINDS = 20
 ROW = "row_number"

@@ -19,12 +19,21 @@ from pipeline.core.sql import connect, fetch_row, file_literal, identifier, lite
 from pipeline.profiling.empty_words import find_empty_words
 from pipeline.profiling.families import Part, is_empty_part, join_families
 from pipeline.profiling.words import plain
+from pipeline.reading import workbooks
 from pipeline.reading.databases import database_tables, fetch
 from pipeline.reading.extent import read_layout
 from pipeline.reading.moments import macro
 from pipeline.reading.nested import parse, pointer
 from pipeline.reading.nothing import without_words
-from pipeline.reading.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, find_files, open_lines, readable_endings
+from pipeline.reading.raw_files import (
+    FOOTER_LINE,
+    OPEN_ELSEWHERE,
+    TITLE_LINE,
+    RawFile,
+    find_files,
+    open_lines,
+    readable_endings,
+)
 from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, table_columns
 from pipeline.settings.ingest import OWN_TABLES
 from pipeline.settings.table import Table
@@ -122,7 +131,7 @@ def opened(folder: Path, database: str | None, leave_out: Sequence[str], progres
             if not tables.found:
                 reasons = "".join(f"\n  {name}: {reason}" for name, reason in tables.unread)
                 raise InputError(
-                    f"no table in {folder} that can be read; put CSV, JSON lines or Parquet there{reasons}"
+                    f"no table in {folder} that can be read; put CSV, JSON lines, Parquet or .xlsx there{reasons}"
                 )
             if not any(table.rows for table in tables.found.values()):
                 raise InputError(f"the tables in {folder} hold no rows, only names of columns; export them again")
@@ -152,18 +161,16 @@ def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[
     broken: dict[str, str] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if not path.is_file() or any(part.startswith((".", "_")) for part in Path(name).parts):
+        if not path.is_file() or any(part.startswith((".", "_", OPEN_ELSEWHERE)) for part in Path(name).parts):
             continue
         if name in leave_out or _table_name(name, {}) in leave_out:
             continue
         if not readable_endings(name):
-            unread.append((name, "not a CSV, JSON lines or Parquet file"))
+            unread.append((name, "not a CSV, JSON lines, Parquet or .xlsx file"))
             continue
         try:
             (file,) = find_files(name, name, folder)
-            settings = _dialect(file)
-            columns = table_columns(name, settings, folder)
-            parts.append(Part(name, settings, columns, settings.encoding is None and _is_ascii(file)))
+            parts += [_read_part(one, folder) for one in _sheets(file, leave_out, unread)]
         except InputError as error:
             broken[name] = str(error)
     for name in [name for name in broken if is_empty_part(name, parts, folder)]:
@@ -174,28 +181,49 @@ def _tables_of_files(folder: Path, leave_out: Sequence[str], unread: list[tuple[
         raise InputError(f"files that can't be read:{told}\nmend them, or leave them out: --without FILE")
     tables: dict[str, Table] = {}
     for settings in join_families(parts, folder):
-        tables[_table_name(settings.path or "", tables)] = settings
+        tables[_table_name(settings.path or "", tables, settings.sheet)] = settings
     return tables
 
 
-def _table_name(path: str, taken: dict[str, Table]) -> str:
-    """Name a table after its file: letters, digits and underscores, distinct."""
+def _sheets(file: RawFile, leave_out: Sequence[str], unread: list[tuple[str, str]]) -> list[RawFile]:
+    """List the sheets of a workbook that has several, but for those that hold nothing; all else is one table."""
+    if file.format != "workbook" or len(names := workbooks.sheet_names(file)) == 1:
+        return [file]
+    sheets = [replace(file, sheet=name) for name in names if _table_name(file.name, {}, name) not in leave_out]
+    empty = [sheet for sheet in sheets if not workbooks.read_sheet(sheet).rows]
+    unread += [(f"{file.name}, sheet {sheet.sheet!r}", "empty") for sheet in empty]
+    return [sheet for sheet in sheets if sheet not in empty]
+
+
+def _read_part(file: RawFile, folder: Path) -> Part:
+    try:
+        settings = _dialect(file)
+        columns = table_columns(file.name, settings, folder)
+    except InputError as error:
+        alone = f"; or leave this sheet out: --without {_table_name(file.name, {}, file.sheet)}" if file.sheet else ""
+        raise InputError(f"{error}{alone}") from None
+    return Part(file.name, settings, columns, settings.encoding is None and _is_ascii(file))
+
+
+def _table_name(path: str, taken: dict[str, Table], sheet: str | None = None) -> str:
+    """Name a table after its file, and its sheet where it has several: letters, digits and underscores, distinct."""
     stem = re.sub(r"\[0-9\]|[*]", "", Path(path).name.split(".")[0])
-    name = plain(stem).replace(" ", "_") or "table"
+    name = plain(f"{stem} {sheet or ''}").replace(" ", "_") or "table"
     count = sum(other == name or re.fullmatch(rf"{name}_\d+", other) is not None for other in taken)
     return f"{name}_{count + 1}" if count else name
 
 
 def _dialect(file: RawFile) -> Table:
-    """Tell how a file is written: its letters and, of a CSV, what separates the columns."""
-    encoding = None if file.format == "parquet" else _encoding(file)
-    if file.format != "delimited":
+    """Tell how a file is written: its letters, what separates the columns of a CSV, and where its table lies."""
+    encoding = _encoding(file) if file.is_text else None
+    if not file.has_header:
         return Table(path=file.name, encoding=encoding)
     layout = read_layout(file, encoding)
     return Table(
         path=file.name,
+        sheet=file.sheet,
         encoding=encoding,
-        delimiter=layout.delimiter,
+        delimiter=layout.delimiter or None,
         header_line=layout.header_line if layout.header_line > 1 else None,
         footer_lines=layout.footer_lines,
     )
@@ -218,7 +246,7 @@ def _encoding(file: RawFile) -> str | None:
 
 
 def _is_ascii(file: RawFile) -> bool:
-    if file.format == "parquet":
+    if not file.is_text:
         return False
     with open_lines(file) as lines:
         return lines.read_bytes(_LOOKED_AT_BYTES).isascii()
@@ -296,20 +324,27 @@ def _view(
     held = {column: f"r{number}" for number, column in enumerate(names)}
     types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
     texts = {column: sql for column, sql in held.items() if types[sql] == "VARCHAR"}
-    words, told_of_words = find_empty_words(connection, f"(FROM {relation} WHERE reason IS NULL)", texts)
+    # What is wrong with a cell that the settings will not use is no reason to leave out its row.
+    is_flawed = f"coalesce({workbooks.is_flawed('reason')}, false)"
+    readable = f"{relation} WHERE reason IS NULL OR {is_flawed}"
+    words, told_of_words = find_empty_words(connection, f"(FROM {readable})", texts)
     if words:
         settings = settings.model_copy(update={"nothing": words})
         held |= {column: without_words(sql, words) for column, sql in texts.items()}
     columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
-    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {relation} WHERE reason IS NULL")
+    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {readable}")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
     above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
-    counts = f"count(*), count(reason), {', '.join(above_and_below)}"
-    total, unreadable, above, below = fetch_row(connection, f"SELECT {counts} FROM {relation}")
+    counts = f"count(*), count(reason) FILTER (NOT {is_flawed}), {', '.join(above_and_below)}"
+    counts += f", count(*) FILTER ({is_flawed})"
+    total, unreadable, above, below, flawed = fetch_row(connection, f"SELECT {counts} FROM {relation}")
     told = ((above, "above its header"), (below, "below its rows"))
     notes = tuple(f"{count:,} line{'s' if count > 1 else ''} {where}" for count, where in told if count)
     notes += (f"{unreadable - above - below:,} rows can't be read",) if unreadable > above + below else ()
+    if flawed:
+        rows = f"{flawed:,} row{'s' if flawed > 1 else ''}"
+        notes += (f"{rows} with errors in cells, set aside where such a cell is read",)
     notes += (f"words for nothing: {told_of_words}",) if words else ()
     return FoundTable(
         name=name,

@@ -83,11 +83,16 @@ def read_header(
     best = max(headers, key=fit)
     if not best.names:
         raise InputError(f"{lines.name}: {where} can't be read as a header; check its quotes and line ends")
-    named = [name for name in best.names if name]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise InputError(f"{lines.name}: the header names {', '.join(map(repr, twice))} twice; rename one of them")
+    refuse_repeated(lines.name, best)
     return best
+
+
+def refuse_repeated(name: str, header: Header) -> None:
+    """Raise InputError where a header gives two columns the same name."""
+    named = [column for column in header.names if column]
+    twice = sorted({column for column in named if named.count(column) > 1})
+    if twice:
+        raise InputError(f"{name}: the header names {', '.join(map(repr, twice))} twice; rename one of them")
 
 
 def _next_line(lines: LineReader) -> bytes:

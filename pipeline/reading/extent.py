@@ -1,4 +1,4 @@
-"""Where the table of a delimited file begins and ends: titles and comments above its header, remarks below its rows.
+"""Where the table of a delimited file, or of a sheet, begins and ends: titles above its header, remarks below its rows.
 
     Campaign report                                   a title has fewer cells than the table's rows, or only one
     "1 January 2026 - 31 January 2026"
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from pipeline.reading import nested
+from pipeline.reading import nested, workbooks
 from pipeline.reading.delimited import DELIMITERS, SEPARATOR
 from pipeline.reading.raw_files import LONGEST_RECORD_BYTES, Block, RawFile, open_lines
 
@@ -32,7 +32,7 @@ _TOTAL = re.compile(r"(grand |sub)?total|gesamt|summe|insgesamt|end of|report|ex
 
 @dataclass(frozen=True)
 class Layout:
-    """How a delimited file is laid out."""
+    """How a delimited file or a sheet is laid out."""
 
     delimiter: str
     header_line: int = 1
@@ -61,14 +61,19 @@ def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> t
 
     Gives its number, and how many of the wanted columns it names.
     """
-    head = _read_head(file, encoding)
-    if not wanted:
-        layout = find_layout(head)
+    if file.format == "workbook":
+        read = [_read_records(file)[:_LOOKED_AT]]
+        layout = None if wanted else _sheet_layout(read[0])
+    else:
+        head = _read_head(file, encoding)
+        read = [list(_records(head, delimiter)) for delimiter in DELIMITERS]
+        layout = None if wanted else find_layout(head)
+    if layout:
         return layout.header_line, layout.width
     found = [
         (record.line, len([name for name in wanted if nested.find_column(name, record.cells)]))
-        for delimiter in DELIMITERS
-        for record in _records(head, delimiter)
+        for records in read
+        for record in records
     ]
     number, held = max(found, key=lambda line: (line[1], -line[0]), default=(0, 0))
     return (number, held) if number and held >= _HALF * len(set(wanted)) else None
@@ -76,7 +81,26 @@ def find_header(file: RawFile, encoding: str | None, wanted: Sequence[str]) -> t
 
 def read_layout(file: RawFile, encoding: str | None) -> Layout:
     """Tell how a file is laid out; raises InputError where it can't be read."""
+    if file.format == "workbook":
+        return _sheet_layout(_read_records(file))
     return find_layout(_read_head(file, encoding), _read_tail(file, encoding))
+
+
+def _read_records(file: RawFile) -> list[_Record]:
+    """Read the rows of a sheet; one of a single filled cell is a title or a remark, however wide the sheet is."""
+    found = []
+    for line, row in workbooks.read_sheet(file).lines():
+        filled = [cell for cell in row if cell.strip()]
+        found.append(_Record(line, tuple(row if len(filled) > 1 else filled)))
+    return found
+
+
+def _sheet_layout(records: Sequence[_Record]) -> Layout:
+    """Find header and footer of a sheet."""
+    layout = _find_header(records[:_LOOKED_AT], "")
+    if layout is None or layout.width < 2:  # noqa: PLR2004 - of one cell a row, nothing tells
+        return Layout("", records[0].line if records else 1)
+    return replace(layout, footer_lines=_footer(records[-_LOOKED_AT:], True, layout))
 
 
 def _read_head(file: RawFile, encoding: str | None) -> list[str]:
@@ -106,7 +130,8 @@ def find_layout(head: Sequence[str], tail: tuple[Sequence[str], bool] = ((), Tru
     if best.width < 2:  # noqa: PLR2004 - of one cell a line, nothing tells
         first = next((number for number, line in enumerate(head, 1) if line.strip()), 1)
         return Layout(choices[0], 2 if said else first)
-    return replace(best, footer_lines=_footer(*tail, best))
+    lines, ends = tail
+    return replace(best, footer_lines=_footer(list(_records(lines, best.delimiter)), ends, best))
 
 
 def _records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:
@@ -127,7 +152,11 @@ def _records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:
 
 
 def _by_delimiter(head: Sequence[str], delimiter: str, first_line: int) -> Layout | None:
-    records = [record for record in islice(_records(head, delimiter), _LOOKED_AT) if record.line >= first_line]
+    records = islice(_records(head, delimiter), _LOOKED_AT)
+    return _find_header([record for record in records if record.line >= first_line], delimiter)
+
+
+def _find_header(records: Sequence[_Record], delimiter: str) -> Layout | None:
     if not records:
         return None
     width = _table_width(records)
@@ -173,12 +202,11 @@ def _names_columns(record: _Record, below: Sequence[_Record]) -> bool:
     )
 
 
-def _footer(tail: Sequence[str], ends: bool, layout: Layout) -> int:
+def _footer(records: Sequence[_Record], ends: bool, layout: Layout) -> int:
     """Count the lines at the end that are no rows: of one cell, or comments.
 
     A last line that does not end is taken for a row that was cut off, unless it says that it is none.
     """
-    records = list(_records(tail, layout.delimiter))
     count = 0
     for position in range(len(records) - 1, -1, -1):
         record = records[position]

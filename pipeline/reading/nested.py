@@ -89,6 +89,14 @@ def value_at(text: str, steps: Sequence[Step]) -> str:
     )
 
 
+def select(number: int, way: tuple[str, tuple[Step, ...]] | None, held: Sequence[str]) -> str:
+    """Write the SQL of a wanted value: a column, what lies inside of one, or nothing where the file lacks it."""
+    if way is None:
+        return f", NULL::VARCHAR AS r{number}"
+    column = f"r{held.index(way[0])}"
+    return f", {value_at(column, way[1]) if way[1] else column} AS r{number}"
+
+
 def paths_of(
     value: object, path: str = "", depth: int = 0, *, entries: bool, texts: set[str] | None = None
 ) -> Iterator[str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from features.core.errors import InputError, nearest
 
-Format = Literal["delimited", "json_lines", "parquet"]
+Format = Literal["delimited", "json_lines", "parquet", "workbook"]
 
 _FORMATS: dict[str, Format] = {
     ".csv": "delimited",
@@ -27,7 +27,9 @@ _FORMATS: dict[str, Format] = {
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
     ".parquet": "parquet",
+    ".xlsx": "workbook",
 }
+_TEXTS = {"delimited", "json_lines"}
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _BLOCK_BYTES = 4 << 20
 LONGEST_RECORD_BYTES = 64 << 20
@@ -36,6 +38,8 @@ NOT_UTF_8 = "not UTF-8"
 _NOT_BLANK = re.compile(rb"[^\s][^\n]*")
 _UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 30, 500
 """Beyond both a compressed file is no log, whose lines differ at least in their times, but a bomb."""
+OPEN_ELSEWHERE = "~$"
+"""How the file begins that a spreadsheet puts beside a workbook while it is open: it holds who has opened it."""
 TITLE_LINE = "line above the header"
 FOOTER_LINE = "line below the table"
 
@@ -48,6 +52,18 @@ class RawFile:
     path: Path
     format: Format
     compression: str | None = None
+    sheet: str | None = None
+    """Of a workbook, the sheet that is read; the first one where it is not given."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is text, of an encoding."""
+        return self.format in _TEXTS
+
+    @property
+    def has_header(self) -> bool:
+        """Whether a line of it names the columns."""
+        return self.format in {"delimited", "workbook"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,7 @@ def find_files(label: str, pattern: str, data_root: Path) -> tuple[RawFile, ...]
         longest_first = sorted(found, key=lambda name: (len(name), name), reverse=True)
         shortest = {os.path.realpath(data_root / name): Path(name) for name in longest_first}
         names = sorted(name.as_posix() for name in shortest.values() if (data_root / name).is_file())
+        names = [name for name in names if not Path(name).name.startswith(OPEN_ELSEWHERE)]
         # Of several parts, one without a byte is a day on which nothing happened.
         names = [name for name in names if (data_root / name).stat().st_size] or names
     if not names and (data_root / pattern).is_dir():
@@ -123,7 +140,7 @@ def readable_endings(name: str) -> tuple[Format, str | None] | None:
     endings = [suffix.lower() for suffix in Path(name).suffixes]
     compression = _COMPRESSIONS.get(endings[-1]) if endings else None
     chosen = _FORMATS.get("".join(endings[-2:-1] if compression else endings[-1:]))
-    return (chosen, compression) if chosen and not (compression and chosen == "parquet") else None
+    return (chosen, compression) if chosen and not (compression and chosen not in _TEXTS) else None
 
 
 def _describe(label: str, name: str, data_root: Path) -> RawFile:
@@ -134,6 +151,15 @@ def _describe(label: str, name: str, data_root: Path) -> RawFile:
             f"{', '.join(_COMPRESSIONS)}); export it as one of these"
         )
     return RawFile(name, data_root / name, *endings)
+
+
+def refuse_bomb(name: str, unpacked: int, packed: int) -> None:
+    """Raise InputError where a file of so many bytes unpacks to more than any log would."""
+    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
+        raise InputError(
+            f"{name} unpacks to more than {_UNPACKED_TIMES} times its {packed:,} bytes, as no log does; see "
+            "what it holds, and export it again (or give it unpacked)"
+        )
 
 
 def fingerprint(files: Sequence[RawFile]) -> str:
@@ -192,11 +218,8 @@ class LineReader:
             raise InputError(f"{self.name} {what}; copy or export it again") from None
         self._read_bytes += len(chunk)
         packed = self._compressed_bytes
-        if packed is not None and self._read_bytes > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
-            raise InputError(
-                f"{self.name} unpacks to more than {_UNPACKED_TIMES} times its {packed:,} bytes, as no log does; see "
-                "what it holds, and export it again (or give it unpacked)"
-            )
+        if packed is not None:
+            refuse_bomb(self.name, self._read_bytes, packed)
         return chunk
 
     def read_line(self) -> bytes:

@@ -7,7 +7,7 @@ the wanted columns. Nothing is judged here but whether it can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from features.core.errors import InputError, LeadcastError, nearest
 from pipeline.core.sql import Relation, fetch_row, file_literal, identifier, literal, open_reader
-from pipeline.reading import delimited, json_lines, nested
+from pipeline.reading import delimited, json_lines, nested, workbooks
 from pipeline.reading.extent import find_header
 from pipeline.reading.nothing import without_words
 from pipeline.reading.raw_files import RawFile, find_files, open_lines
@@ -57,6 +57,8 @@ class OpenFile:
     fields: Mapping[str, RawColumn] = field(default_factory=dict)
     reason: str = "NULL::VARCHAR"
     extent: Extent = field(default_factory=Extent)
+    decimal: str = "."
+    """Of a workbook: what the numbers of its cells have before their decimals, as those that are texts do."""
     texts: frozenset[str] = frozenset()
     """Of JSON lines: where texts lie that hold JSON themselves."""
     chosen: Mapping[str, RawColumn] = field(default_factory=dict)
@@ -73,7 +75,7 @@ class OpenFile:
         """Find a column, or what lies inside of one; None where there is no such column."""
         if self.file.format == "json_lines":
             return RawColumn(name) if name in self.names else None
-        if self.file.format == "delimited":
+        if self.file.has_header:
             return RawColumn(name) if nested.find_column(name, self.names) else None
         if name in self.fields:
             return self.fields[name]
@@ -145,7 +147,7 @@ def _nothing_of(name: str, files: Sequence[OpenFile]) -> RawColumn:
 
 def _advise_header(file: OpenFile, wanted: Sequence[str]) -> str:
     """Say which other line looks like the header, if one does."""
-    found = find_header(file.file, file.encoding, wanted) if file.file.format == "delimited" else None
+    found = find_header(file.file, file.encoding, wanted) if file.file.has_header else None
     known = len([name for name in wanted if file.find(name)])
     if found is None or found[1] <= known:
         return ""
@@ -156,7 +158,8 @@ def _open_files(label: str, table: Table, wanted: Sequence[str] | None, data_roo
     """Open the files of a table, by the columns that are wanted of them or, without, by all."""
     if table.path is None:
         raise LeadcastError(f"{label} has no path; this is a mistake in leadcast itself: please report it")
-    return [_open_file(file, table, wanted) for file in find_files(label, table.path, data_root)]
+    files = find_files(label, table.path, data_root)
+    return [_open_file(replace(file, sheet=table.sheet), table, wanted) for file in files]
 
 
 def alike(names: Collection[str], others: Collection[str]) -> bool:
@@ -247,19 +250,24 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
         except duckdb.Error as error:
             raise _unreadable(file, error) from None
         return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
-    with open_lines(file, table.encoding) as lines:
-        if file.format == "json_lines":
+    if file.format == "json_lines":
+        with open_lines(file, table.encoding) as lines:
             keys, texts = json_lines.find_keys(lines, wanted)
-            return OpenFile(file, tuple(sorted(keys)), encoding=table.encoding, texts=texts)
-        try:
-            header = delimited.read_header(lines, wanted, table.delimiter, table.header_line)
-        except InputError as error:
-            found = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
-            if found is None or found[0] == 1:
-                raise
-            told = f"{error}; line {found[0]} looks like the header: set header_line: {found[0]}"
-            raise InputError(told) from None
-        return OpenFile(file, header.names, header.delimiter, table.encoding, extent=table)
+        return OpenFile(file, tuple(sorted(keys)), encoding=table.encoding, texts=texts)
+    sheet = workbooks.read_sheet(file) if file.format == "workbook" else None
+    try:
+        if sheet:
+            header = workbooks.read_header(sheet, table.header_line)
+        else:
+            with open_lines(file, table.encoding) as lines:
+                header = delimited.read_header(lines, wanted, table.delimiter, table.header_line)
+    except InputError as error:
+        found = find_header(file, table.encoding, wanted or ()) if table.header_line is None else None
+        if found is None or found[0] == 1:
+            raise
+        told = f"{error}; line {found[0]} looks like the header: set header_line: {found[0]}"
+        raise InputError(told) from None
+    return OpenFile(file, header.names, header.delimiter, table.encoding, extent=table, decimal=table.decimal)
 
 
 def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -332,17 +340,24 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator
         except duckdb.Error as error:
             raise _unreadable(file.file, error) from None
         return
-    with open_lines(file.file, file.encoding) as lines:
+    with ExitStack() as stack:
         stream = Relation(connection, "raw stream")
         if file.file.format == "json_lines":
+            lines = stack.enter_context(open_lines(file.file, file.encoding))
             batches, width = json_lines.read_objects(lines), 1
             relation = json_lines.relation(str(stream), list(file.chosen), file.texts)
         else:
             ways = [nested.find_column(name, file.names) for name in file.chosen]
             held = list(dict.fromkeys(way[0] for way in ways if way))
-            header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
-            batches, width = delimited.read_rows(lines, header, held, _footer(file)), len(held)
-            values = "".join(map(_delimited_value, count(), ways, repeat(held)))
+            width = len(held)
+            if file.file.format == "workbook":
+                sheet = workbooks.read_sheet(file.file, file.decimal)
+                batches = workbooks.read_rows(sheet, held, file.extent, file.nothing)
+            else:
+                lines = stack.enter_context(open_lines(file.file, file.encoding))
+                header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
+                batches = delimited.read_rows(lines, header, held, _footer(file))
+            values = "".join(map(nested.select, count(), ways, repeat(held)))
             relation = f"SELECT line, reason{values} FROM {stream}"
         failures: list[LeadcastError] = []
         content = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
@@ -359,14 +374,6 @@ def _footer(file: OpenFile) -> tuple[int, ...]:
         return ()
     with open_lines(file.file, file.encoding) as lines:
         return delimited.find_footer(lines, file.extent.footer_lines)
-
-
-def _delimited_value(number: int, way: tuple[str, tuple[nested.Step, ...]] | None, held: Sequence[str]) -> str:
-    """Write the SQL of a wanted value: a column, what lies inside of one, or nothing where the file lacks it."""
-    if way is None:
-        return f", NULL::VARCHAR AS r{number}"
-    column = f"r{held.index(way[0])}"
-    return f", {nested.value_at(column, way[1]) if way[1] else column} AS r{number}"
 
 
 def _remember_failure(batches: Iterator[pa.RecordBatch], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:

@@ -23,7 +23,7 @@ class Table(Extent):
 
     path: Name | None = None
     """A file below data_root, or a glob over several; the ending tells the format: .csv, .tsv, .txt, .jsonl, .ndjson,
-    .json, .parquet, all but the last also .gz, .bz2, .zst."""
+    .json (all of them also .gz, .bz2, .zst), .parquet, .xlsx."""
     database: Name | None = None
     """A database to put the query to: $NAME, an environment variable that holds its URL, as in
     postgresql+psycopg://user:password@host/name; or a URL without a password, as in sqlite:///crm.sqlite, which lies

@@ -45,8 +45,8 @@ def history(leads: int = 300) -> list[tuple[str, str, str]]:
 
 RANDOM = random.Random(7).randbytes(5000)  # noqa: S311 - no secret
 USELESS: dict[str, tuple[dict[str, str | bytes], str]] = {
-    "nothing": ({}, "no table in raw that can be read; put CSV, JSON lines or Parquet there"),
-    "a text for people": ({"README.md": "# exports\n"}, "README.md: not a CSV, JSON lines or Parquet file"),
+    "nothing": ({}, "no table in raw that can be read; put CSV, JSON lines, Parquet or .xlsx there"),
+    "a text for people": ({"README.md": "# exports\n"}, "README.md: not a CSV, JSON lines, Parquet or .xlsx file"),
     "an empty file": ({"log.csv": b""}, "log.csv is empty"),
     "a header alone": ({"log.csv": "lead,time,event\n"}, "hold no rows, only names of columns; export them again"),
     "noise as CSV": ({"log.csv": RANDOM}, "files that can't be read: log.csv is not utf-16"),

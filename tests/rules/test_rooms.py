@@ -74,12 +74,14 @@ LIVES_IN = {
     "packaging": "pipeline/inspection",
     "psycopg": "pipeline/reading",
     "pydantic": "features/core pipeline/settings pipeline/discovery",
+    "python_calamine": "pipeline/reading",
     "rich": "pipeline/commands pipeline/report",
     "scipy": "features/timeline models/evaluation models/learning pipeline/ingest pipeline/sample",
     "threadpoolctl": "models/learning",
     "sklearn": "models/evaluation",
     "sqlalchemy": "pipeline/registry pipeline/sinks pipeline/reading",
     "typer": "pipeline/commands",
+    "xlsxwriter": "pipeline/core",
     "yaml": "pipeline/settings pipeline/discovery",
 }
 """Each library with the rooms, or packages, that may know it; NumPy, pandas and PyArrow may be known by all."""

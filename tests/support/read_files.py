@@ -18,7 +18,7 @@ from pipeline.settings.table import Table
 Rows = list[tuple[object, ...]]
 
 
-def read_rows(folder: Path, wanted: list[str], path: str, **settings: str) -> Rows:
+def read_rows(folder: Path, wanted: list[str], path: str, **settings: object) -> Rows:
     """Read a table to rows of (line, reason, values ...)."""
     files = open_table("ingest.sources.x", Table.model_validate({"path": path, **settings}), wanted, folder)
     rows: Rows = []
