@@ -166,7 +166,7 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "Plus\N{NO-BREAK SPACE}: coûts par étape, taux, intervalles",
     ),
     "view.intervals": (
-        "In small print: an interval that holds the true figure in 95 of 100 such draws of leads.",
+        "In small print: the 95 % interval, over such draws of leads.",
         "En petit\N{NO-BREAK SPACE}: intervalle de confiance à 95\N{NARROW NO-BREAK SPACE}%.",
     ),
     "view.by": ("By {what}", "Par {what}"),

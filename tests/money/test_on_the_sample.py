@@ -104,10 +104,10 @@ def test_first_and_last_touches_are_the_leads_own(told: Kpis, ask: Ask) -> None:
     ours = table_by(told, "first_touch").set_index("value")["leads"]
     assert {channel: ours[channel] for channel, _ in first} == dict(first)
     last = ask(
-        "WITH won AS (SELECT lead_id, min(occurred_at) AS at FROM event WHERE event_type = 'won' GROUP BY ALL) "
+        "WITH won AS (SELECT lead_id, min(occurred_at) AS won_at FROM event WHERE event_type = 'won' GROUP BY ALL) "
         "SELECT channel, count(*) FROM (SELECT lead_id, arg_max(channel, (occurred_at, source, sequence)) AS channel "
         "FROM event LEFT JOIN won USING (lead_id) WHERE actor = 'lead' AND channel IS NOT NULL "
-        "AND (at IS NULL OR occurred_at < at) GROUP BY lead_id) GROUP BY channel ORDER BY channel"
+        "AND (won_at IS NULL OR occurred_at < won_at) GROUP BY lead_id) GROUP BY channel ORDER BY channel"
     )
     ours = table_by(told, "last_touch").set_index("value")["leads"]
     assert {channel: ours[channel] for channel, _ in last} == dict(last)
