@@ -36,7 +36,7 @@ def brought(world: World) -> Mapping[str, float]:
         likely = truth.reindex(pd.MultiIndex.from_arrays([one.leads, one.as_of])).to_numpy()
         orders = {"ours": one.probabilities, "best": likely, "round": _of_cut_off(one.probabilities, one.leads)}
         orders |= {name: one.said[name] for name in _BASELINES}
-        for monday in np.unique(one.as_of[_is_monday(one.as_of)]):
+        for monday in np.unique(one.as_of[is_monday(one.as_of)]):
             rows = np.flatnonzero((one.as_of == monday) & ~np.isnan(likely))
             for name, order in orders.items():
                 called = _called(order[rows], one.leads[rows])
@@ -71,6 +71,7 @@ def _of_cut_off(probabilities: NDArray[np.float64], leads: NDArray[np.object_]) 
     return np.asarray((probabilities >= _ROUND) + by_chance)
 
 
-def _is_monday(moments: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+def is_monday(moments: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Tell which moments are the midnight (UTC) that begins a Monday: those of the calendar of snapshots."""
     days = pd.DatetimeIndex(moments)
     return np.asarray((days.dayofweek == 0) & (days == days.normalize()))

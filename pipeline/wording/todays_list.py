@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from features.core.schema import Language
@@ -33,7 +34,7 @@ class _Teller:
 
     def told(self) -> list[str]:
         scoring, words, time = self.scoring, self.words, self.scoring["time"]
-        day, called, reasons = scoring["day"], scoring["lists"].get("sales", 0), dict(scoring["list_reasons"])
+        day, called, reasons = self._day(), scoring["lists"].get("sales", 0), dict(scoring["list_reasons"])
         waiting = ", ".join(
             f"{self.writing.whole(count)} {words.waits[reason]}"
             for reason, count in sorted(reasons.items())
@@ -50,6 +51,10 @@ class _Teller:
         if time["places"] is None:
             return told
         return [*self._first(), *told, *self._of_the_time()]
+
+    def _day(self) -> str:
+        """Write the day that the list is for."""
+        return self.writing.day(date.fromisoformat(self.scoring["day"]))
 
     def since_last(self) -> Iterator[str]:
         """Tell how many came and went since the last list, why each did, and what else has changed but leads."""
@@ -84,7 +89,7 @@ class _Teller:
 
     def _first(self) -> Iterator[str]:
         """Say that nobody can be called any more, where that is so."""
-        scoring, words, time, day = self.scoring, self.words, self.scoring["time"], self.scoring["day"]
+        scoring, words, time, day = self.scoring, self.words, self.scoring["time"], self._day()
         waiting, used = scoring["list_reasons"].get("capacity", 0), time["used"]
         if not scoring["is_working_day"]:
             yield words.day_off.format(day=day)

@@ -42,27 +42,28 @@ def told(time: dict[str, Any] | None = None, language: Language = "en", **change
 
 def test_where_places_are_left_the_list_comes_first_and_then_how_many() -> None:
     assert told() == [
-        "5 leads are on the list of sales for 2026-06-30; of the others that are worth an hour, 4 are worked on",
+        "5 leads are on the list of sales for 30 June 2026; of the others that are worth an hour, 4 are worked on",
         "3 of 8 places are left",
     ]
 
 
 def test_where_nobody_has_time_that_is_the_first_line_with_its_numbers() -> None:
     waiting: dict[str, Any] = {"list_reasons": {"capacity": 12}}
-    assert told({"left": 0}, **waiting)[0] == "No place is left on 2026-06-30: all 8 are given; 12 leads wait"
+    assert told({"left": 0}, **waiting)[0] == "No place is left on 30 June 2026: all 8 are given; 12 leads wait"
     assert told({"left": 0, "places": 5, "used": 3}, **waiting)[0] == (
-        "No place is left on 2026-06-30: all 8 are given, 3 of them to leads that were dealt with today; 12 leads wait"
+        "No place is left on 30 June 2026: all 8 are given, 3 of them to leads that were dealt with today; 12 leads "
+        "wait"
     )
     nobody = {"left": 0, "places": 0, "amounts": {"leads": {"stated": 0.0, "in_work": 0.0}}}
-    assert told(nobody)[0] == "There is no time for a new lead on 2026-06-30: nobody is there"
+    assert told(nobody)[0] == "There is no time for a new lead on 30 June 2026: nobody is there"
     busy = {"left": 0, "places": 0, "amounts": {"calls": {"stated": 9.0, "in_work": 12.5}}, "in_work": 40}
-    assert told(busy)[0] == "There is no time for a new lead on 2026-06-30: leads in work take all the time there is"
+    assert told(busy)[0] == "There is no time for a new lead on 30 June 2026: leads in work take all the time there is"
     off = told({"left": 0, "places": 0}, is_working_day=False)
-    assert off[0] == "Sales does not work on 2026-06-30 (decision.working_days), so nobody is called"
+    assert off[0] == "Sales does not work on 30 June 2026 (decision.working_days), so nobody is called"
 
 
 def test_empty_states_are_said() -> None:
-    assert told(lists={}, list_reasons={})[0] == "No open lead is worth an hour of sales on 2026-06-30"
+    assert told(lists={}, list_reasons={})[0] == "No open lead is worth an hour of sales on 30 June 2026"
     assert "There is no earlier list that it could be compared with" in told(since_last=None)
     assert "2 are of territories that nobody owns today" in told(list_reasons={"no owner": 2})[0]
 
@@ -85,21 +86,23 @@ def test_the_same_is_told_in_french_with_its_numbers_and_plurals() -> None:
     first, left = told(language="fr")
     assert left == "3 places sur 8 sont libres"
     assert first == (
-        "5 leads sont sur la liste des commerciaux du 2026-06-30 ; parmi les autres qui méritent l'heure d'un "
+        "5 leads sont sur la liste des commerciaux du 30 juin 2026 ; parmi les autres qui méritent l'heure d'un "
         "commercial, 4 en cours de traitement"
     )
     one = told({"left": 1, "used": 1}, "fr", lists={"sales": 1}, list_reasons={})
     assert one == [
-        "1 lead est sur la liste des commerciaux du 2026-06-30",
+        "1 lead est sur la liste des commerciaux du 30 juin 2026",
         "1 place sur 8 est libre ; 1 de plus est prise par un lead traité aujourd'hui",
     ]
     waiting = {"list_reasons": {"capacity": 1204}}
     assert told({"left": 0, "used": 2}, "fr", **waiting)[0] == (
-        "Plus aucune place le 2026-06-30 : les 10 sont prises, dont 2 par des leads traités aujourd'hui ; "
+        "Plus aucune place le 30 juin 2026 : les 10 sont prises, dont 2 par des leads traités aujourd'hui ; "
         "1\N{NARROW NO-BREAK SPACE}204 leads attendent"
     )
     off = told({"left": 0, "places": 0}, "fr", is_working_day=False)
-    assert off[0] == "Les commerciaux ne travaillent pas le 2026-06-30 (decision.working_days) : personne n'est appelé"
+    assert (
+        off[0] == "Les commerciaux ne travaillent pas le 30 juin 2026 (decision.working_days) : personne n'est appelé"
+    )
     late = told({"untouched": 2, "untouched_called": 1}, "fr")[1]
     assert late == (
         "2 ont été transmis, et ne sont pas encore traités dans les délais convenus (decision.work) : "
