@@ -158,8 +158,8 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "cell.final": ("final", "définitif"),
     "interval": ("{low} to {high}", "{low} à {high}"),
     "view.no_cost_for": (
-        "No cost entered for {channels}: no CPL, no ROI.",
-        "Aucun coût saisi pour {channels}\N{NO-BREAK SPACE}: ni CPL ni ROI.",
+        "No cost entered for {channels}: no CPL, no ROI, and the costs of all leave them out.",
+        "Aucun coût saisi pour {channels}\N{NO-BREAK SPACE}: ni CPL ni ROI, et les coûts de l'ensemble les laissent de côté.",
     ),
     "view.more": (
         "More: costs per step, rates, intervals",
