@@ -99,11 +99,16 @@ def attribute(
 
 
 def disagreement(attributed: pd.DataFrame, column: str = "conversions") -> tuple[str, str, float]:
-    """Name the two rules that disagree most, and which share of all ``column`` they give to other channels."""
+    """Name the two rules that disagree most, and which share of all ``column`` they give to other channels.
+
+    Of nothing, nothing is given to another.
+    """
+    if not attributed[column].any():
+        return RULES[0], RULES[1], 0.0
     table = attributed.pivot_table(index="channel", columns="rule", values=column, aggfunc="sum", fill_value=0.0)
     total = float(table.iloc[:, 0].sum())
     pairs = [
-        (one, other, float((table[one] - table[other]).abs().sum()) / 2.0 / total if total else 0.0)
+        (one, other, float((table[one] - table[other]).abs().sum()) / 2.0 / total)
         for place, one in enumerate(RULES)
         for other in RULES[place + 1 :]
         if one in table and other in table

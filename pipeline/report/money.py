@@ -18,7 +18,7 @@ from pipeline.kpi.compute import Kpis
 from pipeline.kpi.funnel import NO_REASON
 from pipeline.kpi.tables import not_recorded, table_by, total_of
 from pipeline.wording.locales import Writing
-from pipeline.wording.texts import page_text
+from pipeline.wording.texts import page_text, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,9 @@ class MoneyView:
         return Shown("touches", self.text("touch.heading"), headings, rows)
 
     def disagreement(self) -> str:
-        """Say how far the rules of attribution disagree."""
+        """Say how far the rules of attribution disagree, or that there is no sale yet."""
+        if self.told.attribution.empty:
+            return sentence(self.text("cell.none_yet")) + "."
         one, other, share = disagreement(self.told.attribution)
         return self.text(
             "touch.disagree",
