@@ -139,6 +139,9 @@ def _acts(places: Places, parameters: Sections, clock: Clock) -> str:
     episodes, first = parameters.episodes, "file_row_number"
     won, touch = event_types(episodes.conversion), "actor = 'lead' AND channel IS NOT NULL"
     before_it, known = "coalesce(occurred_at < converted.won_at, true)", f"{clock.known} AND actor <> '{MACHINE}'"
+    # A newsletter is sent to everybody: who was worked says what a contact is, where the settings do.
+    contacts = parameters.decision.work.contacts
+    contacted = event_types(contacts) if contacts else "actor = 'us'"
     converted = (
         f"SELECT lead_id, min(occurred_at) AS won_at FROM {log_of(places)} WHERE {known} AND {won} GROUP BY lead_id"
     )
@@ -153,7 +156,7 @@ def _acts(places: Places, parameters: Sections, clock: Clock) -> str:
         f"max(occurred_at) FILTER ({touch} AND {before_it}) AS last_at, "
         f"arg_min(campaign, {first}) FILTER (actor = 'lead' AND campaign IS NOT NULL) AS campaign, "
         f"arg_min(content, {first}) FILTER (actor = 'lead' AND content IS NOT NULL) AS content, "
-        f"bool_or(actor = 'us') AS worked, {reaching}"
+        f"bool_or({contacted}) AS worked, {reaching}"
         f"any_value(converted.won_at) AS won_at, count(*) FILTER ({won}) AS conversions, "
         f"bool_or({won} AND known_at < {_timestamp(clock.year_before)} "
         f"AND occurred_at < {_timestamp(clock.year_before)}) AS won_before, "
