@@ -42,11 +42,11 @@ def first_proposed(places: Places, as_of: datetime) -> pa.Table | None:
     if not files:
         return None
     with open_reader() as connection:
-        return connection.execute(
+        return connection.sql(
             "SELECT lead_id, min(as_of) FILTER (tier = 'MQL') AS mql_on, min(as_of) FILTER (tier = 'SQL') AS sql_on "
             "FROM read_parquet($files, hive_partitioning = false, union_by_name = true) WHERE as_of <= $as_of "
             "GROUP BY lead_id ORDER BY lead_id",
-            {"files": files, "as_of": as_of},
+            params={"files": files, "as_of": as_of},
         ).to_arrow_table()
 
 
