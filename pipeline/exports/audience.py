@@ -14,7 +14,7 @@ from features.core.errors import InputError, nearest
 from features.core.schema import Channel
 from pipeline.core.project import Project, require
 from pipeline.core.sql import literal, open_reader
-from pipeline.exports.scored import CLOSED, NO_CONSENT_KNOWN, Sections, is_unknown, read_scored
+from pipeline.exports.scored import CLOSED, NO_CONSENT_KNOWN, Sections, is_unknown, known_until, read_scored
 from pipeline.kpi.history import Scored
 from pipeline.kpi.leads import Clock, log_of
 from pipeline.scoring.standing import hold
@@ -61,6 +61,7 @@ def find_audience(project: Project[Sections], scored: Scored, wanted: Wanted, no
             leads = leads[leads["lead_id"].isin(_looked_at(project, connection, scored.as_of, wanted))]
         ids = leads["lead_id"].to_list()
         held = hold(project, parameters.decision, connection, ids, now)
+        until = known_until(project, connection, now)
         unknown = wanted.channel == "advertising" and is_unknown(project, connection, wanted.channel, now)
     consent = held.consent
     reasons = {
@@ -69,7 +70,7 @@ def find_audience(project: Project[Sections], scored: Scored, wanted: Wanted, no
         "in work by sales": held.taken,
         f"{wanted.channel} closed": held.shut(wanted.channel),
     }
-    audience = Audience([])
+    audience = Audience([], told=[until])
     for place, (lead_id, why) in enumerate(zip(ids, leads["why"], strict=True)):
         reason = why if isinstance(why, str) else next((name for name, holds in reasons.items() if holds[place]), None)
         if reason is None:

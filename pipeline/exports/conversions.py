@@ -20,7 +20,7 @@ from features.core.schema import MACHINE
 from pipeline.core.project import Project, require
 from pipeline.core.sql import open_reader
 from pipeline.exports import click_ids, scored
-from pipeline.exports.scored import NO_CONSENT_KNOWN, is_unknown, read_scored
+from pipeline.exports.scored import NO_CONSENT_KNOWN, is_unknown, known_until, read_scored
 from pipeline.kpi.history import Scored
 from pipeline.kpi.leads import Clock, event_types, log_of
 from pipeline.scoring.standing import hold
@@ -80,6 +80,7 @@ def find_conversions(
         clicks = click_ids.read_click_ids(project, connection, now)
         if is_unknown(project, connection, "advertising", now):
             made.told.append(NO_CONSENT_KNOWN)
+        made.told.append(known_until(project, connection, now))
         found = list(_happened(project, connection, now, since))
         if expected:
             found += _expected(project, connection, expected, now, since, made)

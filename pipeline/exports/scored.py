@@ -63,4 +63,12 @@ def is_unknown(places: Places, connection: duckdb.DuckDBPyConnection, channel: C
     return not row or not row[0]
 
 
+def known_until(places: Places, connection: duckdb.DuckDBPyConnection, now: datetime) -> str:
+    """Say where knowledge ends, as of ``now`` (UTC): nobody who took consent back after it can be left out."""
+    last = f"SELECT max(known_at) FROM {log_of(places)} WHERE known_at < $now"
+    row = connection.execute(last, {"now": now}).fetchone()
+    until = f"{row[0]:%Y-%m-%d %H:%M} UTC" if row and row[0] else "never"
+    return f"the log is known until {until}: who took consent back since is not known to have"
+
+
 NO_CONSENT_KNOWN = "no consent for advertising is known (ingest.consents): nothing is exported"

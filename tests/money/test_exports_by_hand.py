@@ -168,6 +168,7 @@ def test_the_command_counts_and_names_nobody(small: SmallProject) -> None:
     outcome = small.run("export", "conversions", "--since", "2026-02-01")
     assert outcome.code == 0
     assert "left out: 3 without consent for advertising" in outcome.text
+    assert "the log is known until 2026-04-20 10:00 UTC" in outcome.text
     assert "wrote 3 rows to reports/private/conversions.csv" in outcome.text
     assert not [lead for lead in WHO if f" {lead} " in outcome.text.replace("agrees", "") and lead != "later"]
     lines = (small.root / "reports/private/conversions.csv").read_text().splitlines()
