@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
-from pipeline.commands import comparing, leads, money
+from pipeline.commands import comparing, exports, leads, money
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -376,6 +376,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
 comparing.add_to(app)
 leads.add_to(app)
 money.add_to(app)
+exports.add_to(app)
 delivery_commands.add_to(app)
 
 

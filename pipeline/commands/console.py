@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 
 from features.core.errors import InputError, LeadcastError
-from pipeline.core.spreadsheets import defuse
+from pipeline.core.spreadsheets import write_csv
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 _READERS = {"_duckdb", "duckdb", "pyarrow", "json"}
@@ -79,6 +78,4 @@ def print_table(
 
 def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows as CSV on standard output; a text that would run in a spreadsheet is made a text again."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(headers)
-    writer.writerows([defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    write_csv(sys.stdout, headers, rows)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.console import print_csv, print_table, reporting, tell
-from pipeline.core.project import HERE, Project
+from pipeline.core.project import HERE, Project, written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
         "\n\nAll but the spending of a month is told of the leads that were created in it. docs/kpis.md says what each "
         "figure is.",
         epilog="Examples: leadcast kpi | leadcast kpi --by campaign --month 2026-05 | leadcast kpi --by month --csv > "
-        "kpi.csv | leadcast kpi --json",
+        "kpi.csv | leadcast kpi --json | leadcast kpi --by campaign --xlsx kpi.xlsx",
     )(kpi)
 
 
@@ -40,6 +41,15 @@ def kpi(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all columns as JSON, for a program.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all columns as CSV.")] = False,
+    xlsx: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Write them to a workbook, too, with all tables as sheets.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Show the KPIs."""
     months = [_month(text) for text in month] if month else None
@@ -58,15 +68,20 @@ def kpi(
         told = compute(project, *scored, history.first_proposed(project, scored.as_of))
         table = tables.table_by(told, by, months)
         tables.write_tables(told, project.kpis)
+        if xlsx:
+            from pipeline.kpi.workbook import kpi_workbook  # noqa: PLC0415 - only here
+
+            with written_whole(xlsx) as temporary:
+                temporary.write_bytes(kpi_workbook(table, told, by, parameters.words, months))
         if as_json:
             typer.echo(table.to_json(orient="records", date_format="iso", indent=1, force_ascii=False))
         elif as_csv:
-            print_csv(list(table.columns), table.astype(object).where(table.notna(), "").itertuples(index=False))
+            print_csv(list(table.columns), tables.as_cells(table))
         else:
             _show(table, told, by, parameters.ingest.currency)
         for line in tables.told_of(told):
             tell("kpi", line)
-        tell("kpi", f"wrote {HERE.kpis}")
+        tell("kpi", f"wrote {HERE.kpis}{f' and {xlsx}' if xlsx else ''}")
 
 
 def _month(text: str) -> date:

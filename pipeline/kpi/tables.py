@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +69,13 @@ def total_of(told: Kpis, months: Sequence[date] | None = None) -> pd.Series:
         rows = rows[rows["month"].dt.date.isin(list(months))]
     sums = add_up(rows, [])
     return pd.concat([sums, kpis(sums, told.steps)], axis=1).iloc[0]
+
+
+def as_cells(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
+    """Give the rows of a table as cells of a CSV: months are days, and what is missing is None."""
+    days = {name: table[name].dt.date for name in table.select_dtypes("datetime")}
+    shown = table.assign(**days).astype(object)
+    yield from shown.where(table.notna(), None).itertuples(index=False, name=None)
 
 
 def not_recorded(told: Kpis) -> list[str]:

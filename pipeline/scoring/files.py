@@ -16,12 +16,10 @@ from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
 from features.core.schema import Language
 from models.decision.kpis import sums
 from pipeline.core.project import write_json, written_whole
-from pipeline.core.spreadsheets import FORMULA
+from pipeline.core.spreadsheets import DIGITS, FORMULA
 
 ROWS = 65_536
 """Recommendations that are written at once."""
-DIGITS = 4
-"""Of a number, behind the decimal sign, for people; the Parquet file has all."""
 NOT_FOR_PEOPLE = ("model_version", "change_data", "change_time", "change_behaviour", "change_model")
 """The same hash in each row, which ``scoring.json`` has once; and log-odds, whose words stand beside them."""
 

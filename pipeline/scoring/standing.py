@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.core.schema import MACHINE
+from models.decision.consent import Consent
 from models.decision.facts import Held
 from pipeline.core.project import Places, require
 from pipeline.core.sql import file_literal, identifier, literal
@@ -98,9 +99,7 @@ def look(
     spoken = listen(places, policy, connection, as_of, ended_at)
     connection.unregister("asked")
     moment = np.full(len(leads), np.datetime64(as_of, "us"))
-    facts = list(policy.facts)
-    said, ended = (_times(found, [f"{part}_{place}" for place in range(len(facts))]) for part in ("said", "ended"))
-    held = Held.of(policy.facts, said, ended, moment, consent)
+    held = _judge(policy, found, moment, consent)
     strong, medium, before, back, decided = _times(found, ["strong", "medium", "before", "back", "decided"]).T
     contacted, acted, handed = _times(found, ["contacted", "acted", "handed"]).T
     started = leads["started_at"].to_numpy("datetime64[us]")
@@ -131,18 +130,13 @@ def look(
 def _query(places: Places, parameters: Sections, as_of: datetime, known_types: Sequence[str]) -> str:
     """Ask for one row of each lead, in order: when it last did what, what was last decided, and its attributes."""
     policy, episodes = parameters.decision, parameters.episodes
-    moment = _timestamp(as_of)
-
-    def last(types: Sequence[str], what: str = "true") -> str:
-        return f"max(occurred_at) FILTER ({what} AND {_among(types)})"
-
     by_lead = "actor = 'lead'"
     recent = _timestamp(as_of - policy.maturity.hot_for)
     returned = _timestamp(as_of - policy.recycled.within)
     stages = _stages(policy, episodes)
     columns = {
-        "strong": last(policy.maturity.strong, by_lead),
-        "medium": last(policy.maturity.medium, by_lead),
+        "strong": _last(policy.maturity.strong, by_lead),
+        "medium": _last(policy.maturity.medium, by_lead),
         "came_back": f"count(DISTINCT local_day) FILTER ({by_lead} AND occurred_at >= {recent}) "
         f">= {policy.maturity.active_days}",
         "before": f"max(occurred_at) FILTER ({by_lead} AND occurred_at < {returned})",
@@ -150,15 +144,14 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
         "acts_unseen": f"count(*) FILTER ({by_lead} AND NOT {_among(known_types)}) * 2 > count(*) FILTER ({by_lead})"
         if known_types
         else "false",
-        "contacted": last(policy.work.contacts),
+        "contacted": _last(policy.work.contacts),
         "acted": f"max(occurred_at) FILTER ({by_lead})",
-        "handed": last(policy.work.handed_over),
-        "ended_at": last([*episodes.conversion, *episodes.lost]),
-        "decided": last(list(stages)),
+        "handed": _last(policy.work.handed_over),
+        "ended_at": _last([*episodes.conversion, *episodes.lost]),
+        "decided": _last(list(stages)),
         "decided_as": f"arg_max(event_type, occurred_at) FILTER ({_among(list(stages))})",
     }
-    for place, fact in enumerate(policy.facts.values()):
-        columns |= {f"said_{place}": last(fact.events), f"ended_{place}": last(fact.ended_by)}
+    columns |= _facts(policy)
     acts = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     names = " ".join(f"WHEN {literal(kind)} THEN {literal(stage)}" for kind, stage in stages.items())
     stage = f"CASE decided_as {names} END" if stages else "NULL::VARCHAR"
@@ -171,10 +164,59 @@ def _query(places: Places, parameters: Sections, as_of: datetime, known_types: S
     return (
         f"SELECT acts.*, {stage} AS stage, lead.account_id AS account, {territory} AS territory, "
         f"{arm} AS arm{attributes} "
-        f"FROM asked LEFT JOIN (SELECT lead_id, {acts} FROM read_parquet({file_literal(places.interactions)}) "
-        "SEMI JOIN asked USING (lead_id) "
-        f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}' GROUP BY lead_id) AS acts "
+        f"FROM asked LEFT JOIN (SELECT lead_id, {acts} FROM {_known(places, as_of)} GROUP BY lead_id) AS acts "
         f"USING (lead_id) LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id) ORDER BY place"
+    )
+
+
+def hold(
+    places: Places,
+    policy: DecisionPolicy,
+    connection: duckdb.DuckDBPyConnection,
+    lead_ids: Sequence[str],
+    as_of: datetime,
+) -> Held:
+    """Tell which facts hold of leads, and what they agree to, by what was known before ``as_of`` (UTC), in their order.
+
+    It is what ``look`` tells of that, for those who ask for nothing else.
+    """
+    require(places.consents)
+    asked = pa.table({"lead_id": pa.array(lead_ids, pa.string()), "place": np.arange(len(lead_ids))})
+    connection.register("asked", asked)
+    columns = "".join(f", {sql} AS {name}" for name, sql in _facts(policy).items())
+    found = connection.sql(
+        f"SELECT acts.* FROM asked LEFT JOIN (SELECT lead_id{columns} FROM {_known(places, as_of)} GROUP BY lead_id) "
+        "AS acts USING (lead_id) ORDER BY place"
+    ).to_arrow_table()
+    consent = read_consent(places, connection, as_of)
+    connection.unregister("asked")
+    return _judge(policy, found, np.full(len(lead_ids), np.datetime64(as_of, "us")), consent)
+
+
+def _judge(policy: DecisionPolicy, found: pa.Table, moment: NDArray[np.datetime64], consent: Consent) -> Held:
+    places = range(len(policy.facts))
+    said, ended = (_times(found, [f"{part}_{place}" for place in places]) for part in ("said", "ended"))
+    return Held.of(policy.facts, said, ended, moment, consent)
+
+
+def _facts(policy: DecisionPolicy) -> dict[str, str]:
+    """Ask when each fact was last said, and last ended."""
+    columns: dict[str, str] = {}
+    for place, fact in enumerate(policy.facts.values()):
+        columns |= {f"said_{place}": _last(fact.events), f"ended_{place}": _last(fact.ended_by)}
+    return columns
+
+
+def _last(types: Sequence[str], what: str = "true") -> str:
+    return f"max(occurred_at) FILTER ({what} AND {_among(types)})"
+
+
+def _known(places: Places, as_of: datetime) -> str:
+    """Write the events of the leads that were asked for: those that had happened and were known, but of machines."""
+    moment = _timestamp(as_of)
+    return (
+        f"read_parquet({file_literal(places.interactions)}) SEMI JOIN asked USING (lead_id) "
+        f"WHERE known_at < {moment} AND occurred_at < {moment} AND actor <> '{MACHINE}'"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Self, get_args, get_type_hints
 from pydantic import Field, model_validator
 
 from pipeline.settings.decision import DecisionPolicy, Recommend
+from pipeline.settings.exports import Exports
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.kpi import Kpi
@@ -52,6 +53,8 @@ class Parameters(Strict):
     """How the work is done; it may be left out."""
     push: Push | None = None
     """Where leadcast push writes scores to; it may be left out."""
+    exports: Exports | None = None
+    """What leadcast export writes into files for others; it may be left out."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

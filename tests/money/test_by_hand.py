@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime
+from io import BytesIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from python_calamine import CalamineWorkbook
 from small_project import SmallProject
 
 from features.core.errors import SettingsError
@@ -17,8 +20,10 @@ from pipeline.core.project import Project
 from pipeline.kpi.cohorts import UNMATCHED
 from pipeline.kpi.compute import Kpis, compute
 from pipeline.kpi.tables import table_by, total_of
+from pipeline.kpi.workbook import kpi_workbook
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
+from pipeline.settings.words import Words
 
 LEADS = """lead,created,channel
 A,2026-01-10 08:00,sea
@@ -273,6 +278,48 @@ def test_the_command_prints_what_the_tables_hold_and_writes_them(small: SmallPro
     nothing = small.run("kpi", "--month", "2019-05")
     assert nothing.code == 4
     assert "no leads by channel in 2019-05; months with leads are 2026-01" in nothing.text
+
+
+def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject) -> None:
+    settings_of(small)
+    (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
+    target = small.root / "kpi.xlsx"
+    target.write_bytes(b"of yesterday")
+    outcome = small.run("kpi", "--by", "channel", "--month", "2026-01", "--xlsx", "kpi.xlsx")
+    assert (outcome.code, "wrote data/kpi and kpi.xlsx" in outcome.text) == (0, True)
+    book = CalamineWorkbook.from_path(str(target))
+    assert book.sheet_names == ["kpi", "cohorts", "months", "attribution", "funnel", "reasons", "answers"]
+    head, *rows = book.get_sheet_by_name("kpi").to_python()
+    (sea,) = (dict(zip(head, row, strict=True)) for row in rows if row[0] == "sea")
+    assert (sea["leads created in"], sea["leads"], sea["spent"], sea["CPL"]) == ("2026-01", 2, 60.0, 30.0)
+    assert (sea["become customers"], sea["share that reached: accepted by sales"]) == (0.5, 0.5)
+    # One of two converts: Wilson's interval.
+    assert sea["become customers, at least (95 %)"] == pytest.approx(0.0945, abs=1e-4)
+    assert not [name for name in head if "_" in str(name)]
+    names, first, *_ = book.get_sheet_by_name("months").to_python()
+    assert (names[:3], first[1]) == (["channel", "month", "leads created"], date(2026, 1, 1))
+    with zipfile.ZipFile(target) as archive:
+        assert 'formatCode="0.0%"' in archive.read("xl/styles.xml").decode()
+    assert small.run("kpi", "--xlsx", "data").code == 2, "a folder is not replaced by a file"
+    assert (small.root / "data/interactions.parquet").exists()
+
+
+def test_a_french_workbook_is_french(told: Kpis) -> None:
+    words = Words.model_validate({"language": "fr", "fr": {"milestones": {"accepted by sales": "accepté"}}})
+    book = CalamineWorkbook.from_filelike(BytesIO(kpi_workbook(table_by(told, "month"), told, "month", words)))
+    head, *_ = book.get_sheet_by_name("kpi").to_python()
+    assert head[:3] == ["mois", "leads", "contactés par nous"]
+    assert "coût par\N{NO-BREAK SPACE}: accepté, au plus (95\N{NO-BREAK SPACE}%)" in head
+
+
+def test_a_csv_has_few_digits_and_plain_days(small: SmallProject) -> None:
+    settings_of(small)
+    (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
+    outcome = small.run("kpi", "--by", "month", "--csv")
+    line = next(line for line in outcome.text.split() if line.startswith("2026-01-01,"))
+    assert line.startswith("2026-01-01,2,1,1,1,0,1,0,70,4900,")
+    assert ",0.5,0.0945,0.9055," in line
+    assert ",nan" not in outcome.text.casefold()
 
 
 def test_a_row_of_several_months_is_the_sum_of_its_rows(told: Kpis) -> None:

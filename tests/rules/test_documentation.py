@@ -170,8 +170,10 @@ def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
 def test_the_page_of_commands_names_every_command_option_and_exit_code() -> None:
     page = commands_page()
     group: Any = typer.main.get_command(app)
-    commands = {name: command for name, command in group.commands.items() if name != "crm"}
-    commands |= {f"crm {name}": command for name, command in group.commands["crm"].commands.items()}
+    groups = ("crm", "export")
+    commands = {name: command for name, command in group.commands.items() if name not in groups}
+    for name in groups:
+        commands |= {f"{name} {one}": command for one, command in group.commands[name].commands.items()}
     for name, command in commands.items():
         assert f"## `leadcast {name}`" in page
         for parameter in command.params:

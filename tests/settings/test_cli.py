@@ -25,7 +25,9 @@ _GROUP: Any = typer.main.get_command(app)
 # A runner makes the commands anew at every call, which takes longer than many of them.
 setattr(typer.testing, "_get_command", lambda _: _GROUP)  # noqa: B010 - it is no part of what typer offers
 COMMANDS: list[str] = sorted(_GROUP.commands)
-CALLS = [name for name in COMMANDS if name != "crm"] + [f"crm {name}" for name in _GROUP.commands["crm"].commands]
+CALLS = [name for name in COMMANDS if name not in {"crm", "export"}] + [
+    f"{group} {name}" for group in ("crm", "export") for name in _GROUP.commands[group].commands
+]
 FAILURES: list[type[LeadcastError]] = [LeadcastError, *LeadcastError.__subclasses__()]
 HEAVY = {"pandas", "numpy", "pyarrow", "duckdb", "mlflow", "lightgbm", "great_expectations", "sklearn", "matplotlib"}
 
@@ -46,6 +48,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "explain",
         "answers",
         "kpi",
+        "export",
         "compare-actors",
         "lead",
         "tiers",

@@ -1,0 +1,1 @@
+"""Files that other systems take: conversions for advertising platforms, audiences for nurturing tools."""
