@@ -20,7 +20,7 @@ from benchmarks.learned_truth import World, draw
 from benchmarks.lists_truth import is_monday
 from models.evaluation.money import promised_interval
 
-LEADS, WORLDS = 6_000, 20
+LEADS, WORLDS = 6_000, 10
 _CHANNEL = "lead__channel"
 
 

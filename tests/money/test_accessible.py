@@ -1,6 +1,4 @@
-"""Everybody can read the pages: axe-core finds nothing in a real browser, on a telephone and a desk, by day and by
-night.
-"""
+"""Everybody can read the pages: axe-core finds nothing in a real browser, at any width, by day and by night."""
 
 from __future__ import annotations
 
