@@ -140,6 +140,13 @@ def score(
         project = Project(HERE.root, parameters)
         folder = champion.run(project, lambda text: tell("score", text), as_of, backfill=backfill)
         tell("score", f"wrote {folder}")
+        if not backfill:
+            from pipeline.report.live import write_live  # noqa: PLC0415 - heavy
+            from pipeline.scoring.basis import DECIDED  # noqa: PLC0415 - heavy
+
+            with sole(HERE):
+                page = write_live(project, folder / "recommendations.parquet", folder / DECIDED)
+            tell("score", f"wrote {page}, and beside it a list for each who works on leads today")
 
 
 @app.command(

@@ -11,14 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pages import words
+from pages import page_of_leads, words
 from world import Project
 
 from features.core.recommendation import RECOMMENDATION
 from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
-from pipeline.report.leads import MOST_LEADS, leads_page
+from pipeline.report.lines import MOST_LEADS
 from pipeline.report.model import PICTURE_NAMES, model_page
 from pipeline.report.results import Results
 from pipeline.report.text import summary
@@ -45,6 +45,7 @@ NOT_TODAY: dict[str, object] = {
     "lottery_group": None,
     "reasons_for": [],
     "reasons_against": [],
+    "tier_before": None,
     "trend": None,
     "what_changed": None,
     "recontact_on": None,
@@ -62,7 +63,7 @@ def decided(leads: list[dict[str, object]]) -> pa.Table:
 def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, results: Results) -> None:
     likely = {"tier": "SQL", "maturity": "hot", "is_guess": False, "guess": None}
     told = words(
-        leads_page(
+        page_of_leads(
             world.parameters,
             results,
             decided(
@@ -82,15 +83,16 @@ def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, r
             ),
         )
     )
-    places = [told.index(f" {lead} SQL ") for lead in ("first", "second", "busy", "later")]
-    assert [told.index(" late IQL sales 0 untouched "), *places] == sorted([told.index(" late IQL "), *places])
-    assert " second SQL sales 2 S01 70.0 % " in told
-    assert " waits: no owner 50.0 % " in told
-    assert " first SQL sales 1 60.0 % hot 2026-06-29 asked for a quote " in told
-    assert " busy SQL in work 90.0 % hot opportunity " in told
-    assert " later SQL waits: capacity 80.0 % " in told
-    assert " said SQL as people said; IQL without their word agreed later 1.0 % " in told
-    assert " 2026-06-01 SQL, call on 2026-08-01, by K2: &lt;budget&gt; hot " in told
+    places = [told.index(f" {lead} nothing known SQL ") for lead in ("first", "second", "busy", "later")]
+    late = told.index(" late nothing known IQL hot 1.0 % call today, by telephone today, rank 0 handed over, ")
+    assert [late, *places] == sorted([late, *places])
+    assert " second nothing known SQL hot 70.0 % call today, by telephone today, rank 2 S01 why, and more " in told
+    assert " today, rank 1 nobody yet why, and more facts 2026-06-29 asked for a quote " in told
+    assert " call today, by telephone waits: nobody owns its territory nobody yet " in told
+    assert " busy nothing known SQL hot 90.0 % call today, by telephone in work nobody yet why, and more " in told
+    assert " later nothing known SQL hot 80.0 % call today, by telephone waits: no place left today " in told
+    assert " as people said; IQL without their word call today, by telephone a call is agreed on for later " in told
+    assert " what people said 2026-06-01 SQL, call on 2026-08-01, by K2: &lt;budget&gt; " in told
 
 
 def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, results: Results) -> None:
@@ -111,17 +113,19 @@ def test_the_page_of_leads_shows_the_best_and_counts_the_rest(world: Project, re
         }
         for number, tier in enumerate(["SQL"] * 20 + ["MQL"] * (count - 20) + ["IQL"] * 7)
     ]
-    told = words(leads_page(world.parameters, results, decided(recommendations)))
-    assert f" {MOST_LEADS} leads 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
+    told = words(page_of_leads(world.parameters, results, decided(recommendations)))
+    assert f" {MOST_LEADS} leads About this list " in told
+    assert " 30 more leads of these tiers are left out here. 7 open leads are below 3" in told
     assert f" SQL (20) recycled (0) MQL ({MOST_LEADS - 20}) " in told.replace("  ", " ")
-    assert f" lead {MOST_LEADS - 1} MQL " in told
+    assert f" lead {MOST_LEADS - 1} nothing known MQL warm 20.0 % " in told
     assert f" lead {MOST_LEADS} " not in told
     assert "▲ for 3 calls: long ones ▼ against no &lt;visit&gt;" in told
-    assert " lead 3 SQL 20.0 % a guess warm, grade A2, improving " in told
-    assert " lead 4 SQL 20.0 % warm, grade A2 call today, by telephone ▲ for 3 calls" in told
-    assert "against no &lt;visit&gt; Up since 1 June 2026: called &lt;us&gt; " in told
+    assert " lead 3 nothing known SQL warm 20.0 % a guess call today, by telephone " in told
+    assert " lead 4 nothing known SQL warm 20.0 % call today, by telephone nobody yet why, and more ▲ for 3 c" in told
+    assert "against no &lt;visit&gt; what changed Up since 1 June 2026: called &lt;us&gt; trend improving " in told
+    assert told.count(" who it is, what it did grade A2 ") == MOST_LEADS
     assert "not enough information" not in told
-    assert told.count(" a guess ") == 1
+    assert told.count(" a guess ") == 2, "beside the chances, and where it says why"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
         "is_guess": False,
         "guess": None,
     }
-    told = words(leads_page(parameters, results, decided([lead])))
+    told = words(page_of_leads(parameters, results, decided([lead])))
     assert ("What speaks for a lead" in told) == explained
     assert re.findall(r"No reasons were computed for (.*?) :", told.replace(":", " :")) == (
         [unexplained] if unexplained else []
@@ -154,7 +158,7 @@ def test_the_page_of_leads_says_whose_reasons_were_not_computed(
 
 def test_where_no_lead_is_worth_a_call_the_page_says_so(world: Project, results: Results) -> None:
     lead: dict[str, object] = {"lead_id": "a lead", "tier": "IQL", "maturity": "cold", "probability": 0.001}
-    html = leads_page(
+    html = page_of_leads(
         world.parameters, results, decided([lead | {"reasons_for": ["x"], "is_guess": False, "guess": None}])
     )
     assert "a lead" not in words(html).replace("a lead's", "")
@@ -177,7 +181,7 @@ def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice
     scoring = results.scoring | {"cut_offs_from": "multiples", "unstated": list(UNSTATED)}
     empty = replace(results, scoring=scoring | {"time": results.scoring["time"] | {"places": None, "left": None}})
     all_leads = pd.read_parquet(world.recommendations).drop(columns=["lead_id", "reasons"])
-    private = leads_page(parameters, empty, pq.read_table(world.recommendations))
+    private = page_of_leads(parameters, empty, pq.read_table(world.recommendations))
     public = model_page(parameters, empty, all_leads, dict.fromkeys(PICTURE_NAMES, b""))
     for text in (private, public, summary(parameters, empty)):
         told = " ".join(unescape(words(text)).split())
@@ -210,7 +214,7 @@ def test_whom_to_come_back_to_stands_below_who_is_due_first(world: Project, resu
         {"lead_id": "never", "recontact_why": "Close: nobody comes back", **lost},
         {"lead_id": "other", **lost},
     ]
-    told = words(leads_page(world.parameters, results, decided(leads)))
+    told = words(page_of_leads(world.parameters, results, decided(leads)))
     assert " sooner disqualified Contact again: sooner " in told
     assert " later disqualified Contact again: &lt;later&gt; " in told
     assert told.index(" sooner ") < told.index(" later disqualified ")
