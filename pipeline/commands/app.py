@@ -39,7 +39,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
-    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, summary.txt, private/leads.html.",
+    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, summary.txt, private/.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
@@ -110,7 +110,8 @@ def explain(
 
 
 @app.command(
-    help="Score every open lead with the champion of the registry, and keep the result in data/scores.",
+    help="Score every open lead with the champion of the registry, keep the result in data/scores, and write the list "
+    "of the morning to reports/live (not for a backfill).",
     epilog="Examples: leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
 )
 def score(

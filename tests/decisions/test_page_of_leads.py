@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
-from html import unescape
+from datetime import UTC, date, datetime, timedelta
+from html import escape, unescape
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pages import page_of_leads, words
+from python_calamine import CalamineWorkbook
 from world import Project
 
+from features.core.errors import SettingsError
 from features.core.recommendation import RECOMMENDATION
 from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
-from pipeline.report.lines import MOST_LEADS
+from pipeline.core import project as core
+from pipeline.core.project import Places
+from pipeline.report.lines import MOST_LEADS, shown_of
+from pipeline.report.looked_up import Act, LookedUp, last_acts
 from pipeline.report.model import PICTURE_NAMES, model_page
+from pipeline.report.people import people_of
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 from pipeline.scoring.open_leads import unstated_in
 from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.leads import LeadPages, Shown
 from pipeline.wording.unstated import UNSTATED
 
 
@@ -220,3 +229,178 @@ def test_whom_to_come_back_to_stands_below_who_is_due_first(world: Project, resu
     assert told.index(" sooner ") < told.index(" later disqualified ")
     assert " 1 other is to be closed, and is not shown" in told
     assert " never " not in told
+
+
+MOMENT = datetime(2026, 7, 1)
+LIKELY = {"tier": "SQL", "maturity": "hot", "probability": 0.5, "is_guess": False, "guess": None}
+
+
+def test_the_last_act_is_the_lead_s_own_and_none_that_nobody_knew(tmp_path: Path) -> None:
+    """Written are: lead, hours before the moment that it occurred and became known, type, actor, sequence."""
+    rows = [
+        ("a", 48, 48, "form", "lead", 1),
+        ("a", 24, 24, "page_view", "lead", 2),
+        ("a", 24, 24, "cart", "lead", 3),  # of one time the last row counts
+        ("a", 12, 12, "call_made", "us", 4),
+        ("a", 10, 10, "email_click", "machine", 5),
+        ("a", 6, 0, "quote_request", "lead", 6),  # became known at the moment, not before
+        ("a", 6, -3, "meeting", "lead", 7),
+        ("a", -1, 5, "webinar_attended", "lead", 8),  # is agreed on, and has not occurred
+        ("b", -1, -1, "form", "lead", 9),
+        ("c", 1, 1, "form", "lead", 10),  # nobody asks
+    ]
+    table = pa.table(
+        {
+            "lead_id": [row[0] for row in rows],
+            "occurred_at": [MOMENT - timedelta(hours=row[1]) for row in rows],
+            "known_at": [MOMENT - timedelta(hours=row[2]) for row in rows],
+            "event_type": [row[3] for row in rows],
+            "actor": [row[4] for row in rows],
+            "source": ["log"] * len(rows),
+            "sequence": [row[5] for row in rows],
+        }
+    )
+    places = Places(tmp_path)
+    places.interactions.parent.mkdir()
+    pq.write_table(table, places.interactions)
+    assert last_acts(places, ["a", "b"], MOMENT) == {"a": Act("cart", MOMENT - timedelta(hours=24))}
+
+
+def test_the_page_of_the_stage_shows_the_last_act_that_plain_pandas_finds(world: Project) -> None:
+    shown = shown_of(pq.read_table(world.recommendations))
+    as_of = shown["as_of"][0].as_py()
+    log = pq.read_table(world.interactions).to_pandas()
+    known = log[(log["actor"] == "lead") & (log["known_at"] < as_of) & (log["occurred_at"] < as_of)]
+    last = known.sort_values(["occurred_at", "source", "sequence"]).groupby("lead_id").tail(1).set_index("lead_id")
+    acts = last_acts(world, shown["lead_id"].to_pylist(), as_of)
+    assert len(acts) > 50
+    assert {lead: (act.event_type, act.occurred_at) for lead, act in acts.items()} == {
+        lead: (last.loc[lead, "event_type"], last.loc[lead, "occurred_at"])
+        for lead in shown["lead_id"].to_pylist()
+        if lead in last.index
+    }
+    page = unescape(words(world.leads_page.read_text(encoding="utf-8")))
+    first = shown["lead_id"][0].as_py()
+    day = acts[first].occurred_at.replace(tzinfo=UTC).astimezone(ZoneInfo("Europe/Amsterdam"))
+    verb = world.parameters.words.labels.verb(acts[first].event_type)
+    assert f" {first} {verb[0].upper()}{verb[1:]} {day.day} {day:%B %Y} " in page
+
+
+def test_who_is_new_moved_or_forgotten_is_marked(world: Project, results: Results) -> None:
+    leads: list[dict[str, object]] = [
+        {"lead_id": "came", "list": "sales", "rank": 1, "tier_before": "MQL", **LIKELY},
+        {"lead_id": "stays", "list": "sales", "rank": 2, **LIKELY},
+        {"lead_id": "went", "list_reason": "capacity", "rank": 3, **LIKELY},
+    ]
+    told = words(page_of_leads(world.parameters, results, decided(leads)))
+    assert " today, rank 1 was MQL nobody yet " in told
+    assert "new on the list" not in told, "the stage knows no earlier list"
+    kept = decided(leads).append_column("list_changed", pa.array(["score", None, "capacity"]))
+    told = words(page_of_leads(world.parameters, results, kept))
+    assert " today, rank 1 new on the list was MQL nobody yet " in told
+    assert " today, rank 2 nobody yet " in told
+    assert " waits: no place left today left the list nobody yet " in told
+
+
+def test_what_people_know_a_lead_by_is_escaped_and_its_link_is_quoted(world: Project, results: Results) -> None:
+    pages = LeadPages(
+        shown=Shown(name="full_name", telephone="phone"), link="https://crm.example.com/lead/{lead_id}?tab=1"
+    )
+    parameters = world.parameters.model_copy(update={"leads": pages})
+    lead = 'x"/../<b>&?#é'
+    people = {lead: {"name": "<script>alert(1)</script>", "telephone": "+33 1 & 2"}}
+    html = page_of_leads(parameters, results, decided([{"lead_id": lead, **LIKELY}]), LookedUp(people=people))
+    address = "https://crm.example.com/lead/x%22%2F..%2F%3Cb%3E%26%3F%23%C3%A9?tab=1"
+    assert f'<a href="{address}" rel="noreferrer">&lt;script&gt;alert(1)&lt;/script&gt;</a>' in html
+    assert "+33 1 &amp; 2" in html
+    assert lead not in html
+    assert "default-src 'none'" in html
+
+
+def test_names_are_read_for_the_page_alone(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "scores"))
+    ids = pq.read_table(project.leads, columns=["lead_id"])["lead_id"].to_pylist()
+    aliases = pq.read_table(project.aliases, columns=["alias_id", "lead_id"]).to_pydict()
+    (first, merged), *_ = [
+        (lead, alias) for alias, lead in zip(aliases["alias_id"], aliases["lead_id"], strict=True) if lead in set(ids)
+    ]
+    raw = project.root / "data/raw"
+    raw.mkdir()
+    rows = [f"{lead},2025-01-01T00:00:00Z,Marie Planted-{number} <b>,,+33-{number}" for number, lead in enumerate(ids)]
+    rows = [row.replace("Marie", "Merged") if row.startswith(f"{first},") else row for row in rows]
+    rows.append(f"{merged},2025-01-01T00:00:00Z,Another name,Zyxco,")
+    (raw / "leads.csv").write_text("\n".join(["lead_id,created_at,full_name,company,phone", *rows]) + "\n")
+    project = project.with_settings(
+        {"leads": {"shown": {"name": "full_name", "company": "company", "telephone": "phone"}}}
+    )
+    found = people_of(core.Project(project.root, project.parameters), [first])
+    number = ids.index(first)
+    assert found == {first: {"name": f"Merged Planted-{number} <b>", "company": "Zyxco", "telephone": f"+33-{number}"}}
+    project.run("report")
+    page = project.leads_page.read_text(encoding="utf-8")
+    listed = shown_of(pq.read_table(project.recommendations))["lead_id"].to_pylist()
+    assert page.count("Planted-") >= len(listed) > 0
+    for lead in listed[:5]:
+        assert escape(f"Planted-{ids.index(lead)} <b>") in page
+    holding = [path for path in project.root.rglob("*") if path.is_file() and b"Planted-" in path.read_bytes()]
+    assert {path.relative_to(project.root).parts[:2] for path in holding} <= {("data", "raw"), ("reports", "private")}
+    assert "Planted" not in "".join(project.told)
+    mistyped = project.with_settings({"leads": {"shown": {"name": "fullname"}}})
+    with pytest.raises(
+        SettingsError, match=r"leads.shown.name: the table of leads has no column 'fullname'; did you mean 'full"
+    ):
+        mistyped.run("report")
+
+
+def test_each_who_works_today_has_a_list_and_who_has_gone_has_none(world: Project, tmp_path: Path) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "scores"))
+    table = pq.read_table(project.recommendations)
+    frame = table.to_pandas()
+    called = frame[frame["list"] == "sales"].sort_values("rank")
+    assert len(called) >= 4
+    owners = ["Zoë / Nord", "zoe nord", None, None]
+    named = dict(zip(called["lead_id"][:4], owners, strict=True))
+    column = [named.get(lead, owner) for lead, owner in zip(frame["lead_id"], frame["owner"], strict=True)]
+    place = table.column_names.index("owner")
+    pq.write_table(table.set_column(place, "owner", pa.array(column, pa.string())), project.recommendations)
+    (project.lead_lists / "gone.html").write_text("who has left")
+    project.run("report")
+    names = {path.name for path in project.lead_lists.iterdir()}
+    assert "gone.html" not in names
+    assert {"Zoe-Nord.html", "Zoe-Nord.xlsx", "zoe-nord-2.html", "zoe-nord-2.xlsx"} <= names
+    leads = pq.read_table(project.leads, columns=["lead_id", "territory"]).to_pandas().set_index("lead_id")["territory"]
+    whose = {
+        lead: owner or leads[lead]
+        for lead, owner in zip(called["lead_id"], map(column.__getitem__, called.index), strict=True)
+    }
+    assert len(names) == 2 * len(set(whose.values()))
+    first = called["lead_id"].iloc[0]
+    headings, *rows = CalamineWorkbook.from_path(project.lead_lists / "Zoe-Nord.xlsx").get_sheet_by_index(0).to_python()
+    assert headings[:7] == ["Rank", "Lead", "Last act", "On", "Tier", "Maturity", "Chances"]
+    assert [row[1] for row in rows] == [first]
+    row = dict(zip(headings, rows[0], strict=True))
+    assert row["Rank"] == called["rank"].iloc[0]
+    assert row["Chances"] == pytest.approx(called["probability"].iloc[0])
+    assert row["By whom"] == "Zoë / Nord"
+    assert row["What to do"] == called["next_step"].iloc[0]
+    told = words((project.lead_lists / "Zoe-Nord.html").read_text(encoding="utf-8"))
+    assert f" {first} " in told
+    assert not [lead for lead in called["lead_id"][1:] if f" {lead} " in told]
+    assert 'href="lists/zoe-nord-2.html"' in project.leads_page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ("https://crm.example.com/lead", "must hold {lead_id} once"),
+        ("https://crm.example.com/{lead_id}/{lead_id}", "must hold {lead_id} once"),
+        ("javascript:alert('{lead_id}')", "must begin with https"),
+        ("//crm.example.com/{lead_id}", "must begin with https"),
+        ("https://{lead_id}.example.com/", "must begin with https"),
+        ("https://crm.example.com{lead_id}", "must begin with https"),
+        ("https://crm.example.com/a lead/{lead_id}", "holds a space"),
+    ],
+)
+def test_a_link_that_is_none_is_refused(link: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        LeadPages(link=link)
