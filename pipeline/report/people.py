@@ -42,7 +42,7 @@ def people_of(project: Project[Sections], leads: Sequence[str]) -> dict[str, dic
                 copy_rows(connection, file, query, Path(scratch) / f"shown-{number:06}.parquet")
         columns = ", ".join(f"arg_min({name}, (is_alias, file, line)) AS {name}" for name in shown.columns)
         rows = f"read_parquet({file_literal(Path(scratch))[:-1]}/shown-*.parquet')"
-        found = connection.execute(f"SELECT lead, {columns} FROM {rows} GROUP BY lead").to_arrow_table().to_pylist()
+        found = connection.sql(f"SELECT lead, {columns} FROM {rows} GROUP BY lead").to_arrow_table().to_pylist()
     return {row.pop("lead"): {name: value for name, value in row.items() if value is not None} for row in found}
 
 

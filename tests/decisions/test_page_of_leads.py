@@ -360,7 +360,7 @@ def test_each_who_works_today_has_a_list_and_who_has_gone_has_none(world: Projec
     assert len(called) >= 4
     owners = ["Zoë / Nord", "zoe nord", None, None]
     named = dict(zip(called["lead_id"][:4], owners, strict=True))
-    column = [named.get(lead, owner) for lead, owner in zip(frame["lead_id"], frame["owner"], strict=True)]
+    column = [named.get(lead, owner) for lead, owner in zip(frame["lead_id"], table["owner"].to_pylist(), strict=True)]
     place = table.column_names.index("owner")
     pq.write_table(table.set_column(place, "owner", pa.array(column, pa.string())), project.recommendations)
     (project.lead_lists / "gone.html").write_text("who has left")

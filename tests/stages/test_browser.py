@@ -207,6 +207,7 @@ def test_no_page_calls_what_leads_did_by_its_name_in_the_log(browser: Browser, p
     assert len(names) > 10
     for page in PAGES:
         browser.open(project.root / "reports" / page, width=DESK)
+        browser.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         text = browser.evaluate("document.body.innerText")
         assert [name for name in names if name in text] == [], page
     assert "Looked at the prices on " in text
