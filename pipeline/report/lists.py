@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,17 @@ _TAKEN = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
 def write_lists(
-    folder: Path, parameters: Sections, scoring: Mapping[str, Any], called: pa.Table, looked_up: LookedUp
+    folder: Path,
+    parameters: Sections,
+    scoring: Mapping[str, Any],
+    standing: Collection[str],
+    called: pa.Table,
+    looked_up: LookedUp,
 ) -> list[tuple[str, str]]:
     """Write into a folder, which is made, a list for each who has leads ``called`` today; gives whose, and the file.
 
-    A lead is its owner's or, without one, its territory's; of what has neither, there is one list.
+    A lead is its owner's or, without one, its territory's; of what has neither, there is one list. ``standing`` are the
+    titles of verdicts that stand: pages say that nobody should act on them then.
     """
     language = parameters.words.language
     lines = Lines(parameters, looked_up).of(called)
@@ -37,7 +43,7 @@ def write_lists(
     written = _files(set(whose))
     for one, file in written.items():
         own = [line for line, owner in zip(lines, whose, strict=True) if owner == one]
-        html = render("list.html.jinja", **wording(parameters, scoring), whose=one, leads=own)
+        html = render("list.html.jinja", **wording(parameters, scoring), whose=one, leads=own, standing=list(standing))
         (folder / f"{file}.html").write_text(html, encoding="utf-8")
         (folder / f"{file}.xlsx").write_bytes(make_workbook({one: _sheet(parameters, own)}, language))
     return list(written.items())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.core.project import Places
 from pipeline.core.sql import Relation, file_literal, identifier, open_reader
@@ -46,8 +47,8 @@ def last_acts(places: Places, leads: Sequence[str], as_of: datetime) -> dict[str
 
 
 def territories_of(places: Places, leads: Sequence[str], attribute: str | None) -> dict[str, str]:
-    """Tell of which territory each lead is, by the attribute that says so; nobody is of any without one."""
-    if attribute is None:
+    """Tell of which territory each lead is, by the attribute that says so; of none where leads have no such attribute."""
+    if attribute is None or attribute not in pq.read_schema(places.leads).names:
         return {}
     with open_reader() as connection, Relation(connection, "shown leads").show(ids_of(leads)) as shown:
         found = connection.execute(

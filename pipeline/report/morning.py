@@ -48,7 +48,7 @@ def write_morning(project: Project[Sections], morning: Morning) -> None:
         people_of(project, [*leads, *back_to(morning.recommendations)["lead_id"].to_pylist()]),
     )
     with written_whole(morning.lists) as folder:
-        lists = write_lists(folder, parameters, morning.scoring, called, looked_up)
+        lists = write_lists(folder, parameters, morning.scoring, morning.standing, called, looked_up)
     around = replace(morning.around, lists=tuple(lists))
     text = leads_page(
         parameters,
