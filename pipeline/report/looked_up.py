@@ -47,7 +47,7 @@ def last_acts(places: Places, leads: Sequence[str], as_of: datetime) -> dict[str
 
 
 def territories_of(places: Places, leads: Sequence[str], attribute: str | None) -> dict[str, str]:
-    """Tell of which territory each lead is, by the attribute that says so; of none where leads have no such attribute."""
+    """Tell of which territory each lead is, by the attribute that says so; of none where leads have no such."""
     if attribute is None or attribute not in pq.read_schema(places.leads).names:
         return {}
     with open_reader() as connection, Relation(connection, "shown leads").show(ids_of(leads)) as shown:
