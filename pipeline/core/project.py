@@ -71,6 +71,9 @@ class Places:
     model_page = _Place("reports/model.html")
     cut_offs_page = _Place("reports/cut-offs.html")
     leads_page = _Place("reports/private/leads.html")
+    lead_lists = _Place("reports/private/lists")
+    live_leads_page = _Place("reports/live/leads.html")
+    live_lead_lists = _Place("reports/live/lists")
     comparison = _Place("reports/comparisons/actors.json")
     comparison_text = _Place("reports/comparisons/actors.txt")
 

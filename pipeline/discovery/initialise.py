@@ -205,6 +205,7 @@ def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> 
         "decision": {"territory": "?"} if "owners" in proposal.ingest else {},
         "recommend": {},
         "kpi": {},
+        "leads": {},
         "words": {},
     }
 

@@ -1,1 +1,1 @@
-"""The stage ``report``: the summary as text, the page, and the private page of leads."""
+"""The stage ``report``: the summary as text, the pages, and the private ones of leads."""

@@ -13,6 +13,7 @@ from pipeline.report.naming import name_milestones, name_parts
 from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.ingest import OWN_TABLES, Ingest
 from pipeline.settings.kpi import Kpi
+from pipeline.settings.leads import LeadPages
 from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes, Snapshots, told_of_older
 from pipeline.settings.words import Words
@@ -33,10 +34,12 @@ _OF_THE_UNTOUCHED = ("base_rate", "roc_auc", "lift_at_10", "calibration_error", 
 class Sections(Protocol):
     """The sections of the settings that this stage is handed."""
 
+    data_root: str
     ingest: Ingest
     decision: DecisionPolicy
     episodes: Episodes
     kpi: Kpi
+    leads: LeadPages
     recommend: Recommend
     run: Run
     snapshots: Snapshots

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 
-from pipeline.core.project import Progress, Project, require, written_whole
+from features.core.time import parse_duration
+from pipeline.core.project import HERE, Progress, Project, require, written_whole
 from pipeline.kpi.compute import compute
 from pipeline.report.cut_offs import cut_offs_page
 from pipeline.report.index import index_page, moment_of
-from pipeline.report.leads import leads_page
+from pipeline.report.leads import Around
 from pipeline.report.model import PICTURE_NAMES, PICTURES_OF_THE_MODEL, model_page
+from pipeline.report.morning import Morning, write_morning
 from pipeline.report.results import Results, Sections
 from pipeline.report.text import summary
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
-    """Write the summary, three pages that hold no leads (index, model, cut-offs), and the private one of leads."""
+    """Write the summary, three pages that hold no leads (index, model, cut-offs), and the private ones of leads."""
     results = Results.read(project)
     shown = PICTURE_NAMES if results.is_measured else PICTURES_OF_THE_MODEL
     pictures = {name: project.pictures / f"{name}.png" for name in shown}
@@ -32,8 +34,19 @@ def run(project: Project[Sections], progress: Progress) -> None:
             project.parameters, results, counted, {name: path.read_bytes() for name, path in pictures.items()}
         ),
         project.cut_offs_page: cut_offs_page(project.parameters, results, recommendations),
-        project.leads_page: leads_page(project.parameters, results, recommendations),
     }
     for path, text in texts.items():
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    write_morning(
+        project,
+        Morning(
+            results.scoring,
+            recommendations,
+            parse_duration(results.snapshots["horizon"]),
+            [verdict.title for verdict in results.verdicts if verdict.stands],
+            project.leads_page,
+            project.lead_lists,
+            Around(HERE.recommendations_csv),
+        ),
+    )

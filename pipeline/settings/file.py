@@ -27,7 +27,7 @@ RETIRED = {
     "decision.maturity.hot": "how far a lead is follows from what it did, no longer from its probability",
 }
 """Settings of earlier versions that say nothing any more, and why."""
-ADDED = ("kpi", "words")
+ADDED = ("kpi", "leads", "words")
 """Sections of stages that earlier versions did not have; they may be empty."""
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 _NO_SECTION = {"model_type", "dataclass_type"}

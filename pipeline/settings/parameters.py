@@ -13,6 +13,7 @@ from pipeline.settings.exports import Exports
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.kpi import Kpi
+from pipeline.settings.leads import LeadPages
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.push import Push
 from pipeline.settings.run import Run
@@ -47,6 +48,8 @@ class Parameters(Strict):
     """When the leads are scored."""
     kpi: Kpi
     """What is counted for those who spend the money."""
+    leads: LeadPages
+    """By what people know a lead on the pages that name leads."""
     words: Words
     """What people call what the log names."""
     run: Run = Run()
@@ -58,6 +61,7 @@ class Parameters(Strict):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        self._knows_whom_to_show()
         owners = self.ingest.owners
         if owners is None:
             return self
@@ -76,6 +80,18 @@ class Parameters(Strict):
                 "ingest.owners counts hours, but nobody says how long a call takes: decision: {work: {call_hours: 0.5}}"
             )
         return self
+
+    def _knows_whom_to_show(self) -> None:
+        table = self.ingest.leads
+        if not self.leads.shown.columns:
+            return
+        if table is None:
+            raise ValueError("leads.shown names columns of the table of leads, and there is none: add ingest.leads")
+        if table.path is None and table.database is None:
+            raise ValueError(
+                "leads.shown is read from files or a database, and ingest.leads is a query over other tables; leave "
+                "leads.shown out, or give ingest.leads a path or a database"
+            )
 
     def hand_over(self, run: Callable[..., object]) -> SimpleNamespace:
         """Give a stage the sections that it asks for, and nothing else."""

@@ -18,7 +18,7 @@ EDITS = {
     "models/evaluation/metrics.py": {"evaluate", "report"},
     "pipeline/settings/push.py": set(),
     "pipeline/report/templates/index.html.jinja": {"report"},
-    "pipeline/reading/readers.py": {"ingest"},
+    "pipeline/reading/readers.py": {"ingest", "report"},
 }
 """Files that people edit often, each with the stages that have to run again."""
 

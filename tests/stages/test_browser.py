@@ -15,8 +15,10 @@ from hostile import rename_leads
 from world import Project
 
 from features.core.schema import WORKED
+from pipeline.report.looked_up import last_acts
 
 PAGES = ("index.html", "model.html", "private/leads.html")
+LEADS = "reports/private/leads.html"
 DESK, PHONE = 1280, 390
 
 
@@ -141,6 +143,7 @@ def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Proj
     assert browser.evaluate("document.title") == titles[PAGES.index(str(path.relative_to(project.root / "reports")))]
     assert browser.evaluate("document.querySelectorAll('img[src=x], tbody script').length") == 0
     shown = browser.evaluate("Array.from(document.querySelectorAll('tbody th'), (cell) => cell.textContent)")
+    assert browser.evaluate("document.querySelectorAll('details script, details img').length") == 0
     if path.name == "index.html":
         return
     if path.name == "model.html":
@@ -182,8 +185,8 @@ def test_the_page_names_no_lead(browser: Browser, project: Project, name: str) -
 def rows_shown(browser: Browser) -> list[str]:
     """Give the tiers of the rows that are to be seen."""
     rows: list[str] = browser.evaluate(
-        "Array.from(document.querySelectorAll('tbody tr')).filter((row) => row.checkVisibility())"
-        ".map((row) => row.dataset.tier)"
+        "Array.from(document.querySelectorAll('tbody')).filter((lead) => lead.checkVisibility())"
+        ".map((lead) => lead.dataset.tier)"
     )
     return rows
 
@@ -204,6 +207,7 @@ def test_no_page_calls_what_leads_did_by_its_name_in_the_log(browser: Browser, p
     assert len(names) > 10
     for page in PAGES:
         browser.open(project.root / "reports" / page, width=DESK)
+        browser.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         text = browser.evaluate("document.body.innerText")
         assert [name for name in names if name in text] == [], page
     assert "Looked at the prices on " in text
@@ -219,9 +223,14 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     assert rows_shown(browser) == ["SQL"] * counts["SQL"]
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
     worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
+    acts = last_acts(project, worked["lead_id"].tolist(), worked["as_of"].iloc[0].to_pydatetime())
+    labels = project.parameters.words.labels
+    done = [labels.verb(acts[lead].event_type) if lead in acts else "" for lead in worked["lead_id"]]
     texts = [
-        " ".join([lead.lead_id, *lead.reasons_for, *lead.reasons_against, *lead.facts, str(lead.what_changed)]).lower()
-        for lead in worked.itertuples()
+        " ".join(
+            [lead.lead_id, act, *lead.reasons_for, *lead.reasons_against, *lead.facts, str(lead.what_changed)]
+        ).lower()
+        for lead, act in zip(worked.itertuples(), done, strict=True)
     ]
     found = sum("prices" in text and "meeting" in text for text in texts)
     assert 0 < found < len(texts)
@@ -231,3 +240,75 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     assert browser.evaluate("document.getElementById('told').textContent") == f"{found} of {len(texts)} shown"
     browser.page.keyboard.insert_text(" no such words")
     assert rows_shown(browser) == []
+
+
+def test_leads_are_found_by_who_works_on_them(browser: Browser, project: Project) -> None:
+    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
+    owner, count = next(iter(worked["owner"].value_counts().items()))
+    browser.open(project.root / LEADS, width=DESK)
+    browser.page.select_option("#owner", label=f"{owner} ({count})")
+    assert len(rows_shown(browser)) == count
+    browser.evaluate("document.querySelector('input[value=MQL]').click()")
+    both = (worked["owner"] == owner) & (worked["tier"] == "MQL")
+    assert rows_shown(browser) == ["MQL"] * both.sum()
+    assert browser.evaluate("document.getElementById('told').textContent") == f"{both.sum()} of {len(worked)} shown"
+    browser.evaluate("document.querySelector('input[value=\"\"]').click()")
+    if worked["owner"].isna().any():
+        browser.page.select_option("#owner", label=f"nobody yet ({worked['owner'].isna().sum()})")
+        assert len(rows_shown(browser)) == worked["owner"].isna().sum()
+
+
+@pytest.mark.parametrize("asked", ["ecole", "École", "E\u0301COLE"])
+def test_neither_accents_nor_capitals_matter_to_the_search(browser: Browser, project: Project, asked: str) -> None:
+    browser.open(project.root / LEADS, width=DESK)
+    html = browser.evaluate("document.documentElement.outerHTML")
+    first = browser.evaluate("document.querySelector('tbody th').innerHTML")
+    page = project.root / "reports/private/accents.html"
+    page.write_text(html.replace(f'class="id">{first}', 'class="id">\u00c9cole', 1), encoding="utf-8")
+    try:
+        browser.open(page, width=DESK)
+        browser.evaluate("document.getElementById('search').focus()")
+        browser.page.keyboard.insert_text(asked)
+        assert len(rows_shown(browser)) == 1
+    finally:
+        page.unlink()
+
+
+def test_the_rest_of_a_lead_unfolds_by_the_keyboard(browser: Browser, project: Project) -> None:
+    browser.open(project.root / LEADS, width=DESK)
+    assert browser.evaluate("document.querySelectorAll('tbody details[open]').length") == 0
+    assert not browser.evaluate("document.querySelector('tbody details > :not(summary)').checkVisibility()")
+    browser.page.keyboard.press("Tab")
+    while not browser.evaluate("document.activeElement.matches('tbody summary')"):
+        browser.page.keyboard.press("Tab")
+    browser.page.keyboard.press("Enter")
+    assert browser.evaluate("document.activeElement.parentElement.open")
+    assert browser.evaluate("document.querySelector('tbody details > :not(summary)').checkVisibility()")
+    names = browser.evaluate("Array.from(document.querySelectorAll('tbody summary'), (one) => one.ariaLabel)")
+    assert len(set(names)) == len(names), "a screen reader tells them apart"
+
+
+def test_paper_holds_today_s_list_alone(browser: Browser, project: Project) -> None:
+    scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
+    browser.open(project.root / LEADS, width=DESK)
+    assert len(rows_shown(browser)) > (scored["list"] == "sales").sum() > 0
+    try:
+        browser.page.emulate_media(media="print")
+        assert len(rows_shown(browser)) == (scored["list"] == "sales").sum()
+        parts = "Array.from(document.querySelectorAll('#filter, details, nav, #later'))"
+        assert browser.evaluate(f"{parts}.filter((one) => one.checkVisibility()).length") == 0
+    finally:
+        browser.page.emulate_media(media="null")
+
+
+def test_a_phone_hides_nothing_of_a_line(browser: Browser, project: Project) -> None:
+    def shown(width: int) -> list[str]:
+        browser.open(project.root / LEADS, width=width)
+        cells: list[str] = browser.evaluate(
+            "Array.from(document.querySelectorAll('tbody tr > *')).filter((cell) => cell.checkVisibility() && "
+            "cell.getBoundingClientRect().height > 0).map((cell) => cell.textContent)"
+        )
+        return cells
+
+    assert shown(PHONE) == shown(DESK)

@@ -260,7 +260,9 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
         "ingest": {
             "sources": {
                 "log": {
-                    "path": "log.csv", "known_at": "as_it_occurred", "actor": "lead",
+                    "path": "log.csv",
+                    "known_at": "as_it_occurred",
+                    "actor": "lead",
                     "columns": {"lead_id": "lead", "occurred_at": "at", "event_type": "what"},
                 }
             }
@@ -268,7 +270,9 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
         "episodes": {"conversion": ["won"], "milestones": {"offered": ["offer"]}},
         "snapshots": {"horizon": "7d", "policies": [{"ages": ["1d", "3d"]}]},
         "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
-    } | {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "words")}  # fmt: skip
+    }
+    sections = ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
+    settings |= {name: {} for name in sections}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings))
     project = Project(tmp_path, load_parameters(tmp_path / "params.yaml"))
     project.run("ingest")

@@ -10,13 +10,12 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from pages import words
+from pages import page_of_leads, words
 from world import Project
 
 from features.core.errors import NotEnoughDataError
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
-from pipeline.report.leads import leads_page
 from pipeline.report.model import PICTURE_NAMES, model_page
 from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.report.results import Results
@@ -147,7 +146,7 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
     )
     assert alone == everyone
     recommended = pq.read_table(world.recommendations)
-    named = words(leads_page(world.parameters, results, recommended))
+    named = words(page_of_leads(world.parameters, results, recommended))
     # Of those that have ended, only whom to come back to is named.
     again = {row["lead_id"] for row in recommended.to_pylist() if row["recontact_on"] is not None}
     assert {lead for lead in ended["lead_id"] if lead in named} == again & set(ended["lead_id"])

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import words
 from world import Project
 
 from features.core.recommendation import RECOMMENDATION
 from models.core.model import Model
+from pipeline.report.live import write_live
 from pipeline.scoring import champion
 from pipeline.scoring import files as scored_files
 
@@ -139,3 +141,35 @@ def test_the_second_night_says_of_each_lead_that_moved_why(
     assert told["since_last"]["causes"] == moved.value_counts().to_dict()
     assert told["since_last"]["changed"] == ["time"]
     assert f"{len(of_away)} by the time that sales has" in " ".join(changed.told)
+
+
+def test_the_champion_s_list_of_the_morning_lies_in_a_place_of_its_own(
+    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports", "scores"))
+    model = Model.load(project.model)
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    told: list[str] = []
+    for when in ("2026-06-29T04:00", "2026-06-29T05:00"):
+        folder = champion.run(project, project.told.append, when, backfill=True)
+        page = write_live(project, folder / "recommendations.parquet", folder / "decided.json")
+        told.append(words(page.read_text(encoding="utf-8")))
+    assert page == project.root / "reports/live/leads.html"
+    assert not project.leads_page.exists(), "the page of the model just trained is another one"
+    rows = pq.read_table(folder / "recommendations.parquet", partitioning=None).to_pandas()
+    called = rows[rows["list"] == "sales"].sort_values("rank")
+    places = [told[1].index(f" {lead} ") for lead in called["lead_id"]]
+    assert places == sorted(places)
+    assert "as of 2026-06-29 07:00 (Europe/Amsterdam)" in told[1]
+    assert "new on the list" not in told[0], "there was none before"
+    came = (rows["list_changed"].notna() & (rows["list"] == "sales")).sum()
+    assert told[1].count("new on the list") == came
+    html = page.read_text(encoding="utf-8")
+    assert str(folder.relative_to(project.root)) in html, "where every open lead is"
+    assert "index.html" not in html, "there is no report"
+    owners = {path.stem for path in (project.root / "reports/live/lists").glob("*.xlsx")}
+    assert owners >= set(called["owner"].dropna())
+    project.page.parent.mkdir(exist_ok=True)
+    project.page.write_text("the report")
+    write_live(project, folder / "recommendations.parquet", folder / "decided.json")
+    assert 'href="../index.html"' in page.read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def source_of(path: str = "log.csv", columns: dict[str, Any] | None = None, **ch
 def parameters_of(sources: dict[str, Any], **ingest_settings: object) -> Parameters:
     """Give settings whose ingest is as stated."""
     empty: dict[str, Any] = {
-        name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "words")
+        name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
     }
     work = {"memory_limit": ingest_settings.pop("memory_limit", "1GB")}
     whose = {"territory": "region", "work": {"call_hours": 0.5}} if "owners" in ingest_settings else {}

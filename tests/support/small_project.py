@@ -54,7 +54,7 @@ class SmallProject:
         """Write settings whose ingest is as stated; a table that is None is left out."""
         tables = {"sources": dict(sources or {"log": source_of()}), "leads": LEADS, "maximum_broken": 1.0} | ingest
         empty: dict[str, object] = {
-            name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "words")
+            name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
         }
         work = {"memory_limit": tables.pop("memory_limit", "1GB")}
         content = {
