@@ -381,11 +381,8 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
 
 
-comparing.add_to(app)
-leads.add_to(app)
-money.add_to(app)
-exports.add_to(app)
-delivery_commands.add_to(app)
+for _commands in (comparing, leads, money, exports, delivery_commands):
+    _commands.add_to(app)
 
 
 def main() -> None:

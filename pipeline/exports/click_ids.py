@@ -15,8 +15,8 @@ from pipeline.core.project import Project
 from pipeline.core.sql import file_literal
 from pipeline.reading.readers import copy_rows, open_table
 from pipeline.reading.texts import names, text, trimmed
-from pipeline.settings.exports import Exports
 from pipeline.settings.ingest import Ingest
+from pipeline.settings.leads import Exports
 
 _SCRATCH = "data/.tmp"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")

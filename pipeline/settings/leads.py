@@ -1,11 +1,11 @@
-"""The settings of ``leads``: by what people know a lead on the pages that name leads, and where it is found."""
+"""The settings of ``leads`` and ``exports``: what the table of leads says to pages and files, read as they are made."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.settings.types import Column, Name, Strict
 
@@ -63,3 +63,27 @@ class LeadPages(Strict):
         'https://crm.example.com/lead/a%2Fb%20%26c'
         """
         return None if self.link is None else self.link.replace(PLACE, quote(lead_id, safe=""))
+
+
+class Exports(Strict):
+    """What leadcast export writes into files for others: which column holds the click id, and what conversions are
+    called there.
+    """  # noqa: D205 - two halves of one sentence
+
+    click_id: Name | None = None
+    """The column of the table of ingest.leads that holds the click id of an advertising platform, as in gclid. It is
+    read when the file is made, and kept nowhere else."""
+    names: dict[Name, Name] = Field(default_factory=dict)
+    """What event types of episodes.conversion are called on the platform: {won: Purchase}; others keep their names."""
+    expected: Name = "expected conversion"
+    """What an open lead is called there, whose value is expected. It should be an action of its own: a platform that
+    adds it to real conversions counts a sale twice."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.expected in self.names.values():
+            raise ValueError(
+                f"expected and names both say {self.expected!r}: what is expected would be added to what has happened; "
+                "give it a name of its own"
+            )
+        return self

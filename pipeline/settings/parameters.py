@@ -9,11 +9,10 @@ from typing import Annotated, Self, get_args, get_type_hints
 from pydantic import Field, model_validator
 
 from pipeline.settings.decision import DecisionPolicy, Recommend
-from pipeline.settings.exports import Exports
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.kpi import Kpi
-from pipeline.settings.leads import LeadPages
+from pipeline.settings.leads import Exports, LeadPages
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.push import Push
 from pipeline.settings.run import Run

@@ -20,7 +20,7 @@ from pipeline.core.project import read_json
 from pipeline.exports.audience import Wanted, find_audience
 from pipeline.exports.conversions import WITHOUT_CLICK, WITHOUT_CONSENT, find_conversions
 from pipeline.kpi.history import Scored
-from pipeline.settings.exports import Exports
+from pipeline.settings.leads import Exports
 from pipeline.settings.parameters import Parameters
 
 NOW = datetime(2026, 7, 15)
