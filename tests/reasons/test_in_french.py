@@ -46,7 +46,8 @@ def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french
         assert after[name].is_valid().equals(before[name].is_valid())
         assert not after[name].equals(before[name])
     changes = [told for told in after["what_changed"].to_pylist() if told is not None]
-    assert all(re.match(r"(En hausse|En baisse|Presque inchangé|Inchangé) depuis le \d+", told) for told in changes)
+    began = r"(En hausse|En baisse|Presque inchangé|Inchangé) depuis le \d+|Passé de \w+ à \w+ depuis"
+    assert all(re.match(began, told) for told in changes)
     assert any(": a consulté les tarifs le " in told for told in changes)
     assert [[len(told) for told in after[name].to_pylist()] for name in said] == [
         [len(told) for told in before[name].to_pylist()] for name in said
