@@ -87,6 +87,8 @@ def standard_parameters() -> Parameters:
             "evaluate": {},
             "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {},
+            "kpi": {},
+            "leads": {},
             "words": {},
         }
     )

@@ -158,6 +158,8 @@ def settings() -> Parameters:
             "evaluate": {},
             "decision": {"tiers": {"mql": 0.1, "sql": 0.3}},
             "recommend": {"reasons_for": []},
+            "kpi": {},
+            "leads": {},
             "words": {},
         }
     )

@@ -125,6 +125,6 @@ def test_the_share_is_told_by_the_stage_that_scores_the_summary_and_the_page(you
     )
     assert f"warning: {told}" in young.told
     assert told in " ".join(young.summary.read_text().split())
-    assert told.replace("'", "&#39;") in " ".join(young.page.read_text().split())
+    assert told.replace("'", "&#39;") in " ".join(young.model_page.read_text().split())
     verdicts = {one["code"]: one["severity"] for one in json.loads(young.verdicts.read_text())["verdicts"]}
     assert verdicts["ages_unseen"] == "doubtful"

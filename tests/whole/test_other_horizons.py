@@ -110,7 +110,7 @@ def test_no_horizon_contradicts_another_at_any_origin_or_of_any_open_lead(
 
 
 def test_the_summary_and_the_pages_show_them(world: Project, judged: dict[str, dict[str, Any]]) -> None:
-    summary, page, leads = (path.read_text() for path in (world.summary, world.page, world.leads_page))
+    summary, page, leads = (path.read_text() for path in (world.summary, world.model_page, world.leads_page))
     assert '<h3 id="horizons">Other horizons</h3>' in page
     for name, found in judged.items():
         assert f"{name}: {found['rows']:,} snapshots of {found['leads']:,} leads, calibration error" in summary
