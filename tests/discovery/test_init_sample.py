@@ -29,6 +29,8 @@ DIFFERENCES = {
     "train.other_horizons": "which further horizons a company plans by is for people to say",
     "evaluate.model_name": "init names the model after the folder",
     "decision.tiers": "init takes multiples of the odds of those that convert; what a call costs is for people to say",
+    "kpi.targets.leads": "what a company wants to reach is for people to say",
+    "kpi.targets.cac": "what a company wants to reach is for people to say",
     "decision.time_zone": "where the company is stands in no file",
     "decision.maturity.warm_for": "that leads of this company come often is for people to say",
     "decision.maturity.active_days": "that leads of this company come often is for people to say",
