@@ -376,8 +376,7 @@ def test_it_waits_for_nothing_that_it_does_not_need(world: Project, monkeypatch:
     monkeypatch.chdir(world.root)
     lead = pq.read_table(world.recommendations, columns=["lead_id"])["lead_id"][0].as_py()
     code, text = call("lead", lead)
-    assert code == 0
-    assert f"Lead {lead} " in text
+    assert (code, f"Lead {lead} " in text) == (0, True)
     assert json.loads(call_for_its_output("lead", lead, "--json"))["standing"]["row"]["lead_id"] == lead
     program = "import sys, pipeline.inspection.lead; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -392,13 +391,10 @@ def test_why_the_tier_is_another_is_told_beside_how_many_moved(project: SmallPro
     as_of = datetime(2026, 1, 25)
     keep(project, as_of, "m", as_of, tier_before="SQL", tier_changed="cut-offs")
     since = {"as_of": "2026-01-24 00:00", "is_kept": True, "came": 0, "went": 1, "causes": {"cut-offs": 1}}
-    folder = project.root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m"
-    noted = {"since_last": since | {"tiers": {"cut-offs": 3}, "changed": ["cut_offs"]}}
-    (folder / "decided.json").write_text(json.dumps(noted))
+    noted = project.root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m/decided.json"
+    noted.write_text(json.dumps({"since_last": since | {"tiers": {"cut-offs": 3}, "changed": ["cut_offs"]}}))
     told = " ".join(project.run("lead", "A", "--at", "2026-01-25").text.split())
     assert " tier before SQL (cut-offs): the cut-offs of the tiers are others " in told
-    assert (
-        " of all leads Since the list of 2026-01-24 00:00 UTC 0 came onto it, and 1 left it: 1 by the cut-offs." in told
-    )
+    assert "Since the list of 2026-01-24 00:00 UTC 0 came onto it, and 1 left it: 1 by the cut-offs." in told
     assert " 3 open leads have another tier: 3 by the cut-offs " in told
     assert "of all leads" not in project.run("lead", "B").text

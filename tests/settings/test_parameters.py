@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from house import ROOT
 from features.core.errors import SettingsError
 from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy
 from pipeline.settings.file import load_parameters
+from pipeline.settings.leads import LeadPages
 
 GOOD = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 Write = Callable[[dict[str, Any] | str], Path]
@@ -269,3 +271,20 @@ def test_a_setting_at_its_old_and_its_new_place_is_refused(tmp_path: Path) -> No
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(SettingsError, match="score: is recommend now"):
         load_parameters(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ("https://crm.example.com/lead", "must hold {lead_id} once"),
+        ("https://crm.example.com/{lead_id}/{lead_id}", "must hold {lead_id} once"),
+        ("javascript:alert('{lead_id}')", "must begin with https"),
+        ("//crm.example.com/{lead_id}", "must begin with https"),
+        ("https://{lead_id}.example.com/", "must begin with https"),
+        ("https://crm.example.com{lead_id}", "must begin with https"),
+        ("https://crm.example.com/a lead/{lead_id}", "holds a space"),
+    ],
+)
+def test_a_link_that_is_none_is_refused(link: str, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        LeadPages(link=link)

@@ -250,9 +250,7 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
     assert list(scores.columns) == [*stage.columns, "run_id", "scored_at", "list_changed"]
     assert {field.name for field in RECOMMENDATION} | {"probability_7d", "probability_60d"} == set(stage.columns)
     # The stage compares with a week before, the champion with its last scores, of which there are none.
-    same = [
-        name for name in stage.columns if "change" not in name and name not in ("trend", "tier_before", "compared_with")
-    ]
+    same = [one for one in stage if "change" not in one and one not in ("trend", "tier_before", "compared_with")]
     pd.testing.assert_frame_equal(scores[same], stage[same])
     assert set(scores["trend"].dropna()) == {"not enough information"}
     assert scores["what_changed"].isna().all()
