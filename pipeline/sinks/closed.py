@@ -69,7 +69,7 @@ def too_short(sizes: Mapping[str, int | None], mapping: Mapping[str, str]) -> It
     """Give the fields that take too few letters, each with what is to be done; other texts are merely cut.
 
     >>> list(too_short({"x_tier": 3, "x_reason": 3}, {"tier": "x_tier", "reason_1": "x_reason"}))
-    [('x_tier', 'takes 3 letters, and tier needs 9; make it longer, or map tier to another (push.fields)')]
+    [('x_tier', 'takes 3 letters, and tier needs 12; make it longer, or map tier to another (push.fields)')]
     """
     for ours, field in mapping.items():
         needed = LETTERS.get(ours, 0)

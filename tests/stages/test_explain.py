@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
 from pipeline.core.project import Places, write_json
-from pipeline.inspection import explain
 from pipeline.inspection.explain import Explanation, explain_value
 
 DAY = timedelta(days=1)
@@ -243,7 +241,3 @@ def test_the_former_spelling_answers_with_the_new_one(tmp_path: Path, monkeypatc
     code, text = call("features", "--explain", "count__all", "--lead", "A")
     assert code == 2
     assert "leadcast explain FEATURE --lead ID" in text
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(explain).failed == 0
