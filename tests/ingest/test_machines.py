@@ -325,5 +325,5 @@ def test_what_machines_did_is_told_beside_the_table_of_sources(world: World) -> 
     marked = int((mails == "machine").sum())
     assert 0.05 < marked / len(mails) < 0.2
     told = f"{marked:,} of the {len(mails):,} events of email (14 %) were done by machines"
-    for text in (words(world.page.read_text(encoding="utf-8")), world.summary.read_text(encoding="utf-8")):
+    for text in (words(world.model_page.read_text(encoding="utf-8")), world.summary.read_text(encoding="utf-8")):
         assert told in " ".join(text.split())

@@ -78,7 +78,9 @@ def _ask(
 
 
 def _parameters(settings: Mapping[str, object]) -> Parameters:
-    empty: dict[str, Any] = {name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "words")}
+    empty: dict[str, Any] = {
+        name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
+    }
     return Parameters.model_validate({
         "data_root": "raw",
         "ingest": settings,
