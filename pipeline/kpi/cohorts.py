@@ -48,11 +48,11 @@ def make_expected(connection: duckdb.DuckDBPyConnection, recommendations: Path, 
 
 
 def make_spending(connection: duckdb.DuckDBPyConnection, places: Places, kpi: Kpi, clock: Clock) -> Relation:
-    """Make the table of what was spent by month, channel and campaign, up to the moment."""
+    """Make the table of what was spent by day, month, channel and campaign, up to the moment."""
     spending = Relation(connection, "kpi_spend")
     today = clock.local(f"TIMESTAMP '{clock.as_of:%Y-%m-%d %H:%M:%S.%f}'")
     spending.make_table(
-        f"SELECT CAST(date_trunc('month', day) AS DATE) AS month, {named_now('channel', 'day', kpi.renamed)} AS "
+        f"SELECT day, CAST(date_trunc('month', day) AS DATE) AS month, {named_now('channel', 'day', kpi.renamed)} AS "
         "channel, "
         f"campaign, cost, clicks FROM read_parquet({file_literal(places.spend)}) WHERE day <= CAST({today} AS DATE)"
     )

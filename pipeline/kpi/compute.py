@@ -16,7 +16,7 @@ from features.core.time import format_duration
 from models.evaluation.attribution import attribute
 from models.evaluation.money import add_up, with_costed
 from pipeline.core.project import Project, require
-from pipeline.core.sql import Relation, connect
+from pipeline.core.sql import Relation, connect, fetch_row
 from pipeline.kpi import cohorts, funnel, leads, months, touches
 from pipeline.kpi.leads import Clock, event_types, log_of
 from pipeline.settings.ingest import Ingest
@@ -67,6 +67,8 @@ class Kpis:
     """Since when there is a history of what was proposed; None without one."""
     has_revenue: bool
     has_spending: bool
+    spent_until: date | None
+    """The last day for which spending was entered, up to the moment; None without any."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give what is written to data/kpi, by name."""
@@ -130,6 +132,7 @@ def compute(
             _since(proposed),
             has_revenue=bool(parameters.kpi.revenue),
             has_spending=bool(counted["cost"].notna().any()),
+            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending}")[0],
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         kpi.attribution,
     )
     today = told.today
-    months = TwoMonths.of(told, today)
+    months = TwoMonths.of(told, _known_until(parameters, results, told))
     opened = recommendations[recommendations["probability"].notna()]
     horizon = view.write.length(parse_duration(results.snapshots["horizon"]))
     return render(
@@ -75,6 +75,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         tiers=_tiers(view, opened, results.scoring["cut_offs"]),
         funnel=view.funnel(),
         spend_zone=_spend_zone(parameters),
+        spent_until=_spent_until(view),
     )
 
 
@@ -212,6 +213,28 @@ def _bars(months: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for month in months
         if highest
     ]
+
+
+def _known_until(parameters: Sections, results: Results, told: Kpis) -> date:
+    """Give the company's day up to which sales are known: outcomes may be read later than the log, and told late.
+
+    A month that they do not reach to its end would look like a bad one.
+    """
+    observed = datetime.fromisoformat(results.snapshots["observed_until"])
+    delay = timedelta(hours=results.snapshots["outcome_delay_hours"])
+    return parameters.decision.day_of(min(told.as_of, observed - delay))
+
+
+def _spent_until(view: MoneyView) -> str | None:
+    """Say up to which day costs were entered, where that is days ago: leads since then would look cheap."""
+    until = view.told.spent_until
+    if until is None or view.told.today - until <= _ENTERED_LATE:
+        return None
+    return view.text("spend.until", day=view.write.day(until))
+
+
+_ENTERED_LATE = timedelta(days=3)
+"""Costs are often entered a weekend later."""
 
 
 def _spend_zone(parameters: Sections) -> str | None:

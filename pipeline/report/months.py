@@ -66,10 +66,10 @@ class TwoMonths:
     """The move of a channel that lies furthest beyond chance; None where none does."""
 
     @classmethod
-    def of(cls, told: Kpis, today: date) -> TwoMonths | None:
-        """Look at the months up to a day of the company's; None where there is none."""
+    def of(cls, told: Kpis, until: date) -> TwoMonths | None:
+        """Look at the months that are known up to a day of the company's; None where there is none."""
         months = sorted(told.months["month"].dt.date.unique())
-        over = [one for one in months if _end(one) <= today + NEARLY_OVER]
+        over = [one for one in months if _end(one) <= until + NEARLY_OVER]
         if not months:
             return None
         newest = over[-1] if over else months[-1]

@@ -240,6 +240,10 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "from which day on a month's figures are final",
         "date à partir de laquelle les chiffres d'un mois sont définitifs",
     ),
+    "spend.until": (
+        "Costs are entered up to {day} only: leads created since then have none yet, so the newest months look cheaper than they are.",
+        "Les coûts ne sont saisis que jusqu'au {day}\N{NO-BREAK SPACE}: les leads créés depuis n'en ont pas encore, les derniers mois paraissent donc moins chers qu'ils ne sont.",
+    ),
     "spend.zone": (
         "The days of spending are those of {zone}, and not the company's: at the turn of a month some of it may stand in the other one.",
         "Les jours de dépense sont ceux de {zone}, et non ceux de l'entreprise\N{NO-BREAK SPACE}: en fin de mois, une partie peut figurer dans l'autre mois.",
