@@ -79,8 +79,16 @@ class Kpis:
         """Say from which day the figures of the leads that were created in a month are final."""
         if self.days_until_final is None:
             return None
-        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
-        return following + timedelta(days=self.days_until_final)
+        return month_after(month) + timedelta(days=self.days_until_final)
+
+
+def month_after(month: date) -> date:
+    """Give the first of the month after that of a day.
+
+    >>> month_after(date(2026, 12, 1)), month_after(date(2026, 1, 31))
+    (datetime.date(2027, 1, 1), datetime.date(2026, 2, 1))
+    """
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def compute(

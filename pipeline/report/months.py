@@ -8,6 +8,7 @@ from math import isnan, nan, sqrt
 from typing import TYPE_CHECKING
 
 from pipeline.kpi.cohorts import UNMATCHED
+from pipeline.kpi.compute import month_after
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ class TwoMonths:
     def of(cls, told: Kpis, until: date) -> TwoMonths | None:
         """Look at the months that are known up to a day of the company's; None where there is none."""
         months = sorted(told.months["month"].dt.date.unique())
-        over = [one for one in months if _end(one) <= until + NEARLY_OVER]
+        over = [one for one in months if month_after(one) <= until + NEARLY_OVER]
         if not months:
             return None
         newest = over[-1] if over else months[-1]
@@ -77,10 +78,6 @@ class TwoMonths:
         # The first month of a log began before it, as a rule.
         before = _month(told, former) if former in months and former != months[0] else None
         return cls(_month(told, newest), before, bool(over), _strongest(told, newest, former) if before else None)
-
-
-def _end(month: date) -> date:
-    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def _of(told: Kpis, month: date) -> pd.DataFrame:
