@@ -222,8 +222,9 @@ def _pace(counts: dict[str, Any]) -> Pace:
 
 
 def _table(foretold: Sequence[Foretold], others: Sequence[Mapping[str, NDArray[np.float64]]], version: str) -> pa.Table:
-    """Say what was foretold of each lead and moment, and from which origin, by the procedure that made the model.
+    """Say what was foretold of each lead and moment, from which origin, by the procedure that made the model.
 
+    What came of it stands beside it: two models are compared when the matrix of the earlier one is no more.
     Without an origin it was foretold by other leads, and not from an earlier moment.
 
     Beside it stands what each rung and each baseline said, and the probabilities of the ``others`` among the horizons:
@@ -237,6 +238,7 @@ def _table(foretold: Sequence[Foretold], others: Sequence[Mapping[str, NDArray[n
         "origin": pa.timestamp("us"),
         "probability": pa.float64(),
         "model_version": pa.string(),
+        "happened": pa.bool_(),
     }
     kinds |= {name: pa.float64() for name in (*rivals, *map(column_of, horizons))}
     tables = []
@@ -247,6 +249,7 @@ def _table(foretold: Sequence[Foretold], others: Sequence[Mapping[str, NDArray[n
             "origin": pa.array([one.origin and one.origin.moment] * len(one.leads), pa.timestamp("us")),
             "probability": pa.array(one.probabilities),
             "model_version": pa.array([version] * len(one.leads), pa.string()),
+            "happened": pa.array(one.labels > 0),
         }
         unknown = np.full(len(one.leads), np.nan)
         columns |= {name: pa.array(one.said.get(name, unknown)) for name in rivals}

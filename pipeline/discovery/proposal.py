@@ -40,7 +40,7 @@ from pipeline.profiling.words import (
     TIME_ZONE,
     has,
 )
-from pipeline.settings.delimited import Extent
+from pipeline.settings.table import Extent
 
 
 @dataclass

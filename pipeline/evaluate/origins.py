@@ -16,7 +16,7 @@ from models.core.slices import Slice
 from pipeline.core.project import Places, read_json
 from pipeline.matrix.slices import reach_of, read_rows
 
-_OF_THE_MODEL = {"lead_id", "as_of", "origin", PROBABILITY, "model_version"}
+_OF_THE_MODEL = {"lead_id", "as_of", "origin", PROBABILITY, "model_version", "happened"}
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from pipeline.reading import delimited, json_lines, nested, workbooks
 from pipeline.reading.extent import find_header
 from pipeline.reading.nothing import without_words
 from pipeline.reading.raw_files import RawFile, find_files, open_lines
-from pipeline.settings.delimited import Extent
-from pipeline.settings.table import Table
+from pipeline.settings.table import Extent, Table
 
 Required = Mapping[str, Sequence[str]]
 """The fields without which no row can be used, each with the columns that it may be made of."""

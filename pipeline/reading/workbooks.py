@@ -36,7 +36,7 @@ from pipeline.core.sql import literal
 from pipeline.reading.delimited import Header, make_batch, refuse_repeated
 from pipeline.reading.nothing import SPACES
 from pipeline.reading.raw_files import FOOTER_LINE, TITLE_LINE, RawFile, refuse_bomb
-from pipeline.settings.delimited import Extent
+from pipeline.settings.table import Extent
 
 FLAWED = "{} in a cell"
 """Why a row is set aside one of whose cells holds no value but an error."""

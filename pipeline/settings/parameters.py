@@ -15,6 +15,7 @@ from pipeline.settings.kpi import Kpi
 from pipeline.settings.leads import Exports, LeadPages
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.push import Push
+from pipeline.settings.review import Monitor, Review
 from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes, Snapshots
 from pipeline.settings.types import Name, Strict
@@ -53,6 +54,10 @@ class Parameters(Strict):
     """What people call what the log names."""
     run: Run = Run()
     """How the work is done; it may be left out."""
+    review: Review = Review()
+    """How two models are compared, and when one may take the other's place; it may be left out."""
+    monitor: Monitor = Monitor()
+    """How the champion's promises are watched; it may be left out."""
     push: Push | None = None
     """Where leadcast push writes scores to; it may be left out."""
     exports: Exports | None = None

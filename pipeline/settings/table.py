@@ -7,11 +7,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.settings.delimited import Extent
-from pipeline.settings.types import Encoding, Name, TimeFormats, Words, Zone
+from pipeline.settings.types import Encoding, Name, Strict, TimeFormats, Words, Zone
 
 PASSWORD = re.compile(r"^[^:/?#]+://[^/?#@]*:[^/?#@]+@")
 """How a URL begins that holds one."""
+
+
+class Extent(Strict):
+    """Where the table of a delimited file or a workbook lies; what is above and below it is set aside, and counted."""
+
+    sheet: Name | None = None
+    """The sheet of a workbook that holds the table; the first one that is not hidden where it is not given."""
+    header_line: Annotated[int, Field(ge=1)] | None = None
+    """The line of a delimited file, or the row of a sheet, that names the columns, where titles or comments stand above
+    it; the first one where it is not given."""
+    footer_lines: Annotated[int, Field(ge=0)] = 0
+    """How many lines at the end of a delimited file or a sheet are no rows, as of totals or remarks; blank ones don't
+    count."""
 
 
 class Table(Extent):

@@ -130,7 +130,6 @@ SHORT = {
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/report/naming.py": "what the log names, in words, for two pages",
     "pipeline/registry/store.py": "making MLflow's store whole",
-    "pipeline/settings/delimited.py": "a file a section",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",
     "pipeline/wording/actions.py": "a file a kind of sentence",
