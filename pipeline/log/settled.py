@@ -1,0 +1,72 @@
+"""Scores whose horizon is over, with what came of them: what a model has promised beside what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.timeline.labels import what_is_held
+from features.timeline.snapshots import find_episodes, take_snapshots_at
+from pipeline.core.project import Project
+from pipeline.log.history import Sections, observe, read_history
+from pipeline.log.outcomes import find_starts, observed_from
+
+COLUMNS = ["lead_id", "as_of", "probability", "model_version", "tier"]
+"""What is read of scores; ``happened`` stands behind them."""
+
+
+def settled_scores(
+    project: Project[Sections], model_version: str | None, horizon: timedelta, *, after: datetime | None = None
+) -> pd.DataFrame:
+    """Give the scores kept in the history whose horizon is over, and whether the lead converted in [as_of, + horizon).
+
+    ``model_version``: whose scores, of all models where it is None. ``after``: only later moments (UTC), such as up to
+    which the model has learned, for it knew how earlier ones ended. Columns: lead_id, as_of, probability,
+    model_version, tier and happened (bool), sorted by as_of, model_version and lead_id.
+
+    Labels are made as those of snapshots are: over is a horizon once outcomes are observed as long as they may come
+    late, whoever had converted before as_of, unknown to us, does not convert after it, and what lies before conversions
+    were recorded is left out. So is a lead that today's log does not show open at as_of, for nobody can say what the
+    score was of.
+    """
+    paths = sorted(project.scores.glob("as_of=*/model=*/recommendations.parquet"))
+    if model_version is not None:
+        paths = [path for path in paths if path.parent.name == f"model={model_version[:16]}"]
+    found = [_none()]
+    if paths:
+        observation = observe(project)
+        history = read_history(project, project.parameters.episodes)
+        episodes = project.parameters.episodes
+        since = observed_from(find_starts(project, episodes.conversion, find_episodes(history)))
+    for path in paths:
+        scores = _read(path, model_version)
+        as_of = None if scores.empty else scores["as_of"].iloc[0].to_pydatetime()
+        if as_of is None or (after is not None and as_of <= after):
+            continue
+        if as_of + horizon + observation.outcome_delay > observation.outcomes_until:
+            continue
+        taken = take_snapshots_at(history, as_of)
+        held = what_is_held(taken, horizon, observation.outcome_delay, observation.outcomes_until, since)
+        labels = pd.DataFrame({"lead_id": taken["lead_id"], "happened": held.converts})[held.is_known]
+        found.append(scores.merge(labels, on="lead_id").astype(_none().dtypes))
+    return pd.concat(found).sort_values(["as_of", "model_version", "lead_id"], ignore_index=True)
+
+
+def _read(path: Path, model_version: str | None) -> pd.DataFrame:
+    """Read the scores of one moment; of who has ended nothing was foretold."""
+    table = pq.read_table(path, columns=COLUMNS, partitioning=None)
+    wanted = pc.is_valid(table["probability"])
+    if model_version is not None:
+        wanted = pc.and_(wanted, pc.equal(table["model_version"], model_version))
+    frame: pd.DataFrame = table.filter(wanted).to_pandas()
+    return frame
+
+
+def _none() -> pd.DataFrame:
+    kinds = dict.fromkeys(("lead_id", "model_version", "tier"), "str")
+    kinds |= {"as_of": "datetime64[us]", "probability": "float64", "happened": "bool"}
+    return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in [*COLUMNS, "happened"]})

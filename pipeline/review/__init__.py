@@ -1,0 +1,1 @@
+"""Two models side by side, for whoever decides which of them scores."""
