@@ -198,7 +198,7 @@ def evaluate(
 
     Raises `NotEnoughDataError` where the labels don't hold both classes.
     """
-    figures, draws = _measure(labels, probabilities, leads, replicates=replicates, seed=seed)
+    figures, draws = measure_draws(labels, probabilities, leads, replicates=replicates, seed=seed)
     cases = _cases(labels, leads)
     return {
         name: _estimate(name, value, np.array([draw[name] for draw in draws]), cases) for name, value in figures.items()
@@ -222,8 +222,8 @@ def compare(
 
     Raises `NotEnoughDataError` where the labels don't hold both classes.
     """
-    figures, draws = _measure(labels, probabilities, leads, replicates=replicates, seed=seed)
-    before, draws_before = _measure(
+    figures, draws = measure_draws(labels, probabilities, leads, replicates=replicates, seed=seed)
+    before, draws_before = measure_draws(
         labels, baseline, leads, replicates=replicates, seed=seed
     )  # equal seed, equal draws
     return {
@@ -238,10 +238,15 @@ def compare(
     }
 
 
-def _measure(
-    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int, seed: int
+def measure_draws(
+    labels: ArrayLike, probabilities: ArrayLike, leads: ArrayLike, *, replicates: int, seed: int = SEED
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """Give the figures of all rows, and those of each draw; who is drawn goes by the leads' ids and the seed alone."""
+    """Give the figures of all rows, and those of each draw; who is drawn goes by the leads' ids and the seed alone.
+
+    The arguments are those of `evaluate`, and so are the figures' names; NaN where one can't be said.
+
+    Raises `NotEnoughDataError` where the labels don't hold both classes.
+    """
     outcomes = np.asarray(labels, dtype=np.float64)
     if not outcomes.size or (outcomes == outcomes[0]).all():
         raise NotEnoughDataError(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.chance import Chance, of_a_perfect_model
-from models.evaluation.checks import FEWEST_LEADS
 from models.evaluation.metrics import FIGURES, WITHOUT_INTERVAL, Estimate, evaluate
+from models.evaluation.pairs import are_enough
 from models.evaluation.rivals import compare_with
 
 Figures = dict[str, dict[str, float | None]]
@@ -69,12 +69,6 @@ def gain_over(
         return dict.fromkeys(("value", "low", "high"))
     (found,) = compare_with(labels, probabilities, leads, {"other": other})
     return {"value": found.gain, "low": found.low, "high": found.high}
-
-
-def are_enough(labels: NDArray[np.float64], leads: NDArray[Any]) -> bool:
-    """Tell whether ten leads convert and ten don't: with fewer no model is told from chance."""
-    converts = labels > 0
-    return min(len(np.unique(leads[converts])), len(np.unique(leads[~converts]))) >= FEWEST_LEADS
 
 
 def count(labels: NDArray[np.float64], leads: NDArray[Any]) -> dict[str, float | None]:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from features.core.time import parse_duration
 from models.core.horizons import Step, column_of
 from models.evaluation.horizons import judge
+from models.evaluation.pairs import are_enough
 from pipeline.core.project import Places, read_json
-from pipeline.evaluate.figures import are_enough
 from pipeline.matrix.slices import delay_of, read_waits
 
 Figure = dict[str, float | None]

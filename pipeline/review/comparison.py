@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.evaluation.pairs import Difference, SegmentDifference
+
 
 @dataclass(frozen=True)
 class Side:
@@ -21,26 +23,6 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A figure of both on the same rows, and their difference (B less A) with its 95 % interval; None: can't be said.
-
-    Of a slope it is the difference of the distances to 1, so below 0 B is nearer.
-    """
-
-    a: float | None
-    b: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    by_chance: float | None
-    """So far from 0 chance alone would move the difference in 95 of 100 cases."""
-    matters: float
-    """From which size on the difference would matter."""
-    verdict: str
-    """better, worse, no difference that matters, or can't tell; of B."""
-
-
-@dataclass(frozen=True)
 class Calibration:
     """How far probabilities are right; None where it can't be said."""
 
@@ -50,25 +32,6 @@ class Calibration:
     slope: float | None
     curve: tuple[Mapping[str, float], ...]
     """Ten bins as `models.evaluation.curves` gives them: rows, predicted, observed, low, high, band_low, band_high."""
-
-
-@dataclass(frozen=True)
-class SegmentDifference:
-    """A part of the pairs; ``difference_share`` is how much higher the log loss of B is, as a share of that of A.
-
-    The interval is as wide as it must be for all segments to be right at once in 95 of 100 cases; None where the leads
-    are too few to judge.
-    """
-
-    name: str
-    value: str
-    rows: int
-    conversions: int
-    difference_share: float
-    low: float | None
-    high: float | None
-    badly: bool
-    """Whether B is surely worse here, and by more than review.gates.segment."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +69,8 @@ class Comparison:
     calibration: Calibration
     """Of B."""
     segments: tuple[SegmentDifference, ...]
-    churn: Churn
+    churn: Churn | None
+    """None where today's leads can't be decided with both, which `details` says why."""
     details: Mapping[str, Any]
     """What else is shown: where pairs come from, the newest origin, transitions of tiers, the work under each."""
 
@@ -118,8 +82,8 @@ class Comparison:
     def from_json(cls, content: Mapping[str, Any]) -> Comparison:
         """Read what `to_json` has given."""
         parts: dict[str, Any] = dict(content)
-        for name, kind in (("a", Side), ("b", Side), ("churn", Churn)):
-            parts[name] = kind(**parts[name])
+        parts |= {name: Side(**parts[name]) for name in ("a", "b")}
+        parts["churn"] = parts["churn"] and Churn(**parts["churn"])
         for name in ("calibration_of_a", "calibration"):
             parts[name] = Calibration(**{**parts[name], "curve": tuple(parts[name]["curve"])})
         parts["figures"] = {name: Difference(**one) for name, one in parts["figures"].items()}
