@@ -200,6 +200,17 @@ def take_snapshots_at(history: History, as_of: datetime, known_until: datetime |
     return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object), known)
 
 
+def take_snapshots_of(history: History, lead_ids: pd.Series, as_of: pd.Series) -> pd.DataFrame:
+    """Look at leads, each at its own ``as_of`` (UTC), as ``take_snapshots`` does: those whose episode was known open.
+
+    Both have the shape (n,). A lead that the history does not know is left out, and what is asked twice comes once.
+    """
+    lead = pd.Index(history.lead_ids).get_indexer(pd.Index(lead_ids))
+    known = lead >= 0
+    at = as_integers(as_of)[known]
+    return _take(history, lead[known], at, np.full(len(at), ANY), np.full(len(at), "", dtype=object))
+
+
 def find_ended_at(history: History, as_of: datetime, keep: timedelta) -> pd.DataFrame:
     """List the leads whose last episode ended in [as_of - keep, as_of), all as it was known at ``as_of`` (UTC).
 

@@ -26,7 +26,8 @@ FIGURES = ("log_loss", "roc_auc", "lift_at_10", "calibration_slope")
 """What is compared: how much is known, who comes first, and whether it is said too boldly."""
 BETTER, WORSE = "better", "worse"
 NO_DIFFERENCE, CANT_TELL = "no difference that matters", "can't tell"
-_LESS_IS_BETTER = frozenset({"log_loss", "calibration_slope"})
+LESS_IS_BETTER = frozenset({"log_loss", "calibration_slope"})
+"""Figures of which a difference below 0 is B's gain."""
 _LEVEL = 0.95
 _SMALLEST = 1e-15
 
@@ -111,7 +112,7 @@ def _judged(name: str, a: float, b: float, drawn: NDArray[np.float64], matters: 
     else:
         difference, half = b - a, NORMAL_QUANTILE * float(np.std(drawn[:, 1] - drawn[:, 0]))
     low, high = difference - half, difference + half
-    gains = (-high, -low) if name in _LESS_IS_BETTER else (low, high)
+    gains = (-high, -low) if name in LESS_IS_BETTER else (low, high)
     verdict = verdict_of(*gains, matters)
     return Difference(float(a), float(b), float(difference), float(low), float(high), half, matters, verdict)
 

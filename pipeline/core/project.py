@@ -76,6 +76,8 @@ class Places:
     live_lead_lists = _Place("reports/live/lists")
     comparison = _Place("reports/comparisons/actors.json")
     comparison_text = _Place("reports/comparisons/actors.txt")
+    comparisons = _Place("reports/comparisons")
+    private = _Place("reports/private")
 
 
 HERE = Places(Path())

@@ -86,6 +86,16 @@ def _importance(axes: Axes, frame: pd.DataFrame) -> None:
     axes.tick_params(axis="y", labelsize=8)
 
 
+def _differences(axes: Axes, frame: pd.DataFrame) -> None:
+    """Draw how much better another model is, a line for each: label, at, low, high, to the right better."""
+    rows = frame.iloc[::-1]
+    axes.axvline(0.0, color=QUIET, linewidth=1)
+    ends = [rows["at"] - rows["low"], rows["high"] - rows["at"]]
+    axes.errorbar(rows["at"], rows["label"], xerr=ends, fmt="o", color=ACCENT)
+    axes.set(title="How much better the second is, with 95 % intervals", xlabel=frame.attrs["unit"])
+    axes.tick_params(axis="y", labelsize=8)
+
+
 def _in_percent(*scales: Axis) -> None:
     from matplotlib.ticker import PercentFormatter  # noqa: PLC0415 - matplotlib takes half a second
 
@@ -98,4 +108,8 @@ _PAINTERS: dict[str, tuple[Callable[[Axes, pd.DataFrame], None], tuple[float, fl
     "gains": (_gains, (5.5, 5.0)),
     "precision_recall": (_precision_recall, (5.5, 5.0)),
     "importance": (_importance, (7.5, 5.5)),
+    "calibration_of_a": (_calibration, (5.5, 5.0)),
+    "calibration_of_b": (_calibration, (5.5, 5.0)),
+    "differences": (_differences, (7.5, 3.0)),
+    "segments": (_differences, (7.5, 7.5)),
 }

@@ -6,17 +6,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.timeline.labels import what_is_held
-from features.timeline.snapshots import find_episodes, take_snapshots_at
+from features.timeline.snapshots import find_episodes, take_snapshots_of
 from pipeline.core.project import Project
 from pipeline.log.history import Sections, observe, read_history
 from pipeline.log.outcomes import find_starts, observed_from
 
 COLUMNS = ["lead_id", "as_of", "probability", "model_version", "tier"]
 """What is read of scores; ``happened`` stands behind them."""
+_MOMENT = pa.timestamp("us")
 
 
 def settled_scores(
@@ -36,34 +38,30 @@ def settled_scores(
     paths = sorted(project.scores.glob("as_of=*/model=*/recommendations.parquet"))
     if model_version is not None:
         paths = [path for path in paths if path.parent.name == f"model={model_version[:16]}"]
-    found = [_none()]
-    if paths:
-        observation = observe(project)
-        history = read_history(project, project.parameters.episodes)
-        episodes = project.parameters.episodes
-        since = observed_from(find_starts(project, episodes.conversion, find_episodes(history)))
-    for path in paths:
-        scores = _read(path, model_version)
-        as_of = None if scores.empty else scores["as_of"].iloc[0].to_pydatetime()
-        if as_of is None or (after is not None and as_of <= after):
-            continue
-        if as_of + horizon + observation.outcome_delay > observation.outcomes_until:
-            continue
-        taken = take_snapshots_at(history, as_of)
-        held = what_is_held(taken, horizon, observation.outcome_delay, observation.outcomes_until, since)
-        labels = pd.DataFrame({"lead_id": taken["lead_id"], "happened": held.converts})[held.is_known]
-        found.append(scores.merge(labels, on="lead_id").astype(_none().dtypes))
-    return pd.concat(found).sort_values(["as_of", "model_version", "lead_id"], ignore_index=True)
+    if not paths:
+        return _none()
+    observation = observe(project)
+    over = observation.outcomes_until - horizon - observation.outcome_delay
+    scores = pd.concat([_none(), *(_read(path, model_version, after, over) for path in paths)])
+    history = read_history(project, project.parameters.episodes)
+    taken = take_snapshots_of(history, scores["lead_id"], scores["as_of"])
+    starts = find_starts(project, project.parameters.episodes.conversion, find_episodes(history))
+    held = what_is_held(taken, horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts))
+    labels = taken.loc[held.is_known, ["lead_id", "as_of"]].assign(happened=held.converts[held.is_known])
+    found = scores.drop(columns="happened").merge(labels, on=["lead_id", "as_of"]).astype(_none().dtypes)
+    return found.sort_values(["as_of", "model_version", "lead_id"], ignore_index=True)
 
 
-def _read(path: Path, model_version: str | None) -> pd.DataFrame:
-    """Read the scores of one moment; of who has ended nothing was foretold."""
+def _read(path: Path, model_version: str | None, after: datetime | None, over: datetime) -> pd.DataFrame:
+    """Read the scores of one moment, later than ``after`` and at most ``over``; of who has ended there is none."""
     table = pq.read_table(path, columns=COLUMNS, partitioning=None)
-    wanted = pc.is_valid(table["probability"])
+    wanted = pc.and_(pc.is_valid(table["probability"]), pc.less_equal(table["as_of"], pa.scalar(over, _MOMENT)))
+    if after is not None:
+        wanted = pc.and_(wanted, pc.greater(table["as_of"], pa.scalar(after, _MOMENT)))
     if model_version is not None:
         wanted = pc.and_(wanted, pc.equal(table["model_version"], model_version))
     frame: pd.DataFrame = table.filter(wanted).to_pandas()
-    return frame
+    return frame.astype({name: kind for name, kind in _none().dtypes.items() if name in frame})
 
 
 def _none() -> pd.DataFrame:
