@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,9 @@ def _log_files(client: Any, run_id: str, kept: Kept) -> None:  # noqa: ANN401 - 
     import mlflow  # noqa: PLC0415 - takes seconds
 
     for name, columns in kept.tables.items():
-        client.log_table(run_id, {header: list(cells) for header, cells in columns.items()}, f"{name}.json")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*'str' dtypes are included", DeprecationWarning)  # of MLflow's own use
+            client.log_table(run_id, {header: list(cells) for header, cells in columns.items()}, f"{name}.json")
     for name, path in kept.pictures.items():
         client.log_image(run_id, mlflow.Image(str(path)), artifact_file=f"{name}.png")
     for name, text in kept.texts.items():

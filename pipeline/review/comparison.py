@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.evaluation.pairs import Difference, SegmentDifference
+from models.evaluation.pairs import FIGURES, Difference, SegmentDifference
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class Comparison:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Comparison:
-        """Read what `to_json` has given."""
-        parts: dict[str, Any] = dict(content)
+        """Read what `to_json` has given, be it from a file, whose keys are sorted."""
+        parts: dict[str, Any] = json.loads(json.dumps(content))
         parts |= {name: Side(**parts[name]) for name in ("a", "b")}
         parts["churn"] = parts["churn"] and Churn(**parts["churn"])
         for name in ("calibration_of_a", "calibration"):
             parts[name] = Calibration(**{**parts[name], "curve": tuple(parts[name]["curve"])})
-        parts["figures"] = {name: Difference(**one) for name, one in parts["figures"].items()}
+        parts["figures"] = {name: Difference(**parts["figures"][name]) for name in FIGURES}
         parts["segments"] = tuple(SegmentDifference(**one) for one in parts["segments"])
         return cls(**parts)

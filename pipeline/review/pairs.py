@@ -97,32 +97,38 @@ def pair(project: Project[Sections], a: Named, b: Named) -> Pairs:
     trained on newer data. Raises NotEnoughDataError, with the command that makes more, where there are too few.
     """
     kept_a, kept_b = (_foretold(project, one) for one in (a, b))
-    origins = kept_a.merge(kept_b, on=KEY, suffixes=("_a", "_b"))
-    is_newer = _until(b.model) >= _until(a.model)
     scores_a, scores_b = (_scores(project, one.model) for one in (a, b))
-    scores = scores_a.merge(scores_b, on=KEY, suffixes=("_a", "_b"))
-    both = pd.concat([origins.assign(is_score=False), scores.assign(is_score=True)])
-    both = both.drop_duplicates(KEY, keep="last").sort_values(KEY, ignore_index=True)
-    labels = both["happened_b" if is_newer else "happened_a"].to_numpy(np.float64)
-    pairs = Pairs(
+    b_is_newer = _until(b.model) >= _until(a.model)
+    pairs = joined(pd.concat([kept_a, scores_a]), pd.concat([kept_b, scores_b]), b_is_newer=b_is_newer)
+    if not are_enough(pairs.labels, pairs.leads):
+        raise NotEnoughDataError(_too_few(pairs, a, b, kept_a, kept_b))
+    return pairs
+
+
+def joined(of_a: pd.DataFrame, of_b: pd.DataFrame, *, b_is_newer: bool) -> Pairs:
+    """Pair what each has foretold: lead_id, as_of, origin, probability, happened and is_score, whether it was in use.
+
+    What was scored in use counts before what the same model foretold at an origin of the same lead and moment, and is
+    paired with its like alone. ``b_is_newer``: whose word counts where the two know another outcome.
+    """
+    both = of_a.merge(of_b, on=[*KEY, "is_score"], suffixes=("_a", "_b")).sort_values([*KEY, "is_score"])
+    both = both.drop_duplicates(KEY, keep="last")
+    return Pairs(
         leads=both["lead_id"].to_numpy(object),
         as_of=both["as_of"].to_numpy("datetime64[us]"),
-        labels=labels,
+        labels=both["happened_b" if b_is_newer else "happened_a"].to_numpy(np.float64),
         of_a=both["probability_a"].to_numpy(np.float64),
         of_b=both["probability_b"].to_numpy(np.float64),
         origin=both["origin_b"].to_numpy("datetime64[us]"),
         counts={
             "of_origins": int((~both["is_score"]).sum()),
             "of_scores": int(both["is_score"].sum()),
-            "foretold_by_a": len(kept_a) + len(scores_a),
-            "foretold_by_b": len(kept_b) + len(scores_b),
+            "foretold_by_a": len(of_a),
+            "foretold_by_b": len(of_b),
             "known_otherwise": int((both["happened_a"] != both["happened_b"]).sum()),
             "from_other_origins": int(_differ(both["origin_a"], both["origin_b"]).sum()),
         },
     )
-    if not are_enough(pairs.labels, pairs.leads):
-        raise NotEnoughDataError(_too_few(pairs, a, b, kept_a, kept_b))
-    return pairs
 
 
 def _foretold(project: Project[Sections], one: Named) -> pd.DataFrame:
@@ -142,7 +148,7 @@ def _foretold(project: Project[Sections], one: Named) -> pd.DataFrame:
     if set(table["model_version"].unique().to_pylist()) - {one.model.version}:
         raise InputError(f"{path} is of another model; train {one.asked} once more: {one.how_to_train()}")
     frame: pd.DataFrame = table.select(_COLUMNS).to_pandas().astype({"lead_id": "str", "as_of": "datetime64[us]"})
-    return frame
+    return frame.assign(is_score=False)
 
 
 def kept_of(project: Project[Sections], model: Model) -> Path:
@@ -155,7 +161,7 @@ def _scores(project: Project[Sections], model: Model) -> pd.DataFrame:
     horizon = parse_duration(model.manifest["horizon"])
     found = settled_scores(project, model.version, horizon, after=_until(model))
     origin = pd.Series(pd.NaT, found.index, dtype="datetime64[us]")
-    return found.assign(origin=origin)[_COLUMNS]
+    return found.assign(origin=origin)[_COLUMNS].assign(is_score=True)
 
 
 def _until(model: Model) -> datetime:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from features.core.schema import OPEN_TIERS
 from models.evaluation.pairs import (
     BETTER,
     CANT_TELL,
@@ -76,7 +77,7 @@ def tables_of(comparison: Comparison) -> dict[str, Table]:
     newest, lists = comparison.details["newest"], comparison.details["lists"]
     tables = {"figures": _of_figures("On the same leads and moments", comparison.figures)}
     if newest:
-        found = {name: Difference(**one) for name, one in newest["figures"].items()}
+        found = {name: Difference(**newest["figures"][name]) for name in FIGURES}
         tables["newest_origin"] = _of_figures(
             f"Of that, foretold from the newest origin, {newest['origin'][:10]}: {newest['pairs']:,} snapshots, "
             f"{newest['conversions']:,} that convert",
@@ -225,8 +226,9 @@ def verdict_of_segment(one: SegmentDifference) -> str:
 
 def _of_transitions(lists: Mapping[str, Any]) -> Table:
     transitions = lists["transitions"]
-    headers = ("tier by A", *(f"{tier} by B" for tier in transitions), " ")
-    rows = tuple((tier, *(f"{leads:,}" for leads in row.values()), "") for tier, row in transitions.items())
+    tiers = [tier for tier in OPEN_TIERS if tier in transitions]
+    headers = ("tier by A", *(f"{tier} by B" for tier in tiers), " ")
+    rows = tuple((one, *(f"{transitions[one][other]:,}" for other in tiers), "") for one in tiers)
     return Table("Who enters and leaves each tier", headers, rows)
 
 
