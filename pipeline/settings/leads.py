@@ -47,6 +47,11 @@ class Shown(Strict):
         """The fields that are given, in their order."""
         return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
 
+    @property
+    def places(self) -> dict[str, Column]:
+        """The same columns, each by its place in the settings."""
+        return {f"leads.shown.{name}": column for name, column in self.columns.items()}
+
 
 class LeadPages(Strict):
     """How pages name leads: by their ids where nothing is said. It changes no model and no recommendation."""

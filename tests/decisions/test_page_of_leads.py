@@ -22,12 +22,10 @@ from features.core.recommendation import RECOMMENDATION
 from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
-from pipeline.core import project as core
 from pipeline.core.project import Places
 from pipeline.report.lines import MOST_LEADS, shown_of
-from pipeline.report.looked_up import Act, LookedUp, last_acts
+from pipeline.report.looked_up import Act, LookedUp, last_acts, people_of
 from pipeline.report.model import PICTURE_NAMES, model_page
-from pipeline.report.people import people_of
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 from pipeline.scoring.open_leads import unstated_in
@@ -338,7 +336,7 @@ def test_names_are_read_for_the_page_alone(world: Project, tmp_path: Path) -> No
     project = project.with_settings(
         {"leads": {"shown": {"name": "full_name", "company": "company", "telephone": "phone"}}}
     )
-    found = people_of(core.Project(project.root, project.parameters), [first])
+    found = people_of(project, project.parameters.leads.shown, [first], datetime(2027, 1, 1))
     number = ids.index(first)
     assert found == {first: {"name": f"Merged Planted-{number} <b>", "company": "Zyxco", "telephone": f"+33-{number}"}}
     project.run("report")
