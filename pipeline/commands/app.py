@@ -39,7 +39,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
-    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, summary.txt, private/.",
+    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, kpi.xlsx, summary.txt, private/.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
@@ -110,8 +110,8 @@ def explain(
 
 
 @app.command(
-    help="Score every open lead with the champion of the registry, keep the result in data/scores, and write the list "
-    "of the morning to reports/live (not for a backfill).",
+    help="Score every open lead with the champion of the registry, keep the result in data/scores, and write what "
+    "people open in the morning to reports/live: the list, and what leads cost and bring (not for a backfill).",
     epilog="Examples: leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
 )
 def score(
@@ -146,8 +146,12 @@ def score(
             from pipeline.scoring.basis import DECIDED  # noqa: PLC0415 - heavy
 
             with sole(HERE):
-                page = write_live(project, folder / "recommendations.parquet", folder / DECIDED)
-            tell("score", f"wrote {page}, and beside it a list for each who works on leads today")
+                write_live(
+                    project,
+                    folder / "recommendations.parquet",
+                    folder / DECIDED,
+                    lambda text: tell("score", text),
+                )
 
 
 @app.command(
