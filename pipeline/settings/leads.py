@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Self
 from urllib.parse import quote, urlsplit
 
@@ -13,19 +14,24 @@ PLACE = "{lead_id}"
 """What stands for the lead in an address."""
 
 
-def _web_address(link: str) -> str:
-    before, place, after = link.partition(PLACE)
-    address = urlsplit(before)
-    if not place or PLACE in after:
-        raise ValueError(f"{link!r} must hold {PLACE} once, as in https://crm.example.com/lead/{PLACE}")
-    if address.scheme not in {"http", "https"} or not address.hostname or before.endswith(address.netloc):
-        raise ValueError(
-            f"{link!r} must begin with https:// or http:// and a host, and {PLACE} come behind it, as in "
-            f"https://crm.example.com/lead/{PLACE}"
-        )
-    if not link.isprintable() or " " in link:
-        raise ValueError(f"{link!r} is no address: it holds a space, or what can't be shown")
-    return link
+def address_with(place: str) -> Callable[[str], str]:
+    """Make a check that a link is the address of a page of the web, with a ``place`` behind its host."""
+
+    def check(link: str) -> str:
+        before, found, after = link.partition(place)
+        address = urlsplit(before)
+        if not found or place in after:
+            raise ValueError(f"{link!r} must hold {place} once, as in https://crm.example.com/lead/{place}")
+        if address.scheme not in {"http", "https"} or not address.hostname or before.endswith(address.netloc):
+            raise ValueError(
+                f"{link!r} must begin with https:// or http:// and a host, and {place} come behind it, as in "
+                f"https://crm.example.com/lead/{place}"
+            )
+        if not link.isprintable() or " " in link:
+            raise ValueError(f"{link!r} is no address: it holds a space, or what can't be shown")
+        return link
+
+    return check
 
 
 class Shown(Strict):
@@ -58,7 +64,7 @@ class LeadPages(Strict):
 
     shown: Shown = Shown()
     """Which columns of the table of leads people know them by."""
-    link: Annotated[Name, AfterValidator(_web_address)] | None = None
+    link: Annotated[Name, AfterValidator(address_with(PLACE))] | None = None
     """Where a lead is found, as in https://crm.example.com/lead/{lead_id}; without it pages have no links to leads."""
 
     def address(self, lead_id: str) -> str | None:
