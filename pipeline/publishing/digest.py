@@ -10,7 +10,7 @@ from textwrap import fill
 from typing import Any
 
 from pipeline.report.rendering import render
-from pipeline.settings.publish import Mail
+from pipeline.settings.leads import Mail
 from pipeline.wording.texts import page_text
 
 _WIDTH = 76

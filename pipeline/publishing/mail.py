@@ -10,7 +10,7 @@ import ssl
 from email.message import EmailMessage
 
 from features.core.errors import DeliveryError, SettingsError
-from pipeline.settings.publish import Mail
+from pipeline.settings.leads import Mail
 
 _PATIENCE = 30
 """Seconds that a server has to answer."""

@@ -12,9 +12,8 @@ from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.kpi import Kpi
-from pipeline.settings.leads import Exports, LeadPages
+from pipeline.settings.leads import Exports, LeadPages, Publish
 from pipeline.settings.learning import Evaluate, Train
-from pipeline.settings.publish import Publish
 from pipeline.settings.push import Push
 from pipeline.settings.review import Monitor, Review
 from pipeline.settings.run import Run

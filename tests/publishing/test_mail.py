@@ -16,7 +16,7 @@ from pages import words
 from features.core.errors import DeliveryError, SettingsError
 from pipeline.publishing.digest import as_text, message
 from pipeline.publishing.mail import send
-from pipeline.settings.publish import Mail
+from pipeline.settings.leads import Mail
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a server that lives as long as the test
 DIGEST: dict[str, Any] = {
