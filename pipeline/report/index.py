@@ -20,6 +20,7 @@ from pipeline.report.money import MoneyView
 from pipeline.report.months import Month, TwoMonths, is_known
 from pipeline.report.rendering import render
 from pipeline.report.results import Results, Sections
+from pipeline.wording.texts import sentence
 from pipeline.wording.todays_list import told_of_the_list
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def in_short(parameters: Sections, results: Results, recommendations: pd.DataFra
         as_of=view.write.day(told.today),
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         expected=_expected(view, _opened(recommendations), told.today, horizon),
-        month=_name_of_month(view, months) if months else None,
+        month=sentence(_name_of_month(view, months)) if months else None,
         tiles=_tiles(view, months, targets) if months else [],
         moved=_moved(view, months) if months else [],
         trust=_trust(view, results),
