@@ -21,7 +21,7 @@ from pipeline.settings.types import AnySection, Column, Constant, fields_of, is_
 _INTRODUCTION = """\
 # Settings
 
-All settings stand in `params.yaml`, in the project's folder. Every section but `run`, `push` and `exports` must be there; `{{}}` takes its defaults. A key
+All settings stand in `params.yaml`, in the project's folder. Every section but `run`, `push`, `exports` and `publish` must be there; `{{}}` takes its defaults. A key
 that is not on this page is an error, and so is a value that can't be: all mistakes are told at once, each with its
 place. NAME stands for a name that you choose. The examples are parts of [parameters.yaml](parameters.yaml), which holds
 every setting but those of `push`, for which [examples/push](../examples/push) has a file for each system; [params.yaml](../params.yaml) has those of the sample.

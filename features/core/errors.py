@@ -75,10 +75,10 @@ class RegistryError(LeadcastError):
 
 
 class DeliveryError(LeadcastError):
-    """The CRM can't be reached, refuses us, or takes no more today.
+    """The CRM, or the mail server, can't be reached, refuses us, or takes no more today.
 
-    Run leadcast crm check, which says what is wrong, and leadcast crm status; then push again: what was written is not
-    written twice.
+    Of a CRM, run leadcast crm check, which says what is wrong, and leadcast crm status; then push again: what was
+    written is not written twice. Of a mail server, mend publish.mail as the message says, then publish again.
     """
 
     exit_code = 9

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
-from pipeline.commands import comparing, exports, leads, money
+from pipeline.commands import comparing, exports, leads, money, publishing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -24,7 +24,7 @@ app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
     epilog="Exit codes: 0 done, 1 other failures, 2 wrong usage, 3 wrong settings, 4 input missing or broken, "
     "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, "
-    "9 the CRM refuses, 10 the model is wrong, 130 stopped by you.",
+    "9 the CRM or the mail server refuses, 10 the model is wrong, 130 stopped by you.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -39,7 +39,7 @@ STAGES = {
     "train": "Fit LightGBM, stop it and calibrate it, each on a later part.",
     "evaluate": "Measure the model on later leads, and track it in MLflow.",
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
-    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, summary.txt, private/.",
+    "report": "Write what was found: reports/index.html, model.html, cut-offs.html, kpi.xlsx, summary.txt, private/.",
 }
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
@@ -110,8 +110,8 @@ def explain(
 
 
 @app.command(
-    help="Score every open lead with the champion of the registry, keep the result in data/scores, and write the list "
-    "of the morning to reports/live (not for a backfill).",
+    help="Score every open lead with the champion of the registry, keep the result in data/scores, and write what "
+    "people open in the morning to reports/live: the list, and what leads cost and bring (not for a backfill).",
     epilog="Examples: leadcast score --as-of now | leadcast score --as-of 2026-06-29 --backfill",
 )
 def score(
@@ -146,8 +146,8 @@ def score(
             from pipeline.scoring.basis import DECIDED  # noqa: PLC0415 - heavy
 
             with sole(HERE):
-                page = write_live(project, folder / "recommendations.parquet", folder / DECIDED)
-            tell("score", f"wrote {page}, and beside it a list for each who works on leads today")
+                recommendations, decided = folder / "recommendations.parquet", folder / DECIDED
+                write_live(project, recommendations, decided, lambda text: tell("score", text))
 
 
 @app.command(
@@ -381,7 +381,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
 
 
-for _commands in (comparing, leads, money, exports, delivery_commands):
+for _commands in (comparing, leads, money, exports, publishing, delivery_commands):
     _commands.add_to(app)
 
 

@@ -77,7 +77,7 @@ def find_conversions(
     require(project.interactions, project.leads, project.aliases, project.consents)
     made = Conversions()
     with open_reader() as connection:
-        clicks = click_ids.read_click_ids(project, connection, now)
+        clicks = click_ids.read_click_ids(project, now)
         if is_unknown(project, connection, "advertising", now):
             made.told.append(NO_CONSENT_KNOWN)
         made.told.append(known_until(project, connection, now))

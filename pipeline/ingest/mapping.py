@@ -15,10 +15,9 @@ from pipeline.reading import channels, money, totals
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import TOO_EARLY, moment, moment_problems, timestamp
 from pipeline.reading.nothing import id_problems, is_word, unless_word
-from pipeline.reading.numbers import number
 from pipeline.reading.owners import map_owners
 from pipeline.reading.quarantine import NO_EVENT, OWN_WRITE
-from pipeline.reading.texts import LARGEST_WHOLE, Columns, as_text, names, text
+from pipeline.reading.texts import LARGEST_WHOLE, Columns, as_text, names, number, text
 from pipeline.settings.events import ActorByType, KnownColumn, KnownDelay
 from pipeline.settings.ingest import (
     Identities,

@@ -32,6 +32,7 @@ from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.evaluate.findings import of_columns
 from pipeline.features import declared_features
+from pipeline.inspection.outlets import examine_outlets
 from pipeline.log.ages import doubts_of_ages
 from pipeline.log.history import observe
 from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabulate
@@ -111,6 +112,11 @@ def examine(places: Places) -> Examination:
     examination.add("settings", "good", "params.yaml is valid")
     _examine_settings(examination, project.parameters)
     if _examine_files(examination, project):
+        try:
+            for finding in examine_outlets(project):
+                examination.add("settings", *finding)
+        except LeadcastError as error:
+            examination.fail("settings", error)
         _examine_log(examination, project)
     return examination
 

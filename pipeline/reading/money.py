@@ -14,8 +14,7 @@ from pipeline.core.sql import Relation, literal
 from pipeline.reading import channels, totals
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import day_of, moment, moment_problems, timestamp
-from pipeline.reading.numbers import number
-from pipeline.reading.texts import LARGEST_WHOLE, Columns, text
+from pipeline.reading.texts import LARGEST_WHOLE, Columns, number, text
 from pipeline.settings.ingest import Rates, Spend
 from pipeline.settings.types import Column, Constant
 

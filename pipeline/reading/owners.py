@@ -11,8 +11,7 @@ from features.core.schema import OWNERSHIP
 from pipeline.core.sql import Relation, literal
 from pipeline.reading.mapped_table import MappedTable, Problem, problem
 from pipeline.reading.moments import TOO_EARLY, day_of, moment
-from pipeline.reading.numbers import number
-from pipeline.reading.texts import Columns, text
+from pipeline.reading.texts import Columns, number, text
 from pipeline.settings.ingest import Owners
 
 _DAYS = (("begins", "from"), ("ends", "until"))

@@ -20,6 +20,7 @@ from pipeline.report.money import MoneyView
 from pipeline.report.months import Month, TwoMonths, is_known
 from pipeline.report.rendering import render
 from pipeline.report.results import Results, Sections
+from pipeline.wording.texts import sentence
 from pipeline.wording.todays_list import told_of_the_list
 
 if TYPE_CHECKING:
@@ -36,37 +37,75 @@ class Tile:
     objective: str
 
 
-def index_page(parameters: Sections, results: Results, recommendations: pd.DataFrame, told: Kpis) -> str:
+@dataclass(frozen=True)
+class InShort:
+    """What the first page says, which a mail may say, too: in words of its language, and without any lead."""
+
+    language: str
+    model_version: str
+    """Of the model that its chances rest on."""
+    as_of: str
+    """The company's day."""
+    standing: list[str]
+    """The titles of verdicts that stand."""
+    expected: str
+    month: str | None
+    """Which month the figures are of; without any, there are none."""
+    tiles: list[Tile]
+    moved: list[str]
+    trust: str
+    called: int
+    """How many leads are on today's list of sales."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where the pages about this one are; a page about another model is not linked to."""
+
+    leads: str = "private/leads.html"
+    model: str | None = "model.html"
+    cut_offs: str | None = "cut-offs.html"
+
+
+def in_short(parameters: Sections, results: Results, recommendations: pd.DataFrame, told: Kpis) -> InShort:
+    """Say what the first page says."""
+    view, targets = _view(parameters, told), parameters.kpi.targets
+    months = TwoMonths.of(told, _known_until(parameters, results, told))
+    horizon = view.write.length(parse_duration(results.snapshots["horizon"]))
+    return InShort(
+        language=view.language,
+        model_version=results.scoring["model_version"],
+        as_of=view.write.day(told.today),
+        standing=[verdict.title for verdict in results.verdicts if verdict.stands],
+        expected=_expected(view, _opened(recommendations), told.today, horizon),
+        month=sentence(_name_of_month(view, months)) if months else None,
+        tiles=_tiles(view, months, targets) if months else [],
+        moved=_moved(view, months) if months else [],
+        trust=_trust(view, results),
+        called=results.scoring["lists"].get("sales", 0),
+    )
+
+
+def index_page(
+    parameters: Sections,
+    results: Results,
+    recommendations: pd.DataFrame,
+    told: Kpis,
+    links: Links = Links(),
+) -> str:
     """Put what marketing opens every morning on one page: no lead, no network, and all words in its language.
 
     Of the recommendations it takes tier and probability; it shows only their counts and sums.
     """
-    language, kpi = parameters.words.language, parameters.kpi
-    view = MoneyView(
-        told,
-        parameters.words.labels,
-        language,
-        parameters.ingest.currency,
-        shown_months(told, kpi.months),
-        kpi.attribution,
-    )
-    today = told.today
-    months = TwoMonths.of(told, _known_until(parameters, results, told))
-    opened = recommendations[recommendations["probability"].notna()]
-    horizon = view.write.length(parse_duration(results.snapshots["horizon"]))
+    view = _view(parameters, told)
+    opened = _opened(recommendations)
     return render(
         "index.html.jinja",
         t=view.text,
-        language=language,
-        as_of=view.write.day(today),
-        expected=_expected(view, opened, today, horizon),
-        standing=[verdict.title for verdict in results.verdicts if verdict.stands],
+        links=links,
+        short=in_short(parameters, results, recommendations, told),
         warnings=len(data_warnings(parameters, results)),
-        today=told_of_the_list(results.scoring, language),
-        month=months and _name_of_month(view, months),
-        tiles=_tiles(view, months, kpi.targets) if months else [],
-        moved=_moved(view, months) if months else [],
-        trust=_trust(view, results),
+        today=told_of_the_list(results.scoring, view.language),
         view=view,
         main=view.main(),
         by_month=view.by_month(),
@@ -77,6 +116,22 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         spend_zone=_spend_zone(parameters),
         spent_until=_spent_until(view),
     )
+
+
+def _view(parameters: Sections, told: Kpis) -> MoneyView:
+    kpi = parameters.kpi
+    return MoneyView(
+        told,
+        parameters.words.labels,
+        parameters.words.language,
+        parameters.ingest.currency,
+        shown_months(told, kpi.months),
+        kpi.attribution,
+    )
+
+
+def _opened(recommendations: pd.DataFrame) -> pd.DataFrame:
+    return recommendations[recommendations["probability"].notna()]
 
 
 def _expected(view: MoneyView, opened: pd.DataFrame, today: date, horizon: str) -> str:
@@ -170,6 +225,8 @@ def _beyond_chance(newest: Month, before: Month) -> bool:
 
 def _trust(view: MoneyView, results: Results) -> str:
     """Say in one sentence how far the chances were kept of leads that came after the learning."""
+    if results.is_of_another_model:
+        return view.text("trust.other")
     origins = results.origins()
     if not results.is_judged or not origins:
         return view.text("trust.unknown")

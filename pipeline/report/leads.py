@@ -27,8 +27,10 @@ class Around:
 
     all_leads: Path
     """The file that holds every open lead."""
-    has_report: bool = True
-    """Whether the report is there to be linked to."""
+    report: str | None = "../index.html"
+    """Where the page is that names no lead; None where there is none."""
+    model: str | None = "../model.html"
+    """Where the page of the same model is; None where there is none."""
     lists: tuple[tuple[str, str], ...] = ()
     """The lists of one person or team each: whose it is, and the name of its file."""
 

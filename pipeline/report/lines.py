@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from itertools import count
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,13 +26,13 @@ from pipeline.wording.texts import page_text, sentence
 MOST_LEADS = 500
 """Rows that a page still shows at once; all leads are in the file of recommendations."""
 _AS_THEY_ARE = (
-    "lead_id", "tier", "own_tier", "maturity", "list", "rank", "owner", "next_step", "word", "facts", "grade", "guess",
+    "lead_id", "tier", "own_tier", "maturity", "list", "owner", "next_step", "word", "facts", "grade", "guess",
     "what_changed", "recontact_why", "lottery_group",
 )  # fmt: skip
 _DIGITS_OF = 0.05
 """A share that has the digits of all."""
-_WAITS = ("account", "capacity", "no owner", "untouched")
-"""Reasons for which a lead gets no hour that time may mend."""
+_WAITS = ("account", "no owner", "untouched")
+"""Reasons other than a lack of places for which a lead gets no hour that time may mend."""
 
 
 _KNOWN_BY = tuple(Shown.model_fields)
@@ -82,16 +83,22 @@ class Lines:
     looked_up: LookedUp
 
     def of(self, shown: pa.Table) -> list[dict[str, Any]]:
-        """Make a line of each lead, in their order; ``list_changed`` may lack, as only kept scores have it."""
+        """Make a line of each lead, in their order; ``list_changed`` may lack, as only kept scores have it.
+
+        Whom sales calls today has its place among those that are shown: a rank counts those who wait, too.
+        """
         others = [name for name in shown.column_names if name.startswith(column_of(""))]
-        return [self._line(lead, others) for lead in shown.to_pylist()]
+        places = count(1)
+        return [
+            self._line(lead, others, next(places) if lead["list"] == "sales" else None) for lead in shown.to_pylist()
+        ]
 
     def named(self, lead_id: str) -> dict[str, str | None]:
         """Give by what people know a lead, as far as anything is known, and where they find it."""
         known = self.looked_up.people.get(lead_id, {})
         return {**{field: known.get(field) for field in _KNOWN_BY}, "address": self.parameters.leads.address(lead_id)}
 
-    def _line(self, lead: Mapping[str, Any], others: Sequence[str]) -> dict[str, Any]:
+    def _line(self, lead: Mapping[str, Any], others: Sequence[str], place: int | None) -> dict[str, Any]:
         act = self.looked_up.acts.get(lead["lead_id"])
         words = self.parameters.words
         return {
@@ -101,7 +108,8 @@ class Lines:
             "act_on": act and self._day(act),
             "act_day": act and Writing(words.language).day(self._day(act)),
             "chances": lead["probability"],
-            "today": self._today(lead),
+            "place": place,
+            "today": self._today(lead, place),
             "marks": list(self._marks(lead)),
             "stage": lead["stage"] and words.labels.noun("milestones", lead["stage"]),
             "others": [(name.removeprefix(column_of("")), lead[name]) for name in others],
@@ -118,13 +126,16 @@ class Lines:
         zone = ZoneInfo(self.parameters.decision.time_zone)
         return act.occurred_at.replace(tzinfo=UTC).astimezone(zone).date()
 
-    def _today(self, lead: Mapping[str, Any]) -> str | None:
-        """Say who has it on the list today, or for what it waits."""
+    def _today(self, lead: Mapping[str, Any], place: int | None) -> str | None:
+        """Say its place on today's list, or for what it waits; for a place, as which in line."""
+        write = Writing(self.parameters.words.language)
         reason = lead["list_reason"] and self._say(f"list_reason.{lead['list_reason']}")
-        if lead["list"] == "sales":
-            return self._say("place", rank=str(lead["rank"]))
+        if place is not None:
+            return self._say("place", place=write.ordinal(place))
         if lead["list"] != "none":
             return self._say(f"list.{lead['list']}")
+        if lead["list_reason"] == "capacity":
+            return self._say("waits.in_line", place=write.ordinal(lead["rank"]), reason=reason)
         return self._say("waits", reason=reason) if lead["list_reason"] in _WAITS else reason
 
     def _marks(self, lead: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

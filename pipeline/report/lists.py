@@ -36,13 +36,13 @@ def write_lists(
     titles of verdicts that stand: pages say that nobody should act on them then.
     """
     language = parameters.words.language
-    lines = Lines(parameters, looked_up).of(called)
-    nobody_s = page_text("nobody_s", language)
-    whose = [line["owner"] or looked_up.territories.get(line["lead_id"]) or nobody_s for line in lines]
+    lines, nobody_s = Lines(parameters, looked_up), page_text("nobody_s", language)
+    owned = zip(called["lead_id"].to_pylist(), called["owner"].to_pylist(), strict=True)
+    whose = [owner or looked_up.territories.get(lead) or nobody_s for lead, owner in owned]
     folder.mkdir()
     written = _files(set(whose))
     for one, file in written.items():
-        own = [line for line, owner in zip(lines, whose, strict=True) if owner == one]
+        own = lines.of(called.filter(pa.array([owner == one for owner in whose])))
         html = render("list.html.jinja", **wording(parameters, scoring), whose=one, leads=own, standing=list(standing))
         (folder / f"{file}.html").write_text(html, encoding="utf-8")
         (folder / f"{file}.xlsx").write_bytes(make_workbook({one: _sheet(parameters, own)}, language))
@@ -54,7 +54,7 @@ def _sheet(parameters: Sections, lines: list[dict[str, Any]]) -> Sheet:
     language, known = parameters.words.language, parameters.leads.shown.columns
     rows = [
         {
-            "rank": line["rank"],
+            "place": line["place"],
             "lead": line["lead_id"],
             **{name: line[name] for name in known},
             "last": line["act"],
@@ -71,9 +71,9 @@ def _sheet(parameters: Sections, lines: list[dict[str, Any]]) -> Sheet:
         }
         for line in lines
     ]
-    kinds = {"rank": pa.int64(), "last_day": pa.date32(), "chances": pa.float64()}
+    kinds = {"place": pa.int64(), "last_day": pa.date32(), "chances": pa.float64()}
     order = [
-        "rank", "lead", *known, "last", "last_day", "tier", "maturity", "chances", "step", "marks", "owner", "for",
+        "place", "lead", *known, "last", "last_day", "tier", "maturity", "chances", "step", "marks", "owner", "for",
         "against", *(["link"] if parameters.leads.link else []),
     ]  # fmt: skip
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in order])

@@ -9,8 +9,10 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.project import Places
+from pipeline.core.project import Places, Project
 from pipeline.core.sql import Relation, file_literal, identifier, open_reader
+from pipeline.reading import lead_columns
+from pipeline.settings.leads import Shown
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class LookedUp:
     territories: Mapping[str, str] = field(default_factory=dict)
     """Whose each is, as ``decision.territory`` says."""
     people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By what people know each (``leads.shown``)."""
+    """By what people know each (``leads.shown``), as the raw table says when the page is made: it is kept nowhere."""
 
 
 def last_acts(places: Places, leads: Sequence[str], as_of: datetime) -> dict[str, Act]:
@@ -56,6 +58,20 @@ def territories_of(places: Places, leads: Sequence[str], attribute: str | None) 
             f"read_parquet({file_literal(places.leads)}) SEMI JOIN {shown} USING (lead_id) WHERE territory IS NOT NULL"
         ).fetchall()
     return dict(found)
+
+
+def people_of(
+    project: Project[lead_columns.Sections], shown: Shown, leads: Sequence[str], as_of: datetime
+) -> dict[str, dict[str, str]]:
+    """Tell by what people know leads, by their ids and the names of what is shown; what a lead lacks is not there.
+
+    Raises SettingsError where the table has no such column, InputError where it can't be read.
+    """
+    if not shown.columns:
+        return {}
+    found = lead_columns.read_of_leads(project, shown.places, as_of, leads)
+    fields = {place: field for field, place in zip(shown.columns, shown.places, strict=True)}
+    return {lead: {fields[place]: text for place, text in texts.items()} for lead, texts in found.items()}
 
 
 def ids_of(leads: Sequence[str]) -> pa.Table:

@@ -15,8 +15,7 @@ from pipeline.core.project import Project, written_whole
 from pipeline.report.leads import Around, leads_page
 from pipeline.report.lines import Sections, back_to, shown_of
 from pipeline.report.lists import write_lists
-from pipeline.report.looked_up import LookedUp, last_acts, territories_of
-from pipeline.report.people import people_of
+from pipeline.report.looked_up import LookedUp, last_acts, people_of, territories_of
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,13 @@ def write_morning(project: Project[Sections], morning: Morning) -> None:
     """
     parameters, shown = project.parameters, shown_of(morning.recommendations)
     leads = shown["lead_id"].to_pylist()
+    again = back_to(morning.recommendations)["lead_id"].to_pylist()
+    as_of = datetime.fromisoformat(morning.scoring["as_of"])
     called = shown.filter(pc.equal(shown["list"], "sales"))
     looked_up = LookedUp(
-        last_acts(project, leads, datetime.fromisoformat(morning.scoring["as_of"])),
+        last_acts(project, leads, as_of),
         territories_of(project, leads, parameters.decision.territory),
-        people_of(project, [*leads, *back_to(morning.recommendations)["lead_id"].to_pylist()]),
+        people_of(project, parameters.leads.shown, [*leads, *again], as_of),
     )
     with written_whole(morning.lists) as folder:
         lists = write_lists(folder, parameters, morning.scoring, morning.standing, called, looked_up)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from models.core.verdicts import Verdict
-from pipeline.core.project import Project, read_json
+from pipeline.core.project import Places, Project, read_json
 from pipeline.core.verdicts import read_verdicts
 from pipeline.report.naming import name_milestones, name_parts
 from pipeline.settings.decision import DecisionPolicy, Recommend
@@ -122,6 +123,22 @@ class Results:
     breakdown: dict[str, Any]
     scoring: dict[str, Any]
     verdicts: list[Verdict]
+    is_of_another_model: bool = False
+    """Whether ``scoring`` is of another model than the one that was judged: its figures say nothing of that one."""
+
+    @staticmethod
+    def files(places: Places) -> tuple[Path, ...]:
+        """Name the files that hold them."""
+        return (
+            places.ingested,
+            places.validation,
+            places.snapshot_counts,
+            places.training,
+            places.metrics,
+            places.breakdown,
+            places.scoring,
+            places.verdicts,
+        )
 
     @classmethod
     def read(cls, project: Project[Sections]) -> Results:

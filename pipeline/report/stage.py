@@ -8,10 +8,11 @@ from features.core.time import parse_duration
 from pipeline.core.project import HERE, Progress, Project, require, written_whole
 from pipeline.kpi.compute import compute
 from pipeline.report.cut_offs import cut_offs_page
-from pipeline.report.index import index_page, moment_of
+from pipeline.report.index import Links, moment_of
 from pipeline.report.leads import Around
 from pipeline.report.model import PICTURE_NAMES, PICTURES_OF_THE_MODEL, model_page
 from pipeline.report.morning import Morning, write_morning
+from pipeline.report.overview import Overview, write_overview
 from pipeline.report.results import Results, Sections
 from pipeline.report.text import summary
 
@@ -29,7 +30,6 @@ def run(project: Project[Sections], progress: Progress) -> None:
     progress("writing the summary and the pages")
     texts = {
         project.summary: summary(project.parameters, results),
-        project.page: index_page(project.parameters, results, counted, told),
         project.model_page: model_page(
             project.parameters, results, counted, {name: path.read_bytes() for name, path in pictures.items()}
         ),
@@ -38,6 +38,13 @@ def run(project: Project[Sections], progress: Progress) -> None:
     for path, text in texts.items():
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    write_overview(
+        project.parameters,
+        results,
+        counted,
+        told,
+        Overview(project.page, project.digest, project.kpi_workbook, Links()),
+    )
     write_morning(
         project,
         Morning(

@@ -34,6 +34,7 @@ def summary(parameters: Sections, results: Results) -> str:
         (HERE.page, "what each channel costs and brings; leadcast kpi prints it"),
         (HERE.model_page, "all of this in a browser: funnel, figures, pictures"),
         (HERE.leads_page, "the recommended leads with their reasons; not to be shared"),
+        (HERE.lead_lists, "today's list of each who calls, as a page and a workbook"),
         (HERE.cut_offs_page, "choose the cut-offs by what becomes of the leads"),
         (HERE.recommendations_csv, "every open lead, best first, then those that ended of late"),
         (HERE.pictures, "calibration, gains, precision and recall, importance"),

@@ -12,7 +12,7 @@ from pipeline.settings.decision import DecisionPolicy, Recommend
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.kpi import Kpi
-from pipeline.settings.leads import Exports, LeadPages
+from pipeline.settings.leads import Exports, LeadPages, Publish
 from pipeline.settings.learning import Evaluate, Train
 from pipeline.settings.push import Push
 from pipeline.settings.review import Monitor, Review
@@ -62,6 +62,8 @@ class Parameters(Strict):
     """Where leadcast push writes scores to; it may be left out."""
     exports: Exports | None = None
     """What leadcast export writes into files for others; it may be left out."""
+    publish: Publish | None = None
+    """Where leadcast publish copies pages and lists to, and who gets the digest; it may be left out."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

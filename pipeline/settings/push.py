@@ -27,18 +27,7 @@ from features.core.schema import TIERS
 from features.core.time import DAY, Duration
 from models.decision.actions import ACTIONS
 from pipeline.settings.table import PASSWORD
-from pipeline.settings.types import Name, Share, Strict
-
-
-def _variable(text: str) -> str:
-    # The text may be a secret: it is not repeated.
-    if not re.fullmatch(r"\$(\w+|\{\w+\})", text):
-        raise ValueError("must name an environment variable that holds it, as in $CRM_TOKEN: secrets stand in no file")
-    return text
-
-
-Variable = Annotated[str, AfterValidator(_variable)]
-"""The name of an environment variable, as in $CRM_TOKEN: secrets stand in no file."""
+from pipeline.settings.types import Name, Share, Strict, Variable
 
 
 def _address(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -113,6 +114,17 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Words = Annotated[tuple[Name, ...], BeforeValidator(_as_words)]
 TimeFormats = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_list)]
+
+
+def _variable(text: str) -> str:
+    # The text may be a secret: it is not repeated.
+    if not re.fullmatch(r"\$(\w+|\{\w+\})", text):
+        raise ValueError("must name an environment variable that holds it, as in $CRM_TOKEN: secrets stand in no file")
+    return text
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+"""The name of an environment variable, as in $CRM_TOKEN: secrets stand in no file."""
 
 
 class Strict(BaseModel):

@@ -38,6 +38,20 @@ class Writing:
         """
         return str(format_decimal(round(number), locale=self._locale))
 
+    def ordinal(self, number: int) -> str:
+        """Write a place in an order, short.
+
+        >>> [Writing("en").ordinal(place) for place in (1, 2, 3, 11, 23, 112)]
+        ['1st', '2nd', '3rd', '11th', '23rd', '112th']
+        >>> Writing("fr").ordinal(1), Writing("fr").ordinal(30)
+        ('1er', '30e')
+        """
+        if self.language == "fr":
+            return "1er" if number == 1 else f"{self.whole(number)}e"
+        teens = number % 100 in (11, 12, 13)
+        ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return f"{self.whole(number)}{ending}"
+
     def number(self, number: float) -> str:
         r"""Write a number with the decimals that it has, up to two.
 

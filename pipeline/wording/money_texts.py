@@ -92,6 +92,10 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "On the whole the chances are kept, but not for every kind of lead: in {rows} looks at {leads} leads, later than the learning, a sale was promised {promised} times and came {happened} times.",
         "Dans l'ensemble les chances annoncées sont tenues, mais pas pour tous les types de leads\N{NO-BREAK SPACE}: en regardant {rows} fois {leads} leads, après l'apprentissage, une vente était annoncée {promised} fois, elle est venue {happened} fois.",
     ),
+    "trust.other": (
+        "These chances are those of the model in use. How far they are right was told when it was chosen: the model trained last is another one.",
+        "Ces chances sont celles du modèle en service. Leur fiabilité a été mesurée quand il a été choisi\N{NARROW NO-BREAK SPACE}; le dernier modèle entraîné en est un autre.",
+    ),
     "trust.unknown": (
         "Nobody can say yet how far these chances are right: no lead that came after the learning has had the time to become a customer.",
         "Personne ne peut encore dire si ces chances sont justes\N{NO-BREAK SPACE}: aucun lead arrivé après l'apprentissage n'a eu le temps de devenir client.",

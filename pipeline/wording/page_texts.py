@@ -79,7 +79,7 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "line.tier": ("tier", "qualification"),
     "line.last": ("last act", "dernier acte"),
     "line.step": ("what to do", "à faire"),
-    "line.rank": ("rank", "rang"),
+    "line.place": ("order", "ordre"),
     "line.name": ("name", "nom"),
     "line.company": ("company", "entreprise"),
     "line.telephone": ("telephone", "téléphone"),
@@ -95,11 +95,11 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "list_opening": (
         (
             "{number} lead of today's list of sales, as of {as_of}. This page names it: keep it to yourself.",
-            "{number} leads of today's list of sales, by rank, as of {as_of}. This page names them: keep it to yourself.",
+            "{number} leads of today's list of sales, whom to call first on top, as of {as_of}. This page names them: keep it to yourself.",
         ),
         (
             "{number} lead de la liste du jour des commerciaux, au {as_of}. Cette page le nomme\N{NO-BREAK SPACE}: à garder pour soi.",
-            "{number} leads de la liste du jour des commerciaux, par rang, au {as_of}. Cette page les nomme\N{NO-BREAK SPACE}: à garder pour soi.",
+            "{number} leads de la liste du jour des commerciaux, dans l'ordre d'appel, au {as_of}. Cette page les nomme\N{NO-BREAK SPACE}: à garder pour soi.",
         ),
     ),
     "all_of_them": ("All leads to work on", "Tous les leads à travailler"),
@@ -110,7 +110,7 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "why": ("why, and more", "pourquoi, et plus"),
     "about": ("About this list", "À propos de cette liste"),
     "lists": ("One list each", "Une liste chacun"),
-    "place": ("today, rank {rank}", "aujourd'hui, rang {rank}"),
+    "place": ("today, {place} on the list", "aujourd'hui, {place} de la liste"),
     "mark.new": ("new on the list", "nouveau sur la liste"),
     "mark.left": ("left the list", "sorti de la liste"),
     "mark.moved": ("was {tier}", "était {tier}"),
@@ -127,6 +127,10 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "décidé par l'équipe\N{NARROW NO-BREAK SPACE}; {tier} sinon",
     ),
     "waits": ("waits: {reason}", "attend\N{NO-BREAK SPACE}: {reason}"),
+    "waits.in_line": (
+        "waits, {place} in line: {reason}",
+        "attend, {place} dans l'ordre d'appel\N{NO-BREAK SPACE}: {reason}",
+    ),
     "drawn": ("{group}, drawn by lot", "{group}, tiré au sort"),
     "a_guess": ("a guess", "estimation fragile"),
     "grade": ("grade {grade}", "profil {letter}, engagement {figure}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.core.errors import nearest
+from pipeline.wording.digest_texts import DIGEST_TEXTS
 from pipeline.wording.locales import Writing
 from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS
@@ -155,7 +156,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "via": ("{what} via {channel}", "{what} via {channel}"),
     "about": ("{what} ({content})", "{what} ({content})"),
 }
-_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS}
+_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **DIGEST_TEXTS}
 _PLACES = {"en": 0, "fr": 1}
 
 

@@ -22,12 +22,10 @@ from features.core.recommendation import RECOMMENDATION
 from features.core.schema import Language
 from features.language.catalogue import Catalogue
 from models.core.model import Model
-from pipeline.core import project as core
 from pipeline.core.project import Places
 from pipeline.report.lines import MOST_LEADS, shown_of
-from pipeline.report.looked_up import Act, LookedUp, last_acts
+from pipeline.report.looked_up import Act, LookedUp, last_acts, people_of
 from pipeline.report.model import PICTURE_NAMES, model_page
-from pipeline.report.people import people_of
 from pipeline.report.results import Results
 from pipeline.report.text import summary
 from pipeline.scoring.open_leads import unstated_in
@@ -93,13 +91,18 @@ def test_today_s_list_stands_first_and_who_waits_says_for_what(world: Project, r
         )
     )
     places = [told.index(f" {lead} nothing known SQL ") for lead in ("first", "second", "busy", "later")]
-    late = told.index(" late nothing known IQL hot 1.0 % call today, by telephone today, rank 0 handed over, ")
+    late = told.index(" late nothing known IQL hot 1.0 % call today, by telephone today, 1st on the list handed over, ")
     assert [late, *places] == sorted([late, *places])
-    assert " second nothing known SQL hot 70.0 % call today, by telephone today, rank 2 S01 why, and more " in told
-    assert " today, rank 1 nobody yet why, and more facts 2026-06-29 asked for a quote " in told
+    assert (
+        " second nothing known SQL hot 70.0 % call today, by telephone today, 3rd on the list S01 why, and more "
+        in told
+    )
+    assert " today, 2nd on the list nobody yet why, and more facts 2026-06-29 asked for a quote " in told
     assert " call today, by telephone waits: nobody owns its territory nobody yet " in told
     assert " busy nothing known SQL hot 90.0 % call today, by telephone in work nobody yet why, and more " in told
-    assert " later nothing known SQL hot 80.0 % call today, by telephone waits: no place left today " in told
+    assert (
+        " later nothing known SQL hot 80.0 % call today, by telephone waits, 3rd in line: no place left today " in told
+    )
     assert " as people said; IQL without their word call today, by telephone a call is agreed on for later " in told
     assert " what people said 2026-06-01 SQL, call on 2026-08-01, by K2: &lt;budget&gt; " in told
 
@@ -293,13 +296,13 @@ def test_who_is_new_moved_or_forgotten_is_marked(world: Project, results: Result
         {"lead_id": "went", "list_reason": "capacity", "rank": 3, **LIKELY},
     ]
     told = words(page_of_leads(world.parameters, results, decided(leads)))
-    assert " today, rank 1 was MQL nobody yet " in told
+    assert " today, 1st on the list was MQL nobody yet " in told
     assert "new on the list" not in told, "the stage knows no earlier list"
     kept = decided(leads).append_column("list_changed", pa.array(["score", None, "capacity"]))
     told = words(page_of_leads(world.parameters, results, kept))
-    assert " today, rank 1 new on the list was MQL nobody yet " in told
-    assert " today, rank 2 nobody yet " in told
-    assert " waits: no place left today left the list nobody yet " in told
+    assert " today, 1st on the list new on the list was MQL nobody yet " in told
+    assert " today, 2nd on the list nobody yet " in told
+    assert " waits, 3rd in line: no place left today left the list nobody yet " in told
 
 
 def test_what_people_know_a_lead_by_is_escaped_and_its_link_is_quoted(world: Project, results: Results) -> None:
@@ -333,7 +336,7 @@ def test_names_are_read_for_the_page_alone(world: Project, tmp_path: Path) -> No
     project = project.with_settings(
         {"leads": {"shown": {"name": "full_name", "company": "company", "telephone": "phone"}}}
     )
-    found = people_of(core.Project(project.root, project.parameters), [first])
+    found = people_of(project, project.parameters.leads.shown, [first], datetime(2027, 1, 1))
     number = ids.index(first)
     assert found == {first: {"name": f"Merged Planted-{number} <b>", "company": "Zyxco", "telephone": f"+33-{number}"}}
     project.run("report")
@@ -375,11 +378,14 @@ def test_each_who_works_today_has_a_list_and_who_has_gone_has_none(world: Projec
     }
     assert len(names) == 2 * len(set(whose.values()))
     first = called["lead_id"].iloc[0]
+    pages = {path.name: words(path.read_text(encoding="utf-8")) for path in project.lead_lists.glob("*.html")}
+    assert set(pages) == {name for name in names if name.endswith(".html")}
     headings, *rows = CalamineWorkbook.from_path(project.lead_lists / "Zoe-Nord.xlsx").get_sheet_by_index(0).to_python()
-    assert headings[:7] == ["Rank", "Lead", "Last act", "On", "Tier", "Maturity", "Chances"]
+    assert headings[:7] == ["Order", "Lead", "Last act", "On", "Tier", "Maturity", "Chances"]
     assert [row[1] for row in rows] == [first]
     row = dict(zip(headings, rows[0], strict=True))
-    assert row["Rank"] == called["rank"].iloc[0]
+    assert row["Order"] == 1
+    assert [told.count(" today, 1st on the list ") for told in pages.values()] == [1] * len(pages), "each has its own"
     assert row["Chances"] == pytest.approx(called["probability"].iloc[0])
     assert row["By whom"] == "Zoë / Nord"
     assert row["What to do"] == called["next_step"].iloc[0]

@@ -180,6 +180,6 @@ def test_without_a_click_id_it_is_said_how_to_name_one(world: Project) -> None:
     with pytest.raises(SettingsError, match=r"exports: \{click_id: gclid\}"):
         find_conversions(world, NOW)
     missing = Folder(world.root, world.parameters.model_copy(update={"exports": Exports(click_id="gclid")}))
-    with pytest.raises(InputError, match=r"exports\.click_id: leads\.csv has no column 'gclid'"):
+    with pytest.raises(SettingsError, match=r"exports\.click_id: the table of leads has no column 'gclid'"):
         find_conversions(missing, NOW)
     assert not list((world.root / "data/.tmp").glob("tmp*"))

@@ -10,6 +10,9 @@ from html import unescape
 import pytest
 from world import Project
 
+from pipeline.core.project import read_json
+from pipeline.publishing.digest import as_text
+from pipeline.wording.digest_texts import DIGEST_TEXTS
 from pipeline.wording.list_words import WORDS
 from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS, Said
@@ -43,7 +46,7 @@ def vocabulary(language: int) -> set[str]:
     """Collect all words of our texts in a language: English is 0, French 1."""
 
     def told() -> Iterator[str]:
-        for texts in (*MONEY_TEXTS.values(), *PAGE_TEXTS.values()):
+        for texts in (*MONEY_TEXTS.values(), *PAGE_TEXTS.values(), *DIGEST_TEXTS.values()):
             said: Said = texts[language]
             yield from (said,) if isinstance(said, str) else said
         list_words = WORDS["fr" if language else "en"]
@@ -62,6 +65,16 @@ def test_there_is_no_english_word_on_the_french_page(in_french: Project) -> None
     told = set(re.findall(r"[^\W\d_]+", " ".join(in_our_words(html)).lower()))
     assert len(told) > 150
     assert told & english == set()
+
+
+def test_there_is_no_english_word_in_the_french_digest(in_french: Project) -> None:
+    digest = read_json(in_french.digest)
+    told = as_text(digest, "https://intranet.example.com/leads/index.html")
+    assert told.startswith("Leads, ventes et budget\n")
+    assert digest["trust"].split()[0] in told
+    words = set(re.findall(r"[^\W\d_]+", told.partition("https")[0].lower()))
+    assert len(words) > 50
+    assert words & (vocabulary(0) - vocabulary(1) - ALLOWED) == set()
 
 
 def test_the_figures_are_the_same_in_both_languages(world: Project, in_french: Project) -> None:

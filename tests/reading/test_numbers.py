@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reading.numbers import number
 from pipeline.reading.readers import RawColumn
+from pipeline.reading.texts import number
 from pipeline.settings.table import Table
 
 

@@ -76,7 +76,7 @@ def test_outputs_are_the_places_that_the_code_knows() -> None:
 def test_the_settings_that_we_ship_are_valid_and_name_every_section(path: Path) -> None:
     load_parameters(path)
     # What concerns no stage may be left open.
-    of_commands = {"exports", "monitor", "push", "review", "run"}
+    of_commands = {"exports", "monitor", "publish", "push", "review", "run"}
     assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) | of_commands == SECTIONS
 
 

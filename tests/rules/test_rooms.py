@@ -25,8 +25,8 @@ models/decision: features/core
 models/evaluation: features/core models/core models/learning
 models/learning: features/core models/core
 pipeline/commands: features/core pipeline/core pipeline/delivery pipeline/discovery pipeline/exports
-    pipeline/inspection pipeline/kpi pipeline/registry pipeline/report pipeline/review pipeline/scoring
-    pipeline/settings
+    pipeline/inspection pipeline/kpi pipeline/publishing pipeline/registry pipeline/report pipeline/review
+    pipeline/scoring pipeline/settings
 pipeline/contracts: features/core
 pipeline/core: features/core models/core
 pipeline/delivery: features/core pipeline/contracts pipeline/core pipeline/settings pipeline/sinks
@@ -39,18 +39,19 @@ pipeline/features.py: features/core features/engines features/language features/
     pipeline/matrix pipeline/settings
 pipeline/ingest: features/core features/timeline pipeline/core pipeline/log pipeline/reading pipeline/settings
 pipeline/inspection: features/core features/engines features/language models/core models/evaluation pipeline/core
-    pipeline/evaluate pipeline/features.py pipeline/log pipeline/matrix pipeline/reading pipeline/settings
-    pipeline/train.py pipeline/wording
+    pipeline/evaluate pipeline/features.py pipeline/log pipeline/matrix pipeline/publishing pipeline/reading
+    pipeline/settings pipeline/train.py pipeline/wording
 pipeline/kpi: features/core features/language models/core models/evaluation pipeline/core pipeline/settings
     pipeline/wording
 pipeline/log: features/core features/timeline models/core pipeline/core pipeline/settings
 pipeline/matrix: features/core features/engines features/language models/core pipeline/core
 pipeline/profiling: features/core pipeline/core pipeline/reading pipeline/settings
+pipeline/publishing: features/core pipeline/core pipeline/report pipeline/settings pipeline/wording
 pipeline/reading: features/core pipeline/core pipeline/settings
 pipeline/recommend.py: pipeline/core pipeline/scoring
 pipeline/registry: features/core models/core pipeline/core pipeline/settings
 pipeline/report: features/core features/language models/core models/decision models/evaluation pipeline/core
-    pipeline/kpi pipeline/reading pipeline/settings pipeline/wording
+    pipeline/kpi pipeline/log pipeline/reading pipeline/settings pipeline/wording
 pipeline/review: features/core features/language features/timeline models/core models/decision models/evaluation
     pipeline/core pipeline/delivery pipeline/evaluate pipeline/log pipeline/registry pipeline/report pipeline/scoring
     pipeline/settings
@@ -102,7 +103,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 43, 175, 10
+ROOMS, ARROWS, FLOORS = 43, 183, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",
@@ -130,13 +131,16 @@ SHORT = {
     "features/core/section.py": "what any declaration of features or models may be",
     "features/timeline/policies.py": "a file a part of the settings",
     "models/learning/one_order.py": "what all fits hold while they sum",
+    "pipeline/commands/publishing.py": "a command of its own",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/recommend.py": "a stage of one file",
+    "pipeline/report/overview.py": "what is written of the KPIs, for the stage and for the champion",
     "pipeline/report/naming.py": "what the log names, in words, for two pages",
     "pipeline/registry/store.py": "making MLflow's store whole",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",
     "pipeline/wording/actions.py": "a file a kind of sentence",
+    "pipeline/wording/digest_texts.py": "a file a kind of page",
 }
 """Files of fewer than 40 lines, and what justifies a file."""
 

@@ -50,6 +50,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "kpi",
         "export",
         "compare",
+        "publish",
         "compare-actors",
         "lead",
         "tiers",

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from command_line import call
 from exports import BEGINNING, write_table
+from small_project import SmallProject
 from world import Project
 
 from features.core.time import DAY
@@ -286,3 +287,41 @@ def test_milestones_are_counted_by_hand(tmp_path: Path) -> None:
         assert connection.execute(
             "SELECT count(*) FROM read_parquet(?)", [str(tmp_path / "data/interactions.parquet")]
         ).fetchall() == [(26,)]
+
+
+def test_where_results_go_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = SmallProject(tmp_path / "project")
+    small.write(leads_csv="lead,created,name,fax\nA,2026-01-01,Ada,\nB,2026-01-01,,\n")
+    content = yaml.safe_load((small.root / "params.yaml").read_text())
+    mail = {"server": "$SMTP_SERVER", "from": "a@example.com", "to": ["b@example.com"]}
+    settings = content | {
+        "leads": {"shown": {"name": "name"}},
+        "publish": {"folder": str(tmp_path), "lists": str(tmp_path.parent / "not there"), "mail": mail},
+    }
+    (small.root / "params.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.delenv("SMTP_SERVER", raising=False)
+    examination = examine(Places(small.root))
+    odd = {finding.what: finding.remedy for finding in examination.findings if finding.state == "odd"}
+    told = "publish.mail.server: the environment variable SMTP_SERVER is not set"
+    assert odd[told] == "set it where leadcast publish runs"
+    assert odd[f"publish.lists: {tmp_path.parent}/not there is not there, or is no folder"] == (
+        "make it, or connect the share"
+    )
+    assert {"publish.folder can be written to", "all that leads.shown names is there, and holds something"} <= set(
+        said(examination, "good")
+    )
+    assert examination.exit_code == 0, "a run goes on without them"
+    monkeypatch.setenv("SMTP_SERVER", "localhost")
+    settings["leads"] = {"shown": {"name": "name", "telephone": "fax"}}
+    (small.root / "params.yaml").write_text(yaml.safe_dump(settings))
+    examination = examine(Places(small.root))
+    assert "publish.mail has a server, and all that it needs of the environment" in said(examination, "good")
+    assert "leads.shown.telephone: its column holds nothing in any row" in said(examination, "odd")
+    settings["leads"] = {"shown": {"name": "nmae"}}
+    (small.root / "params.yaml").write_text(yaml.safe_dump(settings))
+    examination = examine(Places(small.root))
+    (wrong,) = [finding for finding in examination.findings if finding.state == "wrong"]
+    assert wrong.what + wrong.remedy == (
+        "leads.shown.name: the table of leads has no column 'nmae'did you mean 'name'?"
+    )
+    assert examination.exit_code == 3

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command_line import call
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import words
@@ -150,11 +152,11 @@ def test_the_champion_s_list_of_the_morning_lies_in_a_place_of_its_own(
     model = Model.load(project.model)
     monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
     told: list[str] = []
+    page = project.root / "reports/live/leads.html"
     for when in ("2026-06-29T04:00", "2026-06-29T05:00"):
         folder = champion.run(project, project.told.append, when, backfill=True)
-        page = write_live(project, folder / "recommendations.parquet", folder / "decided.json")
+        write_live(project, folder / "recommendations.parquet", folder / "decided.json", project.told.append)
         told.append(words(page.read_text(encoding="utf-8")))
-    assert page == project.root / "reports/live/leads.html"
     assert not project.leads_page.exists(), "the page of the model just trained is another one"
     rows = pq.read_table(folder / "recommendations.parquet", partitioning=None).to_pandas()
     called = rows[rows["list"] == "sales"].sort_values("rank")
@@ -167,9 +169,59 @@ def test_the_champion_s_list_of_the_morning_lies_in_a_place_of_its_own(
     html = page.read_text(encoding="utf-8")
     assert str(folder.relative_to(project.root)) in html, "where every open lead is"
     assert "index.html" not in html, "there is no report"
+    assert not project.live_page.exists()
+    assert "is left out, for the stages have not run here" in project.told[-1]
     owners = {path.stem for path in (project.root / "reports/live/lists").glob("*.xlsx")}
     assert owners >= set(called["owner"].dropna())
-    project.page.parent.mkdir(exist_ok=True)
-    project.page.write_text("the report")
-    write_live(project, folder / "recommendations.parquet", folder / "decided.json")
-    assert 'href="../index.html"' in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def night(world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Copy the world, whose champion is the model that was trained there, and work in it."""
+    project = world.copy_to(tmp_path / "project", leave_out=("raw", "scores"))
+    model = Model.load(project.model)
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def test_the_night_s_score_writes_what_people_open_and_a_backfill_does_not(night: Project) -> None:
+    code, text = call("score", "--as-of", "2026-06-29", "--backfill")
+    assert code == 0, text
+    assert not (night.root / "reports/live").exists()
+    code, text = call("score", "--as-of", "latest")
+    assert code == 0, text
+    written = {str(path.relative_to(night.root / "reports/live")) for path in night.live_page.parent.rglob("*")}
+    assert written >= {"index.html", "digest.json", "kpi.xlsx", "leads.html", "lists"}
+    assert any(name.endswith(".xlsx") for name in written if name.startswith("lists/"))
+    assert "wrote reports/live/leads.html" in text
+    assert "wrote reports/live/index.html" in text
+    # What is expected is the sum of the champion's own chances.
+    *_, kept = sorted(night.scores.glob("as_of=*/*/recommendations.parquet"))
+    rows = pq.read_table(kept, partitioning=None).to_pandas()
+    page = words(night.live_page.read_text(encoding="utf-8"))
+    assert f" about {rows['probability'].sum():.0f} should become customers within 30 days" in page
+    digest = json.loads(night.live_digest.read_text(encoding="utf-8"))
+    assert digest["called"] == (rows["list"] == "sales").sum()
+    assert digest["expected"] in page
+    assert digest["trust"] in page
+    assert len(digest["tiles"]) == 5
+    assert len(digest["moved"]) == 3
+    for link in re.findall(r'<a href="([^":#]+)', night.live_page.read_text(encoding="utf-8")):
+        assert (night.live_page.parent / link).exists(), link
+    for lead in rows["lead_id"]:
+        assert lead not in page
+
+
+def test_of_another_model_than_the_one_trained_last_the_page_says_no_figure_that_is_not_its_own(night: Project) -> None:
+    assert call("score", "--as-of", "latest")[0] == 0
+    same = night.live_page.read_text(encoding="utf-8")
+    assert 'href="../model.html"' in same
+    trained = json.loads(night.training.read_text(encoding="utf-8"))
+    night.training.write_text(json.dumps(trained | {"model_version": "another"}))
+    code, text = call("score", "--as-of", "latest")
+    assert code == 0, text
+    page = night.live_page.read_text(encoding="utf-8")
+    assert "the model trained last is another one" in words(page)
+    assert "model.html" not in page
+    assert "cut-offs.html" not in page

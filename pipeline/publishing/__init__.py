@@ -1,0 +1,1 @@
+"""What ``leadcast publish`` does: pages and lists to folders, and the digest by mail."""
