@@ -44,7 +44,7 @@ def write_world(root: Path, leads: int) -> None:
                         ELSE {drawn} END AS event_type
                 FROM range({leads}) AS leads(lead), range({EVENTS}) AS events(number)
             )
-            SELECT lead_id, occurred_at, occurred_at AS known_at, event_type,
+            SELECT lead_id, occurred_at, occurred_at AS known_at, CAST(occurred_at AS DATE) AS local_day, event_type,
                 CASE WHEN event_type IN ({own}) THEN 'us' WHEN event_type IN ('won', 'refund') THEN 'system'
                     ELSE 'lead' END AS actor,
                 {channel.format("number, lead, 1")} AS channel, 'campaign ' || (hash(lead, 2) % 30) AS campaign,

@@ -32,7 +32,10 @@ def add_to(app: typer.Typer) -> None:
 
 def kpi(
     by: Annotated[
-        str, typer.Option(help="channel, group, campaign, content, first_touch, last_touch or month (of creation).")
+        str,
+        typer.Option(
+            help="channel, group, campaign, content, first_touch, last_touch, month (of creation) or maturity."
+        ),
     ] = "channel",
     month: Annotated[
         list[str] | None,
@@ -77,6 +80,8 @@ def kpi(
             typer.echo(table.to_json(orient="records", date_format="iso", indent=1, force_ascii=False))
         elif as_csv:
             print_csv(list(table.columns), tables.as_cells(table))
+        elif by == "maturity":
+            _show_ripening(table)
         else:
             _show(table, told, by, parameters.ingest.currency)
         for line in tables.told_of(told):
@@ -110,6 +115,23 @@ def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None) -> Non
             f"{row['revenue']:,.0f}" if told.has_revenue else "-",
             f"{row['roi']:,.0%}" if told.has_revenue and not math.isnan(row["roi"]) else "-",
             f"final on {row['final_on']}" if by == "month" and row["final_on"] else "",
+        ]
+        for _, row in table.iterrows()
+    ]
+    print_table(headers, rows, is_result=True)
+
+
+def _show_ripening(table: pd.DataFrame) -> None:
+    within = f"{table['within'].iloc[0]:g} days" if len(table) else ""
+    headers = ["created", "began", "became", "leads", "so far", "had the time", f"in {within}", "share", "half in days"]
+    rows = [
+        [
+            f"{row['month']:%Y-%m}",
+            row["began"],
+            row["became"],
+            *(f"{row[name]:,}" for name in ("leads", "taken", "had_time", "took_it")),
+            "too recent" if row["had_time"] < row["leads"] else f"{row['share']:.1%}",
+            "-" if math.isnan(row["median_days"]) else f"{row['median_days']:.0f}",
         ]
         for _, row in table.iterrows()
     ]

@@ -20,6 +20,7 @@ from pipeline.report.money import MoneyView
 from pipeline.report.months import Month, TwoMonths, is_known
 from pipeline.report.rendering import render
 from pipeline.report.results import Results, Sections
+from pipeline.report.ripening import RipeningView
 from pipeline.wording.todays_list import told_of_the_list
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         span=(view.write.month(view.months[0]), view.write.month(view.months[-1])) if view.months else ("", ""),
         tiers=_tiers(view, opened, results.scoring["cut_offs"]),
         funnel=view.funnel(),
+        ripening=RipeningView(view),
         spend_zone=_spend_zone(parameters),
         spent_until=_spent_until(view),
     )

@@ -274,6 +274,7 @@ def test_the_command_prints_what_the_tables_hold_and_writes_them(small: SmallPro
     written = pd.read_parquet(small.root / "data/kpi/cohorts.parquet")
     assert written.query("dimension == 'channel'")["leads"].sum() == 6
     assert small.run("kpi", "--by", "shape").code == 2
+    assert "nothing of it; name acts that make leads warm" in small.run("kpi", "--by", "maturity").text
     assert small.run("kpi", "--month", "May").code == 2
     nothing = small.run("kpi", "--month", "2019-05")
     assert nothing.code == 4
@@ -288,7 +289,8 @@ def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject)
     outcome = small.run("kpi", "--by", "channel", "--month", "2026-01", "--xlsx", "kpi.xlsx")
     assert (outcome.code, "wrote data/kpi and kpi.xlsx" in outcome.text) == (0, True)
     book = CalamineWorkbook.from_path(str(target))
-    assert book.sheet_names == ["kpi", "cohorts", "months", "attribution", "funnel", "reasons", "answers"]
+    tables = ["cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts"]
+    assert book.sheet_names == ["kpi", *tables]
     head, *rows = book.get_sheet_by_name("kpi").to_python()
     (sea,) = (dict(zip(head, row, strict=True)) for row in rows if row[0] == "sea")
     assert (sea["leads created in"], sea["leads"], sea["spent"], sea["CPL"]) == ("2026-01", 2, 60.0, 30.0)
