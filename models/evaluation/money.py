@@ -21,13 +21,19 @@ _FEW = 20.0
 
 
 def with_costed(cohorts: pd.DataFrame) -> pd.DataFrame:
-    """Add to each count and sum its part whose ``cost`` is known, as ``costed NAME``: costs are told of these alone."""
+    """Add to each count and sum its part whose ``cost`` is known, as ``costed NAME``: costs are told of these alone.
+
+    ``visited leads`` are those whose visitors were counted.
+    """
     counted = [name for name in cohorts.columns if name not in NO_SUMS]
     costed = cohorts[counted].where(cohorts["cost"].notna(), 0).add_prefix("costed ")
-    return pd.concat([cohorts, costed], axis=1)
+    visited = cohorts["leads"].where(cohorts["visits"].notna(), 0).rename(VISITED)
+    return pd.concat([cohorts, costed, visited], axis=1)
 
 
-NO_SUMS = ("dimension", "value", "month", "cost", "clicks")
+VISITED = "visited leads"
+GIVEN = ("cost", "clicks", "visits")
+NO_SUMS = ("dimension", "value", "month", *GIVEN)
 """The columns of a cohort that are no counts, or are missing where nobody entered any."""
 
 
@@ -36,17 +42,18 @@ def add_up(cohorts: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     sums = [name for name in cohorts.columns if name not in NO_SUMS]
     if not by:
         row = {name: cohorts[name].sum() for name in sums}
-        return pd.DataFrame([row | {name: cohorts[name].sum(min_count=1) for name in ("cost", "clicks")}])
+        return pd.DataFrame([row | {name: cohorts[name].sum(min_count=1) for name in GIVEN}])
     parts = cohorts.groupby(list(by), sort=True, observed=True)
-    return pd.concat([parts[sums].sum(), parts[["cost", "clicks"]].sum(min_count=1)], axis=1).reset_index()
+    return pd.concat([parts[sums].sum(), parts[list(GIVEN)].sum(min_count=1)], axis=1).reset_index()
 
 
 def kpis(sums: pd.DataFrame, steps: Iterable[str]) -> pd.DataFrame:
     """Give the KPIs of the rows of ``add_up``, in its order; one that can't be told is missing.
 
     ``steps`` are the columns of the steps between lead and customer. Columns: conversion_rate, and rate NAME of each
-    step, of all leads; cpc, cpl, cost NAME of each step, cac, cost_per_expected (of what has converted and what is
-    still expected to), roi, roas; projected (won and expected); with NAME_low and NAME_high of each.
+    step, of all leads; visit_rate (leads by visitor, where these were counted); cpc, cpl, cost NAME of each step, cac,
+    cost_per_expected (of what has converted and what is still expected to), roi, roas; projected (won and expected);
+    with NAME_low and NAME_high of each.
     """
     told: dict[str, NDArray[np.float64]] = {}
     leads, won = _of(sums, "leads"), _of(sums, "won")
@@ -58,6 +65,10 @@ def kpis(sums: pd.DataFrame, steps: Iterable[str]) -> pd.DataFrame:
     counts = {"cpl": "leads", **{f"cost {step}": step for step in steps}, "cac": "won"}
     for name, column in counts.items():
         told |= _cost_of(name, cost, _of(sums, f"costed {column}"))
+    low, high = byar_interval(_of(sums, VISITED))
+    visits = sums["visits"].to_numpy(np.float64)
+    for end, count in (("", _of(sums, VISITED)), ("_low", low), ("_high", high)):
+        told[f"visit_rate{end}"] = _ratio(count, visits)
     told["cpc"] = _ratio(cost, sums["clicks"].to_numpy(np.float64))
     told |= _cost_of("cost_per_expected", cost, _of(sums, "costed won") + _of(sums, "costed expected"))
     told |= _returns(cost, _of(sums, "costed revenue"), _of(sums, "costed revenue_squares"))

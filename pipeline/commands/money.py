@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,7 +84,7 @@ def kpi(
         elif by == "maturity":
             _show_ripening(table)
         else:
-            _show(table, told, by, parameters.ingest.currency)
+            _show(table, told, by, parameters.ingest.currency, parameters.kpi.targets)
         for line in tables.told_of(told):
             tell("kpi", line)
         tell("kpi", f"wrote {HERE.kpis}{f' and {xlsx}' if xlsx else ''}")
@@ -96,14 +97,16 @@ def _month(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is no month; write one as 2026-05", param_hint="--month") from None
 
 
-def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None) -> None:
+def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None, targets: Mapping[str, float]) -> None:
     steps = [name.removeprefix("reached ") for name in told.steps]
     spent = f"spent {currency}" if currency else "spent"
     brought = ("won", "still expected", "CAC", "per expected", "revenue", "ROI", " ")
-    headers = [by, "leads", spent, "CPL", *steps, *brought]
+    visitors = ["visitors"] if told.has_visits else []
+    headers = [by, *visitors, "leads", spent, "CPL", *steps, *brought]
     rows = [
         [
             f"{row['month']:%Y-%m}" if by == "month" else row["value"],
+            *(["-" if math.isnan(row["visits"]) else f"{row['visits']:,.0f}"] if visitors else []),
             f"{row['leads']:,.0f}",
             _money(row["cost"]),
             _money(row["cpl"]),
@@ -118,7 +121,35 @@ def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None) -> Non
         ]
         for _, row in table.iterrows()
     ]
+    if any(name in targets for name in _AIMS):
+        aims = _objective(targets, len(told.steps), "" if by == "month" else " a month")
+        rows.append(["objective", *([""] if visitors else []), *aims])
     print_table(headers, rows, is_result=True)
+
+
+_AIMS = ("leads", "cpl", "won", "cac", "cost_per_expected", "revenue", "roi")
+"""The columns printed that may have an objective."""
+
+
+def _objective(targets: Mapping[str, float], steps: int, each: str) -> list[str]:
+    """Write the row of objectives: those of counts are a month's."""
+
+    def aim(name: str, form: str, ending: str = "") -> str:
+        return f"{targets[name]:{form}}{ending}" if name in targets else ""
+
+    return [
+        aim("leads", ",.0f", each),
+        "",
+        aim("cpl", ",.2f"),
+        *[""] * steps,
+        aim("won", ",.0f", each),
+        "",
+        aim("cac", ",.2f"),
+        aim("cost_per_expected", ",.2f"),
+        aim("revenue", ",.0f", each),
+        aim("roi", ",.0%"),
+        "",
+    ]
 
 
 def _show_ripening(table: pd.DataFrame) -> None:

@@ -69,6 +69,7 @@ class Kpis:
     """Since when there is a history of what was proposed; None without one."""
     has_revenue: bool
     has_spending: bool
+    has_visits: bool
     spent_until: date | None
     """The last day for which spending was entered, up to the moment; None without any."""
 
@@ -145,7 +146,8 @@ def compute(
             _since(proposed),
             has_revenue=bool(parameters.kpi.revenue),
             has_spending=bool(counted["cost"].notna().any()),
-            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending}")[0],
+            has_visits=bool(counted["visits"].notna().any()),
+            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending} WHERE cost IS NOT NULL")[0],
         )
 
 

@@ -89,7 +89,7 @@ def as_cells(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 def not_recorded(told: Kpis) -> list[str]:
     """Name what can't be told, for nothing in the log or the settings says it."""
     lacking = {
-        "visitors": True,
+        "visitors": not told.has_visits,
         "spending": not told.has_spending,
         "revenue": not told.has_revenue,
         "steps": not told.steps,
@@ -117,7 +117,7 @@ def told_of(told: Kpis) -> list[str]:
 
 
 _LACKING = {
-    "visitors": "not recorded: visitors that never became leads",
+    "visitors": "not recorded: visitors that never became leads (ingest.spend: columns: visits)",
     "spending": "not recorded: what was spent (ingest.spend), so there is no cost of anything",
     "revenue": "not recorded: revenue; name the event types whose value it is (kpi: {revenue: {won: 1}})",
     "steps": "not recorded: steps between lead and customer (episodes.milestones)",

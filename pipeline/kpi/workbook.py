@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _FOR_INTERVALS = ("revenue_squares", "expected_variance")
 """Sums that only intervals are made of; the Parquet files have them."""
-_SHARES = ("share", "conversion_rate", "rate ", "roi", "roas")
+_WHOLE = ("clicks", "visits", "days", "within", "median_days", "typical_days")
+"""Columns of whole numbers that may be missing."""
+_SHARES = ("share", "conversion_rate", "visit_rate", "rate ", "roi", "roas")
 """How the columns begin that are shown as percent."""
 
 
@@ -54,6 +56,6 @@ def _column(column: pd.Series) -> pa.Array:
     cells = pa.array(column, from_pandas=True)
     if pa.types.is_timestamp(cells.type):
         return cells.cast(pa.date32())
-    if pa.types.is_floating(cells.type) and column.name in {"clicks", "days", "within", "median_days", "typical_days"}:
+    if pa.types.is_floating(cells.type) and column.name in _WHOLE:
         return cells.cast(pa.int64())
     return cells

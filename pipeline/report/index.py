@@ -50,6 +50,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         parameters.ingest.currency,
         shown_months(told, kpi.months),
         kpi.attribution,
+        kpi.targets,
     )
     today = told.today
     months = TwoMonths.of(told, _known_until(parameters, results, told))
@@ -65,7 +66,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
         warnings=len(data_warnings(parameters, results)),
         today=told_of_the_list(results.scoring, language),
         month=months and _name_of_month(view, months),
-        tiles=_tiles(view, months, kpi.targets) if months else [],
+        tiles=_tiles(view, months) if months else [],
         moved=_moved(view, months) if months else [],
         trust=_trust(view, results),
         view=view,
@@ -100,7 +101,7 @@ def _name_of_month(view: MoneyView, months: TwoMonths) -> str:
     return view.text("card.month" if months.is_over else "card.so_far", month=view.write.month(months.newest.month))
 
 
-def _tiles(view: MoneyView, months: TwoMonths, targets: dict[str, float]) -> list[Tile]:
+def _tiles(view: MoneyView, months: TwoMonths) -> list[Tile]:
     whole, money = view.write.whole, view.money
     figures: tuple[tuple[str, Callable[[Month], float], Callable[[float], str], str], ...] = (
         ("leads", lambda month: month.leads, whole, "no_cost"),
@@ -117,8 +118,8 @@ def _tiles(view: MoneyView, months: TwoMonths, targets: dict[str, float]) -> lis
             value = write(before) if is_known(before) else view.text(f"card.{lacking}")
             former = view.text("card.before", month=view.write.month(months.before.month), value=value)
         objective = view.text("card.no_objective")
-        if name in targets:
-            objective = view.text("card.objective", value=write(targets[name]))
+        if name in view.targets:
+            objective = view.text("card.objective", value=view.aim(name))
         tiles.append(
             Tile(
                 view.text(f"card.{name}"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from features.core.time import DAY
 from models.evaluation.ripening import ACT, BECAME, BEGAN, BY, TOUCH
 from pipeline.kpi.ripening import NONE
-from pipeline.report.money import Cell, MoneyView, Shown
+from pipeline.report.money import MoneyView
+from pipeline.report.shown import Cell, Shown
 
 if TYPE_CHECKING:
     import pandas as pd

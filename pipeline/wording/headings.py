@@ -15,6 +15,7 @@ _OURS = {
     "cpc": "cpc", "cost_per_expected": "cost_per_expected", "roi": "roi", "roas": "roas", "conversion_rate": "rate",
     "final_on": "final_on", "won_before": "last_year", "sql_now": "sql_now", "step": "step", "had_time": "had_time",
     "took_it": "took", "reason": "reason", "rule": "rule", "handed_over": "handed", "in_time": "in_time",
+    "visits": "visits", "visit_rate": "visit_rate",
 }  # fmt: skip
 """Columns that the pages show, too, with the names of their texts there."""
 _OTHERS: Mapping[str, tuple[str, str]] = {
@@ -25,6 +26,7 @@ _OTHERS: Mapping[str, tuple[str, str]] = {
     "created": ("leads created", "leads créés"),
     "conversions": ("sales", "ventes"),
     "refunded": ("refunded", "remboursé"),
+    "visited leads": ("leads, where visitors are counted", "leads, si les visiteurs sont comptés"),
     "clicks": ("clicks", "clics"),
     "lost": ("lost", "perdus"),
     "open": ("open", "ouverts"),

@@ -40,7 +40,7 @@ def told_of(small: SmallProject, scored: dict[str, pa.Array] | None = None, **se
 
 def view_of(small: SmallProject, told: Kpis) -> MoneyView:
     words = load_parameters(small.root / "params.yaml").words
-    return MoneyView(told, words.labels, "en", None, shown_months(told, 13), "position")
+    return MoneyView(told, words.labels, "en", None, shown_months(told, 13), "position", {})
 
 
 @pytest.fixture

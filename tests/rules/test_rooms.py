@@ -131,6 +131,7 @@ SHORT = {
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/report/naming.py": "what the log names, in words, for two pages",
+    "pipeline/report/shown.py": "what the tables of two views consist of",
     "pipeline/registry/store.py": "making MLflow's store whole",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",
