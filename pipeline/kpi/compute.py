@@ -13,11 +13,12 @@ import pyarrow as pa
 from features.core.errors import SettingsError
 from features.core.schema import CONVERTED, MACHINE
 from features.core.time import format_duration
+from models.core.horizons import PROBABILITY
 from models.evaluation.attribution import attribute
 from models.evaluation.money import add_up, with_costed
 from pipeline.core.project import Project, require
 from pipeline.core.sql import Relation, connect, fetch_row
-from pipeline.kpi import cohorts, funnel, leads, months, ripening, touches
+from pipeline.kpi import cohorts, funnel, kept, leads, months, ripening, touches
 from pipeline.kpi.leads import Clock, event_types, log_of
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
@@ -63,6 +64,10 @@ class Kpis:
     answers: pd.DataFrame
     ripening: pd.DataFrame
     ripening_acts: pd.DataFrame
+    error: float | None
+    """By which part of itself what is expected of a channel has been off beyond chance; None where nobody can say."""
+    error_soon: float | None
+    """The same of the model's own horizon."""
     days_until_final: int | None
     """Within how many days of their creation leads convert, as most do who ever do; None where nobody can say."""
     proposed_since: datetime | None
@@ -120,6 +125,8 @@ def compute(
             counted = cohorts.count_cohorts(table, expected, milestones, history if proposed is not None else None)
         steps = funnel.steps_of(parameters)
         times = funnel.times_of_steps(table, steps, clock)
+        error = kept.measure_error(project, table, clock, farthest, horizon)
+        error_soon = kept.measure_error(project, table, clock, PROBABILITY, parameters.snapshots.horizon)
         ripened = ripening.measure_ripening(project, parameters, table, clock, horizon)
         conversions = touches.read_conversions(project, parameters, connection, clock)
         attributed = attribute(
@@ -142,6 +149,8 @@ def compute(
             funnel.measure_answers(project, parameters, table, connection, clock),
             ripened.steps,
             ripened.acts,
+            error,
+            error_soon,
             times[CONVERTED],
             _since(proposed),
             has_revenue=bool(parameters.kpi.revenue),

@@ -57,7 +57,7 @@ def table_by(told: Kpis, by: str, months: Sequence[date] | None = None) -> pd.Da
     sums = add_up(rows, [key])
     if told.proposed_since is None:
         sums = sums.drop(columns=[name for name in sums.columns if name.endswith("_first")])
-    table = pd.concat([sums, kpis(sums, told.steps)], axis=1)
+    table = pd.concat([sums, kpis(sums, told.steps, told.error)], axis=1)
     if by == "month":
         table["final_on"] = [told.final_on(one.date()) for one in table["month"]]
         return table
@@ -76,7 +76,7 @@ def total_of(told: Kpis, months: Sequence[date] | None = None) -> pd.Series:
     if months is not None:
         rows = rows[rows["month"].dt.date.isin(list(months))]
     sums = add_up(rows, [])
-    return pd.concat([sums, kpis(sums, told.steps)], axis=1).iloc[0]
+    return pd.concat([sums, kpis(sums, told.steps, told.error)], axis=1).iloc[0]
 
 
 def as_cells(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
@@ -111,6 +111,12 @@ def told_of(told: Kpis) -> list[str]:
             "figures "
             f"are final so long after its end. Still expected: within {told.horizon}, of the leads that are open"
         )
+    if told.error:
+        lines.append(
+            f"bounds of what is expected hold chance, and that such numbers have been off by {told.error:.0%} beyond it"
+        )
+    elif told.error is None:
+        lines.append("bounds of what is expected hold chance alone: nobody can say yet how far off the model is")
     if told.proposed_since is not None:
         lines.append(f"what was proposed (mql_first, sql_first) is known since {told.proposed_since:%Y-%m-%d}")
     return [*lines, *(_LACKING[name] for name in not_recorded(told))]

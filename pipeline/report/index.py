@@ -85,7 +85,7 @@ def index_page(parameters: Sections, results: Results, recommendations: pd.DataF
 def _expected(view: MoneyView, opened: pd.DataFrame, today: date, horizon: str) -> str:
     probabilities = opened["probability"].to_numpy(np.float64)
     expected, variance = float(probabilities.sum()), float((probabilities * (1.0 - probabilities)).sum())
-    low, high = promised_interval(np.array([expected]), np.array([variance]))
+    low, high = promised_interval(np.array([expected]), np.array([variance]), view.told.error_soon or 0.0)
     return view.text(
         "money.expected",
         leads=view.write.whole(len(opened)),

@@ -254,6 +254,13 @@ class MoneyView:
             horizon=self.write.length(parse_duration(self.told.horizon)),
         )
 
+    def about_expected(self) -> str:
+        """Say what the bounds of what is expected allow for."""
+        error = self.told.error
+        if error is None:
+            return self.text("view.expected_by_chance")
+        return self.text("view.expected", share=self.write.share(error))
+
     def _rows(self, by: str, months: Sequence[date] | None = None) -> list[Mapping[str, Any]]:
         table = table_by(self.told, by, months or self.months)
         return [row for _, row in table.iterrows()]

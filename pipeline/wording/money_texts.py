@@ -173,6 +173,14 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "In small print: the 95 % interval, over such draws of leads.",
         "En petit\N{NO-BREAK SPACE}: intervalle de confiance à 95\N{NARROW NO-BREAK SPACE}%.",
     ),
+    "view.expected": (
+        "What is still expected allows for chance, and for how far such numbers were off before, beyond chance: by {share}.",
+        "Les ventes encore attendues tiennent compte du hasard, et de l'écart passé de ces prévisions au-delà du hasard\N{NO-BREAK SPACE}: {share}.",
+    ),
+    "view.expected_by_chance": (
+        "What is still expected allows for chance alone: nobody can say yet how far off such numbers are.",
+        "Les ventes encore attendues ne tiennent compte que du hasard\N{NO-BREAK SPACE}: personne ne peut encore dire de combien ces prévisions s'écartent.",
+    ),
     "view.by": ("By {what}", "Par {what}"),
     "view.groups": (
         "A channel may be in several groups, so groups do not add up.",
