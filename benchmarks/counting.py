@@ -44,7 +44,7 @@ def write_world(root: Path, leads: int) -> None:
                         ELSE {drawn} END AS event_type
                 FROM range({leads}) AS leads(lead), range({EVENTS}) AS events(number)
             )
-            SELECT lead_id, occurred_at, occurred_at AS known_at, event_type,
+            SELECT lead_id, occurred_at, occurred_at AS known_at, CAST(occurred_at AS DATE) AS local_day, event_type,
                 CASE WHEN event_type IN ({own}) THEN 'us' WHEN event_type IN ('won', 'refund') THEN 'system'
                     ELSE 'lead' END AS actor,
                 {channel.format("number, lead, 1")} AS channel, 'campaign ' || (hash(lead, 2) % 30) AS campaign,
@@ -58,7 +58,7 @@ def write_world(root: Path, leads: int) -> None:
                 FROM range({leads}) AS leads(lead))""",
         project.spend: f"""
             SELECT DATE '2025-01-01' + CAST(day AS INTEGER) AS day, channel, 'campaign 1' AS campaign, 100.0 AS cost,
-                50::BIGINT AS clicks
+                50::BIGINT AS clicks, NULL::BIGINT AS visits
             FROM range(540) AS days(day), unnest({list(_CHANNELS[:3])!r}) AS channels(channel)""",
         project.recommendations: f"""
             SELECT format('L{{:08d}}', lead) AS lead_id, (hash(lead) % 1000) / 20000.0 AS probability, 'MQL' AS tier

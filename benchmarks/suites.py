@@ -227,7 +227,7 @@ def _counting(folder: Path, leads: int, progress: Progress) -> Iterator[Result]:
     counting.write_world(root, leads)
     ours, theirs = measure(counting.count, root), measure(counting.group, root)
     shutil.rmtree(root)
-    yield within(task, peer, ours, theirs, 10)
+    yield within(task, peer, ours, theirs, 12)
     yield memory(task, ours, 2)
 
 

@@ -119,10 +119,12 @@ SPENDING: tuple[Field, ...] = (
     Field("day", "DATE"),
     Field("channel", "VARCHAR", nullable=True),
     Field("campaign", "VARCHAR", nullable=True),
-    Field("cost", "DOUBLE"),
+    Field("cost", "DOUBLE", nullable=True),
     Field("clicks", "BIGINT", nullable=True, minimum=0),
+    Field("visits", "BIGINT", nullable=True, minimum=0),
 )
-"""What was spent on advertising; sorted by all its columns. Rows that are alike are separate spendings."""
+"""What was spent on advertising, and how many came; a row without a cost has visits.
+Sorted by all its columns. Rows that are alike are separate spendings."""
 
 OWNERSHIP: tuple[Field, ...] = (
     Field("territory", "VARCHAR"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,10 @@ def add_to(app: typer.Typer) -> None:
 
 def kpi(
     by: Annotated[
-        str, typer.Option(help="channel, group, campaign, content, first_touch, last_touch or month (of creation).")
+        str,
+        typer.Option(
+            help="channel, group, campaign, content, first_touch, last_touch, month (of creation) or maturity."
+        ),
     ] = "channel",
     month: Annotated[
         list[str] | None,
@@ -77,8 +81,10 @@ def kpi(
             typer.echo(table.to_json(orient="records", date_format="iso", indent=1, force_ascii=False))
         elif as_csv:
             print_csv(list(table.columns), tables.as_cells(table))
+        elif by == "maturity":
+            _show_ripening(table)
         else:
-            _show(table, told, by, parameters.ingest.currency)
+            _show(table, told, by, parameters.ingest.currency, parameters.kpi.targets)
         for line in tables.told_of(told):
             tell("kpi", line)
         tell("kpi", f"wrote {HERE.kpis}{f' and {xlsx}' if xlsx else ''}")
@@ -91,14 +97,16 @@ def _month(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is no month; write one as 2026-05", param_hint="--month") from None
 
 
-def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None) -> None:
+def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None, targets: Mapping[str, float]) -> None:
     steps = [name.removeprefix("reached ") for name in told.steps]
     spent = f"spent {currency}" if currency else "spent"
     brought = ("won", "still expected", "CAC", "per expected", "revenue", "ROI", " ")
-    headers = [by, "leads", spent, "CPL", *steps, *brought]
+    visitors = ["visitors"] if told.has_visits else []
+    headers = [by, *visitors, "leads", spent, "CPL", *steps, *brought]
     rows = [
         [
             f"{row['month']:%Y-%m}" if by == "month" else row["value"],
+            *(["-" if math.isnan(row["visits"]) else f"{row['visits']:,.0f}"] if visitors else []),
             f"{row['leads']:,.0f}",
             _money(row["cost"]),
             _money(row["cpl"]),
@@ -110,6 +118,51 @@ def _show(table: pd.DataFrame, told: Kpis, by: str, currency: str | None) -> Non
             f"{row['revenue']:,.0f}" if told.has_revenue else "-",
             f"{row['roi']:,.0%}" if told.has_revenue and not math.isnan(row["roi"]) else "-",
             f"final on {row['final_on']}" if by == "month" and row["final_on"] else "",
+        ]
+        for _, row in table.iterrows()
+    ]
+    if any(name in targets for name in _AIMS):
+        aims = _objective(targets, len(told.steps), "" if by == "month" else " a month")
+        rows.append(["objective", *([""] if visitors else []), *aims])
+    print_table(headers, rows, is_result=True)
+
+
+_AIMS = ("leads", "cpl", "won", "cac", "cost_per_expected", "revenue", "roi")
+"""The columns printed that may have an objective."""
+
+
+def _objective(targets: Mapping[str, float], steps: int, each: str) -> list[str]:
+    """Write the row of objectives: those of counts are a month's."""
+
+    def aim(name: str, form: str, ending: str = "") -> str:
+        return f"{targets[name]:{form}}{ending}" if name in targets else ""
+
+    return [
+        aim("leads", ",.0f", each),
+        "",
+        aim("cpl", ",.2f"),
+        *[""] * steps,
+        aim("won", ",.0f", each),
+        "",
+        aim("cac", ",.2f"),
+        aim("cost_per_expected", ",.2f"),
+        aim("revenue", ",.0f", each),
+        aim("roi", ",.0%"),
+        "",
+    ]
+
+
+def _show_ripening(table: pd.DataFrame) -> None:
+    within = f"{table['within'].iloc[0]:g} days" if len(table) else ""
+    headers = ["created", "began", "became", "leads", "so far", "had the time", f"in {within}", "share", "half in days"]
+    rows = [
+        [
+            f"{row['month']:%Y-%m}",
+            row["began"],
+            row["became"],
+            *(f"{row[name]:,}" for name in ("leads", "taken", "had_time", "took_it")),
+            "too recent" if row["had_time"] < row["leads"] else f"{row['share']:.1%}",
+            "-" if math.isnan(row["median_days"]) else f"{row['median_days']:.0f}",
         ]
         for _, row in table.iterrows()
     ]

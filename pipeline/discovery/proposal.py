@@ -339,6 +339,7 @@ def _spend(profile: Profile) -> dict[str, Any]:
         ("campaign", CAMPAIGN),
         ("currency", CURRENCY),
         ("clicks", "clicks|klicks|clics"),
+        ("visits", "visits|visitors|sessions|visites|visiteurs|besuche|besucher"),
     ):
         named = next((name for name in profile.columns if has(name, pattern) and name not in columns.values()), None)
         if named and not (key.startswith("traffic") and "channel" in columns):

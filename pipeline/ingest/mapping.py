@@ -61,7 +61,7 @@ def plan_tables(settings: Ingest, make: Callable[..., SourceTable]) -> list[Sour
     if settings.spend:
         spend, costs = settings.spend, settings.spend.columns
         wanted = wanted_of(
-            costs.day, costs.channel, costs.campaign, costs.cost, costs.currency, costs.clicks,
+            costs.day, costs.channel, costs.campaign, costs.cost, costs.currency, costs.clicks, costs.visits,
             *costs.traffic().values(),
         )  # fmt: skip
         map_spend = partial(money.map_spend, spend, settings.channels)

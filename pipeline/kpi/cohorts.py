@@ -1,7 +1,8 @@
 """Leads by where they came from and the month they were created in, with what was spent in that month.
 
 All columns are counts and sums, so that rows of several months, or channels, may be added; rates and costs follow from
-sums alone. Money is in ``ingest.currency``. ``cost`` and ``clicks`` are missing where nobody entered any: of a channel
+sums alone. Money is in ``ingest.currency``. ``cost``, ``clicks`` and ``visits`` are
+missing where nobody entered any: of a channel
 without spending, and of months outside the table of spending.
 """
 
@@ -54,7 +55,8 @@ def make_spending(connection: duckdb.DuckDBPyConnection, places: Places, kpi: Kp
     spending.make_table(
         f"SELECT day, CAST(date_trunc('month', day) AS DATE) AS month, {named_now('channel', 'day', kpi.renamed)} AS "
         "channel, "
-        f"campaign, cost, clicks FROM read_parquet({file_literal(places.spend)}) WHERE day <= CAST({today} AS DATE)"
+        f"campaign, cost, clicks, visits FROM read_parquet({file_literal(places.spend)}) "
+        f"WHERE day <= CAST({today} AS DATE)"
     )
     return spending
 
@@ -68,7 +70,7 @@ def count_cohorts(
     revenue and the sum of its squares by lead, expected (how many of the open leads convert, summed from their
     probabilities) and the variance of that, what is proposed now (mql_now, sql_now) and, where ``proposed`` has the
     history of it (lead_id, mql_on, sql_on), ever was (mql_first, sql_first), won_before (as it was known a year
-    before), cost, clicks.
+    before), cost, clicks, visits.
     """
     connection = leads.connection
     connection.execute(
@@ -87,19 +89,21 @@ def count_cohorts(
         # What was spent on what no lead came from is a line of its own.
         f"matched AS (SELECT cost.dimension, CASE WHEN known.value IS NULL THEN {literal(UNMATCHED)} ELSE "
         "cost.value END "
-        "AS value, month, sum(cost) AS cost, sum(clicks) AS clicks FROM cost LEFT JOIN known USING (dimension, value) "
+        "AS value, month, sum(cost) AS cost, sum(clicks) AS clicks, sum(visits) AS visits "
+        "FROM cost LEFT JOIN known USING (dimension, value) "
         "GROUP BY ALL), "
-        "spent AS (SELECT DISTINCT dimension, value FROM matched), "
-        "span AS (SELECT min(month) AS first, max(month) AS last FROM cost) "
+        "spent AS (SELECT DISTINCT dimension, value FROM matched WHERE cost IS NOT NULL), "
+        "span AS (SELECT min(month) AS first, max(month) AS last FROM cost WHERE cost IS NOT NULL) "
         f"SELECT dimension, value, month, {columns}, "
         "CASE WHEN matched.cost IS NOT NULL THEN matched.cost WHEN spent.value IS NOT NULL AND month BETWEEN "
         "span.first "
-        "AND span.last THEN 0.0 END AS cost, matched.clicks FROM counted FULL JOIN matched USING (dimension, value, "
+        "AND span.last THEN 0.0 END AS cost, matched.clicks, matched.visits "
+        "FROM counted FULL JOIN matched USING (dimension, value, "
         "month) "
         "LEFT JOIN spent USING (dimension, value) CROSS JOIN span ORDER BY dimension, value, month"
     ).df()
     connection.execute("DROP TABLE kpi_joined")
-    summed = [name for name in frame.columns if name not in {"dimension", "value", "month", "cost", "clicks"}]
+    summed = [name for name in frame.columns if name not in {"dimension", "value", "month", "cost", "clicks", "visits"}]
     return frame.fillna(dict.fromkeys(summed, 0))
 
 
@@ -124,8 +128,8 @@ def _count(dimension: str, milestones: Sequence[str]) -> str:
 
 def _costs(dimension: str, column: str) -> str:
     return (
-        f"SELECT {literal(dimension)} AS dimension, coalesce({column}, 'no {column}') AS value, month, cost, clicks "
-        "FROM kpi_spend"
+        f"SELECT {literal(dimension)} AS dimension, coalesce({column}, 'no {column}') AS value, month, cost, "
+        "clicks, visits FROM kpi_spend"
     )
 
 

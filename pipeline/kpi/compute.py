@@ -13,11 +13,12 @@ import pyarrow as pa
 from features.core.errors import SettingsError
 from features.core.schema import CONVERTED, MACHINE
 from features.core.time import format_duration
+from models.core.horizons import PROBABILITY
 from models.evaluation.attribution import attribute
 from models.evaluation.money import add_up, with_costed
 from pipeline.core.project import Project, require
 from pipeline.core.sql import Relation, connect, fetch_row
-from pipeline.kpi import cohorts, funnel, leads, months, touches
+from pipeline.kpi import cohorts, funnel, kept, leads, months, ripening, touches
 from pipeline.kpi.leads import Clock, event_types, log_of
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
@@ -45,7 +46,7 @@ class Kpis:
 
     ``cohorts`` is as ``count_cohorts`` has it, with the groups of channels as a dimension of their own, ``months`` as
     ``count_months``, ``attribution`` as ``attribute``, ``funnel`` as ``count_funnel``, ``reasons`` as
-    ``count_reasons``, ``answers`` as ``measure_answers``.
+    ``count_reasons``, ``answers`` as ``measure_answers``, ``ripening`` and ``ripening_acts`` as ``measure_ripening``.
     """
 
     as_of: datetime
@@ -61,18 +62,25 @@ class Kpis:
     funnel: pd.DataFrame
     reasons: pd.DataFrame
     answers: pd.DataFrame
+    ripening: pd.DataFrame
+    ripening_acts: pd.DataFrame
+    error: float | None
+    """By which part of itself what is expected of a channel has been off beyond chance; None where nobody can say."""
+    error_soon: float | None
+    """The same of the model's own horizon."""
     days_until_final: int | None
     """Within how many days of their creation leads convert, as most do who ever do; None where nobody can say."""
     proposed_since: datetime | None
     """Since when there is a history of what was proposed; None without one."""
     has_revenue: bool
     has_spending: bool
+    has_visits: bool
     spent_until: date | None
     """The last day for which spending was entered, up to the moment; None without any."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give what is written to data/kpi, by name."""
-        names = ("cohorts", "months", "attribution", "funnel", "reasons", "answers")
+        names = ("cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts")
         return {name: getattr(self, name) for name in names}
 
     def final_on(self, month: date) -> date | None:
@@ -117,6 +125,9 @@ def compute(
             counted = cohorts.count_cohorts(table, expected, milestones, history if proposed is not None else None)
         steps = funnel.steps_of(parameters)
         times = funnel.times_of_steps(table, steps, clock)
+        error = kept.measure_error(project, table, clock, farthest, horizon)
+        error_soon = kept.measure_error(project, table, clock, PROBABILITY, parameters.snapshots.horizon)
+        ripened = ripening.measure_ripening(project, parameters, table, clock, horizon)
         conversions = touches.read_conversions(project, parameters, connection, clock)
         attributed = attribute(
             conversions,
@@ -136,11 +147,16 @@ def compute(
             funnel.count_funnel(table, steps, times, clock),
             funnel.count_reasons(project, parameters, table, clock),
             funnel.measure_answers(project, parameters, table, connection, clock),
+            ripened.steps,
+            ripened.acts,
+            error,
+            error_soon,
             times[CONVERTED],
             _since(proposed),
             has_revenue=bool(parameters.kpi.revenue),
             has_spending=bool(counted["cost"].notna().any()),
-            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending}")[0],
+            has_visits=bool(counted["visits"].notna().any()),
+            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending} WHERE cost IS NOT NULL")[0],
         )
 
 

@@ -23,8 +23,8 @@ def count_months(
 ) -> pd.DataFrame:
     """Count by channel and month: created, one column a milestone, won (leads); conversions, revenue, refunded, cost.
 
-    A lead counts once a month and step. ``refunded`` is the part of ``revenue`` that is below 0; ``cost`` is missing
-    where none was entered.
+    A lead counts once a month and step. ``refunded`` is the part of ``revenue`` that is below 0; ``cost``, ``clicks``
+    and ``visits`` are missing where none were entered.
     """
     episodes, kpi = parameters.episodes, parameters.kpi
     named = {reached(name): event_types(types) for name, types in episodes.milestones.items()}
@@ -46,11 +46,13 @@ def count_months(
         "channels AS (SELECT DISTINCT channel FROM created), "
         f"spent AS (SELECT CASE WHEN channels.channel IS NULL THEN {literal(UNMATCHED)} ELSE spend.channel END AS "
         "channel, "
-        f"month, sum(cost) AS cost, sum(clicks) AS clicks FROM {spending} AS spend LEFT JOIN channels USING (channel) "
+        f"month, sum(cost) AS cost, sum(clicks) AS clicks, sum(visits) AS visits "
+        f"FROM {spending} AS spend LEFT JOIN channels USING (channel) "
         "GROUP BY ALL) "
         f"SELECT channel, month, coalesce(created.created, 0) AS created, {zeros}, "
         "coalesce(happened.conversions, 0) AS conversions, coalesce(happened.revenue, 0.0) AS revenue, "
-        "coalesce(happened.refunded, 0.0) AS refunded, spent.cost, spent.clicks FROM created FULL JOIN happened "
+        "coalesce(happened.refunded, 0.0) AS refunded, spent.cost, spent.clicks, spent.visits "
+        "FROM created FULL JOIN happened "
         "USING (channel, month) FULL JOIN spent USING (channel, month) ORDER BY channel, month"
     ).df()
     return frame

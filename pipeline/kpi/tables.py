@@ -16,8 +16,8 @@ from pipeline.kpi.compute import Kpis
 if TYPE_CHECKING:
     import pandas as pd
 
-BY = ("channel", "group", "campaign", "content", "first_touch", "last_touch", "month")
-"""What leads may be parted by; a month is that of their creation."""
+BY = ("channel", "group", "campaign", "content", "first_touch", "last_touch", "month", "maturity")
+"""What leads may be parted by; a month is that of their creation, and maturity tells how leads ripened."""
 _LAST = (UNKNOWN, UNMATCHED)
 
 
@@ -33,23 +33,31 @@ def table_by(told: Kpis, by: str, months: Sequence[date] | None = None) -> pd.Da
     """Give counts, sums and KPIs of the leads that were created in some months, or in all, a row each part.
 
     The dearest first, months in their order; unknown origin and what no lead came from last. ``final_on`` says of a
-    month from which day its figures are final. Raises InputError where there is nothing of these months.
+    month from which day its figures are final. By maturity it is ``ripening``, with the ``share`` that took the step of
+    those that had the time to. Raises InputError where there is nothing of these months.
     """
     import pandas as pd  # noqa: PLC0415 - it takes time to load
 
     dimension = "channel" if by == "month" else by
-    rows = told.cohorts[told.cohorts["dimension"] == dimension]
+    rows = told.ripening if by == "maturity" else told.cohorts[told.cohorts["dimension"] == dimension]
+    if by == "maturity" and rows.empty:
+        raise InputError(
+            "how leads ripen: the settings say nothing of it; name acts that make leads warm (decision.maturity)"
+        )
     if months is not None:
         rows = rows[rows["month"].dt.date.isin(list(months))]
     if rows.empty:
         known = ", ".join(f"{one:%Y-%m}" for one in shown_months(told, 24))
         asked = "" if months is None else f" in {', '.join(f'{one:%Y-%m}' for one in months)}"
         raise InputError(f"no leads by {by}{asked}; months with leads are {known}")
+    if by == "maturity":
+        shares = (rows["took_it"] / rows["had_time"]).where(rows["had_time"] > 0)
+        return rows.assign(share=shares).reset_index(drop=True)
     key = "month" if by == "month" else "value"
     sums = add_up(rows, [key])
     if told.proposed_since is None:
         sums = sums.drop(columns=[name for name in sums.columns if name.endswith("_first")])
-    table = pd.concat([sums, kpis(sums, told.steps)], axis=1)
+    table = pd.concat([sums, kpis(sums, told.steps, told.error)], axis=1)
     if by == "month":
         table["final_on"] = [told.final_on(one.date()) for one in table["month"]]
         return table
@@ -68,7 +76,7 @@ def total_of(told: Kpis, months: Sequence[date] | None = None) -> pd.Series:
     if months is not None:
         rows = rows[rows["month"].dt.date.isin(list(months))]
     sums = add_up(rows, [])
-    return pd.concat([sums, kpis(sums, told.steps)], axis=1).iloc[0]
+    return pd.concat([sums, kpis(sums, told.steps, told.error)], axis=1).iloc[0]
 
 
 def as_cells(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
@@ -81,12 +89,13 @@ def as_cells(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 def not_recorded(told: Kpis) -> list[str]:
     """Name what can't be told, for nothing in the log or the settings says it."""
     lacking = {
-        "visitors": True,
+        "visitors": not told.has_visits,
         "spending": not told.has_spending,
         "revenue": not told.has_revenue,
         "steps": not told.steps,
         "answers": told.answers.empty,
         "reasons": told.reasons.empty,
+        "ripening": told.ripening.empty,
         "proposed": told.proposed_since is None,
         "final": told.days_until_final is None,
     }
@@ -102,18 +111,25 @@ def told_of(told: Kpis) -> list[str]:
             "figures "
             f"are final so long after its end. Still expected: within {told.horizon}, of the leads that are open"
         )
+    if told.error:
+        lines.append(
+            f"bounds of what is expected hold chance, and that such numbers have been off by {told.error:.0%} beyond it"
+        )
+    elif told.error is None:
+        lines.append("bounds of what is expected hold chance alone: nobody can say yet how far off the model is")
     if told.proposed_since is not None:
         lines.append(f"what was proposed (mql_first, sql_first) is known since {told.proposed_since:%Y-%m-%d}")
     return [*lines, *(_LACKING[name] for name in not_recorded(told))]
 
 
 _LACKING = {
-    "visitors": "not recorded: visitors that never became leads",
+    "visitors": "not recorded: visitors that never became leads (ingest.spend: columns: visits)",
     "spending": "not recorded: what was spent (ingest.spend), so there is no cost of anything",
     "revenue": "not recorded: revenue; name the event types whose value it is (kpi: {revenue: {won: 1}})",
     "steps": "not recorded: steps between lead and customer (episodes.milestones)",
     "answers": "not recorded: how soon sales answers (decision.work: contacts and handed_over)",
     "reasons": "not recorded: why leads are lost or refused (the content of these events)",
+    "ripening": "not recorded: how leads ripen; say which acts make them warm or hot (decision.maturity)",
     "proposed": "not known: what was proposed at first; leadcast score keeps it from its first night on",
     "final": "not known: from when on a month is final; the log is shorter than leads take to convert, or too few have",
 }

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 _FOR_INTERVALS = ("revenue_squares", "expected_variance")
 """Sums that only intervals are made of; the Parquet files have them."""
-_SHARES = ("conversion_rate", "rate ", "roi", "roas")
+_WHOLE = ("clicks", "visits", "days", "within", "median_days", "typical_days")
+"""Columns of whole numbers that may be missing."""
+_SHARES = ("share", "conversion_rate", "visit_rate", "rate ", "roi", "roas")
 """How the columns begin that are shown as percent."""
 
 
@@ -29,7 +31,7 @@ def kpi_workbook(table: pd.DataFrame, told: Kpis, by: str, words: Words, months:
     rows than a sheet holds.
     """
     asked = table.drop(columns=[name for name in table.columns if name.startswith("costed ")])
-    if by != "month":
+    if by not in ("month", "maturity"):
         of = sorted(told.cohorts["month"].dt.date.unique()) if months is None else sorted(set(months))
         span = [of[0], of[-1]] if months is None and len(of) > 1 else of
         written = (" ... " if months is None else "; ").join(f"{month:%Y-%m}" for month in span)
@@ -54,6 +56,6 @@ def _column(column: pd.Series) -> pa.Array:
     cells = pa.array(column, from_pandas=True)
     if pa.types.is_timestamp(cells.type):
         return cells.cast(pa.date32())
-    if pa.types.is_floating(cells.type) and column.name in {"clicks", "days"}:
+    if pa.types.is_floating(cells.type) and column.name in _WHOLE:
         return cells.cast(pa.int64())
     return cells

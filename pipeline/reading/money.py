@@ -48,7 +48,7 @@ def fields(currency: Column | None) -> dict[str, str]:
 
 
 def map_spend(spend: Spend, rules: channels.Rules, raw: Columns, now: datetime) -> MappedTable:
-    """Map what was spent: day, channel, campaign, cost, clicks."""
+    """Map what was spent: day, channel, campaign, cost, clicks, visits."""
     columns = spend.columns
     parts = {
         "campaign": text(columns.campaign, raw),
@@ -56,31 +56,41 @@ def map_spend(spend: Spend, rules: channels.Rules, raw: Columns, now: datetime) 
         **channels.expressions(columns, columns.channel, raw),
         **number("cost", columns.cost, raw, spend, constant(columns.currency)),
         **number("clicks", columns.clicks, raw, spend),
+        **number("visits", columns.visits, raw, spend),
         **expressions(columns.currency, raw),
         **totals.labels(columns, columns.day, raw),
     }
     found = (
         *moment_problems("day"),
         problem(f"day > {timestamp(now + timedelta(days=1))}", "day in the future"),
-        problem("NOT cost_given", "missing cost"),
-        problem("cost IS NULL", "unreadable cost"),
+        problem("NOT cost_given AND NOT visits_given", "missing cost"),
+        problem("cost_given AND cost IS NULL", "unreadable cost"),
         problem(f"NOT isfinite(cost) OR abs(cost) > {_LARGEST_COST}", "cost is not finite"),
         *problems(columns.currency, "cost"),
-        problem("clicks_given AND clicks IS NULL", "unreadable clicks"),
-        problem(f"NOT isfinite(clicks) OR abs(clicks) > {LARGEST_WHOLE}", "clicks is not finite"),
-        problem("clicks <> trunc(clicks)", "clicks is not a whole number"),
-        problem("clicks < 0", "clicks below 0"),
+        *_counts("clicks"),
+        *_counts("visits"),
     )
     kept = {
         "day": day_of("day", spend.time_zone),
         "campaign": "campaign",
         "cost": "cost",
         "clicks": "TRY_CAST(clicks AS BIGINT)",
+        "visits": "TRY_CAST(visits AS BIGINT)",
         **channels.fields(columns, rules),
         **fields(columns.currency),
         **totals.LABELS,
     }
     return MappedTable(parts, found, kept)
+
+
+def _counts(name: str) -> list[Problem]:
+    """List what may be wrong with a number of things."""
+    return [
+        problem(f"{name}_given AND {name} IS NULL", f"unreadable {name}"),
+        problem(f"NOT isfinite({name}) OR abs({name}) > {LARGEST_WHOLE}", f"{name} is not finite"),
+        problem(f"{name} <> trunc({name})", f"{name} is not a whole number"),
+        problem(f"{name} < 0", f"{name} below 0"),
+    ]
 
 
 def map_rates(rates: Rates, raw: Columns, now: datetime) -> MappedTable:

@@ -20,6 +20,7 @@ from pipeline.report.money import MoneyView
 from pipeline.report.months import Month, TwoMonths, is_known
 from pipeline.report.rendering import render
 from pipeline.report.results import Results, Sections
+from pipeline.report.ripening import RipeningView
 from pipeline.wording.texts import sentence
 from pipeline.wording.todays_list import told_of_the_list
 
@@ -69,7 +70,7 @@ class Links:
 
 def in_short(parameters: Sections, results: Results, recommendations: pd.DataFrame, told: Kpis) -> InShort:
     """Say what the first page says."""
-    view, targets = _view(parameters, told), parameters.kpi.targets
+    view = _view(parameters, told)
     months = TwoMonths.of(told, _known_until(parameters, results, told))
     horizon = view.write.length(parse_duration(results.snapshots["horizon"]))
     return InShort(
@@ -79,7 +80,7 @@ def in_short(parameters: Sections, results: Results, recommendations: pd.DataFra
         standing=[verdict.title for verdict in results.verdicts if verdict.stands],
         expected=_expected(view, _opened(recommendations), told.today, horizon),
         month=sentence(_name_of_month(view, months)) if months else None,
-        tiles=_tiles(view, months, targets) if months else [],
+        tiles=_tiles(view, months) if months else [],
         moved=_moved(view, months) if months else [],
         trust=_trust(view, results),
         called=results.scoring["lists"].get("sales", 0),
@@ -113,6 +114,7 @@ def index_page(
         span=(view.write.month(view.months[0]), view.write.month(view.months[-1])) if view.months else ("", ""),
         tiers=_tiers(view, opened, results.scoring["cut_offs"]),
         funnel=view.funnel(),
+        ripening=RipeningView(view),
         spend_zone=_spend_zone(parameters),
         spent_until=_spent_until(view),
     )
@@ -127,6 +129,7 @@ def _view(parameters: Sections, told: Kpis) -> MoneyView:
         parameters.ingest.currency,
         shown_months(told, kpi.months),
         kpi.attribution,
+        kpi.targets,
     )
 
 
@@ -137,7 +140,7 @@ def _opened(recommendations: pd.DataFrame) -> pd.DataFrame:
 def _expected(view: MoneyView, opened: pd.DataFrame, today: date, horizon: str) -> str:
     probabilities = opened["probability"].to_numpy(np.float64)
     expected, variance = float(probabilities.sum()), float((probabilities * (1.0 - probabilities)).sum())
-    low, high = promised_interval(np.array([expected]), np.array([variance]))
+    low, high = promised_interval(np.array([expected]), np.array([variance]), view.told.error_soon or 0.0)
     return view.text(
         "money.expected",
         leads=view.write.whole(len(opened)),
@@ -153,7 +156,7 @@ def _name_of_month(view: MoneyView, months: TwoMonths) -> str:
     return view.text("card.month" if months.is_over else "card.so_far", month=view.write.month(months.newest.month))
 
 
-def _tiles(view: MoneyView, months: TwoMonths, targets: dict[str, float]) -> list[Tile]:
+def _tiles(view: MoneyView, months: TwoMonths) -> list[Tile]:
     whole, money = view.write.whole, view.money
     figures: tuple[tuple[str, Callable[[Month], float], Callable[[float], str], str], ...] = (
         ("leads", lambda month: month.leads, whole, "no_cost"),
@@ -170,8 +173,8 @@ def _tiles(view: MoneyView, months: TwoMonths, targets: dict[str, float]) -> lis
             value = write(before) if is_known(before) else view.text(f"card.{lacking}")
             former = view.text("card.before", month=view.write.month(months.before.month), value=value)
         objective = view.text("card.no_objective")
-        if name in targets:
-            objective = view.text("card.objective", value=write(targets[name]))
+        if name in view.targets:
+            objective = view.text("card.objective", value=view.aim(name))
         tiles.append(
             Tile(
                 view.text(f"card.{name}"),

@@ -17,6 +17,7 @@ from pipeline.kpi.cohorts import UNKNOWN, UNMATCHED
 from pipeline.kpi.compute import Kpis
 from pipeline.kpi.funnel import NO_REASON
 from pipeline.kpi.tables import not_recorded, table_by, total_of
+from pipeline.report.shown import Cell, Shown
 from pipeline.wording.locales import Writing
 from pipeline.wording.texts import page_text, sentence
 
@@ -24,30 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PARTED_BY = ("group", "campaign", "content", "first_touch", "last_touch")
+_MAIN = ("", "leads", "cpl", "won", "", "cost_per_expected", "roi")
+"""Which objective stands under which of the columns that everybody reads."""
 _MOST_ROWS = 15
 """Rows of a table that stands behind "more"; files hold all."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A figure written out, and its interval; without one ``small`` is empty."""
-
-    text: str
-    small: str = ""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A table to be shown: headings, and rows that begin with what they are of."""
-
-    name: str
-    heading: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
-    total: tuple[str, Sequence[Cell]] | None = None
-    left_out: int = 0
-    is_named_by_log: bool = False
-    """Whether its rows are called as the log calls them, whatever the page's language."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +42,8 @@ class MoneyView:
     months: Sequence[date]
     """The months that are shown, the oldest first."""
     rule: str
+    targets: Mapping[str, float]
+    """Objectives of a month (``kpi.targets``)."""
     write: Writing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,14 +79,21 @@ class MoneyView:
         steps = [name.removeprefix("reached ") for name in self.told.steps]
         named = [self.labels.noun("milestones", step) for step in steps]
         rows, total = self._rows("channel"), total_of(self.told, self.months)
+        visits = ["visits", "visit_rate"] if self.told.has_visits else []
         headings = [
-            self.text("column.channel"), self.text("column.cpc"), *named,
+            *(self.text(f"column.{name}") for name in ("channel", *visits, "cpc")), *named,
             *(self.text("column.cost_of", step=name) for name in named),
             *(self.text(f"column.{name}") for name in ("rate", "cac", "roas", "revenue", "again", "worked", "sql_now")),
         ]  # fmt: skip
         whole = [(self.name(row["value"]), self._detail_cells(row)) for row in rows]
+        shown = (*visits, "cpc", *named, *named, "conversion_rate", "cac", "roas", "revenue", "", "", "")
         all_columns = Shown(
-            "detail", self.text("view.more"), headings, whole, (self.text("row.all"), self._detail_cells(total))
+            "detail",
+            self.text("view.more"),
+            headings,
+            whole,
+            (self.text("row.all"), self._detail_cells(total)),
+            self._objective(shown, each_month=True),
         )
         columns = ["spent", "leads", "cpl", "won", "still", "cost_per_expected", "roi"]
         parted = [
@@ -264,6 +254,13 @@ class MoneyView:
             horizon=self.write.length(parse_duration(self.told.horizon)),
         )
 
+    def about_expected(self) -> str:
+        """Say what the bounds of what is expected allow for."""
+        error = self.told.error
+        if error is None:
+            return self.text("view.expected_by_chance")
+        return self.text("view.expected", share=self.write.share(error))
+
     def _rows(self, by: str, months: Sequence[date] | None = None) -> list[Mapping[str, Any]]:
         table = table_by(self.told, by, months or self.months)
         return [row for _, row in table.iterrows()]
@@ -283,8 +280,30 @@ class MoneyView:
         headings = [self.text(f"column.{by}"), *(self.text(f"column.{name}", horizon=horizon) for name in columns)]
         named = [(self.name(row["month" if by == "month" else "value"], by), cells(row)) for row in shown]
         total = (self.text("row.all"), cells(total_of(self.told, self.months))) if with_total else None
+        aims = ("", "leads", "", "", "won", "", "") if by == "month" else _MAIN
+        objective = self._objective(aims, each_month=by != "month")
         title = self.text(heading) if heading else self.text("view.by", what=self.text(f"column.{by}"))
-        return Shown(by, title, headings, named, total, len(rows) - len(shown), by in ("campaign", "content"))
+        return Shown(
+            by, title, headings, named, total, objective, len(rows) - len(shown), by in ("campaign", "content")
+        )
+
+    def _objective(self, columns: Sequence[str], *, each_month: bool) -> list[Cell] | None:
+        """Write what is aimed at; counts are those of a month, which is said where rows are of several."""
+        if not any(name in self.targets for name in columns):
+            return None
+        return [Cell(self.aim(name, each_month=each_month) if name in self.targets else "") for name in columns]
+
+    def aim(self, name: str, *, each_month: bool = False) -> str:
+        """Write an objective."""
+        written = self._writes[name](self.targets[name])
+        is_sum = name in ("leads", "won", "revenue")
+        return self.text("cell.a_month", value=written) if each_month and is_sum else written
+
+    @property
+    def _writes(self) -> Mapping[str, Callable[[float], str]]:
+        costs = dict.fromkeys(("cpc", "cpl", "cac", "cost_per_expected", "revenue"), self.money)
+        counts = {"leads": self.write.whole, "won": self.write.whole}
+        return {**costs, **counts, "conversion_rate": self.write.share, "roi": self._signed, "roas": self.write.number}
 
     def _main_cells(self, row: Mapping[str, Any]) -> list[Cell]:
         return [
@@ -299,7 +318,12 @@ class MoneyView:
 
     def _detail_cells(self, row: Mapping[str, Any]) -> list[Cell]:
         costs = [self._of(row, f"cost {step}", self.money) for step in self.told.steps]
+        visits = [
+            Cell(self.write.whole(row["visits"]) if _known(row["visits"]) else ""),
+            self._of(row, "visit_rate", self.write.share),
+        ]
         return [
+            *(visits if self.told.has_visits else []),
             self._of(row, "cpc", self.money),
             *(Cell(self.write.whole(row[step])) for step in self.told.steps),
             *costs,
@@ -341,7 +365,7 @@ class MoneyView:
     def _of(self, row: Mapping[str, Any], name: str, write: Callable[[float], str]) -> Cell:
         """Write a KPI with its interval; empty where it can't be told."""
         if not _known(row[name]):
-            has_cost = _known(row["cost"]) and name not in ("cpc", "conversion_rate", "cpl")
+            has_cost = _known(row["cost"]) and name not in ("cpc", "conversion_rate", "visit_rate", "cpl")
             return Cell(self.text("cell.none_yet") if has_cost and not row["costed won"] and name == "cac" else "")
         return Cell(write(row[name]), self._interval(row, name, write))
 

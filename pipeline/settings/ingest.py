@@ -237,6 +237,9 @@ class SpendColumns(TrafficColumns):
     """Of cost, as in EUR; costs are converted to ingest.currency."""
     clicks: Name | None = None
     """How many clicks it brought."""
+    visits: Name | None = None
+    """How many visitors came by the channel that day, whether or not they became leads. A row that has some needs no
+    cost: of search engines or direct access nobody knows one."""
 
     @model_validator(mode="after")
     def _one_channel(self) -> Self:

@@ -15,6 +15,7 @@ _OURS = {
     "cpc": "cpc", "cost_per_expected": "cost_per_expected", "roi": "roi", "roas": "roas", "conversion_rate": "rate",
     "final_on": "final_on", "won_before": "last_year", "sql_now": "sql_now", "step": "step", "had_time": "had_time",
     "took_it": "took", "reason": "reason", "rule": "rule", "handed_over": "handed", "in_time": "in_time",
+    "visits": "visits", "visit_rate": "visit_rate",
 }  # fmt: skip
 """Columns that the pages show, too, with the names of their texts there."""
 _OTHERS: Mapping[str, tuple[str, str]] = {
@@ -25,6 +26,7 @@ _OTHERS: Mapping[str, tuple[str, str]] = {
     "created": ("leads created", "leads créés"),
     "conversions": ("sales", "ventes"),
     "refunded": ("refunded", "remboursé"),
+    "visited leads": ("leads, where visitors are counted", "leads, si les visiteurs sont comptés"),
     "clicks": ("clicks", "clics"),
     "lost": ("lost", "perdus"),
     "open": ("open", "ouverts"),
@@ -32,6 +34,17 @@ _OTHERS: Mapping[str, tuple[str, str]] = {
     "mql_first": ("MQL proposed at first", "MQL proposés au départ"),
     "sql_first": ("SQL proposed at first", "SQL proposés au départ"),
     "projected": ("sales, with those expected", "ventes, attendues comprises"),
+    "began": ("maturity at first", "maturité au départ"),
+    "became": ("became", "devenus"),
+    "taken": ("so far", "à ce jour"),
+    "median_days": ("half of them within (days)", "la moitié d'entre eux en (jours)"),
+    "typical_days": ("half of all that ever do within (days)", "la moitié de tous en (jours)"),
+    "within": ("within days of creation", "dans les jours suivant la création"),
+    "share": ("share", "part"),
+    "what": ("what came right before", "ce qui précédait"),
+    "event_type": ("event", "événement"),
+    "steps": ("before steps", "avant les étapes"),
+    "others": ("before other acts", "avant d'autres actes"),
     "days": ("within days", "en moins de (jours)"),
     "median_hours": ("half within hours", "la moitié en moins de (heures)"),
     "due": ("the agreed time is over", "délai convenu écoulé"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.core.errors import nearest
+from features.core.schema import Language
+from pipeline.wording.cut_off_texts import CUT_OFF_TEXTS, SAYS
 from pipeline.wording.digest_texts import DIGEST_TEXTS
 from pipeline.wording.locales import Writing
 from pipeline.wording.money_texts import MONEY_TEXTS
@@ -156,7 +158,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "via": ("{what} via {channel}", "{what} via {channel}"),
     "about": ("{what} ({content})", "{what} ({content})"),
 }
-_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **DIGEST_TEXTS}
+_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **CUT_OFF_TEXTS, **DIGEST_TEXTS}
 _PLACES = {"en": 0, "fr": 1}
 
 
@@ -187,6 +189,11 @@ def sentence(written: str) -> str:
     'Asked for a quote'
     """
     return written[:1].upper() + written[1:]
+
+
+def texts_of_cut_offs(language: Language) -> dict[str, str]:
+    """Give the texts that the script of the cut-offs fills in, by their short names."""
+    return {name.removeprefix("cuts.says."): str(CUT_OFF_TEXTS[name][_PLACES[language]]) for name in SAYS}
 
 
 def page_text(name: str, language: str, /, number: int | None = None, **filled: object) -> str:

@@ -134,10 +134,25 @@ def test_what_is_now_stands_first(browser: Browser, tmp_path: Path, results: tup
     assert shown(browser) == decided(leads_of(MONEY), cuts_by_value(leads_of(MONEY), MONEY))
     assert shown(browser)["SQL"] == (3, 0.7)
     said = browser.page.inner_text("main")
-    assert "Sales from 20 % on: 3 leads, of whom 1 are expected to convert" in said
+    assert "Sales from 20% on: 3 leads, of whom 1 are expected to convert" in said
     assert "At today's 2 places they fill 1.5 working days." in said
     # Half of what 0.4 at 500, 0.3 and 0.001 at 1,000 bring; a hundred each.
     assert "The calls cost 300 and bring 251." in said
+    assert browser.complaints == []
+
+
+def test_the_french_page_says_it_in_french(browser: Browser, tmp_path: Path, results: tuple[Any, Results]) -> None:
+    parameters, found = results
+    french = parameters.model_copy(update={"words": parameters.words.model_copy(update={"language": "fr"})})
+    opened(browser, tmp_path, (french, found), MONEY)
+    said = re.sub(r"[\u00a0\u202f]", " ", browser.page.inner_text("main"))
+    assert "Commerciaux à partir de 20 % : 3 leads, dont 1 devraient devenir clients" in said
+    assert "Avec les 2 plages d'appel du jour, ils remplissent 1,5 jours ouvrés." in said
+    assert "Les appels coûtent 300 et rapportent 251." in said
+    put(browser, money__value=50)
+    assert "Aucun lead ne le vaudrait : un commercial coûte 100" in browser.page.inner_text("#wrong").replace(
+        "\u00a0", " "
+    )
     assert browser.complaints == []
 
 
@@ -150,7 +165,7 @@ def test_each_assumption_of_money_decides_anew(browser: Browser, tmp_path: Path,
         assert shown(browser) == decided(leads_of(MONEY), cuts_by_value(leads_of(MONEY), other)), changed
     assert browser.page.is_visible("input[name='money.value']")
     assert not browser.page.is_visible("input[name='tiers.sql']"), "of the other ways nothing is asked"
-    assert "100 %" in str(browser.page.text_content("#picture"))
+    assert "100%" in str(browser.page.text_content("#picture"))
     put(browser, money__effect="")
     assert "no profit is told" in browser.page.inner_text("main")
 
@@ -178,7 +193,7 @@ def test_the_lines_to_keep_are_settings(browser: Browser, tmp_path: Path, result
         ("money", {"money__nurturing": 200}, "Marketing must cost less than sales"),
         ("money", {"money__effect": 1.5}, "between 0 and 1"),
         ("tiers", {"tiers__mql": 30}, "Sales must begin above marketing"),
-        ("tiers", {"tiers__sql": 100}, "below 100 %"),
+        ("tiers", {"tiers__sql": 100}, "below 100%"),
         ("multiples", {"multiples__sql": ""}, "Sales must begin above marketing"),
     ],
 )

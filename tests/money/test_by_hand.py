@@ -15,12 +15,14 @@ from python_calamine import CalamineWorkbook
 from small_project import SmallProject
 
 from features.core.errors import SettingsError
+from features.language.labels import Labels
 from models.evaluation.money import add_up, kpis
 from pipeline.core.project import Project
 from pipeline.kpi.cohorts import UNMATCHED
 from pipeline.kpi.compute import Kpis, compute
-from pipeline.kpi.tables import table_by, total_of
+from pipeline.kpi.tables import shown_months, table_by, total_of
 from pipeline.kpi.workbook import kpi_workbook
+from pipeline.report.money import MoneyView
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.words import Words
@@ -53,12 +55,13 @@ E,2026-06-20 08:00,visit,sea,,,,lead
 F,2026-02-05 08:00,visit,facebook,,,,lead
 F,2026-07-02 08:00,won,,,999,EUR,system
 """
-SPEND = """day,channel,cost,clicks
-2026-01-05,sea,60,30
-2026-02-03,sea,10,4
-2026-02-05,radio,7,
-2026-06-01,sea,5,1
-2026-07-03,sea,1000,1000
+SPEND = """day,channel,cost,clicks,visits
+2026-01-05,sea,60,30,400
+2026-02-03,sea,10,4,
+2026-02-05,radio,7,,
+2026-02-06,seo,,,50
+2026-06-01,sea,5,1,100
+2026-07-03,sea,1000,1000,9
 """
 RATES = "day,currency,rate\n2026-01-01,USD,0.5\n"
 AS_OF = datetime(2026, 7, 1)
@@ -86,7 +89,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
         "path": "log.csv", "delimiter": ",", "known_at": "as_it_occurred", "columns": COLUMNS,
         "actor": {"default": "system", "lead": ["visit"], "us": ["accepted"]},
     }  # fmt: skip
-    columns = {"day": "day", "channel": "channel", "cost": "cost", "clicks": "clicks", "currency": {"constant": "EUR"}}
+    columns = {name: name for name in ("day", "channel", "cost", "clicks", "visits")} | {
+        "currency": {"constant": "EUR"}
+    }
     rates = {"day": "day", "currency": "currency", "rate": "rate"}
     leads = {"columns": {"lead_id": "lead", "created_at": "created"}, "attributes": {"channel": "category"}}
     project.set(
@@ -175,6 +180,16 @@ def test_a_cost_is_told_where_one_was_entered_and_never_as_nothing(told: Kpis) -
     assert rows.loc["sea", "roi"] == pytest.approx(70.0 / 75.0 - 1.0)
     assert rows.loc["sea", "cpc"] == pytest.approx(75.0 / 35)
     assert rows.loc[["seo", "social"], ["cpl", "cac", "roi"]].isna().all(axis=None)
+
+
+def test_visitors_are_set_beside_the_leads_of_the_months_in_which_they_were_counted(told: Kpis) -> None:
+    rows = table_by(told, "channel").set_index("value")
+    assert rows.loc["sea", ["visits", "visited leads", "visit_rate"]].tolist() == [500.0, 3.0, 3 / 500]
+    assert rows.loc["seo", ["visits", "visited leads", "visit_rate"]].tolist() == [50.0, 1.0, 1 / 50]
+    assert pd.isna(rows.loc["seo", "cost"]), "who counts visitors has entered no cost"
+    assert rows.loc["social", ["visits", "visit_rate"]].isna().all()
+    assert total_of(told)["visit_rate"] == pytest.approx(4 / 550)
+    assert told.months["visits"].sum() == 550
 
 
 def test_costs_of_all_are_of_those_whose_cost_is_known(told: Kpis) -> None:
@@ -269,15 +284,38 @@ def test_the_command_prints_what_the_tables_hold_and_writes_them(small: SmallPro
     (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
     outcome = small.run("kpi")
     assert outcome.code == 0
-    assert " sea 3 75.00 25.00 1 1 0.2 75.00 62.50 70 -7% " in f" {' '.join(outcome.text.split())} "
-    assert "not recorded: visitors" in outcome.text
+    assert " sea 500 3 75.00 25.00 1 1 0.2 75.00 62.50 70 -7% " in f" {' '.join(outcome.text.split())} "
+    assert "not recorded: visitors" not in outcome.text
     written = pd.read_parquet(small.root / "data/kpi/cohorts.parquet")
     assert written.query("dimension == 'channel'")["leads"].sum() == 6
     assert small.run("kpi", "--by", "shape").code == 2
+    assert "nothing of it; name acts that make leads warm" in small.run("kpi", "--by", "maturity").text
     assert small.run("kpi", "--month", "May").code == 2
     nothing = small.run("kpi", "--month", "2019-05")
     assert nothing.code == 4
     assert "no leads by channel in 2019-05; months with leads are 2026-01" in nothing.text
+
+
+def test_objectives_stand_beside_the_values(small: SmallProject) -> None:
+    settings_of(small, targets={"leads": 4, "cpl": 30, "cac": 60, "roi": 0.5})
+    (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
+    by_channel, by_month = (" ".join(small.run("kpi", "--by", by).text.split()) for by in ("channel", "month"))
+    assert " objective 4 a month 30.00 60.00 50% " in by_channel
+    assert " objective 4 30.00 60.00 50% " in by_month
+    told = computed(small)
+    view = MoneyView(
+        told, Labels({}, {}), "en", "EUR", shown_months(told, 13), "first", {"leads": 4, "cac": 60, "won": 2}
+    )
+    written = [
+        [(name, cell.text) for name, cell in zip(table.columns[1:], table.objective or (), strict=True) if cell.text]
+        for table in (view.main(), view.by_month(), view.more()[0])
+    ]
+    assert written == [
+        [("leads", "4 a month"), ("sales so far", "2 a month")],
+        [("leads", "4"), ("in 90 days", "2")],
+        [("CAC so far", "€60.00")],
+    ]
+    assert MoneyView(told, Labels({}, {}), "en", "EUR", shown_months(told, 13), "first", {}).main().objective is None
 
 
 def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject) -> None:
@@ -288,7 +326,8 @@ def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject)
     outcome = small.run("kpi", "--by", "channel", "--month", "2026-01", "--xlsx", "kpi.xlsx")
     assert (outcome.code, "wrote data/kpi and kpi.xlsx" in outcome.text) == (0, True)
     book = CalamineWorkbook.from_path(str(target))
-    assert book.sheet_names == ["kpi", "cohorts", "months", "attribution", "funnel", "reasons", "answers"]
+    tables = ["cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts"]
+    assert book.sheet_names == ["kpi", *tables]
     head, *rows = book.get_sheet_by_name("kpi").to_python()
     (sea,) = (dict(zip(head, row, strict=True)) for row in rows if row[0] == "sea")
     assert (sea["leads created in"], sea["leads"], sea["spent"], sea["CPL"]) == ("2026-01", 2, 60.0, 30.0)

@@ -40,7 +40,7 @@ def told_of(small: SmallProject, scored: dict[str, pa.Array] | None = None, **se
 
 def view_of(small: SmallProject, told: Kpis) -> MoneyView:
     words = load_parameters(small.root / "params.yaml").words
-    return MoneyView(told, words.labels, "en", None, shown_months(told, 13), "position")
+    return MoneyView(told, words.labels, "en", None, shown_months(told, 13), "position", {})
 
 
 @pytest.fixture
@@ -54,7 +54,17 @@ def test_a_log_without_spending_channels_revenue_or_steps_says_so(small: SmallPr
     rows = table_by(told, "channel")
     assert rows[["value", "leads", "won"]].to_numpy().tolist() == [[UNKNOWN, 2, 1]]
     assert rows[["cost", "cpl", "cac", "roi"]].isna().all(axis=None)
-    assert not_recorded(told) == ["visitors", "spending", "revenue", "steps", "answers", "reasons", "proposed", "final"]
+    assert not_recorded(told) == [
+        "visitors",
+        "spending",
+        "revenue",
+        "steps",
+        "answers",
+        "reasons",
+        "ripening",
+        "proposed",
+        "final",
+    ]
     (name, cells), *others = view.main().rows
     assert (name, others) == ("unknown origin", [])
     assert [cell.text for cell in cells] == ["no cost entered", "2", "", "1", "0.0", "", ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from world import Project
 
+from benchmarks.money_truth import held_by_channel
 from models.evaluation.money import promised_interval
 from pipeline.core.project import Places, read_json
 from pipeline.core.project import Project as Folder
+from pipeline.core.sql import connect
 from pipeline.kpi.compute import Kpis, compute
+from pipeline.kpi.kept import read_kept
+from pipeline.kpi.leads import Clock, make_leads
 from pipeline.kpi.tables import table_by, total_of
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -159,6 +165,56 @@ def test_bounds_of_what_is_expected_hold_what_happens() -> None:
         )
         held += int(low[0] <= (random.random(leads) < probabilities).sum() <= high[0])
     assert 0.94 * drawn <= held <= 0.99 * drawn
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=5, deadline=None)
+def test_bounds_allow_for_a_model_that_is_off(seed: int) -> None:
+    """Each world's model promises each channel, and each month, another part too much or too little."""
+    random, worlds, origins, channels = np.random.default_rng(seed), 60, 6, 7
+    held: list[bool] = []
+    by_chance: list[bool] = []
+    for _ in range(worlds):
+        expected = np.tile(random.uniform(20.0, 200.0, channels), origins)
+        off = np.tile(random.normal(0.0, 0.1, channels), origins) + np.repeat(
+            random.normal(0.0, 0.1, origins), channels
+        )
+        kept = pd.DataFrame(
+            {
+                "origin": np.repeat(np.arange(origins), channels),
+                "counts": True,
+                "expected": expected,
+                "variance": 0.9 * expected,
+                "happened": random.binomial(np.round(10.0 * expected).astype(int), 0.1 * np.exp(off)),
+            }
+        )
+        held += held_by_channel(kept)
+        by_chance += held_by_channel(kept, by_chance=True)
+    assert 0.90 <= np.mean(held) <= 0.98
+    assert np.mean(by_chance) < 0.85
+
+
+def test_what_was_expected_and_happened_is_what_plain_sql_counts(world: Project, told: Kpis, ask: Ask) -> None:
+    days = int(told.horizon.removesuffix("d"))
+    clock = Clock(told.as_of, "Europe/Amsterdam")
+    with connect("1GB", world.root / "data/.tmp/kept") as connection:
+        leads = make_leads(world, world.parameters, connection, clock)
+        kept = read_kept(world, leads, clock, f"probability_{days}d", timedelta(days=days))
+    first = (
+        f"SELECT lead_id, origin, min(as_of) AS as_of, arg_min(probability_{days}d, as_of) AS p FROM "
+        f"read_parquet('{world.foretold}') WHERE probability_{days}d IS NOT NULL GROUP BY ALL"
+    )
+    counted = ask(
+        "SELECT lead.channel, origin, sum(p), sum(p * (1 - p)), count(*) FILTER (lead_id IN (SELECT lead_id FROM event "
+        f"WHERE event_type = 'won' AND occurred_at >= as_of AND occurred_at < as_of + INTERVAL {days} DAY)) "
+        f"FROM ({first}) AS first JOIN lead USING (lead_id) WHERE as_of <= TIMESTAMP "
+        f"'{read_json(world.snapshot_counts)['observed_until']}' - INTERVAL {days} DAY GROUP BY ALL ORDER BY ALL"
+    )
+    assert len(kept) == len(counted) > 10
+    for ours, theirs in zip(kept.itertuples(index=False), counted, strict=True):
+        assert tuple(ours)[:2] == theirs[:2]
+        assert tuple(ours)[2:] == pytest.approx(theirs[2:])
+    assert kept["happened"].sum() > 5
 
 
 def test_the_funnel_counts_those_who_had_the_time(told: Kpis, ask: Ask) -> None:

@@ -12,6 +12,7 @@ from world import Project
 
 from pipeline.core.project import read_json
 from pipeline.publishing.digest import as_text
+from pipeline.wording.cut_off_texts import CUT_OFF_TEXTS
 from pipeline.wording.digest_texts import DIGEST_TEXTS
 from pipeline.wording.list_words import WORDS
 from pipeline.wording.money_texts import MONEY_TEXTS
@@ -19,7 +20,7 @@ from pipeline.wording.page_texts import PAGE_TEXTS, Said
 
 ALLOWED = {
     "lead", "leads", "scoring", "nurturing", "marketing", "mql", "sql", "iql", "seo", "sea", "crm", "cta", "cpl", "cpc",
-    "roi", "roas", "cac", "newsletter", "landing", "page", "inbound", "outbound", "display", "cookie",
+    "roi", "roas", "cac", "dvc", "newsletter", "landing", "page", "inbound", "outbound", "display", "cookie",
 }  # fmt: skip
 """English words that a French page may have."""
 
@@ -32,13 +33,13 @@ def in_french(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     return project
 
 
-def page_of(project: Project) -> str:
-    return (project.root / "reports/index.html").read_text(encoding="utf-8")
+def page_of(project: Project, name: str = "index.html") -> str:
+    return (project.root / "reports" / name).read_text(encoding="utf-8")
 
 
 def in_our_words(html: str) -> list[str]:
     """Give the texts of the page that are ours: what the log names stands as it is in any language."""
-    html = re.sub(r"(?s)<(style|script)>.*?</\1>|<(\w+)[^>]* translate=\"no\">.*?</\2>", " ", html)
+    html = re.sub(r"(?s)<(style|script)[^>]*>.*?</\1>|<(\w+)[^>]* translate=\"no\">.*?</\2>", " ", html)
     return [text.strip() for text in unescape(re.sub(r"<[^>]+>", "\n", html)).splitlines() if text.strip()]
 
 
@@ -46,7 +47,7 @@ def vocabulary(language: int) -> set[str]:
     """Collect all words of our texts in a language: English is 0, French 1."""
 
     def told() -> Iterator[str]:
-        for texts in (*MONEY_TEXTS.values(), *PAGE_TEXTS.values(), *DIGEST_TEXTS.values()):
+        for texts in (*MONEY_TEXTS.values(), *PAGE_TEXTS.values(), *CUT_OFF_TEXTS.values(), *DIGEST_TEXTS.values()):
             said: Said = texts[language]
             yield from (said,) if isinstance(said, str) else said
         list_words = WORDS["fr" if language else "en"]
@@ -57,13 +58,14 @@ def vocabulary(language: int) -> set[str]:
     return {word for text in told() for word in re.findall(r"[^\W\d_]+", re.sub(r"\{\w+\}", " ", text.lower()))}
 
 
-def test_there_is_no_english_word_on_the_french_page(in_french: Project) -> None:
-    html = page_of(in_french)
+@pytest.mark.parametrize(("name", "words"), [("index.html", 150), ("cut-offs.html", 100)])
+def test_there_is_no_english_word_on_the_french_page(in_french: Project, name: str, words: int) -> None:
+    html = page_of(in_french, name)
     assert '<html lang="fr">' in html
     english = vocabulary(0) - vocabulary(1) - ALLOWED
     assert {"the", "of", "spent", "sales", "channel"} <= english
     told = set(re.findall(r"[^\W\d_]+", " ".join(in_our_words(html)).lower()))
-    assert len(told) > 150
+    assert len(told) > words
     assert told & english == set()
 
 

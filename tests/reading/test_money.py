@@ -166,6 +166,25 @@ def test_what_was_spent_is_a_table_beside_the_log(tmp_path: Path) -> None:
     assert (written["first_day"], written["last_day"]) == ("2026-01-01", "2026-01-03")
 
 
+def test_who_counts_visitors_need_not_know_a_cost(tmp_path: Path) -> None:
+    write_raw(
+        tmp_path,
+        log_csv="lead,at,what\nA,2026-01-02,won\n",
+        spend_csv="day,ch,cost,v\n2026-01-02,SEO,,120\n2026-01-02,SEA,3,40\n2026-01-02,SEO,,\n2026-01-02,SEO,x,1\n"
+        "2026-01-02,SEO,,1.5\n2026-01-02,SEO,,-1\n",
+    )
+    spend = {"path": "spend.csv", "columns": {"day": "day", "channel": "ch", "cost": "cost", "visits": "v"}}
+    summary = run_ingest(tmp_path, spend=spend)
+    assert query_of(tmp_path, f"SELECT channel, cost, visits FROM '{tmp_path}/data/spend.parquet'") == [
+        ("SEA", 3.0, 40), ("SEO", None, 120),
+    ]  # fmt: skip
+    assert [reason for _, _, reason in read_quarantine(tmp_path, "spend")] == [
+        "missing cost", "unreadable cost", "visits is not a whole number", "visits below 0",
+    ]  # fmt: skip
+    assert summary.spend is not None
+    assert summary.spend.total_cost == 3.0
+
+
 def test_spending_gets_its_channel_by_the_rules_and_its_day_as_written(tmp_path: Path) -> None:
     write_raw(
         tmp_path,

@@ -136,6 +136,7 @@ SHORT = {
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/report/overview.py": "what is written of the KPIs, for the stage and for the champion",
     "pipeline/report/naming.py": "what the log names, in words, for two pages",
+    "pipeline/report/shown.py": "what the tables of two views consist of",
     "pipeline/registry/store.py": "making MLflow's store whole",
     "pipeline/settings/run.py": "a file a section",
     "pipeline/settings/validate.py": "a file a section",

@@ -4,8 +4,11 @@ const form = document.getElementById("choice");
 const byId = (name) => document.getElementById(name);
 const USUAL = { value: 1000, sales_contact: 50, nurturing: 5, effect: null };
 const money = given.money || USUAL;
-const whole = (number) => Math.round(number).toLocaleString("en");
-const percent = (share) => `${Number((100 * share).toPrecision(3))} %`;
+const written = (number, options = {}) => number.toLocaleString(given.language, options);
+const whole = (number) => written(Math.round(number));
+const decimal = (number, digits = 1) => written(number, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const percent = (share) => written(share, { style: "percent", maximumSignificantDigits: 3 });
+const say = (name, filled = {}) => given.says[name].replace(/\{(\w+)\}/g, (_, key) => filled[key]);
 const way = () => form.elements.way.value;
 const field = (of, name) => form.elements[`${of}.${name}`];
 const read = (of, name) => (field(of, name).value === "" ? null : Number(field(of, name).value));
@@ -23,16 +26,16 @@ function fill() {
 function cutOffs() {
   if (way() === "money") {
     const [value, sales, nurturing, effect] = Object.keys(USUAL).map((name) => read("money", name));
-    if (!(value > 0 && sales > 0 && nurturing > 0)) return "Worth and costs must be above 0.";
-    if (effect !== null && !(effect > 0 && effect <= 1)) return "The share that comes of the call lies between 0 and 1; leave it empty where nobody measured it.";
+    if (!(value > 0 && sales > 0 && nurturing > 0)) return say("worth");
+    if (effect !== null && !(effect > 0 && effect <= 1)) return say("effect");
     const brought = value * (effect ?? 1);
-    if (!(nurturing < sales)) return "Marketing must cost less than sales: otherwise nobody would nurture.";
-    if (!(sales < brought)) return `No lead could be worth it: sales costs ${sales}, and the surest lead brings ${brought}.`;
+    if (!(nurturing < sales)) return say("nurture");
+    if (!(sales < brought)) return say("no_lead", { sales: written(sales), brought: written(brought) });
     return { mql: nurturing / brought, sql: sales / brought };
   }
   const [mql, sql] = ["mql", "sql"].map((name) => read(way(), name));
-  if (!(mql > 0 && sql > mql)) return "Sales must begin above marketing, and both above 0.";
-  if (way() === "tiers") return sql < 100 ? same({ mql: mql / 100, sql: sql / 100 }) : "A probability lies below 100 %.";
+  if (!(mql > 0 && sql > mql)) return say("order");
+  if (way() === "tiers") return sql < 100 ? same({ mql: mql / 100, sql: sql / 100 }) : say("below");
   const multiplied = (multiple) => (multiple * given.base_rate) / (1 - given.base_rate + multiple * given.base_rate);
   return { mql: multiplied(mql), sql: multiplied(sql) };
 }
@@ -70,19 +73,19 @@ function show() {
   if (isWrong) return;
   const sums = count(cuts, way());
   const [leads, expected, worth] = sums.SQL;
-  byId("told").textContent = `Sales from ${percent(cuts.sql)} on: ${whole(leads)} leads, of whom ${whole(expected)} are expected to convert`;
-  const told = [`At the cut-off one lead in ${whole(1 / cuts.sql)} converts. Marketing from ${percent(cuts.mql)} on, where it is one in ${whole(1 / cuts.mql)}.`];
-  if (given.places) told.push(`At today's ${whole(given.places)} places they fill ${(leads / given.places).toFixed(1)} working days.`);
+  byId("told").textContent = say("told", { cut: percent(cuts.sql), leads: whole(leads), expected: whole(expected) });
+  const told = [say("one_in", { sql: whole(1 / cuts.sql), cut: percent(cuts.mql), mql: whole(1 / cuts.mql) })];
+  if (given.places) told.push(say("places", { places: whole(given.places), days: decimal(leads / given.places) }));
   if (way() === "money") {
     const effect = read("money", "effect");
-    if (effect === null) told.push("What comes of a call was not measured: no profit is told, and the cut-offs are as low as they can be.");
-    else told.push(`The calls cost ${whole(leads * read("money", "sales_contact"))} and bring ${whole((effect * read("money", "value") * (given.money ? worth / given.money.value : expected)))}.`);
+    if (effect === null) told.push(say("unmeasured"));
+    else told.push(say("calls", { cost: whole(leads * read("money", "sales_contact")), brought: whole(effect * read("money", "value") * (given.money ? worth / given.money.value : expected)) }));
   }
   byId("meaning").textContent = told.join(" ");
   for (const row of document.querySelectorAll("tr[data-tier]")) {
     const [many, convert] = sums[row.dataset.tier];
     const before = now[row.dataset.tier][0];
-    [whole(many), whole(before), convert.toFixed(1), many ? ((100 * convert) / many).toFixed(1) : "–"].forEach((text, place) => { row.cells[place + 1].textContent = text; });
+    [whole(many), whole(before), decimal(convert), many ? decimal((100 * convert) / many) : "–"].forEach((text, place) => { row.cells[place + 1].textContent = text; });
     row.hidden = !many && !before;
   }
   draw(cuts);
@@ -95,7 +98,7 @@ function keep() {
   const lines = said.map(([name, value]) => `${name}: ${way() === "tiers" ? Number((value / 100).toPrecision(12)) : value}`);
   byId("lines").textContent = `decision:\n  ${way()}: {${lines.join(", ")}}`;
   const goBefore = { tiers: [], money: ["tiers"], multiples: ["tiers", "money"] }[way()];
-  byId("before").textContent = goBefore.length ? ` Take ${goBefore.join(" and ")} out there, which would go before.` : "";
+  byId("before").textContent = goBefore.length ? say("before", { ways: goBefore.join(say("and")) }) : "";
   byId("copied").textContent = "";
 }
 
@@ -131,7 +134,7 @@ function draw(cuts) {
     add("text", { x: RIGHT + 6, y: down(share) + 4, class: "axis convert" }, `${100 * share}`);
   }
   for (const share of [0.001, 0.01, 0.1, 1]) add("text", { x: across(share), y: BOTTOM + 20, "text-anchor": "middle", class: "axis" }, percent(share));
-  add("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 40, "text-anchor": "middle", class: "axis" }, "cut-off of sales");
+  add("text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 40, "text-anchor": "middle", class: "axis" }, say("axis"));
   line(1, leads || 1, "#0f6fb8");
   line(2, 1, "#8a4b08");
   for (const [name, cut] of [["MQL", cuts.mql], ["SQL", cuts.sql]]) {
@@ -145,7 +148,7 @@ byId("copy").addEventListener("click", () => {
   chosen.selectNodeContents(byId("lines"));
   getSelection().removeAllRanges();
   getSelection().addRange(chosen);
-  byId("copied").textContent = document.execCommand("copy") ? "Copied." : "Selected: copy them with the keyboard.";
+  byId("copied").textContent = document.execCommand("copy") ? say("copied") : say("selected");
 });
 form.addEventListener("input", show);
 form.addEventListener("submit", (event) => event.preventDefault());
