@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from models.evaluation.pairs import (
     Difference,
     SegmentDifference,
 )
+from pipeline.report.rendering import duration_in_words
 from pipeline.review.comparison import Calibration, Comparison, Side
 
 _UNKNOWN = "unknown"
@@ -98,7 +100,8 @@ def summary_of(comparison: Comparison) -> list[str]:
     )
     both = (
         f"Both have foretold {comparison.pairs:,} snapshots of {comparison.leads:,} leads ({counts['from'][:10]} to "
-        f"{counts['to'][:10]}), of which {comparison.conversions:,} convert within {comparison.horizon}: "
+        f"{counts['to'][:10]}), of which {comparison.conversions:,} convert within "
+        f"{duration_in_words(comparison.horizon)}: "
         f"{counts['of_origins']:,} at their origins, {counts['of_scores']:,} scored in use."
     )
     sentences = [f"A is {of_a}; B is {of_b}.", both, verdict_in_words(comparison)]
@@ -271,11 +274,21 @@ def gains_of(name: str, one: Difference) -> tuple[float, float, float] | None:
 
 def interval(style: str, low: float | None, high: float | None) -> str:
     """Write an interval."""
-    return _UNKNOWN if low is None or high is None else f"{style.format(low)} to {style.format(high)}"
+    return _UNKNOWN if low is None or high is None else f"{_signed(style, low)} to {_signed(style, high)}"
 
 
 def _written(style: str, value: float | None) -> str:
-    return _UNKNOWN if value is None else style.format(value)
+    return _UNKNOWN if value is None else _signed(style, value)
+
+
+def _signed(style: str, value: float) -> str:
+    """Write a number; what is nought when rounded has no minus sign.
+
+    >>> _signed("{:+.2f}", -0.001), _signed("{:+.1%}", -0.02)
+    ('+0.00', '-2.0%')
+    """
+    text = style.format(value)
+    return text if re.search("[1-9]", text) else style.format(0.0)
 
 
 def _share(share: float) -> str:

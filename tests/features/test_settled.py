@@ -8,9 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 from raw_logs import source_of
 from small_project import SmallProject
+from timelines import DAY, DRAWN_LEADS, START, draw_events
 
+from features.timeline.history import History
+from features.timeline.snapshots import take_snapshots_at, take_snapshots_of
 from pipeline.core.project import Project
 from pipeline.log.settled import settled_scores
 from pipeline.scoring.earlier import AS_OF
@@ -95,3 +101,13 @@ def test_without_scores_there_is_a_table_without_rows(scored: Project[Parameters
     found = settled_scores(Project(tmp_path, scored.parameters), MODEL, MONTH)
     assert found.empty
     assert found.dtypes.equals(settled_scores(scored, MODEL, MONTH).dtypes)
+
+
+@given(draw_events("won", "lost", "form"), st.integers(1, 30))
+def test_looking_at_some_leads_is_looking_at_all_and_taking_some(drawn: pd.DataFrame, day: int) -> None:
+    history = History.of(DRAWN_LEADS, drawn, 3 * DAY)
+    moment = START + day * DAY
+    at_once = take_snapshots_at(history, moment)
+    asked = pd.Series(["B", "X", "B"])
+    found = take_snapshots_of(history, asked, pd.Series([pd.Timestamp(moment)] * 3).astype("datetime64[us]"))
+    assert_frame_equal(found, at_once[at_once["lead_id"] == "B"].reset_index(drop=True))
