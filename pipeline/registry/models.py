@@ -20,6 +20,8 @@ from pipeline.settings.learning import Evaluate
 TRAINED = "trained"
 NAMES = f"{TRAINED}, {CHAMPION}, {CHALLENGER}, a version of the registry, or 8 letters or more of a model_version"
 """What a model may be called by."""
+_MOST_RUNS = 50_000
+"""That MLflow lists at once."""
 _BEGINNING = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -127,7 +129,7 @@ def _runs(client: Any, settings: Evaluate, version: str | None = None) -> list[A
     if experiment is None:
         return []
     wanted = "" if version is None else f"tags.model_version = '{version}'"
-    return list(client.search_runs([experiment.experiment_id], wanted, max_results=1000))
+    return list(client.search_runs([experiment.experiment_id], wanted, max_results=_MOST_RUNS))
 
 
 def _tags(client: Any, settings: Evaluate, version: str) -> dict[str, str]:  # noqa: ANN401 - MLflow's own

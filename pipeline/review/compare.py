@@ -14,7 +14,7 @@ from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.curves import calibration_beside
 from models.evaluation.metrics import calibration_error_of
 from models.evaluation.pairs import Difference, are_enough, differences, differences_by_segment
-from pipeline.core.project import Progress, Project
+from pipeline.core.project import Progress, Project, require
 from pipeline.registry.models import Named, find_named
 from pipeline.review.comparison import Calibration, Comparison, Side
 from pipeline.review.kinds import kinds_of
@@ -37,6 +37,7 @@ def compare_and_list(
 ) -> tuple[Comparison, pd.DataFrame]:
     """Compare as `compare_models` does; gives beside it the leads whose tier is another, see `DecidedByBoth.moved`."""
     settings = project.parameters
+    require(project.interactions, project.leads, project.former_creations, project.ingested, project.snapshots)
     one, other = (
         find_named(project, settings.evaluate, named) if isinstance(named, str) else named for named in (a, b)
     )
