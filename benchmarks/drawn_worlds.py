@@ -81,7 +81,7 @@ class World:
         """Draw the test part of a world of so many leads."""
         generator = np.random.default_rng(seed)
         converting = -np.expm1(-np.exp(generator.normal(0.0, LEVELS, leads))[:, None] * np.array(self.hazards))
-        worth = self._probabilities(converting)
+        worth = self.probabilities(converting)
         lost, moves = np.array(LOST), np.cumsum(MOVES, axis=1)[:, :-1]
         begins = generator.integers(-DAYS, DAYS, leads)
         state, converted = np.zeros(leads, dtype=np.int64), np.full(leads, np.iinfo(np.int64).max)
@@ -108,7 +108,7 @@ class World:
         )
 
     @staticmethod
-    def _probabilities(converting: Floats) -> Floats:
+    def probabilities(converting: Floats) -> Floats:
         """Give the chance to convert within the horizon, by lead and state, in as many steps back as it has days."""
         later = np.zeros_like(converting)
         for _ in range(HORIZON.days):

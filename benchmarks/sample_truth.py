@@ -13,7 +13,7 @@ from pipeline.sample.company import COMPANY, HORIZON_DAYS
 from pipeline.sample.scenario import PLAIN, Scenario
 from pipeline.sample.simulate import simulate_block
 from pipeline.sample.tables import Block
-from pipeline.sample.timeline import DAY, END
+from pipeline.sample.timeline import DAY, END, START
 from pipeline.sample.truth import Oracle, Truth
 
 WORLDS, LEADS = 1_000, 1_500
@@ -49,8 +49,8 @@ def converts(block: Block, truth: Truth) -> NDArray[np.bool_]:
     sold = block.segments.take(block.segments.exit == Exit.CONVERT)
     # A conversion in the horizon is the first one at or after the row: the row lies in an episode.
     order = np.lexsort((sold.end, sold.lead))
-    span = 2 * END
-    line = sold.lead[order] * span + sold.end[order]
-    position = np.searchsorted(line, truth.lead * span + truth.as_of)
-    next_sale = np.append(line, np.iinfo(np.int64).max)[position]
-    return np.asarray(next_sale < truth.lead * span + truth.as_of + HORIZON_DAYS * DAY)
+    span = 2 * (END - START)  # with moments since 1970 a line of 2,600 leads would be too long for its numbers
+    line = sold.lead[order] * span + sold.end[order] - START
+    looks = truth.lead * span + truth.as_of - START
+    next_sale = np.append(line, np.iinfo(np.int64).max)[np.searchsorted(line, looks)]
+    return np.asarray(next_sale < looks + HORIZON_DAYS * DAY)

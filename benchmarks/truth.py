@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks import (
+    alarms_truth,
     coverage,
     flapping_truth,
     late_outcomes,
@@ -19,6 +20,7 @@ from benchmarks import (
 from benchmarks.findings import Check, Finding, Progress
 
 CHECKS: tuple[Check, ...] = (
+    alarms_truth.of_alarms,
     coverage.of_what_is_shown,
     flapping_truth.of_flapping,
     late_outcomes.of_late_outcomes,

@@ -53,6 +53,11 @@ class Monitor(Strict):
 
     false_alarms: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
     """How often at most an alarm is raised though nothing is wrong, however often one looks."""
+    tolerance: Annotated[float, Field(ge=1.0)] = 1.0
+    """How many times more, or less, the odds may be than those promised to all leads, before that counts as evidence;
+    what is bet on lies 1.6 times beyond, so that an error of a tenth hardly ever grows into an alarm."""
+    tolerance_of_parts: Annotated[float, Field(ge=1.0)] = 1.25
+    """The same of a part (a band of the score, a channel, an age, a tier): no model is right in all of them."""
     minimum_expected: PositiveFloat = 30.0
     """Conversions that must be expected before anything is said of a promise: before it is too early."""
     usual: Duration = timedelta(days=30)
