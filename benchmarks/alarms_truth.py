@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.drawn_worlds import HORIZON, LEVELS, LOST, MOVES, Floats, World
 from benchmarks.findings import Finding, Progress
 from benchmarks.sample_truth import converts
-from models.evaluation.promises import Promise, bands, watch
+from models.evaluation.promises import Promise, band_edges, bands, watch
 from models.evaluation.segments import age_of
 from pipeline.sample.company import CHANNELS, COMPANY, HORIZON_DAYS
 from pipeline.sample.scenario import PLAIN, Scenario
@@ -66,7 +66,7 @@ def watched(scores: pd.DataFrame) -> list[Promise]:
     """Watch scores by all kinds of parts, as ``leadcast monitor`` does."""
     first = scores.loc[scores["as_of"] == scores["as_of"].min(), "probability"].to_numpy()
     kinds = {
-        "score": pd.Series(bands(scores["probability"].to_numpy(), first)),
+        "score": pd.Series(bands(scores["probability"].to_numpy(), band_edges(first))),
         "age": pd.Series(age_of(scores["age"].to_numpy())),
         "channel": scores["channel"],
         "tier": pd.Series(np.array(["IQL", "MQL", "SQL"])[np.digitize(scores["probability"], _CUT_OFFS)]),

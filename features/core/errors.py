@@ -94,6 +94,16 @@ class VerdictError(LeadcastError):
     exit_code = 10
 
 
+class AlarmError(LeadcastError):
+    """The champion no longer keeps what it promised, or a source that it needs is missing: leadcast monitor says so.
+
+    Read reports/monitor.html: beside each alarm stands what to do. A broken promise suspends its leads until another
+    model is the champion, or a person lifts it: leadcast monitor --lift 'SEGMENT' --why 'REASON'.
+    """
+
+    exit_code = 11
+
+
 _MOST_LISTED = 40
 """Names that a person still reads through."""
 

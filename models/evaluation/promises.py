@@ -216,18 +216,42 @@ def counted_once(rows: pd.DataFrame, horizon: timedelta) -> NDArray[np.bool_]:
     return counts
 
 
-def bands(probabilities: Floats, first: Floats, number: int = 4) -> NDArray[Any]:
-    """Name the band of each score: shape (n,). Each had the same sum of promises at the ``first`` look, shape (m,).
+def band_edges(first: Floats, number: int = 4) -> Floats:
+    """Give the bounds between bands of the score that had the same sum of promises each at the ``first`` look, (m,).
 
-    >>> bands(np.array([0.1, 0.5]), np.array([0.1, 0.1, 0.2, 0.4]), 2).tolist()
-    ['below 40 %', 'from 40 %']
+    >>> band_edges(np.array([0.1, 0.1, 0.2, 0.4]), 2).tolist()
+    [0.4]
     """
     ordered = np.sort(first)
     reached = np.round(np.cumsum(ordered) / ordered.sum(), 9)
-    edges = np.unique(ordered[np.searchsorted(reached, np.arange(1, number) / number, side="right")])
-    edges = edges[edges > ordered[0]]
-    names = [_name_band(low, high) for low, high in zip([None, *edges], [*edges, None], strict=True)]
-    return np.array(names, dtype=object)[np.searchsorted(edges, probabilities, side="right")]
+    # Rounded as they are named, so that a name says exactly which scores are meant.
+    edges = np.array(
+        [
+            float(f"{edge:.2g}")
+            for edge in ordered[np.searchsorted(reached, np.arange(1, number) / number, side="right")]
+        ]
+    )
+    return np.unique(edges[edges > ordered[0]])
+
+
+def bounds_of(edges: Floats) -> list[tuple[str, float | None, float | None]]:
+    """Name each band, with the score from which on and below which it lies; None where it is open.
+
+    >>> bounds_of(np.array([0.02, 0.1]))
+    [('below 2 %', None, 0.02), ('2 % to 10 %', 0.02, 0.1), ('from 10 %', 0.1, None)]
+    """
+    pairs = zip([None, *edges.tolist()], [*edges.tolist(), None], strict=True)
+    return [(_name_band(low, high), low, high) for low, high in pairs]
+
+
+def bands(probabilities: Floats, edges: Floats) -> NDArray[Any]:
+    """Name the band of each score: shape (n,).
+
+    >>> bands(np.array([0.1, 0.5]), np.array([0.4])).tolist()
+    ['below 40 %', 'from 40 %']
+    """
+    names = np.array([name for name, _, _ in bounds_of(edges)], dtype=object)
+    return np.asarray(names[np.searchsorted(edges, probabilities, side="right")])
 
 
 def _name_band(low: float | None, high: float | None) -> str:

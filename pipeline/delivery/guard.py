@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
-from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError, nearest
+from features.core.errors import ContractError, InputError, LeadcastError, RegistryError, StaleError
 from features.core.time import format_duration
 from pipeline.contracts.expectations import (
     OF_EXPLAINED_TIERS,
@@ -18,15 +15,11 @@ from pipeline.contracts.expectations import (
     recommendation_checks,
 )
 from pipeline.core.project import Places, Progress, Project, read_json
-from pipeline.core.sql import file_literal, identifier, literal, open_reader
+from pipeline.core.sql import file_literal, open_reader
+from pipeline.core.suspensions import condition, read_suspensions
 from pipeline.delivery.push import Scores
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.push import Push
-from pipeline.settings.types import read_moment
-
-SUSPENSIONS = Path("data/suspensions.json")
-"""Segments whose scores are not to be relied on, as a monitor writes them: [{"where": {"channel": "SEO"}, "since":
-"2026-06-30"}]. The keys of ``where`` are columns of the recommendations, or attributes of the leads."""
 
 
 def newest_scores(places: Places, champion: str | None) -> Scores:
@@ -99,64 +92,29 @@ def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, s
 
     A lead that has ended has no score that could be wrong.
     """
-    path = places.root / SUSPENSIONS
-    if not path.exists():
+    held = [one for one in read_suspensions(places) if one.holds(scores.model)]
+    if not held:
         return {}
     own = pq.read_schema(scores.path).names
     attributes = pq.read_schema(places.leads).names if places.leads.exists() else []
     leads = f"LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id)" if attributes else ""
     found: dict[str, str] = {}
     with open_reader() as connection:
-        for where, since in _conditions(path):
-            unknown = sorted(set(where) - {*own, *attributes})
-            if unknown:
-                raise InputError(
-                    f"{path} suspends by {unknown[0]!r}, which neither the recommendations nor the leads have; "
-                    f"{nearest(unknown[0], {*own, *attributes})}"
-                )
-            tests = ["scored.probability IS NOT NULL"]
-            tests += [_equals(name, value, "scored" if name in own else "lead") for name, value in where.items()]
-            query = f"SELECT lead_id FROM {_scored(scores)} AS scored {leads} WHERE {' AND '.join(tests)}"
+        for one in held:
+            test = condition(one, own, attributes, places.suspensions)
+            query = (
+                f"SELECT lead_id FROM {_scored(scores)} AS scored {leads} "
+                f"WHERE scored.probability IS NOT NULL AND {test}"
+            )
             rows = connection.execute(query).fetchall()
             told = "" if rows else "; is each value written as it stands in data/leads.parquet?"
-            progress(f"suspended since {since}: {len(rows):,} open leads with {where}{told}")
+            which = one.segment or (f"leads with {dict(one.where)}" if one.where else "all leads")
+            progress(f"suspended since {one.since}: {len(rows):,} open leads ({which}){told}")
             for (lead,) in rows:
-                found.setdefault(lead, since)
+                found.setdefault(lead, one.since)
     return found
-
-
-def _equals(name: str, value: str | float, table: str) -> str:
-    """Compare numbers as numbers, also where they are written as texts."""
-    column = f"{table}.{identifier(name)}"
-    try:
-        return f"TRY_CAST({column} AS DOUBLE) = {float(value)!r}"
-    except ValueError:
-        return f"CAST({column} AS VARCHAR) = {literal(str(value))}"
 
 
 def _scored(scores: Scores) -> str:
     # The names of the folders would be taken for columns, as_of among them.
     return f"read_parquet({file_literal(scores.path)}, hive_partitioning = false)"
-
-
-def _conditions(path: Path) -> list[tuple[dict[str, str | float], str]]:
-    """Read the segments, the one suspended first before the others."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = [_condition(one) for one in content]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f'{path} can\'t be read ({error or "no segments"}); write it as [{{"where": {{"channel": "SEO"}}, '
-            '"since": "2026-06-30"}]'
-        ) from None
-    return [(where, f"{since:%Y-%m-%d}") for where, since in sorted(found, key=lambda one: one[1])]
-
-
-def _condition(one: dict[str, Any]) -> tuple[dict[str, str | float], datetime]:
-    excess = sorted(set(one) - {"where", "since", "reason"})
-    if excess:
-        raise ValueError(f"a segment has where, since and reason, and no {excess[0]!r}")
-    where = one["where"]
-    if not where or not all(isinstance(value, str | int | float) for value in where.values()):
-        raise ValueError("where names columns, each with one value")
-    return where, read_moment(one["since"])

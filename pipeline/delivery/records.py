@@ -22,7 +22,11 @@ ROWS = 2_000
 _SELECTABLE = {field.name: field.allowed for field in RECOMMENDATION if field.allowed}
 _LONGEST = 255
 """Letters of a text: what every CRM's own fields of one line take."""
-SUSPENDED = "suspended"
+_OF_PROBABILITY = frozenset({
+    "probability", "score", "expected_value", "grade", "guess", "trend", "what_changed",
+    "reason_1", "reason_2", "reason_3", "reason_for", "reason_against",
+})  # fmt: skip
+"""What rests on the probability alone, and is emptied where that is not to be relied on."""
 
 
 class Row(NamedTuple):
@@ -115,25 +119,22 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
                 if not selection.takes(row):
                     continue
                 since = suspended.get(row.lead_id)
-                if since is None:
-                    values = {field: make(row) for field, make in makers}
-                    if action is not None:
-                        values[action] = _in_words(words, row)
-                else:
-                    values = _suspended(since, push.mapping)
+                values = {field: make(row) for field, make in makers}
+                if action is not None:
+                    values[action] = _in_words(words, row)
+                if since is not None:
+                    values |= _suspended(since, push.mapping)
                 part.append(Wanted(row.lead_id, values))
             yield part
 
 
 def _suspended(since: str, mapping: Mapping[str, str]) -> dict[str, Value]:
-    """Say that no score is to be relied on, and since when; nothing of the former one is left standing."""
-    told = {
-        "tier": SUSPENDED,
-        "maturity": SUSPENDED,
-        "action": f"no score since {since}: decide without",
-        "date": since,
-    }
-    return {field: told.get(name) for name, field in mapping.items()}
+    """Say since when no probability is to be relied on; nothing of the former one, nor of why, is left standing.
+
+    Tier, facts and what to do stay: a list that everybody works on can't be empty tomorrow.
+    """
+    told: dict[str, Value] = {field: None for name, field in mapping.items() if name in _OF_PROBABILITY}
+    return told | {field: since for name, field in mapping.items() if name == "suspended_since"}
 
 
 def _in_words(words: Mapping[str, str], row: Row) -> Value:
@@ -175,5 +176,6 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "trend": lambda row: row.trend,
     "what_changed": lambda row: _cut(row.what_changed) if row.what_changed else None,
     "channel": lambda row: row.channel,
+    "suspended_since": lambda _: None,
     "recontact_on": lambda row: None if row.recontact_on is None else row.recontact_on.isoformat(),
 }

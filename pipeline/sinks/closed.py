@@ -33,7 +33,7 @@ def _says(held: object, value: str | float | bool) -> bool:
 
 NUMERIC = ("probability", "score", "expected_value")
 """Those of our fields that hold a number."""
-DATED = ("date", "recontact_on")
+DATED = ("date", "recontact_on", "suspended_since")
 """Those that hold a day."""
 Kind = Literal["text", "number", "date"]
 
@@ -47,14 +47,7 @@ def kind_of(ours: str) -> Kind:
     return "number" if ours in NUMERIC else "date" if ours in DATED else "text"
 
 
-_NEVER_EMPTY = ("tier", "maturity")
-_SUSPENDED = "suspended"
-"""What stands in the place of a tier and a maturity that are not to be relied on."""
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    field.name: (*field.allowed, _SUSPENDED) if field.name in _NEVER_EMPTY else field.allowed
-    for field in RECOMMENDATION
-    if field.allowed
-}
+CHOICES: Mapping[str, tuple[str, ...]] = {field.name: field.allowed for field in RECOMMENDATION if field.allowed}
 """What those of our fields may hold that are one of a few words."""
 LETTERS: Mapping[str, int] = {
     **{ours: max(map(len, choices)) for ours, choices in CHOICES.items()},

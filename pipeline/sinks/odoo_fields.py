@@ -11,7 +11,7 @@ from pipeline.sinks.protocol import Record, Value
 
 _FITTING = {"number": {"float"}, "date": {"date", "char"}, "text": {"char", "text"}}
 _WHY = {
-    ("selection", "action"): ", because where no score is to be relied on it says since when",
+    ("selection", "action"): ", because it is a sentence, which may name a day",
     ("integer", "probability"): ", because it would be 0 in most leads; score fits in there",
 }
 _MADE = {"number": "float", "date": "date", "text": "char"}

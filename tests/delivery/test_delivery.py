@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from pushing import MODEL, Delivery, Lead, ways, write_leads, write_scores
 from features.core.errors import InputError
 from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import Places
-from pipeline.delivery.guard import SUSPENSIONS, suspended
+from pipeline.core.suspensions import Suspension, lift, read_suspensions, write_suspensions
+from pipeline.delivery.guard import suspended
 from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
 from pipeline.delivery.records import Selection, Wanted, select, wanted_of
 from pipeline.delivery.values import Significance, Values, same
@@ -199,14 +201,14 @@ def test_a_lead_that_has_ended_is_written_once_for_another_date_is_no_change(tmp
 
 def test_a_lead_that_has_ended_has_no_score_that_could_be_suspended(tmp_path: Path) -> None:
     scores = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL"), "b": CUSTOMER})
-    path, told = tmp_path / SUSPENSIONS, list[str]()
+    path, told = Places(tmp_path).suspensions, list[str]()
     path.parent.mkdir(exist_ok=True)
     path.write_text('[{"where": {"model_version": "' + MODEL + '"}, "since": "2026-06-20"}]')
     assert suspended(Places(tmp_path), scores, told.append) == {"a": "2026-06-20"}
-    assert told[0].startswith("suspended since 2026-06-20: 1 open leads with")
+    assert told[0].startswith("suspended since 2026-06-20: 1 open leads (leads with")
 
 
-def test_a_suspended_lead_keeps_nothing_of_its_score(tmp_path: Path) -> None:
+def test_a_suspended_lead_keeps_its_tier_and_nothing_of_its_score(tmp_path: Path) -> None:
     scores = write_scores(tmp_path / "s.parquet", {"L1": Lead("SQL", 0.5)})
     fields = {
         "tier": "t",
@@ -216,11 +218,12 @@ def test_a_suspended_lead_keeps_nothing_of_its_score(tmp_path: Path) -> None:
         "reason_1": "r",
         "action": "a",
         "date": "d",
+        "suspended_since": "u",
     }
     (wanted,) = _wanted(scores.path, Selection({}), {"L1": "2026-06-28"}, fields=fields)
     assert wanted.values == {
-        "t": "suspended", "p": None, "s": None, "m": "suspended", "r": None, "d": "2026-06-28",
-        "a": "no score since 2026-06-28: decide without",
+        "t": "SQL", "p": None, "s": None, "m": "warm", "r": None, "d": "2026-06-30", "u": "2026-06-28",
+        "a": "call today",
     }  # fmt: skip
 
 
@@ -248,7 +251,7 @@ def test_conditions_go_by_tier_and_maturity(tmp_path: Path) -> None:
 
 def test_segments_are_suspended_by_columns_of_the_scores_and_attributes_of_the_leads(tmp_path: Path) -> None:
     scores = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL"), "b": Lead("MQL"), "c": Lead("SQL")})
-    path, told = tmp_path / SUSPENSIONS, list[str]()
+    path, told = Places(tmp_path).suspensions, list[str]()
     path.parent.mkdir(exist_ok=True)
     assert suspended(Places(tmp_path), scores, told.append) == {}
     write_leads(tmp_path, {"a": "SEO", "b": "SEO", "c": None})
@@ -269,6 +272,36 @@ def test_segments_are_suspended_by_columns_of_the_scores_and_attributes_of_the_l
         path.write_text(wrong)
         with pytest.raises(InputError, match="can't be read"):
             suspended(Places(tmp_path), scores, told.append)
+
+
+def test_segments_are_suspended_by_bounds_by_what_is_not_there_and_as_a_whole(tmp_path: Path) -> None:
+    leads = {"a": Lead("SQL", 0.5), "b": Lead("MQL", 0.3), "c": Lead("SQL", 0.1), "d": CUSTOMER}
+    scores, places = write_scores(tmp_path / "s.parquet", leads), Places(tmp_path)
+    write_leads(tmp_path, {"a": "SEO", "b": None, "c": "SEO", "d": None})
+    for where, named in (
+        ({"probability": {"from": 0.3, "below": 0.5}}, "b"),
+        ({"probability": {"below": 0.3}}, "c"),
+        ({"channel": None}, "b"),
+        ({}, "abc"),
+    ):
+        write_suspensions(places, [Suspension(where, "2026-06-20")])
+        assert "".join(sorted(suspended(places, scores, lambda _: None))) == named
+    places.suspensions.write_text('[{"where": {"probability": {"above": 1}}, "since": "2026-06-20"}]')
+    with pytest.raises(InputError, match="can't be read"):
+        suspended(places, scores, lambda _: None)
+
+
+def test_what_is_lifted_or_of_another_model_suspends_nobody(tmp_path: Path) -> None:
+    scores, places = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL")}), Places(tmp_path)
+    broken = Suspension({"tier": "SQL"}, "2026-06-20", segment="tier: SQL", model=MODEL)
+    write_suspensions(places, [broken, replace(broken, segment="of another", model="f" * 64)])
+    assert suspended(places, scores, lambda _: None) == {"a": "2026-06-20"}
+    with pytest.raises(InputError, match="no segment 'tier: SQ' is suspended; did you mean 'tier: SQL'"):
+        lift(places, "tier: SQ", datetime(2026, 7, 1), "looked into")
+    lift(places, "tier: SQL", datetime(2026, 7, 1), "the source was mended")
+    assert suspended(places, scores, lambda _: None) == {}
+    (lifted,) = (one for one in read_suspensions(places) if one.lifted)
+    assert (lifted.lifted, lifted.why) == ("2026-07-01", "the source was mended")
 
 
 def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from pushing import Delivery, Lead, ways
 
 from features.core.errors import DeliveryError
 from features.core.schema import MATURITIES, TIERS
-from pipeline.delivery.records import SUSPENDED
 from pipeline.sinks.protocol import LaterError, Record
 
 
@@ -76,25 +75,24 @@ def selection(crm: OdooCrm, name: str, *values: str) -> None:
 
 
 def test_a_selection_takes_a_tier_and_a_maturity_that_it_has(crm: OdooCrm, tmp_path: Path) -> None:
-    selection(crm, "x_tier", *TIERS, SUSPENDED)
-    selection(crm, "x_maturity", SUSPENDED, *MATURITIES)
+    selection(crm, "x_tier", *TIERS)
+    selection(crm, "x_maturity", *MATURITIES)
     crm.add("A")
     sink = sink_of(crm, tmp_path, {"tier": "x_tier", "maturity": "x_maturity"})
     assert sink.check() == []
     (outcome,) = sink.write([Record("A", {"x_tier": "SQL", "x_maturity": "hot"}, "101")])
     assert outcome.status == "written"
     assert sink.read(["A"])["A"].values == {"x_tier": "SQL", "x_maturity": "hot"}
-    list(sink.write([Record("A", {"x_tier": None, "x_maturity": SUSPENDED}, "101")]))
-    assert sink.read(["A"])["A"].values == {"x_tier": None, "x_maturity": SUSPENDED}
+    list(sink.write([Record("A", {"x_tier": None, "x_maturity": "cold"}, "101")]))
+    assert sink.read(["A"])["A"].values == {"x_tier": None, "x_maturity": "cold"}
 
 
 LACKING = (
-    "the selection x_tier lacks customer, disqualified, recycled, IQL, suspended among its values; add them "
+    "the selection x_tier lacks customer, disqualified, recycled, IQL among its values; add them "
     "with these letters, or map tier to a char or text"
 )
 SENTENCE = (
-    "the field x_action is of type selection; action needs char or text, "
-    "because where no score is to be relied on it says since when"
+    "the field x_action is of type selection; action needs char or text, because it is a sentence, which may name a day"
 )
 NOTHING = (
     "the field x_share is of type integer; probability needs float, "

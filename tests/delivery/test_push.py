@@ -134,16 +134,21 @@ def test_scores_that_are_none_are_refused(project: Path) -> None:
     assert "probability" in text
 
 
-def test_a_suspended_segment_is_marked(project: Path) -> None:
+def test_a_suspended_segment_keeps_its_tier_and_facts_and_says_since_when(project: Path) -> None:
+    ours = ("tier", "probability", "reason_1", "facts", "date", "suspended_since")
+    change(project, fields={name: f"leadcast_{name}" for name in ours})
     (project / "data/suspensions.json").write_text('[{"where": {"tier": "SQL"}, "since": "2026-06-01"}]')
     assert call("push", *OLD)[0] == 0
     tiers = {row["lead_id"]: row["tier"] for row in recommendations(project)}
     for row in written(project):
         if tiers[row["lead_id"]] == "SQL":
-            assert (row["leadcast_tier"], row["leadcast_probability"]) == ("suspended", "")
-            assert row["leadcast_date"] == "2026-06-01"
+            assert (row["leadcast_probability"], row["leadcast_reason_1"]) == ("", "")
+            assert row["leadcast_suspended_since"] == "2026-06-01"
         else:
-            assert row["leadcast_tier"] == tiers[row["lead_id"]]
+            assert row["leadcast_suspended_since"] == ""
+        assert row["leadcast_tier"] == tiers[row["lead_id"]]
+        assert row["leadcast_date"] > "2026-06-01"
+    assert any(row["leadcast_facts"] and row["leadcast_suspended_since"] for row in written(project))
 
 
 def test_stages_of_a_roll_out(project: Path) -> None:

@@ -7,7 +7,6 @@ from crm_sql import Database, PostgresqlCrm, SqliteCrm, come_as_owner, make_tabl
 from postgresql import Server
 
 from features.core.errors import DeliveryError
-from pipeline.delivery.records import SUSPENDED
 from pipeline.sinks.closed import LETTERS
 from pipeline.sinks.protocol import Remote, Value
 
@@ -137,4 +136,4 @@ def test_the_lengths_of_columns_are_told_and_one_that_is_too_short_for_what_may_
         f"{table}.d takes 8 letters, and date needs 10; {remedy.format('date')}",
         f"{table}.p takes 5 letters, and probability needs 6; {remedy.format('probability')}",
     ]
-    assert (LETTERS["tier"], LETTERS["maturity"]) == (len("disqualified"), len(SUSPENDED))
+    assert (LETTERS["tier"], LETTERS["maturity"]) == (len("disqualified"), len("cold"))
