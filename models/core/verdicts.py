@@ -170,6 +170,36 @@ KINDS: Mapping[str, Kind] = {
             "(train.origins) after which ten leads convert would tell",
         ),
         Kind(
+            "promise_broken", "a promise is broken", "wrong",
+            "its leads are suspended: push sends no probability of them. Look at the sources first; then train again "
+            "on newer leads (dvc repro), compare the new model with this one and make it the champion; or, where the "
+            "cause is mended, lift it: leadcast monitor --lift SEGMENT --why REASON",
+        ),
+        Kind(
+            "promise_too_early", "too early to say whether promises are kept", "told",
+            "wait until the day that it names; score every night, for each lead counts once a horizon",
+        ),
+        Kind(
+            "promise_unknown", "nothing is known of promises", "told",
+            "score with the champion (leadcast score --as-of now), and look again when the horizon is over",
+        ),
+        Kind(
+            "column_moved", "a column moved further than it used to", "told",
+            "look at how it is filled and mapped; where the leads are really others, train again",
+        ),
+        Kind(
+            "level_new", "values that the champion has not learned", "told",
+            "look at how the column is mapped; a new channel is learned when its leads have had a horizon",
+        ),
+        Kind(
+            "rows_moved", "a source has other numbers of rows than it used to", "told",
+            "see whether its export is complete; a source that is missing is an alarm of its own",
+        ),
+        Kind(
+            "scores_moved", "the scores are distributed otherwise than at first", "told",
+            "nothing by itself: the leads may be better or worse; whether the promise is kept is said above",
+        ),
+        Kind(
             "acquittal_unused", "an acquittal of nothing", "told",
             "take it out of evaluate.acquitted",
         ),

@@ -62,7 +62,11 @@ def stability_index(before: pd.Series, after: pd.Series, *, is_category: bool) -
     >>> round(index, 3), bins
     (0.275, 2)
     """
-    first, second = _binned(before, after, is_category=is_category)
+    return stability_of(*_binned(before, after, is_category=is_category))
+
+
+def stability_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, int]:
+    """Give the stability index of rows counted in the same bins, shape (bins,), and how many bins it is summed over."""
     is_filled = first + second > 0
     first, second = first[is_filled] + 0.5, second[is_filled] + 0.5
     was, became = first / first.sum(), second / second.sum()

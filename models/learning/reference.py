@@ -42,16 +42,12 @@ def reference_of(
     """
     described = {}
     for column, values in zip(columns, numbers_of(rows.frame, columns, categories), strict=True):
-        missing = np.isnan(values)
-        if column in categories:
-            levels = list(categories[column])
-            part, size, named = np.where(missing, len(levels) + 1, values), len(levels) + 2, {"levels": levels}
-        else:
-            edges = _edges(values[~missing])
-            size = len(edges) + 2
-            part = np.where(missing, size - 1, np.searchsorted(edges, values, side="right"))
-            named = {"edges": edges.tolist()}
-        place = part.astype(np.int64)
+        named: dict[str, list[Any]] = (
+            {"levels": list(categories[column])}
+            if column in categories
+            else {"edges": _edges(values[~np.isnan(values)]).tolist()}
+        )
+        place, size = _places(values, named)
         described[column] = {
             **named,
             "rows": np.bincount(place, minlength=size).tolist(),
@@ -64,6 +60,29 @@ def reference_of(
         "columns": described,
         "origins": [_figures(one) for one in foretold],
     }
+
+
+def counts_of(
+    frame: pd.DataFrame, columns: Sequence[str], categories: Mapping[str, Sequence[str]], described: Mapping[str, Any]
+) -> dict[str, NDArray[np.int64]]:
+    """Count the rows of a frame in the parts that a reference describes (its ``columns``), by column."""
+    counts = {}
+    for column, values in zip(columns, numbers_of(frame, columns, categories), strict=True):
+        place, size = _places(values, described[column])
+        counts[column] = np.bincount(place, minlength=size)
+    return counts
+
+
+def _places(values: NDArray[Any], named: Mapping[str, Any]) -> tuple[NDArray[np.int64], int]:
+    """Give the part of each value by the ``levels`` or ``edges`` of its column, and how many parts there are."""
+    missing = np.isnan(values)
+    if "levels" in named:
+        size = len(named["levels"]) + 2
+        part = np.where(missing, size - 1, values)
+    else:
+        size = len(named["edges"]) + 2
+        part = np.where(missing, size - 1, np.searchsorted(named["edges"], values, side="right"))
+    return part.astype(np.int64), size
 
 
 def quarters_of(model: Model, rows: Slice, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
-from pipeline.commands import comparing, exports, leads, money, publishing
+from pipeline.commands import comparing, exports, leads, money, monitoring, publishing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -24,7 +24,7 @@ app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
     epilog="Exit codes: 0 done, 1 other failures, 2 wrong usage, 3 wrong settings, 4 input missing or broken, "
     "5 a contract broken, 6 not enough data, 7 data too old, 8 model not in the registry, "
-    "9 the CRM or the mail server refuses, 10 the model is wrong, 130 stopped by you.",
+    "9 the CRM or the mail server refuses, 10 the model is wrong, 11 an alarm, 130 stopped by you.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -381,7 +381,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
 
 
-for _commands in (comparing, leads, money, exports, publishing, delivery_commands):
+for _commands in (comparing, leads, money, exports, publishing, monitoring, delivery_commands):
     _commands.add_to(app)
 
 

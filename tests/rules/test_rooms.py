@@ -25,8 +25,8 @@ models/decision: features/core
 models/evaluation: features/core models/core models/learning
 models/learning: features/core models/core
 pipeline/commands: features/core pipeline/core pipeline/delivery pipeline/discovery pipeline/exports
-    pipeline/inspection pipeline/kpi pipeline/publishing pipeline/registry pipeline/report pipeline/review
-    pipeline/scoring pipeline/settings
+    pipeline/inspection pipeline/kpi pipeline/monitor pipeline/publishing pipeline/registry pipeline/report
+    pipeline/review pipeline/scoring pipeline/settings
 pipeline/contracts: features/core
 pipeline/core: features/core models/core
 pipeline/delivery: features/core pipeline/contracts pipeline/core pipeline/settings pipeline/sinks
@@ -45,6 +45,8 @@ pipeline/kpi: features/core features/language models/core models/evaluation pipe
     pipeline/wording
 pipeline/log: features/core features/timeline models/core pipeline/core pipeline/settings
 pipeline/matrix: features/core features/engines features/language models/core pipeline/core
+pipeline/monitor: features/core features/language features/timeline models/core models/evaluation models/learning
+    pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/settings
 pipeline/profiling: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/publishing: features/core pipeline/core pipeline/report pipeline/settings pipeline/wording
 pipeline/reading: features/core pipeline/core pipeline/settings
@@ -103,7 +105,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 43, 183, 10
+ROOMS, ARROWS, FLOORS = 44, 196, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",

@@ -1,0 +1,1 @@
+"""Whether the champion keeps what it promised, and whether what it reads is still of the kind it learned from."""
