@@ -22,8 +22,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         help="Watch the champion: what it promised beside what happened, sources that are missing, and drift. It "
         "writes reports/monitor.html and monitor.json, tracks a run in MLflow, posts alarms to monitor.webhook, and "
-        "suspends leads whose promise is broken: push sends no probability of them.\n\nEnds with exit code 11 where there "
-        "is an alarm. docs/monitoring.md says what is tested, and how.",
+        "suspends leads whose promise is broken: push sends no probability of them.\n\nEnds with exit code 11 where "
+        "there is an alarm. docs/monitoring.md says what is tested, and how.",
         epilog="Examples: leadcast monitor | leadcast monitor --as-of 2026-06-29 --json | "
         "leadcast monitor --lift 'channel: seo' --why 'the export was mended'",
     )(monitor)

@@ -36,6 +36,8 @@ SPANS = 6
 _MOST_SHOWN = 5
 _OTHER_ROWS = 1.5
 """How many times more, or fewer, rows than ever before are told."""
+_BEYOND = 1.5
+"""How many times further than usual a column moves before it is told."""
 _NEW = 0.05
 """The share of rows with values that were never learned, from which on it is told."""
 _BANDS = 10
@@ -61,7 +63,7 @@ class Column:
     @property
     def is_beyond(self) -> bool:
         """Whether that is large, and more than usual."""
-        return self.index >= LARGE and (self.usual is None or self.index > self.usual)
+        return self.index >= LARGE and (self.usual is None or self.index > _BEYOND * self.usual)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def evidence_of(promise: Promise) -> str:
         f"{way} happens than was promised: of {promise.leads:,} leads, each counting once a horizon, "
         f"{promise.expected:,.1f} were expected to convert and {promise.happened:,} did; found by the scores of "
         f"{look:%Y-%m-%d}, where bets against it stood at {bets:,.0f} "
-        f"to 1, and {1.0 / promise.share:,.0f} to 1 is reached by chance in {promise.share:.2%} of all cases"
+        f"to 1, and {1.0 / promise.share:,.0f} to 1 is reached by chance in {promise.share:.2%} of all cases at most"
     )
 
 

@@ -1,0 +1,56 @@
+"""A project whose champion has learned until March, and has scored since: twice as much as happens is promised."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from watched import FIRST, LAST, PROMISED, write_scores
+from world import Project
+
+LEARNED = "2026-03-01"
+SOURCES = ("web", "email", "crm", "outcomes")
+
+
+@pytest.fixture(scope="session")
+def learned(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Train a champion on the log until March, and read the rest of the log afterwards."""
+    project = world.copy_to(tmp_path_factory.mktemp("watched") / "project", leave_out=("reports", "scores"))
+    read_until = {f"ingest.sources.{name}.observed_until": LEARNED for name in SOURCES}
+    few = {"train.origins": 2, "train.other_horizons": [], "evaluate.replicates": 10}
+    project = project.with_settings(read_until | few)
+    project.run("ingest", "snapshots", "features", "train", "evaluate")
+    project = project.with_settings(dict.fromkeys(read_until))
+    project.run("ingest")
+    return project
+
+
+@pytest.fixture
+def watched(learned: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Go into the project, of which nothing is scored yet."""
+    monkeypatch.chdir(learned.root)
+    settings = (learned.root / "params.yaml").read_text()
+    yield learned
+    (learned.root / "params.yaml").write_text(settings)
+    for folder in (learned.scores, learned.root / "reports", learned.root / "data/push"):
+        shutil.rmtree(folder, ignore_errors=True)
+    learned.suspensions.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def scored(watched: Project) -> Project:
+    """Score every Monday, promising far too much."""
+    moment = FIRST
+    while moment <= LAST:
+        write_scores(watched, moment, PROMISED)
+        moment += timedelta(days=7)
+    return watched
+
+
+@pytest.fixture(autouse=True)
+def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("ALARMS_")]:
+        monkeypatch.delenv(name)
