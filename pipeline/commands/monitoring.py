@@ -85,9 +85,7 @@ def _lift(segment: str, why: str) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     with sole(HERE):
         lifted = lift(HERE, segment, now, why.strip())
-    tell(
-        "monitor", f"{lifted.segment}, suspended since {lifted.since}, is lifted; the next push sends its scores again"
-    )
+    tell("monitor", f"{lifted.named}, suspended since {lifted.since}, is lifted; the next push sends its scores again")
 
 
 def _show(found: Monitored) -> None:
@@ -107,4 +105,4 @@ def _show(found: Monitored) -> None:
         print_table(("segment", "leads", "promised", "happened", ""), rows, is_result=True)
     typer.echo("\n".join(tell_verdicts(found.verdicts)) or "  nothing to tell")
     for one in found.told["suspended"]:
-        tell("monitor", f"suspended since {one['since']}: {one.get('segment') or one['where']}")
+        tell("monitor", f"suspended since {one['since']}: {one['named']}")

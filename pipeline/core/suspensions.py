@@ -44,6 +44,11 @@ class Suspension:
     """The day on which somebody has lifted it."""
     why: str = ""
 
+    @property
+    def named(self) -> str:
+        """What people call it."""
+        return self.segment or (f"leads with {dict(self.where)}" if self.where else "all leads")
+
     def holds(self, model_version: str) -> bool:
         """Tell whether it holds of the scores of a model."""
         return self.lifted is None and self.model in (None, model_version)
@@ -85,9 +90,9 @@ def lift(places: Places, segment: str, on: datetime, why: str) -> Suspension:
     """
     known = read_suspensions(places)
     held = [one for one in known if one.lifted is None]
-    found = next((one for one in held if one.segment == segment), None)
+    found = next((one for one in held if one.named == segment), None)
     if found is None:
-        names = [one.segment or str(dict(one.where)) for one in held]
+        names = [one.named for one in held]
         raise InputError(f"no segment {segment!r} is suspended; {nearest(segment, names) if names else 'none is'}")
     lifted = replace(found, lifted=f"{on:%Y-%m-%d}", why=why)
     write_suspensions(places, [lifted if one is found else one for one in known])

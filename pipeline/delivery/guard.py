@@ -108,8 +108,7 @@ def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, s
             )
             rows = connection.execute(query).fetchall()
             told = "" if rows else "; is each value written as it stands in data/leads.parquet?"
-            which = one.segment or (f"leads with {dict(one.where)}" if one.where else "all leads")
-            progress(f"suspended since {one.since}: {len(rows):,} open leads ({which}){told}")
+            progress(f"suspended since {one.since}: {len(rows):,} open leads ({one.named}){told}")
             for (lead,) in rows:
                 found.setdefault(lead, one.since)
     return found

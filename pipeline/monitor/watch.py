@@ -85,7 +85,7 @@ def run(project: Project[Parameters], progress: Progress, when: str | None) -> M
         "weeks": weeks_of(scores, promised),
         "foreseen": foreseen_of(scores),
         "drift": drift.as_json(),
-        "suspended": [one.to_json() for one in held],
+        "suspended": [one.to_json() | {"named": one.named} for one in held],
     }
     return Monitored(told, verdicts, run_id, champion.version)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.report.rendering import render
+from features.core.time import parse_duration
+from pipeline.report.rendering import duration_in_words, render
 
 _MOST_COLUMNS = 12
 _WIDTH, _HEIGHT, _BASE = 740.0, 170.0, 196.0
@@ -28,6 +29,8 @@ def monitor_page(told: Mapping[str, Any]) -> str:
         notes_of_drift=[one for one in notes if not one["code"].startswith("promise_")],
         weeks=_bars(told["weeks"], highest) if highest else [],
         highest=highest,
+        horizon=duration_in_words(told["horizon"]),
+        delay=parse_duration(told["outcome_delay"]) and duration_in_words(told["outcome_delay"]),
         columns=told["drift"]["columns"][:_MOST_COLUMNS],
     )
 

@@ -15,6 +15,7 @@ from models.core.horizons import PROBABILITY
 from models.core.model import Model
 from models.decision.kpis import sums
 from pipeline.core.project import Progress, Project, require, sole, write_json
+from pipeline.core.suspensions import read_suspensions
 from pipeline.log.reach import Reach
 from pipeline.registry.mlflow import find_model, load_champion
 from pipeline.scoring.basis import DECIDED
@@ -75,6 +76,9 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             f"warning: {doubts.older_than_outcomes:,} leads came before conversions were recorded: "
             "some may have converted unseen"
         )
+    for one in read_suspensions(project):
+        if one.holds(model.version):
+            progress(f"suspended since {one.since}: {one.named}; push sends no probability of these leads")
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {**decided.as_json(), **sums(recommendations)}

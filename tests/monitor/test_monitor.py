@@ -40,6 +40,12 @@ def verdicts(project: Project) -> dict[str, dict[str, Any]]:
     return {one["code"]: one for one in read_json(project.monitored)["verdicts"]}
 
 
+def newest_day(project: Project) -> str:
+    """Give the day that the champion was watched as of."""
+    day: str = read_json(project.monitored)["as_of"][:10]
+    return day
+
+
 @contextmanager
 def listening(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Run a server that takes what is posted to it."""
@@ -104,6 +110,8 @@ def test_what_is_broken_is_suspended_until_a_person_lifts_it_with_a_reason(score
     assert said[0].endswith(f"{newest.leads:,} open leads (all leads)")
     assert call("monitor")[0] == 11
     assert len(read_suspensions(scored)) == 1  # it is no second one
+    code, text = call("score", "--as-of", "latest")
+    assert (code, f"suspended since {newest_day(scored)}: all leads; push sends no probability" in text) == (0, True)
     assert call("monitor", "--lift", "all leads")[0] == 2
     code, text = call("monitor", "--lift", "all lead", "--why", "looked into")
     assert (code, "did you mean 'all leads'" in text) == (4, True)

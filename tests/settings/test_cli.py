@@ -48,6 +48,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "explain",
         "answers",
         "kpi",
+        "monitor",
         "export",
         "compare",
         "publish",
@@ -72,7 +73,7 @@ def test_the_help_lists_the_stages_in_the_order_in_which_they_run() -> None:
 
 def test_every_failure_has_an_exit_code_of_its_own() -> None:
     codes = [error.exit_code for error in FAILURES]
-    assert codes == [1, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert codes == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
 
 @pytest.mark.parametrize("command", CALLS)
