@@ -72,6 +72,8 @@ a standard error of 0.7.
 - The *calibration error by chance* is what such a model exceeds in 5 of 100 logs. The error has no interval of
   its own: drawing leads anew adds noise, and noise only raises it.
 - The *sample world*: its probabilities and what happens in it differ by more than chance in one world of twenty.
+- *Alarms* of `leadcast monitor`, looked at every week: worlds of such a chain without a shift, watched for two years,
+  each lead scored every Monday by the truth; and worlds of the sample that shift, scored by who does not know of it.
 - *Machines* that open, click and unsubscribe: what ingest marks in the sample world's mail log, beside its truth.
 - *Dates to come back* to lost leads, learned from one sample world and judged by another: conversions per contact,
   beside contacts of all lost leads after 90 days; `benchmarks/recontact_truth.py` says what counts as one.

@@ -31,6 +31,9 @@ evaluate:
     feature_drift: a new web shop since March
 ```
 
+Those whose codes begin with `promise_`, and what has *moved* or is *new*, are findings of [`leadcast
+monitor`](monitoring.md): they stand in `reports/monitor.json`, change no alias, and are lifted there, not acquitted.
+
 Where there are several of a code, `code:subject` means one of them: `column_knows_outcome:country`. Then run
 `leadcast evaluate` (or `dvc repro`) again: it gives the alias.
 """
