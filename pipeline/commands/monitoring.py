@@ -54,9 +54,9 @@ def monitor(
         parameters = load_parameters(Path("params.yaml"))
         from pipeline.core.parallel import keep_to  # noqa: PLC0415 - only here
         from pipeline.monitor import watch  # noqa: PLC0415 - heavy
+        from pipeline.monitor.page import monitor_page  # noqa: PLC0415 - heavy
         from pipeline.monitor.webhook import tell_alarms  # noqa: PLC0415 - heavy
         from pipeline.registry.monitor_run import log_monitor  # noqa: PLC0415 - heavy
-        from pipeline.report.monitor import monitor_page  # noqa: PLC0415 - heavy
 
         keep_to(parameters.run.threads)
         project = Project(HERE.root, parameters)

@@ -72,7 +72,10 @@ def read_scores(project: Project[Parameters], champion: Model, until: datetime |
     """
     horizon = project.parameters.snapshots.horizon
     learned = datetime.fromisoformat(champion.manifest["trained_until"])
-    found = [_read(path) for path in sorted(project.scores.glob(f"as_of=*/model={champion.version[:16]}/*.parquet"))]
+    found = [
+        _read(path)
+        for path in sorted(project.scores.glob(f"as_of=*/model={champion.version[:16]}/recommendations.parquet"))
+    ]
     scores = pd.concat([_none(), *found], ignore_index=True).astype(_none().dtypes)
     if until is not None:
         scores = scores[scores["as_of"] < until]

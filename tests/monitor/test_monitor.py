@@ -126,6 +126,24 @@ def test_what_is_broken_is_suspended_until_a_person_lifts_it_with_a_reason(score
     assert suspended(scored, newest, said.append) == {}
 
 
+def test_parts_that_are_broken_alone_are_suspended_and_lifted_by_their_names(scored: Project) -> None:
+    change(scored, "monitor", tolerance=5.0, tolerance_of_parts=1.0)
+    assert call("monitor")[0] == 11
+    rows = {one["segment"]: one for one in read_json(scored.monitored)["promises"]}
+    broken = {name for name, one in rows.items() if one["state"] == "broken"}
+    assert rows["all leads"]["state"] == "kept"
+    assert "tier: SQL" in broken
+    assert {one.segment for one in read_suspensions(scored)} == broken
+    newest, said = newest_scores(scored, None), list[str]()
+    sql = pq.read_table(newest.path, partitioning=None, filters=[("tier", "=", "SQL")])["lead_id"].to_pylist()
+    assert set(sql) <= set(suspended(scored, newest, said.append))
+    assert call("monitor", "--lift", "tier: SQL", "--why", "looked into")[0] == 0
+    call("monitor")
+    rows = {one["segment"]: one for one in read_json(scored.monitored)["promises"]}
+    assert "tier: SQL" not in {one["segment"] for one in read_json(scored.monitored)["suspended"]}
+    assert {name for name, one in rows.items() if one["state"] == "broken"} == broken - {"tier: SQL"}
+
+
 def test_what_was_known_then_is_what_is_told_of_then(scored: Project) -> None:
     """A horizon and a day after the first look only that one is known; the day before, nothing."""
     horizon = scored.parameters.snapshots.horizon

@@ -46,7 +46,7 @@ pipeline/kpi: features/core features/language models/core models/evaluation pipe
 pipeline/log: features/core features/timeline models/core pipeline/core pipeline/settings
 pipeline/matrix: features/core features/engines features/language models/core pipeline/core
 pipeline/monitor: features/core features/language features/timeline models/core models/evaluation models/learning
-    pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/settings
+    pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/report pipeline/settings
 pipeline/profiling: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/publishing: features/core pipeline/core pipeline/report pipeline/settings pipeline/wording
 pipeline/reading: features/core pipeline/core pipeline/settings
