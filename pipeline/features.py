@@ -51,7 +51,9 @@ def run(project: Project[Sections], progress: Progress) -> None:
     of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
     with connect(of_duckdb, project.root / _SPILL) as connection, written_whole(project.matrix) as temporary:
         shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
-        write_json(project.catalogue, catalogue.to_json() | {"known_types": shares})
+        declared = declared_features(project.parameters.features)
+        own_names = [name for name, one in zip(catalogue.names, catalogue.features, strict=True) if one in declared]
+        write_json(project.catalogue, catalogue.to_json() | {"known_types": shares, "own": own_names})
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
         batches = stream_matrix(

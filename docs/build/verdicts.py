@@ -68,7 +68,8 @@ Rows of one lead are no independent witnesses, so chance is taken account of ove
   silences of the source, each by what was due in it, and than chance lets them be. What was as silent in the same weeks
   of another year is the way of a company, and none; up to {MOST} are told.
 - *Not judged*: there is no origin (`train.origins: 0`, or too short a log), or fewer than {FEWEST_LEADS} leads convert
-  after them, or don't. Nothing is wrong then, and nothing is known: the model becomes the champion only by hand.
+  after them, or don't. Nothing is wrong then, and nothing is known: the model becomes the
+  champion only where somebody says why (`leadcast promote --force --why`).
 """
 
 

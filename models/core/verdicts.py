@@ -166,7 +166,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind(
             "not_judged", "not judged", "told",
-            "nobody knows what this model is worth: it becomes the champion only by hand. An origin "
+            "nobody knows what this model is worth: it becomes the champion only by force. An origin "
             "(train.origins) after which ten leads convert would tell",
         ),
         Kind(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from typing import Annotated
 import typer
 
 from features.core.errors import InputError, SettingsError, nearest
-from pipeline.commands import comparing, exports, leads, money, monitoring, publishing
+from pipeline.commands import comparing, exports, leads, models, money, monitoring, publishing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
@@ -336,52 +334,7 @@ def run(
         refuse_standing(read_verdicts(HERE))
 
 
-@app.command(
-    help="List what may be wrong with the model just evaluated, and with what it learned from: what was seen, what to "
-    "do, and what is acquitted.\n\nEnds with exit code 10 where a verdict stands: nobody should act on the result.",
-    epilog="Examples: leadcast verdicts | leadcast verdicts --json",
-    rich_help_panel=_DATA_PANEL,
-)
-def verdicts(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON, for a program.")] = False
-) -> None:
-    """Show the list of verdicts."""
-    with reporting("verdicts"):
-        from pipeline.core.verdicts import (  # noqa: PLC0415 - heavy
-            read_verdicts,
-            refuse_standing,
-            tell_verdicts,
-        )
-
-        found = read_verdicts(HERE)
-        if as_json:
-            typer.echo(json.dumps([verdict.to_json() for verdict in found], indent=1, ensure_ascii=False))
-        else:
-            typer.echo("\n".join(tell_verdicts(found)) or "  no verdicts")
-        refuse_standing(found)
-
-
-@app.command(
-    help="Open MLflow on the project's runs, in the browser of this machine.",
-    epilog="Examples: leadcast ui | leadcast ui --port 5001",
-)
-def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000) -> None:
-    """Start MLflow's interface; it runs until it is stopped."""
-    with reporting("ui"):
-        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
-
-        parameters = load_parameters(Path("params.yaml"))
-        from pipeline.registry.mlflow import connected, experiment_id, tracking_uri  # noqa: PLC0415 - heavy
-
-        uri = tracking_uri(HERE)
-        with connected(HERE) as client:
-            experiment = experiment_id(client, HERE, parameters.evaluate.experiment)
-        tell("ui", f"open http://127.0.0.1:{port}/#/experiments/{experiment}/runs (stop with Ctrl-C)")
-        command = ["mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
-        os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - no shell
-
-
-for _commands in (comparing, leads, money, exports, publishing, monitoring, delivery_commands):
+for _commands in (models, comparing, monitoring, leads, money, exports, publishing, delivery_commands):
     _commands.add_to(app)
 
 

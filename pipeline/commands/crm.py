@@ -82,7 +82,7 @@ def push(
         from pipeline.delivery import operations  # noqa: PLC0415 - heavy
         from pipeline.delivery.push import Options  # noqa: PLC0415 - heavy
         from pipeline.delivery.records import select  # noqa: PLC0415 - heavy
-        from pipeline.registry.mlflow import champion_version  # noqa: PLC0415 - heavy
+        from pipeline.registry.champion import champion_version  # noqa: PLC0415 - heavy
 
         options = Options(select(only or (), part, lead), first, force, resync)
         champion = champion_version(project, project.parameters.evaluate)

@@ -36,6 +36,7 @@ class Places:
     root: Path
 
     lock = _Place("data/.tmp/lock")
+    approvals = _Place("approvals.jsonl")
     interactions = _Place("data/interactions.parquet")
     leads = _Place("data/leads.parquet")
     aliases = _Place("data/aliases.parquet")
@@ -62,7 +63,9 @@ class Places:
     suspensions = _Place("data/suspensions.json")
     kpis = _Place("data/kpi")
     metrics = _Place("reports/metrics.json")
+    figures = _Place("reports/figures.json")
     breakdown = _Place("reports/breakdown.json")
+    card = _Place("reports/model-card.md")
     verdicts = _Place("reports/verdicts.json")
     plots = _Place("reports/plots")
     pictures = _Place("reports/pictures")

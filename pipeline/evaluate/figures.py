@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -69,6 +70,20 @@ def gain_over(
         return dict.fromkeys(("value", "low", "high"))
     (found,) = compare_with(labels, probabilities, leads, {"other": other})
     return {"value": found.gain, "low": found.low, "high": found.high}
+
+
+_IN_SHORT = (
+    "log_loss", "roc_auc", "average_precision", "lift_at_10", "calibration_error", "calibration_slope",
+    "newest_log_loss", "newest_roc_auc", "log_loss_share_of_attainable",
+)  # fmt: skip
+"""What experiments are compared by: more columns nobody reads side by side."""
+
+
+def in_short(figures: Figures, breakdown: Mapping[str, Any]) -> dict[str, float | None]:
+    """Give the values that matter alone: what ``dvc exp show`` has a column for."""
+    gain = next((one["gain"] for one in breakdown["rivals"] if one["code"] == "base_rate"), None)
+    short = {name: figures[name]["value"] for name in _IN_SHORT if name in figures}
+    return short | {"gain_over_base_rate": gain, "foretold_conversions": figures["foretold"]["conversions"]}
 
 
 def count(labels: NDArray[np.float64], leads: NDArray[Any]) -> dict[str, float | None]:

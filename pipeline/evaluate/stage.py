@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from features.core.time import parse_duration
 from features.language.catalogue import Catalogue
+from models.core.model import Model
+from models.core.verdicts import Verdict
 from models.evaluation import curves
 from models.evaluation.chance import of_a_perfect_model
 from pipeline.core.project import Progress, Project, require, write_json, written_whole
@@ -15,13 +18,16 @@ from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import write_verdicts
 from pipeline.evaluate.acts import touched
 from pipeline.evaluate.breakdown import break_down, share_of_attainable
-from pipeline.evaluate.figures import count, measure, measure_part, of_newest, unknown
+from pipeline.evaluate.families import families
+from pipeline.evaluate.figures import Figures, count, in_short, measure, measure_part, of_newest, unknown
 from pipeline.evaluate.findings import gather
 from pipeline.evaluate.horizons import figures_of, judge_horizons
 from pipeline.evaluate.origins import read_origins
 from pipeline.evaluate.pictures import draw
 from pipeline.log.reach import Reach
-from pipeline.registry.mlflow import Sections, track
+from pipeline.registry.card import model_card
+from pipeline.registry.described import Sections
+from pipeline.registry.runs import track
 
 _MOST_IMPORTANT = 30
 _COLUMNS = {
@@ -33,13 +39,13 @@ _COLUMNS = {
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
-    """Measure what was foretold, write metrics, plots and verdicts, and track the model in MLflow."""
+    """Measure what was foretold, write figures, plots and verdicts, and track the model in MLflow."""
     require(project.matrix, project.model, project.foretold)
     model = open_trained(project)
     origins = read_origins(project, model.version)
     later, probabilities = origins.later, origins.probabilities
     figures = unknown()
-    breakdown: dict[str, Any] = {"rivals": [], "segments": [], "worst": [], "away_by_chance": None}
+    breakdown: dict[str, Any] = {"rivals": [], "segments": [], "worst": [], "away_by_chance": None, "families": []}
     plots = {name: pd.DataFrame(columns=list(columns)) for name, columns in _COLUMNS.items()}
     if 0 < later.conversions < len(later.labels):
         as_of, horizon = origins.as_of, parse_duration(model.manifest["horizon"])
@@ -65,6 +71,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         progress("comparing with what else could be done")
         catalogue = Catalogue.from_json(model.manifest["catalogue"])
         breakdown = break_down(project, catalogue, origins, str(model.manifest["rung"]), acted)
+        breakdown["families"] = families(catalogue, model, (newest if origins.newest.any() else later).frame)
         if truth := project.parameters.evaluate.truth:
             figures["log_loss_share_of_attainable"] = {**share_of_attainable(project.root / truth, origins)}
     if model.steps:
@@ -75,9 +82,22 @@ def run(project: Project[Sections], progress: Progress) -> None:
     progress("looking for what may be wrong")
     needed = Reach(project).needed
     verdicts = gather(project, model, origins, figures, project.parameters.evaluate.acquitted, needed)
-    for path in (project.metrics, project.breakdown, project.verdicts):
-        path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     plots["importance"] = curves.importance(model).head(_MOST_IMPORTANT)
+    _write(project, model, figures, breakdown, verdicts, plots)
+    progress("tracking the model in MLflow")
+    progress(track(project, model, figures, breakdown, verdicts))
+
+
+def _write(
+    project: Project[Sections],
+    model: Model,
+    figures: Figures,
+    breakdown: dict[str, Any],
+    verdicts: Sequence[Verdict],
+    plots: dict[str, pd.DataFrame],
+) -> None:
+    for path in (project.metrics, project.figures, project.breakdown, project.verdicts, project.card):
+        path.unlink(missing_ok=True)  # figures stand beside their pictures, or not at all
     for name, frame in plots.items():
         with written_whole(project.plots / f"{name}.csv") as temporary:
             frame.to_csv(temporary, index=False)
@@ -86,6 +106,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     draw({name: frame for name, frame in plots.items() if not frame.empty}, project.pictures)
     write_verdicts(project, model.version, verdicts)
     write_json(project.breakdown, breakdown)
-    write_json(project.metrics, figures)
-    progress("tracking the model in MLflow")
-    progress(track(project, model, figures, verdicts))
+    write_json(project.figures, figures)
+    write_json(project.metrics, in_short(figures, breakdown))
+    with written_whole(project.card) as temporary:
+        temporary.write_text(model_card(project, model, figures, breakdown, verdicts), encoding="utf-8")

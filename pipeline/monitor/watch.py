@@ -18,7 +18,7 @@ from pipeline.monitor.drifting import find_drift
 from pipeline.monitor.promised import foreseen_of, rows_of, verdicts_of, watch_promises, weeks_of
 from pipeline.monitor.scores import read_scores
 from pipeline.monitor.suspending import begins_of, suspend
-from pipeline.registry.mlflow import load_champion
+from pipeline.registry.champion import load_champion
 from pipeline.settings.parameters import Parameters
 
 ALARMS = ("promise_broken", "source_silent", "source_thin")
@@ -55,7 +55,8 @@ def run(project: Project[Parameters], progress: Progress, when: str | None) -> M
     until = None if when is None else _moment(when)
     settings = project.parameters.monitor
     progress("fetching the champion")
-    champion, run_id = load_champion(project, project.parameters.evaluate)
+    loaded = load_champion(project, project.parameters.evaluate)
+    champion, run_id = loaded.model, loaded.run_id
     horizon, delay = project.parameters.snapshots.horizon, observe(project).outcome_delay
     progress("comparing what was promised with what happened")
     scores = read_scores(project, champion, until)

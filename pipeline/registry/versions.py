@@ -11,8 +11,11 @@ from features.core.errors import RegistryError
 from models.core.model import MANIFEST_FILE, Model
 from models.core.trees import ArtefactError
 from pipeline.core.project import Places
+from pipeline.registry.approvals import move_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+MODEL_VERSION = "model_version"
+"""The tag of a version, and of a run, that holds the hash of the model."""
 
 
 def alias_of(client: Any, name: str, alias: str) -> str | None:  # noqa: ANN401 - MLflow's own
@@ -28,7 +31,7 @@ def fetch(version: Any) -> Model:  # noqa: ANN401 - MLflow's own
     import mlflow  # noqa: PLC0415 - takes seconds
 
     name = f"{version.name!r} version {version.version}"
-    expected = version.tags.get("model_version")
+    expected = version.tags.get(MODEL_VERSION)
     if expected is None:
         raise RegistryError(
             f"{name} has no tag model_version, so nobody can tell whether its files are those that were judged; "
@@ -55,24 +58,41 @@ def _load(uri: str, expected: str) -> Model:
     return Model.load(next(folder.rglob(MANIFEST_FILE), folder / MANIFEST_FILE).parent, expected)
 
 
-def register(client: Any, run: Any, step: int, places: Places, model: Model, name: str) -> Any:  # noqa: ANN401 - MLflow's own
-    """Register the run's model under a name, unless it is and its files are sound; gives the version.
+def version_of(client: Any, run: Any, model_id: str, model: Model, name: str, card: str) -> Any | None:  # noqa: ANN401 - MLflow's own
+    """Give the version of a model whose files are sound; None where it is none yet, and others are.
 
-    It takes over the aliases of a version of the same model whose files were lost. ``step``: of the run, at which no
-    figure is logged yet: MLflow copies those of that step, and refuses two values of one.
+    Where the registry is empty it becomes the first one. Where the files of its version were lost, another takes its
+    place, with its aliases and what is told of it.
     """
     known = client.search_model_versions(f"name = '{name}'")
-    same = [version for version in known if version.tags.get("model_version") == model.version]
+    same = [version for version in known if version.tags.get(MODEL_VERSION) == model.version]
     holders = {alias: alias_of(client, name, alias) for alias in (CHAMPION, CHALLENGER)}
     # One that is in use first: of two whose files are sound the other would become its own challenger.
     same.sort(key=lambda version: (str(version.version) not in holders.values(), int(version.version)))
-    sound = {str(version.version): version for version in same if _is_sound(version)}
-    version = next(iter(sound.values()), None) or _new_version(client, run, step, places, model, name)
+    sound = {str(version.version): version for version in same if is_sound(version)}
+    version = next(iter(sound.values()), None)
+    if version is None and known and not same:
+        return None
+    if version is None:
+        version = new_version(client, run.info.run_id, model_id, model.version, name, card)
+        for key, value in (same[-1].tags if same else {}).items():
+            client.set_model_version_tag(name, version.version, key, value)
     lost = {str(one.version) for one in same} - sound.keys()
     for alias, holder in holders.items():
         if holder in lost:
+            if alias == CHAMPION:
+                move_record(client, name, str(holder), str(version.version))
             client.set_registered_model_alias(name, alias, version.version)
     return version
+
+
+def new_version(client: Any, run_id: str, model_id: str, model_version: str, name: str, card: str) -> Any:  # noqa: ANN401 - MLflow's own
+    """Register a model that a run has logged."""
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    return client.create_model_version(
+        name, f"models:/{model_id}", run_id, tags={MODEL_VERSION: model_version}, description=card, model_id=model_id
+    )
 
 
 def logged_model(version: Any) -> str | None:  # noqa: ANN401 - MLflow's own
@@ -81,7 +101,7 @@ def logged_model(version: Any) -> str | None:  # noqa: ANN401 - MLflow's own
     return model_id if scheme == "models" and "/" not in model_id else None
 
 
-def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
+def is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     """Tell whether the files of a registered version are there, and those that were registered."""
     try:
         fetch(version)
@@ -90,22 +110,13 @@ def _is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     return True
 
 
-def _new_version(client: Any, run: Any, step: int, places: Places, model: Model, name: str) -> Any:  # noqa: ANN401 - MLflow's own
-    model_id = _logged_before(client, run, model) or _log(run.info.run_id, step, places, model)
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
-    return client.create_model_version(
-        name,
-        f"models:/{model_id}",
-        run.info.run_id,
-        tags={"model_version": model.version},
-        description=f"Does a lead convert within {model.manifest['horizon']}?",
-        model_id=model_id,
-    )
+def logged_files(client: Any, run: Any, step: int, places: Places, model: Model) -> str:  # noqa: ANN401 - MLflow's own
+    """Give the id of the run's logged model, logged now where it is not; ``step``: one at which it has no figures."""
+    return logged_before(client, run, model.version) or _log(run.info.run_id, step, places, model)
 
 
-def _logged_before(client: Any, run: Any, model: Model) -> str | None:  # noqa: ANN401 - MLflow's own
-    """Find the model where the run has logged it, for another name or before it was killed; gives its id.
+def logged_before(client: Any, run: Any, model_version: str) -> str | None:  # noqa: ANN401 - MLflow's own
+    """Find the model where the run has logged it, and its files are sound; gives its id.
 
     What was begun and never became whole is deleted: nobody can have put it to use.
     """
@@ -119,7 +130,7 @@ def _logged_before(client: Any, run: Any, model: Model) -> str | None:  # noqa: 
             client.delete_logged_model(logged.model_id)
         elif found is None:
             try:
-                _load(f"models:/{logged.model_id}", model.version)
+                _load(f"models:/{logged.model_id}", model_version)
             except (OSError, mlflow.MlflowException, ArtefactError):
                 continue
             found = str(logged.model_id)

@@ -149,7 +149,7 @@ class Results:
             read_json(project.validation),
             name_milestones(read_json(project.snapshot_counts), words),
             read_json(project.training),
-            read_json(project.metrics),
+            read_json(project.figures),
             name_parts(read_json(project.breakdown), words, leads.attributes if leads else ()),
             read_json(project.scoring),
             read_verdicts(project),

@@ -17,7 +17,8 @@ from models.decision.kpis import sums
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.core.suspensions import read_suspensions
 from pipeline.log.reach import Reach
-from pipeline.registry.mlflow import find_model, load_champion
+from pipeline.registry.approvals import NOBODY
+from pipeline.registry.champion import Champion, find_model, load_champion, told_of_nobody
 from pipeline.scoring.basis import DECIDED
 from pipeline.scoring.changes import since_last
 from pipeline.scoring.comparing import LastScore, can_be_asked
@@ -45,7 +46,8 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     require(project.interactions, project.leads)
     as_of = _moment(when, project)
     progress("fetching the champion")
-    model, run_id = load_champion(project, project.parameters.evaluate)
+    champion = _champion(project, progress)
+    model, run_id = champion.model, champion.run_id
     asked = model.manifest.get("question")
     if asked is None:
         raise RegistryError(
@@ -81,6 +83,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             progress(f"suspended since {one.since}: {one.named}; push sends no probability of these leads")
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
+    told["approved_by"] = champion.approved_by
     told |= {**decided.as_json(), **sums(recommendations)}
     told["since_last"], changes = since_last(decided, model.version, recommendations)
     language = project.parameters.words.language
@@ -93,6 +96,14 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     write_recommendations(folder / "recommendations.parquet", recommendations)
     write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})
     return folder
+
+
+def _champion(project: Project[Parameters], progress: Progress) -> Champion:
+    """Fetch the champion, and say so where nobody has approved it."""
+    champion = load_champion(project, project.parameters.evaluate)
+    if champion.approved_by == NOBODY:
+        progress(f"warning: {told_of_nobody(champion)}")
+    return champion
 
 
 def _last_score(project: Project[Parameters], path: Path, champion: Model, progress: Progress) -> LastScore:

@@ -30,7 +30,7 @@ class Train(Strict):
     origins: NonNegativeInt = 6
     """From how many firsts of a month, of a short log Mondays, the procedure is judged: at each it learns from what is
     settled by then and foretells what comes until the next. Up to two earlier ones serve for choices alone. With 0
-    nobody knows what the model is worth: it is not judged, and becomes the champion only by hand."""
+    nobody knows what the model is worth: it is not judged, and becomes the champion only by force."""
     members: PositiveInt = 3
     """How many models, of different seeds, the one that ships is the mean of; at the origins there is one."""
     rung: Rung | Literal["auto"] = "auto"

@@ -108,7 +108,7 @@ def test_a_dump_without_times_of_conversion_runs_and_learns_from_the_first_days(
     propose(tmp_path / "raw", tmp_path)
     run_all(tmp_path)
     # Warm leads visit more, from the first day on.
-    assert 0.6 < read(tmp_path, "reports/metrics.json")["roc_auc"]["value"] < 0.9
+    assert 0.6 < read(tmp_path, "reports/figures.json")["roc_auc"]["value"] < 0.9
     scoring = read(tmp_path, "data/scoring.json")
     assert scoring["leads"] > 0
     summary = (tmp_path / "reports/summary.txt").read_text(encoding="utf-8")

@@ -127,7 +127,7 @@ def test_a_log_of_two_kinds_of_entities_is_told_by_the_one_that_all_rows_have(en
     assert "it could also be OfferID: --lead-id" in text
     run_all(tmp_path)
     # Base rates lose no more than trees (a log loss of .584 and .586), and rank a little worse (.60 and .61).
-    auc = read(tmp_path, "reports/metrics.json")["roc_auc"]
+    auc = read(tmp_path, "reports/figures.json")["roc_auc"]
     assert 0.58 < auc["value"] < 0.8
     rivals = {one["code"]: one["gain"] for one in read(tmp_path, "reports/breakdown.json")["rivals"]}
     assert min(rivals.values()) > -0.002
@@ -174,7 +174,7 @@ def test_one_table_without_dates_is_read_as_of_each_lead_s_creation(tmp_path: Pa
             "SELECT sum(Converted) FROM read_csv(?)", [str(tmp_path / "raw/Leads.csv")]
         ).fetchall()
     assert converted == flags[0][0]
-    assert 0.55 < read(tmp_path, "reports/metrics.json")["roc_auc"]["value"] < 0.8
+    assert 0.55 < read(tmp_path, "reports/figures.json")["roc_auc"]["value"] < 0.8
     assert read(tmp_path, "data/scoring.json")["leads"] > 0
 
 

@@ -60,7 +60,7 @@ def test_what_was_proposed_runs_to_recommendations(write: Callable[[Path], None]
     write(tmp_path / "raw")
     propose(tmp_path / "raw", tmp_path)
     run_all(tmp_path)
-    assert 0.6 < read(tmp_path, "reports/metrics.json")["roc_auc"]["value"] < 0.97
+    assert 0.6 < read(tmp_path, "reports/figures.json")["roc_auc"]["value"] < 0.97
 
 
 def stamp(number: int, hours: float) -> str:

@@ -29,7 +29,7 @@ READERS = {
     "data/training.json": ("evaluate", "recommend", "report"),
     "data/catalogue.json": ("train",),
     "data/scoring.json": ("report",),
-    "reports/metrics.json": ("report",),
+    "reports/figures.json": ("report",),
     "reports/verdicts.json": ("report", "verdicts"),
 }
 

@@ -231,7 +231,7 @@ def test_run_gives_the_same_bytes_as_the_stages_one_by_one(
         "data/features.parquet",
         "data/recommendations.parquet",
         "data/model/members/0.txt",
-        "reports/metrics.json",
+        "reports/figures.json",
     ):
         ours, theirs = (hashlib.sha256((root / output).read_bytes()).hexdigest() for root in (project.root, world.root))
         assert ours == theirs, output

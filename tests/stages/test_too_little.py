@@ -167,7 +167,7 @@ def test_a_log_whose_first_conversions_are_its_last_weeks_is_learned_from_and_no
     assert training["origins"] == []
     assert 0 < training["conversions"] < training["rows"] == len(pq.read_table(project.matrix, columns=[]))
     # Each lead is foretold by the others, and of later time nothing is known.
-    counted = json.loads(project.metrics.read_text())["foretold"]
+    counted = json.loads(project.figures.read_text())["foretold"]
     assert (counted["rows"], counted["conversions"]) == (training["rows"], training["conversions"])
     assert pq.read_table(project.foretold)["origin"].null_count == training["rows"]
     assert verdicts_of(project)["not_judged"] == "told"

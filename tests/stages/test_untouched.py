@@ -127,7 +127,7 @@ def test_the_figures_of_leads_none_of_us_had_acted_on_are_those_of_their_rows(ba
     untouched = told[~(told["first"] < told["as_of"])]
     columns = [untouched[name].to_numpy() for name in ("label", "probability", "lead_id")]
     expected = evaluate(columns[0], columns[1], columns[2], replicates=50)
-    metrics = read_json(project.metrics)
+    metrics = read_json(project.figures)
     assert {f"untouched_{name}" for name in (*FIGURES, "foretold", "calibration_error_by_chance")} == {
         name for name in metrics if name.startswith("untouched_")
     }
@@ -153,7 +153,7 @@ def test_where_we_had_acted_on_all_it_is_said_and_nothing_is_measured(base: Proj
     project = base.copy_to(tmp_path / "project")
     change_our_acts(project, "all")
     project.run("evaluate", "report")
-    metrics = read_json(project.metrics)
+    metrics = read_json(project.figures)
     assert metrics["untouched_foretold"] == {"rows": 0, "leads": 0, "conversions": 0}
     assert metrics["untouched_roc_auc"] == {"value": None, "low": None, "high": None}
     for page in (project.summary, project.model_page):
@@ -162,7 +162,7 @@ def test_where_we_had_acted_on_all_it_is_said_and_nothing_is_measured(base: Proj
 
 def test_too_few_leads_are_counted_and_not_measured(world: Project) -> None:
     # Of 2,000 leads of the sample hardly one is left alone, and then converts.
-    metrics = read_json(world.metrics)
+    metrics = read_json(world.figures)
     assert metrics["untouched_log_loss"]["value"] is None
     assert 0 < metrics["untouched_foretold"]["leads"] < metrics["foretold"]["leads"]
     for page in (world.summary, world.model_page):
@@ -173,7 +173,7 @@ def test_a_log_without_us_shows_nothing_of_us(base: Project, tmp_path: Path) -> 
     project = base.copy_to(tmp_path / "project")
     change_our_acts(project, "none")
     project.run("evaluate", "report")
-    assert not [name for name in read_json(project.metrics) if name.startswith("untouched_")]
+    assert not [name for name in read_json(project.figures) if name.startswith("untouched_")]
     assert "our own acts" not in {one["kind"] for one in read_json(project.breakdown)["segments"]}
     for page in (project.summary, project.model_page):
         assert "none of us had acted" not in page.read_text(encoding="utf-8")

@@ -60,7 +60,8 @@ class Table:
         """Give the model card of the newest run."""
         with connected(Places(self.root)) as client:
             experiment = client.get_experiment_by_name("leadcast").experiment_id
-            return str(client.search_runs([experiment])[0].data.tags["mlflow.note.content"])
+            models = [run for run in client.search_runs([experiment]) if "model_version" in run.data.tags]
+            return Path(client.download_artifacts(models[0].info.run_id, "model-card.md")).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_the_small_world_is_not_accused(world: Project) -> None:
     assert not [verdict for verdict in read_verdicts(Places(world.root)) if verdict.severity == "wrong"]
 
 
-def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_hand(tmp_path: Path) -> None:
+def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_force(tmp_path: Path) -> None:
     write_dated_table(tmp_path, drifts=False)
     table = Table(tmp_path)
     table.set("train.origins", 0)
@@ -222,7 +223,7 @@ def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_hand(tm
     assert code == 0, text
     assert table.verdicts()["not_judged"] == "told"
     assert table.aliases() == {}
-    metrics: dict[str, Any] = json.loads((tmp_path / "reports/metrics.json").read_text())
+    metrics: dict[str, Any] = json.loads((tmp_path / "reports/figures.json").read_text())
     # What is measured is of leads that were left out, and every page says that it is not of later time.
     assert 0.6 < metrics["roc_auc"]["low"] < metrics["roc_auc"]["value"] < metrics["roc_auc"]["high"] < 0.9
     for page in ("model.html", "summary.txt"):
@@ -235,9 +236,11 @@ def test_without_an_origin_it_is_not_judged_and_becomes_champion_only_by_hand(tm
     assert training["rows"] == snapshots["labelled"]["rows"], "it has learned all the same, and from all"
     code, text = table.call("score", "--as-of", "latest")
     assert code == 8
-    assert "but version 1; make it the champion by hand if it is one: leadcast ui" in text
-    with connected(Places(tmp_path)) as client:
-        client.set_registered_model_alias(NAME, "champion", "1")
+    assert "but version 1; decide it: leadcast promote 1" in text
+    code, text = table.call("promote", "1")
+    assert code == 10
+    assert "judged (it was not; asked: on later time)" in text
+    assert table.call("promote", "1", "--force", "--why", "we know what it is worth")[0] == 0
     assert table.call("evaluate")[0] == 0
     assert table.aliases() == {"champion": "1"}, "what a person has done stays"
     assert table.call("score", "--as-of", "latest")[0] == 0

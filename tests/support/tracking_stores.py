@@ -1,11 +1,73 @@
-"""New tracking stores, made once: MLflow takes two seconds to bring an empty database to its present schema."""
+"""Tracking stores of MLflow's: what one holds of a project, and new ones, made once, for that takes two seconds."""
 
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from world import Project
+
+from models.core.model import Model
+
+NAME = "lead-conversion"
+
+
+@dataclass(frozen=True)
+class Store:
+    """What MLflow holds of a project."""
+
+    client: Any
+
+    def runs(self) -> list[Any]:
+        """List the runs of models in all experiments; baselines have runs of their own."""
+        runs = self.client.search_runs([one.experiment_id for one in self.client.search_experiments()])
+        return [run for run in runs if "model_version" in run.data.tags]
+
+    def versions(self) -> list[Any]:
+        """List the registered versions of the model, the first one first."""
+        return sorted(self.client.search_model_versions(f"name = '{NAME}'"), key=lambda version: int(version.version))
+
+    def aliases(self) -> dict[str, str]:
+        """Tell which version has which alias."""
+        return {alias: str(one) for alias, one in self.client.get_registered_model(NAME).aliases.items()}
+
+
+def track_copy(world: Project, folder: Path) -> Project:
+    """Copy the world into a repository of git's, and evaluate its model into a store of MLflow's own."""
+    project = world.copy_to(folder, leave_out=("raw", "reports"))
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["add", "params.yaml"], ["commit", "--quiet", "--message", "Settings"]):
+        subprocess.run([*git, *command], cwd=project.root, check=True)
+    project.run("evaluate")
+    return project
+
+
+def model_of(project: Project) -> Model:
+    return Model.load(project.root / "data/model")
+
+
+def run_of(store: Store, project: Project) -> Any:  # noqa: ANN401 - MLflow's own
+    (run,) = (run for run in store.runs() if run.data.tags["model_version"] == model_of(project).version)
+    return run
+
+
+def champion_scores(project: Project, when: str, *, backfill: bool = False) -> Path:
+    from pipeline.scoring import champion  # noqa: PLC0415 - heavy
+
+    return champion.run(project, project.told.append, when, backfill=backfill)
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    assert sorted(path.name for path in folder.iterdir()) == ["decided.json", "recommendations.parquet"]
+    return pq.read_table(folder / "recommendations.parquet", partitioning=None).to_pandas()
+
 
 _STORES = "mlflow.store.db.utils"
 

@@ -71,7 +71,7 @@ def test_no_close_date_moves_the_end_of_the_deals_log(proposed_deals: SmallProje
 
 
 def test_the_deals_calibration_error_is_what_chance_explains(right_deals: SmallProject) -> None:
-    figures = read(right_deals, "reports/metrics.json")
+    figures = read(right_deals, "reports/figures.json")
     # On what was foretold from six months; on the last quarter alone, by a model of what came before, it was 0.0196.
     assert figures["calibration_error"]["value"] == pytest.approx(0.0143, abs=0.002)
     assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
@@ -85,7 +85,7 @@ def test_looks_at_early_ages_change_whom_the_deals_error_is_measured_on_and_it_i
     Neither looks are better: of 71 logs drawn from the same process the log loss on the Mondays that both have was
     0.1653 with the proposal's and 0.1650 with one early look.
     """
-    measured = {project: read(project, "reports/metrics.json") for project in (proposed_deals, right_deals)}
+    measured = {project: read(project, "reports/figures.json") for project in (proposed_deals, right_deals)}
     shares = [figures["base_rate"]["value"] for figures in measured.values()]
     assert shares == pytest.approx([0.117, 0.086], abs=0.001)
     counted = (
@@ -117,7 +117,7 @@ def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_
     project = case(LEADS, tmp_path)
     propose(project, "data/exports")
     run(project, *LEARNED, "recommend")
-    figures = read(project, "reports/metrics.json")
+    figures = read(project, "reports/figures.json")
     assert figures["roc_auc"]["value"] == pytest.approx(0.902, abs=0.004)
     assert figures["calibration_error"]["value"] <= figures["calibration_error_by_chance"]["quantile_95"]
     ended = "SELECT count(*) FROM 'DATA/snapshots.parquet' WHERE outcome_at < as_of AND label IS NOT NULL"

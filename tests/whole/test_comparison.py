@@ -45,7 +45,7 @@ def compared(world: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 def test_by_the_lead_alone_it_is_what_the_stages_have_measured(compared: tuple[Project, dict[str, str], str]) -> None:
     project, _, _ = compared
-    comparison, metrics = read_json(project.comparison), read_json(project.metrics)
+    comparison, metrics = read_json(project.comparison), read_json(project.figures)
     assert project.parameters.features.actors == ("lead",)
     assert comparison["model_version"] == read_json(project.training)["model_version"]
     assert comparison["all"]["foretold"] == metrics["foretold"]

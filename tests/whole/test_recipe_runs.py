@@ -54,7 +54,7 @@ def test_a_recipe_leads_from_files_to_recommendations(
     [conversion] = project.parameters.episodes.conversion
     counted = "SELECT count(*), count(DISTINCT lead_id) FROM read_parquet(?) WHERE event_type = "
     assert _ask(project, f"{counted}'{conversion}'", "interactions.parquet") == [(conversions, conversions)]
-    metrics = json.loads((tmp_path / "reports/metrics.json").read_text())
+    metrics = json.loads((tmp_path / "reports/figures.json").read_text())
     assert _auc(metrics) > least_auc
     [(scored, least, most, leads)] = _ask(
         project,

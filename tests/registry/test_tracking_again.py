@@ -16,7 +16,11 @@ from world import Project
 from features.core.errors import RegistryError
 from models.core.model import Model
 from models.core.verdicts import acquit, found
-from pipeline.registry.mlflow import connected, find_model, load_champion, track
+from pipeline.core.project import read_json
+from pipeline.registry.champion import find_model, load_champion
+from pipeline.registry.mlflow import connected
+from pipeline.registry.registering import register
+from pipeline.registry.runs import track
 from pipeline.registry.versions import logged_model
 
 NAME = "lead-conversion"
@@ -36,18 +40,18 @@ def track_again(
     project: Project, changes: Mapping[str, Mapping[str, float | None]], *, acquitted: int = 0, name: str = NAME
 ) -> None:
     """Track the project's model with its figures, some of them changed, and so many verdicts that are acquitted."""
-    figures = json.loads(project.metrics.read_text()) | changes
+    figures = json.loads(project.figures.read_text()) | changes
     verdicts = acquit([found("too_good", "", subject=str(number)) for number in range(acquitted)], {"too_good": "so"})
     verdicts += [found("not_judged", "")] if not acquitted else []
     settings = project.with_settings({"evaluate.model_name": name})
-    project.told.append(track(settings, Model.load(project.model), figures, verdicts))
+    project.told.append(track(settings, Model.load(project.model), figures, read_json(project.breakdown), verdicts))
 
 
 def held(project: Project) -> tuple[Any, list[Any], list[Any]]:
     """Give the one run of the store, its logged models, and the registered versions of all names."""
     with connected(project) as client:
         (experiment,) = (one for one in client.search_experiments() if one.name == "leadcast")
-        (run,) = client.search_runs([experiment.experiment_id])
+        (run,) = (one for one in client.search_runs([experiment.experiment_id]) if "model_version" in one.data.tags)
         logged = client.search_logged_models([experiment.experiment_id])
         return run, list(logged), sorted(client.search_model_versions(), key=lambda one: (one.name, int(one.version)))
 
@@ -75,15 +79,16 @@ def die(*_: object, **__: object) -> None:
 def test_the_figures_of_a_run_are_those_of_its_last_evaluation(project: Project, name: str) -> None:
     track_again(project, {"roc_auc": OTHER, "log_loss": UNKNOWN}, name=name)
     run, (logged,), versions = held(project)
-    figures = json.loads(project.metrics.read_text())
+    figures = json.loads(project.figures.read_text())
     metrics = run.data.metrics
-    assert [metrics[one] for one in ("roc_auc", "roc_auc_low", "roc_auc_high")] == [0.5, 0.4, 0.6], "lower than before"
-    assert (metrics["verdicts_wrong"], metrics["verdicts_told"]) == (0, 1)
-    assert metrics["brier"] == figures["brier"]["value"]
-    assert math.isnan(metrics["log_loss"]), "it can't be said any more"
+    names = ("ranking/roc_auc", "intervals/roc_auc_low", "intervals/roc_auc_high")
+    assert [metrics[one] for one in names] == [0.5, 0.4, 0.6], "lower than before"
+    assert (metrics["findings/wrong"], metrics["findings/told"]) == (0, 1)
+    assert metrics["ranking/lift_at_10"] == round(figures["lift_at_10"]["value"], 4)
+    assert math.isnan(metrics["verdict/log_loss"]), "it can't be said any more"
     assert run.info.status == "FINISHED"
-    assert of_models(logged)["roc_auc"] == 0.5
-    assert of_models(logged)["verdicts_told"] == 1
+    assert of_models(logged)["ranking/roc_auc"] == 0.5
+    assert of_models(logged)["findings/told"] == 1
     assert {version.name for version in versions} == {NAME, name}
     assert {logged_model(version) for version in versions} == {logged.model_id}, (
         "the files are the same, and there once"
@@ -98,9 +103,9 @@ def test_a_version_whose_files_were_lost_is_registered_again_with_other_figures(
     assert run.info.status == "FINISHED"
     (second,) = (one for one in logged if one.model_id != first.model_id)
     assert logged_model(versions[1]) == second.model_id
-    assert of_models(second)["roc_auc"] == 0.5
+    assert of_models(second)["ranking/roc_auc"] == 0.5
     assert second.params == first.params
-    model, _ = load_champion(project, project.parameters.evaluate)
+    model = load_champion(project, project.parameters.evaluate).model
     assert model.version == Model.load(project.model).version
 
 
@@ -120,7 +125,7 @@ def test_what_was_interrupted_is_made_whole_and_leaves_nothing_behind(
     track_again(project, {"roc_auc": {"value": 0.4, "low": 0.3, "high": 0.5}})
     run, logged, versions = held(project)
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["roc_auc"] == 0.4
+    assert run.data.metrics["ranking/roc_auc"] == 0.4
     assert {one.model_id for one in logged} == {logged_model(version) for version in versions}
     assert {str(one.status) for one in logged} == {"READY"}
     assert len(versions) == 2
@@ -144,7 +149,9 @@ def test_a_model_is_found_by_its_version_whatever_its_role(project: Project) -> 
     champion = Model.load(project.model)
     challenger = replace(champion, manifest=champion.manifest | {"seed": 99})
     challenger.save(project.model)
-    track(project, challenger, json.loads(project.metrics.read_text()), [])
+    track(project, challenger, json.loads(project.figures.read_text()), read_json(project.breakdown), [])
+    assert find_model(project, project.parameters.evaluate, challenger.version) is None, "an experiment, as yet"
+    register(project, project.parameters.evaluate, challenger.version, lambda: None, None)
     for model in (champion, challenger):
         kept = find_model(project, project.parameters.evaluate, model.version)
         assert kept is not None

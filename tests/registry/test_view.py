@@ -1,0 +1,96 @@
+"""The page of MLflow on which a reviewer lands, as a real browser shows it, and the command that opens it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from browser import running_browser
+from house import ROOT
+from tracking_stores import track_copy
+from world import Project
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return track_copy(world, tmp_path_factory.mktemp("viewed") / "project")
+
+
+def test_the_reviewer_lands_on_champion_and_baselines_sorted_by_log_loss(project: Project, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        (tmp_path / "said.txt").open("w+") as said,
+        subprocess.Popen(
+            [sys.executable, "-m", "pipeline.commands.app", "ui", "--port", str(port)],
+            cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=said, stderr=said,
+        ) as command,
+    ):  # fmt: skip
+        try:
+            address = wait_for_the_address(tmp_path / "said.txt", command)
+            assert address.startswith(f"http://127.0.0.1:{port}/#/experiments/")
+            with running_browser() as browser:
+                page = browser.page
+                page.set_viewport_size({"width": 1600, "height": 1000})
+                page.goto(address.replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+                page.get_by_text("baseline: naive Bayes").first.wait_for(timeout=60_000)
+                shown = page.inner_text("body")
+                headings = ("role", "verdict/log_loss", "ranking/roc_auc", "calibration/erro")
+                for text in ("Champion, challenger and basel", "Model registry", "first model", *headings):
+                    assert text in shown, text
+                losses = [float(one) for one in re.findall(r"^0\.1\d{2,3}$", shown, re.MULTILINE)]
+                assert len(losses) >= 6
+                assert losses == sorted(losses)
+                page.goto("about:blank")
+                page.set_viewport_size({"width": 1280, "height": 900})
+                page.goto(address)
+                page.get_by_text("verdict/log_loss").first.wait_for(timeout=60_000)
+                charts = page.inner_text("body")
+                assert "You're viewing a shared view" in charts
+                assert not [one for one in browser.complaints if "Uncaught" in one]
+        finally:
+            command.send_signal(signal.SIGINT)
+    assert not answers(port), "the server ends with the command"
+
+
+def wait_for_the_address(said: Path, command: subprocess.Popen[bytes]) -> str:
+    """Give the address that the command tells, which it does once the server answers."""
+    for _ in range(1200):
+        found = re.search(r"open (http://\S+)", said.read_text())
+        if found:
+            return found[1]
+        if command.poll() is not None:
+            break
+        time.sleep(0.1)
+    pytest.fail(said.read_text())
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_port_that_is_taken_is_a_message(project: Project) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.commands.app", "ui", "--port", str(holder.getsockname()[1])],
+            cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 8
+    assert "leadcast ui --port 5001" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout.replace("\n", "")[-500:]
