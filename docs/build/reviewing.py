@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 _PICTURES = Path("docs/pictures")
 _PORT = "5123"
-_SIZE = {"width": 1280, "height": 760}
+_SIZE = {"width": 1600, "height": 860}
 _STARTS_WITHIN = 120.0
 
 
