@@ -9,16 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import WIDE, call, call_executable
-from forks import FORKS
+from forks import FORKS, Run, copies_of_a_warm_process
 from small_project import AS_SOMEBODY, LEADCAST
-from world import Project
+from world import FEW_LEADS, LEAST, Project, new_project
 
 from pipeline.commands.app import STAGES, module_of
 from pipeline.core.project import Project as ProjectFolder
@@ -97,23 +97,21 @@ def run_in_little_room(root: Path, stage: str, answer: Connection) -> None:
         answer.send((-1, repr(error)))
 
 
-def in_a_process(function: Callable[..., None], *arguments: object) -> int | None:
-    """Run a function in a process of its own; gives its exit code."""
-    process = FORKS.Process(target=function, args=arguments)
-    process.start()
-    process.join()
-    return process.exitcode
+@pytest.fixture(scope="module")
+def in_a_process() -> Iterator[Run]:
+    with copies_of_a_warm_process() as run:
+        yield run
 
 
 @pytest.fixture(scope="module")
-def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Copy the small world. Every test leaves it as it was: that is what they are about."""
-    return world.copy_to(tmp_path_factory.mktemp("interrupted") / "project")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Make a world of few leads. Every test leaves it as it was: that is what they are about."""
+    return new_project(tmp_path_factory.mktemp("interrupted") / "project", leads=FEW_LEADS, settings=LEAST)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_that_was_killed_writes_the_same_bytes_when_it_runs_again(
-    project: Project, stage: str, monkeypatch: pytest.MonkeyPatch
+    project: Project, in_a_process: Run, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
     undisturbed = written(project.root, *STAGES)
@@ -143,7 +141,7 @@ def test_a_model_whose_tracking_was_killed_has_one_run_that_is_whole(project: Pr
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_without_room_says_so_and_runs_once_there_is(project: Project, stage: str) -> None:
+def test_a_stage_without_room_says_so_and_runs_once_there_is(project: Project, in_a_process: Run, stage: str) -> None:
     undisturbed = written(project.root, *STAGES)
     receiver, sender = FORKS.Pipe(duplex=False)
     assert in_a_process(run_in_little_room, project.root, stage, sender) == 0
@@ -164,7 +162,7 @@ def test_a_disk_that_is_full_is_told_and_once_there_is_room_the_stage_runs(proje
     shutil.copytree(project.root / "data/raw", small.root / "raw")
     small = small.with_settings({"data_root": "raw"})
     (small.root / "data").mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small.root / "data")]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(small.root / "data")]
     subprocess.run(mount, check=True)
     try:
         code, _, message = call_executable(small.root, "ingest")
@@ -213,9 +211,10 @@ def test_outputs_that_may_not_be_written_are_told(project: Project, tmp_path: Pa
 
 
 def test_a_tracking_server_that_is_nowhere_is_given_up_and_told(
-    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw",))
+    undisturbed = written(project.root, "evaluate")
+    project = project.copy_to(tmp_path / "project", leave_out=("raw",))
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     code, text = call("evaluate")
@@ -223,4 +222,4 @@ def test_a_tracking_server_that_is_nowhere_is_given_up_and_told(
     assert "MLflow at http://127.0.0.1:9 refuses" in text
     assert "check that it runs, and MLFLOW_TRACKING_URI" in text
     assert "secret" not in text
-    assert written(project.root, "evaluate") == written(world.root, "evaluate"), "figures and pictures are there"
+    assert written(project.root, "evaluate") == undisturbed, "figures and pictures are there"
