@@ -83,7 +83,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             progress(f"suspended since {one.since}: {one.named}; push sends no probability of these leads")
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
-    told["approved_by"] = champion.approved_by
+    told |= {"approved_by": champion.approved_by, "is_approved": champion.approved_by != NOBODY}
     told |= {**decided.as_json(), **sums(recommendations)}
     told["since_last"], changes = since_last(decided, model.version, recommendations)
     language = project.parameters.words.language

@@ -35,6 +35,7 @@ class ListWords:
     measured: str
     leads: str
     days_of_leads: str
+    not_approved: str
     first_list: str
     moved: str
     moved_anew: str
@@ -88,6 +89,7 @@ WORDS: Mapping[Language, ListWords] = {
         measured="measured on {count} {what} of the last 90 days",
         leads="leads",
         days_of_leads="days of leads",
+        not_approved="The model of these chances is the first one, and nobody has approved it",
         first_list="There is no earlier list that it could be compared with",
         moved="Since the list of {as_of} UTC {came} came onto it, and {went} left it",
         moved_anew="Against the list that this model would have made on {as_of} UTC, {came} came onto it, and {went} "
@@ -174,6 +176,7 @@ WORDS: Mapping[Language, ListWords] = {
         measured="mesuré sur {count} {what} des 90 derniers jours",
         leads="leads",
         days_of_leads="jours de leads",
+        not_approved="Le modèle de ces chances est le premier, et n'a pas encore été validé par un relecteur",
         first_list="Il n'y a pas de liste antérieure à laquelle la comparer",
         moved="Depuis la liste du {as_of} UTC, entrés : {came}, sortis : {went}",
         moved_anew="Par rapport à la liste que ce modèle aurait faite le {as_of} UTC, entrés : {came}, sortis : {went}",

@@ -16,7 +16,8 @@ from pipeline.wording.locales import Writing
 def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> list[str]:
     """Say it line by line, of what ``data/scoring.json`` holds; where nobody can be called any more, that is first.
 
-    Where ``since_last`` is there, too, it says how many moved since the last list, and why.
+    Where ``since_last`` is there, too, it says how many moved since the last list, and why; of a champion that nobody
+    has approved it says so, last.
     """
     return _Teller(scoring, WORDS[language], Writing(language)).told()
 
@@ -48,9 +49,9 @@ class _Teller:
         if count := time["untouched"]:
             told.append(self._say(words.untouched, count, untouched=count, first=time["untouched_called"]))
         told += self.since_last()
-        if time["places"] is None:
-            return told
-        return [*self._first(), *told, *self._of_the_time()]
+        if time["places"] is not None:
+            told = [*self._first(), *told, *self._of_the_time()]
+        return told if scoring.get("is_approved", True) else [*told, words.not_approved]
 
     def _day(self) -> str:
         """Write the day that the list is for."""

@@ -68,6 +68,12 @@ def test_empty_states_are_said() -> None:
     assert "2 are of territories that nobody owns today" in told(list_reasons={"no owner": 2})[0]
 
 
+def test_a_champion_that_nobody_has_approved_is_told_last() -> None:
+    assert told(is_approved=False)[-1] == "The model of these chances is the first one, and nobody has approved it"
+    assert told(is_approved=False, language="fr")[-1].endswith("n'a pas encore été validé par un relecteur")
+    assert told(is_approved=True) == told() == told(is_approved=False)[:-1]
+
+
 def test_what_leads_in_work_take_is_told_with_what_it_rests_on() -> None:
     calls = {"amounts": {"calls": {"stated": 40.0, "in_work": 12.5}}, "in_work": 50, "away": 2}
     measured = {"new": 1.5, "in_work": 0.25, "new_leads": 120, "lead_days": 3400}
