@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -102,13 +105,17 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
             describe_experiment(client, experiment, parameters.evaluate.model_name)
         tell("ui", "starting MLflow's server")
         command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
-        with subprocess.Popen(command) as server:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends the command ends the server
+        # Judges of chats and their queues are processes that nobody needs here.
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        with subprocess.Popen(command, env=environment, start_new_session=True) as server:
             try:
                 _wait_for(f"http://127.0.0.1:{port}/health", server)
                 tell("ui", f"open http://127.0.0.1:{port}{page_of(experiment)} (stop with Ctrl-C)")
                 server.wait()
             finally:
-                server.terminate()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGTERM)  # it has processes of its own
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

@@ -61,7 +61,7 @@ def test_the_reviewer_lands_on_champion_and_baselines_sorted_by_log_loss(project
                 assert "You're viewing a shared view" in charts
                 assert not [one for one in browser.complaints if "Uncaught" in one]
         finally:
-            command.send_signal(signal.SIGINT)
+            command.send_signal(signal.SIGTERM)
     assert not answers(port), "the server ends with the command"
 
 
