@@ -19,7 +19,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
 hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-LONGEST = ("whole", "stages")
+LONGEST = ("whole", "stages", "registry")
 """The folders whose files take minutes, not seconds: they run stages."""
 
 THIRD_PARTY_WARNINGS = (

@@ -99,7 +99,7 @@ class Model:
     def _ready(self) -> list[lightgbm.Booster | Additive]:
         return [Additive.from_text(text, self.columns) if _adds_up(text) else _booster(text) for text in self.members]
 
-    @property
+    @cached_property
     def version(self) -> str:
         """SHA-256, in hexadecimal, of the manifest, which holds that of the other files."""
         return _sha256(self._files()[MANIFEST_FILE])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,12 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 def render(template: str, **context: object) -> str:
     """Fill a template; one that names what it isn't given is an error."""
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    """Keep templates as they were read and translated: a morning has a list of each owner, all by one template."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -27,7 +34,7 @@ def render(template: str, **context: object) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(percent=percent, cut=cut, whole=whole, day=day, content_hash=content_hash)
-    return environment.get_template(template).render(context)
+    return environment
 
 
 def content_hash(script: str) -> str:
