@@ -129,12 +129,6 @@ def decided(client: Any, name: str, version: Any, model_version: str) -> str:  #
     return str(held["by"])
 
 
-def holds(places: Places, name: str, version: str, *, by_somebody: bool) -> bool:
-    """Tell whether the last decision in the file about a model of this name was for a version, and a person's."""
-    decisions = [one for one in read_approvals(places) if one.model_name == name]
-    return bool(decisions) and decisions[-1].version == version and not (by_somebody and decisions[-1].by == NOBODY)
-
-
 def last_decision(places: Places, name: str) -> Approval | None:
     """Give the last decision about a model of this name."""
     return next((one for one in reversed(read_approvals(places)) if one.model_name == name), None)

@@ -70,7 +70,7 @@ def track(
         model_id = logged_files(client, run, step, project, model)
         found = version_of(client, run, model_id, model, name, card)
         _log_figures(client, run_id, model_id, step, shown(figures, breakdown, verdicts), sets[-1])
-        if step == 0:
+        if not client.get_metric_history(run_id, LEARNING):
             _log_learning(client, run_id, learning_curve(project, training))
         _log_rivals(client, experiment, breakdown, sets[-1])
         client.set_terminated(run_id)
@@ -261,26 +261,23 @@ def _log_learning(client: Any, run_id: str, curve: Sequence[tuple[int, float]]) 
 
 def _log_rivals(client: Any, experiment: str, breakdown: Mapping[str, Any], judged_on: DataSet) -> None:  # noqa: ANN401 - MLflow's own
     """Keep a run for each baseline of these questions: what a reviewer sets a model beside."""
-    from mlflow.entities import Metric, RunTag  # noqa: PLC0415 - takes seconds
+    from mlflow.entities import Metric  # noqa: PLC0415 - takes seconds
 
-    asked = f"tags.`{ROLE}` = '{BASELINE}'"
-    former = client.search_runs([experiment], asked)
-    known = {run.info.run_name for run in former if run.data.tags.get("questions") == judged_on.digest}
-    for run in former:
-        if run.data.tags.get("questions") != judged_on.digest:
+    held: dict[str, Any] = {}
+    for run in client.search_runs([experiment], f"tags.`{ROLE}` = '{BASELINE}'"):
+        if run.data.tags.get("questions") == judged_on.digest:
+            held[run.info.run_name] = run
+        else:
             client.delete_tag(run.info.run_id, ROLE)  # it answered others: side by side they would mislead
     now = int(datetime.now(UTC).timestamp() * 1000)
-    for name, said in of_rivals(breakdown).items():
-        if f"baseline: {name}" in known:
-            continue
-        run = client.create_run(experiment, run_name=f"baseline: {name}")
-        about = f"What {name} says of the same questions at the same origins. It is no model that could be registered."
+    for rival, said in of_rivals(breakdown).items():
+        name = f"baseline: {rival}"
+        about = f"What {rival} says of the same questions at the same origins. It is no model that could be registered."
         tags = {ROLE: BASELINE, "questions": judged_on.digest, f"{_OF_MLFLOW}note.content": about}
-        client.log_batch(
-            run.info.run_id,
-            metrics=[Metric(metric, value, now, 0) for metric, value in said.items()],
-            tags=[RunTag(key, value) for key, value in tags.items()],
-        )
+        run = held.get(name) or client.create_run(experiment, run_name=name, tags=tags)
+        if run.info.status == "FINISHED":
+            continue
+        client.log_batch(run.info.run_id, metrics=[Metric(metric, value, now, 0) for metric, value in said.items()])
         client.set_terminated(run.info.run_id)
 
 

@@ -26,6 +26,7 @@ _SECTIONS = {
     "ranking": ("ranking/roc_auc", "ranking/lift_at_10", "ranking/average_precision"),
     "calibration": ("calibration/error", "calibration/error_by_chance", "calibration/slope"),
 }
+_NOTE, _BEGINS = "mlflow.note.content", "Does a lead convert?"
 _LEARNING, _PICTURES = "learning", "pictures"
 _CREATED = 0
 """The view has no time of its own: it is the same whenever it is written."""
@@ -42,7 +43,8 @@ def describe_experiment(client: Any, experiment: str, model_name: str) -> None: 
     state = base64.b64encode(zlib.compress(json.dumps(_state(), sort_keys=True).encode())).decode()
     view = {"name": "Champion, challenger and baselines", "createdAt": _CREATED, "updatedAt": _CREATED}
     client.set_experiment_tag(experiment, _TAG, json.dumps({**view, "state": f"deflate;{state}"}))
-    about = f"""Does a lead convert? One run for each model, and one for each baseline.
+    former = client.get_experiment(experiment).tags.get(_NOTE, _BEGINS)
+    about = f"""{_BEGINS} One run for each model, and one for each baseline.
 
 - Champion, challenger and baselines side by side: [charts]({page_of(experiment)[1:]}),
   [table]({page_of(experiment, "TABLE")[1:]})
@@ -50,7 +52,8 @@ def describe_experiment(client: Any, experiment: str, model_name: str) -> None: 
 - How to review: docs/reviewing.md. In short: `leadcast compare champion challenger`, then on the version the tag
   `review` (approved or refused) with `review_reason`, or `leadcast promote VERSION`.
 """
-    client.set_experiment_tag(experiment, "mlflow.note.content", about)
+    if former.startswith(_BEGINS):  # what a person has written stays
+        client.set_experiment_tag(experiment, _NOTE, about)
     client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
 
 

@@ -12,7 +12,7 @@ from features.core.errors import InputError, NotEnoughDataError, RegistryError, 
 from pipeline.core.project import Progress, Project, read_json
 from pipeline.core.trained import open_trained
 from pipeline.core.verdicts import read_verdicts
-from pipeline.registry.approvals import Action, Approval, append, holds, now, read_approvals, record
+from pipeline.registry.approvals import Action, Approval, append, last_decision, now, read_approvals, record
 from pipeline.registry.champion import standing_verdicts
 from pipeline.registry.mlflow import connected
 from pipeline.registry.registering import register
@@ -50,7 +50,8 @@ def promote(
     Raises VerdictError, which names the gates, where it keeps them not; RegistryError where it is not there.
     """
     version, model_version, champion = _look_up(project, named)
-    if champion == version and holds(project, project.parameters.evaluate.model_name, version, by_somebody=True):
+    decided = last_decision(project, project.parameters.evaluate.model_name)
+    if champion == version and decided is not None and decided.model_version == model_version:
         return [f"version {version} is the champion already, and somebody has approved it: leadcast history"]
     gates, comparison = _ask(project, version, champion, progress)
     for gate in gates:

@@ -170,6 +170,26 @@ def test_each_baseline_of_the_same_questions_has_a_run_to_compare_with(
     assert {run.data.tags["role"] for run in store.runs() if "role" in run.data.tags} == {"champion"}
 
 
+def test_a_baseline_whose_run_was_killed_is_made_whole_and_what_people_wrote_of_the_experiment_stays(
+    tracked: Project, store: Store
+) -> None:
+    experiment = run_of(store, tracked).info.experiment_id
+    (base,) = (
+        run
+        for run in store.client.search_runs([experiment], "tags.role = 'baseline'")
+        if run.info.run_name == "baseline: the base rate"
+    )
+    store.client.update_run(base.info.run_id, status="RUNNING")
+    written = store.client.get_experiment(experiment).tags["mlflow.note.content"]
+    assert written.startswith("Does a lead convert?")
+    store.client.set_experiment_tag(experiment, "mlflow.note.content", "Ask Ada first.")
+    tracked.run("evaluate")
+    runs = store.client.search_runs([experiment], "tags.role = 'baseline'")
+    same = [run for run in runs if run.info.run_name == "baseline: the base rate"]
+    assert [(run.info.run_id, run.info.status) for run in same] == [(base.info.run_id, "FINISHED")]
+    assert store.client.get_experiment(experiment).tags["mlflow.note.content"] == "Ask Ada first."
+
+
 def test_a_run_is_called_by_what_was_changed_and_says_so(tracked: Project, challenged: Project, store: Store) -> None:
     first, second = (run_of(store, project) for project in (tracked, challenged))
     assert (first.info.run_name, second.info.run_name) == ("first model", "seed 8")
@@ -223,7 +243,7 @@ def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Stor
     assert store.versions()[0].description == card
     assert card.startswith("# Will this lead convert within 30d?")
     labelled = json.loads((tracked.root / "data/snapshots.json").read_text())["labelled"]
-    assert f"learned from {labelled['rows']:,} snapshots of {labelled['leads']:,} leads, of which " in card
+    assert f"{labelled['rows']:,} snapshots of {labelled['leads']:,} leads, of which " in card
     assert f"of which {labelled['conversions']:,}\nconvert" in card
     assert "It has probabilities for 7d and 60d, too, which never contradict the one above." in card
     told = pq.read_table(tracked.foretold).to_pandas()
@@ -239,6 +259,11 @@ def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Stor
         ) in card
     assert f"ROC AUC {read_json(tracked.figures)['roc_auc']['value']:.3f} (" in card
     assert model_of(tracked).version in card
+    assert "It converts when `won` happens within 30d of the moment" in " ".join(card.split())
+    assert "| the base rate | " in card
+    families = {one["family"] for one in read_json(tracked.breakdown)["families"]}
+    assert {"pricing_view", "all events together"} <= families
+    assert (tracked.root / "reports/model-card.md").read_text() == card
 
 
 def test_the_run_holds_plots_pictures_and_the_catalogue(tracked: Project, store: Store, tmp_path: Path) -> None:
