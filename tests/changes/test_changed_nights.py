@@ -16,6 +16,7 @@ from world import Project
 from features.core.schema import SORT_ORDER
 from models.core.model import Model
 from models.decision.changes import CAUSES, log_odds
+from pipeline.registry.champion import Champion
 from pipeline.scoring import champion
 
 PARTS = [f"change_{cause}" for cause in CAUSES]
@@ -31,7 +32,7 @@ class Nights:
         self.project = project
         self.model = Model.load(project.model)
         self.registry = {self.model.version: self.model}
-        patch.setattr(champion, "load_champion", lambda *_: (self.model, "a run"))
+        patch.setattr(champion, "load_champion", lambda *_: Champion(self.model, "a run", "1", "Ada"))
         patch.setattr(champion, "find_model", lambda _, __, version: self.registry.get(version))
 
     def score(self, moment: datetime) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from world import Project
 
 from features.core.recommendation import RECOMMENDATION
 from models.core.model import Model
+from pipeline.registry.champion import Champion
 from pipeline.report.live import write_live
 from pipeline.scoring import champion
 from pipeline.scoring import files as scored_files
@@ -123,7 +124,7 @@ def test_the_second_night_says_of_each_lead_that_moved_why(
 ) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
     model = Model.load(project.model)
-    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: Champion(model, "a run", "1", "Ada"))
     first = champion.run(project, project.told.append, "2026-06-29T04:00", backfill=True)
     listed = pq.read_table(first / "recommendations.parquet", partitioning=None).to_pandas()
     assert listed["list_changed"].isna().all()
@@ -150,7 +151,7 @@ def test_the_champion_s_list_of_the_morning_lies_in_a_place_of_its_own(
 ) -> None:
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports", "scores"))
     model = Model.load(project.model)
-    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: Champion(model, "a run", "1", "Ada"))
     told: list[str] = []
     page = project.root / "reports/live/leads.html"
     for when in ("2026-06-29T04:00", "2026-06-29T05:00"):
@@ -180,7 +181,7 @@ def night(world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pr
     """Copy the world, whose champion is the model that was trained there, and work in it."""
     project = world.copy_to(tmp_path / "project", leave_out=("raw", "scores"))
     model = Model.load(project.model)
-    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: (model, "a run"))
+    monkeypatch.setattr("pipeline.scoring.champion.load_champion", lambda *_: Champion(model, "a run", "1", "Ada"))
     monkeypatch.chdir(project.root)
     return project
 

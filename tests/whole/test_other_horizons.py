@@ -155,7 +155,7 @@ def test_a_horizon_that_is_not_calibrated_or_not_judged_is_told_with_the_figures
 
 
 def test_metrics_hold_their_figures(world: Project, judged: dict[str, dict[str, Any]]) -> None:
-    metrics = json.loads(world.metrics.read_text())
+    metrics = json.loads(world.figures.read_text())
     for name, found in judged.items():
         assert metrics[f"horizon_{name}_log_loss"] == found["log_loss"]
         assert metrics[f"horizon_{name}_roc_auc"] == found["roc_auc"]
@@ -178,7 +178,7 @@ def test_the_models_own_horizon_is_the_same_without_them(
         names = [name for name in without if name != "model_version"]
         assert set(with_them) - set(without) == {"probability_7d", "probability_60d"}
         pd.testing.assert_frame_equal(with_them[names], without[names])
-    figures, without = (json.loads(of.metrics.read_text()) for of in (world, project))
+    figures, without = (json.loads(of.figures.read_text()) for of in (world, project))
     assert {name: figure for name, figure in figures.items() if not name.startswith("horizon_")} == without
     assert json.loads(project.breakdown.read_text())["horizons"] == []
     assert "Other horizons" not in project.model_page.read_text()
