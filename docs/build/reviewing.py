@@ -12,11 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 _PICTURES = Path("docs/pictures")
 _PORT = "5123"
-_SIZE = {"width": 1600, "height": 860}
+_SIZE: ViewportSize = {"width": 1600, "height": 860}
 _STARTS_WITHIN = 120.0
 
 
@@ -32,7 +32,7 @@ def main() -> None:
             address = _address(server)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-                page = browser.new_page(viewport=_SIZE)  # type: ignore[arg-type]
+                page = browser.new_page(viewport=_SIZE)
                 page.goto(address.replace("=CHART", "=TABLE"))
                 page.get_by_text("baseline:").first.wait_for()
                 _take(page, "reviewing-table")

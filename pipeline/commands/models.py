@@ -12,13 +12,16 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.core.errors import RegistryError
 from pipeline.commands.console import print_table, reporting, tell
 from pipeline.core.project import HERE, Project, sole
+
+if TYPE_CHECKING:
+    from pipeline.settings.parameters import Parameters
 
 _PANEL = "Which model is in use"
 _VERSION = typer.Argument(help="Its number in the registry, challenger or champion.", show_default=False)
@@ -223,7 +226,7 @@ def history(
             print_table(headers, rows, texts=headers)
 
 
-def _project() -> Project:  # type: ignore[type-arg]
+def _project() -> Project[Parameters]:
     from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
     parameters = load_parameters(Path("params.yaml"))

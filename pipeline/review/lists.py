@@ -139,7 +139,7 @@ def _work(project: Project[Parameters], recommendations: pa.Table, decided: Deci
     counted = sums(recommendations)
     tiers, lists = counted["tiers"], counted["lists"]
     assert isinstance(tiers, dict)  # noqa: S101 - for the types
-    assert isinstance(lists, dict)  # noqa: S101
+    assert isinstance(lists, dict)  # noqa: S101 - for the types
     sql, on_list = int(tiers.get(SQL, 0)), int(lists.get("sales", 0))
     calls = sql * decided.costs.new if decided.costs.new_leads else None
     hours = project.parameters.decision.work.call_hours

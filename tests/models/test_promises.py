@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,8 +31,8 @@ def scores(weeks: int, leads: int, probability: float, happened: float, *, first
 
 
 def watch_all(rows: pd.DataFrame, kinds: dict[str, pd.Series] | None = None, **more: object) -> list[Promise]:
-    options: dict[str, object] = {"false_alarms": 0.05, "tolerance": 1.0, "tolerance_of_parts": 1.25, **more}
-    return watch(rows, kinds or {}, MONTH, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"false_alarms": 0.05, "tolerance": 1.0, "tolerance_of_parts": 1.25, **more}
+    return watch(rows, kinds or {}, MONTH, **options)
 
 
 def test_a_bet_multiplies_as_worked_out_by_hand() -> None:

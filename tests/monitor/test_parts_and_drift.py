@@ -76,7 +76,7 @@ def test_drift_counts_what_the_log_holds_beside_its_usual_range(learned: Project
 
 def column(**changes: object) -> Column:
     plain = Column("visits", 0.1, 0.1, filled=1.0, filled_then=1.0, unlearned=0.0, unlearned_then=0.0)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)  # type: ignore[arg-type]  # each field has a type of its own
 
 
 ALL = ["level_new", "rows_moved", "scores_moved"]

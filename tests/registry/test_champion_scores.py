@@ -5,31 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from tracking_stores import Store, champion_scores, model_of, read_scores, track_copy
+from tracking_stores import champion_scores, model_of, read_scores
 from world import Project
 
 from features.core.errors import InputError, RegistryError, SettingsError, StaleError
 from pipeline.registry.champion import load_champion
-from pipeline.registry.mlflow import connected
 from pipeline.settings.parameters import Parameters
-
-
-@pytest.fixture(scope="module")
-def tracked(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return track_copy(world, tmp_path_factory.mktemp("tracked") / "project")
-
-
-@pytest.fixture
-def store(tracked: Project) -> Iterator[Store]:
-    with connected(tracked) as client:
-        yield Store(client)
 
 
 def test_a_second_scoring_of_the_same_moment_replaces_the_first(tracked: Project) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,23 +13,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from tracking_stores import NAME, Store, champion_scores, model_of, read_scores, run_of, track_copy
+from tracking_stores import NAME, Store, champion_scores, model_of, read_scores, run_of
 from world import Project
 
 from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import Places, read_json
 from pipeline.registry.mlflow import connected, tracking_uri
-
-
-@pytest.fixture(scope="module")
-def tracked(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return track_copy(world, tmp_path_factory.mktemp("tracked") / "project")
-
-
-@pytest.fixture
-def store(tracked: Project) -> Iterator[Store]:
-    with connected(tracked) as client:
-        yield Store(client)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import typer.testing
 
 from pipeline.commands.app import app
 
-typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]  # noqa: SLF001
+typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]  # noqa: SLF001 - no other way in
 """The commands are put together once for all calls: it takes longer than many of them."""
 WIDE = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 
