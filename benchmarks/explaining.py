@@ -164,8 +164,9 @@ def tell_all(root: Path) -> float:
         seconds, foretold = _explain(night)
         asked = night.recommended(foretold)
         decision, words = night.parameters.decision, night.parameters.words
+        last = LastScore(night.as_of - _BACK, night.model, is_todays_model=True)
         start = time.perf_counter()
-        comparer = Comparer(LastScore(night.as_of - _BACK, night.model), night.as_of, words, decision)
+        comparer = Comparer(last, night.as_of, words, decision)
         nobody = pd.DataFrame(columns=["before", "after", "cause", "told"], dtype=object)
         limit = night.memory_limit
         comparer.compare(night.connection, night.project, night.history, night.open, foretold, nobody, limit)

@@ -18,7 +18,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     model = open_trained(project)
     as_of = stated_moment(project)
     compare_to = project.parameters.recommend.compare_to
-    last = None if compare_to is None else LastScore(as_of - compare_to, model)
+    last = None if compare_to is None else LastScore(as_of - compare_to, model, is_todays_model=True)
     recommendations, doubts, decided = recommend(project, model, as_of, progress, None, last)
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     project.scoring.unlink(missing_ok=True)  # the summary stands beside what it sums up, or not at all

@@ -85,6 +85,11 @@ class Additive:
         return read
 
 
+def adds_up(text: str) -> bool:
+    """Tell the text of a member that adds up, which is JSON, from one of trees."""
+    return text.startswith("{")
+
+
 def shaped(terms: Sequence[Term], numbers: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float64]]:
     """Give the shape of each term's column, each of shape (n,): NaN where it is missing."""
     rivals = [term.column for term in terms if term.shape == "latest"]

@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .additive import Additive
+from .additive import Additive, adds_up
 from .calibrators import calibrate, complaint
 from .encoding import in_blocks, numbers_of
 from .horizons import Step, chain, from_json, to_json
@@ -97,7 +97,7 @@ class Model:
 
     @cached_property
     def _ready(self) -> list[lightgbm.Booster | Additive]:
-        return [Additive.from_text(text, self.columns) if _adds_up(text) else _booster(text) for text in self.members]
+        return [Additive.from_text(text, self.columns) if adds_up(text) else _booster(text) for text in self.members]
 
     @cached_property
     def version(self) -> str:
@@ -134,7 +134,7 @@ class Model:
         )
         try:
             for text in model.members:
-                if _adds_up(text):
+                if adds_up(text):
                     Additive.from_text(text, model.columns)
                 else:
                     check_trees(text, len(model.columns))
@@ -152,7 +152,30 @@ class Model:
 
     def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Log-odds as the members add them up, before calibration: shape (n,)."""
-        return self._ask_members(frame, contributions=False)
+        numbers = numbers_of(frame, self.columns, self.categories)
+        place = {column: position for position, column in enumerate(self.columns)}
+        ready, weights = self._ready, self.weights
+        # The other columns may as well be 0.
+        asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
+        read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
+        answers = np.zeros(len(frame))
+
+        def answer(rows: slice) -> None:
+            matrix = np.zeros((rows.stop - rows.start, len(numbers)))
+            for position in asked_for:
+                matrix[:, position] = numbers[position][rows]
+            values = {column: numbers[place[column]][rows] for column in read}
+            total = answers[rows]
+            for one, weight in zip(ready, weights, strict=True):
+                if not isinstance(one, Additive):
+                    total += weight * one.predict(matrix, num_threads=1, raw_score=True)
+                    continue
+                total += weight * one.intercept
+                for _, added in one.contributions(values):
+                    total += weight * added
+
+        in_blocks(len(frame), answer, threads())
+        return answers
 
     def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
         """Calibrated probabilities, strictly between 0 and 1: shape (n,).
@@ -172,15 +195,7 @@ class Model:
         given; a longer horizon never has a lower one.
         """
         own = self.predict(frame) if probabilities is None else probabilities
-        return chain(self.steps, frame, own, threads=_threads())
-
-    def contributions(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Say what each column adds to the log-odds of each row: shape (n, columns + 1).
-
-        Of trees it is TreeSHAP, of a member that adds up its terms' distance from their mean. The last column is the
-        model's average; each row sums to its `raw_score`.
-        """
-        return self._ask_members(frame, contributions=True)
+        return chain(self.steps, frame, own, threads=threads())
 
     def gains(self) -> NDArray[np.float64]:
         """Say what share of the members' work each column does, by their weights: shape (columns,), summing to 1.
@@ -198,36 +213,6 @@ class Model:
                 work = np.asarray(ready.feature_importance("gain"), dtype=np.float64)
             shares += abs(weight) * work / (work.sum() or 1.0)
         return shares / (shares.sum() or 1.0)
-
-    def _ask_members(self, frame: pd.DataFrame, *, contributions: bool) -> NDArray[np.float64]:
-        """Add up what the members say, of the scores or of each column's part of them."""
-        numbers = numbers_of(frame, self.columns, self.categories)
-        place = {column: position for position, column in enumerate(self.columns)}
-        ready, weights = self._ready, self.weights
-        # The other columns may as well be 0.
-        asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
-        read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
-        answers = np.zeros((len(frame), len(numbers) + 1) if contributions else len(frame))
-
-        def answer(rows: slice) -> None:
-            matrix = np.zeros((rows.stop - rows.start, len(numbers)))
-            for position in asked_for:
-                matrix[:, position] = numbers[position][rows]
-            values = {column: numbers[place[column]][rows] for column in read}
-            total = answers[rows]
-            for one, weight in zip(ready, weights, strict=True):
-                if not isinstance(one, Additive):
-                    question = "pred_contrib" if contributions else "raw_score"
-                    total += weight * one.predict(matrix, num_threads=1, **{question: True})
-                    continue
-                average = total[:, -1] if contributions else total
-                average += weight * one.intercept
-                for column, added in one.contributions(values):
-                    part = total[:, place[column]] if contributions else total
-                    part += weight * added
-
-        in_blocks(len(frame), answer, _threads())
-        return answers
 
     def _files(self) -> dict[str, bytes]:
         files = {_member(number): text.encode() for number, text in enumerate(self.members)}
@@ -259,7 +244,8 @@ def _read_all(source: Path, version: str | None) -> tuple[dict[str, Any], dict[s
     return manifest, contents
 
 
-def _threads() -> int:
+def threads() -> int:
+    """Say how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -267,11 +253,6 @@ def _booster(text: str) -> lightgbm.Booster:
     import lightgbm  # noqa: PLC0415 (it takes more than a second to import)
 
     return lightgbm.Booster(model_str=text)
-
-
-def _adds_up(text: str) -> bool:
-    """Tell a member that adds up, which is JSON, from one of trees."""
-    return text.startswith("{")
 
 
 def _complaint(weights: object, members: int) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 RESTORE = "Train the model again, or restore its folder."
 
@@ -38,16 +38,27 @@ def check_trees(text: str, columns: int) -> None:
         raise ArtefactError(f"the text of the trees is broken ({error}). {RESTORE}") from None
 
 
+def trees_in(text: str) -> list[dict[str, str]]:
+    """Give the entries of each tree, as LightGBM names them, of a text that `check_trees` has looked at."""
+    header, _, rest = text.partition("\n\n")
+    return [_entries(block) for block in _blocks(_entries(header), rest.encode())]
+
+
 def _walk_trees(head: Mapping[str, str], content: bytes, columns: int) -> None:
     if int(head["max_feature_idx"]) + 1 != columns:
         raise ValueError(f"they read {int(head['max_feature_idx']) + 1} columns, and the manifest has {columns}")
+    for block in _blocks(head, content):
+        _check_tree(_entries(block), columns)
+
+
+def _blocks(head: Mapping[str, str], content: bytes) -> Iterator[str]:
     place = 0
     for number, size in enumerate(head["tree_sizes"].split()):
         block = content[place : place + int(size)].decode()
         place += len(block)
         if not block.startswith(f"Tree={number}\n"):
             raise ValueError(f"tree {number} does not begin where it should")
-        _check_tree(_entries(block), columns)
+        yield block
     if not content[place:].startswith(b"end of trees\n"):
         raise ValueError("they do not end where they should")
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.core.encoding import numbers_of
 from models.core.slices import Slice, thinned
+from models.explaining.contributions import Contributions
 from models.learning.backtest import Foretold
 from models.learning.ladder import losses
 
@@ -88,7 +89,7 @@ def _places(values: NDArray[Any], named: Mapping[str, Any]) -> tuple[NDArray[np.
 def quarters_of(model: Model, rows: Slice, parts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Give the three bounds between the quarters of what each part, by its columns, adds: as JSON holds them."""
     drawn = rows.take(thinned(rows.leads, _MOST_EXPLAINED))
-    contributions = model.contributions(drawn.frame)
+    contributions = Contributions(model).of(drawn.frame)
     place = {column: position for position, column in enumerate(model.columns)}
     quarters = {}
     for name, columns in parts.items():

@@ -8,6 +8,7 @@ import pandas as pd
 from features.language.catalogue import Catalogue
 from features.language.stories import Story
 from models.core.model import Model
+from models.explaining.contributions import Contributions
 
 _MOST_ROWS = 5_000
 """Beyond which a mean moves no more, and contributions take seconds."""
@@ -21,7 +22,7 @@ def families(catalogue: Catalogue, model: Model, frame: pd.DataFrame) -> list[di
     spaced ones are taken.
     """
     rows = frame.iloc[:: -(-len(frame) // _MOST_ROWS) or 1]
-    moved = model.contributions(rows)[:, : len(model.columns)]
+    moved = Contributions(model).of(rows)[:, : len(model.columns)]
     place = {column: number for number, column in enumerate(model.columns)}
     members: dict[str, list[int]] = {}
     left = set(place)

@@ -112,11 +112,11 @@ def _last_score(project: Project[Parameters], path: Path, champion: Model, progr
     foretold = kept.set_index("lead_id")[PROBABILITY]
     version = str(kept["model_version"].iloc[0]) if len(kept) else champion.version
     if version == champion.version:
-        return LastScore(moment_of(path), champion, foretold)
+        return LastScore(moment_of(path), champion, foretold, is_todays_model=True)
     model = find_model(project, project.parameters.evaluate, version)
     if model is None or not can_be_asked(model, project.leads):
         progress(f"the model of the last scores, {version[:16]}, is gone: what it and data have changed is told as one")
-        return LastScore(moment_of(path), champion, foretold, is_earlier_model=False)
+        return LastScore(moment_of(path), champion, foretold, is_earlier_model=False, is_todays_model=True)
     return LastScore(moment_of(path), model, foretold)
 
 

@@ -32,6 +32,7 @@ from models.core.model import Model
 from models.decision.changes import CAUSES, Change, strongest_stories
 from models.decision.claims import Claims
 from models.decision.reasons import Telling
+from models.explaining.contributions import Contributions
 from pipeline.core.project import Places
 from pipeline.matrix.batches import gathered
 from pipeline.matrix.local import stream_matrix
@@ -61,6 +62,8 @@ class LastScore:
     kept: pd.Series | None = None
     """What was foretold then, by lead_id; None where it is what the model says today of that moment."""
     is_earlier_model: bool = True
+    is_todays_model: bool = False
+    """Whether today's probabilities are its own, too: what it says of today need not be asked again."""
 
 
 class _Compared(NamedTuple):
@@ -138,9 +141,9 @@ class Comparer:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
         features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
-        replayed, corrected, waited, seen = self._predict(features).reshape(-1, _LOOKS).T
-        kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
         now = foretold.loc[ids].to_numpy(float)
+        replayed, corrected, waited, seen = self._predict(features, now).reshape(-1, _LOOKS).T
+        kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
         change = Change.between(
             kept, replayed, corrected, waited, seen, now, is_earlier_model=self.last.is_earlier_model
         )
@@ -162,14 +165,19 @@ class Comparer:
         causes = np.array([*CAUSES, None], dtype=object)[np.where(by_probability, change.strongest, -1)]
         return _Compared(ids, change, self._in_words.say(change, moving, shown, moves), causes)
 
-    def _predict(self, features: pd.DataFrame) -> NDArray[np.float64]:
+    def _predict(self, features: pd.DataFrame, now: NDArray[np.float64]) -> NDArray[np.float64]:
         """Foretell rows: most looks show what the one before them showed, and are foretold the same."""
         is_other = np.zeros(len(features), dtype=bool)
         is_other[:1] = True
         for name in features:
             is_other[1:] |= _differs(features[name][:-1], features[name][1:])
-        distinct = self.last.model.predict(features[is_other])
-        return np.asarray(distinct[is_other.cumsum() - 1])
+        said = np.empty(len(features))
+        is_asked = is_other.copy()
+        if self.last.is_todays_model:
+            said[_LOOKS - 1 :: _LOOKS] = now
+            is_asked[_LOOKS - 1 :: _LOOKS] = False
+        said[is_asked] = self.last.model.predict(features[is_asked])
+        return np.asarray(said[is_other].take(is_other.cumsum() - 1))
 
     def _moving(self, before: pd.DataFrame, after: pd.DataFrame, directions: NDArray[np.float64]) -> NDArray[np.int64]:
         """Find the story that moved each lead most between two looks of one clock, among those told otherwise now."""
@@ -177,7 +185,7 @@ class Comparer:
         found = np.full(len(directions), -1, dtype=np.int64)
         rows = np.flatnonzero(is_new.any(axis=1))
         if len(rows):
-            was, is_now = (self.last.model.contributions(frame.iloc[rows]) for frame in (before, after))
+            was, is_now = (self._contributions.of(frame.iloc[rows]) for frame in (before, after))
             found[rows] = strongest_stories(was, is_now, self._tellings, directions[rows], is_new[rows])
         return found
 
@@ -201,6 +209,10 @@ class Comparer:
     @cached_property
     def _catalogue(self) -> Catalogue:
         return Catalogue.from_json(self.last.model.manifest["catalogue"])
+
+    @cached_property
+    def _contributions(self) -> Contributions:
+        return Contributions(self.last.model)
 
     @cached_property
     def _stories(self) -> tuple[Story, ...]:

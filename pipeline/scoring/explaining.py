@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ from features.language.catalogue import Catalogue
 from models.core.model import Model
 from models.decision.claims import Claims
 from models.decision.reasons import Explained, Telling, explain, grades_of
+from models.explaining.contributions import Contributions
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.words import Words
 from pipeline.wording.reasons import ReasonWords
@@ -54,11 +55,11 @@ class Explainer:
         """
         length = len(features)
         if not self.can_explain or not len(rows):
-            nobody = self._lists([], np.empty(0, dtype=np.int64), length)
+            nobody = _lists(np.empty((0, 0), dtype=object), np.empty(0, dtype=np.int64), length)
             lists = dict.fromkeys(("reasons_for", "reasons_against", "reasons"), nobody)
             return {"grade": pa.nulls(length, pa.string()), **lists}
         frame = features.take(pa.array(rows)).to_pandas()
-        contributions = self.model.contributions(frame)
+        contributions = self._contributions.of(frame)
         values = [frame[story.teller].to_numpy() for story in self.catalogue.stories]
         found = explain(contributions, values, self._tellings)
         self.counted["moved"] += found.moving
@@ -72,10 +73,14 @@ class Explainer:
         grades[rows] = grades_of(contributions, fit, behaviour, self.model.reference["grades"])
         return {
             "grade": pa.array(grades, pa.string()),
-            "reasons_for": self._lists(_without_none(speak_for), rows, length),
-            "reasons_against": self._lists(_without_none(speak_against), rows, length),
-            "reasons": self._lists(_of_both(found, speak_for, speak_against), rows, length),
+            "reasons_for": _lists(speak_for, rows, length),
+            "reasons_against": _lists(speak_against, rows, length),
+            "reasons": _lists(_of_both(found, speak_for, speak_against), rows, length),
         }
+
+    @cached_property
+    def _contributions(self) -> Contributions:
+        return Contributions(self.model)
 
     @cached_property
     def _claims(self) -> list[Claims]:
@@ -105,28 +110,24 @@ class Explainer:
         horizon = parse_duration(self.model.manifest["horizon"])
         return ReasonWords(self.words.language, self.words.labels, horizon, ZoneInfo(self.policy.time_zone))
 
-    @staticmethod
-    def _lists(texts: Sequence[Sequence[str]], rows: NDArray[np.int64], length: int) -> pa.ListArray:
-        """Give ``length`` lists of texts: those of the ``rows`` that have some, empty ones between."""
-        counts = np.zeros(length + 1, dtype=np.int32)
-        counts[rows + 1] = [len(some) for some in texts]
-        return pa.ListArray.from_arrays(
-            pa.array(counts.cumsum(dtype=np.int32)), pa.array(chain.from_iterable(texts), pa.string())
-        )
+
+def _lists(texts: NDArray[np.object_], rows: NDArray[np.int64], length: int) -> pa.ListArray:
+    """Give ``length`` lists of texts: those of the ``rows``, of shape (rows, most) but for None; empty ones between."""
+    is_one = pd.notna(texts)
+    counts = np.zeros(length + 1, dtype=np.int32)
+    counts[rows + 1] = is_one.sum(axis=1)
+    return pa.ListArray.from_arrays(pa.array(counts.cumsum(dtype=np.int32)), pa.array(texts[is_one], pa.string()))
 
 
-def _without_none(texts: NDArray[np.object_]) -> list[list[str]]:
-    return [[one for one in row if one is not None] for row in texts.tolist()]
-
-
-def _of_both(found: Explained, up: NDArray[np.object_], down: NDArray[np.object_]) -> list[list[str]]:
+def _of_both(
+    found: Explained, speak_for: NDArray[np.object_], speak_against: NDArray[np.object_]
+) -> NDArray[np.object_]:
     """Take the strongest of those for and against, behind a word that says which."""
-    texts = np.concatenate([up, down], axis=1)
+    texts = np.concatenate([speak_for, speak_against], axis=1)
     effects = np.concatenate([found.speak_for.effects, found.speak_against.effects], axis=1)
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :_MOST_OF_BOTH]
-    signs = np.where(np.take_along_axis(effects, order, axis=1) > 0.0, "raises: ", "lowers: ")
     chosen = np.take_along_axis(texts, order, axis=1)
-    return [
-        [sign + one for sign, one in zip(of_row, row, strict=True) if one is not None]
-        for of_row, row in zip(signs.tolist(), chosen.tolist(), strict=True)
-    ]
+    is_one = pd.notna(chosen)
+    rises = np.take_along_axis(effects, order, axis=1)[is_one] > 0.0
+    chosen[is_one] = np.where(rises, "raises: ", "lowers: ").astype(object) + chosen[is_one]
+    return np.asarray(chosen)

@@ -54,7 +54,6 @@ def test_a_saved_model_is_the_same_model(model: Model, part: Slice, tmp_path: Pa
     assert loaded == model
     assert loaded.version == model.version
     np.testing.assert_array_equal(loaded.predict(part.frame), model.predict(part.frame))
-    np.testing.assert_array_equal(loaded.contributions(part.frame), model.contributions(part.frame))
 
 
 def test_saving_what_was_loaded_writes_the_same_bytes(model: Model, tmp_path: Path) -> None:
@@ -159,9 +158,6 @@ def test_lightgbm_says_the_same_of_all_rows_at_once(model: Model, part: Slice, r
     raw = one.boosters[0].predict(matrix, raw_score=True)
     np.testing.assert_array_equal(one.raw_score(frame), raw)
     np.testing.assert_array_equal(one.predict(frame), calibrate(one.calibrator, np.asarray(raw)))
-    np.testing.assert_array_equal(
-        one.contributions(frame.iloc[:5]), one.boosters[0].predict(matrix[:5], pred_contrib=True)
-    )
     every = [booster.predict(matrix, raw_score=True) for booster in model.boosters]
     np.testing.assert_allclose(model.raw_score(frame), np.mean(every, axis=0), rtol=1e-13, atol=1e-14)
 
@@ -171,8 +167,6 @@ def test_a_model_says_the_mean_of_what_its_members_say(model: Model, part: Slice
     said = np.array([member.raw_score(part.frame) for member in members])
     assert (np.ptp(said, axis=0) > 0.0).any()
     np.testing.assert_allclose(model.raw_score(part.frame), said.mean(axis=0), rtol=1e-13, atol=1e-14)
-    shares = np.array([member.contributions(part.frame) for member in members])
-    np.testing.assert_allclose(model.contributions(part.frame), shares.mean(axis=0), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(model.gains(), np.mean([member.gains() for member in members], axis=0), rtol=1e-12)
 
 
@@ -198,17 +192,9 @@ def test_the_order_of_a_frame_and_what_else_it_holds_do_not_change_a_prediction(
     np.testing.assert_array_equal(model.predict(shuffled), model.predict(part.frame))
 
 
-def test_contributions_add_up_to_the_raw_score(model: Model, part: Slice) -> None:
-    contributions = model.contributions(part.frame)
-    assert contributions.shape == (2000, len(COLUMNS) + 1)
-    np.testing.assert_allclose(contributions.sum(axis=1), model.raw_score(part.frame), rtol=0, atol=1e-12)
-    assert (contributions[:, COLUMNS.index("constant")] == 0.0).all()
-
-
 def test_a_frame_without_rows_has_no_predictions(model: Model, part: Slice) -> None:
     empty = part.frame.iloc[:0]
     assert model.predict(empty).shape == (0,)
-    assert model.contributions(empty).shape == (0, len(COLUMNS) + 1)
 
 
 def test_a_model_takes_no_parameters(model: Model, part: Slice) -> None:

@@ -15,6 +15,7 @@ from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 from models.core.calibrators import calibrate, shifted
 from models.core.model import Model
 from models.core.slices import Slice, whole_leads
+from models.explaining.contributions import Contributions
 from models.learning.additive import Roles
 from models.learning.backtest import Foretold, decide, newest
 from models.learning.baselines import naive_bayes, points_rule
@@ -58,7 +59,7 @@ def test_every_rung_makes_a_model_whose_contributions_add_up() -> None:
     for rung in rungs_for(40):
         model, log = learn(rows, dataclasses.replace(RECIPE, rung=rung), members=2)
         assert (log.rung, model.manifest["rung"]) == (rung, rung)
-        contributions = model.contributions(fresh.frame)
+        contributions = Contributions(model).of(fresh.frame)
         np.testing.assert_allclose(contributions.sum(axis=1), model.raw_score(fresh.frame), atol=1e-10)
         said = model.predict(fresh.frame)
         assert said.mean() == pytest.approx(truth.mean(), rel=0.1)

@@ -10,6 +10,7 @@ from labelled_rows import CATEGORICAL, COLUMNS, QUICK, draw_rows
 
 from models.decision.claims import Claim, Claims
 from models.decision.reasons import MOST_AGAINST, MOST_FOR, Explained, Telling, explain, grades_of
+from models.explaining.contributions import Contributions
 from models.learning.claims import claims_of
 from models.learning.learner import Recipe, learn
 
@@ -99,7 +100,7 @@ def test_a_fitted_model_is_explained_by_what_its_labels_follow() -> None:
     frame = rows.frame.iloc[:2].assign(
         clicks=[7.0, 0.0], age=[0.01, 4.0], noise=0.0, source=["mail", "web"], constant=1.0
     )
-    found = explain(model.contributions(frame), [frame[column].to_numpy() for column in COLUMNS], tellings)
+    found = explain(Contributions(model).of(frame), [frame[column].to_numpy() for column in COLUMNS], tellings)
     (keen, _), (_, idle) = (([COLUMNS[one] for one in some] for some in row) for row in told(found))
     assert keen[0] == "clicks"
     assert {"source", "age"} <= set(keen)

@@ -1,0 +1,1 @@
+"""What each column adds to the log-odds of a lead."""
