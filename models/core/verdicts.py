@@ -172,8 +172,9 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "promise_broken", "a promise is broken", "wrong",
             "its leads are suspended: push sends no probability of them. Look at the sources first; then train again "
-            "on newer leads (dvc repro), compare the new model with this one and make it the champion; or, where the "
-            "cause is mended, lift it: leadcast monitor --lift SEGMENT --why REASON",
+            "on newer leads (dvc repro) or, where the order of the leads is still right, give the scores another "
+            "calibrator (leadcast recalibrate), compare the new model with this one and make it the champion; or, "
+            "where the cause is mended, lift it: leadcast monitor --lift SEGMENT --why REASON",
         ),
         Kind(
             "promise_too_early", "too early to say whether promises are kept", "told",

@@ -27,6 +27,13 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples: leadcast monitor | leadcast monitor --as-of 2026-06-29 --json | "
         "leadcast monitor --lift 'channel: seo' --why 'the export was mended'",
     )(monitor)
+    app.command(
+        help="Make a challenger of the champion with another calibrator only: the order of the leads stays, and the "
+        "probabilities are fitted to what came of leads that it had not learned from. It is judged by rolling origins: "
+        "what calibrators of earlier months say of later ones.\n\nReads the snapshots that are there (dvc repro "
+        "snapshots), and says when there will be enough where there are too few.",
+        epilog="Examples: leadcast recalibrate | leadcast recalibrate && leadcast compare champion challenger",
+    )(recalibrate)
 
 
 def monitor(
@@ -77,6 +84,22 @@ def monitor(
         if found.alarms:
             listed = "; ".join(f"{one.title}{f' ({one.subject})' if one.subject else ''}" for one in found.alarms)
             raise AlarmError(f"{listed}; see {HERE.monitor_page}")
+
+
+def recalibrate() -> None:
+    """Give the champion's scores another meaning, as a challenger."""
+    with reporting("recalibrate"):
+        from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
+
+        parameters = load_parameters(Path("params.yaml"))
+        from pipeline.core.parallel import keep_to  # noqa: PLC0415 - only here
+        from pipeline.monitor import recalibrating  # noqa: PLC0415 - heavy
+
+        keep_to(parameters.run.threads)
+        project = Project(HERE.root, parameters)
+        with sole(project):
+            for line in recalibrating.run(project, lambda text: tell("recalibrate", text)):
+                tell("recalibrate", line)
 
 
 def _lift(segment: str, why: str) -> None:

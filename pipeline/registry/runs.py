@@ -67,7 +67,7 @@ def track(
         # Each evaluation is a step: of two values of one MLflow takes the higher for the latest.
         former = client.get_metric_history(run_id, _ALWAYS_LOGGED)
         step = 1 + max((metric.step for metric in former), default=-1)
-        model_id = logged_files(client, run, step, project, model)
+        model_id = logged_files(client, run, step, project.model, model)
         found = version_of(client, run, model_id, model, name, card)
         _log_figures(client, run_id, model_id, step, shown(figures, breakdown, verdicts), sets[-1])
         if not client.get_metric_history(run_id, LEARNING):

@@ -10,7 +10,6 @@ from typing import Any
 from features.core.errors import RegistryError
 from models.core.model import MANIFEST_FILE, Model
 from models.core.trees import ArtefactError
-from pipeline.core.project import Places
 from pipeline.registry.approvals import move_record
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -110,9 +109,12 @@ def is_sound(version: Any) -> bool:  # noqa: ANN401 - MLflow's own
     return True
 
 
-def logged_files(client: Any, run: Any, step: int, places: Places, model: Model) -> str:  # noqa: ANN401 - MLflow's own
-    """Give the id of the run's logged model, logged now where it is not; ``step``: one at which it has no figures."""
-    return logged_before(client, run, model.version) or _log(run.info.run_id, step, places, model)
+def logged_files(client: Any, run: Any, step: int, folder: Path, model: Model) -> str:  # noqa: ANN401 - MLflow's own
+    """Give the id of the run's logged model, logged now where it is not, from the ``folder`` in which the model lies.
+
+    ``step``: one at which it has no figures.
+    """
+    return logged_before(client, run, model.version) or _log(run.info.run_id, step, folder, model)
 
 
 def logged_before(client: Any, run: Any, model_version: str) -> str | None:  # noqa: ANN401 - MLflow's own
@@ -137,7 +139,7 @@ def logged_before(client: Any, run: Any, model_version: str) -> str | None:  # n
     return found
 
 
-def _log(run_id: str, step: int, places: Places, model: Model) -> str:
+def _log(run_id: str, step: int, folder: Path, model: Model) -> str:
     """Log the model's files with what it takes to load them anywhere; gives the id of the logged model."""
     import mlflow  # noqa: PLC0415 - takes seconds
     from mlflow.models import ModelSignature  # noqa: PLC0415
@@ -152,7 +154,7 @@ def _log(run_id: str, step: int, places: Places, model: Model) -> str:
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module="core.model",
-            data_path=str(places.model),
+            data_path=str(folder),
             code_paths=[str(Path(__file__).parents[2] / "models" / "core")],
             signature=ModelSignature(Schema(inputs), Schema([ColSpec("double")])),
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in packages],

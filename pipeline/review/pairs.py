@@ -21,6 +21,7 @@ from pipeline.core.project import Project
 from pipeline.log.history import Sections
 from pipeline.log.settled import settled_scores
 from pipeline.registry.models import Named
+from pipeline.registry.recalibrated_run import BEFORE
 from pipeline.settings.question import differences
 
 KEY = ["lead_id", "as_of"]
@@ -96,7 +97,7 @@ def pair(project: Project[Sections], a: Named, b: Named) -> Pairs:
     Where the two know another thing of what happened, for outcomes come late, it is as the model knows it that was
     trained on newer data. Raises NotEnoughDataError, with the command that makes more, where there are too few.
     """
-    kept_a, kept_b = (_foretold(project, one) for one in (a, b))
+    kept_a, kept_b = _foretold(project, a, b), _foretold(project, b, a)
     scores_a, scores_b = (_scores(project, one.model) for one in (a, b))
     b_is_newer = _until(b.model) >= _until(a.model)
     pairs = joined(pd.concat([kept_a, scores_a]), pd.concat([kept_b, scores_b]), b_is_newer=b_is_newer)
@@ -131,8 +132,16 @@ def joined(of_a: pd.DataFrame, of_b: pd.DataFrame, *, b_is_newer: bool) -> Pairs
     )
 
 
-def _foretold(project: Project[Sections], one: Named) -> pd.DataFrame:
-    """Read what the procedure that made a model foretold at its origins; raises NotEnoughDataError where it is gone."""
+def _foretold(project: Project[Sections], one: Named, beside: Named) -> pd.DataFrame:
+    """Read what the procedure that made a model foretold at its origins; raises NotEnoughDataError where it is gone.
+
+    Of one ``beside`` which the other is only calibrated anew, it is what it said itself where that was judged.
+    """
+    is_other_calibrator = beside.model.manifest.get("recalibrated", {}).get("model_version") == one.model.version
+    if is_other_calibrator:
+        kept = _foretold(project, beside, beside)
+        before = pq.read_table(kept_of(project, beside.model), columns=[BEFORE])[BEFORE].to_numpy()
+        return kept.assign(probability=before)
     path = kept_of(project, one.model)
     if not path.exists():
         raise NotEnoughDataError(

@@ -8,24 +8,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from watched import FIRST, LAST, PROMISED, write_scores
+from watched import FIRST, LAST, PROMISED, learned_until, write_scores
 from world import Project
 
 LEARNED = "2026-03-01"
-SOURCES = ("web", "email", "crm", "outcomes")
 
 
 @pytest.fixture(scope="session")
 def learned(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Train a champion on the log until March, and read the rest of the log afterwards."""
-    project = world.copy_to(tmp_path_factory.mktemp("watched") / "project", leave_out=("reports", "scores"))
-    read_until = {f"ingest.sources.{name}.observed_until": LEARNED for name in SOURCES}
-    few = {"train.origins": 2, "train.other_horizons": [], "evaluate.replicates": 10}
-    project = project.with_settings(read_until | few)
-    project.run("ingest", "snapshots", "features", "train", "evaluate")
-    project = project.with_settings(dict.fromkeys(read_until))
-    project.run("ingest")
-    return project
+    return learned_until(LEARNED, world, tmp_path_factory.mktemp("watched") / "project", then=("ingest",))
 
 
 @pytest.fixture

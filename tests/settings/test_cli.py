@@ -49,6 +49,7 @@ def test_the_help_lists_every_command_and_every_exit_code() -> None:
         "answers",
         "kpi",
         "monitor",
+        "recalibrate",
         "export",
         "compare",
         "register",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,18 @@ FIRST, LAST = datetime(2026, 3, 2), datetime(2026, 6, 22)
 """Mondays after what the champion has learned from."""
 PROMISED = 0.15
 """To one of two leads, and two thirds of it to the other: far more than happens."""
+
+
+def learned_until(day: str, world: Project, folder: Path, *, then: Sequence[str] = ("ingest", "snapshots")) -> Project:
+    """Train a champion on the log until a day, and read the rest of the log afterwards."""
+    project = world.copy_to(folder, leave_out=("reports", "scores"))
+    read_until = {f"ingest.sources.{name}.observed_until": day for name in ("web", "email", "crm", "outcomes")}
+    few = {"train.origins": 2, "train.other_horizons": [], "evaluate.replicates": 10}
+    project = project.with_settings(read_until | few)
+    project.run("ingest", "snapshots", "features", "train", "evaluate")
+    project = project.with_settings(dict.fromkeys(read_until))
+    project.run(*then)
+    return project
 
 
 def write_scores(project: Project, as_of: datetime, probability: float) -> int:
