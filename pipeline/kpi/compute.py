@@ -64,6 +64,8 @@ class Kpis:
     answers: pd.DataFrame
     ripening: pd.DataFrame
     ripening_acts: pd.DataFrame
+    objectives: pd.DataFrame
+    """What a month should bring, all channels together (``kpi.targets``): kpi, objective."""
     error: float | None
     """By which part of itself what is expected of a channel has been off beyond chance; None where nobody can say."""
     error_soon: float | None
@@ -80,7 +82,10 @@ class Kpis:
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give what is written to data/kpi, by name."""
-        names = ("cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts")
+        names = (
+            "cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts",
+            "objectives",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def final_on(self, month: date) -> date | None:
@@ -149,6 +154,7 @@ def compute(
             funnel.measure_answers(project, parameters, table, connection, clock),
             ripened.steps,
             ripened.acts,
+            _objectives(parameters.kpi.targets),
             error,
             error_soon,
             times[CONVERTED],
@@ -158,6 +164,14 @@ def compute(
             has_visits=bool(counted["visits"].notna().any()),
             spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending} WHERE cost IS NOT NULL")[0],
         )
+
+
+def _objectives(targets: Mapping[str, float]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - it takes time to load
+
+    return pd.DataFrame(
+        {"kpi": pd.Series(list(targets), dtype=str), "objective": pd.Series(targets.values(), dtype=float)}
+    )
 
 
 _NOTHING = pa.table({"lead_id": pa.array([], pa.string())})

@@ -33,8 +33,9 @@ def table_by(told: Kpis, by: str, months: Sequence[date] | None = None) -> pd.Da
     """Give counts, sums and KPIs of the leads that were created in some months, or in all, a row each part.
 
     The dearest first, months in their order; unknown origin and what no lead came from last. ``final_on`` says of a
-    month from which day its figures are final. By maturity it is ``ripening``, with the ``share`` that took the step of
-    those that had the time to. Raises InputError where there is nothing of these months.
+    month from which day its figures are final, ``objective NAME`` what the KPI of that name should be. By maturity it
+    is ``ripening``, with the ``share`` that took the step of those that had the time to. Raises InputError where there
+    is nothing of these months.
     """
     import pandas as pd  # noqa: PLC0415 - it takes time to load
 
@@ -60,7 +61,7 @@ def table_by(told: Kpis, by: str, months: Sequence[date] | None = None) -> pd.Da
     table = pd.concat([sums, kpis(sums, told.steps, told.error)], axis=1)
     if by == "month":
         table["final_on"] = [told.final_on(one.date()) for one in table["month"]]
-        return table
+        return table.assign(**{f"objective {name}": aim for name, aim in told.objectives.itertuples(index=False)})
     last = table["value"].map(lambda value: _LAST.index(value) + 1 if value in _LAST else 0)
     order = pd.DataFrame(
         {"last": last, "cost": -table["cost"].fillna(-1.0), "leads": -table["leads"], "by": table["value"]}

@@ -20,7 +20,17 @@ _FOR_INTERVALS = ("revenue_squares", "expected_variance")
 """Sums that only intervals are made of; the Parquet files have them."""
 _WHOLE = ("clicks", "visits", "days", "within", "median_days", "typical_days")
 """Columns of whole numbers that may be missing."""
-_SHARES = ("share", "conversion_rate", "visit_rate", "rate ", "roi", "roas")
+_SHARES = (
+    "objective conversion_rate",
+    "objective roi",
+    "objective roas",
+    "share",
+    "conversion_rate",
+    "visit_rate",
+    "rate ",
+    "roi",
+    "roas",
+)
 """How the columns begin that are shown as percent."""
 
 
@@ -38,7 +48,10 @@ def kpi_workbook(table: pd.DataFrame, told: Kpis, by: str, words: Words, months:
         asked = asked.rename(columns={"value": by})
         asked.insert(1, "months", written)
     sheets = {"kpi": _sheet(asked, words)}
-    sheets |= {name: _sheet(content, words) for name, content in told.tables().items()}
+    objectives = told.objectives
+    named = [heading(name, words.language, words.labels) for name in objectives["kpi"]]
+    tables = told.tables() | {"objectives": objectives.assign(kpi=named)}
+    sheets |= {name: _sheet(content, words) for name, content in tables.items()}
     return make_workbook(sheets, words.language)
 
 

@@ -47,14 +47,19 @@ _OTHERS: Mapping[str, tuple[str, str]] = {
     "others": ("before other acts", "avant d'autres actes"),
     "days": ("within days", "en moins de (jours)"),
     "median_hours": ("half within hours", "la moitié en moins de (heures)"),
+    "kpi": ("each month", "chaque mois"),
+    "objective": ("objective", "objectif"),
     "due": ("the agreed time is over", "délai convenu écoulé"),
 }
 _PARTS: Mapping[str, tuple[str, str]] = {
     "reached ": ("reached: {of}", "atteint\N{NO-BREAK SPACE}: {of}"),
     "rate reached ": ("share that reached: {of}", "part ayant atteint\N{NO-BREAK SPACE}: {of}"),
     "cost reached ": ("cost per: {of}", "coût par\N{NO-BREAK SPACE}: {of}"),
+    "objective ": ("objective: {of}", "objectif\N{NO-BREAK SPACE}: {of}"),
     "costed ": ("{of}, where the cost is known", "{of}, si le coût est connu"),
 }
+_OF_COLUMNS = ("costed ", "objective ")
+"""Those before the name of another column; the others stand before a milestone's."""
 _ENDS: Mapping[str, tuple[str, str]] = {
     "_low": ("{of}, at least (95 %)", "{of}, au moins (95\N{NO-BREAK SPACE}%)"),
     "_high": ("{of}, at most (95 %)", "{of}, au plus (95\N{NO-BREAK SPACE}%)"),
@@ -74,7 +79,7 @@ def heading(column: str, language: Language, labels: Labels) -> str:
     for part, said in _PARTS.items():
         if column.startswith(part):
             rest = column.removeprefix(part)
-            named = heading(rest, language, labels) if part == "costed " else labels.noun("milestones", rest)
+            named = heading(rest, language, labels) if part in _OF_COLUMNS else labels.noun("milestones", rest)
             return said[place].format(of=named)
     if column in _OURS:
         return page_text(f"column.{_OURS[column]}", language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from datetime import date, datetime
 from io import BytesIO
@@ -318,6 +319,23 @@ def test_objectives_stand_beside_the_values(small: SmallProject) -> None:
     assert MoneyView(told, Labels({}, {}), "en", "EUR", shown_months(told, 13), "first", {}).main().objective is None
 
 
+def test_objectives_stand_beside_the_months_in_every_form(small: SmallProject) -> None:
+    settings_of(small, targets={"leads": 4, "cpl": 30, "roi": 0.5})
+    (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
+    outcome = small.run("kpi", "--by", "month", "--json", "--xlsx", "kpi.xlsx")
+    printed = outcome.text.partition("[")[2].rpartition("]")[0]
+    months = json.loads(f"[{printed}]")
+    assert {(one["objective leads"], one["objective cpl"], one["objective roi"]) for one in months} == {(4, 30, 0.5)}
+    kept = pq.read_table(small.root / "data/kpi/objectives.parquet").to_pylist()
+    assert [(one["kpi"], one["objective"]) for one in kept] == [("cpl", 30), ("leads", 4), ("roi", 0.5)]
+    book = CalamineWorkbook.from_path(str(small.root / "kpi.xlsx"))
+    head, first, *_ = book.get_sheet_by_name("kpi").to_python()
+    assert dict(zip(head, first, strict=True))["objective: leads"] == 4
+    assert book.get_sheet_by_name("objectives").to_python() == [
+        ["each month", "objective"], ["CPL", 30], ["leads", 4], ["ROI so far", 0.5],
+    ]  # fmt: skip
+
+
 def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject) -> None:
     settings_of(small)
     (small.root / "data/scoring.json").write_text('{"as_of": "2026-07-01T00:00:00"}')
@@ -327,7 +345,7 @@ def test_a_workbook_holds_what_was_asked_for_and_all_tables(small: SmallProject)
     assert (outcome.code, "wrote data/kpi and kpi.xlsx" in outcome.text) == (0, True)
     book = CalamineWorkbook.from_path(str(target))
     tables = ["cohorts", "months", "attribution", "funnel", "reasons", "answers", "ripening", "ripening_acts"]
-    assert book.sheet_names == ["kpi", *tables]
+    assert book.sheet_names == ["kpi", *tables, "objectives"]
     head, *rows = book.get_sheet_by_name("kpi").to_python()
     (sea,) = (dict(zip(head, row, strict=True)) for row in rows if row[0] == "sea")
     assert (sea["leads created in"], sea["leads"], sea["spent"], sea["CPL"]) == ("2026-01", 2, 60.0, 30.0)
