@@ -23,6 +23,7 @@ from pipeline.report.results import Results, Sections
 from pipeline.report.ripening import RipeningView
 from pipeline.wording.texts import sentence
 from pipeline.wording.todays_list import told_of_the_list
+from pipeline.wording.verdict_titles import standing_titles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def in_short(parameters: Sections, results: Results, recommendations: pd.DataFra
         language=view.language,
         model_version=results.scoring["model_version"],
         as_of=view.write.day(told.today),
-        standing=[verdict.title for verdict in results.verdicts if verdict.stands],
+        standing=standing_titles(results.verdicts, view.language),
         expected=_expected(view, _opened(recommendations), told.today, horizon),
         month=sentence(_name_of_month(view, months)) if months else None,
         tiles=_tiles(view, months) if months else [],

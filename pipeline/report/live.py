@@ -22,6 +22,7 @@ from pipeline.report.morning import Morning, write_morning
 from pipeline.report.overview import Overview, write_overview
 from pipeline.report.results import Results
 from pipeline.settings.parameters import Parameters
+from pipeline.wording.verdict_titles import standing_titles
 
 
 def write_live(project: Project[Parameters], scores: Path, decided: Path, progress: Progress) -> None:
@@ -39,7 +40,7 @@ def write_live(project: Project[Parameters], scores: Path, decided: Path, progre
             scoring,
             recommendations,
             project.parameters.snapshots.horizon,
-            [verdict.title for verdict in model.verdicts if verdict.stands],
+            standing_titles(model.verdicts, project.parameters.words.language),
             project.live_leads_page,
             project.live_lead_lists,
             Around(scores.relative_to(project.root), "index.html" if has_run else None, model.page),

@@ -15,6 +15,7 @@ from pipeline.report.morning import Morning, write_morning
 from pipeline.report.overview import Overview, write_overview
 from pipeline.report.results import Results, Sections
 from pipeline.report.text import summary
+from pipeline.wording.verdict_titles import standing_titles
 
 
 def run(project: Project[Sections], progress: Progress) -> None:
@@ -51,7 +52,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
             results.scoring,
             recommendations,
             parse_duration(results.snapshots["horizon"]),
-            [verdict.title for verdict in results.verdicts if verdict.stands],
+            standing_titles(results.verdicts, project.parameters.words.language),
             project.leads_page,
             project.lead_lists,
             Around(HERE.recommendations_csv),

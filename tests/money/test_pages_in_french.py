@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from world import Project
 
+from models.core.verdicts import KINDS, acquit, found
 from pipeline.core.project import read_json
 from pipeline.publishing.digest import as_text
 from pipeline.wording.cut_off_texts import CUT_OFF_TEXTS
@@ -17,6 +18,7 @@ from pipeline.wording.digest_texts import DIGEST_TEXTS
 from pipeline.wording.list_words import WORDS
 from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS, Said
+from pipeline.wording.verdict_titles import FRENCH, standing_titles
 
 ALLOWED = {
     "lead", "leads", "scoring", "nurturing", "marketing", "mql", "sql", "iql", "seo", "sea", "crm", "cta", "cpl", "cpc",
@@ -41,6 +43,14 @@ def in_our_words(html: str) -> list[str]:
     """Give the texts of the page that are ours: what the log names stands as it is in any language."""
     html = re.sub(r"(?s)<(style|script)[^>]*>.*?</\1>|<(\w+)[^>]* translate=\"no\">.*?</\2>", " ", html)
     return [text.strip() for text in unescape(re.sub(r"<[^>]+>", "\n", html)).splitlines() if text.strip()]
+
+
+def test_every_verdict_that_may_stand_has_a_french_title() -> None:
+    assert {kind.code for kind in KINDS.values() if kind.severity != "told"} == FRENCH.keys()
+    wrong = [found("too_good", "AUC .999"), found("source_silent", "", subject="web"), found("promise_unknown", "")]
+    assert standing_titles(wrong, "fr") == [FRENCH["too_good"], FRENCH["source_silent"]]
+    assert standing_titles([wrong[1], *wrong], "en") == [wrong[1].title, wrong[0].title]
+    assert standing_titles([acquit(wrong, {"too_good": "known"})[0]], "fr") == []
 
 
 def vocabulary(language: int) -> set[str]:
