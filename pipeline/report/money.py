@@ -76,32 +76,38 @@ class MoneyView:
 
     def more(self) -> list[Shown]:
         """Give the other columns by channel, and the main ones by whatever else parts the leads."""
-        steps = [name.removeprefix("reached ") for name in self.told.steps]
-        named = [self.labels.noun("milestones", step) for step in steps]
-        rows, total = self._rows("channel"), total_of(self.told, self.months)
-        visits = ["visits", "visit_rate"] if self.told.has_visits else []
-        headings = [
-            *(self.text(f"column.{name}") for name in ("channel", *visits, "cpc")), *named,
-            *(self.text("column.cost_of", step=name) for name in named),
-            *(self.text(f"column.{name}") for name in ("rate", "cac", "roas", "revenue", "again", "worked", "sql_now")),
-        ]  # fmt: skip
-        whole = [(self.name(row["value"]), self._detail_cells(row)) for row in rows]
-        shown = (*visits, "cpc", *named, *named, "conversion_rate", "cac", "roas", "revenue", "", "", "")
-        all_columns = Shown(
-            "detail",
-            self.text("view.more"),
-            headings,
-            whole,
-            (self.text("row.all"), self._detail_cells(total)),
-            self._objective(shown, each_month=True),
-        )
+        named = [self.labels.noun("milestones", step.removeprefix("reached ")) for step in self.told.steps]
+        visits = ("visits", "visit_rate") if self.told.has_visits else ()
+        cost_of = [self.text("column.cost_of", step=name) for name in named]
+        steps = self._detail("steps", visits, named, ("rate", "again", "worked", "sql_now"), self._step_cells)
+        costs = self._detail("costs", ("cpc",), cost_of, ("cac", "roas", "revenue"), self._cost_cells)
         columns = ["spent", "leads", "cpl", "won", "still", "cost_per_expected", "roi"]
         parted = [
             self._shown(by, "", self._main_cells, columns)
             for by in _PARTED_BY
             if (self.told.cohorts["dimension"] == by).any()
         ]
-        return [all_columns, *(one for one in parted if len(one.rows) > 1)]
+        return [steps, costs, *(one for one in parted if len(one.rows) > 1)]
+
+    def _detail(
+        self,
+        name: str,
+        before: Sequence[str],
+        named: Sequence[str],
+        after: Sequence[str],
+        cells: Callable[[Mapping[str, Any]], list[Cell]],
+    ) -> Shown:
+        """Give a table by channel of columns that the main one has no room for; ``named`` are those of the log."""
+        aims = [*before, *[""] * len(named), *("conversion_rate" if one == "rate" else one for one in after)]
+        left, right = ([self.text(f"column.{one}") for one in some] for some in (("channel", *before), after))
+        return Shown(
+            name,
+            self.text(f"view.more_{name}"),
+            [*left, *named, *right],
+            [(self.name(row["value"]), cells(row)) for row in self._rows("channel")],
+            (self.text("row.all"), cells(total_of(self.told, self.months))),
+            self._objective(aims, each_month=True),
+        )
 
     def by_month(self) -> Shown:
         """By month of creation: so far, still expected, and in the end, which stay apart and add up."""
@@ -316,24 +322,24 @@ class MoneyView:
             self._returned(row, "roi", self._signed),
         ]
 
-    def _detail_cells(self, row: Mapping[str, Any]) -> list[Cell]:
-        costs = [self._of(row, f"cost {step}", self.money) for step in self.told.steps]
-        visits = [
-            Cell(self.write.whole(row["visits"]) if _known(row["visits"]) else ""),
-            self._of(row, "visit_rate", self.write.share),
-        ]
+    def _step_cells(self, row: Mapping[str, Any]) -> list[Cell]:
+        visits = Cell(self.write.whole(row["visits"]) if _known(row["visits"]) else "")
         return [
-            *(visits if self.told.has_visits else []),
-            self._of(row, "cpc", self.money),
+            *([visits, self._of(row, "visit_rate", self.write.share)] if self.told.has_visits else []),
             *(Cell(self.write.whole(row[step])) for step in self.told.steps),
-            *costs,
             self._of(row, "conversion_rate", self.write.share),
-            self._of(row, "cac", self.money),
-            self._returned(row, "roas", self.write.number),
-            Cell(self.money(row["revenue"]) if self.told.has_revenue else ""),
             Cell(self.write.whole(row["won_again"])),
             Cell(self.write.share(row["worked"] / row["leads"]) if row["leads"] else ""),
             Cell(self.write.whole(row["sql_now"])),
+        ]
+
+    def _cost_cells(self, row: Mapping[str, Any]) -> list[Cell]:
+        return [
+            self._of(row, "cpc", self.money),
+            *(self._of(row, f"cost {step}", self.money) for step in self.told.steps),
+            self._of(row, "cac", self.money),
+            self._returned(row, "roas", self.write.number),
+            Cell(self.money(row["revenue"]) if self.told.has_revenue else ""),
         ]
 
     def _month_cells(self, row: Mapping[str, Any]) -> list[Cell]:

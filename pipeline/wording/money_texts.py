@@ -164,15 +164,13 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "cell.none_yet": ("no sale yet", "aucune vente"),
     "cell.unknown": ("not known", "non connu"),
     "cell.final": ("final", "définitif"),
-    "interval": ("{low} to {high}", "{low} à {high}"),
+    "interval": ("{low}\N{NO-BREAK SPACE}to {high}", "{low}\N{NO-BREAK SPACE}à {high}"),
     "view.no_cost_for": (
         "No cost entered for {channels}: no CPL, no ROI, and the costs of all leave them out.",
         "Aucun coût saisi pour {channels}\N{NO-BREAK SPACE}: ni CPL ni ROI, et les coûts de l'ensemble les laissent de côté.",
     ),
-    "view.more": (
-        "More: costs per step, rates, intervals",
-        "Plus\N{NO-BREAK SPACE}: coûts par étape, taux, intervalles",
-    ),
+    "view.more_steps": ("More: steps and rates", "Plus\N{NO-BREAK SPACE}: étapes et taux"),
+    "view.more_costs": ("More: costs per step, revenue", "Plus\N{NO-BREAK SPACE}: coûts par étape, chiffre d'affaires"),
     "view.intervals": (
         "In small print: the 95 % interval, over such draws of leads.",
         "En petit\N{NO-BREAK SPACE}: intervalle de confiance à 95\N{NARROW NO-BREAK SPACE}%.",

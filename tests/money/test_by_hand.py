@@ -309,7 +309,7 @@ def test_objectives_stand_beside_the_values(small: SmallProject) -> None:
     )
     written = [
         [(name, cell.text) for name, cell in zip(table.columns[1:], table.objective or (), strict=True) if cell.text]
-        for table in (view.main(), view.by_month(), view.more()[0])
+        for table in (view.main(), view.by_month(), view.more()[1])
     ]
     assert written == [
         [("leads", "4 a month"), ("sales so far", "2 a month")],
