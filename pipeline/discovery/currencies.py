@@ -1,4 +1,4 @@
-"""Money: which currency amounts are turned into and by which rates, and which events bring revenue or give it back."""
+"""Money: which currency amounts are turned into and by which rates, what brings revenue, and what is paid for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow.parquet as pq
 
+from pipeline.core.project import Places
 from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.registers import RateTable, number_sql
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import UNDONE, plain
+from pipeline.settings.kpi import GROUPS
 
 
 @dataclass
@@ -54,6 +57,35 @@ def propose_revenue(connection: duckdb.DuckDBPyConnection, log: Path, conversion
         if kind not in earned and re.fullmatch(UNDONE, plain(kind)):
             earned[kind] = 1 if 2 * below > amounts else -1
     return {"revenue": earned}
+
+
+def propose_groups(connection: duckdb.DuckDBPyConnection, places: Places) -> dict[str, Any]:
+    """Propose ``kpi.groups`` where money is spent on a channel that is taken for organic where nobody says otherwise.
+
+    Of the usual groups the channels of the log are listed; what money is spent on is paid.
+    """
+    is_attribute = "channel" in pq.read_schema(places.leads).names
+    named, spent = (
+        [name for (name,) in connection.execute(
+            f"SELECT channel FROM read_parquet(?) WHERE channel IS NOT NULL{also} GROUP BY 1 ORDER BY count(*) DESC, 1",
+            [str(path)],
+        ).fetchall()]
+        for path, also in (
+            (places.leads if is_attribute else places.interactions, ""),
+            (places.spend, " AND cost > 0"),
+        )
+    )  # fmt: skip
+    called = {name.casefold(): name for name in named}
+    groups = {
+        group: [called[name.casefold()] for name in names if name.casefold() in called]
+        for group, names in GROUPS.items()
+    }
+    paid = [name for name in groups["organic"] if name in spent]
+    if not paid:
+        return {}
+    groups["paid"] += [name for name in paid if name not in groups["paid"]]
+    groups["organic"] = [name for name in groups["organic"] if name not in paid]
+    return {"groups": {group: names for group, names in groups.items() if names}}
 
 
 def settle_currencies(

@@ -26,7 +26,7 @@ from features.core.time import format_duration
 from pipeline.core.project import Places, Progress, Project
 from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
-from pipeline.discovery.currencies import propose_revenue
+from pipeline.discovery.currencies import propose_groups, propose_revenue
 from pipeline.discovery.judging import (
     accuse_events,
     acquittals,
@@ -164,7 +164,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 content |= {
                     "episodes": _episodes(outcomes),
                     "decision": decision_for(types, outcomes) | territory,
-                    "kpi": propose_revenue(connection, log, outcomes.conversion),
+                    "kpi": propose_revenue(connection, log, outcomes.conversion) | propose_groups(connection, places),
                     "words": _words(places, types, list(leads["attributes"]), outcomes),
                 }
             _allow_missing(content["ingest"], summary, proposal)
@@ -179,6 +179,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         | proposal.people.comments
         | comments_on_findings(outcomes, attributes, types)
         | comments_on_decision(content["decision"], types)
+        | ({"kpi.groups": "a channel on which money is spent is paid"} if "groups" in content["kpi"] else {})
     )
     settings = write_settings(content, comments, head(folder, summary))
     if yaml.safe_load(settings) != content:

@@ -12,7 +12,9 @@ import yaml
 from exports import BEGINNING, write_table
 from proposals import count, ingest, propose, read
 
+from pipeline.core.project import Places
 from pipeline.discovery.attributes import Attribute, judge_by_outcome
+from pipeline.discovery.currencies import propose_groups
 from pipeline.discovery.initialise import Options, initialise
 from pipeline.profiling.words import is_called_id
 
@@ -336,3 +338,24 @@ def test_names_are_ids_or_not() -> None:
         map(is_called_id, ("lead_id", "LeadID", "user_pseudo_id", "Record ID", "Case ID", "visitorid", "customer"))
     )
     assert not any(map(is_called_id, ("Lead Source", "paid", "valid", "amount", "customer_segment")))
+
+
+def test_a_channel_on_which_money_is_spent_is_paid_and_groups_are_left_alone_where_none_is(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.leads.parent.mkdir(parents=True)
+    with duckdb.connect() as connection:
+
+        def write(path: Path, rows: str, names: str) -> None:
+            connection.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS t({names})) TO '{path}' (FORMAT parquet)")
+
+        write(
+            places.leads,
+            "('a', 'Social'), ('b', 'sea'), ('c', 'seo'), ('d', 'our fair'), ('e', NULL)",
+            "lead_id, channel",
+        )
+        write(places.spend, "('sea', 10.0), ('Social', 5.0), ('seo', 0.0)", "channel, cost")
+        assert propose_groups(connection, places) == {
+            "groups": {"paid": ["sea", "Social"], "organic": ["seo"], "inbound": ["sea", "seo", "Social"]}
+        }
+        write(places.spend, "('sea', 10.0), ('Social', NULL)", "channel, cost")
+        assert propose_groups(connection, places) == {}

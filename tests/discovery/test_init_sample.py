@@ -29,10 +29,6 @@ DIFFERENCES = {
     "train.other_horizons": "which further horizons a company plans by is for people to say",
     "evaluate.model_name": "init names the model after the folder",
     "decision.tiers": "init takes multiples of the odds of those that convert; what a call costs is for people to say",
-    **dict.fromkeys(
-        (f"kpi.groups.{group}" for group in ("inbound", "organic", "outbound", "paid")),
-        "which channels are looked at together, and that of social only advertisements are here, is for people to say",
-    ),
     "kpi.targets.leads": "what a company wants to reach is for people to say",
     "kpi.targets.cac": "what a company wants to reach is for people to say",
     "decision.time_zone": "where the company is stands in no file",
