@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from cases import CASES, case, empty_project, propose
+from hypothesis import given
+from hypothesis import strategies as st
 from raw_logs import LEADS, source_of
 from small_project import SmallProject
 
-from pipeline.reading.nothing import is_word_for_nothing
+from pipeline.core.sql import fetch_row, literal, open_reader
+from pipeline.reading.nothing import NEVER, SPACES, is_word, is_word_for_nothing
 
 _EVENTS = ("page_view", "form", "signed")
 _FLAWS: dict[str, str] = {"zero": "0000-00-00 00:00:00", "backslash": r"\N", "null": "NULL", "none": "None"}
@@ -182,3 +187,24 @@ def test_init_proposes_no_word_that_may_mean_something(
 def test_words_for_nothing_are_known_by_their_text_alone() -> None:
     assert all(map(is_word_for_nothing, ("NULL", "nan", "N/A", "0000-00-00T00:00:00Z", "(not set)")))
     assert not any(map(is_word_for_nothing, ("none", "0", "false", "2026-01-01", "Null Island", "")))
+
+
+_NOBODY = re.compile(r"\{?(0{8}-?0{4}-?0{4}-?0{4}-?0{12}|f{8}-?f{4}-?f{4}-?f{4}-?f{12}|0{9,})\}?")
+_IDS = st.one_of(
+    st.text(max_size=8),
+    st.text("0f-{}aNu \t\u00a0\u202f\u0130\u212a", max_size=12),
+    st.sampled_from([*sorted(NEVER), "0" * 9, f"{{{uuid.UUID(int=0)}}}", "F" * 32, "user-1", "n0", "0000000x"]),
+)
+
+
+@given(
+    before=st.text(SPACES, max_size=2), text=_IDS, after=st.text(SPACES, max_size=2), change=st.sampled_from([0, 1, 2])
+)
+def test_words_that_are_never_ids_are_found_whatever_their_size_and_the_spaces_around_them(
+    before: str, text: str, after: str, change: int
+) -> None:
+    id_ = before + (text, text.upper(), text.title())[change] + after
+    tidy = id_.strip(SPACES).lower()
+    with open_reader() as connection:
+        [found] = fetch_row(connection, f"SELECT {is_word('id')} FROM (SELECT {literal(id_)} AS id)")
+    assert found == (tidy in NEVER or _NOBODY.fullmatch(tidy) is not None)
