@@ -113,7 +113,7 @@ def _written(path: Path) -> str:
 
 def _count(table: SourceTable, used: int) -> dict[str, Any]:
     """Count the rows of a table; raises LeadcastError where one has been lost or doubled."""
-    rows = fetch_row(table.connection, f"SELECT count(*) FROM {table.mapped}")[0]
+    rows = table.rows
     counts = {part.reason: part.rows for part in table.set_aside}
     if rows != used + sum(counts.values()):
         raise LeadcastError(

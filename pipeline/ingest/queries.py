@@ -28,7 +28,7 @@ from pipeline.ingest.source_table import SourceTable, Tables, label_of
 from pipeline.reading import moments
 from pipeline.reading.databases import fetch, refuse_names
 from pipeline.reading.mapped_table import MappedTable
-from pipeline.reading.quarantine import said_of_rows
+from pipeline.reading.quarantine import count_rows, say_rows
 from pipeline.reading.readers import (
     OpenFile,
     choose_columns,
@@ -191,7 +191,9 @@ class Origins:
         if name in self.settings.tables:
             table.mapped.make_view(f"SELECT sequence, reason FROM {table.copies}")
             table.judged.make_view(f"FROM {table.mapped}")
-        self.progress(f"{name}: {said_of_rows(self.connection, table.copies, 'read for queries')}")
+        counts = count_rows(self.connection, table.copies)
+        table.rows = counts[0]
+        self.progress(f"{name}: {say_rows(*counts, 'read for queries')}")
 
     def _whole(self, name: str) -> str:
         """Give the rows of a table that can be used, by the names of its columns."""

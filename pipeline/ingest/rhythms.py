@@ -26,8 +26,8 @@ def judge_sources(tables: Tables) -> tuple[dict[str, SourceState], Silences]:
     sources = {name: table.settings for name, table in tables.items() if isinstance(table.settings, Source)}
     last = {name: known for name in sources if (known := tables[name].last_known_at)}
     until = max(sources[name].observed_until or known - _delay(sources[name]) for name, known in last.items())
-    arrivals = {name: _read_arrivals(tables[name]) for name in last}
-    created = _read_arrivals(tables["leads"], "created_at") if "leads" in tables else None
+    arrivals = {name: tables[name].arrivals("known_at") for name in last}
+    created = tables["leads"].arrivals("created_at") if "leads" in tables else None
     ended = leads_ended(created, until) if created and len(created.minutes) else None
     states = dict.fromkeys(sources, SourceState("unjudged", "it has no row that could be read"))
     for name, known in last.items():
@@ -44,14 +44,6 @@ def _delay(source: Source) -> timedelta:
 
 def _declared(source: Source) -> Declared:
     return Declared(Calendar(source.time_zone, source.closed_days), source.closed, source.quiet, source.observed_until)
-
-
-def _read_arrivals(table: SourceTable, moment: str = "known_at") -> Arrivals:
-    columns = table.connection.execute(
-        f"SELECT epoch_us({moment}) // 60000000 AS minute, count(*) AS rows "
-        f"FROM {table.mapped} WHERE reason IS NULL GROUP BY minute ORDER BY minute"
-    ).fetchnumpy()
-    return Arrivals(columns["minute"].astype(np.int64), columns["rows"].astype(np.int64))
 
 
 class _Campaigns:

@@ -12,7 +12,7 @@ from pipeline.reading import money
 from pipeline.reading.owners import KEY
 from pipeline.reading.quarantine import DUPLICATE, MERGED, TOTAL, UNKNOWN_LEAD
 from pipeline.reading.totals import Sum, find_totals
-from pipeline.settings.ingest import Source, Spend
+from pipeline.settings.ingest import Leads, Source, Spend
 
 _WHOLE_ROW = ("lead_id", "occurred_at", "known_at", "event_type", "channel", "campaign", "content", "value", "quantity")
 IS_ALIAS = (
@@ -91,6 +91,22 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
     money.refuse_without_rate(currency or "", converted)
 
 
+def find_repeats_by_parts(tables: Tables, currency: str | None) -> None:
+    """Tell of each source whether its rows can only repeat one of the same lead, and nothing waits for which do.
+
+    An event's own id may stand in rows of two leads; amounts that are converted, and ids that are united, may become
+    the same only then; machines and totals are told among the rows that are left; local days are made before.
+    """
+    leads = tables.get("leads")
+    zoned = leads is not None and isinstance(leads.settings, Leads) and leads.settings.columns.time_zone
+    for table in tables.values():
+        if isinstance(table.settings, Source) and not zoned and "identities" not in tables:
+            columns, own = table.settings.columns, money.constant(table.settings.columns.currency)
+            converted = columns.currency and (own is None or (currency is not None and own != currency))
+            waits = columns.event_id or table.may_hold_totals or table.settings.machines
+            table.repeats_by_parts = not (converted or waits)
+
+
 def _without_duplicates(table: SourceTable) -> str:
     """Write the query that sets the duplicates of a table aside that is no source."""
     return (
@@ -113,7 +129,10 @@ def _judge_source(relations: Relations, table: SourceTable, *, links: bool, stra
     columns = (*_WHOLE_ROW, "currency") if currency else _WHOLE_ROW
     whole_row = [f"CASE WHEN event_id IS NULL THEN {column} END" for column in columns]
     own_id = ["event_id"] if table.width == 1 else ["event_id", "event_type"]
-    find_duplicates(table.mapped, [*own_id, *whole_row], "known_at, sequence", table.duplicates)
+    if table.repeats_by_parts:
+        table.duplicates.make_table("SELECT 0::BIGINT AS sequence WHERE false")
+    else:
+        find_duplicates(table.mapped, [*own_id, *whole_row], "known_at, sequence", table.duplicates)
     unknown = "" if strangers else f"WHEN lead.lead_id IS NULL THEN '{UNKNOWN_LEAD}'"
     lead_id = "coalesce(alias.lead_id, mapped.lead_id)" if links else "mapped.lead_id"
     united = f"{lead_id} AS lead_id, greatest(mapped.known_at, alias.linked_at) AS known_at, " if links else ""

@@ -8,17 +8,18 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pyarrow.parquet as pq
 
+from features.timeline.rhythm import Arrivals
 from pipeline.core.sql import LINE_BITS, Relation, fetch_row, file_literal
 from pipeline.reading.mapped_table import MappedTable
-from pipeline.reading.quarantine import SetAside
+from pipeline.reading.quarantine import SetAside, count_rows, say_rows
 from pipeline.reading.readers import OpenFile, Required
 from pipeline.reading.texts import Columns, is_text
 from pipeline.settings.ingest import InteractionColumns, Leads, Owners, Rates, Source, Spend
 from pipeline.settings.table import Table
 
-TEXTS = ("event_type", "channel", "campaign", "content")
-"""What has few values, as a rule."""
 _FEW = 16
 """More files would make the statements that read them too long."""
 
@@ -39,20 +40,24 @@ class SourceTable:
     required: Required = field(default_factory=dict)
     """The raw columns of each field without which no row can be used."""
     files: tuple[OpenFile, ...] = ()
+    rows: int = 0
     usable: int = 0
-    """How many rows mapping found usable, before any is found to be a duplicate or of an unknown lead."""
+    """How many of them rows mapping found usable, before any is found to be a duplicate or of an unknown lead."""
     first_occurred_at: datetime | None = None
     """Of the usable rows of a source, in UTC, as are the next two."""
     last_occurred_at: datetime | None = None
     last_known_at: datetime | None = None
+    counted: Arrivals | None = None
+    """Its usable rows by the minutes of their moment, once they have been counted."""
     set_aside: list[SetAside] = field(default_factory=list)
     """Its rows that were, by reason."""
+
+    repeats_by_parts: bool = False
+    """Whether its rows that repeat others are found as the log is sorted, part by part."""
 
     def __post_init__(self) -> None:
         self.mapped = self._relation("mapped")
         """Its mapped rows: sequence, reason and the fields."""
-        self.seen = self._relation("seen")
-        """Of a source, the values of each of ``TEXTS`` in its usable rows (others are null), with their rows."""
         self.duplicates = self._relation("duplicate")
         """The sequences of rows that repeat others."""
         self.totals = self._relation("total")
@@ -63,6 +68,8 @@ class SourceTable:
         """What machines did, where rules tell it: sequence, event_type, rule."""
         self.judged = self._relation("judged")
         """All its rows; the reason says whether each is used."""
+        self.aside = self._relation("aside")
+        """Of a source, the rows that are not used: sequence, reason."""
 
     def _relation(self, what: str) -> Relation:
         return Relation(self.connection, f"{what} {self.name}")
@@ -132,23 +139,40 @@ class SourceTable:
         line = (sequence & ((1 << LINE_BITS) - 1)) // self.width
         return self.files[sequence >> LINE_BITS].file.name, line
 
-    def look(self) -> None:
-        """Look once at all rows that mapping found usable: how many and, of a source, when and of which kinds."""
-        if not isinstance(self.settings, Source):
-            (self.usable,) = fetch_row(self.connection, f"SELECT count(*) FROM {self.mapped} WHERE reason IS NULL")
-            return
-        texts = ", ".join(TEXTS)
-        sets = ", ".join(f"({name})" for name in TEXTS)
-        self.seen.make_table(
-            f"SELECT {texts}, count(*) AS rows, min(occurred_at) AS first, max(occurred_at) AS last, "
-            f"max(known_at) AS last_known, grouping({texts}) AS level "
-            f"FROM (SELECT {texts}, occurred_at, known_at FROM {self.mapped} WHERE reason IS NULL) "
-            f"GROUP BY GROUPING SETS ((), {sets})"
-        )
-        self.usable, self.first_occurred_at, self.last_occurred_at, self.last_known_at = fetch_row(
-            self.connection,
-            f"SELECT rows, first, last, last_known FROM {self.seen} WHERE level = {2 ** len(TEXTS) - 1}",
-        )
+    @property
+    def looked_at_later(self) -> bool:
+        """Whether its rows are counted only as they go into the log, so that files need be read but once."""
+        return self.repeats_by_parts and all(map(self.reads_again, self.files))
+
+    def look(self) -> str:
+        """Look once at all its rows: how many there are, how many mapping found usable and, of a source, of when.
+
+        Says it.
+        """
+        self.rows, unusable, lines = count_rows(self.connection, str(self.mapped))
+        self.usable = self.rows - unusable
+        if isinstance(self.settings, Source):
+            self.first_occurred_at, self.last_occurred_at, self.last_known_at = fetch_row(
+                self.connection,
+                f"SELECT min(occurred_at), max(occurred_at), max(known_at) FROM {self.mapped} WHERE reason IS NULL",
+            )
+        return say_rows(self.rows, unusable, lines)
+
+    def expected_rows(self) -> int:
+        """Count its usable rows; of one that is looked at later, all that its files say they have."""
+        if self.looked_at_later:
+            return sum(pq.read_metadata(opened.file.path).num_rows for opened in self.files)
+        return self.usable
+
+    def arrivals(self, moment: str) -> Arrivals:
+        """Count its usable rows by the minutes of a moment; of one that is looked at later, of when they were known."""
+        if self.counted is None:
+            columns = self.connection.execute(
+                f"SELECT epoch_us({moment}) // 60000000 AS minute, count(*) AS rows "
+                f"FROM {self.mapped} WHERE reason IS NULL GROUP BY minute ORDER BY minute"
+            ).fetchnumpy()
+            self.counted = Arrivals(columns["minute"].astype(np.int64), columns["rows"].astype(np.int64))
+        return self.counted
 
 
 Tables = Mapping[str, SourceTable]

@@ -20,7 +20,7 @@ import duckdb
 from features.core.errors import InputError, LeadcastError
 from features.core.schema import LEAD, SPENDING
 from pipeline.core.project import HERE, Places, Progress, Project, publish, write_json
-from pipeline.core.sql import connect, fetch_row, identifier, literal
+from pipeline.core.sql import connect, identifier, literal
 from pipeline.ingest.counts import summarise
 from pipeline.ingest.creations import date_leads
 from pipeline.ingest.id_checks import look_at_ids
@@ -32,15 +32,16 @@ from pipeline.ingest.people import judge_people, plan_people, write_people
 from pipeline.ingest.queries import Origins
 from pipeline.ingest.reading_advice import advise
 from pipeline.ingest.relations import Relations
-from pipeline.ingest.rows import judge
+from pipeline.ingest.rows import find_repeats_by_parts, judge
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.source_verdicts import source_verdicts
 from pipeline.reading.owners import owners_written, refuse_two_owners
-from pipeline.reading.quarantine import broken_share, said_of_rows, too_many_broken, write_quarantine
+from pipeline.reading.quarantine import broken_share, too_many_broken, write_quarantine
 from pipeline.reading.readers import check_readable, copy_rows, parquet_rows
-from pipeline.settings.ingest import Ingest, Owners
+from pipeline.settings.ingest import Ingest, Owners, Source
 from pipeline.settings.run import Run
+from pipeline.settings.types import in_bytes
 
 _TEMPORARY = Path("data/.tmp/ingest")
 _OUTPUT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
@@ -79,22 +80,24 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
             tables = {table.name: table for table in planned}
             _open(tables, origins)
             refuse_idle(tables, origins.read)
+            find_repeats_by_parts(tables, settings.currency)
             with _naming_unreadable_files(tables):
                 for table in tables.values():
                     _map_files(table, now)
-                    table.look()
-                    progress(f"{table.name}: {said_of_rows(connection, str(table.mapped))}")
+                    if not table.looked_at_later:
+                        progress(f"{table.name}: {table.look()}")
                 ids = look_at_ids(tables)
                 judge(relations, tables, settings.currency)
                 judge_people(relations, tables)
                 tables |= origins.read
+                memory_limit = in_bytes(project.parameters.run.memory_limit)
+                write_log(relations, tables, made.interactions, memory_limit, progress)
                 for table in tables.values():
                     files = [opened.file.name for opened in table.files]
                     target = made.quarantine / f"{table.name}.parquet"
-                    table.set_aside = write_quarantine(table.judged, table.name, files, target, table.width)
+                    aside = table.aside if isinstance(table.settings, Source) else table.judged
+                    table.set_aside = write_quarantine(aside, table.name, files, target, table.width)
                 _refuse_broken(tables, settings.maximum_broken, project, made)
-                progress("sorting and writing the log")
-                write_log(relations, tables, made.interactions)
                 _write_leads(relations, tables, made)
                 write_people(connection, tables, made, _OUTPUT)
                 _write_spend(connection, tables.get("spend"), made.spend)
@@ -205,12 +208,7 @@ def _map_files(table: SourceTable, now: datetime) -> None:
 
 
 def _refuse_broken(tables: Tables, maximum: float, places: Places, made: Places) -> None:
-    refused = [
-        table
-        for table in tables.values()
-        if broken_share(table.set_aside, fetch_row(table.connection, f"SELECT count(*) FROM {table.mapped}")[0])
-        > maximum
-    ]
+    refused = [table for table in tables.values() if broken_share(table.set_aside, table.rows) > maximum]
     if refused:
         publish(made.quarantine, places.quarantine)
         told = [table.set_aside for table in refused]

@@ -63,11 +63,20 @@ def write_quarantine(
     return [SetAside(table, *row) for row in rows]
 
 
-def said_of_rows(connection: duckdb.DuckDBPyConnection, relation: str, read: str = "read") -> str:
-    """Say how many rows a relation has and how many can't be used; titles and remarks around them are no rows."""
+def count_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int, int]:
+    """Count the rows of a relation, those that can't be used, and of these the titles and remarks around them."""
     around = f"reason IN ({literal(TITLE_LINE)}, {literal(FOOTER_LINE)})"
     counts = f"count(*), count(reason), count(*) FILTER ({around})"
     [(every, unusable, lines)] = connection.execute(f"SELECT {counts} FROM {relation}").fetchall()
+    return every, unusable, lines
+
+
+def say_rows(every: int, unusable: int, lines: int = 0, read: str = "read") -> str:
+    """Say how many rows there are; ``lines`` of the unusable ones are none.
+
+    >>> say_rows(1_200, 3)
+    '1,200 rows read, 3 of them unusable'
+    """
     said = f"{every - lines:,} rows {read}, {unusable - lines:,} of them unusable"
     return f"{said}; {lines:,} line{'s' if lines > 1 else ''} above or below them" if lines else said
 

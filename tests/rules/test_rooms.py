@@ -38,7 +38,8 @@ pipeline/evaluate: features/core features/language models/core models/evaluation
 pipeline/exports: features/core pipeline/core pipeline/kpi pipeline/reading pipeline/scoring pipeline/settings
 pipeline/features.py: features/core features/engines features/language features/own.py pipeline/core pipeline/log
     pipeline/matrix pipeline/settings
-pipeline/ingest: features/core features/timeline pipeline/core pipeline/log pipeline/reading pipeline/settings
+pipeline/ingest: features/core features/timeline pipeline/core pipeline/log pipeline/partitions pipeline/reading
+    pipeline/settings
 pipeline/inspection: features/core features/engines features/language models/core models/evaluation pipeline/core
     pipeline/evaluate pipeline/features.py pipeline/log pipeline/matrix pipeline/publishing pipeline/reading
     pipeline/settings pipeline/train.py pipeline/wording
@@ -48,6 +49,7 @@ pipeline/log: features/core features/timeline models/core pipeline/core pipeline
 pipeline/matrix: features/core features/engines features/language models/core pipeline/core
 pipeline/monitor: features/core features/language features/timeline models/core models/evaluation models/learning
     pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/report pipeline/settings
+pipeline/partitions: features/core
 pipeline/profiling: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/publishing: features/core pipeline/core pipeline/report pipeline/settings pipeline/wording
 pipeline/reading: features/core pipeline/core pipeline/settings
@@ -106,7 +108,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 39, 201, 10
+ROOMS, ARROWS, FLOORS = 40, 203, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",

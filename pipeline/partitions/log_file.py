@@ -1,0 +1,77 @@
+"""The file of the log: row groups of one size, whatever the parts that its rows come in, cheap to read.
+
+The bytes follow from the rows alone. Texts of few values are written by the numbers that stand for them, with those
+that a row group holds as its dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.core.schema import INTERACTION
+
+ROW_GROUP = 122_880
+_DIFFERENCES = ("occurred_at", "known_at", "sequence")
+"""Their differences are shorter than they are, and faster read than what is packed better."""
+
+
+def write_parts(parts: Iterable[pa.Table], target: Path) -> None:
+    """Write the rows of a log, which come in parts and in their order; texts may be dictionaries.
+
+    There is at least one part, which may be empty.
+    """
+    coming = iter(parts)
+    first = next(coming)
+    rest = first.slice(0, 0)
+    with _writer(target, first.schema) as writer:
+        for part in chain([first], coming):
+            rows = pa.concat_tables([rest, part]).unify_dictionaries()
+            whole = len(rows) - len(rows) % ROW_GROUP
+            for start in range(0, whole, ROW_GROUP):
+                _write_group(writer, rows.slice(start, ROW_GROUP))
+            rest = rows.slice(whole)
+        if len(rest):
+            _write_group(writer, rest)
+
+
+def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    fields = [pa.field(field.name, schema.field(field.name).type, field.nullable) for field in INTERACTION]
+    return pq.ParquetWriter(
+        target,
+        pa.schema(fields),
+        compression="lz4",
+        store_schema=False,  # a reader need not know which texts were dictionaries
+        use_dictionary=[field.name for field in INTERACTION if field.name not in _DIFFERENCES],
+        column_encoding=dict.fromkeys(_DIFFERENCES, "DELTA_BINARY_PACKED"),
+    )
+
+
+def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    columns = [rows[name].combine_chunks() for name in writer.schema.names]
+    held = [_held(one) if pa.types.is_dictionary(one.type) else one for one in columns]
+    writer.write_table(pa.Table.from_arrays(held, schema=writer.schema), ROW_GROUP)
+
+
+def _held(texts: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Leave out of a dictionary what no row holds, and keep the order of the rest."""
+    lacks = np.asarray(texts.is_null()) if texts.null_count else None
+    numbers = np.asarray(texts.indices if lacks is None else texts.indices.fill_null(0))
+    used = np.zeros(len(texts.dictionary), bool)
+    used[numbers if lacks is None else numbers[~lacks]] = True
+    if used.all():
+        return texts
+    places = (np.cumsum(used) - 1).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places[numbers], mask=lacks), texts.dictionary.filter(pa.array(used))
+    )
+
+
+def by_numbers(numbers: pa.Array, texts: pa.Array) -> pa.DictionaryArray:
+    """Give the texts for which numbers stand, from 0 on."""
+    return pa.DictionaryArray.from_arrays(numbers.cast(pa.int32()), texts)
