@@ -25,7 +25,7 @@ from features.core.schema import INTERACTION, Field
 from features.timeline.rhythm import Arrivals
 from pipeline.core.parallel import cores, in_order
 from pipeline.core.project import Progress
-from pipeline.core.sql import fetch_row, file_literal
+from pipeline.core.sql import fetch_row, file_literal, identifier, literal
 from pipeline.ingest.local_days import LOCAL_TIME, join_local_days, tabulate_local_days
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.source_table import SourceTable, Tables
@@ -41,6 +41,9 @@ _TEXTS = ("event_type", "actor", "channel", "campaign", "content")
 """What has few values, as a rule."""
 _AT_ONCE = 1 << 19
 """How many rows come at once, and the most that are sorted at once."""
+_FIRST_ROWS = 100_000
+"""Which tell what texts a source holds as a rule."""
+_MOST_KNOWN = 4096
 _ROW_BYTES = 256
 """What a row takes while it is sorted."""
 _FEWEST = 1 << 16
@@ -101,12 +104,18 @@ class _Plan:
         apart = {"lead_id", "source", *self._made, *(set() if self._zoned else _local(""))}
         self._kept = [field for field in INTERACTION if field.name not in apart]
         self._leads = fetch_row(relations.connection, f"SELECT count(*) FROM {relations.leads}")[0]
-        self._texts = {name: NumberedTexts(name) for name in _TEXTS}
+        self._texts = {
+            name: NumberedTexts(name, _make_type(relations.connection, name, self.sources))
+            for name in _TEXTS
+            if name not in self._made
+        }
         """The texts for which numbers travel."""
 
     def as_texts(self, name: str) -> None:
         """Let the texts of a column travel as they are, and forget those of the others."""
-        self._texts = {other: NumberedTexts(other) for other in self._texts if other != name}
+        self._texts = {
+            other: NumberedTexts(other, texts.known) for other, texts in self._texts.items() if other != name
+        }
 
     def width_of_parts(self, most: int) -> int:
         """Tell how many leads make a part."""
@@ -131,19 +140,31 @@ class _Plan:
         if source.repeats_by_parts:
             lead = f"CASE WHEN reason = '{UNKNOWN_LEAD}' THEN hash(lead_id) % {_STRANGERS} ELSE rank END"
             stranger = f", CASE WHEN reason = '{UNKNOWN_LEAD}' THEN lead_id END AS stranger"
-        columns = ", ".join(f"{self._cast(field)} AS {field.name}" for field in self._kept)
+        columns = ", ".join(f"{self._cast(field)}" for field in self._kept)
         rows = join_local_days(self.relations, source.judged) if self._zoned else source.judged
         return f"SELECT CAST({lead} AS UINTEGER) AS lead, reason{stranger}, {columns} FROM {rows}"
 
     def _cast(self, field: Field) -> str:
-        return _cast(self._local.get(field.name, field.name), field.duckdb)
+        name = field.name
+        if name in self._texts and self._texts[name].known:
+            known = f"TRY_CAST({name} AS {_type(name)})"
+            return f"{known} AS {name}, CASE WHEN {known} IS NULL THEN {name} END AS {_other(name)}"
+        return f"TRY_CAST({self._local.get(name, name)} AS {field.duckdb}) AS {name}"
 
-    def travelling(self, batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
-        """Let numbers stand for texts of few values, and for the source."""
-        columns = {"source": pa.array(np.full(len(batch), number, np.uint16))}
-        for name in batch.schema.names:
-            column = batch[name]
-            columns[name] = self._texts[name].encode(column) if name in self._texts else column
+    def travelling(self, batch: pa.RecordBatch, number: int, *more: str) -> pa.RecordBatch:
+        """Give what travels of rows of a source, and some ``more`` columns, with numbers for texts of few values."""
+        columns = {"source": pa.array(np.full(len(batch), number, np.uint16)), "lead": batch["lead"]}
+        columns |= {name: batch[name] for name in more}
+        for field in self._kept:
+            name, column = field.name, batch[field.name]
+            if name in self._texts:
+                texts = self._texts[name]
+                known = pa.types.is_dictionary(column.type)
+                numbers = texts.encode_known(column, batch[_other(name)]) if known else texts.encode(column)
+                columns[name] = pa.array(numbers)
+            else:
+                # Of what can be used, no amount is NaN; without gaps, columns are dealt in half of the time.
+                columns[name] = column.fill_null(np.nan) if pa.types.is_floating(column.type) else column
         return pa.RecordBatch.from_pydict(columns)
 
     def lead_ids(self, rows: pa.Table) -> pa.Array:
@@ -166,12 +187,16 @@ class _Plan:
         made |= {name: make(rows) for name, make in self._made.items()}
         for field in self._kept:
             column = rows[field.name].combine_chunks()
-            made[field.name] = self._texts[field.name].decode(column) if field.name in self._texts else column
+            if field.name in self._texts:
+                column = self._texts[field.name].decode(column)
+            elif pa.types.is_floating(column.type):
+                column = pa.array(np.asarray(column), from_pandas=True)
+            made[field.name] = column
         return pa.table({field.name: made[field.name] for field in INTERACTION})
 
     def nothing(self) -> pa.Table:
         """Give a part of the log that has no rows."""
-        of_few = {"lead_id", "source", *(field.name for field in self._kept if field.name in self._texts)}
+        of_few = {"lead_id", "source", "actor", *(field.name for field in self._kept if field.name in self._texts)}
         numbered = pa.dictionary(pa.int32(), pa.string())
         fields = [(field.name, numbered if field.name in of_few else field.arrow) for field in INTERACTION]
         return pa.schema(fields).empty_table()
@@ -221,13 +246,12 @@ def _deal(plan: _Plan, number: int, known: Spool, strangers: Spool, aside: _Asid
                 if source.repeats_by_parts:
                     unknown = pc.equal(reasons, UNKNOWN_LEAD).fill_null(False)
                     others = pc.and_not(others, unknown)
-                    stranger = plan.travelling(batch.filter(unknown).drop_columns("reason"), number)
+                    stranger = plan.travelling(batch.filter(unknown), number, "stranger")
                     strangers.deal(stranger, (numbers_of(stranger["lead"]) // (_STRANGERS >> 8)).astype(np.uint16))
                 broken = batch.filter(others)
                 aside.add(broken["sequence"], broken["reason"])
                 batch = batch.filter(reasons.is_null())
-            dropped = ["reason", "stranger"] if source.repeats_by_parts else ["reason"]
-            row = plan.travelling(batch.drop_columns(dropped), number)
+            row = plan.travelling(batch, number)
             known.deal(row, ((numbers_of(row["lead"]) - 1) // width).astype(np.uint16))
     connection.execute("SET preserve_insertion_order = true")
     if source.looked_at_later:
@@ -278,12 +302,29 @@ def _set_aside(asides: Sequence[_Aside], rows: pa.Table, reason: str) -> None:
         asides[number].add(own["sequence"].combine_chunks(), reason)
 
 
-def _cast(expression: str, kind: str) -> str:
-    """Write a cast that never fails, for no value is one that it could fail on.
+def _make_type(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[SourceTable]) -> list[str]:
+    """Make a type of the texts that first rows hold, if they are few, and give them in the order of their bytes.
 
-    DuckDB makes one that may fail row by row, and this one once for each entry of a column's dictionary.
+    A cast to it that may fail is made once for each entry of a column's dictionary, where texts are read one by one.
     """
-    return f"TRY_CAST({expression} AS {kind})"
+    found: set[str] = set()
+    for source in sources:
+        first = f"SELECT {name} FROM {source.mapped} WHERE reason IS NULL LIMIT {_FIRST_ROWS}"
+        held = f"SELECT DISTINCT {name} FROM ({first}) WHERE {name} IS NOT NULL LIMIT {_MOST_KNOWN + 1}"
+        found.update(text for (text,) in connection.execute(held).fetchall())
+    texts = sorted(found, key=str.encode)
+    if not 0 < len(texts) <= _MOST_KNOWN:
+        return []
+    connection.execute(f"CREATE TYPE {_type(name)} AS ENUM ({', '.join(map(literal, texts))})")
+    return texts
+
+
+def _type(name: str) -> str:
+    return identifier(f"known {name}")
+
+
+def _other(name: str) -> str:
+    return f"other_{name}"
 
 
 def _local(time: str) -> dict[str, str]:
@@ -299,11 +340,18 @@ def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, Callable
     columns = [source.columns for source in settings]
     if not any(own.quantity or own.counts for own in columns):
         made["quantity"] = lambda rows: pa.array(np.ones(len(rows), np.int64))
+    actors = {source.actor for source in settings if isinstance(source.actor, str) and not source.machines}
+    if len(actors) == 1 and all(isinstance(source.actor, str) and not source.machines for source in settings):
+        made["actor"] = partial(_same, *actors)
     absent = {field.name: field.arrow for field in INTERACTION if field.nullable}
     for name, kind in absent.items():
         if not any(getattr(own, name) or (name == "channel" and own.traffic()) for own in columns):
             made[name] = partial(_nothing, kind)
     return made
+
+
+def _same(text: str, rows: pa.Table) -> pa.Array:
+    return by_numbers(pa.array(np.zeros(len(rows), np.int32)), pa.array([text]))
 
 
 def _nothing(kind: pa.DataType, rows: pa.Table) -> pa.Array:

@@ -19,6 +19,11 @@ from features.core.schema import INTERACTION
 ROW_GROUP = 122_880
 _DIFFERENCES = ("occurred_at", "known_at", "sequence")
 """Their differences are shorter than they are, and faster read than what is packed better."""
+_SMALL = 256
+_COMPRESSED = ("lead_id", "content", "value", "event_id", "local_day")
+"""What gets shorter by it; of the numbers that stand for texts, and of differences, hardly a byte is saved."""
+_BOUNDED = ("lead_id", "occurred_at", "known_at", "quantity")
+"""Whose bounds in each row group are of use to readers."""
 
 
 def write_parts(parts: Iterable[pa.Table], target: Path) -> None:
@@ -45,7 +50,8 @@ def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         target,
         pa.schema(fields),
-        compression="lz4",
+        compression={field.name: "lz4" if field.name in _COMPRESSED else "none" for field in INTERACTION},
+        write_statistics=list(_BOUNDED),
         store_schema=False,  # a reader need not know which texts were dictionaries
         use_dictionary=[field.name for field in INTERACTION if field.name not in _DIFFERENCES],
         column_encoding=dict.fromkeys(_DIFFERENCES, "DELTA_BINARY_PACKED"),
@@ -53,9 +59,12 @@ def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 
 def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
-    columns = [rows[name].combine_chunks() for name in writer.schema.names]
-    held = [_held(one) if pa.types.is_dictionary(one.type) else one for one in columns]
-    writer.write_table(pa.Table.from_arrays(held, schema=writer.schema), ROW_GROUP)
+    columns = {name: rows[name].combine_chunks() for name in writer.schema.names}
+    for name, column in columns.items():
+        # A small one of the whole log weighs nothing; that of the leads is one of a part.
+        if pa.types.is_dictionary(column.type) and (name == "lead_id" or len(column.dictionary) > _SMALL):
+            columns[name] = _held(column)
+    writer.write_table(pa.table(columns, schema=writer.schema), ROW_GROUP)
 
 
 def _held(texts: pa.DictionaryArray) -> pa.DictionaryArray:

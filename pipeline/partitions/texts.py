@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-MOST_TEXTS = 1 << 16
+from pipeline.partitions.log_file import by_numbers
+
+MOST_TEXTS = (1 << 16) - 1
 
 
 class TooManyTextsError(Exception):
@@ -17,34 +22,47 @@ class TooManyTextsError(Exception):
 
 
 class NumberedTexts:
-    """The texts of a column, numbered as they come; in the end, which text a number stands for is told in their order.
+    """The texts of a column, numbered from 1 on as they come, after those that are ``known``; 0 is for none.
 
-    The order is that of their bytes, so that it does not follow from which rows came first.
+    In the end, which text a number stands for is told in the order of their bytes, so that it does not follow from
+    which rows came first.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
         self._name = name
-        self._numbers: dict[str, int] = {}
+        self.known = known
+        """What the first numbers stand for."""
+        self._numbers = {text: number for number, text in enumerate(known, 1)}
 
-    def encode(self, texts: pa.Array) -> pa.Array:
+    def encode(self, texts: pa.Array) -> NDArray[np.uint16]:
         """Give the number of each text; raises TooManyTextsError."""
         coded = texts.dictionary_encode()
-        for text in coded.dictionary.to_pylist():
-            self._numbers.setdefault(text, len(self._numbers))
+        held = coded.dictionary.to_pylist()
+        for text in held:
+            self._numbers.setdefault(text, len(self._numbers) + 1)
         if len(self._numbers) > MOST_TEXTS:
             raise TooManyTextsError(self._name)
-        numbers = np.array([self._numbers[text] for text in coded.dictionary.to_pylist()], np.uint16)
-        if coded.null_count:
-            numbers = np.append(numbers, np.uint16(0))
-            lacking = np.asarray(coded.indices.is_null())
-            return pa.array(numbers[np.asarray(coded.indices.fill_null(len(numbers) - 1))], mask=lacking)
-        return pa.array(numbers[np.asarray(coded.indices)])
+        numbers = np.array([*(self._numbers[text] for text in held), 0], np.uint16)
+        found: NDArray[np.uint16] = numbers[np.asarray(coded.indices.fill_null(len(held)))]
+        return found
 
-    def decode(self, numbers: pa.Array) -> pa.DictionaryArray:
+    def encode_known(self, places: pa.DictionaryArray, others: pa.Array) -> NDArray[np.uint16]:
+        """Give the number of each text, known ones by their places, and the few others as texts."""
+        numbers = np.asarray(places.indices.fill_null(0)).astype(np.uint16)
+        numbers += 1
+        if places.null_count:
+            numbers *= np.asarray(places.is_valid())
+        if others.null_count < len(others):
+            numbers[np.asarray(others.is_valid())] = self.encode(others.drop_null())
+        return numbers
+
+    def decode(self, numbered: pa.Array) -> pa.DictionaryArray:
         """Give texts, whose dictionary is in order, for their numbers; all texts must have been encoded by now."""
         texts = sorted(self._numbers, key=str.encode)
-        places = np.empty(max(len(texts), 1), np.int32)
+        places = np.zeros(len(texts) + 1, np.int32)
         places[[self._numbers[text] for text in texts]] = np.arange(len(texts), dtype=np.int32)
-        lacking = np.asarray(numbers.is_null()) if numbers.null_count else None
-        found = places[np.asarray(numbers if lacking is None else numbers.fill_null(0))]
-        return pa.DictionaryArray.from_arrays(pa.array(found, mask=lacking), pa.array(texts, pa.string()))
+        numbers = np.asarray(numbered)
+        lacking = numbers == 0
+        return by_numbers(
+            pa.array(places[numbers], mask=lacking if lacking.any() else None), pa.array(texts, pa.string())
+        )

@@ -85,10 +85,10 @@ def in_yaml(words: Iterable[str]) -> str:
 def trimmed(sql: str) -> str:
     """Write the SQL for a text without the spaces around it.
 
-    To look whether there are any takes a tenth of the time of taking them away.
+    Hardly any text has some, and to see that it has none takes a fifth of the time of taking them away.
     """
-    any_space = " OR ".join(f"contains({sql}, {literal(space)})" for space in SPACES)
-    return f"CASE WHEN {any_space} THEN trim({sql}, {literal(SPACES)}) ELSE {sql} END"
+    ends = " AND ".join(f"NOT suffix({sql}, {literal(space)})" for space in SPACES)
+    return f"(CASE WHEN {sql} >= '!' AND {sql} < '~' AND {ends} THEN {sql} ELSE trim({sql}, {literal(SPACES)}) END)"
 
 
 def without_words(sql: str, words: Sequence[str]) -> str:
@@ -113,15 +113,17 @@ def unless_word(sql: str) -> str:
 def is_word(sql: str) -> str:
     """Write the condition that a text is never an id; false where there is none.
 
-    Most ids begin with a letter, or two, that no such word begins with, and are not looked at any further.
+    Most ids begin with a letter, or two, that no such word begins with, and are not looked at any further. DuckDB would
+    make a join of IN, which looks at all.
     """
     tidy = f"lower({trimmed(sql)})"
     begins = f"starts_with({tidy}, '0000000') OR starts_with({tidy}, 'fffffff') OR starts_with({tidy}, '{{')"
     listed = ", ".join(map(literal, sorted(NEVER)))
     alike = f"CASE WHEN {begins} THEN regexp_full_match({tidy}, '{_ALIKE}') ELSE false END"
     first = ", ".join(str(ord(letter)) for letter in _FIRST_LETTERS)
-    word = f"CASE WHEN regexp_matches({sql}, {literal(_FIRST_TWO)}) THEN {tidy} IN ({listed}) OR {alike} ELSE false END"
-    return f"(CASE WHEN ascii({sql}) IN ({first}) THEN {word} ELSE false END)"
+    among = f"list_contains([{listed}], {tidy}) OR {alike}"
+    word = f"CASE WHEN regexp_matches({sql}, {literal(_FIRST_TWO)}) THEN {among} ELSE false END"
+    return f"(CASE WHEN list_contains([{first}], ascii({sql})) THEN {word} ELSE false END)"
 
 
 def is_rounded(sql: str) -> str:

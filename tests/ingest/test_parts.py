@@ -102,11 +102,21 @@ def test_parts_come_in_the_order_of_leads_and_times_however_small_they_are(
 def test_numbered_texts_are_the_texts_and_their_dictionary_is_in_the_order_of_bytes(
     texts: list[list[str | None]],
 ) -> None:
-    numbered = NumberedTexts("event")
-    numbers = [numbered.encode(pa.array(some, pa.string())) for some in texts]
-    for some, told in zip(texts, map(numbered.decode, numbers), strict=True):
+    known = ["", "b"]
+    numbered = NumberedTexts("event", known)
+    numbers = []
+    for place, some in enumerate(pa.array(one, pa.string()) for one in texts):
+        if place % 2:
+            found = pa.array([known.index(text) if text in known else None for text in some.to_pylist()], pa.uint8())
+            others = pa.array([None if text in known else text for text in some.to_pylist()], pa.string())
+            coded = pa.DictionaryArray.from_arrays(found, pa.array(known))
+            numbers.append(numbered.encode_known(coded, others))
+        else:
+            numbers.append(numbered.encode(some))
+    for some, told in zip(texts, map(numbered.decode, map(pa.array, numbers)), strict=True):
         assert told.to_pylist() == some
-        assert told.dictionary.to_pylist() == sorted({text for one in texts for text in one if text is not None})
+        every = {*known, *(text for one in texts for text in one if text is not None)}
+        assert told.dictionary.to_pylist() == sorted(every)
 
 
 def test_a_column_of_more_texts_than_there_are_numbers_is_named() -> None:
