@@ -21,7 +21,7 @@ import pyarrow as pa
 from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import Relation, fetch_row, literal, open_reader
 from pipeline.reading.mapped_table import Problem, problem
-from pipeline.reading.texts import Columns, is_text, shape, trimmed
+from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed
 from pipeline.settings.table import Table
 
 EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
@@ -47,7 +47,7 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
     if is_text(raw[column]):
         text = trimmed(raw[column])
         return {
-            name: read_text(text, table.time_format, table.time_zone),
+            name: _read_as_it_stands(as_text(raw[column]), read_text(text, table.time_format, table.time_zone), table),
             f"{name}_given": f"coalesce({text}, '') <> ''",
         }
     if kind in _NUMBERS or kind.startswith("DECIMAL"):
@@ -114,6 +114,19 @@ def _read_format(text: str, time_format: str, zone: str) -> str:
     return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
 
 
+def _read_as_it_stands(text: str, carefully: str, table: Table) -> str:
+    """Try the cast on a text as it stands, where iso comes first; what it can't read is read ``carefully``.
+
+    It reads what it reads without the spaces around it, but they are not looked for: most columns need no more.
+    """
+    if table.time_format[0] != "iso":
+        return carefully
+    return f"coalesce({_clip(f'epoch_us(TRY_CAST({text} AS TIMESTAMPTZ))', _DIGIT.format(text))}, {carefully})"
+
+
+_DIGIT = "{0} >= '0' AND {0} < ':'"
+
+
 def _read_iso(text: str) -> str:
     """Read what DuckDB casts, as it stands or once its zone is an offset.
 
@@ -123,7 +136,7 @@ def _read_iso(text: str) -> str:
     close = f"replace(replace(upper({text}), ' +', '+'), ' -', '-')"
     tidy = f"replace(replace({with_offset(text)}, ' +', '+'), ' -', '-')"
     casts = ", ".join(f"TRY_CAST({written} AS TIMESTAMPTZ)" for written in (text, close, tidy))
-    return _clip(f"epoch_us(coalesce({casts}))", f"{text} >= '0' AND {text} < ':'")
+    return _clip(f"epoch_us(coalesce({casts}))", _DIGIT.format(text))
 
 
 def _read_written(text: str, time_format: str, zone: str, *, zoned: bool) -> str:

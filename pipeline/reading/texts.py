@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 
 from pipeline.core.sql import literal
+from pipeline.reading import nothing
 from pipeline.reading.readers import RawColumn
 from pipeline.settings.table import Table
 from pipeline.settings.types import Column, Constant
@@ -61,7 +62,7 @@ def is_text(column: RawColumn) -> bool:
 
 def trimmed(column: RawColumn) -> str:
     """Give a text without the spaces around it; those that don't break a line count, too."""
-    return f"trim({as_text(column)}, ' \t\u00a0\u202f')"
+    return nothing.trimmed(as_text(column))
 
 
 def as_text(column: RawColumn) -> str:

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from raw_logs import SOUND, moment_of, read_log, read_quarantine, run_ingest, source_of, write_raw
 
 from features.core.errors import InputError, SettingsError
-from pipeline.reading.moments import ambiguous, fitting_formats
+from pipeline.core.sql import fetch_row, literal, open_reader
+from pipeline.reading.moments import ambiguous, fitting_formats, moment, read_text
+from pipeline.reading.readers import RawColumn
+from pipeline.reading.texts import trimmed
+from pipeline.settings.table import Table
 
 LOCAL_TIMES = (
     ("2025-03-30 01:59:59", "2025-03-30 00:59:59"),
@@ -172,3 +176,51 @@ def test_texts_that_are_no_times_are_not_shown(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="of the form 'aaa aaaaa'") as caught:
         run_ingest(tmp_path, maximum_broken=0.05)
     assert "Ann" not in str(caught.value)
+
+
+_CLOCKS = st.sampled_from(
+    ["", " 10:00", "T10:00:05", " 24:00:00", " 02:30:00.123456", " 10:00:5", "T10", " 25:00", "10:00"]
+)
+_ZONES = st.sampled_from(
+    ["", "Z", " UTC", "+02:00", "-05", " -0530", " +5", " Europe/Paris", " CET", " nowhere", "-", "z"]
+)
+_DATES = st.sampled_from(
+    [
+        "2025-03-30",
+        "2025-10-26",
+        "2025-1-1",
+        "1969-12-31",
+        "1-1-1",
+        "21000-01-01",
+        "20250101",
+        "infinity",
+        "epoch",
+        "2025",
+        "",
+    ]
+)
+_AROUND = st.sampled_from(["", " ", "\t", "\u00a0", "\u202f ", "\n", "x"])
+
+
+@settings(max_examples=300)
+@given(
+    text=st.builds("{}{}{}{}{}".format, _AROUND, _DATES, _CLOCKS, _ZONES, _AROUND) | st.text(max_size=12),
+    zone=st.sampled_from(["UTC", "Europe/Amsterdam"]),
+    formats=st.sampled_from([("iso",), ("iso", "%d/%m/%Y"), ("%Y%m%d", "iso")]),
+)
+def test_a_time_tried_as_it_stands_is_the_one_that_is_read_carefully(
+    text: str, zone: str, formats: tuple[str, ...]
+) -> None:
+    table = Table(path="log.csv", time_zone=zone, time_format=formats)
+    raw = RawColumn("r0")
+    fields = moment("at", "at", {"at": raw}, table)
+    carefully = read_text("trim(nullif(r0, ''), ' \t\u00a0\u202f')", formats, zone)
+    with open_reader() as connection:
+        connection.execute(f"SET TimeZone = {literal(zone)}")
+        found, expected, given_, there = fetch_row(
+            connection,
+            f"SELECT epoch_us({fields['at']}), epoch_us({carefully}), {fields['at_given']}, "
+            f"coalesce({trimmed(raw)}, '') <> '' FROM (SELECT {literal(text)} AS r0)",
+        )
+    assert (found, given_) == (expected, bool(text.strip(" \t\u00a0\u202f")))
+    assert there == given_
