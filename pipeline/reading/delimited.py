@@ -2,7 +2,7 @@
 
 The dialect is settled once, from a strict header. Bodies are read as text, every row with its line:
 
-- a block without quotes that is clean goes through Arrow's fast parser;
+- a block that is clean, and whose quotes enclose whole fields of one line, goes through Arrow's fast parser;
 - any other block goes through Python's strict one. A record may span lines inside of quotes, but one that never
   closes, or doesn't fit the header once it does, or holds what reads like rows of the table, costs its first line
   alone: reading goes on at the next line, so a stray quote swallows nothing.
@@ -177,7 +177,10 @@ def is_text(text: str) -> bool:
 def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.RecordBatch | None:
     """Parse a clean block fast: every line is a row of the right width. None where anything is unusual."""
     data = block.data
-    if b'"' in data or data.count(b"\r") != data.count(b"\r\n") or data.startswith(_BYTE_ORDER_MARK):
+    quoted = b'"' in data
+    if quoted and not _encloses_fields(data, header.delimiter):
+        return None
+    if data.count(b"\r") != data.count(b"\r\n") or data.startswith(_BYTE_ORDER_MARK):
         return None
     lines = _line_numbers(block)
     if not len(lines):
@@ -189,7 +192,7 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
             pyarrow.csv.ReadOptions(column_names=numbers, block_size=len(data) + 1),
-            pyarrow.csv.ParseOptions(delimiter=header.delimiter, quote_char=False),
+            pyarrow.csv.ParseOptions(delimiter=header.delimiter, quote_char='"' if quoted else False),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.string()),
                 include_columns=list(dict.fromkeys(wanted)),
@@ -202,6 +205,24 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
         return None
     columns = [pa.concat_arrays(table[name].chunks) for name in wanted]
     return make_batch(lines, pa.nulls(len(lines), pa.string()), columns)
+
+
+def _encloses_fields(data: bytes, delimiter: str) -> bool:
+    """Tell whether every quote begins or ends a field, or is doubled inside of one, and every line closes its own.
+
+    Of such lines all parsers make the same fields. If each line has an even number of quotes, every other one of the
+    block is inside of a field.
+    """
+    signs = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(signs == ord('"'))
+    ends = np.flatnonzero(signs == ord("\n"))
+    if len(quotes) % 2 or (np.searchsorted(quotes, ends) % 2).any() or b"\0" in data:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    before = signs[opening[opening > 0] - 1]
+    after = signs[closing[closing < len(signs) - 1] + 1]
+    beside = [ord(delimiter), ord("\n"), ord('"')]
+    return bool(np.isin(before, beside).all() and np.isin(after, [*beside, ord("\r")]).all())
 
 
 def _line_numbers(block: Block) -> npt.NDArray[np.int64]:
