@@ -96,7 +96,8 @@ def compute_event_features(
 ) -> NDArray[np.float32]:
     """Compute the plan's features, shape (features, snapshots): numbers, and labels by their numbers.
 
-    ``events``: ``key``, lead_id and the plan's event_columns; ``snapshots``: ``key``, lead_id, as_of, created_at, and
+    ``events``: ``key``, lead_id and the plan's event_columns (without known_at, events are known as they occur; without
+    quantity, each counts once); ``snapshots``: ``key``, lead_id, as_of, created_at, and
     what there is of CUTS. Both have the rows of a group together, events in the order of time. With ``account_id`` as
     the key, the events of the snapshot's own lead don't count.
     """
@@ -107,7 +108,7 @@ def compute_event_features(
         pattern, patterns = find_patterns(events, plan)
         columns = Events(
             occurred_at=_integers(events["occurred_at"]),
-            known_at=_integers(events["known_at"]),
+            known_at=_integers(events["known_at" if "known_at" in events.column_names else "occurred_at"]),
             pattern=pattern,
             value=_values(events),
             quantity=_quantities(events),

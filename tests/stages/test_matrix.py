@@ -224,6 +224,30 @@ def test_a_lead_with_more_events_than_a_batch_is_not_cut_in_two() -> None:
     assert streamed["count__all"].to_pylist() == [1, 10, 50, 2, 0]
 
 
+@settings(max_examples=40)
+@given(
+    delays=st.lists(st.sampled_from([0, 0, 0, 0, 1]), min_size=1, max_size=20),
+    row_group=st.integers(1, 8),
+    encoding=st.sampled_from(["PLAIN", "DELTA_BINARY_PACKED"]),
+)
+def test_when_events_were_known_is_read_unless_all_were_known_as_they_occurred(
+    delays: list[int], row_group: int, encoding: str
+) -> None:
+    times = pa.array([hour * HOUR + EPOCH for hour in range(len(delays))], pa.timestamp("us"))
+    known = pa.array([(hour + delay) * HOUR + EPOCH for hour, delay in enumerate(delays)], pa.timestamp("us"))
+    columns = {"occurred_at": times, "known_at": known, "quantity": pa.array([1] * len(delays))}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "interactions.parquet"
+        encodings = dict.fromkeys(("occurred_at", "known_at"), encoding)
+        pq.write_table(
+            pa.table(columns), log, row_group_size=row_group, use_dictionary=["quantity"], column_encoding=encodings
+        )
+        read = pa.concat_tables(matrix.read_log(log, list(columns), 5))
+    assert read.column_names == (["occurred_at", "known_at"] if any(delays) else ["occurred_at"])
+    assert read["occurred_at"].to_pylist() == times.to_pylist()
+    assert not any(delays) or read["known_at"].to_pylist() == known.to_pylist()
+
+
 def test_a_log_without_events_still_gives_every_snapshot_its_row() -> None:
     case = Case({}, {"A": [0], "B": [1]})
     (only,) = stream(case)
