@@ -26,11 +26,11 @@ from features.timeline.snapshots import find_episodes, take_snapshots_at
 from models.core.horizons import PROBABILITY, Step, column_of, columns_of
 from models.core.model import Model
 from models.decision.kpis import scores
-from pipeline.contracts.checks import Suite, judge, refuse_critical
+from pipeline.contracts.checks import refuse_critical
 from pipeline.contracts.expectations import (
     RECOMMENDATION_LIMITS,
-    count_expectations,
     count_violations,
+    judge_counts,
     recommendation_checks,
 )
 from pipeline.core.project import Progress, Project
@@ -375,5 +375,5 @@ def check(recommendations: pa.Table, reasons_for: Sequence[str], steps: Sequence
     with open_reader() as connection:
         connection.register("recommendations", recommendations)
         counts = count_violations(connection, "recommendations", checks, RECOMMENDATION_LIMITS)
-    findings = judge([Suite("recommendations", counts, count_expectations(checks, RECOMMENDATION_LIMITS))])
+    findings = judge_counts("recommendations", counts, checks, RECOMMENDATION_LIMITS)
     refuse_critical(findings, "Nothing was written; this is a fault of the model or of the program: please report it.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +18,17 @@ from world import Project
 
 from features.core.errors import ContractError
 from features.core.schema import INTERACTION, LEAD
-from pipeline.contracts.expectations import LEAD_LIMITS, interaction_checks, interaction_limits, lead_checks
+from pipeline.contracts.checks import Suite, judge
+from pipeline.contracts.expectations import (
+    LEAD_LIMITS,
+    Check,
+    Limit,
+    count_expectations,
+    interaction_checks,
+    interaction_limits,
+    judge_counts,
+    lead_checks,
+)
 
 START = datetime(2026, 3, 2, 9)
 WEB = "web"
@@ -242,3 +255,16 @@ def test_a_warning_is_told_and_stops_nothing(judge_log: Judge) -> None:
 
 def test_a_log_of_no_lead_is_refused(judge_log: Judge) -> None:
     assert "leads.no_leads: there is at least one lead" in judge_log(EVENTS, []).refused
+
+
+def test_counts_are_judged_alike_with_great_expectations_and_without() -> None:
+    checks = [Check("none", "no row", "x"), Check("some", "rows", "x"), Check("few", "may be", "x", "warning")]
+    limits = [Limit("over", "a figure", "x"), Limit("under", "a figure below", "x")]
+    counts = pd.DataFrame({"none": [0.0], "some": [1234.0], "few": [1.0], "over": [0.5], "under": [-1.0]})
+    expected = judge([Suite("leads", counts, count_expectations(checks, limits))])
+    assert judge_counts("leads", counts, checks, limits) == expected
+
+
+def test_scores_are_judged_without_great_expectations() -> None:
+    code = "import sys, pipeline.scoring.open_leads; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
