@@ -1,7 +1,8 @@
 """Time and memory of one call, in a process of its own: what ran before leaves no trace in it.
 
-The process imports what it needs, takes the time of the call alone, and tells both as JSON. A function that returns a
-number has taken the time of its essential part itself, in seconds.
+The process imports what it needs, takes the time of the call alone, and tells both as JSON. The time is that of all
+cores together, which other work on the machine changes least. A function that returns a number has taken the time of
+its essential part itself, in seconds: where what is waited for is the point.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ class Measurement:
     """What one call took."""
 
     seconds: float
+    """Of all cores together, or as the call says."""
     peak_gb: float
     """The most memory that the process has held at once, in 10^9 bytes; pages of mapped files count."""
 
@@ -59,6 +60,12 @@ def _call(name: str, arguments: tuple[object, ...], python: str) -> Measurement:
     return Measurement(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def _cpu_seconds() -> float:
+    """Give the time that this process, and those that it has waited for, have had of the cores."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def _peak_bytes() -> int:
     """Give the peak of this process: of Linux itself, since ``ru_maxrss`` may hold that of the parent process."""
     status = Path("/proc/self/status")
@@ -73,9 +80,9 @@ def main() -> None:
     module, _, name = sys.argv[1].partition(":")
     function = getattr(importlib.import_module(module), name)
     arguments = [Path(value) if kind == "path" else value for kind, value in json.loads(sys.argv[2])]
-    start = time.perf_counter()
+    start = _cpu_seconds()
     own = function(*arguments)
-    seconds = time.perf_counter() - start if own is None else own
+    seconds = _cpu_seconds() - start if own is None else own
     print(json.dumps({"seconds": seconds, "peak_gb": _peak_bytes() / 1e9}))
 
 

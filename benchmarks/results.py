@@ -64,9 +64,10 @@ def pace(task: str, events: int, ours: Measurement, goal: float) -> Result:
     return _result(f"{task}, million events a second", "nobody", ours.seconds, None, ratio, goal, ratio >= goal)
 
 
-def skipped(task: str, peer: str, reason: str, goal: float) -> Result:
-    """Say that a peer could not be had: what was not measured is not met."""
-    return _result(f"{task}, against {peer}", f"{peer} (skipped: {reason})", None, None, None, goal, met=False)
+def skipped(task: str, peer: str, reason: str, goal: float | None = None) -> Result:
+    """Say that a peer could not be had: what was not measured is not met, where it should have been."""
+    met = None if goal is None else False
+    return _result(f"{task}, against {peer}", f"{peer} (skipped: {reason})", None, None, None, goal, met=met)
 
 
 def merge(path: Path, results: Iterable[Result]) -> list[Result]:
