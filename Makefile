@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run test cover lint docs bench ui lock clean
+.PHONY: help setup spark run test cover lint docs bench ui lock clean
 
 help:
 	@grep -E '^[a-z]+:.*#' Makefile | sed -E 's/:[^#]*# /\t/' | expand -t 12
@@ -22,6 +22,9 @@ setup: .venv/ready # make the virtual environment from the lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch .venv/ready
+
+spark: setup # add Spark for run.executor (half a gigabyte; it needs Java 17)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
 
 run: setup # take raw files to recommendations; the built-in sample where there are none
 ifdef PARAMS
@@ -72,6 +75,8 @@ ui: setup # open MLflow on the runs
 lock: # resolve the dependencies anew (needs uv on the path)
 	uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --python-version 3.11 --extra dev \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --no-emit-index-url --generate-hashes --python-version 3.11 --extra spark \
+		--constraint requirements.lock --custom-compile-command "make lock" pyproject.toml -o requirements-spark.lock
 
 clean: # remove all outputs, but not raw files nor the history of scores
 	rm -rf data/*.parquet data/*.json data/quarantine data/model data/recommendations.csv reports/metrics.json \

@@ -32,7 +32,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.log.history import read_history
 from pipeline.log.reach import Reach
 from pipeline.matrix.batches import gathered
-from pipeline.matrix.local import stream_matrix
+from pipeline.matrix.executors import executor_of
 from pipeline.sample import write_sample
 from pipeline.scoring.actions import Actions
 from pipeline.scoring.comparing import Comparer, LastScore
@@ -100,10 +100,10 @@ def _repeat(project: Project[Parameters], leads: int) -> None:
 class _Night:
     """A night in which open leads are scored."""
 
-    def __init__(self, root: Path, connection: duckdb.DuckDBPyConnection, memory_limit: int) -> None:
-        self.memory_limit = memory_limit
+    def __init__(self, root: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.project = Project(root, load_parameters(root / _SETTINGS))
         self.connection, self.parameters = connection, self.project.parameters
+        self.stream_matrix = executor_of(self.parameters.run)
         self.model = Model.load(self.project.model)
         self.model.boosters  # noqa: B018 - read before the time begins, on both sides
         self.catalogue = Catalogue.from_json(self.model.manifest["catalogue"])
@@ -122,7 +122,7 @@ class _Night:
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
         done = 0
         log, leads = self.project.interactions, self.project.leads
-        matrix = stream_matrix(self.connection, taken, log, leads, self.catalogue, memory_limit=self.memory_limit)
+        matrix = self.stream_matrix(self.connection, taken, log, leads, self.catalogue)
         for batch in gathered(matrix):
             asked = batch.select(self.catalogue.columns)
             probabilities = self.model.predict(asked.to_pandas(split_blocks=True))
@@ -146,9 +146,9 @@ class _Night:
 
 @contextmanager
 def _night(root: Path) -> Iterator[_Night]:
-    of_duckdb, of_batches = halve(load_parameters(root / _SETTINGS).run.memory_limit)
+    of_duckdb, _ = halve(load_parameters(root / _SETTINGS).run.memory_limit)
     with connect(of_duckdb, root / "data/.tmp") as connection:
-        yield _Night(root, connection, of_batches)
+        yield _Night(root, connection)
 
 
 def give_reasons(root: Path) -> float:
@@ -168,8 +168,9 @@ def tell_all(root: Path) -> float:
         start = time.perf_counter()
         comparer = Comparer(last, night.as_of, words, decision)
         nobody = pd.DataFrame(columns=["before", "after", "cause", "told"], dtype=object)
-        limit = night.memory_limit
-        comparer.compare(night.connection, night.project, night.history, night.open, foretold, nobody, limit)
+        comparer.compare(
+            night.connection, night.project, night.history, night.open, foretold, nobody, night.stream_matrix
+        )
         actions = Actions(night.project, night.connection, decision, words.language, night.as_of)
         actions.columns(night.decider.lead_ids.tolist(), night.standing, **asked)
         return seconds + time.perf_counter() - start

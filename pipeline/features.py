@@ -23,7 +23,8 @@ from pipeline.core.sql import connect, fetch_row, file_literal
 from pipeline.log.history import read_event_types, require_event_types
 from pipeline.log.known_types import leanest_shares
 from pipeline.matrix.batches import size_batches, whole_groups
-from pipeline.matrix.local import read_log, stream_matrix, write_matrix
+from pipeline.matrix.executors import executor_of
+from pipeline.matrix.local import read_log, write_matrix
 from pipeline.settings.features import Features
 from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes
@@ -48,7 +49,8 @@ def run(project: Project[Sections], progress: Progress) -> None:
     catalogue = grow_catalogue(project.parameters, interactions, leads, pc.max(learned).as_py())
     project.matrix.unlink(missing_ok=True)  # no matrix stands beside a catalogue that is not its own
     labelled = f"SELECT * FROM read_parquet({file_literal(snapshots)}) WHERE label IS NOT NULL"
-    of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
+    of_duckdb, _ = halve(project.parameters.run.memory_limit)
+    stream_matrix = executor_of(project.parameters.run)
     with connect(of_duckdb, project.root / _SPILL) as connection, written_whole(project.matrix) as temporary:
         shares = leanest_shares(connection, interactions, catalogue.vocabulary.known_types)
         declared = declared_features(project.parameters.features)
@@ -56,15 +58,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
         write_json(project.catalogue, catalogue.to_json() | {"known_types": shares, "own": own_names})
         rows = fetch_row(connection, f"SELECT count(*) FROM ({labelled})")[0]
         progress(f"computing {len(catalogue.columns)} features of {rows:,} snapshots")
-        batches = stream_matrix(
-            connection,
-            labelled,
-            interactions,
-            leads,
-            catalogue,
-            keep=("label",),
-            memory_limit=of_batches,
-        )
+        batches = stream_matrix(connection, labelled, interactions, leads, catalogue, keep=("label",))
         for done in write_matrix(batches, temporary):
             progress(f"computed features of {done:,} of {rows:,} snapshots")
 

@@ -9,8 +9,12 @@ import hypothesis
 import pytest
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
+from sparks import LOCAL, require_spark
 from tracking_stores import copy_what_a_new_store_holds
 from world import Project, shared_project
+
+from pipeline.matrix import spark
+from pipeline.settings.run import Run
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
@@ -25,6 +29,7 @@ LONGEST = ("whole", "stages", "registry")
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
     "ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning",  # used by MLflow
+    "ignore:PySpark does not yet fully support pandas:FutureWarning",  # where it is installed
     "ignore:.*Any type hint is inferred as AnyType:UserWarning",  # of MLflow's own types, as it is imported
 )
 
@@ -60,6 +65,16 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
     if request.param == "kernel uncompiled":
         interpret(monkeypatch)
     return on_kernel
+
+
+@pytest.fixture(params=["local", "spark"])
+def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Name every executor of the matrix; on Spark parts are so small that each log has several."""
+    if request.param == "local":
+        return Run()
+    require_spark()
+    monkeypatch.setattr(spark, "PART_EVENTS", 4)
+    return Run(executor="spark", master=LOCAL)
 
 
 @pytest.fixture(scope="session")

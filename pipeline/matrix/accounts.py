@@ -44,15 +44,15 @@ def roll_up_accounts(
     if not features:
         yield None
         return
-    _refuse_without_accounts(connection, leads)
+    refuse_without_accounts(connection, leads)
     plan = plan_of(features, catalogue.vocabulary)
     rows = fetch_row(connection, f"SELECT count(*) FROM ({snapshots})")[0]
     with tempfile.TemporaryDirectory(dir=leads.parent) as folder:
         shape = (len(features), max(rows, 1))
         values: NDArray[np.float32] = np.memmap(Path(folder) / "values", np.float32, "w+", shape=shape)[:, :rows]
-        members = Path(folder) / "members.parquet"
-        asking = _members(snapshots, leads, cuts_of(connection, snapshots))
-        connection.execute(f"COPY ({asking}) TO {literal(str(members))} (FORMAT parquet)")
+        asked = Path(folder) / "members.parquet"
+        asking = members(snapshots, leads, cuts_of(connection, snapshots))
+        connection.execute(f"COPY ({asking}) TO {literal(str(asked))} (FORMAT parquet)")
         log = connection.sql(_log_of_accounts(interactions, leads, plan.event_columns)).to_arrow_reader(batch.events)
         parts = chain((pa.Table.from_batches([part]) for part in log), [log.schema.empty_table()])
         chunks = whole_groups(parts, "account_id")
@@ -60,7 +60,7 @@ def roll_up_accounts(
         def compute(events: pa.Table, piece: pa.Table) -> None:
             values[:, piece["row"].to_numpy()] = compute_event_features(events, piece, plan, "account_id")
 
-        with pq.ParquetFile(members) as file:
+        with pq.ParquetFile(asked) as file:
             for _ in in_order(compute, pair(chunks, file.iter_batches(batch.rows), "account_id"), batch.workers):
                 pass
         for _ in log:  # events of accounts that come after the last snapshot's: the connection waits for them
@@ -73,7 +73,8 @@ def cuts_of(connection: duckdb.DuckDBPyConnection, snapshots: str) -> list[str]:
     return [name for name in CUTS if name in connection.sql(snapshots).columns]
 
 
-def _refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path) -> None:
+def refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path) -> None:
+    """Raise InputError where no lead has an account."""
     query = f"SELECT count(account_id) FROM read_parquet({file_literal(leads)})"
     if not fetch_row(connection, query)[0]:
         raise InputError(
@@ -82,7 +83,7 @@ def _refuse_without_accounts(connection: duckdb.DuckDBPyConnection, leads: Path)
         )
 
 
-def _members(snapshots: str, leads: Path, cuts: Sequence[str]) -> str:
+def members(snapshots: str, leads: Path, cuts: Sequence[str]) -> str:
     """Give the snapshots by account, each with its place in the matrix; those of leads without an account too."""
     moments = ", ".join(("lead_id", "as_of", *cuts))
     return (

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from features.core.errors import InputError
 from features.engines.compiled import Key
 from pipeline.core.parallel import cores
 
 MEMORY_LIMIT = 10**9
-_EVENT_BYTES = 128
+EVENT_BYTES = 128
 """What an event takes from its reading to its last feature: columns, their dictionaries, the kernel's own arrays."""
 _VALUE_BYTES = 16
 """What a value of the matrix takes: where it is computed, in the batch, and in the file's buffer."""
@@ -27,11 +28,14 @@ class Batch(NamedTuple):
     workers: int
 
 
-def size_batches(memory_limit: int, columns: int) -> Batch:
-    """Say how many events and rows fit into the limit, in bytes, with a batch for each core and two more in flight."""
-    workers = cores()
+def size_batches(memory_limit: int, columns: int, workers: int | None = None) -> Batch:
+    """Say how many events and rows fit into the limit, in bytes, with a batch for each worker and two more in flight.
+
+    There is a worker for each core where no number is given.
+    """
+    workers = workers or cores()
     share = memory_limit // (workers + 2) // 2
-    events, rows = (min(max(share // each, _FEWEST), _MOST) for each in (_EVENT_BYTES, _VALUE_BYTES * columns))
+    events, rows = (min(max(share // each, _FEWEST), _MOST) for each in (EVENT_BYTES, _VALUE_BYTES * columns))
     return Batch(events, rows, workers)
 
 
@@ -47,19 +51,20 @@ def gathered(batches: Iterable[pa.Table], rows: int = 1 << 14) -> Iterator[pa.Ta
         yield pa.concat_tables(held).unify_dictionaries()
 
 
-def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:
+def whole_groups(parts: Iterable[pa.Table], key: Key, most: int | None = None) -> Iterator[pa.Table]:
     """Recut the parts of a sorted log so that no group is split; the last chunk is as empty as the last part.
 
     The last group of a part may go on in the next: what there is of it makes a chunk of its own, so that all others
-    are passed on without a copy.
+    are passed on without a copy. Raises InputError where a group goes on and has more events than ``most``.
     """
     split: list[pa.Table] = []
     for part in parts:
         rest = part
         if split and len(rest):
             group = split[-1][key][-1].as_py()
-            head = _find(rest[key], group, after=True) if rest[key][0].as_py() == group else 0
+            head = find(rest[key], group, after=True) if rest[key][0].as_py() == group else 0
             split.append(rest.slice(0, head))
+            _refuse_too_large(sum(map(len, split)), most, key)
             rest = rest.slice(head)
             if not len(rest):
                 continue
@@ -67,7 +72,7 @@ def whole_groups(parts: Iterable[pa.Table], key: Key) -> Iterator[pa.Table]:
             yield pa.concat_tables(split)
             split = []
         if len(rest):
-            last = _find(rest[key], rest[key][-1].as_py())
+            last = find(rest[key], rest[key][-1].as_py())
             split.append(rest.slice(last))
             rest = rest.slice(0, last)
         if len(rest) or not len(part):
@@ -85,14 +90,23 @@ def pair(chunks: Iterator[pa.Table], rows: Iterable[pa.RecordBatch], key: Key) -
             if last is not None and last < first:
                 chunk = next(chunks)
                 continue
-            here = waiting if last is None else waiting.slice(0, _find(waiting[key], last, after=True))
-            start = _find(chunk[key], first)
-            end = _find(chunk[key], here[key][-1].as_py(), after=True, start=start)
+            here = waiting if last is None else waiting.slice(0, find(waiting[key], last, after=True))
+            start = find(chunk[key], first)
+            end = find(chunk[key], here[key][-1].as_py(), after=True, start=start)
             yield chunk.slice(start, end - start), here
             waiting = waiting.slice(len(here))
 
 
-def _find(column: pa.ChunkedArray, group: str, *, after: bool = False, start: int = 0) -> int:
+def _refuse_too_large(events: int, most: int | None, key: Key) -> None:
+    if most is not None and events > most:
+        what = "a lead has" if key == "lead_id" else "the leads of an account together have"
+        raise InputError(
+            f"{what} more events than a task may hold within run.memory_limit ({most:,}): raise it, where the "
+            "executors have the memory, or leave out what a robot did (ingest.sources.NAME.query)"
+        )
+
+
+def find(column: pa.ChunkedArray, group: str, *, after: bool = False, start: int = 0) -> int:
     """Find where a group begins, or ends, in a sorted column."""
     bisected = bisect.bisect_right if after else bisect.bisect_left
     return bisected(range(len(column)), group, lo=start, key=lambda row: column[row].as_py())

@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import InputError
-from features.engines.compiled import SNAPSHOT_COLUMNS, compute_matrix, plan_of, prepare
+from features.engines.compiled import SNAPSHOT_COLUMNS, Key, compute_matrix, plan_of, prepare
 from features.language.catalogue import Catalogue
 from pipeline.core.parallel import in_order
 from pipeline.core.sql import file_literal, identifier
 from pipeline.matrix.accounts import cuts_of, roll_up_accounts
 from pipeline.matrix.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
+from pipeline.matrix.parts import Part
 
 ROW_GROUP = 65_536
 _TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign", "content"})
@@ -46,33 +47,53 @@ def stream_matrix(
     ``memory_limit`` is in bytes, beside what DuckDB has; one lead, or account, alone may need more, some hundred bytes
     an event. The connection is busy until the last batch has come.
     """
-    _refuse_absent(leads, catalogue)
+    refuse_absent(leads, catalogue)
     Thread(target=prepare, daemon=True).start()
     batch = size_batches(memory_limit, len(catalogue.columns))
-    own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
-    columns = ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
     with roll_up_accounts(connection, snapshots, interactions, leads, catalogue, batch) as of_accounts:
-        cuts = cuts_of(connection, snapshots)
-        rows = connection.sql(_snapshots_of_leads(snapshots, leads, catalogue, keep, cuts)).to_arrow_reader(batch.rows)
+        asked = snapshots_of_leads(snapshots, leads, catalogue, keep, cuts_of(connection, snapshots))
+        rows = connection.sql(asked).to_arrow_reader(batch.rows)
+        chunks = whole_groups(read_log(interactions, event_columns(catalogue), batch.events), "lead_id")
+        yield from compute_batches(chunks, rows, catalogue, of_accounts, keep=keep, workers=batch.workers)
+
+
+def compute_batches(
+    events: Iterator[pa.Table],
+    rows: Iterable[pa.RecordBatch],
+    catalogue: Catalogue,
+    of_accounts: NDArray[np.float32] | None,
+    *,
+    keep: Sequence[str] = (),
+    workers: int = 1,
+) -> Iterator[pa.Table]:
+    """Compute the matrix of snapshots from their leads' events, in the snapshots' order: Arrow in, Arrow out.
+
+    ``events``: chunks of whole leads, sorted, the last one empty; ``rows``: the snapshots with what is to be kept, in
+    the same order. ``of_accounts``: the features of accounts, shape (features, snapshots), where there are such.
+    """
+
+    def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
         done = 0
+        for chunk, piece in pair(events, rows, "lead_id"):
+            yield chunk, piece, None if of_accounts is None else of_accounts[:, done : done + len(piece)]
+            done += len(piece)
 
-        def with_accounts() -> Iterator[tuple[pa.Table, pa.Table, NDArray[np.float32] | None]]:
-            nonlocal done
-            chunks = whole_groups(read_log(interactions, columns, batch.events), "lead_id")
-            for events, piece in pair(chunks, rows, "lead_id"):
-                yield events, piece, None if of_accounts is None else of_accounts[:, done : done + len(piece)]
-                done += len(piece)
+    def compute(chunk: pa.Table, piece: pa.Table, values: NDArray[np.float32] | None) -> pa.Table:
+        matrix = compute_matrix(chunk, piece, catalogue, values)
+        for name in keep:
+            matrix = matrix.append_column(name, piece[name])
+        return matrix
 
-        def compute(events: pa.Table, piece: pa.Table, values: NDArray[np.float32] | None) -> pa.Table:
-            matrix = compute_matrix(events, piece, catalogue, values)
-            for name in keep:
-                matrix = matrix.append_column(name, piece[name])
-            return matrix
-
-        yield from in_order(compute, with_accounts(), batch.workers)
+    return in_order(compute, with_accounts(), workers)
 
 
-def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
+def event_columns(catalogue: Catalogue) -> list[str]:
+    """Name what is read of a lead's own events."""
+    own = tuple(feature for feature in catalogue.features if feature.scope == "lead")
+    return ["lead_id", *plan_of(own, catalogue.vocabulary).event_columns]
+
+
+def refuse_absent(leads: Path, catalogue: Catalogue) -> None:
     """Raise InputError where the leads lack what the catalogue reads of them."""
     absent = sorted({name for name, _ in catalogue.attributes} - set(pq.read_schema(leads).names))
     if absent:
@@ -82,7 +103,7 @@ def _refuse_absent(leads: Path, catalogue: Catalogue) -> None:
         )
 
 
-def _snapshots_of_leads(
+def snapshots_of_leads(
     snapshots: str, leads: Path, catalogue: Catalogue, keep: Sequence[str], cuts: Sequence[str]
 ) -> str:
     """Give the snapshots the attributes of their leads, and sort them as the log is."""
@@ -94,13 +115,20 @@ def _snapshots_of_leads(
     )
 
 
-def read_log(interactions: Path, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
-    """Read columns of the log in parts of about ``size`` events, and at last an empty one; texts as dictionaries."""
+def read_log(
+    interactions: Path, columns: Sequence[str], size: int, part: Part | None = None, key: Key = "lead_id"
+) -> Iterator[pa.Table]:
+    """Read columns of the log, or a part of it, about ``size`` events at once, and at last none; texts as dictionaries.
+
+    ``key`` is what the log is sorted by, and parts are cut by.
+    """
     with pq.ParquetFile(interactions, read_dictionary=_dictionaries(interactions, columns)) as file:
-        needless = {"quantity"} if _is_one(file.metadata) else set()
-        needless |= {"known_at"} if _are_alike(interactions, file.metadata, "known_at", "occurred_at") else set()
-        wanted = [name for name in columns if name not in needless]
-        yield from _row_groups(file, wanted, size)
+        groups = part.row_groups if part else range(file.num_row_groups)
+        wanted = [name for name in columns if not _is_needless(name, interactions, file.metadata, groups)]
+        for rows in _row_groups(file, wanted, size, groups):
+            own = part.of(rows, key) if part else rows
+            if len(own):
+                yield own
         yield file.schema_arrow.empty_table().select(wanted)
 
 
@@ -122,12 +150,12 @@ def _dictionaries(interactions: Path, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
+def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int, groups: range) -> Iterator[pa.Table]:
     """Read as many row groups at once as hold about ``size`` rows; of a larger one a part."""
-    group = 0
-    while group < file.num_row_groups:
+    group = groups.start
+    while group < groups.stop:
         end, rows = group, 0
-        while end < file.num_row_groups and (end == group or rows + file.metadata.row_group(end).num_rows <= size):
+        while end < groups.stop and (end == group or rows + file.metadata.row_group(end).num_rows <= size):
             rows += file.metadata.row_group(end).num_rows
             end += 1
         if rows > size:
@@ -138,14 +166,25 @@ def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int) -> Iter
         group = end
 
 
-def _is_one(metadata: pq.FileMetaData) -> bool:
+def _is_needless(name: str, path: Path, metadata: pq.FileMetaData, groups: range) -> bool:
+    """Tell whether a column says nothing in these row groups: every event counts once, is known as it occurs."""
+    match name:
+        case "quantity":
+            return _is_one(metadata, groups)
+        case "known_at":
+            return _are_alike(path, metadata, groups, "known_at", "occurred_at")
+        case _:
+            return False
+
+
+def _is_one(metadata: pq.FileMetaData, groups: range) -> bool:
     """Tell from the file's statistics whether every event counts once, so that quantities needn't be read."""
     place = metadata.schema.names.index("quantity")
-    groups = (metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups))
-    return all(group is not None and group.has_min_max and group.min == group.max == 1 for group in groups)
+    found = (metadata.row_group(group).column(place).statistics for group in groups)
+    return all(one is not None and one.has_min_max and one.min == one.max == 1 for one in found)
 
 
-def _are_alike(path: Path, metadata: pq.FileMetaData, *names: str) -> bool:
+def _are_alike(path: Path, metadata: pq.FileMetaData, groups: range, *names: str) -> bool:
     """Tell from the file's bytes whether two columns hold the same values, which takes less than half of reading one.
 
     Columns that are written alike are the same bytes where, and only where, their values are the same.
@@ -156,7 +195,7 @@ def _are_alike(path: Path, metadata: pq.FileMetaData, *names: str) -> bool:
     if len(kinds) > 1:
         return False
     with path.open("rb") as file:
-        for group in range(metadata.num_row_groups):
+        for group in groups:
             chunks = [metadata.row_group(group).column(place) for place in places]
             if len({(chunk.encodings, chunk.compression, chunk.total_compressed_size) for chunk in chunks}) > 1:
                 return False

@@ -27,7 +27,7 @@ from pipeline.core.project import Project
 from pipeline.core.sql import open_reader
 from pipeline.log.history import read_events, read_history
 from pipeline.log.reach import Reach
-from pipeline.matrix.local import stream_matrix
+from pipeline.matrix.executors import executor_of
 from pipeline.monitor.scores import Scores
 from pipeline.settings.parameters import Parameters
 
@@ -156,6 +156,7 @@ def _matrix(project: Project[Parameters], champion: Model, since: datetime, unti
     catalogue = Catalogue.from_json(champion.manifest["catalogue"])
     with open_reader() as connection:
         connection.register("looked", taken)
+        stream_matrix = executor_of(project.parameters.run)
         parts = list(stream_matrix(connection, _LOOKED, project.interactions, project.leads, catalogue))
     if not parts:
         return pd.DataFrame({column: pd.Series(dtype=float) for column in champion.columns})

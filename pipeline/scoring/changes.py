@@ -26,7 +26,7 @@ from features.timeline.snapshots import take_snapshots_at
 from models.core.model import Model
 from pipeline.core.project import Places
 from pipeline.matrix.batches import gathered
-from pipeline.matrix.local import stream_matrix
+from pipeline.matrix.executors import Executor
 from pipeline.scoring.basis import LastBasis, LastList
 from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.earlier import Earlier
@@ -41,7 +41,7 @@ def replay(
     connection: duckdb.DuckDBPyConnection,
     history: History,
     as_of: datetime,
-    memory_limit: int,
+    stream_matrix: Executor,
 ) -> LastList | None:
     """Make the list of a moment (UTC) anew, with no earlier list in mind; None where no lead was open.
 
@@ -57,7 +57,7 @@ def replay(
     decider = Decider(parameters.decision, standing, ids, model.manifest["base_rate"], today)
     connection.register("replayed", snapshots)
     taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM replayed"
-    matrix = stream_matrix(connection, taken, places.interactions, places.leads, catalogue, memory_limit=memory_limit)
+    matrix = stream_matrix(connection, taken, places.interactions, places.leads, catalogue)
     foretold = np.concatenate(
         [model.predict(batch.select(catalogue.columns).to_pandas(split_blocks=True)) for batch in gathered(matrix)]
     )

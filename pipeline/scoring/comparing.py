@@ -35,7 +35,7 @@ from models.decision.reasons import Telling
 from models.explaining.contributions import Contributions
 from pipeline.core.project import Places
 from pipeline.matrix.batches import gathered
-from pipeline.matrix.local import stream_matrix
+from pipeline.matrix.executors import Executor
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.words import Words
 from pipeline.wording.changes import ChangeWords, Moves
@@ -93,7 +93,7 @@ class Comparer:
         snapshots: pd.DataFrame,
         foretold: pd.Series,
         moved: pd.DataFrame,
-        memory_limit: int,
+        stream_matrix: Executor,
     ) -> dict[str, pa.Array]:
         """Give COLUMNS of the leads that ``foretold`` has today's probability of, by lead_id and in its order.
 
@@ -104,9 +104,7 @@ class Comparer:
         found = []
         if looks:
             connection.register("looked", pd.concat(looks, ignore_index=True))
-            batches = stream_matrix(
-                connection, _LOOKED, places.interactions, places.leads, self._catalogue, memory_limit=memory_limit
-            )
+            batches = stream_matrix(connection, _LOOKED, places.interactions, places.leads, self._catalogue)
             found = [self._compare(piece, foretold, moved) for piece in _whole_leads(batches)]
             connection.unregister("looked")
         return self._columns(found, foretold)

@@ -41,7 +41,7 @@ from pipeline.log.named import require_named
 from pipeline.log.outcomes import find_starts, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.batches import gathered
-from pipeline.matrix.local import stream_matrix
+from pipeline.matrix.executors import Executor, executor_of
 from pipeline.scoring.actions import Actions
 from pipeline.scoring.basis import LastList
 from pipeline.scoring.changes import moved_since, replay
@@ -148,7 +148,8 @@ def recommend(
         raise NotEnoughDataError(
             f"no lead is open at {as_of.isoformat()}; score another moment (recommend.as_of, --as-of)"
         )
-    of_duckdb, of_batches = halve(project.parameters.run.memory_limit)
+    of_duckdb, _ = halve(project.parameters.run.memory_limit)
+    stream_matrix = executor_of(project.parameters.run)
     batches = []
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
@@ -168,9 +169,7 @@ def recommend(
             progress(UNEXPLAINED)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
-        matrix = stream_matrix(
-            connection, taken, project.interactions, project.leads, catalogue, memory_limit=of_batches
-        )
+        matrix = stream_matrix(connection, taken, project.interactions, project.leads, catalogue)
         for batch in gathered(matrix):
             rows = slice(done, done + len(batch))
             scored = _score_batch(
@@ -193,13 +192,13 @@ def recommend(
         if compared_list is None and last is not None:
             progress("looking at what would have been said then")
             compared_list = replay(
-                project, project.parameters, last.model, connection, history, last.moment, of_batches
+                project, project.parameters, last.model, connection, history, last.moment, stream_matrix
             )
         foretold = recommendations[PROBABILITY].to_numpy()
         moved = moved_since(decider, foretold, decided, model.version, compared_list)
         moved_tiers = with_words(moved.tiers, decider, recommendations["tier"], project.parameters.words.language)
         recommendations = _compare(
-            project, connection, recommendations, history, snapshots, as_of, last, moved_tiers, of_batches
+            project, connection, recommendations, history, snapshots, as_of, last, moved_tiers, stream_matrix
         )
         recommendations = _with_what_next(recommendations, standing, recontact, actions, progress)
     decided = replace(
@@ -273,7 +272,7 @@ def _compare(
     as_of: datetime,
     last: LastScore | None,
     moved: pd.DataFrame,
-    memory_limit: int,
+    stream_matrix: Executor,
 ) -> pa.Table:
     """Put what has changed since an earlier score behind the reasons, of the tiers that are asked for.
 
@@ -289,7 +288,7 @@ def _compare(
         some = recommendations.take(shown)
         foretold = pd.Series(some[PROBABILITY].to_numpy(), some["lead_id"].to_numpy())
         comparer = Comparer(last, as_of, parameters.words, parameters.decision)
-        columns = comparer.compare(connection, project, history, snapshots, foretold, moved, memory_limit)
+        columns = comparer.compare(connection, project, history, snapshots, foretold, moved, stream_matrix)
     places = np.full(len(recommendations), -1)
     places[shown] = np.arange(len(shown))
     rows = pa.array(places, mask=places < 0)

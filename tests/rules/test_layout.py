@@ -95,7 +95,7 @@ def test_what_is_imported_is_declared() -> None:
     """Else it is there as long as another package happens to need it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    at_run_time = distributions([*project["dependencies"], *extras["postgresql"]])
+    at_run_time = distributions([*project["dependencies"], *extras["postgresql"], *extras["spark"]])
     found_in, undeclared = packages_distributions(), []
     for path in [*SOURCES, *BESIDE]:
         declared = at_run_time if path in SOURCES else at_run_time | distributions(extras["dev"])

@@ -46,7 +46,8 @@ pipeline/inspection: features/core features/engines features/language models/cor
 pipeline/kpi: features/core features/language models/core models/evaluation pipeline/core pipeline/settings
     pipeline/wording
 pipeline/log: features/core features/timeline models/core pipeline/core pipeline/settings
-pipeline/matrix: features/core features/engines features/language models/core pipeline/core
+pipeline/matrix: features/core features/engines features/language models/core pipeline/core pipeline/settings
+    pipeline/spark
 pipeline/monitor: features/core features/language features/timeline models/core models/evaluation models/learning
     pipeline/core pipeline/log pipeline/matrix pipeline/registry pipeline/report pipeline/settings
 pipeline/partitions: features/core
@@ -66,6 +67,7 @@ pipeline/scoring: features/core features/language features/timeline models/core 
 pipeline/settings: features/core features/language features/timeline models/core models/decision models/learning
 pipeline/sinks: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/snapshots.py: features/core features/timeline pipeline/core pipeline/log pipeline/settings
+pipeline/spark: features/core
 pipeline/train.py: models/core models/learning pipeline/core pipeline/matrix pipeline/settings
 pipeline/validate.py: features/core pipeline/contracts pipeline/core pipeline/settings
 pipeline/wording: features/core features/language models/core models/decision
@@ -86,6 +88,8 @@ LIVES_IN = {
     "packaging": "pipeline/inspection",
     "psycopg": "pipeline/reading",
     "pydantic": "features/core pipeline/settings pipeline/discovery",
+    "py4j": "pipeline/spark",
+    "pyspark": "pipeline/matrix pipeline/spark",
     "python_calamine": "pipeline/reading",
     "rich": "pipeline/commands pipeline/report",
     "scipy": "features/timeline models/evaluation models/learning pipeline/ingest pipeline/sample",
@@ -108,7 +112,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 40, 203, 10
+ROOMS, ARROWS, FLOORS = 41, 206, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",

@@ -94,6 +94,29 @@ def test_a_memory_limit_that_is_none_is_told(project: SmallProject, limit: str) 
     assert "run.memory_limit: string should match pattern" in outcome.text
 
 
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (
+            {"master": "local[2]"},
+            "run: master: local[2] names a Spark that nothing asks; add executor: spark, or drop it",
+        ),
+        ({"executor": "spark", "master": "host:7077"}, "run.master: string should match pattern"),
+        ({"executor": "sprak"}, "run.executor: input should be 'local' or 'spark'"),
+    ],
+)
+def test_an_executor_that_is_none_is_told(project: SmallProject, run: dict[str, str], told: str) -> None:
+    outcome = project.set(run=run).ingest()
+    assert outcome.code == 3
+    assert told in outcome.text
+
+
+def test_a_stage_that_spark_does_not_do_says_that_it_works_here(project: SmallProject) -> None:
+    outcome = project.set(run={"executor": "spark"}).ingest()
+    assert outcome.code == 0
+    assert "ingest works in this process: run.executor: spark is for features alone (docs/scaling.md)" in outcome.text
+
+
 def test_the_doctor_says_of_an_empty_folder_what_is_missing(project: SmallProject) -> None:
     (project.root / "params.yaml").unlink()
     outcome = project.run("doctor")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 SUPPORT = (
     ROOT / "tests/support",
-    *(ROOT / "tests/support" / folder for folder in ("crm", "exports", "sample", "timeline")),
+    *(ROOT / "tests/support" / folder for folder in ("crm", "exports", "sample", "spark", "timeline")),
 )
 """What tests share."""
 PACKAGES = ("features", "models", "pipeline")

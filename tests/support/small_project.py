@@ -56,7 +56,7 @@ class SmallProject:
         empty: dict[str, object] = {
             name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
         }
-        work = {"memory_limit": tables.pop("memory_limit", "1GB")}
+        work = tables.pop("run", {"memory_limit": tables.pop("memory_limit", "1GB")})
         content = {
             "data_root": "raw",
             "run": work,

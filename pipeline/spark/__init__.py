@@ -1,0 +1,1 @@
+"""Spark: the session, the code that its executors need, and its failures in one message."""
