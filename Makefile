@@ -66,7 +66,7 @@ lint: setup
 docs: setup # write the pages of docs/ that are generated from the code
 	@python -m docs.build
 
-bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large, push or bounds for others, SIZE=truth for promises, DOCS=yes for the page
+bench: setup # measure the engine against pandas, DuckDB and others; SIZE=large, push, bounds or spark for others, SIZE=truth for promises, DOCS=yes for the page
 	@python -m benchmarks.run --size $(or $(SIZE),standard) $(if $(DOCS),--write-docs)
 
 ui: setup # open MLflow on the runs

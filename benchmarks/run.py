@@ -14,7 +14,13 @@ from benchmarks.results import RESULTS, merge
 from benchmarks.truth import truth
 
 _CACHE = ROOT / ".cache" / "benchmarks"
-_SUITES = {"standard": suites.standard, "large": suites.large, "push": suites.push, "bounds": suites.bounds}
+_SUITES = {
+    "standard": suites.standard,
+    "large": suites.large,
+    "push": suites.push,
+    "bounds": suites.bounds,
+    "spark": suites.spark,
+}
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from benchmarks import (
     engine,
     explaining,
     neighbour,
+    on_spark,
     push_http,
     push_sql,
     sample_log,
@@ -98,6 +99,22 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     yield _odd(bot, "half of them one lead's", log, usual, progress)
     once = write_standard_log(folder, int(10 * _MILLION * scale), int(10 * _MILLION * scale), progress, "once")
     yield _odd(once, "each of another lead", log, usual, progress)
+
+
+def spark(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
+    """Measure what features cost on Spark, in CPU of all processes, against our own executor; a session is there."""
+    del environments  # Spark is in our own
+    progress(f"a session starts in {measure(on_spark.start_session).seconds:.1f} s, which is left out of what follows")
+    shorter: Measurement | None = None
+    for millions in (5, 10, 20):
+        log = write_standard_log(folder, int(millions * _MILLION * scale), int(millions * 25_000 * scale), progress)
+        _ingest(log, progress)
+        log.raw.unlink()
+        there = yield from on_spark.against_ourselves(log, 1, 3, progress)
+        if shorter is not None:
+            yield within(f"matrix on Spark, {log.size} events, CPU", "ourselves at half of them", there, shorter, 2.3)
+        shorter = there
+    yield from on_spark.against_ourselves(log, 6, 3, progress)
 
 
 def _ingest(log: StandardLog, progress: Progress) -> Measurement:

@@ -24,10 +24,10 @@ _TRIES = 4
 """How often a task is tried in ``local`` mode; on a cluster Spark itself does so."""
 _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",  # progress is told by the stage
-    "spark.log.level": "FATAL",  # what went wrong is told once, by us
     "spark.sql.session.timeZone": "UTC",
 }
 _OF_ONE_MACHINE = {
+    "spark.log.level": "FATAL",  # what went wrong is told once, by us; a cluster's people read its log
     "spark.driver.bindAddress": "127.0.0.1",  # nobody else has to reach it
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
