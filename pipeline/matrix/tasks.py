@@ -40,11 +40,12 @@ class _Task:
         for batch in numbers:
             for number in batch.column(0).to_pylist():
                 one = self.asked[number]
-                if not one.part.log.exists():
-                    raise InputError(
-                        f"Spark's executors do not see {one.part.log}; the project's folder must lie on a file system "
-                        "that they share with this machine, under the same path (docs/scaling.md)"
-                    )
+                for path in (one.part.log, one.rows):
+                    if not path.exists():
+                        raise InputError(
+                            f"Spark's executors do not see {path}; the project's folder must lie on a file system that "
+                            "they share with this machine, under the same path (docs/scaling.md)"
+                        )
                 yield number, one
 
     def _batch(self) -> Batch:

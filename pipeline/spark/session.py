@@ -65,7 +65,7 @@ def _active(sessions: type[SparkSession], master: str | None) -> SparkSession | 
     if session is None or master is None or master.startswith("sc://"):
         return session
     present = session.sparkContext.master
-    if present != _with_tries(master):
+    if present not in {master, _with_tries(master)}:
         raise SettingsError(
             f"run.master is {master}, and this process has a session with {present} already; stop that one, or leave "
             "run.master out to use it"

@@ -67,7 +67,7 @@ _HANDED_OVER = "from pyspark.sql import SparkSession; SparkSession.builder.maste
 
 def test_a_session_that_the_process_has_is_used_unless_the_settings_name_another() -> None:
     require_spark()
-    assert opened(None, before=_HANDED_OVER) == "session 3"
+    assert opened(None, before=_HANDED_OVER) == opened("local[1]", before=_HANDED_OVER) == "session 3"
     told = opened("local[2]", before=_HANDED_OVER)
     assert told.startswith(
         "SettingsError run.master is local[2], and this process has a session with local[1] already;"
