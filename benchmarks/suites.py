@@ -104,7 +104,7 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
 def spark(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
     """Measure what features cost on Spark, in CPU of all processes, against our own executor; a session is there."""
     del environments  # Spark is in our own
-    progress(f"a session starts in {measure(on_spark.start_session).seconds:.1f} s, which is left out of what follows")
+    progress(f"a session: {measure(on_spark.start_session).seconds:.1f} s of CPU, which is left out of what follows")
     shorter: Measurement | None = None
     for millions in (5, 10, 20):
         log = write_standard_log(folder, int(millions * _MILLION * scale), int(millions * 25_000 * scale), progress)

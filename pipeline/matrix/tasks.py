@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import InputError
@@ -91,9 +91,8 @@ class LeadTask(_Task):
                 writer.close()
 
     def _read_accounts(self, folder: Path, asked: Asked) -> NDArray[np.float32]:
-        row = ds.field("row")
-        ours = (row >= asked.start) & (row < asked.end)
-        found = ds.dataset(folder, format="parquet").to_table(filter=ours).sort_by("row").drop_columns("row")
+        ours = [("row", ">=", asked.start), ("row", "<", asked.end)]
+        found = pq.read_table(folder, filters=ours).sort_by("row").drop_columns("row")
         return np.stack([column.to_numpy() for column in found.columns])
 
 
