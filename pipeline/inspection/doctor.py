@@ -45,6 +45,7 @@ from pipeline.reading.readers import table_columns
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.table import Table
+from pipeline.spark.session import require_installed
 
 State = Literal["good", "odd", "wrong"]
 Area = Literal["environment", "settings", "data", "model"]
@@ -198,6 +199,11 @@ def _examine_settings(examination: Examination, parameters: Parameters) -> None:
             "features.actors leaves out what leads do",
             "add lead: a model of our own acts learns our habits",
         )
+    if parameters.run.executor == "spark":
+        try:
+            require_installed(parameters.run.master)
+        except LeadcastError as error:
+            examination.fail("environment", error)
 
 
 def _tables(parameters: Parameters) -> Iterator[tuple[str, Table]]:

@@ -43,8 +43,7 @@ def open_session(master: str | None) -> SparkSession:
     SPARK_REMOTE names; else ``local[*]``. Raises SettingsError where the process has a session with another master, and
     LeadcastError where pyspark or Java is missing, or the master does not answer.
     """
-    if find_spec("pyspark") is None:
-        raise LeadcastError("run.executor: spark needs pyspark, which is not installed; make spark")
+    _require_pyspark()
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # what fails is told once, by us
     # Rows pass as Arrow: none of the features that the warning means is used.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
@@ -57,6 +56,18 @@ def open_session(master: str | None) -> SparkSession:
         session = _connect(remote) if remote else _start(master or "local[*]")
     ship_code(session)
     return session
+
+
+def require_installed(master: str | None) -> None:
+    """Raise LeadcastError where what a session with the master needs on this machine is missing."""
+    _require_pyspark()
+    if not (master or os.environ.get("SPARK_REMOTE", "")).startswith("sc://"):
+        _require_java()
+
+
+def _require_pyspark() -> None:
+    if find_spec("pyspark") is None:
+        raise LeadcastError("run.executor: spark needs pyspark, which is not installed; make spark")
 
 
 def _active(sessions: type[SparkSession], master: str | None) -> SparkSession | None:

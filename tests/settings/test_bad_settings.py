@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,18 @@ def test_an_executor_that_is_none_is_told(project: SmallProject, run: dict[str, 
     outcome = project.set(run=run).ingest()
     assert outcome.code == 3
     assert told in outcome.text
+
+
+def test_the_doctor_says_what_spark_lacks(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    outcome = project.set(run={"executor": "spark", "master": "local[2]"}).run("doctor")
+    lacks_java = f"wrong environment Spark needs Java 17, and there is no java below JAVA_HOME={tmp_path} -> apt-get"
+    lacks_pyspark = "wrong environment run.executor: spark needs pyspark, which is not installed -> make spark"
+    assert (lacks_java if find_spec("pyspark") else lacks_pyspark) in outcome.text
+    outcome = project.set(run={"executor": "spark", "master": "sc://127.0.0.1"}).run("doctor")
+    assert "Java" not in outcome.text
 
 
 def test_a_stage_that_spark_does_not_do_says_that_it_works_here(project: SmallProject) -> None:
