@@ -255,12 +255,12 @@ def _explaining(folder: Path, leads: int, progress: Progress) -> Iterator[Result
     explaining.write_world(root, leads)
     task, peer = (
         f"of {in_words(leads)} open leads, {in_words(explaining.shown_of(root))} of them shown",
-        "TreeSHAP alone",
+        "LightGBM's TreeSHAP alone",
     )
     bare = measure(explaining.contribute, root)
-    yield within(f"reasons {task}", peer, measure(explaining.give_reasons, root), bare, 1.6)
+    yield within(f"reasons {task}", peer, measure(explaining.give_reasons, root), bare, 0.6)
     told = measure(explaining.tell_all, root)
-    yield within(f"reasons, changes and actions {task}", peer, told, bare, 4)
+    yield within(f"reasons, changes and actions {task}", peer, told, bare, 1.5)
     yield memory(f"reasons, changes and actions {task}", told, 4)
     shutil.rmtree(root)
 

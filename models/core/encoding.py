@@ -16,9 +16,9 @@ ROWS_AT_ONCE = 2048
 """Rows that are encoded before the trees read them: few enough to stay in a core's cache in between."""
 
 
-def in_blocks(rows: int, answer: Callable[[slice], None], threads: int) -> None:
+def in_blocks(rows: int, answer: Callable[[slice], None], threads: int, *, rows_at_once: int = ROWS_AT_ONCE) -> None:
     """Have rows answered block by block, a block a thread: encoding is shared among the cores, too, memory bounded."""
-    step = min(ROWS_AT_ONCE, max(rows // threads, 1))
+    step = min(rows_at_once, max(rows // threads, 1))
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(answer, (slice(first, min(first + step, rows)) for first in range(0, rows, step))))
 

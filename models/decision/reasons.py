@@ -95,7 +95,7 @@ def effects_of(contributions: NDArray[np.float64], tellings: Sequence[Telling]) 
     """Sum what the columns of each story add to the log-odds: shape (n, stories)."""
     effects = np.zeros((len(contributions), len(tellings)))
     for place, telling in enumerate(tellings):
-        effects[:, place] = contributions[:, list(telling.columns)].sum(axis=1)
+        effects[:, place] = contributions.T[list(telling.columns)].sum(axis=0)
     effects[np.abs(effects) <= NEGLIGIBLE] = 0.0
     return effects
 
@@ -122,7 +122,7 @@ def grades_of(
     where all that was learned from is alike in one of them: there is nothing to be graded by.
     """
     letter, figure = (
-        np.searchsorted(quarters[name], contributions[:, list(columns)].sum(axis=1), side="right")
+        np.searchsorted(quarters[name], contributions.T[list(columns)].sum(axis=0), side="right")
         for name, columns in (("fit", fit), ("behaviour", behaviour))
     )
     if any(quarters[name][0] >= quarters[name][-1] for name in ("fit", "behaviour")):

@@ -7,11 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.core.additive import Additive, adds_up
-from models.core.encoding import in_blocks, numbers_of
+from models.core.encoding import ROWS_AT_ONCE, in_blocks, numbers_of
 from models.core.model import Model, threads
 from models.core.trees import trees_in
 from models.explaining.shapley import MOST_TABLED, Nodes, add_each, add_from_table, nodes_for, tabulate
 from models.explaining.tree import Tree, average_of, read_tree
+
+_ROWS_AT_ONCE = 2 * ROWS_AT_ONCE
+"""A tree is asked from Python once a block: fewer would cost more than what does not stay in a core's cache."""
 
 
 class Contributions:
@@ -44,7 +47,9 @@ class Contributions:
         place = {column: position for position, column in enumerate(self._model.columns)}
         asked = sorted({int(column) for _, tree, *_ in self._trees for column in tree.columns})
         read = sorted({term.column for _, one in self._additive for term in one.terms})
-        answers = np.empty((len(frame), len(numbers) + 1))
+        moved = sorted({*asked, *(place[column] for column in read), len(numbers)})
+        # By column, as they are found and summed afterwards; of most columns there is nothing.
+        answers = np.zeros((len(numbers) + 1, len(frame)))
 
         def answer(rows: slice) -> None:
             shape = (len(numbers) + 1, rows.stop - rows.start)
@@ -61,10 +66,11 @@ class Contributions:
                 added[-1] += weight * member.intercept
                 for column, part in member.contributions({name: numbers[place[name]][rows] for name in read}):
                     added[place[column]] += weight * part
-            answers[rows] = added.T
+            for position in moved:
+                answers[position, rows] = added[position]
 
-        in_blocks(len(frame), answer, threads())
-        return answers
+        in_blocks(len(frame), answer, threads(), rows_at_once=_ROWS_AT_ONCE)
+        return answers.T
 
 
 def _tabled(tree: Tree) -> tuple[Tree, Nodes, NDArray[np.float64] | None]:

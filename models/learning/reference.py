@@ -93,7 +93,7 @@ def quarters_of(model: Model, rows: Slice, parts: Mapping[str, Sequence[str]]) -
     place = {column: position for position, column in enumerate(model.columns)}
     quarters = {}
     for name, columns in parts.items():
-        added = contributions[:, [place[column] for column in columns]].sum(axis=1)
+        added = contributions.T[[place[column] for column in columns]].sum(axis=0)
         quarters[name] = np.quantile(added, (0.25, 0.5, 0.75)).tolist()
     return quarters
 

@@ -32,7 +32,7 @@ def families(catalogue: Catalogue, model: Model, frame: pd.DataFrame) -> list[di
         left -= set(columns)
     members.setdefault(_AGES, []).extend(sorted(place[column] for column in left))
     found: list[dict[str, float | str]] = [
-        {"family": name, "moves": float(np.abs(moved[:, columns].sum(axis=1)).mean())}
+        {"family": name, "moves": float(np.abs(moved.T[columns].sum(axis=0)).mean())}
         for name, columns in members.items()
         if columns
     ]

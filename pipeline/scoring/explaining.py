@@ -58,7 +58,7 @@ class Explainer:
             nobody = _lists(np.empty((0, 0), dtype=object), np.empty(0, dtype=np.int64), length)
             lists = dict.fromkeys(("reasons_for", "reasons_against", "reasons"), nobody)
             return {"grade": pa.nulls(length, pa.string()), **lists}
-        frame = features.take(pa.array(rows)).to_pandas()
+        frame = features.take(pa.array(rows)).to_pandas(split_blocks=True)
         contributions = self._contributions.of(frame)
         values = [frame[story.teller].to_numpy() for story in self.catalogue.stories]
         found = explain(contributions, values, self._tellings)
