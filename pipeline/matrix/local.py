@@ -124,7 +124,7 @@ def read_log(
     """
     with pq.ParquetFile(interactions, read_dictionary=_dictionaries(interactions, columns)) as file:
         groups = part.row_groups if part else range(file.num_row_groups)
-        wanted = [name for name in columns if not _is_needless(name, interactions, file.metadata, groups)]
+        wanted = [name for name in columns if not _is_needless(name, columns, interactions, file.metadata, groups)]
         for rows in _row_groups(file, wanted, size, groups):
             own = part.of(rows, key) if part else rows
             if len(own):
@@ -166,13 +166,13 @@ def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int, groups:
         group = end
 
 
-def _is_needless(name: str, path: Path, metadata: pq.FileMetaData, groups: range) -> bool:
-    """Tell whether a column says nothing in these row groups: every event counts once, is known as it occurs."""
+def _is_needless(name: str, columns: Sequence[str], path: Path, metadata: pq.FileMetaData, groups: range) -> bool:
+    """Tell whether one of the columns says nothing in these row groups: events count once, are known as they occur."""
     match name:
         case "quantity":
             return _is_one(metadata, groups)
         case "known_at":
-            return _are_alike(path, metadata, groups, "known_at", "occurred_at")
+            return "occurred_at" in columns and _are_alike(path, metadata, groups, "known_at", "occurred_at")
         case _:
             return False
 

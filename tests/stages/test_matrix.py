@@ -243,6 +243,8 @@ def test_when_events_were_known_is_read_unless_all_were_known_as_they_occurred(
             pa.table(columns), log, row_group_size=row_group, use_dictionary=["quantity"], column_encoding=encodings
         )
         read = pa.concat_tables(matrix.read_log(log, list(columns), 5))
+        alone = pa.concat_tables(matrix.read_log(log, ["known_at"], 5))
+    assert alone["known_at"].to_pylist() == known.to_pylist(), "there is nothing beside it that says the same"
     assert read.column_names == (["occurred_at", "known_at"] if any(delays) else ["occurred_at"])
     assert read["occurred_at"].to_pylist() == times.to_pylist()
     assert not any(delays) or read["known_at"].to_pylist() == known.to_pylist()
