@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from features.core.schema import WORKED
 from pipeline.report.lines import Lines, Sections, back_to, share_of, shown_of, worked_of
 from pipeline.report.looked_up import LookedUp
-from pipeline.report.rendering import TEMPLATES, moment, render
+from pipeline.report.rendering import TEMPLATES, render
 from pipeline.wording.locales import Writing
 from pipeline.wording.texts import page_text
 from pipeline.wording.todays_list import told_of_the_list
@@ -78,7 +78,7 @@ def wording(parameters: Sections, scoring: Mapping[str, Any]) -> dict[str, objec
         "language": language,
         "t": lambda name, *number, **filled: page_text(name, language, *number, **filled),
         "share": lambda share: share_of(share, language),
-        "as_of": moment(scoring["as_of"], parameters.decision.time_zone),
+        "as_of": Writing(language).moment(datetime.fromisoformat(scoring["as_of"]), parameters.decision.time_zone),
         "fields": [name for name in parameters.leads.shown.columns if name != "name"],
     }
 

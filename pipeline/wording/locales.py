@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
@@ -114,6 +115,15 @@ class Writing:
         """
         written = str(format_date(day, "d MMMM y", locale=self._locale))
         return f"1er{written[1:]}" if self.language == "fr" and day.day == 1 else written
+
+    def moment(self, moment: datetime, zone: str) -> str:
+        """Write a moment (UTC) by the clock of a time zone, which is named.
+
+        >>> Writing("fr").moment(datetime(2026, 6, 30, 23, 59), "Europe/Paris")
+        '1er juillet 2026 à 01:59 (Europe/Paris)'
+        """
+        local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+        return f"{self.day(local.date())}{' à ' if self.language == 'fr' else ', '}{local:%H:%M} ({zone})"
 
     def month(self, day: date) -> str:
         """Write the month of a day.

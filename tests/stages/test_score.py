@@ -163,7 +163,7 @@ def test_the_champion_s_list_of_the_morning_lies_in_a_place_of_its_own(
     called = rows[rows["list"] == "sales"].sort_values("rank")
     places = [told[1].index(f" {lead} ") for lead in called["lead_id"]]
     assert places == sorted(places)
-    assert "as of 2026-06-29 07:00 (Europe/Amsterdam)" in told[1]
+    assert "as of 29 June 2026, 07:00 (Europe/Amsterdam)" in told[1]
     assert "new on the list" not in told[0], "there was none before"
     came = (rows["list_changed"].notna() & (rows["list"] == "sales")).sum()
     assert told[1].count("new on the list") == came
