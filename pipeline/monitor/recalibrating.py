@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from features.language.catalogue import Catalogue
 from models.core.calibrators import calibrate
 from models.core.enough import Pace
 from models.core.model import Model
+from models.core.verdicts import KINDS
 from models.evaluation.chance import of_a_perfect_model
 from models.evaluation.metrics import evaluate
 from models.learning.recalibration import Recalibration, lacking, recalibrate
@@ -47,7 +49,7 @@ def run(project: Project[Parameters], progress: Progress) -> list[str]:
     """Fit a calibrator to what came of the champion's scores, and register the model; gives what was done as lines.
 
     Raises NotEnoughDataError where too little is settled since the champion has learned, with the day on which there
-    will be enough; InputError where the settings ask another question than it has answered.
+    will be enough; InputError where the settings ask another question than it has answered, or conversions lack.
     """
     require(project.interactions, project.leads, project.snapshots)
     settings = project.parameters
@@ -61,6 +63,8 @@ def run(project: Project[Parameters], progress: Progress) -> list[str]:
         )
     counts = read_json(project.snapshot_counts)
     since, reach = datetime.fromisoformat(model.manifest["trained_until"]), reach_of(counts)
+    if "outcomes_lack" not in settings.evaluate.acquitted:
+        _refuse_holes(counts.get("outcome_holes", []), since)
     progress(f"looking at the snapshots since {since:%Y-%m-%d}, up to which the champion has learned")
     looked = _look(project, model, since)
     _refuse_few(looked, since, reach, datetime.fromisoformat(counts["observed_until"]))
@@ -113,6 +117,16 @@ def _look(project: Project[Parameters], model: Model, since: datetime) -> _Looke
     table = pa.concat_tables(parts).unify_dictionaries()
     leads, as_of, labels, raw = (table[name].to_numpy() for name in ("lead_id", "as_of", "label", "raw"))
     return _Looked(leads.astype(object), as_of.astype("datetime64[us]"), labels.astype(np.float64), raw)
+
+
+def _refuse_holes(holes: Sequence[Mapping[str, str]], since: datetime) -> None:
+    """Refuse a time of which conversions lack: what was not recorded would be taken for what did not happen."""
+    told = [f"{hole['source']}: {hole['told']}" for hole in holes if hole["last"] > since.date().isoformat()]
+    if told:
+        raise InputError(
+            f"since the champion has learned, conversions lack in {'; '.join(told)}. {KINDS['outcomes_lack'].remedy}; "
+            "or, where they are known to be right, acquit it: evaluate: acquitted: {outcomes_lack: REASON}"
+        )
 
 
 def _refuse_few(looked: _Looked, since: datetime, reach: timedelta, observed_until: datetime) -> None:

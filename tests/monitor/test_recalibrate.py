@@ -16,6 +16,7 @@ from world import Project
 
 from models.core.calibrators import calibrate
 from models.learning.recalibration import FEWEST_CONVERTING, lacking, recalibrate
+from pipeline.core.project import read_json, write_json
 from pipeline.registry.champion import find_model
 from pipeline.registry.mlflow import connected
 
@@ -121,6 +122,24 @@ def test_what_is_not_settled_yet_is_said_with_its_day(learned: Project, monkeypa
     assert code != 0
     assert "too early" in text
     assert "dvc repro snapshots" in text
+
+
+def test_a_time_in_which_conversions_were_not_recorded_is_refused(
+    settled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settled.root)
+    counts = read_json(settled.snapshot_counts)
+    hole = {"source": "crm", "first": "2026-02-01", "last": "2026-03-20", "told": "no conversion in 48 days"}
+    try:
+        write_json(settled.snapshot_counts, counts | {"outcome_holes": [hole]})
+        code, text = call("recalibrate")
+        assert code != 0
+        assert "crm: no conversion in 48 days. complete the export" in text
+        before = hole | {"first": "2025-06-01", "last": "2025-07-01"}
+        write_json(settled.snapshot_counts, counts | {"outcome_holes": [before]})
+        assert call("recalibrate")[0] == 0, "what the champion has learned from is not looked at"
+    finally:
+        write_json(settled.snapshot_counts, counts)
 
 
 def test_another_question_is_refused(settled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
