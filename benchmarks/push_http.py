@@ -48,11 +48,11 @@ def push(settings: str, folder: Path, leads: int) -> float:
     """Push to leads that hold nothing yet; gives the seconds from the first score read to the run's end."""
     from pushing import Lead, write_scores  # noqa: PLC0415 - of tests/
 
-    from pipeline.delivery.ledger import Ledger  # noqa: PLC0415 - likewise
+    from pipeline.delivery.ledger import Ledger  # noqa: PLC0415 - measured in a process of its own
     from pipeline.delivery.push import Options, deliver  # noqa: PLC0415 - measured in a process of its own
-    from pipeline.delivery.records import Selection  # noqa: PLC0415 - likewise
-    from pipeline.settings.push import Push  # noqa: PLC0415 - likewise
-    from pipeline.sinks.connect import connect  # noqa: PLC0415 - likewise
+    from pipeline.delivery.records import Selection  # noqa: PLC0415 - measured in a process of its own
+    from pipeline.settings.push import Push  # noqa: PLC0415 - measured in a process of its own
+    from pipeline.sinks.connect import connect  # noqa: PLC0415 - measured in a process of its own
 
     scores = write_scores(folder / "scores.parquet", {f"L{n}": Lead("SQL", n / leads) for n in range(leads)})
     content = Push.model_validate(json.loads(settings))
