@@ -1,6 +1,11 @@
 """Fixtures that several files share."""
 
+# ruff: noqa: E402 - NumPy is loaded once it is known by which instructions it computes, as by the command line
 from __future__ import annotations
+
+from pipeline.core.processor import use_common_instructions
+
+use_common_instructions()
 
 import os
 from collections.abc import Iterator

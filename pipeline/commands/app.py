@@ -16,7 +16,10 @@ from features.core.errors import InputError, SettingsError, nearest
 from pipeline.commands import comparing, exports, leads, models, money, monitoring, publishing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
+from pipeline.core.processor import use_common_instructions
 from pipeline.core.project import HERE, Project, sole
+
+use_common_instructions()  # before the first library reads them
 
 app = typer.Typer(
     help="From the log of what leads did to a calibrated probability that each one converts, and to who calls whom.",
