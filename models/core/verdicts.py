@@ -181,6 +181,11 @@ KINDS: Mapping[str, Kind] = {
             "wait until the day that it names; score every night, for each lead counts once a horizon",
         ),
         Kind(
+            "promise_unclear", "of many promises nobody can say what came of them", "told",
+            "look at how leads are merged and corrected (ingest.identities): where most leads that buy get another id "
+            "by buying, what is left seems colder than it was promised",
+        ),
+        Kind(
             "promise_unknown", "nothing is known of promises", "told",
             "score with the champion (leadcast score --as-of now), and look again when the horizon is over",
         ),

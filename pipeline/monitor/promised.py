@@ -23,6 +23,8 @@ from models.evaluation.promises import (
 from pipeline.monitor.scores import Scores
 from pipeline.settings.review import Monitor
 
+_MUCH_SET_ASIDE = 0.05
+"""The share of what was promised from which on it is told that nobody can say what came of it."""
 BROKEN, KEPT, EARLY = "broken", "kept", "too early"
 
 
@@ -119,6 +121,13 @@ def verdicts_of(promised: Promised, scores: Scores) -> list[Verdict]:
             f"{promised.minimum:g} nothing is said: {when}"
         )
         verdicts.append(found("promise_too_early", told))
+    aside = scores.set_aside
+    if aside.share >= _MUCH_SET_ASIDE:
+        told = (
+            f"{aside.scores:,} scores, which promised {aside.promised:,.1f} of {aside.of_promised:,.1f} conversions, "
+            "are of leads that today's log does not show open then"
+        )
+        verdicts.append(found("promise_unclear", told))
     return verdicts
 
 

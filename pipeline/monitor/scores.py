@@ -28,6 +28,22 @@ UNKNOWN = "not known"
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Scores whose horizon is over, of leads that today's log does not show open then: merged since, or corrected."""
+
+    scores: int
+    promised: float
+    """How many conversions they promised."""
+    of_promised: float
+    """How many all scores whose horizon is over promised."""
+
+    @property
+    def share(self) -> float:
+        """The share of what was promised of which nobody can say what came of it."""
+        return self.promised / self.of_promised if self.of_promised else 0.0
+
+
+@dataclass(frozen=True)
 class Scores:
     """What the champion has foretold since it learned, and what came of it.
 
@@ -44,6 +60,7 @@ class Scores:
     """By the name of a kind, the attribute of the leads that it is."""
     learned_from: int
     """Moments of scores that lie in the time that the champion has learned from: they are no promises."""
+    set_aside: SetAside
 
     @property
     def is_settled(self) -> pd.Series:
@@ -89,14 +106,17 @@ def read_scores(project: Project[Parameters], champion: Model, until: datetime |
     frame = scores.merge(settled, on=["lead_id", "as_of"], how="left")
     # Of a look whose horizon is over, a lead without a label is one of which nobody can say what the score was of.
     over = frame["as_of"].isin(settled["as_of"].unique())
-    frame = frame[~over | frame["happened"].notna()].sort_values(["as_of", "lead_id"], ignore_index=True)
+    is_unknown = over & frame["happened"].isna()
+    promised = frame["probability"]
+    set_aside = SetAside(int(is_unknown.sum()), float(promised[is_unknown].sum()), float(promised[over].sum()))
+    frame = frame[~is_unknown].sort_values(["as_of", "lead_id"], ignore_index=True)
     attributes = _channels(champion)
     edges = (
         band_edges(frame.loc[frame["as_of"] == frame["as_of"].min(), "probability"].to_numpy())
         if len(frame)
         else np.empty(0)
     )
-    return Scores(frame, _kinds(project, frame, edges, attributes), edges, attributes, learned_from)
+    return Scores(frame, _kinds(project, frame, edges, attributes), edges, attributes, learned_from, set_aside)
 
 
 def _kinds(

@@ -65,8 +65,7 @@ def run(project: Project[Parameters], progress: Progress, when: str | None) -> M
     promised = watch_promises(scores, settings, horizon, delay, begins) if begins else first
     progress("comparing what leads are like with what was learned from")
     drift = find_drift(project, champion, scores, until)
-    needed = Reach(project).needed
-    sources = [one for one in source_verdicts(read_json(project.ingested), needed) if one.code in ALARMS]
+    sources = _sources(project) if until is None or until >= Reach(project).latest else []
     verdicts = ordered([*verdicts_of(promised, scores), *sources, *drift.verdicts()])
     moment = drift.until
     held = suspend(project, champion.version, promised, scores, moment)
@@ -79,6 +78,11 @@ def run(project: Project[Parameters], progress: Progress, when: str | None) -> M
         "false_alarms": settings.false_alarms,
         "minimum_expected": settings.minimum_expected,
         "learned_from": scores.learned_from,
+        "set_aside": {
+            "scores": scores.set_aside.scores,
+            "promised": round(scores.set_aside.promised, 3),
+            "of_promised": round(scores.set_aside.of_promised, 3),
+        },
         "looks": int(scores.frame["as_of"].nunique()),
         "too_early_until": promised.early_until and promised.early_until.isoformat(),
         "verdicts": [one.to_json() | {"is_alarm": is_alarm(one)} for one in verdicts],
@@ -89,6 +93,12 @@ def run(project: Project[Parameters], progress: Progress, when: str | None) -> M
         "suspended": [one.to_json() | {"named": one.named} for one in held],
     }
     return Monitored(told, verdicts, run_id, champion.version)
+
+
+def _sources(project: Project[Parameters]) -> list[Verdict]:
+    """Say which sources are missing at the end of the log; of an earlier moment nobody has noted it."""
+    found = source_verdicts(read_json(project.ingested), Reach(project).needed)
+    return [one for one in found if one.code in ALARMS]
 
 
 def _moment(when: str) -> datetime:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import numpy as np
@@ -10,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from command_line import call
+from house import ROOT
 from numpy.typing import NDArray
 from watched import learned_until
 from world import Project
@@ -74,10 +79,36 @@ def settled(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     return learned_until("2025-11-15", world, tmp_path_factory.mktemp("recalibrated") / "project")
 
 
+def kill_as_it_fits(project: Project) -> None:
+    """Kill a recalibration after it has begun to fit, before anything is kept."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline.commands.app", "recalibrate"],
+        cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as command:  # fmt: skip
+        assert command.stdout is not None
+        said = next((line for line in command.stdout if "fitting a calibrator" in line), None)
+        command.kill()
+    assert said is not None
+    assert command.returncode == -signal.SIGKILL
+
+
+def end_as_a_store_that_is_gone(*_: object, **__: object) -> None:
+    from mlflow import MlflowException  # noqa: PLC0415 - takes seconds
+
+    raise MlflowException("interrupted")
+
+
 def test_the_champion_becomes_a_challenger_with_another_calibrator(
     settled: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(settled.root)
+    kill_as_it_fits(settled)
+    for place in ("mlflow.pyfunc.save_model", "mlflow.MlflowClient.create_model_version"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, end_as_a_store_that_is_gone)
+            code, text = call("recalibrate")
+            assert (code, "interrupted" in text) == (8, True)
     code, text = call("recalibrate")
     assert code == 0, text
     assert "it is the challenger" in text
@@ -86,6 +117,10 @@ def test_the_champion_becomes_a_challenger_with_another_calibrator(
         name = settled.parameters.evaluate.model_name
         champion, challenger = (client.get_model_version_by_alias(name, alias) for alias in ("champion", "challenger"))
         run = client.get_run(challenger.run_id)
+        assert len(client.search_model_versions(f"name = '{name}'")) == 2
+        assert len(client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")) == 1
+        assert run.info.status == "FINISHED"
+        assert challenger.description.count("## Who") == 1
     before, after = (
         find_model(settled, settled.parameters.evaluate, version.tags["model_version"])
         for version in (champion, challenger)
