@@ -14,6 +14,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from pipeline.core.project import HERE
+from pipeline.registry.mlflow import connected
+from pipeline.registry.versions import CHALLENGER
+from pipeline.settings.file import load_parameters
+
 _PICTURES = Path("docs/pictures")
 _PORT = "5123"
 _SIZE: ViewportSize = {"width": 1600, "height": 860}
@@ -36,11 +41,24 @@ def main() -> None:
                 page.goto(address.replace("=CHART", "=TABLE"))
                 page.get_by_text("baseline:").first.wait_for()
                 _take(page, "reviewing-table")
+                _open_challenger(page, address.partition("#")[0])
+                _take(page, "reviewing-version")
                 page.goto(comparisons[-1].resolve().as_uri())
                 _take(page, "reviewing-compare")
                 browser.close()
         finally:
             server.terminate()
+
+
+def _open_challenger(page: Page, server: str) -> None:
+    """Open the version that is to be reviewed where its tags are, with a review that is written and not yet added."""
+    name = load_parameters(Path("params.yaml")).evaluate.model_name
+    with connected(HERE) as client:
+        number = client.get_model_version_by_alias(name, CHALLENGER).version
+    page.goto(f"{server}#/models/{name}/versions/{number}")
+    page.get_by_placeholder("Name").fill("review")
+    page.get_by_placeholder("Value").fill("approved")
+    page.get_by_placeholder("Name").scroll_into_view_if_needed()
 
 
 def _address(server: subprocess.Popen[str]) -> str:

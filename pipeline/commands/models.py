@@ -107,7 +107,9 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
             experiment = experiment_id(client, HERE, parameters.evaluate.experiment)
             describe_experiment(client, experiment, parameters.evaluate.model_name)
         tell("ui", "starting MLflow's server")
-        command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
+        # One worker is enough for one reviewer, and answers sooner than four on a busy machine.
+        served = ["--backend-store-uri", uri, "--port", str(port), "--workers", "1"]
+        command = [sys.executable, "-m", "mlflow", "ui", *served]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends the command ends the server
         # Judges of chats and their queues are processes that nobody needs here.
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

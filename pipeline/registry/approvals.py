@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from features.core.errors import InputError, RegistryError
 from pipeline.core.project import Places
+from pipeline.registry.card import with_people
 
 NOBODY, FIRST = "nobody", "approved by nobody"
 _RECORD, _APPROVAL = "champion", "approval"
@@ -53,6 +54,15 @@ class Approval:
         why = f": {self.why}" if self.why else ""
         return f"version {self.version} ({self.model_version[:8]}) {self.action} by {self.by}{against}{why}"
 
+    def in_words(self) -> str:
+        """Say it as the card does."""
+        if self.action == "first":
+            return "Champion since " + self.at[:10] + ", being the first; approved by nobody."
+        failed = [gate["name"] for gate in self.gates if not gate["kept"]]
+        against = f", against {', '.join(failed)}" if failed else ""
+        why = f": {self.why}" if self.why else "."
+        return f"{self.action.capitalize()} on {self.at[:10]} by {self.by}{against}{why}"
+
 
 def now() -> str:
     """Give the moment of a decision, in UTC."""
@@ -89,8 +99,19 @@ def record(client: Any, approval: Approval) -> None:  # noqa: ANN401 - MLflow's 
     said = json.dumps(asdict(approval), ensure_ascii=False)
     client.set_model_version_tag(approval.model_name, approval.version, _APPROVAL, said)
     client.set_model_version_tag(approval.model_name, approval.version, "approved_by", approval.by)
+    version = client.get_model_version(approval.model_name, approval.version)
+    client.update_model_version(
+        approval.model_name,
+        approval.version,
+        with_people(version.description or "", owner_of(client, version.run_id), approval.in_words()),
+    )
     short = {name: getattr(approval, name) for name in ("version", "model_version", "by", "at", "action")}
     client.set_registered_model_tag(approval.model_name, _RECORD, json.dumps(short))
+
+
+def owner_of(client: Any, run_id: str) -> str:  # noqa: ANN401 - MLflow's own
+    """Give who made the model of a run."""
+    return str(client.get_run(run_id).data.tags.get("author", "nobody whose name is known"))
 
 
 def record_first(client: Any, version: Any, model_version: str) -> None:  # noqa: ANN401 - MLflow's own

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 from models.core.model import Model
 from models.core.verdicts import Verdict
 from pipeline.core.project import Places, read_json
-from pipeline.registry.figures import Figures
+from pipeline.registry.figures import Figures, losses_of_origins
 
 _MOST_ON_CARD, _BY_CHANCE = 10, "calibration_error_by_chance"
+_PEOPLE = "\n## Who\n"
+_WRAP = re.compile(r"(?<![|\n])\n(?=[^\n|#\- ])")
+"""A line break within a paragraph: not before or after a row of a table, an item of a list or a heading."""
 
 
 def model_card(
@@ -22,13 +28,14 @@ def model_card(
     asked = manifest["question"]
     conversion = " or ".join(f"`{name}`" for name in asked["episodes.conversion"])
     lost = ", ".join(f"`{name}`" for name in asked["episodes.lost"]) or "nothing is stated"
-    return f"""# Will this lead convert within {manifest["horizon"]}?
+    return _unwrapped(f"""# Will this lead convert within {manifest["horizon"]}?
 
 {_list_verdicts(verdicts)}
 ## What for
 
 A calibrated probability for every open lead, from what it did and when, for deciding whom to call next. It
-converts when {conversion} happens within {manifest["horizon"]} of the moment; an episode is lost by: {lost}. It sees
+converts when {conversion} happens within {manifest["horizon"]} of the moment. Open is a lead from when it is
+known, or known again, until it converts or is lost: by {lost}.{_tell_return(asked)} It sees
 {len(manifest["columns"])} features, all of them known before the moment of the score.
 
 It must not be used to say why a lead converts, or what a call would change; for leads of a kind that the
@@ -44,11 +51,12 @@ older leads it guesses. Made of: {training["recipe"]}, calibration: {training["c
 {_tell_families(breakdown)}
 ## What it is worth
 
-{_tell_origins(training)}
+{_tell_origins(training, losses_of_origins(places))}
 
 ROC AUC {_figure(figures, "roc_auc")}, lift in the best tenth {_figure(figures, "lift_at_10")}, base rate
 {_figure(figures, "base_rate")}, log loss {_figure(figures, "log_loss", ".4f")},
-{_tell_calibration(figures)}, calibration slope {_figure(figures, "calibration_slope")}. From the newest
+{_tell_calibration(figures)}, calibration slope {_figure(figures, "calibration_slope")}.
+{_tell_band(places)}From the newest
 origin alone: log loss {_figure(figures, "newest_log_loss", ".4f")}, ROC AUC {_figure(figures, "newest_roc_auc")}.
 
 {_tell_further(model, figures)}
@@ -59,7 +67,17 @@ origin alone: log loss {_figure(figures, "newest_log_loss", ".4f")}, ROC AUC {_f
 When promises are no longer kept, a source ends or new event types come, attributes mean something else, or
 what counts as a conversion is changed: then train, compare, and decide anew. Who approved it stands on its version
 (`approved_by`) and in `approvals.jsonl`; who made it, on its run. Model {model.version}.
-"""
+""")
+
+
+def _unwrapped(text: str) -> str:
+    """Give each paragraph as one line: MLflow shows every line break."""
+    return _WRAP.sub(" ", text)
+
+
+def with_people(card: str, owner: str, decided: str) -> str:
+    """Give a card with who made the model and what was decided of it, in place of what it said of that before."""
+    return f"{card.partition(_PEOPLE)[0]}{_PEOPLE}\nMade by {owner}. {decided}\n"
 
 
 def _figure(figures: Figures, name: str, style: str = ".3f") -> str:
@@ -77,7 +95,34 @@ def _tell_calibration(figures: Figures) -> str:
     return f"calibration error {error:.4f} (in 95 of 100 cases a perfect model shows up to {by_chance:.4f} by chance)"
 
 
-def _tell_origins(training: Mapping[str, Any]) -> str:
+def _tell_band(places: Places) -> str:
+    """Say in Markdown how many groups of promises lie where those of a perfect model do, where that is drawn."""
+    path = places.plots / "calibration.csv"
+    groups = pd.read_csv(path) if path.exists() else pd.DataFrame()
+    if groups.empty:
+        return ""
+    within = groups["observed"].between(groups["band_low"], groups["band_high"])
+    off = "".join(
+        f"; promised {one.predicted:.1%}, happened {one.observed:.1%} ({one.band_low:.1%} to {one.band_high:.1%})"
+        for one in groups[~within].itertuples()
+    )
+    return (
+        f"Of {len(groups)} groups of snapshots by what was promised, {int(within.sum())} lie in the band that holds\n"
+        f"all of a perfect model's in 95 of 100 cases{off}.\n"
+    )
+
+
+def _tell_return(asked: Mapping[str, Any]) -> str:
+    """Say what opens a new episode."""
+    again = [f"`{name}`" for name in asked["episodes.reopen_on"]]
+    customers = asked["episodes.after_conversion"]
+    told = f" A lost one is open again by {', '.join(again)}." if again else ""
+    if customers:
+        told += f" A customer is open again by {', '.join(f'`{name}`' for name in customers['reopen_on'])}."
+    return told
+
+
+def _tell_origins(training: Mapping[str, Any], losses: Mapping[str, float]) -> str:
     if not training["origins"]:
         return (
             "It was not judged on later time: there are fewer than two moments to judge from. Of leads foretold by\n"
@@ -85,14 +130,15 @@ def _tell_origins(training: Mapping[str, Any]) -> str:
         )
     table = "\n".join(
         f"| {one['origin'][:10]} | {one['learned']['rows']:,} | {one['learned']['conversions']:,} | "
-        f"{one['foretold']['rows']:,} | {one['foretold']['expected']:,.0f} | {one['foretold']['conversions']:,} |"
+        f"{one['foretold']['rows']:,} | {one['foretold']['expected']:,.0f} | {one['foretold']['conversions']:,} | "
+        f"{losses.get(one['origin'], float('nan')):.4f} |"
         for one in training["origins"]
     )
     return f"""The same procedure was judged at earlier moments, each time on what came later than all it
 had learned from:
 
-| origin | learned from | that convert | foretold | expected to convert | did |
-|---|---|---|---|---|---|
+| origin | learned from | that convert | foretold | expected to convert | did | log loss |
+|---|---:|---:|---:|---:|---:|---:|
 {table}
 
 All that was foretold (95 % intervals over leads):"""
@@ -117,7 +163,7 @@ def _tell_rivals(breakdown: Mapping[str, Any]) -> str:
     return f"""On the same rows (an interval that holds 0 tells nothing):
 
 | beside it | log loss | ROC AUC | this model's is lower by |
-|---|---|---|---|
+|---|---:|---:|---:|
 {rows}
 """
 
@@ -149,7 +195,7 @@ def _tell_families(breakdown: Mapping[str, Any]) -> str:
 How far each family of features moved the logit of those that were foretold last, up or down, in the mean:
 
 | family | moves |
-|---|---|
+|---|---:|
 {rows}
 """
 

@@ -11,10 +11,8 @@ from typing import Any
 
 from pipeline.core.project import Places
 from pipeline.registry.mlflow import connected, experiment_id
+from pipeline.registry.view import COMPARED, describe_experiment
 from pipeline.settings.learning import Evaluate
-
-COMPARED = "compared"
-"""The tag of such a run: the model_version of both, A and B. Runs of models have no such tag."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ def keep_comparison(places: Places, settings: Evaluate, kept: Kept) -> str:
         client.log_batch(run_id, metrics=[Metric(name, value, 0, 0) for name, value in kept.metrics.items()])
         _log_files(client, run_id, kept)
         client.set_terminated(run_id)
+        describe_experiment(client, experiment, settings.model_name)
     return run_id
 
 

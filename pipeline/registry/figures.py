@@ -76,14 +76,19 @@ def of_rivals(breakdown: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-def learning_curve(places: Places, training: Mapping[str, Any]) -> list[tuple[int, float]]:
-    """Give how many snapshots each origin had learned from, and the log loss of what it foretold."""
+def losses_of_origins(places: Places) -> dict[str, float]:
+    """Give the log loss of what each origin foretold, by its moment as ``data/training.json`` writes it."""
     told = pq.read_table(places.foretold, columns=["origin", "probability", "happened"]).to_pandas()
-    learned = {one["origin"]: int(one["learned"]["rows"]) for one in training["origins"]}
-    curve = []
+    losses = {}
     for origin, rows in told.dropna(subset=["origin"]).groupby("origin", sort=True):
         said = np.where(rows["happened"].astype(bool), rows["probability"], 1.0 - rows["probability"])
-        loss = -float(np.log(np.maximum(said, np.finfo(float).tiny)).mean())
-        if not math.isnan(loss):
-            curve.append((learned[origin.isoformat()], rounded(loss)))
-    return curve
+        losses[origin.isoformat()] = -float(np.log(np.maximum(said, np.finfo(float).tiny)).mean())
+    return losses
+
+
+def learning_curve(places: Places, training: Mapping[str, Any]) -> list[tuple[int, float]]:
+    """Give how many snapshots each origin had learned from, and the log loss of what it foretold."""
+    learned = {one["origin"]: int(one["learned"]["rows"]) for one in training["origins"]}
+    return [
+        (learned[origin], rounded(loss)) for origin, loss in losses_of_origins(places).items() if not math.isnan(loss)
+    ]

@@ -74,15 +74,16 @@ def track(
             _log_learning(client, run_id, learning_curve(project, training))
         _log_rivals(client, experiment, breakdown, sets[-1])
         client.set_terminated(run_id)
-        describe_experiment(client, experiment, name)
         told = f"run {client.get_run(run_id).info.run_name!r} ({run_id})"
         wrong = _fitting(sorted({verdict.name for verdict in verdicts if verdict.severity == "wrong"}))
         client.set_tag(run_id, WRONG, wrong)
         if found is None:
+            describe_experiment(client, experiment, name)
             return f"{told}; where it is to be reviewed: leadcast register"
         version = str(found.version)
         client.set_model_version_tag(name, version, WRONG, wrong)
         role = _give_role(client, project, found, model, verdicts)
+        describe_experiment(client, experiment, name)
     return f"{name} version {version} is {role}; {told}"
 
 
@@ -179,7 +180,7 @@ def _log_what_it_was_made_with(
         f"{_OF_MLFLOW}source.name": "leadcast evaluate",
         f"{_OF_MLFLOW}source.git.commit": _git(project, "rev-parse", "HEAD") or "unknown",
         "author": _author(project),
-        "git_revision": _git(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or "unknown",
+        "git_revision": _revision(project),
         "data": fingerprint(project.interactions)[:12],
         "period": period,
         "recipe": str(training["recipe"]),
@@ -284,6 +285,13 @@ def _log_rivals(client: Any, experiment: str, breakdown: Mapping[str, Any], judg
 def _author(places: Places) -> str:
     """Give who ran this: as git knows them, or the machine."""
     return _git(places, "config", "user.name") or getpass.getuser()
+
+
+def _revision(places: Places) -> str:
+    """Give the commit, ``-dirty`` where files differ from it; ``dvc.lock`` is what the run itself writes."""
+    commit = _git(places, "rev-parse", "HEAD")
+    changed = _git(places, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude,top)dvc.lock")
+    return "unknown" if commit is None else f"{commit}-dirty" if changed else commit
 
 
 def _git(places: Places, *command: str) -> str | None:

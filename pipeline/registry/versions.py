@@ -10,7 +10,8 @@ from typing import Any
 from features.core.errors import RegistryError
 from models.core.model import MANIFEST_FILE, Model
 from models.core.trees import ArtefactError
-from pipeline.registry.approvals import move_record
+from pipeline.registry.approvals import move_record, owner_of
+from pipeline.registry.card import with_people
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 MODEL_VERSION = "model_version"
@@ -89,8 +90,9 @@ def new_version(client: Any, run_id: str, model_id: str, model_version: str, nam
     """Register a model that a run has logged."""
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
+    told = with_people(card, owner_of(client, run_id), "Nobody has decided about it yet.")
     return client.create_model_version(
-        name, f"models:/{model_id}", run_id, tags={MODEL_VERSION: model_version}, description=card, model_id=model_id
+        name, f"models:/{model_id}", run_id, tags={MODEL_VERSION: model_version}, description=told, model_id=model_id
     )
 
 

@@ -11,6 +11,10 @@ import json
 import zlib
 from typing import Any
 
+from pipeline.registry.versions import CHAMPION, alias_of
+
+COMPARED = "compared"
+"""The tag of the run of a comparison: the model_version of both, A and B. Runs of models have no such tag."""
 _KEY = "leadcast"
 _TAG = f"mlflow.sharedViewState.{_KEY}"
 _COLUMNS = (
@@ -39,22 +43,36 @@ def page_of(experiment: str, mode: str = "CHART") -> str:
 
 
 def describe_experiment(client: Any, experiment: str, model_name: str) -> None:  # noqa: ANN401 - MLflow's own
-    """Write the view and the description of an experiment."""
+    """Write the view of an experiment, and its description with the links that hold now."""
     state = base64.b64encode(zlib.compress(json.dumps(_state(), sort_keys=True).encode())).decode()
     view = {"name": "Champion, challenger and baselines", "createdAt": _CREATED, "updatedAt": _CREATED}
     client.set_experiment_tag(experiment, _TAG, json.dumps({**view, "state": f"deflate;{state}"}))
     former = client.get_experiment(experiment).tags.get(_NOTE, _BEGINS)
+    latest = _tell_champion(client, model_name) + _tell_comparison(client, experiment)
     about = f"""{_BEGINS} One run for each model, and one for each baseline.
 
 - Champion, challenger and baselines side by side: [charts]({page_of(experiment)[1:]}),
   [table]({page_of(experiment, "TABLE")[1:]})
 - [The versions, with the card of each](#/models/{model_name})
-- How to review: docs/reviewing.md. In short: `leadcast compare champion challenger`, then on the version the tag
-  `review` (approved or refused) with `review_reason`, or `leadcast promote VERSION`.
+{latest}- How to review: docs/reviewing.md. In short: `leadcast compare champion challenger`, then on the version the
+  tag `review` (approved or refused) with `review_reason`, or `leadcast promote VERSION`.
 """
     if former.startswith(_BEGINS):  # what a person has written stays
         client.set_experiment_tag(experiment, _NOTE, about)
     client.set_experiment_tag(experiment, "mlflow.experimentKind", "custom_model_development")
+
+
+def _tell_champion(client: Any, model_name: str) -> str:  # noqa: ANN401 - MLflow's own
+    number = alias_of(client, model_name, CHAMPION)
+    return f"- [The champion's card](#/models/{model_name}/versions/{number}), version {number}\n" if number else ""
+
+
+def _tell_comparison(client: Any, experiment: str) -> str:  # noqa: ANN401 - MLflow's own
+    runs = client.search_runs([experiment], f"tags.{COMPARED} != ''", max_results=1, order_by=["start_time DESC"])
+    return "".join(
+        f"- [The last comparison](#/experiments/{experiment}/runs/{run.info.run_id}/artifacts), {run.info.run_name}\n"
+        for run in runs
+    )
 
 
 def _state() -> dict[str, Any]:

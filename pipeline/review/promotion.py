@@ -18,6 +18,7 @@ from pipeline.registry.mlflow import connected
 from pipeline.registry.registering import register
 from pipeline.registry.runs import ORIGINS_COUNTED, give_role, track
 from pipeline.registry.versions import CHALLENGER, CHAMPION, MODEL_VERSION, alias_of, fetch
+from pipeline.registry.view import describe_experiment
 from pipeline.review.comparison import Comparison
 from pipeline.review.gates import Gate, ask
 from pipeline.settings.parameters import Parameters
@@ -225,7 +226,9 @@ def _decide(
         client.set_registered_model_alias(name, CHAMPION, version)
         if alias_of(client, name, CHALLENGER) == version:
             client.delete_registered_model_alias(name, CHALLENGER)
-        give_role(client, client.get_model_version(name, version).run_id, CHAMPION)
+        run_id = client.get_model_version(name, version).run_id
+        give_role(client, run_id, CHAMPION)
+        describe_experiment(client, client.get_run(run_id).info.experiment_id, name)
     was = f" in place of version {approval.was}" if approval.was else ""
     return [
         f"{approval.told()}: it is the champion{was}",

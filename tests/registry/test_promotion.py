@@ -97,6 +97,12 @@ def test_a_model_that_keeps_all_gates_takes_the_champions_place_and_who_and_why_
     tags = store.versions()[1].tags
     assert json.loads(tags["approval"])["why"] == "email is back"
     assert tags["approved_by"] == "Ada"
+    told = store.versions()[1].description
+    assert told.endswith(f". Promoted on {kept.at[:10]} by Ada: email is back\n")
+    assert told.count("## Who") == 1
+    with connected(project) as client:
+        note = client.get_experiment_by_name("leadcast").tags["mlflow.note.content"]
+    assert f"[The champion's card](#/models/{NAME}/versions/2), version 2" in note
     champion = load_champion(project, project.parameters.evaluate)
     assert (champion.model.version, champion.version, champion.approved_by) == (version, "2", "Ada")
     lead = "L0"

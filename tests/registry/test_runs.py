@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import log_loss
 from tracking_stores import NAME, Store, champion_scores, model_of, read_scores, run_of
 from world import Project
 
@@ -228,22 +229,29 @@ def test_the_tags_tell_the_model_the_data_and_the_code(tracked: Project, challen
 def test_the_note_is_a_card_that_a_person_can_read(tracked: Project, store: Store) -> None:
     run = run_of(store, tracked)
     card = Path(store.client.download_artifacts(run.info.run_id, "model-card.md")).read_text()
-    assert store.versions()[0].description == card
+    decided = f"Champion since {datetime.now(UTC):%Y-%m-%d}, being the first; approved by nobody."
+    assert store.versions()[0].description == f"{card}\n## Who\n\nMade by {run.data.tags['author']}. {decided}\n"
     assert card.startswith("# Will this lead convert within 30d?")
     labelled = json.loads((tracked.root / "data/snapshots.json").read_text())["labelled"]
     assert f"{labelled['rows']:,} snapshots of {labelled['leads']:,} leads, of which " in card
-    assert f"of which {labelled['conversions']:,}\nconvert" in card
+    assert f"of which {labelled['conversions']:,} convert" in card
     assert "It has probabilities for 7d and 60d, too, which never contradict the one above." in card
     told = pq.read_table(tracked.foretold).to_pandas()
     rows = pq.read_table(tracked.matrix, columns=["lead_id", "as_of", "label"]).to_pandas()
     days = [f"{origin:%Y-%m-%d}" for origin in told["origin"].unique()]
     assert re.findall(r"^\| (\d\S+) \|", card, re.MULTILINE) == days
+    groups = pd.read_csv(tracked.plots / "calibration.csv")
+    is_off = (groups["observed"] < groups["band_low"]) | (groups["observed"] > groups["band_high"])
+    assert f"Of {len(groups)} groups of snapshots by what was promised, {(~is_off).sum()} lie in the band" in card
+    assert card.count("; promised ") == is_off.sum()
+    assert "known again, until it converts or is lost: by " in card
     assert len(days) == tracked.parameters.train.origins
     for origin, of_origin in told.merge(rows, on=["lead_id", "as_of"]).groupby("origin"):
         settled = rows[rows["as_of"] + timedelta(days=30) <= origin]
         assert (
             f"| {origin:%Y-%m-%d} | {len(settled):,} | {settled['label'].sum():,} | {len(of_origin):,} | "
-            f"{of_origin['probability'].sum():,.0f} | {of_origin['label'].sum():,} |"
+            f"{of_origin['probability'].sum():,.0f} | {of_origin['label'].sum():,} | "
+            f"{log_loss(of_origin['label'], of_origin['probability'], labels=[0, 1]):.4f} |"
         ) in card
     assert f"ROC AUC {read_json(tracked.figures)['roc_auc']['value']:.3f} (" in card
     assert model_of(tracked).version in card

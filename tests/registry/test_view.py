@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 from browser import running_browser
 from house import ROOT
-from tracking_stores import track_copy
+from playwright.sync_api import Page
+from tracking_stores import NAME, track_copy
 from world import Project
+
+from pipeline.review.promotion import decide_reviews
 
 
 def free_port() -> int:
@@ -29,7 +32,9 @@ def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     return track_copy(world, tmp_path_factory.mktemp("viewed") / "project")
 
 
-def test_the_reviewer_lands_on_champion_and_baselines_sorted_by_log_loss(project: Project, tmp_path: Path) -> None:
+def test_a_reviewer_lands_on_champion_and_baselines_and_decides_without_a_shell(
+    project: Project, tmp_path: Path
+) -> None:
     port = free_port()
     with (
         (tmp_path / "said.txt").open("w+") as said,
@@ -59,10 +64,40 @@ def test_the_reviewer_lands_on_champion_and_baselines_sorted_by_log_loss(project
                 page.get_by_text("verdict/log_loss").first.wait_for(timeout=60_000)
                 charts = page.inner_text("body")
                 assert "You're viewing a shared view" in charts
+                server = address.partition("#")[0]
+                told = decide_in_the_browser(project, browser.page, f"{server}#/models/{NAME}/versions/1")
+                assert told.startswith("version 1, approved by Grace: version 1 (")
+                page.set_viewport_size({"width": 1280, "height": 900})
+                page.reload()
+                page.get_by_text("it is what we have: it is the champion").first.wait_for(timeout=60_000)
+                assert re.search(r"Promoted on \S+ by Grace: it is what we have", page.inner_text("body"))
+                page.goto(address.replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+                page.get_by_text("The champion's card").first.wait_for(timeout=60_000, state="attached")
+                link = page.get_by_text("The champion's card").first.get_attribute("href")
+                assert link == f"#/models/{NAME}/versions/1"
                 assert not [one for one in browser.complaints if "Uncaught" in one]
         finally:
             command.send_signal(signal.SIGTERM)
     assert not answers(port), "the server ends with the command"
+
+
+def decide_in_the_browser(project: Project, page: Page, version: str) -> str:
+    """Say on the page of a version, as a reviewer does, that it is approved; gives what the schedule makes of it."""
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto(version)
+    page.get_by_placeholder("Name").wait_for(timeout=60_000)
+    shown = page.inner_text("body")
+    for text in ("Will this lead convert within 30d?", "It must not be used to", "approved by nobody"):
+        assert text in shown, text
+    tags = (("review", "approved"), ("review_reason", "it is what we have"), ("reviewer", "Grace"))
+    for name, value in tags:
+        page.get_by_placeholder("Name").fill(name)
+        page.get_by_placeholder("Value").fill(value)
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("cell", name=value, exact=True).wait_for(timeout=60_000)
+    generous = project.with_settings({"review": {"gates": {"calibration": 10.0}}})
+    (told,) = decide_reviews(generous, None, project.told.append)
+    return told
 
 
 def wait_for_the_address(said: Path, command: subprocess.Popen[bytes]) -> str:

@@ -323,7 +323,7 @@ def test_a_model_is_found_by_each_of_its_names(compared: Compared) -> None:
         compared.named("challenger")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1600, 1280, 390])
 def test_the_page_is_sound_in_a_browser_and_names_no_lead(
     compared: Compared, comparison: Comparison, browser: Browser, width: int
 ) -> None:
@@ -362,6 +362,8 @@ def test_the_run_has_tables_and_pictures_and_names_no_lead(compared: Compared, t
         shown = client.load_table(experiment, "figures.json", [run.info.run_id])
         assert shown["B is"].tolist() == [compared.content["figures"][name]["verdict"] for name in FIGURES]
         metrics = run.data.metrics
+        note = client.get_experiment(experiment).tags["mlflow.note.content"]
+        assert f"(#/experiments/{experiment}/runs/{run.info.run_id}/artifacts), {run.info.run_name}" in note
         assert metrics["difference/log_loss"] == pytest.approx(compared.content["figures"]["log_loss"]["difference"])
         folder = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     for path in folder.rglob("*"):
