@@ -141,6 +141,7 @@ SHORT = {
     "features/timeline/policies.py": "a file a part of the settings",
     "models/learning/one_order.py": "what all fits hold while they sum",
     "pipeline/commands/publishing.py": "a command of its own",
+    "pipeline/core/processor.py": "which instructions libraries compute with, told before any is loaded",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
     "pipeline/recommend.py": "a stage of one file",
     "pipeline/report/overview.py": "what is written of the KPIs, for the stage and for the champion",
