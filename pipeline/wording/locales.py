@@ -13,7 +13,7 @@ from babel.units import format_unit
 
 from features.core.time import DAY, HOUR
 
-_LOCALES = {"en": "en_GB", "fr": "fr_FR"}
+_LOCALES = {language: Locale.parse(locale) for language, locale in (("en", "en_GB"), ("fr", "fr_FR"))}
 _NARROW, _NO_BREAK = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 _SMALL = 0.0995
 """Shares that round to less than a tenth have a decimal."""
@@ -29,7 +29,7 @@ class Writing:
 
     @property
     def _locale(self) -> Locale:
-        return Locale.parse(_LOCALES[self.language])
+        return _LOCALES[self.language]
 
     def whole(self, number: float) -> str:
         r"""Write a number without a fraction.
