@@ -189,12 +189,19 @@ def take_snapshots(
     return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
 
 
-def take_snapshots_at(history: History, as_of: datetime, known_until: datetime | None = None) -> pd.DataFrame:
+def take_snapshots_at(
+    history: History,
+    as_of: datetime,
+    known_until: datetime | None = None,
+    *,
+    among: NDArray[np.intp] | None = None,
+) -> pd.DataFrame:
     """List the leads whose episode is known to be open at ``as_of``, as ``take_snapshots`` does.
 
-    ``known_until`` asks for what was known at another moment of the time before ``as_of``.
+    ``known_until`` asks for what was known at another moment of the time before ``as_of``; ``among`` for leads at some
+    positions of the history alone, shape (n,).
     """
-    lead = np.arange(len(history.lead_ids))
+    lead = np.arange(len(history.lead_ids)) if among is None else among
     at = np.full(len(lead), as_integer(as_of))
     known = at if known_until is None else np.full(len(lead), as_integer(known_until))
     return _take(history, lead, at, np.full(len(lead), ANY), np.full(len(lead), "", dtype=object), known)

@@ -150,21 +150,22 @@ class Model:
             raise ArtefactError(f"{source}: {wrong}. {RESTORE}")
         return model
 
-    def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Log-odds as the members add them up, before calibration: shape (n,)."""
+    def raw_score(self, frame: pd.DataFrame, *, at: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        """Log-odds as the members add them up, before calibration: shape (n,), of the rows ``at`` some places alone."""
         numbers = numbers_of(frame, self.columns, self.categories)
         place = {column: position for position, column in enumerate(self.columns)}
         ready, weights = self._ready, self.weights
         # The other columns may as well be 0.
         asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
         read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
-        answers = np.zeros(len(frame))
+        answers = np.zeros(len(frame) if at is None else len(at))
 
         def answer(rows: slice) -> None:
+            taken = rows if at is None else at[rows]
             matrix = np.zeros((rows.stop - rows.start, len(numbers)))
             for position in asked_for:
-                matrix[:, position] = numbers[position][rows]
-            values = {column: numbers[place[column]][rows] for column in read}
+                matrix[:, position] = numbers[position][taken]
+            values = {column: numbers[place[column]][taken] for column in read}
             total = answers[rows]
             for one, weight in zip(ready, weights, strict=True):
                 if not isinstance(one, Additive):
@@ -174,17 +175,19 @@ class Model:
                 for _, added in one.contributions(values):
                     total += weight * added
 
-        in_blocks(len(frame), answer, threads())
+        in_blocks(len(answers), answer, threads())
         return answers
 
-    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
-        """Calibrated probabilities, strictly between 0 and 1: shape (n,).
+    def predict(
+        self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None, *, at: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
+        """Calibrated probabilities, strictly between 0 and 1: shape (n,), of the rows ``at`` some places alone.
 
         `params` is there because MLflow may hand it over; there is nothing to set.
         """
         if params:
             raise ArtefactError(f"the model takes no parameters, but was given {sorted(params)}: leave them out.")
-        return calibrate(self.calibrator, self.raw_score(frame))
+        return calibrate(self.calibrator, self.raw_score(frame, at=at))
 
     def other_horizons(
         self, frame: pd.DataFrame, probabilities: NDArray[np.float64] | None = None

@@ -38,8 +38,8 @@ class Contributions:
                 if int(entries["num_leaves"]) > 1:
                     self._trees.append((weight, *_tabled(read_tree(entries))))
 
-    def of(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Give what each column adds: shape (n, columns + 1).
+    def of(self, frame: pd.DataFrame, *, at: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        """Give what each column adds: shape (n, columns + 1), of the rows ``at`` some places alone.
 
         The last column is the model's average; each row sums to the model's `raw_score`.
         """
@@ -49,13 +49,14 @@ class Contributions:
         read = sorted({term.column for _, one in self._additive for term in one.terms})
         moved = sorted({*asked, *(place[column] for column in read), len(numbers)})
         # By column, as they are found and summed afterwards; of most columns there is nothing.
-        answers = np.zeros((len(numbers) + 1, len(frame)))
+        answers = np.zeros((len(numbers) + 1, len(frame) if at is None else len(at)))
 
         def answer(rows: slice) -> None:
+            taken = rows if at is None else at[rows]
             shape = (len(numbers) + 1, rows.stop - rows.start)
             values, added = np.empty(shape), np.zeros(shape)
             for position in asked:
-                values[position] = numbers[position][rows]
+                values[position] = numbers[position][taken]
             for weight, tree, nodes, table in self._trees:
                 if table is None:
                     add_each(values, tree.columns, tree.splits, tree.ways, nodes, weight, added)
@@ -64,12 +65,12 @@ class Contributions:
             added[-1] = self._average
             for weight, member in self._additive:
                 added[-1] += weight * member.intercept
-                for column, part in member.contributions({name: numbers[place[name]][rows] for name in read}):
+                for column, part in member.contributions({name: numbers[place[name]][taken] for name in read}):
                     added[place[column]] += weight * part
             for position in moved:
                 answers[position, rows] = added[position]
 
-        in_blocks(len(frame), answer, threads(), rows_at_once=_ROWS_AT_ONCE)
+        in_blocks(answers.shape[1], answer, threads(), rows_at_once=_ROWS_AT_ONCE)
         return answers.T
 
 

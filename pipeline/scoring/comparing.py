@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -76,6 +76,21 @@ class _Compared(NamedTuple):
     """Of tiers that the probability has moved, the strongest; None of the others."""
 
 
+class _Looks(NamedTuple):
+    """Rows of the matrix, all looks at some leads: what the model is asked about, and what is compared."""
+
+    features: pd.DataFrame
+    compared: dict[str, NDArray[Any]]
+    """By column: numbers, NaN where one is missing, and of texts their places in a dictionary, or -1; shape (rows,)."""
+
+    @classmethod
+    def of(cls, matrix: pa.Table) -> Self:
+        """Take them from the matrix; numbers are copied once."""
+        whole = matrix.combine_chunks()
+        compared = {name: _comparable(whole[name]) for name in whole.column_names}
+        return cls(whole.to_pandas(split_blocks=True), compared)
+
+
 @dataclass(frozen=True)
 class Comparer:
     """Compares leads that are open at a moment (UTC) with an earlier score."""
@@ -100,27 +115,24 @@ class Comparer:
         ``snapshots`` are those of today. Who was not open then, as known then or as known now, has no parts. ``moved``
         has, by lead_id, the tiers ``before`` and ``after`` of who moved, the ``cause``, and what is ``told`` of it.
         """
-        looks = self._looks(history, snapshots, foretold)
+        looked = self._looks(history, snapshots, foretold)
         found = []
-        if looks:
-            connection.register("looked", pd.concat(looks, ignore_index=True))
+        if len(looked):
+            connection.register("looked", looked)
             batches = stream_matrix(connection, _LOOKED, places.interactions, places.leads, self._catalogue)
             found = [self._compare(piece, foretold, moved) for piece in _whole_leads(batches)]
             connection.unregister("looked")
         return self._columns(found, foretold)
 
-    def _looks(self, history: History, snapshots: pd.DataFrame, foretold: pd.Series) -> list[pd.DataFrame]:
-        """Give the looks at the leads that can be compared, in the order in which the matrix has those of a lead."""
+    def _looks(self, history: History, snapshots: pd.DataFrame, foretold: pd.Series) -> pa.Table:
+        """Give the looks at the leads that can be compared."""
         then, now = self.last.moment, self.as_of
-        replayed, corrected = take_snapshots_at(history, then), take_snapshots_at(history, then, now)
+        places = pc.index_in(_texts(foretold.index), _texts(history.lead_ids)).drop_null().to_numpy().astype(np.intp)
+        replayed, corrected = (take_snapshots_at(history, then, known, among=places) for known in (then, now))
         earlier = replayed["lead_id"] if self.last.kept is None else self.last.kept.dropna().index
-        compared = _texts(foretold.index)
-        for some in (earlier, corrected["lead_id"]):
-            compared = compared.filter(_is_in(compared, some))
-        if not len(compared):
-            return []
+        compared = corrected.loc[_is_in(corrected["lead_id"], earlier), "lead_id"]
         # Of a lead that today's log would not have shown then, it is all correction.
-        unseen = corrected[pc.invert(_is_in(corrected["lead_id"], replayed["lead_id"])).to_numpy(zero_copy_only=False)]
+        unseen = corrected[~_is_in(corrected["lead_id"], replayed["lead_id"])]
         taken = [
             (pd.concat([replayed, unseen]), then, then, then),
             (corrected, then, now, then),
@@ -128,19 +140,20 @@ class Comparer:
             (snapshots, now, now, now),
         ]
         columns = ["lead_id", "created_at", "started_at", "episode"]
-        return [
-            frame.loc[_is_in(frame["lead_id"], compared).to_numpy(zero_copy_only=False), columns].assign(
-                as_of=_moment(as_of), known_until=_moment(known), occurred_until=_moment(occurred)
-            )
-            for frame, as_of, known, occurred in taken
-        ]
+        looks = []
+        for frame, *moments in taken:
+            look = pa.Table.from_pandas(frame.loc[_is_in(frame["lead_id"], compared), columns], preserve_index=False)
+            for name, moment in zip(("as_of", "known_until", "occurred_until"), moments, strict=True):
+                look = look.append_column(name, pa.repeat(pa.scalar(moment, pa.timestamp("us")), len(look)))
+            looks.append(look)
+        return pa.concat_tables(looks)
 
     def _compare(self, piece: pa.Table, foretold: pd.Series, moved: pd.DataFrame) -> _Compared:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
-        features = piece.select(self._catalogue.columns).to_pandas(split_blocks=True)
+        looks = _Looks.of(piece.select(self._catalogue.columns))
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
         now = foretold.loc[ids].to_numpy(float)
-        replayed, corrected, waited, seen = self._predict(features, now).reshape(-1, _LOOKS).T
+        replayed, corrected, waited, seen = self._predict(looks, now).reshape(-1, _LOOKS).T
         kept = replayed if self.last.kept is None else self.last.kept.loc[ids].to_numpy(float)
         change = Change.between(
             kept, replayed, corrected, waited, seen, now, is_earlier_model=self.last.is_earlier_model
@@ -149,43 +162,47 @@ class Comparer:
         by_probability = of_them["cause"].isin(BY_PROBABILITY).to_numpy()
         change = replace(change, is_moved=by_probability)
         moving, shown = np.full(len(ids), -1, dtype=np.int64), np.full(len(ids), None, dtype=object)
-        for cause, first, moment, parts, is_told in (
-            ("data", 0, self.last.moment, change.data, change.is_mostly_late),
-            ("behaviour", 2, self.as_of, change.behaviour, True),
+        for cause, look, moment, parts, is_told in (
+            ("data", 1, self.last.moment, change.data, change.is_mostly_late),
+            ("behaviour", 3, self.as_of, change.behaviour, True),
         ):
             rows = np.flatnonzero((change.strongest == CAUSES.index(cause)) & is_told)
-            if len(rows):
-                before, after = (features.iloc[look::_LOOKS].iloc[rows] for look in (first, first + 1))
-                moving[rows] = self._moving(before, after, parts[rows])
-                values = [after[story.teller].to_numpy() for story in self._stories]
-                shown[rows] = self._in_words.shown_of(moving[rows], values, moment)
+            moving[rows], shown[rows] = self._moving(looks, rows * _LOOKS + look, parts[rows], moment)
         moves = Moves(*(of_them[name].where(of_them[name].notna(), None).to_numpy(object) for name in Moves._fields))
         causes = np.array([*CAUSES, None], dtype=object)[np.where(by_probability, change.strongest, -1)]
         return _Compared(ids, change, self._in_words.say(change, moving, shown, moves), causes)
 
-    def _predict(self, features: pd.DataFrame, now: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Foretell rows: most looks show what the one before them showed, and are foretold the same."""
-        is_other = np.zeros(len(features), dtype=bool)
+    def _predict(self, looks: _Looks, now: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Foretell looks: most show what the one before them showed, and are foretold the same."""
+        is_other = np.zeros(len(looks.features), dtype=bool)
         is_other[:1] = True
-        for name in features:
-            is_other[1:] |= _differs(features[name][:-1], features[name][1:])
-        said = np.empty(len(features))
+        for values in looks.compared.values():
+            is_other[1:] |= _differs(values[:-1], values[1:])
+        said = np.empty(len(is_other))
         is_asked = is_other.copy()
         if self.last.is_todays_model:
             said[_LOOKS - 1 :: _LOOKS] = now
             is_asked[_LOOKS - 1 :: _LOOKS] = False
-        said[is_asked] = self.last.model.predict(features[is_asked])
+        said[is_asked] = self.last.model.predict(looks.features, at=np.flatnonzero(is_asked))
         return np.asarray(said[is_other].take(is_other.cumsum() - 1))
 
-    def _moving(self, before: pd.DataFrame, after: pd.DataFrame, directions: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Find the story that moved each lead most between two looks of one clock, among those told otherwise now."""
-        is_new = np.stack([_differs(before[story.teller], after[story.teller]) for story in self._stories], axis=1)
-        found = np.full(len(directions), -1, dtype=np.int64)
-        rows = np.flatnonzero(is_new.any(axis=1))
-        if len(rows):
-            was, is_now = (self._contributions.of(frame.iloc[rows]) for frame in (before, after))
-            found[rows] = strongest_stories(was, is_now, self._tellings, directions[rows], is_new[rows])
-        return found
+    def _moving(
+        self, looks: _Looks, rows: NDArray[np.int64], directions: NDArray[np.float64], moment: datetime
+    ) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+        """Find the story that moved each of these looks most from the one before it, and what it is told with.
+
+        Both are of one clock, which shows ``moment`` (UTC); only a story that is told otherwise than before is found.
+        """
+        found, shown = np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), None, dtype=object)
+        tellers = [looks.compared[story.teller] for story in self._stories]
+        is_new = np.stack([_differs(values[rows - 1], values[rows]) for values in tellers], axis=1)
+        some = np.flatnonzero(is_new.any(axis=1))
+        if len(some):
+            was, is_now = (self._contributions.of(looks.features, at=rows[some] - back) for back in (1, 0))
+            found[some] = strongest_stories(was, is_now, self._tellings, directions[some], is_new[some])
+            told = [looks.features[story.teller].to_numpy()[rows[some]] for story in self._stories]
+            shown[some] = self._in_words.shown_of(found[some], told, moment)
+        return found, shown
 
     def _columns(self, found: list[_Compared], foretold: pd.Series) -> dict[str, pa.Array]:
         known = [lead for one in found for lead in one.lead_ids]
@@ -261,30 +278,24 @@ def _whole_leads(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
         rest = rest.slice(whole)
 
 
-def _texts(lead_ids: pd.Series | pd.Index | pa.Array) -> pa.Array:
-    return lead_ids if isinstance(lead_ids, pa.Array) else pa.array(lead_ids, pa.large_string())
+def _texts(lead_ids: pd.Series | pd.Index | NDArray[np.object_]) -> pa.Array:
+    return pa.array(lead_ids, pa.large_string())
 
 
-def _is_in(lead_ids: pd.Series | pa.Array, others: pd.Series | pd.Index | pa.Array) -> pa.BooleanArray:
-    return pc.is_in(_texts(lead_ids), _texts(others))
+def _is_in(lead_ids: pd.Series, others: pd.Series | pd.Index) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_in(_texts(lead_ids), _texts(others)))
 
 
-def _differs(before: pd.Series, after: pd.Series) -> NDArray[np.bool_]:
-    """Tell where two columns differ; what is missing of both does not."""
-    if isinstance(before.dtype, np.dtype) and before.dtype.kind in "biuf":
-        numbers, others = before.to_numpy(), after.to_numpy()
-        return np.asarray((numbers != others) & ((numbers == numbers) | (others == others)))  # noqa: PLR0124 - NaN
-    if pd.api.types.is_numeric_dtype(before):
-        numbers, others = (some.to_numpy(np.float64, na_value=np.nan) for some in (before, after))
-        return np.asarray((numbers != others) & ~(np.isnan(numbers) & np.isnan(others)))
-    if isinstance(before.dtype, pd.CategoricalDtype) and before.dtype == after.dtype:
-        return np.asarray(before.cat.codes.to_numpy() != after.cat.codes.to_numpy())
-    one, other = before.astype(object).to_numpy(), after.astype(object).to_numpy()
-    return np.asarray((one != other) & ~(pd.isna(one) & pd.isna(other)), dtype=bool)
+def _comparable(column: pa.ChunkedArray) -> NDArray[Any]:
+    values = column.chunk(0)
+    if pa.types.is_dictionary(values.type):
+        values = values.indices.fill_null(-1)
+    return np.asarray(values.to_numpy(zero_copy_only=False))
 
 
-def _moment(moment: datetime) -> np.datetime64:
-    return np.datetime64(moment, "us")
+def _differs(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell where values differ; what is missing of both does not."""
+    return np.asarray((before != after) & ((before == before) | (after == after)))  # noqa: PLR0124 - NaN
 
 
 def _joined(parts: list[NDArray[Any]], name: str) -> pa.Array:

@@ -78,6 +78,8 @@ def test_episodes_end_with_an_outcome_and_reopen_only_after_a_loss_and_the_pause
         "F | 1 | 02-01 00:00 | - | -"
     )
     assert take_snapshots_at(history, datetime(2026, 2, 2))["lead_id"].tolist() == ["C", "F"]
+    some = take_snapshots_at(history, datetime(2026, 2, 2), among=np.array([5, 0]))
+    assert some["lead_id"].tolist() == ["F"]
 
 
 def test_what_was_not_known_yet_neither_ends_nor_opens_an_episode() -> None:
