@@ -29,6 +29,17 @@ class _Place:
         return places.root / self._path
 
 
+class _Kept(_Place):
+    """A path below the project's own folder, whichever copy of it works."""
+
+    def __get__(self, places: Places, owner: type[Places]) -> Path:
+        return places.home / self._path
+
+
+_COPIES = (".dvc", "tmp", "exps")
+"""Where DVC makes copies of a project, for ``dvc exp run --temp`` and for its queue."""
+
+
 @dataclass(frozen=True)
 class Places:
     """Where everything that is made of settings and raw files lies in a folder: spelled here alone."""
@@ -55,7 +66,7 @@ class Places:
     model = _Place("data/model")
     training = _Place("data/training.json")
     foretold = _Place("data/origins.parquet")
-    kept_origins = _Place("data/origins")
+    kept_origins = _Kept("data/origins")
     recommendations = _Place("data/recommendations.parquet")
     recommendations_csv = _Place("data/recommendations.csv")
     scoring = _Place("data/scoring.json")
@@ -89,6 +100,15 @@ class Places:
     comparison_text = _Place("reports/comparisons/actors.txt")
     comparisons = _Place("reports/comparisons")
     private = _Place("reports/private")
+    store = _Kept("mlflow.db")
+    artefacts = _Kept("mlruns")
+
+    @property
+    def home(self) -> Path:
+        """The project's own folder, where ``root`` is a copy that DVC works in: what is kept there outlives it."""
+        parts = self.root.resolve().parts
+        copies = [place for place in range(len(parts)) if parts[place : place + len(_COPIES)] == _COPIES]
+        return Path(*parts[: copies[0]]) if copies else self.root
 
 
 HERE = Places(Path())

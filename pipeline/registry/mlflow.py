@@ -14,8 +14,8 @@ from pipeline.registry.store import make_store
 
 
 def tracking_uri(places: Places) -> str:
-    """Give the address of the tracking store: MLFLOW_TRACKING_URI, or SQLite in the project."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{places.root.resolve() / 'mlflow.db'}"
+    """Give the address of the tracking store: MLFLOW_TRACKING_URI, or SQLite in the project's own folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{places.store.resolve()}"
 
 
 @contextmanager
@@ -58,4 +58,4 @@ def experiment_id(client: Any, places: Places, name: str) -> str:  # noqa: ANN40
         check_experiment(experiment, tracking_uri(places))
         return str(experiment.experiment_id)
     local = tracking_uri(places).startswith("sqlite:")
-    return str(client.create_experiment(name, (places.root / "mlruns").resolve().as_uri() if local else None))
+    return str(client.create_experiment(name, places.artefacts.resolve().as_uri() if local else None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from world import Project
 from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import Places, read_json
 from pipeline.registry.mlflow import connected, tracking_uri
+from pipeline.registry.registering import register
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +311,20 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
     assert set(scores["run_id"]) == {run_of(store, tracked).info.run_id}
     assert len(set(scores["scored_at"])) == 1
     assert scores["scored_at"].dtype == "datetime64[us]"
+
+
+def test_what_a_copy_of_dvc_has_made_is_kept_in_the_project(
+    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC deletes the copy in which ``exp run --temp`` and the queue work."""
+    monkeypatch.setenv("DVC_EXP_NAME", "in-a-copy")
+    copy = world.copy_to(tmp_path / "project/.dvc/tmp/exps/standalone/tmp1", leave_out=("raw", "reports"))
+    copy.run("evaluate")
+    shutil.rmtree(copy.root)
+    project = Places(tmp_path / "project")
+    assert project.home == project.root
+    assert copy.kept_origins == project.kept_origins.resolve()
+    with connected(project) as client:
+        (version,) = client.search_model_versions(f"name = '{NAME}'")
+    (line,) = register(project, copy.parameters.evaluate, "in-a-copy", lambda: None, None)[:1]
+    assert line == f"{NAME} has it already, as version {version.version}"
