@@ -8,7 +8,8 @@ from pipeline.core.processor import use_common_instructions
 use_common_instructions()
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -16,7 +17,7 @@ from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from sparks import LOCAL, require_spark
 from tracking_stores import copy_what_a_new_store_holds
-from world import Project, shared_project
+from world import Project, least_project, new_project, shared_project
 
 from pipeline.matrix import spark
 from pipeline.settings.run import Run
@@ -82,11 +83,27 @@ def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return Run(executor="spark", master=LOCAL)
 
 
+Make = Callable[[Path], Project]
+
+
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run all stages on a small world, once for all workers. It is shared: a test that writes makes its own copy."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Project]:
+    """Make projects by their names, once for all workers. They are shared: a test that writes makes its own copy."""
     folder = tmp_path_factory.getbasetemp()
-    return shared_project((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "world")
+    place = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return lambda name, make: shared_project(place / name, make)
+
+
+@pytest.fixture(scope="session")
+def world(shared: Callable[[str, Make], Project]) -> Project:
+    """Run all stages on a small world, of which a model can learn something."""
+    return shared("world", new_project)
+
+
+@pytest.fixture(scope="session")
+def least(shared: Callable[[str, Make], Project]) -> Project:
+    """Run all stages on a world so small that they may run again in a test that doesn't ask what was learned."""
+    return shared("least", least_project)
 
 
 @pytest.fixture(scope="session")

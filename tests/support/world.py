@@ -6,7 +6,7 @@ import importlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,14 +78,19 @@ def new_project(
     return project
 
 
-def shared_project(folder: Path) -> Project:
+def least_project(root: Path) -> Project:
+    """Make the world in which every stage has work to do, and as little of it as there may be."""
+    return new_project(root, leads=FEW_LEADS, settings=LEAST)
+
+
+def shared_project(folder: Path, make: Callable[[Path], Project] = new_project) -> Project:
     """Give the project that all processes of a test run share; the first that asks makes it."""
     folder.mkdir(exist_ok=True)
     root, told = folder / "project", folder / "told.json"
     with FileLock(folder / "lock"):
         if not told.exists():
             shutil.rmtree(root, ignore_errors=True)  # of a process that failed on its way
-            told.write_text(json.dumps(new_project(root).told), encoding="utf-8")
+            told.write_text(json.dumps(make(root).told), encoding="utf-8")
     return Project(root, load_parameters(root / "params.yaml"), json.loads(told.read_text(encoding="utf-8")))
 
 
@@ -102,4 +107,4 @@ def _write_settings(root: Path, origin: Path, changes: Mapping[str, object]) -> 
 
 
 if __name__ == "__main__":
-    new_project(Path(sys.argv[1]))
+    least_project(Path(sys.argv[1]))

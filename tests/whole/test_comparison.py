@@ -194,9 +194,9 @@ def no_model(project: Project) -> None:
     ids=["another matrix", "other snapshots", "no origins", "no model"],
 )
 def test_what_does_not_belong_together_is_not_compared(
-    world: Project, tmp_path: Path, change: Callable[[Project], None], error: type[Exception], told: str
+    least: Project, tmp_path: Path, change: Callable[[Project], None], error: type[Exception], told: str
 ) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw",))
+    project = least.copy_to(tmp_path / "project", leave_out=("raw",))
     change(project)
     with pytest.raises(error, match=told):
         compare_actors(project, lambda _: None)
@@ -204,8 +204,8 @@ def test_what_does_not_belong_together_is_not_compared(
     assert not Variant(project.root, None).matrix.parent.exists()
 
 
-def test_one_origin_is_one_too_few(world: Project, tmp_path: Path) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("raw",))
+def test_one_origin_is_one_too_few(least: Project, tmp_path: Path) -> None:
+    project = least.copy_to(tmp_path / "project", leave_out=("raw",))
     settings = {"train.origins": 1, "train.rung": "base_rates"}
     with pytest.raises(NotEnoughDataError, match="or train.origins asks for no more"):
         compare_actors(project.with_settings(settings), lambda _: None)
@@ -235,10 +235,10 @@ def test_interrupted_it_leaves_nothing_and_the_former_result_stays(
 
 
 def test_features_that_name_actors_themselves_are_told(
-    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    least: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own, "FEATURES", (Feature("count", Filter("call_made", actors=("us",))),))
-    project = world.copy_to(tmp_path / "project", leave_out=("raw",)).with_settings({"train.rung": "base_rates"})
+    project = least.copy_to(tmp_path / "project", leave_out=("raw",)).with_settings({"train.rung": "base_rates"})
     text = " ".join(" ".join(compare_actors(project, lambda _: None)).split())
     (name,) = read_json(project.comparison)["of_others"]
     assert "call_made" in name

@@ -378,9 +378,9 @@ def test_no_reason_quotes_what_we_did_though_the_model_may_use_it(world: Project
     assert not [act for act in OUR_OWN_ACTS if act.replace("_", " ") in reasons or act in reasons]
 
 
-def test_two_clean_runs_write_the_same_bytes(world: Project, second_run: tuple[subprocess.Popen[bytes], Path]) -> None:
+def test_two_clean_runs_write_the_same_bytes(least: Project, second_run: tuple[subprocess.Popen[bytes], Path]) -> None:
     process, folder = second_run
     assert process.wait() == 0, (folder / "told").read_text()
-    first, second = outputs(world.root), outputs(folder / "project")
+    first, second = outputs(least.root), outputs(folder / "project")
     assert sorted(first) == sorted(second)
     assert [name for name, content in first.items() if second[name] != content] == []
