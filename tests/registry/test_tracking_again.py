@@ -28,12 +28,17 @@ OTHER: dict[str, float | None] = {"value": 0.5, "low": 0.4, "high": 0.6}
 UNKNOWN: dict[str, float | None] = {"value": None, "low": None, "high": None}
 
 
-@pytest.fixture
-def project(world: Project, tmp_path: Path) -> Project:
-    """Copy the small world, with an empty store of MLflow's; its model has been tracked there with two verdicts."""
-    project = world.copy_to(tmp_path / "project", leave_out=("raw",))
+@pytest.fixture(scope="module")
+def with_verdicts(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Copy the small world, and track its model with two verdicts, in a store in which nothing else is."""
+    project = world.copy_to(tmp_path_factory.mktemp("again") / "project", leave_out=("raw",))
     track_again(project, {}, acquitted=2)
     return project
+
+
+@pytest.fixture
+def project(with_verdicts: Project, tmp_path: Path) -> Project:
+    return with_verdicts.copy_to(tmp_path / "project", with_store=True)
 
 
 def track_again(

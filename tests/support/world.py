@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,10 +63,15 @@ class Project(project.Project[Parameters]):
         """Change settings by their places, ``{"train.seed": 8}``, in the folder's ``params.yaml``."""
         return Project(self.root, _write_settings(self.root, self.root / "params.yaml", changes))
 
-    def copy_to(self, folder: Path, *, leave_out: Sequence[str] = ()) -> Project:
-        """Copy the folder, but not MLflow's store, in which paths are absolute."""
+    def copy_to(self, folder: Path, *, leave_out: Sequence[str] = (), with_store: bool = False) -> Project:
+        """Copy the folder, and MLflow's store where it is asked for: the champion in it need not be evaluated again."""
         shutil.copytree(self.root, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlruns", *leave_out))
-        return Project(folder, self.parameters)
+        if not with_store:
+            return Project(folder, self.parameters)
+        shutil.copytree(self.root / "mlruns", folder / "mlruns")
+        shutil.copy(self.root / "mlflow.db", folder / "mlflow.db")
+        _move_store(self.root, folder)
+        return Project(folder, self.parameters, list(self.told))
 
 
 def new_project(
@@ -92,6 +99,25 @@ def shared_project(folder: Path, make: Callable[[Path], Project] = new_project) 
             shutil.rmtree(root, ignore_errors=True)  # of a process that failed on its way
             told.write_text(json.dumps(make(root).told), encoding="utf-8")
     return Project(root, load_parameters(root / "params.yaml"), json.loads(told.read_text(encoding="utf-8")))
+
+
+_PLACES_OF_A_STORE = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+"""Where MLflow's database has absolute paths, by table; the files that describe models have them, too."""
+
+
+def _move_store(old: Path, new: Path) -> None:
+    """Write the new place of a copied store wherever it has the old one."""
+    before, after = f"file://{old}/", f"file://{new}/"
+    with closing(sqlite3.connect(new / "mlflow.db")) as store, store:
+        for table, column in _PLACES_OF_A_STORE.items():
+            store.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (before, after))
+    for path in (new / "mlruns").rglob("MLmodel"):
+        path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
 
 def _write_settings(root: Path, origin: Path, changes: Mapping[str, object]) -> Parameters:
