@@ -16,7 +16,7 @@ import pytest
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from sparks import LOCAL, require_spark
-from tracking_stores import copy_what_a_new_store_holds
+from tracking_stores import copy_what_a_new_store_holds, track_copy
 from world import Project, least_project, new_project, shared_project
 
 from pipeline.matrix import spark
@@ -104,6 +104,24 @@ def world(shared: Callable[[str, Make], Project]) -> Project:
 def least(shared: Callable[[str, Make], Project]) -> Project:
     """Run all stages on a world so small that they may run again in a test that doesn't ask what was learned."""
     return shared("least", least_project)
+
+
+@pytest.fixture(scope="session")
+def tracked_once(world: Project, shared: Callable[[str, Make], Project]) -> Project:
+    """Track the world's model in a store of its own: the champion, which nobody has approved. For copies with it."""
+    return shared("tracked", lambda root: track_copy(world, root))
+
+
+@pytest.fixture(scope="session")
+def retrained(tracked_once: Project, shared: Callable[[str, Make], Project]) -> Project:
+    """Train a second model, which differs by its seed, beside the champion; nothing of it is tracked yet."""
+
+    def train(root: Path) -> Project:
+        project = tracked_once.copy_to(root, with_store=True).with_settings({"train.seed": 8})
+        project.run("train")
+        return project
+
+    return shared("retrained", train)
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ def database(request: pytest.FixtureRequest) -> Database:
 @pytest.fixture(scope="module")
 def scored(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Make a project whose champion has scored the end of the log."""
-    project = world.copy_to(tmp_path_factory.mktemp("scored") / "project", leave_out=("raw", "reports"))
-    project.run("evaluate")
+    folder = tmp_path_factory.mktemp("scored") / "project"
+    project = world.copy_to(folder, leave_out=("raw", "reports"), with_store=True)
     from pipeline.scoring import champion  # noqa: PLC0415 - heavy
 
     champion.run(project, project.told.append, "latest", backfill=False)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tracking_stores import Store, track_copy
+from tracking_stores import Store
 from world import Project
 
 from pipeline.registry.mlflow import connected
 
 
 @pytest.fixture(scope="module")
-def tracked(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return track_copy(world, tmp_path_factory.mktemp("tracked") / "project")
+def tracked(tracked_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return tracked_once.copy_to(tmp_path_factory.mktemp("tracked") / "project", with_store=True)
 
 
 @pytest.fixture

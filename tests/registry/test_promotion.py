@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tracking_stores import NAME, Store, champion_scores, model_of, run_of, track_copy
+from tracking_stores import NAME, Store, champion_scores, model_of, run_of
 from world import Project
 
 from features.core.errors import InputError, RegistryError, VerdictError
@@ -20,11 +20,10 @@ from pipeline.review.promotion import decide_reviews, promote, register_run, rol
 
 
 @pytest.fixture(scope="module")
-def made(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Track the world's model, the champion that nobody has approved, and register another as its challenger."""
-    project = track_copy(world, tmp_path_factory.mktemp("made") / "project")
-    other = project.with_settings({"train.seed": 8})
-    other.run("train", "evaluate")
+def made(retrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Track a second model beside the champion that nobody has approved, and register it as its challenger."""
+    other = retrained.copy_to(tmp_path_factory.mktemp("made") / "project", with_store=True)
+    other.run("evaluate")
     assert register_run(other, None, other.told.append)[0].startswith(f"{NAME} version 2 is run 'seed 8'")
     return other
 

@@ -25,14 +25,14 @@ from pipeline.registry.registering import register
 
 
 @pytest.fixture(scope="module")
-def challenged(tracked: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Train another model and evaluate it twice into the same store, as an experiment of DVC's; then the first."""
+def challenged(tracked: Project, retrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Evaluate another model twice into the same store, as an experiment of DVC's; then the first."""
     folder = tmp_path_factory.mktemp("challenged")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_EXP_NAME", "bold-idea")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
-        other = tracked.copy_to(folder / "project").with_settings({"train.seed": 8})
-        other.run("train", "evaluate", "evaluate")
+        other = retrained.copy_to(folder / "project")
+        other.run("evaluate", "evaluate")
         tracked.run("evaluate")
     return other
 

@@ -15,7 +15,7 @@ import pytest
 from browser import running_browser
 from house import ROOT
 from playwright.sync_api import Page
-from tracking_stores import NAME, track_copy
+from tracking_stores import NAME
 from world import Project
 
 from pipeline.review.promotion import decide_reviews
@@ -28,8 +28,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return track_copy(world, tmp_path_factory.mktemp("viewed") / "project")
+def project(tracked_once: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return tracked_once.copy_to(tmp_path_factory.mktemp("viewed") / "project", with_store=True)
 
 
 def test_a_reviewer_lands_on_champion_and_baselines_and_decides_without_a_shell(

@@ -70,12 +70,10 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def compared(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Compared:
-    project = world.copy_to(tmp_path_factory.mktemp("compared") / "project", leave_out=("raw", "reports"))
-    project.run("evaluate")
-    first = read_json(project.training)["model_version"]
-    project = project.with_settings({"train.seed": 8})
-    project.run("train", "recommend")
+def compared(world: Project, retrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    project = retrained.copy_to(tmp_path_factory.mktemp("compared") / "project", with_store=True)
+    first = read_json(world.training)["model_version"]
+    project.run("recommend")
     second = read_json(project.training)["model_version"]
     before, here = hashes(project.root / "data"), Path.cwd()
     os.chdir(project.root)

@@ -18,7 +18,7 @@ _IN_SMALL_PARTS = """
 import sys
 from pipeline.commands.app import main
 from pipeline.matrix import spark
-spark.PART_EVENTS = 3_000
+spark.PART_EVENTS = 1_500
 sys.argv = ["leadcast", "features"]
 main()
 """
@@ -32,9 +32,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def project(world: Project, cluster: Cluster, tmp_path: Path) -> Project:
-    """Copy the small world up to its snapshots, to be gone on with on the cluster."""
-    copied = world.copy_to(tmp_path / "project", leave_out=("features.parquet", "catalogue.json"))
+def project(least: Project, cluster: Cluster, tmp_path: Path) -> Project:
+    """Copy the least world up to its snapshots, to be gone on with on the cluster."""
+    copied = least.copy_to(tmp_path / "project", leave_out=("features.parquet", "catalogue.json"))
     return copied.with_settings({"run": {"executor": "spark", "master": cluster.master}})
 
 
@@ -59,7 +59,7 @@ def await_first_part(project: Project, stage: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-def test_executors_that_are_killed_change_no_byte(project: Project, cluster: Cluster, world: Project) -> None:
+def test_executors_that_are_killed_change_no_byte(project: Project, cluster: Cluster, least: Project) -> None:
     with begin(project, cluster) as stage:
         await_first_part(project, stage)
         killed = cluster.executors()
@@ -69,7 +69,7 @@ def test_executors_that_are_killed_change_no_byte(project: Project, cluster: Clu
     assert killed
     assert stage.returncode == 0, told
     for name in ("features.parquet", "catalogue.json"):
-        assert (project.root / "data" / name).read_bytes() == (world.root / "data" / name).read_bytes()
+        assert (project.root / "data" / name).read_bytes() == (least.root / "data" / name).read_bytes()
     assert not list(project.root.glob("data/.spark-*"))
 
 

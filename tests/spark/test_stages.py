@@ -12,13 +12,13 @@ from pipeline.matrix import spark
 
 
 def test_features_and_recommendations_are_the_same_bytes(
-    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    least: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_spark()
-    monkeypatch.setattr(spark, "PART_EVENTS", 5_000)
+    monkeypatch.setattr(spark, "PART_EVENTS", 1_500)
     computed = ("features.parquet", "catalogue.json", "recommendations.parquet", "recommendations.csv", "scoring.json")
-    there = world.copy_to(tmp_path / "there", leave_out=computed)
+    there = least.copy_to(tmp_path / "there", leave_out=computed)
     there = there.with_settings({"run": {"executor": "spark", "master": LOCAL}})
     there.run("features", "recommend")
     for name in computed:
-        assert (there.root / "data" / name).read_bytes() == (world.root / "data" / name).read_bytes(), name
+        assert (there.root / "data" / name).read_bytes() == (least.root / "data" / name).read_bytes(), name

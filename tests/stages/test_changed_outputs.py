@@ -62,10 +62,8 @@ OTHER_CALIBRATOR = '{"intercept": 1.0, "method": "platt", "slope": 1.0}'
 
 @pytest.fixture
 def evaluated(world: Project, tmp_path: Path) -> Project:
-    """Evaluate the model of the small world into a store of its own."""
-    copied = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
-    copied.run("evaluate")
-    return copied
+    """Give the small world with its champion."""
+    return world.copy_to(tmp_path / "project", leave_out=("raw", "reports"), with_store=True)
 
 
 def versions_of(client: Any) -> list[Any]:  # noqa: ANN401 - MLflow's own

@@ -18,7 +18,7 @@ import pytest
 from command_line import WIDE, call, call_executable
 from forks import FORKS, Run, copies_of_a_warm_process
 from small_project import AS_SOMEBODY, LEADCAST
-from world import FEW_LEADS, LEAST, Project, new_project
+from world import Project
 
 from pipeline.commands.app import STAGES, module_of
 from pipeline.core.project import Project as ProjectFolder
@@ -104,9 +104,9 @@ def in_a_process() -> Iterator[Run]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Make a world of few leads. Every test leaves it as it was: that is what they are about."""
-    return new_project(tmp_path_factory.mktemp("interrupted") / "project", leads=FEW_LEADS, settings=LEAST)
+def project(least: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give a world of few leads. Every test leaves it as it was: that is what they are about."""
+    return least.copy_to(tmp_path_factory.mktemp("interrupted") / "project", with_store=True)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -116,10 +116,9 @@ def test_a_refusal_names_the_most_frequent_unknown_types_and_what_is_known(tmp_p
 
 @pytest.fixture(scope="module")
 def champion(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Make the small world's model the champion."""
-    project = world.copy_to(tmp_path_factory.mktemp("champion") / "project", leave_out=("reports",))
-    project.run("evaluate")
-    return project
+    """Give the small world with its champion."""
+    folder = tmp_path_factory.mktemp("champion") / "project"
+    return world.copy_to(folder, leave_out=("reports",), with_store=True)
 
 
 @pytest.fixture

@@ -29,9 +29,11 @@ def counted(project: Project) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def young(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Look at leads of the small world only while they are young."""
+    """Look at leads of the small world only while they are young; whatever is learned of them."""
     copied = world.copy_to(tmp_path_factory.mktemp("young") / "project", leave_out=("reports",))
-    project = copied.with_settings({"snapshots.policies": YOUNG})
+    project = copied.with_settings(
+        {"snapshots.policies": YOUNG, "train.rung": "base_rates", "train.origins": 2, "train.other_horizons": []}
+    )
     project.run("snapshots")
     return project
 

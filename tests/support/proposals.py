@@ -15,7 +15,7 @@ from pipeline.discovery.initialise import Options, initialise
 from pipeline.settings.file import load_parameters
 
 SMALL = {
-    "train": {"minimum_conversions": 5, "parameters": {"num_iterations": 40, "learning_rate": 0.1}},
+    "train": {"origins": 2, "members": 1, "parameters": {"num_iterations": 20, "learning_rate": 0.2}},
     "evaluate": {"replicates": 20},
 }
 

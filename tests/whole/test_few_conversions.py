@@ -55,7 +55,7 @@ def write_log(root: Path, wins: int, horizon: str = "30d") -> SmallProject:
     content["episodes"]["lost"] = ["lost"]
     content["snapshots"] = {"horizon": horizon, "policies": [{"calendar": "monday"}, {"ages": ["1d"]}]}
     content["evaluate"] = {"replicates": 20, "model_name": "few"}
-    content["train"] = {"members": 1}
+    content["train"] = {"members": 1, "parameters": {"num_iterations": 20, "learning_rate": 0.3}}
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return project
 

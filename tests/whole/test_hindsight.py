@@ -167,13 +167,17 @@ class Looks(NamedTuple):
     matrix: pa.Table
 
 
-def look(world: World, folder: Path, moment: datetime, like: Looks | None = None) -> Looks:
-    """Ingest files and look at all leads up to ``moment``, with the catalogue of ``like`` if it is given."""
+def ingested(world: World, folder: Path) -> Project[Parameters]:
+    """Write files, and ingest them."""
     world.write(folder / "raw")
-    parameters = world.parameters()
-    project = Project(folder, parameters)
+    project = Project(folder, world.parameters())
     ingest.run(project, lambda _: None)
-    log, leads = folder / "data/interactions.parquet", folder / "data/leads.parquet"
+    return project
+
+
+def look(project: Project[Parameters], moment: datetime, like: Looks | None = None) -> Looks:
+    """Look at all leads up to ``moment``, with the catalogue of ``like`` if it is given."""
+    parameters, log, leads = project.parameters, project.interactions, project.leads
     history = read_history(project, parameters.episodes)
     triggers = read_events(log, "lead_id, known_at, event_type", ["form"])
     taken = take_snapshots(history, triggers, parameters.snapshots.policies, moment, None)
@@ -209,10 +213,11 @@ def test_what_was_unknown_at_a_moment_changes_nothing_that_stands_beside_its_sna
 
 def compare(world: World, folder: Path) -> None:
     rows = 0
+    whole = ingested(world, folder / "today")
     for day in (20, 45):
         moment = START + timedelta(days=day)
-        today = look(world, folder / f"today-{day}", moment)
-        then = look(world.known_before(moment), folder / f"then-{day}", moment, like=today)
+        today = look(whole, moment)
+        then = look(ingested(world.known_before(moment), folder / f"then-{day}"), moment, like=today)
         for now, before in ((today.snapshots, then.snapshots), (today.open_leads, then.open_leads)):
             known = before[before["lead_id"].isin(now["lead_id"]) | ~before["lead_id"].isin(merged(world))]
             pd.testing.assert_frame_equal(now, known.reset_index(drop=True), check_exact=True)

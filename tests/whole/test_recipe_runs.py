@@ -48,7 +48,9 @@ def _ask(project: Project, query: str, file: str) -> list[tuple[Any, ...]]:
 def test_a_recipe_leads_from_files_to_recommendations(
     recipe: str, write: Callable[[Path], int], least_auc: float, tmp_path: Path
 ) -> None:
-    project = project_of(tmp_path, recipe, small_model(**{"train.other_horizons": []}))
+    project = project_of(
+        tmp_path, recipe, small_model(**{"train.other_horizons": [], "train.members": 1, "train.origins": 2})
+    )
     conversions = write(tmp_path / project.parameters.data_root)
     project.run(*STAGES)
     [conversion] = project.parameters.episodes.conversion

@@ -26,7 +26,7 @@ def learned_until(day: str, world: Project, folder: Path, *, then: Sequence[str]
     """Train a champion on the log until a day, and read the rest of the log afterwards."""
     project = world.copy_to(folder, leave_out=("reports", "scores"))
     read_until = {f"ingest.sources.{name}.observed_until": day for name in ("web", "email", "crm", "outcomes")}
-    few = {"train.origins": 2, "train.other_horizons": [], "evaluate.replicates": 10}
+    few = {"train.origins": 2, "train.other_horizons": [], "train.rung": "logistic", "evaluate.replicates": 10}
     project = project.with_settings(read_until | few)
     project.run("ingest", "snapshots", "features", "train", "evaluate")
     project = project.with_settings(dict.fromkeys(read_until))
