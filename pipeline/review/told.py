@@ -189,8 +189,8 @@ def _of_calibration(comparison: Comparison) -> Table:
         verdict = _UNKNOWN if is_kept is None else "as right as chance lets see" if is_kept else "not right"
         return (
             name,
-            _written("{:.4f}", one.error),
-            _written("{:.4f}", one.by_chance_95),
+            _written("{:.5f}", one.error),
+            _written("{:.5f}", one.by_chance_95),
             _written("{:.2f}", one.slope),
             verdict,
         )
