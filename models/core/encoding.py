@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,14 @@ from .trees import ArtefactError
 
 ROWS_AT_ONCE = 2048
 """Rows that are encoded before the trees read them: few enough to stay in a core's cache in between."""
+
+
+class Numbers(NamedTuple):
+    """A frame as the numbers that a model reads of it."""
+
+    rows: int
+    columns: list[NDArray[Any]]
+    """In the order of the model's columns, each of shape (rows,)."""
 
 
 def in_blocks(rows: int, answer: Callable[[slice], None], threads: int, *, rows_at_once: int = ROWS_AT_ONCE) -> None:

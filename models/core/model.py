@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from .additive import Additive, adds_up
 from .calibrators import calibrate, complaint
-from .encoding import in_blocks, numbers_of
+from .encoding import Numbers, in_blocks, numbers_of
 from .horizons import Step, chain, from_json, to_json
 from .trees import RESTORE, ArtefactError, check_trees
 
@@ -150,15 +150,22 @@ class Model:
             raise ArtefactError(f"{source}: {wrong}. {RESTORE}")
         return model
 
-    def raw_score(self, frame: pd.DataFrame, *, at: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        """Log-odds as the members add them up, before calibration: shape (n,), of the rows ``at`` some places alone."""
-        numbers = numbers_of(frame, self.columns, self.categories)
+    def numbers(self, frame: pd.DataFrame) -> Numbers:
+        """Give what the model reads of a frame, for whom asks more than once about its rows."""
+        return Numbers(len(frame), numbers_of(frame, self.columns, self.categories))
+
+    def raw_score(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Log-odds as the members add them up, before calibration: shape (n,)."""
+        return self._raw_score(self.numbers(frame), None)
+
+    def _raw_score(self, read_of: Numbers, at: NDArray[np.intp] | None) -> NDArray[np.float64]:
+        numbers = read_of.columns
         place = {column: position for position, column in enumerate(self.columns)}
         ready, weights = self._ready, self.weights
         # The other columns may as well be 0.
         asked_for = np.flatnonzero(np.sum([booster.feature_importance() for booster in self.boosters], axis=0)).tolist()
         read = sorted({term.column for one in ready if isinstance(one, Additive) for term in one.terms})
-        answers = np.zeros(len(frame) if at is None else len(at))
+        answers = np.zeros(read_of.rows if at is None else len(at))
 
         def answer(rows: slice) -> None:
             taken = rows if at is None else at[rows]
@@ -178,16 +185,18 @@ class Model:
         in_blocks(len(answers), answer, threads())
         return answers
 
-    def predict(
-        self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None, *, at: NDArray[np.intp] | None = None
-    ) -> NDArray[np.float64]:
-        """Calibrated probabilities, strictly between 0 and 1: shape (n,), of the rows ``at`` some places alone.
+    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities, strictly between 0 and 1: shape (n,).
 
         `params` is there because MLflow may hand it over; there is nothing to set.
         """
         if params:
             raise ArtefactError(f"the model takes no parameters, but was given {sorted(params)}: leave them out.")
-        return calibrate(self.calibrator, self.raw_score(frame, at=at))
+        return calibrate(self.calibrator, self.raw_score(frame))
+
+    def predict_at(self, numbers: Numbers, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Calibrated probabilities of the rows at some places of what `numbers` gave: shape (len(at),)."""
+        return calibrate(self.calibrator, self._raw_score(numbers, at))
 
     def other_horizons(
         self, frame: pd.DataFrame, probabilities: NDArray[np.float64] | None = None

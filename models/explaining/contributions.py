@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.core.additive import Additive, adds_up
-from models.core.encoding import ROWS_AT_ONCE, in_blocks, numbers_of
+from models.core.encoding import ROWS_AT_ONCE, Numbers, in_blocks
 from models.core.model import Model, threads
 from models.core.trees import trees_in
 from models.explaining.shapley import MOST_TABLED, Nodes, add_each, add_from_table, nodes_for, tabulate
@@ -38,18 +38,25 @@ class Contributions:
                 if int(entries["num_leaves"]) > 1:
                     self._trees.append((weight, *_tabled(read_tree(entries))))
 
-    def of(self, frame: pd.DataFrame, *, at: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        """Give what each column adds: shape (n, columns + 1), of the rows ``at`` some places alone.
+    def of(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Give what each column adds: shape (n, columns + 1).
 
         The last column is the model's average; each row sums to the model's `raw_score`.
         """
-        numbers = numbers_of(frame, self._model.columns, self._model.categories)
+        return self._of(self._model.numbers(frame), None)
+
+    def at(self, numbers: Numbers, places: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Give the same of rows at some places of the model's `numbers`: shape (len(places), columns + 1)."""
+        return self._of(numbers, places)
+
+    def _of(self, read_of: Numbers, at: NDArray[np.intp] | None) -> NDArray[np.float64]:
+        numbers = read_of.columns
         place = {column: position for position, column in enumerate(self._model.columns)}
         asked = sorted({int(column) for _, tree, *_ in self._trees for column in tree.columns})
         read = sorted({term.column for _, one in self._additive for term in one.terms})
         moved = sorted({*asked, *(place[column] for column in read), len(numbers)})
         # By column, as they are found and summed afterwards; of most columns there is nothing.
-        answers = np.zeros((len(numbers) + 1, len(frame) if at is None else len(at)))
+        answers = np.zeros((len(numbers) + 1, read_of.rows if at is None else len(at)))
 
         def answer(rows: slice) -> None:
             taken = rows if at is None else at[rows]

@@ -28,6 +28,7 @@ from features.language.catalogue import Catalogue
 from features.language.stories import Story
 from features.timeline.history import History
 from features.timeline.snapshots import take_snapshots_at
+from models.core.encoding import Numbers
 from models.core.model import Model
 from models.decision.changes import CAUSES, Change, strongest_stories
 from models.decision.claims import Claims
@@ -80,15 +81,18 @@ class _Looks(NamedTuple):
     """Rows of the matrix, all looks at some leads: what the model is asked about, and what is compared."""
 
     features: pd.DataFrame
+    numbers: Numbers
+    """What the model reads of them."""
     compared: dict[str, NDArray[Any]]
     """By column: numbers, NaN where one is missing, and of texts their places in a dictionary, or -1; shape (rows,)."""
 
     @classmethod
-    def of(cls, matrix: pa.Table) -> Self:
+    def of(cls, matrix: pa.Table, model: Model) -> Self:
         """Take them from the matrix; numbers are copied once."""
         whole = matrix.combine_chunks()
         compared = {name: _comparable(whole[name]) for name in whole.column_names}
-        return cls(whole.to_pandas(split_blocks=True), compared)
+        features = whole.to_pandas(split_blocks=True)
+        return cls(features, model.numbers(features), compared)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class Comparer:
 
     def _compare(self, piece: pa.Table, foretold: pd.Series, moved: pd.DataFrame) -> _Compared:
         """Compare the leads of some rows of the matrix, which has four looks at each."""
-        looks = _Looks.of(piece.select(self._catalogue.columns))
+        looks = _Looks.of(piece.select(self._catalogue.columns), self.last.model)
         ids = piece["lead_id"].to_pandas().to_numpy(object)[::_LOOKS]
         now = foretold.loc[ids].to_numpy(float)
         replayed, corrected, waited, seen = self._predict(looks, now).reshape(-1, _LOOKS).T
@@ -183,7 +187,7 @@ class Comparer:
         if self.last.is_todays_model:
             said[_LOOKS - 1 :: _LOOKS] = now
             is_asked[_LOOKS - 1 :: _LOOKS] = False
-        said[is_asked] = self.last.model.predict(looks.features, at=np.flatnonzero(is_asked))
+        said[is_asked] = self.last.model.predict_at(looks.numbers, np.flatnonzero(is_asked))
         return np.asarray(said[is_other].take(is_other.cumsum() - 1))
 
     def _moving(
@@ -198,7 +202,7 @@ class Comparer:
         is_new = np.stack([_differs(values[rows - 1], values[rows]) for values in tellers], axis=1)
         some = np.flatnonzero(is_new.any(axis=1))
         if len(some):
-            was, is_now = (self._contributions.of(looks.features, at=rows[some] - back) for back in (1, 0))
+            was, is_now = (self._contributions.at(looks.numbers, rows[some] - back) for back in (1, 0))
             found[some] = strongest_stories(was, is_now, self._tellings, directions[some], is_new[some])
             told = [looks.features[story.teller].to_numpy()[rows[some]] for story in self._stories]
             shown[some] = self._in_words.shown_of(found[some], told, moment)

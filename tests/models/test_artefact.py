@@ -149,8 +149,10 @@ def test_probabilities_are_the_calibrated_raw_scores(model: Model, part: Slice) 
     assert raw.shape == (2000,)
     np.testing.assert_array_equal(model.predict(part.frame), calibrate(model.calibrator, raw))
     some = np.array([7, 1234, 7])
-    np.testing.assert_array_equal(model.predict(part.frame, at=some), calibrate(model.calibrator, raw[some]))
-    assert model.predict(part.frame, at=some[:0]).shape == (0,)
+    np.testing.assert_array_equal(
+        model.predict_at(model.numbers(part.frame), some), calibrate(model.calibrator, raw[some])
+    )
+    assert model.predict_at(model.numbers(part.frame), some[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 2047, 2048, 2049, 4096, 4099, 9000])

@@ -117,8 +117,8 @@ def test_a_row_is_answered_alone_as_among_many(model: Model, part: Slice) -> Non
     together = contributions.of(part.frame)
     np.testing.assert_array_equal(contributions.of(part.frame.iloc[1234:1235]), together[1234:1235])
     some = np.array([7, 1234, 7])
-    np.testing.assert_array_equal(contributions.of(part.frame, at=some), together[some])
-    assert contributions.of(part.frame, at=some[:0]).shape == (0, together.shape[1])
+    np.testing.assert_array_equal(contributions.at(model.numbers(part.frame), some), together[some])
+    assert contributions.at(model.numbers(part.frame), some[:0]).shape == (0, together.shape[1])
 
 
 def test_trees_that_found_nothing_to_split_are_their_average() -> None:
