@@ -29,8 +29,8 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
 hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-LONGEST = ("whole", "stages", "registry")
-"""The folders whose files take minutes, not seconds: they run stages."""
+LONGEST = ("spark", "whole", "stages", "monitor", "registry", "discovery")
+"""The folders whose files take minutes, not seconds, by how long their longest take: they run stages."""
 
 THIRD_PARTY_WARNINGS = (
     "ignore:module 'sre_.*' is deprecated:DeprecationWarning",  # imported by Great Expectations
@@ -42,8 +42,8 @@ THIRD_PARTY_WARNINGS = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Take a worker more than there are cores: many tests wait, for a server's answer or for a time to pass."""
-    return (os.cpu_count() or 1) + 1
+    """Take two workers more than there are cores: many tests wait, for a server's answer or for a time to pass."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

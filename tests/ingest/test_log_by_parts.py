@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_logs import LEADS, read_log, read_quarantine, run_ingest, source_of, write_raw
 
@@ -126,21 +126,31 @@ def test_a_column_of_more_texts_than_there_are_numbers_is_named() -> None:
         numbered.encode(pa.array(["one more"]))
 
 
-@given(cuts=st.lists(st.integers(0, 300_000), max_size=4))
-def test_the_bytes_of_a_log_do_not_follow_from_its_parts(
-    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
-) -> None:
-    folder = tmp_path_factory.mktemp("log")
-    bytes_of = []
-    for name, places in (("whole", [0, 300_000]), ("parts", sorted({0, *cuts, 300_000}))):
-        parts = [_log_part(start, end) for start, end in itertools.pairwise(places)]
-        write_parts(parts, folder / name)
-        bytes_of.append((folder / name).read_bytes())
-    assert bytes_of[0] == bytes_of[1]
-    texts = pq.read_table(folder / "parts", columns=["lead_id", "event_type"])
+_ROWS_OF_LOG = 300_000
+"""So many are three row groups."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a log whose rows come at once."""
+    target = tmp_path_factory.mktemp("log") / "whole"
+    write_parts([_log_part(0, _ROWS_OF_LOG)], target)
+    return target
+
+
+def test_a_log_holds_its_rows_and_its_texts_as_such(whole: Path) -> None:
+    texts = pq.read_table(whole, columns=["lead_id", "event_type"])
     assert pa.types.is_string(texts.schema.field("lead_id").type)
-    assert texts["lead_id"].to_pylist() == [f"L{row // 7:06}" for row in range(300_000)]
-    assert texts["event_type"].to_pylist() == [f"type {row // 100_000}" for row in range(300_000)]
+    assert texts["lead_id"].to_pylist() == [f"L{row // 7:06}" for row in range(_ROWS_OF_LOG)]
+    assert texts["event_type"].to_pylist() == [f"type {row // 100_000}" for row in range(_ROWS_OF_LOG)]
+
+
+@given(cuts=st.lists(st.integers(0, _ROWS_OF_LOG), max_size=4))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_bytes_of_a_log_do_not_follow_from_its_parts(whole: Path, tmp_path: Path, cuts: list[int]) -> None:
+    places = sorted({0, *cuts, _ROWS_OF_LOG})
+    write_parts([_log_part(start, end) for start, end in itertools.pairwise(places)], tmp_path / "parts")
+    assert (tmp_path / "parts").read_bytes() == whole.read_bytes()
 
 
 def _log_part(start: int, end: int) -> pa.Table:

@@ -18,7 +18,7 @@ _IN_SMALL_PARTS = """
 import sys
 from pipeline.commands.app import main
 from pipeline.matrix import spark
-spark.PART_EVENTS = 1_500
+spark.PART_EVENTS = 4_000
 sys.argv = ["leadcast", "features"]
 main()
 """

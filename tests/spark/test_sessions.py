@@ -18,24 +18,24 @@ from pipeline.spark.failures import explain
 from pipeline.spark.shipping import pack_code
 
 _OPEN = """
-import sys
 from features.core.errors import LeadcastError
 from pipeline.spark.session import open_session
-try:
-    print("session", open_session({master!r}).range(3).count())
-except LeadcastError as error:
-    print(type(error).__name__, error)
+for master in {masters!r}:
+    try:
+        print("session", open_session(master).range(3).count())
+    except LeadcastError as error:
+        print(type(error).__name__, error)
 """
 
 
-def opened(master: str | None, before: str = "", **environment: str) -> str:
-    """Open a session in a process of its own and count to three; gives the last line that it prints."""
+def opened(*masters: str | None, before: str = "", **environment: str) -> list[str]:
+    """Open sessions, one after the other, in a process of its own and count to three; gives what it prints of each."""
     done = subprocess.run(
-        [sys.executable, "-c", before + _OPEN.format(master=master)],
+        [sys.executable, "-c", before + _OPEN.format(masters=masters)],
         cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    return done.stdout.splitlines()[-len(masters) :]
 
 
 def test_pyspark_that_is_missing_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,18 +46,18 @@ def test_pyspark_that_is_missing_is_told_with_how_to_get_it(monkeypatch: pytest.
 
 def test_java_that_is_missing_is_told_with_how_to_get_it(tmp_path: Path) -> None:
     require_spark()
-    told = opened(LOCAL, JAVA_HOME=str(tmp_path))
+    [told] = opened(LOCAL, JAVA_HOME=str(tmp_path))
     assert told.startswith(
         f"LeadcastError Spark needs Java 17, and there is no java below JAVA_HOME={tmp_path}; apt-get"
     )
-    assert "there is no java on the path" in opened(LOCAL, JAVA_HOME="", PATH=str(tmp_path))
+    assert "there is no java on the path" in opened(LOCAL, JAVA_HOME="", PATH=str(tmp_path))[0]
 
 
 @pytest.mark.parametrize("kind", ["spark", "sc"])
 def test_a_master_that_does_not_answer_is_told_at_once(kind: str) -> None:
     require_spark()
     place = f"127.0.0.1:{free_port()}"
-    told = opened(f"{kind}://{place}")
+    [told] = opened(f"{kind}://{place}")
     assert told.startswith(f"LeadcastError Spark at {kind}://{place} does not answer ({place}: [Errno 111]")
     assert told.endswith("start it, or correct run.master")
 
@@ -67,8 +67,8 @@ _HANDED_OVER = "from pyspark.sql import SparkSession; SparkSession.builder.maste
 
 def test_a_session_that_the_process_has_is_used_unless_the_settings_name_another() -> None:
     require_spark()
-    assert opened(None, before=_HANDED_OVER) == opened("local[1]", before=_HANDED_OVER) == "session 3"
-    told = opened("local[2]", before=_HANDED_OVER)
+    *used, told = opened(None, "local[1]", "local[2]", before=_HANDED_OVER)
+    assert used == ["session 3", "session 3"]
     assert told.startswith(
         "SettingsError run.master is local[2], and this process has a session with local[1] already;"
     )
@@ -76,7 +76,7 @@ def test_a_session_that_the_process_has_is_used_unless_the_settings_name_another
 
 def test_the_session_that_spark_remote_names_is_used() -> None:
     require_spark()
-    assert opened(None, SPARK_REMOTE="local[1]") == "session 3"
+    assert opened(None, SPARK_REMOTE="local[1]") == ["session 3"]
 
 
 def test_the_code_that_is_sent_along_has_the_same_bytes_and_is_imported_from_there(tmp_path: Path) -> None:

@@ -216,9 +216,9 @@ def test_the_variable_of_a_database_must_be_set_and_is_never_shown(
 
 
 def test_run_gives_the_same_bytes_as_the_stages_one_by_one(
-    world: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    least: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = world.copy_to(tmp_path / "project", leave_out=("reports", "data-docs"))
+    project = least.copy_to(tmp_path / "project", leave_out=("reports", "data-docs"))
     for name in ("features.parquet", "recommendations.parquet", "model", "catalogue.json", "training.json"):
         path = project.root / "data" / name
         path.rename(path.with_name(f"old-{name}"))
@@ -233,7 +233,7 @@ def test_run_gives_the_same_bytes_as_the_stages_one_by_one(
         "data/model/members/0.txt",
         "reports/figures.json",
     ):
-        ours, theirs = (hashlib.sha256((root / output).read_bytes()).hexdigest() for root in (project.root, world.root))
+        ours, theirs = (hashlib.sha256((root / output).read_bytes()).hexdigest() for root in (project.root, least.root))
         assert ours == theirs, output
 
 

@@ -164,21 +164,21 @@ def test_metrics_hold_their_figures(world: Project, judged: dict[str, dict[str, 
 
 
 def test_the_models_own_horizon_is_the_same_without_them(
-    world: Project, tmp_path_factory: pytest.TempPathFactory
+    least: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    project = world.copy_to(tmp_path_factory.mktemp("alone") / "project", leave_out=("raw",))
+    project = least.copy_to(tmp_path_factory.mktemp("alone") / "project", leave_out=("raw",))
     project = project.with_settings({"train.other_horizons": []})
     project.run("train", "evaluate", "recommend", "report")
-    model, alone = (Model.load(of.model) for of in (world, project))
-    assert [step.horizon for step in model.steps] == ["7d", "60d"]
+    model, alone = (Model.load(of.model) for of in (least, project))
+    assert [step.horizon for step in model.steps] == ["60d"]
     assert (alone.steps, alone.members, alone.calibrator) == ((), model.members, model.calibrator)
     assert not (project.model / "horizons.json").exists()
     for place in ("foretold", "recommendations"):
-        with_them, without = (pq.read_table(getattr(of, place)).to_pandas() for of in (world, project))
+        with_them, without = (pq.read_table(getattr(of, place)).to_pandas() for of in (least, project))
         names = [name for name in without if name != "model_version"]
-        assert set(with_them) - set(without) == {"probability_7d", "probability_60d"}
+        assert set(with_them) - set(without) == {"probability_60d"}
         pd.testing.assert_frame_equal(with_them[names], without[names])
-    figures, without = (json.loads(of.figures.read_text()) for of in (world, project))
+    figures, without = (json.loads(of.figures.read_text()) for of in (least, project))
     assert {name: figure for name, figure in figures.items() if not name.startswith("horizon_")} == without
     assert json.loads(project.breakdown.read_text())["horizons"] == []
     assert "Other horizons" not in project.model_page.read_text()
