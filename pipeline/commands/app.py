@@ -16,6 +16,7 @@ from features.core.errors import InputError, SettingsError, nearest
 from pipeline.commands import comparing, exports, leads, models, money, monitoring, publishing
 from pipeline.commands import crm as delivery_commands
 from pipeline.commands.console import console, print_table, reporting, tell
+from pipeline.commands.placing import placed
 from pipeline.core.processor import use_common_instructions
 from pipeline.core.project import HERE, Project, sole
 
@@ -322,23 +323,31 @@ def doctor() -> None:
 
 @app.command(
     help="Run all stages in this process, without DVC: the same results, but nothing is skipped or cached."
-    "\n\nAll stages run, whatever is found; where a verdict stands, it ends with exit code 10.",
-    epilog="Examples: leadcast run | leadcast run --start train",
+    "\n\nAll stages run, whatever is found; where a verdict stands, it ends with exit code 10."
+    "\n\nWith --place all that they write lies in that folder, on a disk that several machines share: it is a project "
+    "of its own, where the other commands are called. place.json, for git, says here what lies there.",
+    epilog="Examples: leadcast run | leadcast run --start train | leadcast run --place /mnt/shared/leads",
     rich_help_panel=_STAGE_PANEL,
 )
 def run(
     start: Annotated[str, typer.Option(help="The stage to begin with; those before it must have run.")] = "ingest",
+    place: Annotated[
+        str | None, typer.Option(metavar="URI", help="The folder that outputs go to; this one without it.")
+    ] = None,
 ) -> None:
     """Run the stages one after the other."""
     if start not in STAGES:
         raise typer.BadParameter(f"{start!r} is no stage; {nearest(start, STAGES)}", param_hint="--start")
-    for name in list(STAGES)[list(STAGES).index(start) :]:
-        _run_stage(name)
-    console.print(Path("reports/summary.txt").read_text(encoding="utf-8"), markup=False)
-    with reporting("run"):
-        from pipeline.core.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
+    from pipeline.core.verdicts import read_verdicts, refuse_standing  # noqa: PLC0415 - heavy
 
-        refuse_standing(read_verdicts(HERE))
+    with placed(place):
+        for name in list(STAGES)[list(STAGES).index(start) :]:
+            _run_stage(name)
+        console.print(HERE.summary.read_text(encoding="utf-8"), markup=False)
+        with reporting("run"):
+            verdicts = read_verdicts(HERE)
+    with reporting("run"):
+        refuse_standing(verdicts)
 
 
 for _commands in (models, comparing, monitoring, leads, money, exports, publishing, delivery_commands):

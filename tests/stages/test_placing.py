@@ -1,0 +1,71 @@
+"""``leadcast run --place``: all stages in another folder, and what git holds of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import call
+from world import Project
+
+_OUTPUTS = ("data/interactions.parquet", "data/features.parquet", "data/model/manifest.json", "reports/figures.json")
+
+
+@pytest.fixture
+def project(least: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project with raw files and settings, as it is before its first run."""
+    root = tmp_path / "project"
+    shutil.copytree(least.root / "data" / "raw", root / "data" / "raw")
+    shutil.copy(least.root / "params.yaml", root)
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_a_run_in_a_place_writes_there_what_it_would_have_written_here(
+    least: Project, project: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "shared by all" / "leads"
+    before = sorted(project.rglob("*"))
+    code, text = call("run", "--place", place.as_uri())
+    assert code == 0, text
+    assert sorted(set(project.rglob("*")) - set(before)) == [project / "place.json"]
+    for name in _OUTPUTS:
+        assert (place / name).read_bytes() == (least.root / name).read_bytes(), name
+    assert (place / "mlflow.db").is_file(), "it is a project of its own"
+    manifest = json.loads((project / "place.json").read_text())
+    assert manifest["place"] == place.as_uri()
+    assert manifest["revision"] == "unknown", "there is no git here"
+    held = manifest["outputs"]
+    assert {*_OUTPUTS, "data/quarantine/web.parquet", "reports/index.html"} <= set(held)
+    assert not [name for name in held if "private" in name or "/." in name]
+    for name, one in held.items():
+        content = (place / name).read_bytes()
+        assert one == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}, name
+
+    # Settings are those of the project, whatever was changed in their copy.
+    (place / "params.yaml").write_text((place / "params.yaml").read_text() + "unknown: 1\n")
+    code, text = call("run", "--start", "report", "--place", str(place))
+    assert code == 0, text
+    assert json.loads((project / "place.json").read_text()) == manifest | {"place": str(place)}
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "told"),
+    [
+        ("s3://bucket/leads", 3, "--place s3://bucket/leads: a place is a folder, as in /mnt/shared/leads or"),
+        ("file://elsewhere/leads", 3, "a place is a folder"),
+        (".", 3, "--place . is this project's own folder; leave --place out"),
+        ("../others", 4, "and nothing is overwritten; name another place"),
+    ],
+)
+def test_what_is_no_place_is_told_before_any_work(project: Path, place: str, code: int, told: str) -> None:
+    others = project.parent / "others"
+    others.mkdir()
+    (others / "params.yaml").write_text("data_root: data/raw\n")
+    found, text = call("run", "--place", place)
+    assert (found, told in text) == (code, True), text
+    assert not (project / "place.json").exists()
+    assert (others / "params.yaml").read_text() == "data_root: data/raw\n"
