@@ -24,6 +24,26 @@ One row for each lead that is open at a moment, the highest probability first:
 `data/scoring.json` has what they add up to, the cut-offs of the tiers and what these rest on. `leadcast lead ID` shows
 one lead with its past. How decisions are made is set under [`decision`](parameters.md#decision).
 """
+_FIGURES = """\
+## The figures of a reason
+
+The model was learned from looks at leads, the rows of `data/features.parquet`: each says what was known of a lead at a
+moment, and whether a conversion followed within the horizon (`label`). Of those looks at a lead of which something
+holds, some share was followed by one; what is told is the mean of these shares over the leads, so that each counts
+once, however often it was looked at. Plain SQL gives the same, here for a lead that asked for a quote within 30 days:
+
+```sql
+SELECT count(*) AS leads, avg(share) AS mean_by_lead
+FROM (SELECT lead_id, avg(label::INT) AS share
+      FROM 'data/features.parquet'
+      WHERE days_since_last__quote_request < 30
+      GROUP BY lead_id)
+```
+
+*Of all* is the same without the condition. What is missing is NaN: that it never was is `isnan(...)`, and that nothing
+was for 30 days or more `>= 30 AND NOT isnan(...)`; of a text it is `IS NULL`. `claims` in `data/model/reference.json`
+has each condition with its figures.
+"""
 _ACTIONS = """\
 ## What to do next
 
@@ -56,6 +76,7 @@ def recommendations_page() -> str:
         "## Columns",
         _columns(columns),
         *(_values(field) for field in columns if field.means),
+        _FIGURES,
         "## What a tier means",
         table(["tier", "whose it is"], tiers),
         _ACTIONS,

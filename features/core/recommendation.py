@@ -227,9 +227,9 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field(
         "reasons_for",
         "VARCHAR[]",
-        meaning="up to five, the strongest first: what speaks for it, since when, and of the leads that had the same "
-        "in common how many there were and which share converted, each lead counting once; what we did ourselves is "
-        "never named",
+        meaning="up to five, the strongest first: what speaks for it, since when, at how many leads we looked when it "
+        "held for them, and after which share of these they converted, each lead counting once; what we did ourselves "
+        "is never named",
         empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks for it",
     ),
     Field(

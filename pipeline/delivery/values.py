@@ -64,7 +64,7 @@ class Significance:
 def _kind(reason: str) -> str:
     """Tell which story a reason is, whatever its date and the figures behind it.
 
-    >>> _kind("raises: Asked for a quote on 28 June 2026. Of 1,204 leads that had within 7 days")
+    >>> _kind("raises: Asked for a quote on 28 June 2026. Of the looks at 1,204 leads that had within 7 days")
     'raises: Asked for a quote on #'
     """
     return _NUMBER.sub("#", _DATE.sub("#", reason.partition(". ")[0]))

@@ -40,8 +40,8 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     ),
     "all_leads": ("Every open lead is in", "Tous les leads ouverts sont dans"),
     "explained": (
-        "What speaks for a lead (▲) or against it (▼) is told with what became of the leads that had the same in common, each counting once: it goes together with conversions, and proves no cause. A grade says who it is, A to D, and what it did, 1 to 4. What changed is what has moved the probability most since the day named there; a lead is improving, or declining, where time and what it did have moved its odds by a quarter or more.",
-        "Ce qui joue en faveur d'un lead (▲) ou le freine (▼) est dit avec ce que sont devenus les leads dans le même cas, chacun compté une fois\N{NO-BREAK SPACE}: constaté avec les ventes, sans preuve d'une cause. Le profil va de A à D, l'engagement de 1 à 4. Ce qui a changé est ce qui a le plus fait bouger ses chances depuis le jour nommé\N{NARROW NO-BREAK SPACE}; un lead progresse, ou recule, quand le temps et ses actes ont changé sa cote d'un quart au moins.",
+        "What speaks for a lead (▲) or against it (▼) is told with which share of our looks at leads that had the same in common was followed by a conversion, each lead counting once: it goes together with conversions, and proves no cause. A grade says who it is, A to D, and what it did, 1 to 4. What changed is what has moved the probability most since the day named there; a lead is improving, or declining, where time and what it did have moved its odds by a quarter or more.",
+        "Ce qui joue en faveur d'un lead (▲) ou le freine (▼) est dit avec la part des observations de leads dans le même cas qu'une vente a suivies, chaque lead compté une fois\N{NO-BREAK SPACE}: constaté avec les ventes, sans preuve d'une cause. Le profil va de A à D, l'engagement de 1 à 4. Ce qui a changé est ce qui a le plus fait bouger ses chances depuis le jour nommé\N{NARROW NO-BREAK SPACE}; un lead progresse, ou recule, quand le temps et ses actes ont changé sa cote d'un quart au moins.",
     ),
     "denied": (
         "{share} of what moves these probabilities is not told, for the figures do not bear it out.",

@@ -13,42 +13,42 @@ from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS
 
 TEXTS: Mapping[str, tuple[str, str]] = {
-    # What speaks for a lead, or against it: the story, and the figures behind it.
+    # What speaks for a lead, or against it: the story, and its figures, as docs/recommendations.md has them.
     "act.within": (
-        "{verb} on {day}. Of {leads} leads that had within {days}, {figures}",
-        "{verb} le {day}. Sur {leads} leads qui l'avaient fait depuis moins de {days}, {figures}",
+        "{verb} on {day}. Of the looks at {leads} leads that had within {days}, {figures}",
+        "{verb} le {day}. Sur les observations de {leads} leads qui l'avaient fait depuis moins de {days}, {figures}",
     ),
     "act.silent": (
-        "no {noun} since {day}. Of {leads} leads without one for {days} or more, {figures}",
-        "pas {of_noun} depuis le {day}. Sur {leads} leads restés silencieux {days} ou plus, {figures}",
+        "no {noun} since {day}. Of the looks at {leads} leads without one for {days} or more, {figures}",
+        "pas {of_noun} depuis le {day}. Sur les observations de {leads} leads silencieux {days} ou plus, {figures}",
     ),
     "act.missing": (
-        "no {noun} yet. Of {leads} leads without one, {figures}",
-        "pas {of_noun} jusqu'ici. Sur {leads} leads dans ce cas, {figures}",
+        "no {noun} yet. Of the looks at {leads} leads without one till then, {figures}",
+        "pas {of_noun} jusqu'ici. Sur les observations de {leads} leads dans ce cas, {figures}",
     ),
     "age.within": (
-        "here since {day}. Of {leads} leads as new (less than {days}), {figures}",
-        "arrivé le {day}. Sur {leads} leads aussi récents (moins de {days}), {figures}",
+        "here since {day}. Of the looks at {leads} leads as new (less than {days}), {figures}",
+        "arrivé le {day}. Sur les observations de {leads} leads aussi récents (moins de {days}), {figures}",
     ),
     "age.silent": (
-        "here since {day} already. Of {leads} leads open for {days} or more, {figures}",
-        "ouvert depuis le {day} déjà. Sur {leads} leads ouverts depuis {days} ou plus, {figures}",
+        "here since {day} already. Of the looks at {leads} leads open for {days} or more, {figures}",
+        "ouvert depuis le {day} déjà. Sur les observations de {leads} leads ouverts depuis {days} ou plus, {figures}",
     ),
     "value.level": (
-        "{name}: {value}. Of {leads} such leads, {figures}",
-        "{name}\N{NO-BREAK SPACE}: {value}. Sur {leads} leads dans ce cas, {figures}",
+        "{name}: {value}. Of the looks at {leads} such leads, {figures}",
+        "{name}\N{NO-BREAK SPACE}: {value}. Sur les observations de {leads} leads dans ce cas, {figures}",
     ),
     "value.part": (
-        "{name}: {value}. Of {leads} leads with {range}, {figures}",
-        "{name}\N{NO-BREAK SPACE}: {value}. Sur {leads} leads à {range}, {figures}",
+        "{name}: {value}. Of the looks at {leads} leads with {range}, {figures}",
+        "{name}\N{NO-BREAK SPACE}: {value}. Sur les observations de {leads} leads à {range}, {figures}",
     ),
     "value.missing": (
-        "{name}: unknown. Of {leads} such leads, {figures}",
-        "{name}\N{NO-BREAK SPACE}: inconnu. Sur {leads} leads dans ce cas, {figures}",
+        "{name}: unknown. Of the looks at {leads} such leads, {figures}",
+        "{name}\N{NO-BREAK SPACE}: inconnu. Sur les observations de {leads} leads dans ce cas, {figures}",
     ),
     "figures": (
-        "{share} converted in {horizon}, against {all} of all",
-        "{share} sont devenus clients en {horizon}, contre {all} de l'ensemble",
+        "{share} (mean by lead) were followed by a conversion within {horizon}, against {all} of all",
+        "{share} (moyenne par lead) ont été suivies d'une vente sous {horizon}, contre {all} de l'ensemble",
     ),
     "range.between": ("{low} to less than {below}", "{low} à moins de {below}"),
     "named": ("{name}: {value}", "{name}\N{NO-BREAK SPACE}: {value}"),

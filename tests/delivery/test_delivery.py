@@ -33,8 +33,10 @@ BEFORE: Values = {
 
 
 def test_a_reason_s_date_and_figures_alone_are_no_change() -> None:
-    asked = "raises: Asked for a quote on {}. Of {} leads that had within {}, 31% converted in 30 days"
-    french = "raises: A demandé un devis le {}. Sur {} leads, 31\u202f% sont devenus clients"
+    asked = (
+        "raises: Asked for a quote on {}. Of the looks at {} leads that had within {}, 31% (mean by lead) were followed"
+    )
+    french = "raises: A demandé un devis le {}. Sur les observations de {} leads, 31\u202f% (moyenne par lead) ont"
     before: Values = {**BEFORE, "r": asked.format("28 June 2026", "1,204", "7 days")}
     assert not SIGNIFICANCE.differs(before, {**before, "r": asked.format("1 July 2026", "98", "24 hours")})
     le_premier: Values = {**BEFORE, "r": french.format("1er juillet 2026", "1\u202f204")}

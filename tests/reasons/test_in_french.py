@@ -55,7 +55,7 @@ def test_other_words_change_what_is_said_and_no_figure(world: Project, in_french
     both = zip(*(after[name].to_pylist() for name in said[:2]), strict=True)
     reasons = [" ".join([*speak_for, *against]) for speak_for, against in both]
     assert any("A consulté les tarifs le " in told for told in reasons)
-    channels = {name for told in reasons for name in re.findall(r"Canal\xa0: (.*?)\. Sur ", told)}
+    channels = {name for told in reasons for name in re.findall(r"Canal\xa0: (.*?)\. Sur les observations de ", told)}
     assert channels
     assert channels <= {*in_french.parameters.words.fr.channels.values(), in_french.parameters.words.en.channels["sea"]}
     assert not [told for told in reasons if " of all" in told or "ooked at" in told or "hannel" in told]

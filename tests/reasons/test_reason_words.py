@@ -63,12 +63,12 @@ def say(story: Story, claim: Claim, value: object, language: str = "en") -> str:
 def test_an_act_is_told_by_its_day_and_not_by_its_age() -> None:
     claim = Claim("within", 1_204, 0.31, days=7)
     assert say(act("quote"), claim, 2.0) == (
-        "Asked for a quote on 29 June 2026. Of 1,204 leads that had within 7 days, 31% converted in 30 days, "
-        "against 6.0% of all"
+        "Asked for a quote on 29 June 2026. Of the looks at 1,204 leads that had within 7 days, 31% (mean by lead) "
+        "were followed by a conversion within 30 days, against 6.0% of all"
     )
     assert say(act("quote"), claim, 30.0, "fr").replace("\u202f", "_").replace("\xa0", "_") == (
-        "A demandé un devis le 1er juin 2026. Sur 1_204 leads qui l'avaient fait depuis moins de 7_jours, 31_% sont "
-        "devenus clients en 30_jours, contre 6,0_% de l'ensemble"
+        "A demandé un devis le 1er juin 2026. Sur les observations de 1_204 leads qui l'avaient fait depuis moins de "
+        "7_jours, 31_% (moyenne par lead) ont été suivies d'une vente sous 30_jours, contre 6,0_% de l'ensemble"
     )
 
 
@@ -76,7 +76,7 @@ def test_the_day_is_the_companys_and_a_day_is_24_hours() -> None:
     claim = Claim("within", 100, 0.2, days=1)
     for hours, day in ((0.4, "1 July"), (0.6, "30 June"), (24.4, "30 June"), (24.6, "29 June")):
         told = say(act("visit"), claim, float(np.float32(hours / 24)))
-        assert f"on {day} 2026. Of 100 leads that had within 24 hours" in told
+        assert f"on {day} 2026. Of the looks at 100 leads that had within 24 hours" in told
 
 
 @pytest.mark.parametrize("days", [1, 30, 90, 400])
@@ -90,13 +90,13 @@ def test_an_act_at_midnight_keeps_its_day_though_the_matrix_holds_32_bits(days: 
 
 def test_silence_and_what_never_was_are_told_by_the_noun() -> None:
     assert say(act("visit"), Claim("silent", 3_410, 0.012, days=30), 50.0).startswith(
-        "No site visit since 12 May 2026. Of 3,410 leads without one for 30 days or more, 1.2% converted"
+        "No site visit since 12 May 2026. Of the looks at 3,410 leads without one for 30 days or more, 1.2% (mean"
     )
     assert say(act("open"), Claim("silent", 3_410, 0.012, days=30), 50.0, "fr").startswith(
-        "Pas d'ouverture depuis le 12 mai 2026. Sur 3"
+        "Pas d'ouverture depuis le 12 mai 2026. Sur les observations de 3"
     )
     assert say(act("quote"), Claim("missing", 900, 0.0), np.nan).startswith(
-        "No quote request yet. Of 900 leads without one, 0% converted"
+        "No quote request yet. Of the looks at 900 leads without one till then, 0% (mean by lead)"
     )
     assert say(act("quote"), Claim("missing", 900, 0.0002), np.nan, "fr").startswith(
         "Pas de demande de devis jusqu'ici"
@@ -118,27 +118,37 @@ def test_content_channel_and_what_has_no_name_are_told() -> None:
 def test_attributes_and_ages_are_told_by_their_values() -> None:
     channel = Story("value", "lead__channel", ("lead__channel",), attribute="channel", is_channel=True)
     assert say(channel, Claim("level", 960, 0.063, level="social"), "social").startswith(
-        "Channel: social media. Of 960 such leads, 6.3% converted"
+        "Channel: social media. Of the looks at 960 such leads, 6.3% (mean by lead)"
     )
     assert say(channel, Claim("level", 960, 0.063, level="social"), "social", "fr").startswith(
-        "Canal\xa0: réseaux sociaux. Sur 960"
+        "Canal\xa0: réseaux sociaux. Sur les observations de 960"
     )
     size = Story("value", "lead__employees", ("lead__employees",), attribute="employees")
     assert say(size, Claim("part", 300, 0.2, low=26.0, below=61.0), 30.0).startswith(
-        "Employees: 30. Of 300 leads with 26 to less than 61, 20% converted"
+        "Employees: 30. Of the looks at 300 leads with 26 to less than 61, 20% (mean by lead)"
     )
-    assert say(size, Claim("part", 300, 0.2, low=61.5), 1234.5, "fr").startswith("Salariés\xa0: 1\u202f234,5. Sur 300")
-    assert say(size, Claim("missing", 300, 0.2), np.nan).startswith("Employees: unknown. Of 300 such leads")
+    assert say(size, Claim("part", 300, 0.2, low=61.5), 1234.5, "fr").startswith(
+        "Salariés\xa0: 1\u202f234,5. Sur les observations de 300"
+    )
+    assert say(size, Claim("missing", 300, 0.2), np.nan).startswith(
+        "Employees: unknown. Of the looks at 300 such leads"
+    )
     age = Story("age", "episode_age_days", ("lead_age_days", "episode_age_days"))
-    assert say(age, Claim("within", 300, 0.01, days=7), 3.0).startswith("Here since 28 June 2026. Of 300 leads as new")
+    assert say(age, Claim("within", 300, 0.01, days=7), 3.0).startswith(
+        "Here since 28 June 2026. Of the looks at 300 leads as new"
+    )
     episodes = Story("value", "earlier_episodes", ("earlier_episodes",))
-    assert say(episodes, Claim("part", 90, 0.2, low=1.0), 1.0).startswith("Earlier episodes: 1. Of 90 leads with 1 or")
+    assert say(episodes, Claim("part", 90, 0.2, low=1.0), 1.0).startswith(
+        "Earlier episodes: 1. Of the looks at 90 leads with 1 or"
+    )
 
 
 def test_a_declared_measure_is_told_in_its_own_words() -> None:
     story = Story("value", "mean_gap__all__30d", ("x",), Feature("mean_gap", window=timedelta(days=30)))
     told = say(story, Claim("part", 90, 0.2, low=1.0, below=3.0), 2.2)
-    assert told.startswith("Mean_gap__all__30d: 2.2 days between events on average in the last 30 days. Of 90 leads")
+    assert told.startswith(
+        "Mean_gap__all__30d: 2.2 days between events on average in the last 30 days. Of the looks at 90 leads"
+    )
 
 
 def test_both_languages_fill_in_the_same() -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pandas as pd
 import pytest
+from house import ROOT
 from world import Project
 
 from features.language.catalogue import Catalogue
@@ -17,7 +18,8 @@ from models.core.model import Model
 from pipeline.core.project import read_json
 
 _REASON = re.compile(
-    r"(?P<story>.*?)\. Of (?P<leads>[\d,]+) .*?(?P<share>[\d.]+)% converted in 30 days, against (?P<all>[\d.]+)% of all"
+    r"(?P<story>.*?)\. Of the looks at (?P<leads>[\d,]+) .*?(?P<share>[\d.]+)% \(mean by lead\) were followed by a "
+    r"conversion within 30 days, against (?P<all>[\d.]+)% of all"
 )
 _KNOWN = "NOT isnan(value)"
 """Nothing is greater to DuckDB."""
@@ -66,6 +68,19 @@ def test_the_figures_of_a_model_are_what_plain_sql_counts_in_the_matrix(world: P
                 assert counted == (claim["leads"], pytest.approx(claim["share"], abs=1e-12)), (column, claim)
 
 
+def test_the_query_of_the_docs_gives_the_figures_of_a_reason(
+    world: Project, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"```sql\n(.*?)```", (ROOT / "docs/recommendations.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    claims = model.reference["claims"]["columns"]["days_since_last__quote_request"]
+    (claim,) = (one for one in claims if one["kind"] == "within" and one["days"] == 30)
+    monkeypatch.chdir(world.root)
+    with duckdb.connect() as connection:
+        counted = connection.execute(found[1]).fetchone()
+    assert counted == (claim["leads"], pytest.approx(claim["share"], abs=1e-12))
+
+
 def test_every_reason_has_a_figure_of_the_model_that_points_its_way(recommended: pd.DataFrame, model: Model) -> None:
     claims = model.reference["claims"]
     known = {(one["leads"], f"{one['share']:.1%}") for told in claims["columns"].values() for one in told}
@@ -86,7 +101,7 @@ def test_an_act_is_told_within_ninety_days_and_before_the_moment(recommended: pd
     today = recommended["as_of"].iloc[0].to_pydatetime().replace(tzinfo=UTC).astimezone(zone).date()
     days = []
     for reason in recommended["reasons_for"].explode().dropna():
-        story = reason.split(". Of ")[0]
+        story = reason.split(". Of the looks ")[0]
         if found := _DAY.search(story):
             days.append(datetime.strptime(found[1], "%d %B %Y").date())  # noqa: DTZ007 - a day
     assert days
@@ -97,7 +112,7 @@ def test_an_act_is_told_within_ninety_days_and_before_the_moment(recommended: pd
 def test_an_act_is_told_by_the_day_it_was_on(recommended: pd.DataFrame, world: Project) -> None:
     noun = "Asked for a quote on "
     told = {
-        lead: reason.removeprefix(noun).split(". Of ")[0]
+        lead: reason.removeprefix(noun).split(". Of the looks ")[0]
         for lead, reasons in zip(recommended["lead_id"], recommended["reasons_for"], strict=True)
         for reason in reasons
         if reason.startswith(noun)
