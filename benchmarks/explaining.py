@@ -178,7 +178,8 @@ def tell_all(root: Path) -> float:
 
 def _explain(night: _Night) -> tuple[float, pd.Series]:
     """Explain the leads that are shown; gives the seconds, and what is foretold of them."""
-    explainer = Explainer(night.model, night.catalogue, night.parameters.words, night.parameters.decision, night.as_of)
+    settings = night.parameters
+    explainer = Explainer(night.model, night.catalogue, settings.words, settings.decision, settings.ingest, night.as_of)
     seconds, foretold = 0.0, []
     for one in night.shown():
         start = time.perf_counter()

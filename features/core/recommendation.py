@@ -227,21 +227,21 @@ RECOMMENDATION: tuple[Field, ...] = (
     Field(
         "reasons_for",
         "VARCHAR[]",
-        meaning="up to five, the strongest first: what speaks for it, since when, at how many leads we looked when it "
-        "held for them, and after which share of these they converted, each lead counting once; what we did ourselves "
-        "is never named",
+        meaning="up to five: what speaks for it, since when, at how many leads we looked when it held for them, and "
+        "after which share of these they converted, each lead counting once. Strong acts (decision.maturity) come "
+        "first, how much there was last; of an event type there are two, and what we did is never named",
         empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks for it",
     ),
     Field(
         "reasons_against",
         "VARCHAR[]",
-        meaning="up to three, the strongest first: what speaks against it, told as what speaks for it is",
+        meaning="up to three: what speaks against it, told as what speaks for it; last, and once, what it never did",
         empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks against it",
     ),
     Field(
         "reasons",
         "VARCHAR[]",
-        meaning="the three strongest of reasons_for and reasons_against, behind `raises: ` or `lowers: `",
+        meaning="the first three of both, in the same order, behind `raises: ` or `lowers: `",
         empty="a list of none where both are",
     ),
     Field(

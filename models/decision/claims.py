@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,6 +16,11 @@ LEAST_ERRORS = 2.0
 """By so many standard errors a share must differ from that of all leads to be a reason."""
 LEAST_TIMES = 1.2
 """And by so many times: of many leads, a share may differ by more than chance, and by nothing worth a word."""
+NEVER_TIMES = 4.0 / 3.0
+"""And by so many times where a lead never did something: no more than three quarters. Until it does, each lead has not,
+so that the share of those without what is rare is that of all, less those who came far: of what one lead in ten ever
+does before it converts, by a fifth or a quarter. Where it is less, most who convert do it first, and this one has not.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,24 @@ class Claims:
 
     claims: Sequence[Claim]
     share: float
+    is_of_act: bool = False
+    """Whether the column tells when an act last was: where it is missing, the act never was."""
 
     @classmethod
-    def of(cls, reference: Mapping[str, Any], column: str) -> Self:
+    def of(cls, reference: Mapping[str, Any], column: str, *, is_of_act: bool = False) -> Self:
         """Read those of a column from the claims of a model's ``reference.json``."""
-        return cls([Claim.from_json(one) for one in reference["columns"].get(column, ())], reference["share"])
+        claims = [Claim.from_json(one) for one in reference["columns"].get(column, ())]
+        return cls(claims, reference["share"], is_of_act=is_of_act)
+
+    def without_absence(self) -> Claims:
+        """Leave out what says that an act was not, for so long or never."""
+        return replace(self, claims=[one for one in self.claims if one.kind not in ("silent", "missing")])
+
+    @property
+    def kinds(self) -> NDArray[np.str_]:
+        """Say of each claim what it says: its kind, and ``never`` where an act never was; behind all of them ""."""
+        never = "never" if self.is_of_act else "missing"
+        return np.array([*(never if one.kind == "missing" else one.kind for one in self.claims), ""])
 
     def find(self, values: NDArray[Any], *, is_up: bool) -> NDArray[np.int64]:
         """Find the claim that is told of each value, by its place: shape (n,), -1 where none points that way.
@@ -92,7 +110,8 @@ class Claims:
     def _points(self, claim: Claim, *, is_up: bool) -> bool:
         """Tell whether a claim's share differs from that of all leads by more than chance, the way it should."""
         error = np.sqrt(self.share * (1.0 - self.share) / claim.leads)
+        times = NEVER_TIMES if self.is_of_act and claim.kind == "missing" else LEAST_TIMES
         if is_up:
-            least = max(self.share * LEAST_TIMES, self.share + LEAST_ERRORS * error)
+            least = max(self.share * times, self.share + LEAST_ERRORS * error)
             return bool(claim.kind != "silent" and claim.share > least)
-        return bool(claim.share < min(self.share / LEAST_TIMES, self.share - LEAST_ERRORS * error))
+        return bool(claim.share < min(self.share / times, self.share - LEAST_ERRORS * error))

@@ -24,7 +24,7 @@ class MaturityPolicy(SettingsSection):
     """Which acts of a lead are strong, which medium, and for how long they make it hot, or warm."""
 
     strong: tuple[Annotated[str, MinLen(1)], ...] = ()
-    """Event types that show intent, as a request for a quote does."""
+    """Event types that show intent, as a request for a quote does. They are told first among the reasons for a lead."""
     medium: tuple[Annotated[str, MinLen(1)], ...] = ()
     """Event types that show interest, as a download does; all others are weak."""
     hot_for: Duration = 14 * DAY

@@ -164,7 +164,9 @@ def recommend(
         ids = snapshots["lead_id"].to_numpy(object)
         today = see_today(project, project.parameters, connection, as_of, earlier or Earlier())
         decider = Decider(project.parameters.decision, standing, ids, model.manifest["base_rate"], today)
-        explainer = Explainer(model, catalogue, project.parameters.words, project.parameters.decision, as_of)
+        explainer = Explainer(
+            model, catalogue, project.parameters.words, project.parameters.decision, project.parameters.ingest, as_of
+        )
         if project.parameters.recommend.reasons_for and not explainer.can_explain:
             progress(UNEXPLAINED)
         connection.register("taken", snapshots)

@@ -128,7 +128,8 @@ class DecisionPolicy(Strict):
     others wait; who was lost is waited for, or closed."""
     answers: dict[Channel, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Acts of the lead itself by which it answers to a channel: {telephone: [call_answered], mail: [email_click]}. Of
-    the open channels of a rule it is one that the lead has answered to, if to any."""
+    the open channels of a rule it is one that the lead has answered to, if to any. That a lead didn't answer is no
+    reason against it: perhaps nobody has written, or called."""
     keep: Duration | None = None
     """How long a lead that has converted or was lost keeps a row, which says so and has no probability; as long as
     snapshots.horizon where it is not given."""

@@ -96,17 +96,20 @@ class ReasonWords:
         return text(name, self.language, **filled)
 
     def days(self, values: NDArray[np.generic], as_of: datetime) -> NDArray[np.object_]:
-        """Give the company's days of moments so many days before ``as_of``; None of what is missing."""
+        """Give the company's days of moments so many days before ``as_of`` (UTC); None of what is missing."""
         days = values.astype(np.float64)
         known = ~np.isnan(days)
-        back = days[known] * 86_400.0
-        moments = as_of.replace(tzinfo=UTC).timestamp() - back
-        moments = np.where(days[known] < _EXACT_FOR, np.round(moments), np.round(moments / 4.0) * 4.0)
-        local = pd.DatetimeIndex(moments.astype("datetime64[s]")).tz_localize("UTC").tz_convert(self.zone)
-        distinct, places = np.unique(local.tz_localize(None).to_numpy().astype("datetime64[D]"), return_inverse=True)
+        distinct, places = np.unique(self.days_of(days[known], as_of), return_inverse=True)
         written = np.full(len(days), None, dtype=object)
         written[known] = distinct.astype(object)[places]
         return written
+
+    def days_of(self, days: NDArray[np.float64], as_of: datetime) -> NDArray[np.datetime64]:
+        """Give the company's days of moments so many days before ``as_of`` (UTC), none of which is missing."""
+        moments = as_of.replace(tzinfo=UTC).timestamp() - days * 86_400.0
+        moments = np.where(days < _EXACT_FOR, np.round(moments), np.round(moments / 4.0) * 4.0)
+        local = pd.DatetimeIndex(moments.astype("datetime64[s]")).tz_localize("UTC").tz_convert(self.zone)
+        return np.asarray(local.tz_localize(None).to_numpy().astype("datetime64[D]"))
 
     def act(self, story: Story) -> dict[str, object]:
         """Give the noun and the verb of an act."""

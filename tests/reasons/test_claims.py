@@ -138,6 +138,25 @@ def test_a_difference_that_nobody_cares_for_is_no_reason() -> None:
     assert many.find(np.array(["web"], dtype=object), is_up=True).tolist() == [1]
 
 
+def test_what_a_lead_never_did_must_tell_more_than_what_it_did() -> None:
+    never = Claims([Claim("missing", 11_000, 0.024)], 0.031, is_of_act=True)
+    assert found_in(never, NAN, is_up=False) is None  # a fifth less: what is rare, nearly every lead lacks
+    telling = Claims([Claim("missing", 11_000, 0.023)], 0.031, is_of_act=True)
+    assert found_in(telling, NAN, is_up=False) == telling.claims[0]
+    by_chance = Claims([Claim("missing", 30, 0.020)], 0.031, is_of_act=True)
+    assert found_in(by_chance, NAN, is_up=False) is None
+    unknown = Claims(never.claims, 0.031)  # an attribute that is missing is no act that never was
+    assert found_in(unknown, NAN, is_up=False) == never.claims[0]
+
+
+def test_the_absence_of_an_act_can_be_left_out() -> None:
+    left = ACT.without_absence()
+    assert left.claims == ACT.claims[:3]
+    assert found_in(left, NAN, is_up=False) is None
+    assert found_in(left, 45.0, is_up=False) is None
+    assert found_in(left, 3.0, is_up=True) == ACT.claims[1]
+
+
 def test_of_an_act_and_a_silence_that_both_speak_against_the_worse_is_told() -> None:
     left = Claims([Claim("within", 500, 0.03, days=30), Claim("silent", 500, 0.01, days=7)], 0.1)
     assert found_in(left, 10.0, is_up=False) == left.claims[1]

@@ -53,7 +53,7 @@ def act(event_type: str | None, **more: object) -> Story:
 def say(story: Story, claim: Claim, value: object, language: str = "en") -> str:
     labels = ENGLISH if language == "en" else FRENCH
     words = ReasonWords(language, labels, timedelta(days=30), ZoneInfo("Europe/Paris"))
-    reasons = Reasons(np.array([[0, -1]]), np.array([[0, -1]]), np.array([[1.0, 0.0]]))
+    reasons = Reasons(*(np.array([[0, -1]]) for _ in range(2)), *(np.array([[1.0, 0.0]]) for _ in range(2)))
     kind = object if isinstance(value, str) else float
     told = words.say(reasons, [story], [Claims([claim], 0.06)], [np.array([value], dtype=kind)], AS_OF)
     assert told[0, 1] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -137,6 +138,56 @@ def test_those_worth_an_hour_of_sales_have_reasons_for_and_mostly_one_against(re
     assert set(worth["grade"]) <= {letter + figure for letter in "ABCD" for figure in "1234"}
     # Who is called by what it did stands in the best quarters of it.
     assert worth["grade"].str[1].isin(["1", "2"]).mean() > 0.8
+
+
+def test_what_a_lead_never_did_is_told_last_and_once(recommended: pd.DataFrame) -> None:
+    is_never = recommended["reasons_against"].map(lambda reasons: [" yet. Of the looks " in one for one in reasons])
+    assert is_never.map(any).any()
+    assert is_never.map(sum).max() == 1
+    assert not is_never.map(lambda flags: any(flags[:-1])).any()
+
+
+def test_that_a_lead_did_not_answer_us_is_no_reason(recommended: pd.DataFrame, world: Project) -> None:
+    nouns = world.parameters.words.en.event_types
+    answers = ["call_answered", "meeting", "unsubscribe", "email_open", "email_click", "newsletter_open"]
+    absent = tuple(f"No {re.sub(r'[(].*', '', nouns[name][0])}" for name in [*answers, "newsletter_click"])
+    against = recommended["reasons_against"].explode().dropna()
+    assert against.str.startswith("No ").any()
+    assert not against[against.str.startswith((*absent, "No act of any kind via email"))].tolist()
+
+
+def test_an_act_of_a_day_is_told_once_and_an_event_type_twice_at_most(recommended: pd.DataFrame) -> None:
+    refined = 0
+    for reasons in recommended["reasons_for"]:
+        stories = [reason.split(". Of the looks ")[0] for reason in reasons]
+        contents = {re.sub(r" \(.*?\)", "", story) for story in stories if "(" in story}
+        refined += len(contents)
+        assert not contents & set(stories), reasons
+        acts = Counter(re.split(r" \(| on \d", story)[0] for story in stories if not story.startswith("Was active"))
+        assert max(acts.values(), default=0) <= 2, reasons
+    assert refined > 100
+
+
+def test_who_asked_for_a_quote_is_told_by_it_before_all_but_other_strong_acts(
+    recommended: pd.DataFrame, world: Project
+) -> None:
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT lead_id FROM read_parquet($1) WHERE actor = 'lead' AND event_type = 'quote_request' AND "
+            "known_at < $2 AND occurred_at >= $2 - INTERVAL 30 DAY",
+            [str(world.interactions), recommended["as_of"].iloc[0]],
+        ).fetchall()
+    asked = recommended[
+        recommended["lead_id"].isin([lead for (lead,) in rows]) & recommended["tier"].isin(["SQL", "MQL"])
+    ]
+    assert len(asked) > 10
+    places = asked["reasons_for"].map(lambda reasons: [one.startswith("Asked for a quote on ") for one in reasons])
+    # The small model takes it for a bad sign of some: it is no reason for these.
+    assert places.map(any).mean() > 0.6
+    told = asked["reasons_for"][places.map(any)]
+    assert told.map(
+        lambda reasons: all(one.startswith(("Asked for a quote", "Had a meeting")) for one in reasons[:1])
+    ).all()
 
 
 def test_the_three_strongest_of_both_stand_together(recommended: pd.DataFrame) -> None:
