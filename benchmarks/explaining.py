@@ -25,7 +25,7 @@ from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots_at
 from models.core.encoding import encode
 from models.core.model import Model
-from pipeline import features, snapshots, train
+from pipeline import features, train
 from pipeline.core.project import Project
 from pipeline.core.sql import connect, file_literal
 from pipeline.ingest import stage as ingest
@@ -46,6 +46,7 @@ from pipeline.scoring.work import see_today
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.types import halve
+from pipeline.snapshots import stage as snapshots
 
 DRAWN = 12_000
 """Leads of the world that the model has learned from, and whose open ones are repeated."""

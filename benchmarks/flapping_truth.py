@@ -20,7 +20,7 @@ import yaml
 from benchmarks.findings import Finding, Progress
 from benchmarks.measurement import ROOT
 from models.core.model import Model
-from pipeline import features, snapshots, train
+from pipeline import features, train
 from pipeline.core.project import Project, read_json
 from pipeline.ingest import stage as ingest
 from pipeline.sample import write_sample
@@ -28,6 +28,7 @@ from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.open_leads import recommend
 from pipeline.settings.file import load_parameters
 from pipeline.settings.parameters import Parameters
+from pipeline.snapshots import stage as snapshots
 
 LEADS, SEEDS, NIGHTS = 12_000, (1, 2, 3), 28
 WITHIN = timedelta(days=7)

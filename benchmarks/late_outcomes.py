@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from benchmarks.findings import Finding, Progress
 from models.core.model import Model
-from pipeline import features, snapshots, train
+from pipeline import features, train
 from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
 from pipeline.scoring import open_leads
 from pipeline.settings.parameters import Parameters
+from pipeline.snapshots import stage as snapshots
 
 START, DAY = datetime(2025, 1, 1), timedelta(days=1)
 _SURPRISE = 2.64

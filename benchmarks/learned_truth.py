@@ -28,12 +28,13 @@ from models.learning.backtest import Foretold, backtest
 from models.learning.ladder import losses, mean_and_error
 from models.learning.learner import Fitting, Recipe, category_levels
 from models.learning.origins import choose_origins
-from pipeline import features, snapshots, train
+from pipeline import features, train
 from pipeline.core.project import Project, read_json
 from pipeline.ingest import stage as ingest
 from pipeline.matrix.slices import reach_of, read_taught
 from pipeline.sample import write_sample
 from pipeline.settings.file import load_parameters
+from pipeline.snapshots import stage as snapshots
 
 LEADS, SEEDS = 20_000, 5
 GOALS = {("lead",): 0.86, ("lead", "us"): 0.90}

@@ -21,9 +21,9 @@ from pipeline.core.project import HERE
 from pipeline.core.sql import connect, file_literal
 from pipeline.matrix.executors import executor_of
 from pipeline.matrix.local import write_matrix
-from pipeline.matrix.tasks import Batches
 from pipeline.settings.run import Run
 from pipeline.settings.types import halve
+from pipeline.spark.parts import Batches
 from pipeline.spark.session import open_session
 
 _MASTER = "local[*]"

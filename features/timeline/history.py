@@ -94,6 +94,23 @@ class History:
         """The position of the lead of each former creation."""
         return np.repeat(np.arange(len(self.lead_ids)), np.diff(self.former_starts))
 
+    def of_leads(self, first: int, end: int) -> History:
+        """Give the part of it that is of the leads at some positions: from ``first`` on, before ``end``."""
+        events, former = (slice(starts[first], starts[end]) for starts in (self.starts, self.former_starts))
+        return replace(
+            self,
+            lead_ids=self.lead_ids[first:end],
+            created_at=self.created_at[first:end],
+            lead_known_at=self.lead_known_at[first:end],
+            former_starts=self.former_starts[first : end + 1] - self.former_starts[first],
+            formerly_created_at=self.formerly_created_at[former],
+            formerly_until=self.formerly_until[former],
+            starts=self.starts[first : end + 1] - self.starts[first],
+            occurred_at=self.occurred_at[events],
+            known_at=self.known_at[events],
+            codes=self.codes[events],
+        )
+
     def as_known(self, as_of: datetime) -> History:
         """Give what of it was known at a moment (UTC): what came to be known at or after it is in there no more.
 

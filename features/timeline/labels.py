@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from features.core.errors import NotEnoughDataError
 from features.core.schema import CONVERTED
 from features.core.time import format_duration
 from features.timeline.history import EPOCH
+
+_EARLIEST, _LATEST = datetime(1, 1, 1), datetime(9999, 12, 31)
+"""Stand for the last, and the first, of no moments."""
 
 
 def assign_labels(
@@ -73,20 +77,78 @@ def ended_unknown(snapshots: pd.DataFrame) -> pd.Series:
     return ended
 
 
-def refuse_unlabelled(snapshots: pd.DataFrame, horizon: timedelta, outcome_delay: timedelta) -> None:
+@dataclass(frozen=True)
+class LabelCounts:
+    """How many snapshots have a label, and why others have none; what is counted of whole leads adds up."""
+
+    snapshots: int = 0
+    known: int = 0
+    """Those that have a label."""
+    leads: int = 0
+    """Of these, distinct ones."""
+    conversions: int = 0
+    ended_unknown: int = 0
+    """Those with a label whose episode was in truth over, and nobody knew."""
+    unobserved: int = 0
+    immature: int = 0
+    first: datetime = _LATEST
+    """The earliest as_of that has a label (UTC)."""
+    last: datetime = _EARLIEST
+    oldest: timedelta = timedelta.min
+    """The highest age of an episode at an as_of that has a label."""
+    first_immature: datetime = _LATEST
+
+    @classmethod
+    def of(cls, labelled: pd.DataFrame) -> LabelCounts:
+        """Count what ``assign_labels`` gave, of all snapshots of some leads."""
+        known = labelled[labelled["label"].notna()]
+        immature = labelled.loc[labelled["unlabelled"] == "immature", "as_of"]
+        as_of = known["as_of"]
+        return cls(
+            snapshots=len(labelled),
+            known=len(known),
+            leads=int(known["lead_id"].nunique()),
+            conversions=int(known["label"].sum()),
+            ended_unknown=int(ended_unknown(known).sum()),
+            unobserved=int((labelled["unlabelled"] == "unobserved").sum()),
+            immature=len(immature),
+            first=as_of.min().to_pydatetime() if len(known) else _LATEST,
+            last=as_of.max().to_pydatetime() if len(known) else _EARLIEST,
+            oldest=(as_of - known["started_at"]).max().to_pytimedelta() if len(known) else timedelta.min,
+            first_immature=immature.min().to_pydatetime() if len(immature) else _LATEST,
+        )
+
+    def __add__(self, other: LabelCounts) -> LabelCounts:
+        """Count both, which are of different leads."""
+        summed = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("snapshots", "known", "leads", "conversions", "ended_unknown", "unobserved", "immature")
+        }
+        return LabelCounts(
+            **summed,
+            first=min(self.first, other.first),
+            last=max(self.last, other.last),
+            oldest=max(self.oldest, other.oldest),
+            first_immature=min(self.first_immature, other.first_immature),
+        )
+
+
+def refuse_unlabelled(
+    counts: LabelCounts, horizon: timedelta, outcome_delay: timedelta, observed_until: datetime
+) -> None:
     """Raise NotEnoughDataError where no snapshot has a label, and say why, and when the first one will have one."""
-    if snapshots["label"].notna().any():
+    if counts.known:
         return
-    immature, unobserved = (snapshots["unlabelled"] == why for why in ("immature", "unobserved"))
     told, first = [], ""
-    if immature.any():
-        until = f"{snapshots['observed_until'].iloc[0]:%Y-%m-%d}, until when outcomes were observed"
-        told.append(f"of {immature.sum():,} the horizon of {format_duration(horizon)} is not over by {until}")
-        known = snapshots.loc[immature, "as_of"].min() + horizon + outcome_delay
+    if counts.immature:
+        until = f"{observed_until:%Y-%m-%d}, until when outcomes were observed"
+        told.append(f"of {counts.immature:,} the horizon of {format_duration(horizon)} is not over by {until}")
+        known = counts.first_immature + horizon + outcome_delay
         first = f"; the first label will be known once outcomes are observed until {known:%Y-%m-%d %H:%M} UTC"
-    told += [f"{unobserved.sum():,} come before conversions were recorded (observed_from)"] if unobserved.any() else []
+    if counts.unobserved:
+        told.append(f"{counts.unobserved:,} come before conversions were recorded (observed_from)")
     raise NotEnoughDataError(
-        f"snapshots: none of {len(snapshots):,} snapshots has a label: {', '.join(told) or 'there is none'}{first}; "
+        f"snapshots: none of {counts.snapshots:,} snapshots has a label: {', '.join(told) or 'there is none'}{first}; "
         "shorten snapshots.horizon, bring a longer log, or mend what is stated of ingest.sources (an "
         "observed_until that comes too early, an observed_from too late)"
     )

@@ -15,17 +15,16 @@ the company. Days on which nothing is expected (``closed_days``) count for nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features.core.time import DAY
 from features.timeline.history import EPOCH
-from features.timeline.recording import CHANCE, FEWEST, Record, read_record
+from features.timeline.recording import CHANCE, FEWEST, Lives, Record, read_record
 
 LEAST = 42
 """Days that a hole lasts at least; a shorter silence may be a holiday."""
@@ -74,8 +73,7 @@ class _Silence:
 
 
 def find_holes(
-    episodes: pd.DataFrame,
-    converted: pd.Series,
+    lives: Iterable[Lives],
     until: datetime,
     since: datetime = EPOCH,
     closed: Closed = (),
@@ -83,9 +81,9 @@ def find_holes(
 ) -> list[OutcomeHole]:
     """Find the holes in the record of the conversions of a source, which began at ``since``; the oldest first.
 
-    ``episodes``, ``converted`` and ``until`` are those of ``features.timeline.recording.find_start``.
+    ``lives`` and ``until`` are those of ``features.timeline.recording.find_start``.
     """
-    record = read_record(episodes, converted, until)
+    record = read_record(lives, until)
     if record is None:
         return []
     begins = (since - EPOCH) // DAY

@@ -23,15 +23,18 @@ expected.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from features.core.time import DAY, microseconds
-from features.timeline.history import EPOCH, as_integer, as_integers
+from features.timeline.history import EPOCH, NEVER, as_integer, as_integers
 
 CHANCE = 0.001
 """What is less likely is no chance."""
@@ -66,13 +69,29 @@ class Recording:
         return math.exp(self.log_chance)
 
 
-def find_start(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Recording | None:
+class Lives(NamedTuple):
+    """Episodes of some leads, and which of them ended with a conversion of a source; microseconds since 1970, UTC."""
+
+    started: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    """NEVER where it is open."""
+    converted: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, episodes: pd.DataFrame, converted: pd.Series) -> Lives:
+        """Take them from a frame with started_at and outcome_at."""
+        return cls(
+            as_integers(episodes["started_at"]), as_integers(episodes["outcome_at"]), converted.to_numpy(np.bool_)
+        )
+
+
+def find_start(lives: Iterable[Lives], until: datetime) -> Recording | None:
     """Tell how the conversions of a source set in; None where there are too few.
 
-    ``episodes``: started_at, outcome_at; ``converted``: which of them ended with a conversion of this source. The
-    others were observed up to their own end, or to ``until``.
+    ``lives`` come in parts, in the order of the leads, and are asked for again and again; what did not convert was
+    observed up to its own end, or to ``until``.
     """
-    record = read_record(episodes, converted, until)
+    record = read_record(lives, until)
     if record is None:
         return None
     first, *others = record.ends_of_silences()
@@ -80,29 +99,37 @@ def find_start(episodes: pd.DataFrame, converted: pd.Series, until: datetime) ->
     return min((record.begin(first)[0], *strays), key=lambda found: found.log_chance)
 
 
-def read_record(episodes: pd.DataFrame, converted: pd.Series, until: datetime) -> Record | None:
+def read_record(lives: Iterable[Lives], until: datetime) -> Record | None:
     """Read what ``find_start`` is given; None where the conversions are too few to say anything of."""
-    started = as_integers(episodes["started_at"])
-    ended = np.minimum(as_integers(episodes["outcome_at"]), as_integer(until))
-    lived = ended >= started
-    mine = converted.to_numpy(bool)[lived]
-    return None if mine.sum() < FEWEST else Record(started[lived], ended[lived], mine)
+    record = Record(lives, as_integer(until))
+    return None if len(record.ages) < FEWEST else record
 
 
 class Record:
-    """Leads as they were looked at: from when, until when, and which of them had converted then."""
+    """Leads as they were looked at: from when, until when, and which of them had converted then.
 
-    def __init__(self, started: NDArray[np.int64], ended: NDArray[np.int64], converted: NDArray[np.bool_]) -> None:
-        self.started, self.ended = started, ended
-        order = np.argsort((ended - started)[converted])
-        self.ages = (ended - started)[converted][order]
-        self.day_of = ended[converted][order] // _DAY
+    What is held follows the number of conversions; of the lives themselves there is one part at a time.
+    """
+
+    def __init__(self, lives: Iterable[Lives], until: int) -> None:
+        self._lives, self._until = lives, until
+        none = np.empty(0, np.int64)
+        mine = [(ended[converted], started[converted]) for started, ended, converted in self._observed()]
+        ended, started = (np.concatenate(column) for column in zip((none, none), *mine, strict=True))
+        ages = ended - started
+        order = np.argsort(ages)
+        self.ages = ages[order]
+        self.day_of = ended[order] // _DAY
         self.days, self.which_day, self.of_day = np.unique(self.day_of, return_inverse=True, return_counts=True)
-        self.everyone = self._reaching(self._ages_passed(ended))
+
+    @cached_property
+    def everyone(self) -> NDArray[np.int64]:
+        """How many leads reached the age of each conversion."""
+        return self._reaching(self._by_ages_passed())
 
     def reached_before(self, day: int) -> NDArray[np.int64]:
         """Count, for each conversion by age, the leads that had reached its age before a day (since 1970) began."""
-        return self._reaching(self._ages_passed(np.minimum(self.ended, day * _DAY - 1)))
+        return self._reaching(self._by_ages_passed(day * _DAY - 1))
 
     def ends_of_silences(self) -> list[int]:
         """Give the first day of a conversion, and those that come longest after the one before."""
@@ -114,13 +141,13 @@ class Record:
 
         And whether what was seen before is too little for a record, of a company that has grown, too.
         """
-        passed = self._ages_passed(np.minimum(self.ended, day * _DAY - 1))
-        before = self._reaching(passed)
+        leads = self._by_ages_passed(day * _DAY - 1)
+        before = self._reaching(leads)
         later = self.day_of >= day
         rates = np.zeros(len(later))
         rates[later] = 1 / (self.everyone - before)[later]
-        hazard = np.concatenate([[0], np.cumsum(rates)])[passed]
-        expected = float((1 - np.exp(-hazard)).sum())
+        hazard = np.concatenate([[0], np.cumsum(rates)])
+        expected = float((leads * (1 - np.exp(-hazard))).sum())
         seen, seen_days, days = int((~later).sum()), int((self.days < day).sum()), len(self.days)
         shares = np.bincount(self.which_day, before / self.everyone) / self.of_day
         share = float(shares.mean())
@@ -130,13 +157,29 @@ class Record:
         log_chance = _log_chance(seen_days, days, share)
         return Recording(EPOCH + day * DAY, len(later), seen, expected, log_chance), only_strays
 
-    def _ages_passed(self, ended: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Count, for each lead, the ages at which one converted that it had reached when it was last looked at."""
-        return np.searchsorted(self.ages, ended - self.started, side="right")
+    def _observed(self) -> Iterator[Lives]:
+        """Give the lives that had begun when they were last looked at, each until then."""
+        for started, ended, converted in self._lives:
+            seen = np.minimum(ended, self._until)
+            lived = seen >= started
+            yield Lives(started[lived], seen[lived], converted[lived])
 
-    def _reaching(self, passed: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _by_ages_passed(self, until: int = NEVER) -> NDArray[np.int64]:
+        """Count the leads by how many of the ages at which one converted they had reached, by a moment at the latest.
+
+        Shape (ages + 1,).
+        """
+        leads = np.zeros(len(self.ages) + 1, np.int64)
+        for started, ended, _ in self._observed():
+            passed = np.searchsorted(self.ages, np.minimum(ended, until) - started, side="right")
+            leads += np.bincount(passed, minlength=len(leads))
+        return leads
+
+    @staticmethod
+    def _reaching(leads: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count, for each age at which one converted, the leads that reached it."""
-        return len(passed) - np.cumsum(np.bincount(passed, minlength=len(self.ages) + 1))[:-1]
+        reaching: NDArray[np.int64] = leads.sum() - np.cumsum(leads)[:-1]
+        return reaching
 
 
 def _log_chance(seen: int, days: int, share: float) -> float:

@@ -25,7 +25,7 @@ And one of a customer who comes back, where a form may follow a conversion, afte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -189,6 +189,35 @@ def take_snapshots(
     return _take(history, lead[wanted], as_of[wanted], started[wanted], trigger[wanted])
 
 
+def deal_leads(
+    history: History, triggers: pd.DataFrame, policies: Sequence[Policy], until: datetime, most: int
+) -> Iterator[tuple[History, pd.DataFrame]]:
+    """Deal leads out, in their order, so that ``take_snapshots`` has about ``most`` moments to look at at once.
+
+    ``triggers`` are in the order of the leads. Gives what it takes of some leads at a time; one alone may have more.
+    """
+    if not len(history.lead_ids):
+        return
+    position = pd.Index(history.lead_ids).get_indexer(pd.Index(triggers["lead_id"]))
+    triggers, position = triggers[position >= 0], position[position >= 0]
+    occasions = np.bincount(position, minlength=len(history.lead_ids))
+    begins = 1 + np.diff(history.former_starts)
+    np.add.at(begins, history.lead_of_event[history.codes >= REOPEN], 1)
+    moments = np.zeros(len(history.lead_ids), np.int64)
+    for policy in policies:
+        if isinstance(policy, AgePolicy):
+            moments += begins * len(policy.ages)
+        elif isinstance(policy, CalendarPolicy):
+            moments += _midnights(history, policy, until)[2]
+        else:
+            moments += occasions
+    share = (np.cumsum(moments) - moments) // most
+    cuts = [0, *(np.flatnonzero(np.diff(share)) + 1).tolist(), len(share)]
+    bounds = np.searchsorted(position, cuts)
+    for first, end, begin, stop in zip(cuts, cuts[1:], bounds, bounds[1:], strict=False):
+        yield history.of_leads(first, end), triggers[begin:stop]
+
+
 def take_snapshots_at(
     history: History,
     as_of: datetime,
@@ -216,6 +245,17 @@ def take_snapshots_of(history: History, lead_ids: pd.Series, as_of: pd.Series) -
     known = lead >= 0
     at = as_integers(as_of)[known]
     return _take(history, lead[known], at, np.full(len(at), ANY), np.full(len(at), "", dtype=object))
+
+
+def ages_of_open(history: History, log_until: datetime) -> NDArray[np.timedelta64]:
+    """Tell how old the episodes are that are open at the end of the log."""
+    return ages_of(take_snapshots_at(history, log_until + timedelta(microseconds=1)))
+
+
+def ages_of(snapshots: pd.DataFrame) -> NDArray[np.timedelta64]:
+    """Tell how old the episode of each snapshot is."""
+    ages: NDArray[np.timedelta64] = (snapshots["as_of"] - snapshots["started_at"]).to_numpy("timedelta64[us]")
+    return ages
 
 
 def find_ended_at(history: History, as_of: datetime, keep: timedelta) -> pd.DataFrame:
@@ -314,10 +354,7 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
     if isinstance(policy, CalendarPolicy):
         if not len(leads):
             return leads, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, object)
-        calendar = _calendar(policy.calendar, pd.Timestamp(history.created_at.min(), unit="us"), until)
-        first = np.searchsorted(calendar, history.created_at, side="right")
-        last = np.searchsorted(calendar, _last_open(history), side="right")
-        counts = np.maximum(last - first, 0)
+        calendar, first, counts = _midnights(history, policy, until)
         lead = np.repeat(leads, counts)
         within = np.arange(len(lead)) - np.repeat(np.cumsum(counts) - counts, counts)
         names = np.full(len(lead), policy.calendar, dtype=object)
@@ -327,6 +364,19 @@ def _candidates(history: History, triggers: pd.DataFrame, policy: Policy, until:
     as_of = as_integers(wanted["known_at"])[lead >= 0] + 1
     lead = lead[lead >= 0]
     return lead, as_of, np.full(len(lead), ANY), np.full(len(lead), policy.event, dtype=object)
+
+
+def _midnights(
+    history: History, policy: CalendarPolicy, until: datetime
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+    """Give the moments of a calendar, with which of them each lead's begin, and how many it has while it may be open.
+
+    There is a lead.
+    """
+    calendar = _calendar(policy.calendar, pd.Timestamp(history.created_at.min(), unit="us"), until)
+    first = np.searchsorted(calendar, history.created_at, side="right")
+    last = np.searchsorted(calendar, _last_open(history), side="right")
+    return calendar, first, np.maximum(last - first, 0)
 
 
 def _last_open(history: History) -> NDArray[np.int64]:

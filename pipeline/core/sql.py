@@ -67,6 +67,17 @@ def open_reader() -> duckdb.DuckDBPyConnection:
     return _shared().cursor()
 
 
+@contextmanager
+def limited_reader(memory_limit: str) -> Iterator[None]:
+    """Let what the readers of this process hold stay within a limit for a while; beyond it DuckDB spills to disk."""
+    with open_reader() as connection:
+        connection.execute(f"SET memory_limit = {literal(memory_limit)}")
+        try:
+            yield
+        finally:
+            connection.execute("RESET memory_limit")
+
+
 @dataclass(frozen=True)
 class Relation:
     """A temporary table or view of a connection; in a statement it stands as its name, quoted."""
@@ -102,6 +113,17 @@ class Relation:
             yield self
         finally:
             self.connection.unregister(self.name)
+
+
+@contextmanager
+def ask_rows(rows: Path | pa.Table) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """Open a reader, with what rows are called in its statements: a Parquet file's, or those of a table in memory."""
+    with open_reader() as connection:
+        if isinstance(rows, Path):
+            yield connection, f"read_parquet({file_literal(rows)})"
+        else:
+            with Relation(connection, "rows in memory").show(rows) as shown:
+                yield connection, str(shown)
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.core.time import DAY
-from features.timeline.history import History
 from features.timeline.labels import what_is_held
-from features.timeline.snapshots import find_episodes, take_snapshots, take_snapshots_at
+from features.timeline.snapshots import ages_of, ages_of_open, find_episodes, take_snapshots
 from models.core.verdicts import Severity, Verdict, found
 from pipeline.core.project import Project
-from pipeline.core.sql import open_reader
-from pipeline.log.history import observe, read_events, read_history
-from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.core.sql import ask_rows
+from pipeline.log.ends import read_events
+from pipeline.log.history import observe, read_history
+from pipeline.log.outcomes import find_starts, lives_of, observed_from
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.timeline import Episodes, Snapshots, told_of_older
 
 MANY = 0.1
 """Share of the open leads from which on it is a verdict that they are older than any that is learned from."""
+ACT_COLUMNS = ("lead_id", "known_at", "event_type", "actor")
+"""What is read of the log to see who acted."""
 _ACTS = """
-SELECT event_type FROM read_parquet(?)
-WHERE list_contains(?, actor) AND NOT list_contains(?, event_type) AND known_at < ?
-GROUP BY event_type HAVING count(DISTINCT lead_id) >= ? LIMIT 1
+SELECT event_type, count(DISTINCT lead_id) FROM {}
+WHERE list_contains(?, actor) AND NOT list_contains(?, event_type) AND known_at < ? GROUP BY event_type
 """
 
 
@@ -66,29 +71,48 @@ class OpenAges:
         return f"{told_of_older(self.older, self.leads, self.learned_days)}; {self.advice}"
 
 
-def find_open_ages(project: Project[Sections], history: History, known: pd.DataFrame) -> OpenAges | None:
-    """Compare the leads that are open at the end of the log with ``known``: as_of and started_at of what has a label.
+def find_open_ages(
+    project: Project[Sections],
+    ages: Iterable[NDArray[np.timedelta64]],
+    oldest: timedelta,
+    until: datetime,
+    log: Iterable[Path | pa.Table],
+) -> OpenAges | None:
+    """Compare the leads that are open at the end of the log with what is learned from, to tell who is older.
 
-    None where nobody is open, or where no act of a lead is learned from: then its age says nothing of it.
+    ``ages``: those of the open leads, in parts, by ``ages_of_open``; ``oldest`` and ``until``: the highest age and the
+    last as_of of what has a label; ``log``: in parts of whole leads, which hold ACT_COLUMNS. None where nobody is open,
+    or where no act of a lead is learned from: then its age says nothing of it.
     """
-    settings = project.parameters
-    open_now = take_snapshots_at(history, observe(project).log_until + timedelta(microseconds=1))
-    ignored = [*settings.episodes.conversion, *settings.episodes.lost, *settings.features.exclude_types]
-    until = known["as_of"].max()
-    asked = [str(project.interactions), list(settings.features.actors), ignored, until.to_pydatetime()]
-    with open_reader() as connection:
-        acts = connection.execute(_ACTS, [*asked, settings.features.minimum_leads]).fetchall()
-    if open_now.empty or not acts:
+    leads, older, highest = 0, 0, timedelta(0)
+    for some in ages:
+        leads += len(some)
+        older += int((some > np.timedelta64(oldest)).sum())
+        highest = max(highest, some.max().item()) if len(some) else highest
+    if not leads or not _learns_from_acts(project.parameters, log, until):
         return None
-    ages, learned = (frame["as_of"] - frame["started_at"] for frame in (open_now, known))
+    settings = project.parameters
     return OpenAges(
-        leads=len(ages),
-        older=int((ages > learned.max()).sum()),
-        oldest_days=float(ages.max() / DAY),
-        learned_days=float(learned.max() / DAY),
+        leads=leads,
+        older=older,
+        oldest_days=highest / DAY,
+        learned_days=oldest / DAY,
         by_calendar=settings.snapshots.follow_a_calendar,
         advice=settings.snapshots.what_would_teach_age(is_assumed=settings.ingest.assumes_when),
     )
+
+
+def _learns_from_acts(settings: Sections, log: Iterable[Path | pa.Table], until: datetime) -> bool:
+    """Tell whether some act of leads was seen of enough of them; what comes after it is not asked any more."""
+    ignored = [*settings.episodes.conversion, *settings.episodes.lost, *settings.features.exclude_types]
+    leads: Counter[str] = Counter()
+    for part in log:
+        with ask_rows(part) as (connection, rows):
+            asked = [list(settings.features.actors), ignored, until]
+            leads.update(dict(connection.execute(_ACTS.format(rows), asked).fetchall()))
+        if max(leads.values(), default=0) >= settings.features.minimum_leads:
+            return True
+    return False
 
 
 def doubts_of_ages(project: Project[Sections]) -> list[Verdict]:
@@ -97,11 +121,15 @@ def doubts_of_ages(project: Project[Sections]) -> list[Verdict]:
     history = read_history(project, project.parameters.episodes)
     triggers = read_events(project.interactions, "lead_id, known_at, event_type", settings.triggers)
     taken = take_snapshots(history, triggers, settings.policies, observation.log_until, settings.start)
-    since = observed_from(find_starts(project, project.parameters.episodes.conversion, find_episodes(history)))
+    conversion = project.parameters.episodes.conversion
+    since = observed_from(find_starts(project, lives_of(project.interactions, conversion, find_episodes(history))))
     held = what_is_held(taken, settings.horizon, observation.outcome_delay, observation.outcomes_until, since)
     if not held.is_known.any():
         return []
-    ages = find_open_ages(project, history, taken[held.is_known])
+    known = taken[held.is_known]
+    oldest, until = ages_of(known).max().item(), known["as_of"].max().to_pydatetime()
+    opened = ages_of_open(history, observation.log_until)
+    ages = find_open_ages(project, [opened], oldest, until, [project.interactions])
     return list(age_verdicts(ages.as_json() if ages else None))
 
 

@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 
 from features.core.errors import NotEnoughDataError, nearest
 from features.core.schema import MACHINE
-from features.timeline.history import CONVERSION, LOSS, REOPEN, History
+from features.timeline.history import History
 from features.timeline.snapshots import find_episodes
 from pipeline.core.project import Places, Project, read_json
 from pipeline.core.sql import open_reader
 from pipeline.log import reach
+from pipeline.log.ends import LEAD_COLUMNS, history_of, pause_of_customers, read_ends
 from pipeline.log.reach import Reach
 from pipeline.settings.timeline import Episodes, Snapshots
 
@@ -102,12 +103,8 @@ def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) ->
 
 def read_history(places: Places, settings: Episodes) -> History:
     """Read what ends or reopens an episode of each lead."""
-    events = _ends(places, settings)
-    frame = pq.read_table(places.leads, columns=["lead_id", "created_at", "known_at"]).to_pandas()
-    former = pq.read_table(places.former_creations).to_pandas()
-    return History.of(
-        frame, events, settings.reopen_after, former, reopen_after_conversion=_pause_of_customers(settings)
-    )
+    leads = pq.read_table(places.leads, columns=LEAD_COLUMNS)
+    return history_of(places.interactions, leads, pq.read_table(places.former_creations), settings)
 
 
 def episodes_at(
@@ -117,47 +114,12 @@ def episodes_at(
 
     ``created_at`` is its creation as it was known then.
     """
-    events = _ends(places, settings, lead_id)
+    events = read_ends(places.interactions, settings, lead_id)
     events = events[(events["known_at"] < moment) & (events["occurred_at"] < moment)]
     frame = pd.DataFrame({"lead_id": [lead_id], "created_at": [created_at], "known_at": [created_at]})
     frame = frame.astype({"created_at": "datetime64[us]", "known_at": "datetime64[us]"})
-    pause = _pause_of_customers(settings)
+    pause = pause_of_customers(settings)
     return find_episodes(History.of(frame, events, settings.reopen_after, reopen_after_conversion=pause))
-
-
-def _pause_of_customers(settings: Episodes) -> timedelta:
-    after = settings.after_conversion
-    return after.reopen_after if after else timedelta(0)
-
-
-def _ends(places: Places, settings: Episodes, lead_id: str | None = None) -> pd.DataFrame:
-    """Read what ends or reopens an episode, each with its code: of one lead, or of all."""
-    after = settings.after_conversion
-    codes = dict.fromkeys(settings.reopen_on, REOPEN | LOSS)
-    for name in after.reopen_on if after else ():
-        codes[name] = codes.get(name, REOPEN) | CONVERSION
-    codes |= dict.fromkeys(settings.conversion, CONVERSION) | dict.fromkeys(settings.lost, LOSS)
-    columns = "lead_id, occurred_at, known_at, event_type, actor"
-    events = read_events(places.interactions, columns, list(codes), lead_id)
-    events["code"] = events["event_type"].map(codes).astype("int64")
-    # Only an act of the lead itself opens a new episode.
-    return events[(events["code"] < REOPEN) | (events["actor"] == "lead")]
-
-
-def read_events(interactions: Path, columns: str, event_types: list[str], lead_id: str | None = None) -> pd.DataFrame:
-    """Read some columns of the events of some types, of one lead or of all; what machines did is left out.
-
-    They come in the dataset's order.
-    """
-    with open_reader() as connection:
-        query = (
-            f"SELECT {columns} FROM read_parquet(?) WHERE list_contains(?, event_type) AND actor <> '{MACHINE}'"
-            f"{'' if lead_id is None else ' AND lead_id = ?'} ORDER BY lead_id, occurred_at, source, sequence"
-        )
-        values = [str(interactions), event_types, *([] if lead_id is None else [lead_id])]
-        table = connection.sql(query, params=values).to_arrow_table()
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
 
 
 def read_event_types(interactions: Path) -> pd.DataFrame:

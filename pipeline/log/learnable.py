@@ -13,8 +13,9 @@ from features.timeline.labels import what_is_held
 from features.timeline.snapshots import find_episodes, take_snapshots
 from models.core.enough import Pace, told_of_lack
 from pipeline.core.project import Project
-from pipeline.log.history import Observation, observe, read_events, read_history
-from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.log.ends import read_events
+from pipeline.log.history import Observation, observe, read_history
+from pipeline.log.outcomes import find_starts, lives_of, observed_from
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.timeline import Episodes
 
@@ -66,7 +67,8 @@ def _of_milestone(
     looks = project.parameters.snapshots
     triggers = read_events(project.interactions, "lead_id, known_at, event_type", looks.triggers)
     taken = take_snapshots(history, triggers, looks.policies, observation.log_until, looks.start)
-    since = observed_from(find_starts(project, episodes.conversion, find_episodes(history)))
+    by_source = lives_of(project.interactions, episodes.conversion, find_episodes(history))
+    since = observed_from(find_starts(project, by_source))
     return [_row(project.parameters, taken, observation, since, milestone, horizon) for horizon in horizons]
 
 

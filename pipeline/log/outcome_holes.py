@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Protocol
 
-import pandas as pd
-
 from features.timeline.history import EPOCH
 from features.timeline.outcome_holes import OutcomeHole, find_holes
-from features.timeline.recording import CHANCE
+from features.timeline.recording import CHANCE, Lives
 from features.timeline.snapshots import find_episodes
 from models.core.verdicts import Verdict, found
 from pipeline.core.project import Project, read_json
 from pipeline.log.history import read_history
-from pipeline.log.outcomes import Start, conversions_by_source, ended_by, find_starts, odds
+from pipeline.log.outcomes import Start, find_starts, lives_of, odds
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.timeline import Episodes, Snapshots
 
@@ -59,39 +57,33 @@ class LackingOutcomes:
 
 
 def find_outcome_holes(
-    project: Project[Sections], episodes: pd.DataFrame, starts: Sequence[Start]
+    project: Project[Sections], by_source: Mapping[str, Iterable[Lives]], starts: Sequence[Start]
 ) -> list[LackingOutcomes]:
     """Find the holes in the record of each source of conversions, from where it begins, and labels are wanted.
 
-    A source that is ``quiet`` is believed: its silence says nothing.
+    A source that is ``quiet`` is believed: its silence says nothing. ``by_source`` is what ``lives_of`` gives.
     """
     sources = read_json(project.ingested)["sources"]
-    by_source = conversions_by_source(project, project.parameters.episodes.conversion)
     begins = {start.source: start.observed_from for start in starts}
     wanted = project.parameters.snapshots.start or EPOCH
     lacking = []
-    for name, own in by_source.items():
+    for name, lives in by_source.items():
         settings = project.parameters.ingest.sources[name]
         if settings.quiet:
             continue
         until = datetime.fromisoformat(sources[name]["observed_until"])
-        holes = find_holes(
-            episodes,
-            ended_by(own, episodes),
-            until,
-            begins.get(name, EPOCH),
-            settings.closed_days,
-            CHANCE / len(by_source),
-        )
+        begin = begins.get(name, EPOCH)
+        holes = find_holes(lives, until, begin, settings.closed_days, CHANCE / len(by_source))
         lacking += [LackingOutcomes(name, hole) for hole in holes if datetime.combine(hole.last, time.max) >= wanted]
     return lacking
 
 
 def doubts_of_outcomes(project: Project[Sections]) -> list[Verdict]:
     """List what the log, as it is now, says against its record of conversions."""
-    episodes = find_episodes(read_history(project, project.parameters.episodes))
-    starts = find_starts(project, project.parameters.episodes.conversion, episodes)
-    lacking = find_outcome_holes(project, episodes, starts)
+    settings = project.parameters.episodes
+    episodes = find_episodes(read_history(project, settings))
+    by_source = lives_of(project.interactions, settings.conversion, episodes)
+    lacking = find_outcome_holes(project, by_source, find_starts(project, by_source))
     return list(outcome_verdicts([hole.as_json() for hole in lacking]))
 
 

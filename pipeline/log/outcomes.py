@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from features.core.errors import SettingsError
 from features.core.schema import CONVERTED, MACHINE
-from features.timeline.recording import CHANCE, Recording, find_start
+from features.timeline.recording import CHANCE, Lives, Recording, find_start
 from pipeline.core.project import Places, read_json
-from pipeline.core.sql import open_reader
+from pipeline.core.sql import ask_rows
 
 _BILLION = 10**9
-_CONVERSIONS = f"""
-SELECT DISTINCT source, lead_id, occurred_at AS outcome_at FROM read_parquet(?)
-WHERE list_contains(?, event_type) AND actor <> '{MACHINE}' ORDER BY ALL
-"""
+_CONVERSIONS = f"FROM {{}} WHERE list_contains(?, event_type) AND actor <> '{MACHINE}' ORDER BY ALL"
 
 
 @dataclass(frozen=True)
@@ -63,18 +62,17 @@ class Start:
         )
 
 
-def find_starts(places: Places, conversion: Sequence[str], episodes: pd.DataFrame) -> list[Start]:
+def find_starts(places: Places, by_source: Mapping[str, Iterable[Lives]]) -> list[Start]:
     """Find the sources of conversions that did not record them all along, the one that sets in last first.
 
-    A source that states it is believed.
+    A source that states it is believed. ``by_source`` is what ``lives_of`` gives, of all leads.
     """
     sources = read_json(places.ingested)["sources"]
     stated = {name: source["observed_from"] for name, source in sources.items() if source.get("observed_from")}
-    by_source = conversions_by_source(places, conversion)
     starts = []
-    for name, own in by_source.items():
+    for name, lives in by_source.items():
         until = datetime.fromisoformat(sources[name]["observed_until"])
-        recording = find_start(episodes, ended_by(own, episodes), until)
+        recording = find_start(lives, until)
         if name in stated:
             starts.append(Start(name, datetime.fromisoformat(stated[name]), stated=True, recording=recording))
         elif recording and recording.chance < CHANCE / len(by_source):
@@ -82,10 +80,9 @@ def find_starts(places: Places, conversion: Sequence[str], episodes: pd.DataFram
     return sorted(starts, key=lambda start: start.observed_from, reverse=True)
 
 
-def refuse_without_effect(places: Places, conversion: Sequence[str]) -> None:
-    """Raise SettingsError where a source states from when on it recorded conversions, and brings none."""
+def refuse_without_effect(places: Places, conversion: Sequence[str], bringing: Sequence[str]) -> None:
+    """Raise SettingsError where a source states from when on it recorded conversions, and is not one bringing any."""
     sources = read_json(places.ingested)["sources"]
-    bringing = set(_read_conversions(places, conversion)["source"])
     idle = [name for name, source in sources.items() if source.get("observed_from") and name not in bringing]
     if idle:
         raise SettingsError(
@@ -94,18 +91,28 @@ def refuse_without_effect(places: Places, conversion: Sequence[str]) -> None:
         )
 
 
-def conversions_by_source(places: Places, conversion: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Read lead_id and outcome_at of the conversions that each source brings."""
-    return {str(name): own for name, own in _read_conversions(places, conversion).groupby("source")}
+def sources_of(log: Path, conversion: Sequence[str]) -> list[str]:
+    """Name the sources that bring conversions, in their order."""
+    with ask_rows(log) as (connection, rows):
+        found = connection.execute("SELECT DISTINCT source " + _CONVERSIONS.format(rows), [list(conversion)]).fetchall()
+    return [name for (name,) in found]
 
 
-def _read_conversions(places: Places, conversion: Sequence[str]) -> pd.DataFrame:
-    with open_reader() as connection:
-        frame: pd.DataFrame = connection.execute(_CONVERSIONS, [str(places.interactions), list(conversion)]).df()
-    return frame
+def lives_of(log: Path | pa.Table, conversion: Sequence[str], episodes: pd.DataFrame) -> dict[str, list[Lives]]:
+    """Tell of each source that brings conversions which episodes ended with one; the log may be that of some leads."""
+    by_source = conversions_by_source(log, conversion)
+    return {name: [Lives.of(episodes, _ended_by(own, episodes))] for name, own in by_source.items()}
 
 
-def ended_by(conversions: pd.DataFrame, episodes: pd.DataFrame) -> pd.Series:
+def conversions_by_source(log: Path | pa.Table, conversion: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Read lead_id and outcome_at of the conversions that each source brings, in the order of the sources."""
+    with ask_rows(log) as (connection, rows):
+        query = "SELECT DISTINCT source, lead_id, occurred_at AS outcome_at " + _CONVERSIONS.format(rows)
+        found = connection.execute(query, [list(conversion)]).df()
+    return {str(name): own for name, own in found.groupby("source")}
+
+
+def _ended_by(conversions: pd.DataFrame, episodes: pd.DataFrame) -> pd.Series:
     """Tell which episodes ended with one of the conversions."""
     own = pd.MultiIndex.from_frame(conversions[["lead_id", "outcome_at"]])
     ended = pd.MultiIndex.from_frame(episodes[["lead_id", "outcome_at"]]).isin(own)

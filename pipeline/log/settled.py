@@ -14,7 +14,7 @@ from features.timeline.labels import what_is_held
 from features.timeline.snapshots import find_episodes, take_snapshots_of
 from pipeline.core.project import Project
 from pipeline.log.history import Sections, observe, read_history
-from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.log.outcomes import find_starts, lives_of, observed_from
 
 COLUMNS = ["lead_id", "as_of", "probability", "model_version", "tier"]
 """What is read of scores; ``happened`` stands behind them."""
@@ -45,7 +45,8 @@ def settled_scores(
     scores = pd.concat([_none(), *(_read(path, model_version, after, over) for path in paths)])
     history = read_history(project, project.parameters.episodes)
     taken = take_snapshots_of(history, scores["lead_id"], scores["as_of"])
-    starts = find_starts(project, project.parameters.episodes.conversion, find_episodes(history))
+    conversion = project.parameters.episodes.conversion
+    starts = find_starts(project, lives_of(project.interactions, conversion, find_episodes(history)))
     held = what_is_held(taken, horizon, observation.outcome_delay, observation.outcomes_until, observed_from(starts))
     labels = taken.loc[held.is_known, ["lead_id", "as_of"]].assign(happened=held.converts[held.is_known])
     found = scores.drop(columns="happened").merge(labels, on=["lead_id", "as_of"]).astype(_none().dtypes)

@@ -25,7 +25,7 @@ from features.timeline.snapshots import find_episodes
 from pipeline.core.project import Project
 from pipeline.core.sql import literal, open_reader
 from pipeline.log.history import observe, read_history
-from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.log.outcomes import find_starts, lives_of, observed_from
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.features import Features
 from pipeline.settings.timeline import Episodes, Snapshots
@@ -123,7 +123,8 @@ def _shares_after(project: Project[Sections], types: Sequence[str]) -> list[Shar
     """Count the leads that did each of some types, and of these the ones that convert within the horizon after it."""
     conversion, horizon = project.parameters.episodes.conversion, project.parameters.snapshots.horizon
     observation, history = observe(project), read_history(project, project.parameters.episodes)
-    since = observed_from(find_starts(project, conversion, find_episodes(history)))
+    by_source = lives_of(project.interactions, conversion, find_episodes(history))
+    since = observed_from(find_starts(project, by_source))
     firsts, counts = [], []
     for place, name in enumerate(types):
         firsts.append(f"min(occurred_at) FILTER (actor = 'lead' AND event_type = {literal(name)}) AS act_{place}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 from features.core.errors import InputError
 from features.engines.compiled import Key
 from pipeline.core.parallel import cores
+from pipeline.partitions.parts import find
 
 MEMORY_LIMIT = 10**9
 EVENT_BYTES = 128
@@ -104,9 +104,3 @@ def _refuse_too_large(events: int, most: int | None, key: Key) -> None:
             f"{what} more events than a task may hold within run.memory_limit ({most:,}): raise it, where the "
             "executors have the memory, or leave out what a robot did (ingest.sources.NAME.query)"
         )
-
-
-def find(column: pa.ChunkedArray, group: str, *, after: bool = False, start: int = 0) -> int:
-    """Find where a group begins, or ends, in a sorted column."""
-    bisected = bisect.bisect_right if after else bisect.bisect_left
-    return bisected(range(len(column)), group, lo=start, key=lambda row: column[row].as_py())

@@ -24,10 +24,9 @@ from pipeline.core.parallel import in_order
 from pipeline.core.sql import file_literal, identifier
 from pipeline.matrix.accounts import cuts_of, roll_up_accounts
 from pipeline.matrix.batches import MEMORY_LIMIT, pair, size_batches, whole_groups
-from pipeline.matrix.parts import Part
+from pipeline.partitions.parts import Part, open_log, read_groups
 
 ROW_GROUP = 65_536
-_TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign", "content"})
 
 
 def stream_matrix(
@@ -122,48 +121,14 @@ def read_log(
 
     ``key`` is what the log is sorted by, and parts are cut by.
     """
-    with pq.ParquetFile(interactions, read_dictionary=_dictionaries(interactions, columns)) as file:
+    with open_log(interactions, columns) as file:
         groups = part.row_groups if part else range(file.num_row_groups)
         wanted = [name for name in columns if not _is_needless(name, columns, interactions, file.metadata, groups)]
-        for rows in _row_groups(file, wanted, size, groups):
+        for rows in read_groups(file, wanted, size, groups):
             own = part.of(rows, key) if part else rows
             if len(own):
                 yield own
         yield file.schema_arrow.empty_table().select(wanted)
-
-
-def _dictionaries(interactions: Path, columns: Sequence[str]) -> list[str]:
-    """List the columns of texts that can be read as dictionaries, without a text being made for each event.
-
-    Where DuckDB found no dictionary worth its while it writes lengths as differences, of which Arrow makes none.
-    """
-    metadata = pq.read_metadata(interactions)
-    places = {name: place for place, name in enumerate(metadata.schema.names) if name in _TEXTS and name in columns}
-    return [
-        name
-        for name, place in places.items()
-        if not any(
-            encoding.startswith("DELTA")
-            for group in range(metadata.num_row_groups)
-            for encoding in metadata.row_group(group).column(place).encodings
-        )
-    ]
-
-
-def _row_groups(file: pq.ParquetFile, columns: Sequence[str], size: int, groups: range) -> Iterator[pa.Table]:
-    """Read as many row groups at once as hold about ``size`` rows; of a larger one a part."""
-    group = groups.start
-    while group < groups.stop:
-        end, rows = group, 0
-        while end < groups.stop and (end == group or rows + file.metadata.row_group(end).num_rows <= size):
-            rows += file.metadata.row_group(end).num_rows
-            end += 1
-        if rows > size:
-            for batch in file.iter_batches(size, row_groups=[group], columns=list(columns)):
-                yield pa.Table.from_batches([batch])
-        elif rows:
-            yield file.read_row_groups(range(group, end), columns=list(columns))
-        group = end
 
 
 def _is_needless(name: str, columns: Sequence[str], path: Path, metadata: pq.FileMetaData, groups: range) -> bool:

@@ -1,8 +1,4 @@
-"""The log in parts of whole leads, or accounts: how it is cut, and which snapshots meet their events in each.
-
-A log lies sorted, so a part is a stretch of it: nothing has to be sent around and sorted anew. Where it is cut, a group
-may begin in the row group before; who reads the part leaves out what is of others.
-"""
+"""Which snapshots meet their events in which part of the log, and where they wait for it."""
 
 from __future__ import annotations
 
@@ -13,58 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.engines.compiled import Key
-from pipeline.matrix.batches import find
-
-COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
-"""How rows lie in files that one process writes for another."""
-
-
-class Part(NamedTuple):
-    """The groups from ``first`` on and before ``until``, in the order of their bytes, and where their events are."""
-
-    first: str
-    until: str | None
-    """None: all that comes after."""
-    log: Path
-    row_groups: range
-    """Those that hold all events of the part, and a few of its neighbours'."""
-
-    def of(self, rows: pa.Table, key: Key) -> pa.Table:
-        """Leave out the rows of other parts; rows are sorted by group."""
-        start = find(rows[key], self.first)
-        end = len(rows) if self.until is None else find(rows[key], self.until, start=start)
-        return rows.slice(start, end - start)
-
-
-def cut_log(log: Path, key: Key, events: int) -> list[Part]:
-    """Cut a sorted log into parts of about so many events; the first and the last reach beyond it."""
-    with pq.ParquetFile(log) as file:
-        firsts: dict[int, str] = {}
-
-        def first_of(row_group: int) -> str:
-            """Read which group a row group begins with."""
-            if row_group not in firsts:
-                rows = next(file.iter_batches(1, row_groups=[row_group], columns=[key]))
-                firsts[row_group] = rows[key][0].as_py()
-            return firsts[row_group]
-
-        cuts, held = [("", 0)], 0
-        for row_group in range(file.num_row_groups):
-            if held >= events and first_of(row_group) > cuts[-1][0]:
-                cuts.append((first_of(row_group), row_group))
-                held = 0
-            held += file.metadata.row_group(row_group).num_rows
-        parts = []
-        ends = [*cuts[1:], (None, file.num_row_groups)]
-        for (first, begin), (until, end) in zip(cuts, ends, strict=True):
-            start = begin
-            while start and first_of(start) >= first:
-                start -= 1
-            parts.append(Part(first, until, log, range(start, end)))
-        return parts
+from pipeline.partitions.parts import COMPRESSED, Part
 
 
 class Asked(NamedTuple):

@@ -20,13 +20,15 @@ from features.engines.compiled import plan_of
 from features.language.catalogue import Catalogue
 from pipeline.matrix.accounts import cuts_of, members, refuse_without_accounts
 from pipeline.matrix.local import refuse_absent, snapshots_of_leads
-from pipeline.matrix.parts import Part, cut_log, deal_snapshots
+from pipeline.matrix.parts import deal_snapshots
 from pipeline.matrix.tasks import AccountTask, LeadTask
+from pipeline.partitions.parts import Part, cut_log
 from pipeline.spark.failures import ask
+from pipeline.spark.parts import each_part
 from pipeline.spark.session import open_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import Row, SparkSession
 
 PART_EVENTS = 1 << 21
 """Events of a part: so many that a task is worth its start, so few that hundreds of cores find work in a billion."""
@@ -63,7 +65,7 @@ def stream_matrix(
             rows = connection.sql(asked).to_arrow_reader(_ROWS)
             parts = deal_snapshots(rows, cut_log(log, "lead_id", PART_EVENTS), "lead_id", folder)
             task = LeadTask(parts, catalogue, memory_limit, tuple(keep), of_accounts, folder)
-            files: list[Row] = _each(session, len(parts)).mapInArrow(task.__call__, LeadTask.SCHEMA).collect()
+            files: list[Row] = each_part(session, len(parts)).mapInArrow(task.__call__, LeadTask.SCHEMA).collect()
             return files
 
         done = ask(session, compute, "Spark could not compute the features, and nothing was written")
@@ -71,11 +73,6 @@ def stream_matrix(
             with pa.OSFile(str(folder / name)) as stream, pa.ipc.open_stream(stream) as reader:
                 for batch in reader:
                     yield pa.Table.from_batches([batch])
-
-
-def _each(session: SparkSession, parts: int) -> DataFrame:
-    """Give the numbers of the parts, each to a task of its own."""
-    return session.range(0, parts, 1, max(parts, 1))
 
 
 def _roll_up_accounts(
@@ -104,7 +101,7 @@ def _roll_up_accounts(
     asked_folder.mkdir()
     parts = deal_snapshots(rows, _parts_of(by_account), "account_id", asked_folder)
     task = AccountTask(parts, catalogue, memory_limit)
-    values = _each(session, len(parts)).mapInArrow(task.__call__, task.schema)
+    values = each_part(session, len(parts)).mapInArrow(task.__call__, task.schema)
     values.repartitionByRange("row").sortWithinPartitions("row").write.parquet(str(target))
     return target
 

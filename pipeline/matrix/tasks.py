@@ -15,15 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.core.errors import InputError
 from features.engines.compiled import compute_event_features, plan_of
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from pipeline.matrix.batches import EVENT_BYTES, Batch, pair, size_batches, whole_groups
 from pipeline.matrix.local import compute_batches, event_columns, read_log
-from pipeline.matrix.parts import COMPRESSED, Asked
-
-Batches = Iterator[pa.RecordBatch]
+from pipeline.matrix.parts import Asked
+from pipeline.partitions.parts import COMPRESSED
+from pipeline.spark.parts import Batches, part_numbers, require_seen
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,10 @@ class _Task:
 
     def _parts(self, numbers: Batches) -> Iterator[tuple[int, Asked]]:
         """Give the parts that the task is to compute, on the one core that it has."""
-        pa.set_cpu_count(1)
-        for batch in numbers:
-            for number in batch.column(0).to_pylist():
-                one = self.asked[number]
-                for path in (one.part.log, one.rows):
-                    if not path.exists():
-                        raise InputError(
-                            f"Spark's executors do not see {path}; the project's folder must lie on a file system that "
-                            "they share with this machine, under the same path (docs/scaling.md)"
-                        )
-                yield number, one
+        for number in part_numbers(numbers):
+            one = self.asked[number]
+            require_seen(one.part.file, one.rows)
+            yield number, one
 
     def _batch(self) -> Batch:
         return size_batches(self.memory_limit, len(self.catalogue.columns), workers=1)
@@ -80,7 +72,7 @@ class LeadTask(_Task):
     def _compute(self, asked: Asked, path: Path) -> None:
         batch = self._batch()
         columns = event_columns(self.catalogue)
-        events = whole_groups(read_log(asked.part.log, columns, batch.events, asked.part), "lead_id", self._most())
+        events = whole_groups(read_log(asked.part.file, columns, batch.events, asked.part), "lead_id", self._most())
         values = None if self.of_accounts is None else self._read_accounts(self.of_accounts, asked)
         with pa.OSFile(str(path), "wb") as sink:
             writer: pa.ipc.RecordBatchStreamWriter | None = None
@@ -116,7 +108,7 @@ class AccountTask(_Task):
         plan = plan_of(self.features, self.catalogue.vocabulary)
         columns = ["account_id", "lead_id", *plan.event_columns]
         for _, asked in self._parts(numbers):
-            events = read_log(asked.part.log, columns, batch.events, asked.part, "account_id")
+            events = read_log(asked.part.file, columns, batch.events, asked.part, "account_id")
             chunks = whole_groups(events, "account_id", self._most())
             for chunk, piece in pair(chunks, asked.batches(), "account_id"):
                 values = compute_event_features(chunk, piece, plan, "account_id")

@@ -25,7 +25,8 @@ from models.evaluation.drift import LARGE, stability_of
 from models.learning.reference import counts_of
 from pipeline.core.project import Project
 from pipeline.core.sql import open_reader
-from pipeline.log.history import read_events, read_history
+from pipeline.log.ends import read_events
+from pipeline.log.history import read_history
 from pipeline.log.reach import Reach
 from pipeline.matrix.executors import executor_of
 from pipeline.monitor.scores import Scores

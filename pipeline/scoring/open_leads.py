@@ -38,7 +38,7 @@ from pipeline.core.sql import connect, open_reader
 from pipeline.log.history import read_history
 from pipeline.log.known_types import refuse_others
 from pipeline.log.named import require_named
-from pipeline.log.outcomes import find_starts, observed_from
+from pipeline.log.outcomes import find_starts, lives_of, observed_from
 from pipeline.log.reach import Reach
 from pipeline.matrix.batches import gathered
 from pipeline.matrix.executors import Executor, executor_of
@@ -234,7 +234,9 @@ def _doubt(
         is_assumed = project.parameters.ingest.assumes_when
         advice = project.parameters.snapshots.what_would_teach_age(is_assumed=is_assumed)
         progress(f"warning: {told_of_older(older, len(snapshots), oldest)}; {advice}")
-    since = observed_from(find_starts(project, project.parameters.episodes.conversion, find_episodes(history)))
+    conversion = project.parameters.episodes.conversion
+    by_source = lives_of(project.interactions, conversion, find_episodes(history))
+    since = observed_from(find_starts(project, by_source))
     unseen = int((snapshots["started_at"] < (since or EPOCH)).sum())
     unknown = unknown_outcomes(Reach(project), history, as_of, len(snapshots), since)
     if unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,17 +20,22 @@ _REFUSAL = re.compile(r"^features\.core\.errors\.(\w+): (.+)$", re.MULTILINE)
 _ABSENT = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
 _VERSIONS = re.compile(r"PYTHON_VERSION_MISMATCH|different (?:minor )?versions?.* than that in driver")
 _MOST_LETTERS = 300
+_LOOK_SECONDS = 2.0
 
 
-def ask(session: SparkSession, work: Callable[[], Result], what: str) -> Result:
+def ask(
+    session: SparkSession, work: Callable[[], Result], what: str, meanwhile: Callable[[], None] = lambda: None
+) -> Result:
     """Have Spark do some work; its failures are one LeadcastError, see ``explained``.
 
     It goes on in a thread of its own: whoever is interrupted meanwhile finds the way to Spark free, and has all jobs of
-    the session cancelled.
+    the session cancelled. ``meanwhile`` is called every other second until it is done.
     """
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work)
         try:
+            while wait([working], _LOOK_SECONDS).not_done:
+                meanwhile()
             with explained(what):
                 return working.result()
         except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from small_project import SmallProject
 
 from features.timeline.outcome_holes import OutcomeHole, find_holes
+from features.timeline.recording import Lives
 
 START, DAY = datetime(2023, 1, 2), timedelta(days=1)
 NEVER = 9e5
@@ -25,16 +26,14 @@ Floats = NDArray[np.float64]
 
 def holes_of(created: Floats, at: Floats, until: float, hole: tuple[float, float] = (0, 0)) -> list[OutcomeHole]:
     """Look for holes in a log of leads that convert ``at`` some time; what lies in ``hole`` was not recorded."""
-    return find_holes(*episodes_of(created, at, until, hole), START + until * DAY)
+    return find_holes(lives_of(created, at, until, hole), START + until * DAY)
 
 
-def episodes_of(
-    created: Floats, at: Floats, until: float, hole: tuple[float, float]
-) -> tuple[pd.DataFrame, pd.Series[bool]]:
+def lives_of(created: Floats, at: Floats, until: float, hole: tuple[float, float]) -> list[Lives]:
     seen = (at < until) & ((at < hole[0]) | (at >= hole[1]))
     times = {"started_at": created, "outcome_at": np.where(seen, at, np.nan)}
     frame = pd.DataFrame({name: START + pd.to_timedelta(days, unit="D") for name, days in times.items()})
-    return frame.astype("datetime64[us]"), pd.Series(seen)
+    return [Lives.of(frame.astype("datetime64[us]"), pd.Series(seen))]
 
 
 def day(number: float) -> date:
@@ -69,22 +68,22 @@ def test_what_came_before_the_record_began_is_no_silence_of_it() -> None:
     created = np.repeat(np.arange(300.0), 2)
     at = created + np.tile([0.5, NEVER], 300)
     at[(at > 10) & (at < 100)] = NEVER
-    frame, converted = episodes_of(created, at, 350, (0, 0))
+    lives = lives_of(created, at, 350, (0, 0))
     until = START + 350 * DAY
-    assert [hole.first for hole in find_holes(frame, converted, until)] == [day(10)]
-    assert find_holes(frame, converted, until, since=START + 100 * DAY) == []
+    assert [hole.first for hole in find_holes(lives, until)] == [day(10)]
+    assert find_holes(lives, until, since=START + 100 * DAY) == []
 
 
 def test_days_on_which_nothing_is_expected_count_for_nothing() -> None:
     created = np.repeat(np.arange(300.0), 2)
-    frame, converted = episodes_of(created, created + np.tile([0.5, NEVER], 300), 350, (50, 150))
+    lives = lives_of(created, created + np.tile([0.5, NEVER], 300), 350, (50, 150))
     until = START + 350 * DAY
-    (hole,) = find_holes(frame, converted, until)
-    (half,) = find_holes(frame, converted, until, closed=[(day(40), day(99))])
+    (hole,) = find_holes(lives, until)
+    (half,) = find_holes(lives, until, closed=[(day(40), day(99))])
     assert hole.expected == pytest.approx(200 * 200 / 400)
     # Of 300 days 240 are open, 50 of them in the hole, and 190 conversions fall on such days.
     assert half.expected == pytest.approx(190 * 100 / 380)
-    assert find_holes(frame, converted, until, closed=[(day(40), day(120)), (day(121), day(160))]) == []
+    assert find_holes(lives, until, closed=[(day(40), day(120)), (day(121), day(160))]) == []
 
 
 def drawn(seed: int, kind: str) -> tuple[Floats, Floats, float]:

@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from raw_logs import source_of
 from small_project import SmallProject
 
-from features.timeline.recording import CHANCE, Recording, find_start
+from features.timeline.recording import CHANCE, Lives, Recording, find_start
 
 
 def episodes_of(
     created: NDArray[np.float64], lasting: NDArray[np.float64], until: float, *, recorded_from: float = 0
-) -> tuple[pd.DataFrame, pd.Series]:
+) -> list[Lives]:
     """Give leads that convert after some days, as a log shows them that begins to record it later."""
     at = created + lasting
     seen = (at >= recorded_from) & (at < until)
     keep = created < until
     times = {"started_at": created, "outcome_at": np.where(seen, at, np.nan)}
     frame = pd.DataFrame({name: START + pd.to_timedelta(days, unit="D") for name, days in times.items()})
-    return frame[keep].astype("datetime64[us]"), pd.Series(seen)[keep]
+    return [Lives.of(frame[keep].astype("datetime64[us]"), pd.Series(seen)[keep])]
 
 
 def start_of(created: NDArray[np.float64], lasting: NDArray[np.float64], until: float, since: float = 0) -> Recording:
-    found = find_start(*episodes_of(created, lasting, until, recorded_from=since), START + until * DAY)
+    found = find_start(episodes_of(created, lasting, until, recorded_from=since), START + until * DAY)
     assert found is not None
     return found
 
@@ -124,7 +124,7 @@ def accused(draws: int, draw: str) -> int:
             "ever more": tripling(created, random.exponential(400, 1_500)),
             "ever more, seldom": tripling(created, random.exponential(10_000, 1_500)),
         }[draw]
-        found = find_start(*episodes_of(created, lasting, 300), START + 300 * DAY)
+        found = find_start(episodes_of(created, lasting, 300), START + 300 * DAY)
         count += found is not None and found.chance < CHANCE
     return count
 

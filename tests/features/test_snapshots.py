@@ -14,7 +14,7 @@ from timelines import DRAWN_LEADS, NO_EVENTS, START, draw_events, events, leads,
 import features.timeline.snapshots as module
 from features.core.errors import NotEnoughDataError
 from features.timeline.history import History
-from features.timeline.labels import assign_labels, refuse_unlabelled
+from features.timeline.labels import LabelCounts, assign_labels, refuse_unlabelled
 from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy, Policy
 from features.timeline.snapshots import find_episodes, take_snapshots, take_snapshots_at
 from features.timeline.unknown_ends import share_ended
@@ -241,21 +241,25 @@ def test_what_is_settled_at_an_origin_had_its_label_by_then(
 
 def test_without_a_single_label_it_is_said_why_and_what_to_do() -> None:
     looks = pd.DataFrame({"as_of": [START, START + 9 * DAY, START + 10 * DAY]}).astype("datetime64[us]")
-    looks = looks.assign(outcome=pd.array([None] * 3, dtype="str"), outcome_at=pd.NaT)
-    looks = looks.astype({"outcome_at": "datetime64[us]"})
+    looks = looks.assign(lead_id="A", started_at=START, outcome=pd.array([None] * 3, dtype="str"), outcome_at=pd.NaT)
+    looks = looks.astype(dict.fromkeys(("started_at", "outcome_at"), "datetime64[us]"))
+
+    def refuse(labelled: pd.DataFrame) -> None:
+        refuse_unlabelled(LabelCounts.of(labelled), 30 * DAY, delay, until)
+
     until, since = START + 39 * DAY, START + 10 * DAY
     for delay in (timedelta(0), timedelta(hours=1)):  # with a day more of observation the last look has a label
-        refuse_unlabelled(assign_labels(looks, 30 * DAY, delay, until + DAY + delay, since), 30 * DAY, delay)
+        refuse(assign_labels(looks, 30 * DAY, delay, until + DAY + delay, since))
         unlabelled = assign_labels(looks, 30 * DAY, delay, until, since)
         with pytest.raises(NotEnoughDataError) as told:
-            refuse_unlabelled(unlabelled, 30 * DAY, delay)
+            refuse(unlabelled)
         assert str(told.value).startswith(
             "snapshots: none of 3 snapshots has a label: of 1 the horizon of 30d is not over by 2026-02-09, until when "
             "outcomes were observed, 2 come before conversions were recorded (observed_from); the first label will be "
             f"known once outcomes are observed until {START + 40 * DAY + delay:%Y-%m-%d %H:%M} UTC; shorten snapshots.h"
         )
     with pytest.raises(NotEnoughDataError, match="none of 0 snapshots has a label: there is none; shorten"):
-        refuse_unlabelled(unlabelled.iloc[:0], 30 * DAY, delay)
+        refuse(unlabelled.iloc[:0])
 
 
 drawn_events = draw_events("won", "lost", "form")

@@ -19,11 +19,12 @@ from features.timeline.policies import EventPolicy
 from features.timeline.snapshots import find_episodes, take_snapshots
 from pipeline.core.project import Project
 from pipeline.ingest import stage as ingest
-from pipeline.log.history import read_event_types, read_events, read_history
+from pipeline.log.ends import read_events
+from pipeline.log.history import read_event_types, read_history
 from pipeline.log.outcomes import conversions_by_source
 from pipeline.log.reach import Reach
 from pipeline.settings.timeline import Episodes
-from pipeline.snapshots import read_funnel
+from pipeline.snapshots.counts import read_funnel, stages_of
 
 HEAD = "lead,at,what,mail,id\n"
 RULES: dict[str, Any] = {
@@ -280,9 +281,9 @@ def test_a_machine_ends_and_opens_no_episode(lives: Project[Any]) -> None:
     by_click = Episodes(conversion=("click",), lost=("unsubscribe",), reopen_on=("form",))
     episodes = find_episodes(read_history(lives, by_click)).set_index("lead_id")["outcome"]
     assert episodes.fillna("open").to_dict() == {"A": "open", "B": "converted", "C": "open"}
-    assert {name: list(own["lead_id"]) for name, own in conversions_by_source(lives, ["click"]).items()} == {
-        "log": ["B"]
-    }
+    assert {
+        name: list(own["lead_id"]) for name, own in conversions_by_source(lives.interactions, ["click"]).items()
+    } == {"log": ["B"]}
 
 
 def test_a_machines_act_is_no_occasion_to_look_at_a_lead(lives: Project[Any]) -> None:
@@ -295,7 +296,7 @@ def test_a_machines_act_is_no_occasion_to_look_at_a_lead(lives: Project[Any]) ->
 def test_who_reached_a_milestone_or_acted_did_it_itself(lives: Project[Any]) -> None:
     ends = Episodes(conversion=("won",), milestones={"clicked": ("click",)})
     funnel = read_funnel(lives.interactions, find_episodes(read_history(lives, ends)), ends)
-    assert {step["stage"]: step["leads"] for step in funnel} == {
+    assert dict(zip(stages_of(ends), funnel, strict=True)) == {
         "created": 3, "with an act of their own": 2, "clicked": 1, "converted": 1,
     }  # fmt: skip
 

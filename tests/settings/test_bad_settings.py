@@ -127,7 +127,10 @@ def test_the_doctor_says_what_spark_lacks(
 def test_a_stage_that_spark_does_not_do_says_that_it_works_here(project: SmallProject) -> None:
     outcome = project.set(run={"executor": "spark"}).ingest()
     assert outcome.code == 0
-    assert "ingest works in this process: run.executor: spark is for features alone (docs/scaling.md)" in outcome.text
+    assert (
+        "ingest works in this process: run.executor: spark is for snapshots and features (docs/scaling.md)"
+        in outcome.text
+    )
 
 
 def test_the_doctor_says_of_an_empty_folder_what_is_missing(project: SmallProject) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from sparks import Cluster, running_cluster
 from world import Project
@@ -18,8 +19,10 @@ _IN_SMALL_PARTS = """
 import sys
 from pipeline.commands.app import main
 from pipeline.matrix import spark
+from pipeline.snapshots import stretches
 spark.PART_EVENTS = 4_000
-sys.argv = ["leadcast", "features"]
+stretches.MOST_BYTES = 1
+sys.argv = ["leadcast", "{stage}"]
 main()
 """
 _PATIENCE_SECONDS = 300
@@ -38,10 +41,10 @@ def project(least: Project, cluster: Cluster, tmp_path: Path) -> Project:
     return copied.with_settings({"run": {"executor": "spark", "master": cluster.master}})
 
 
-def begin(project: Project, cluster: Cluster) -> subprocess.Popen[str]:
-    """Begin with the stage in a process of its own."""
+def begin(project: Project, cluster: Cluster, stage: str = "features") -> subprocess.Popen[str]:
+    """Begin with a stage in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", _IN_SMALL_PARTS],
+        [sys.executable, "-c", _IN_SMALL_PARTS.format(stage=stage)],
         cwd=project.root,
         env=os.environ | {"PYSPARK_PYTHON": str(cluster.python)},
         stdout=subprocess.PIPE,
@@ -83,3 +86,17 @@ def test_a_stage_that_is_stopped_leaves_no_matrix(project: Project, cluster: Clu
     assert not project.matrix.exists()
     assert not list(project.root.glob("data/.*features.parquet*"))
     assert not list(project.root.glob("data/.spark-*"))
+
+
+def test_snapshots_are_taken_by_executors_that_had_not_the_project(
+    project: Project, cluster: Cluster, least: Project
+) -> None:
+    rows = pq.read_table(project.interactions)
+    pq.write_table(rows, project.interactions, row_group_size=len(rows) // 4)
+    for path in (project.snapshots, project.snapshot_counts):
+        path.unlink()
+    with begin(project, cluster, "snapshots") as stage:
+        told, _ = stage.communicate(timeout=_PATIENCE_SECONDS)
+    assert stage.returncode == 0, told
+    for name in ("snapshots.parquet", "snapshots.json"):
+        assert (project.root / "data" / name).read_bytes() == (least.root / "data" / name).read_bytes()

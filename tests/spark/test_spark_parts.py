@@ -16,8 +16,9 @@ from visits import VOCABULARY
 from features.core.errors import InputError
 from features.language.feature import Feature
 from pipeline.matrix.local import read_log
-from pipeline.matrix.parts import Asked, Part, cut_log, deal_snapshots
+from pipeline.matrix.parts import Asked, deal_snapshots
 from pipeline.matrix.tasks import LeadTask
+from pipeline.partitions.parts import Part, cut_log
 
 IDS = ["", "A", "AA", "a", "lead 1", "lead 10", "Ä", "ß", "\U0001f600"]
 """In the order of their bytes."""

@@ -22,7 +22,8 @@ from features.timeline.snapshots import take_snapshots, take_snapshots_at
 from pipeline.core.project import Project
 from pipeline.features import grow_catalogue
 from pipeline.ingest import stage as ingest
-from pipeline.log.history import read_events, read_history
+from pipeline.log.ends import read_events
+from pipeline.log.history import read_history
 from pipeline.matrix.local import stream_matrix
 from pipeline.settings.features import Features
 from pipeline.settings.parameters import Parameters
