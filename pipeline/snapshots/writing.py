@@ -48,13 +48,23 @@ def write_snapshots(tables: Iterable[pa.Table], target: Path) -> Iterator[int]:
             writer = writer or pq.ParquetWriter(target, table.schema)
             held.append(table)
             while sum(map(len, held)) >= ROW_GROUP:
-                together = pa.concat_tables(held)
-                writer.write_table(together.slice(0, ROW_GROUP).combine_chunks(), ROW_GROUP)
-                held = [together.slice(ROW_GROUP)]
+                full, held = held, [pa.concat_tables(held).slice(ROW_GROUP)]
+                writer.write_table(_take_first(full), ROW_GROUP)
             done += len(table)
             yield done
         if writer is not None and any(map(len, held)):
-            writer.write_table(pa.concat_tables(held).combine_chunks(), ROW_GROUP)
+            writer.write_table(_take_first(held), ROW_GROUP)
     finally:
         if writer is not None:
             writer.close()
+
+
+def _take_first(tables: list[pa.Table]) -> pa.Table:
+    """Give a row group of the first rows, in whole columns; the list is emptied, so that there are never two copies."""
+    rows = pa.concat_tables(tables).slice(0, ROW_GROUP)
+    tables.clear()
+    schema, columns = rows.schema, []
+    for name in schema.names:
+        columns.append(rows[name].combine_chunks())
+        rows = rows.drop_columns(name)
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -95,7 +95,7 @@ def test_drawn_logs_give_the_same_in_stretches_as_at_once(
 def test_spark_gives_the_same(log: list[Event], created: dict[str, int], former: list[tuple[str, int, int]]) -> None:
     require_spark()
     with TemporaryDirectory() as folder:
-        places = write_log(Path(folder), log, created, former, group=3)
+        places = write_log(Path(folder), log, created, former, group=8)
         is_what_all_give_at_once(places, look_by_stretches(places, EPISODES, LOOKS, SPARK, UNTIL, most=FINE))
 
 
