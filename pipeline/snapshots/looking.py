@@ -40,7 +40,6 @@ class Left(NamedTuple):
     part: int
     name: str
     snapshots: int
-    leads: int
     counts: LeadCounts
 
     def read(self, kind: Kind, folder: Path) -> Iterator[pa.RecordBatch]:
@@ -53,7 +52,10 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True)
 class Looking:
-    """Look at the leads of stretches, and leave the snapshots, how long episodes lasted, and how old open ones are."""
+    """Look at the leads of stretches, and leave the snapshots, how long episodes lasted, and how old open ones are.
+
+    It travels to Spark's executors, with all that it imports: nothing of the models, for they don't.
+    """
 
     stretches: Sequence[Stretch]
     episodes: Episodes
@@ -65,7 +67,7 @@ class Looking:
     """How many moments are looked at at once."""
     target: Path
 
-    SCHEMA: ClassVar[str] = "part bigint, name string, snapshots bigint, leads bigint, counts string"
+    SCHEMA: ClassVar[str] = "part bigint, name string, snapshots bigint, counts string"
 
     @staticmethod
     def event_types(episodes: Episodes, snapshots: Snapshots) -> frozenset[str]:
@@ -95,7 +97,7 @@ class Looking:
         ages = ages_of_open(history, self.log_until)
         _write([pa.table({"age": ages.astype(np.int64)})], path_of("ages", self.target, name))
         taken = _write(self._take(history, log), path_of("snapshots", self.target, name))
-        return Left(number, name, taken, len(history.lead_ids), LeadCounts.of(log, episodes, self.episodes))
+        return Left(number, name, taken, LeadCounts.of(log, episodes, self.episodes))
 
     def _lives(self, log: pa.Table, episodes: pd.DataFrame) -> pa.Table:
         """Give from when to when each episode lasted, and which source's conversion ended it."""

@@ -122,7 +122,7 @@ def _cleared(folder: Path) -> Iterator[Path]:
     try:
         yield folder.resolve()
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # a task of Spark that was called off may still write into it
 
 
 def _taken(left: Sequence[Left], folder: Path) -> Iterator[pa.RecordBatch]:

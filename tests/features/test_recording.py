@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from raw_logs import source_of
 from small_project import SmallProject
 
+from features.timeline.outcome_holes import find_holes
 from features.timeline.recording import CHANCE, Lives, Recording, find_start
 
 
@@ -43,6 +44,19 @@ def test_the_chance_is_the_one_that_is_counted_by_hand() -> None:
     # At the first conversion 20 leads reach the age, 10 of them before it; and so for all ten, of ten leads later.
     assert (found.first, found.conversions) == (START + 21 * DAY, 10)
     assert (found.expected, found.chance) == pytest.approx((10 * (1 - math.exp(-1)), 0.5**10))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leads_that_come_in_parts_say_the_same_as_all_at_once(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    created, lasting = random.uniform(0, 365, 2_000), random.exponential(150, 2_000)
+    [whole] = episodes_of(created, lasting, 365, recorded_from=150)
+    cuts = sorted(random.integers(0, len(whole.started), 4))
+    parts = [Lives(*columns) for columns in zip(*(np.split(column, cuts) for column in whole), strict=True)]
+    assert len(parts) == 5
+    until = START + 365 * DAY
+    assert find_start(parts, until) == find_start([whole], until)
+    assert find_holes(parts, until) == find_holes([whole], until)
 
 
 def test_conversions_of_one_day_count_as_one() -> None:

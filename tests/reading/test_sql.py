@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.sql import fetch_row, file_literal, open_reader
+from pipeline.core.sql import ask_rows, fetch_row, file_literal, limited_reader, open_reader
 
 ONE = pa.table({"a": [1]})
 MAKE: dict[str, Callable[[duckdb.DuckDBPyConnection], object]] = {
@@ -46,3 +46,20 @@ def test_a_file_that_was_written_again_is_read_again(tmp_path: Path) -> None:
         pq.write_table(pa.table({"a": [number]}), path)
         with open_reader() as reader:
             assert fetch_row(reader, f"SELECT a FROM read_parquet({file_literal(path)})") == (number,)
+
+
+def test_rows_in_memory_are_asked_as_those_of_a_file_are(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].parquet"
+    pq.write_table(ONE, path)
+    for rows in (ONE, path):
+        with ask_rows(rows) as (reader, name):
+            assert fetch_row(reader, f"SELECT a + 1 FROM {name}") == (2,)
+
+
+def test_what_readers_hold_is_limited_for_a_while() -> None:
+    asked = "SELECT current_setting('memory_limit')"
+    with open_reader() as reader:
+        before = fetch_row(reader, asked)
+        with limited_reader("64MB"):
+            assert fetch_row(reader, asked) == ("61.0 MiB",)
+        assert fetch_row(reader, asked) == before

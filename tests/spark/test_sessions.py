@@ -87,7 +87,7 @@ def test_the_code_that_is_sent_along_has_the_same_bytes_and_is_imported_from_the
     assert {"features/__init__.py", "pipeline/matrix/tasks.py"} <= set(zipfile.ZipFile(archive).namelist())
     packages = [place for place in sys.path if place.endswith("site-packages")]
     where = subprocess.run(
-        [sys.executable, "-S", "-c", "import pipeline.matrix.tasks as tasks; print(tasks.__file__)"],
+        [sys.executable, "-S", "-c", "import pipeline.matrix.tasks as tasks, pipeline.snapshots.looking; print(tasks.__file__)"],
         cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(archive), *packages])},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
