@@ -79,7 +79,7 @@ def is_what_all_give_at_once(places: Places, found: Together, until: datetime = 
 
 
 @given(drawn_events, drawn_creations, drawn_former, st.integers(1, 50), st.sampled_from([FINE, 3000, WHOLE]))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_drawn_logs_give_the_same_in_stretches_as_at_once(
     log: list[Event], created: dict[str, int], former: list[tuple[str, int, int]], group: int, most: int
 ) -> None:
