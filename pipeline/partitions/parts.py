@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 """How rows lie in files that one process writes for another."""
+_MOST_LETTERS = 200
+"""Of longer texts writers may shorten the bounds, as DuckDB does those of more than 256 bytes."""
 _TEXTS = frozenset({"lead_id", "event_type", "actor", "channel", "campaign", "content", "source"})
 
 
@@ -91,7 +93,7 @@ def _first_groups(path: Path, key: str) -> _RowGroups:
         firsts = []
         for number in numbers:
             bounds = groups[number].column(column).statistics
-            if bounds is not None and bounds.has_min_max:
+            if bounds is not None and bounds.has_min_max and len(bounds.min_raw) <= _MOST_LETTERS:
                 firsts.append(bounds.min)
             else:
                 firsts.append(next(file.iter_batches(1, row_groups=[number], columns=[key]))[key][0].as_py())

@@ -86,8 +86,9 @@ def test_the_code_that_is_sent_along_has_the_same_bytes_and_is_imported_from_the
     assert archive.read_bytes() == pack_code(tmp_path / "b").read_bytes()
     assert {"features/__init__.py", "pipeline/matrix/tasks.py"} <= set(zipfile.ZipFile(archive).namelist())
     packages = [place for place in sys.path if place.endswith("site-packages")]
+    ask = "import pipeline.matrix.tasks as tasks, pipeline.snapshots.looking; print(tasks.__file__)"
     where = subprocess.run(
-        [sys.executable, "-S", "-c", "import pipeline.matrix.tasks as tasks, pipeline.snapshots.looking; print(tasks.__file__)"],
+        [sys.executable, "-S", "-c", ask],
         cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(archive), *packages])},
         capture_output=True, text=True, check=True,
     )  # fmt: skip

@@ -15,10 +15,11 @@ from visits import VOCABULARY
 
 from features.core.errors import InputError
 from features.language.feature import Feature
+from pipeline.core.sql import open_reader
 from pipeline.matrix.local import read_log
 from pipeline.matrix.parts import Asked, deal_snapshots
 from pipeline.matrix.tasks import LeadTask
-from pipeline.partitions.parts import Part, cut_log
+from pipeline.partitions.parts import Part, cut_alike, cut_log, read_part
 
 IDS = ["", "A", "AA", "a", "lead 1", "lead 10", "Ä", "ß", "\U0001f600"]
 """In the order of their bytes."""
@@ -46,6 +47,21 @@ def test_every_event_is_in_one_part_and_no_lead_in_two(leads: list[str], group: 
     assert (parts[0].first, parts[-1].until) == ("", None)
     assert [part.until for part in parts[:-1]] == [part.first for part in parts[1:]]
     assert len(parts) <= 1 + len(leads) // events
+
+
+def test_ids_whose_bounds_are_shortened_in_the_file_are_each_in_one_part(tmp_path: Path) -> None:
+    ids = [f"{'x' * 300}{number:05}" for number in range(6_000)]
+    log, leads = write(tmp_path, ids, 1_100), tmp_path / "leads.parquet"
+    with open_reader() as reader:
+        reader.register("leads", pa.table({"lead_id": ids}))
+        reader.execute(f"COPY (FROM leads) TO '{leads}' (FORMAT parquet, ROW_GROUP_SIZE 2048)")
+    metadata = pq.read_metadata(leads)
+    assert metadata.num_row_groups > 1
+    assert len(metadata.row_group(0).column(0).statistics.min) < len(ids[0])
+    for place, found in enumerate(zip(*cut_alike({log: 1, leads: 1}, "lead_id", 1_000), strict=True)):
+        assert len(found) > 3
+        read = [rows["lead_id"].to_pylist() for part in found for rows in read_part(part, ["lead_id"], 5_000)]
+        assert [one for some in read for one in some] == ids, place
 
 
 @given(logs, st.lists(st.sampled_from(IDS)), st.integers(1, 12), st.integers(1, 5))
