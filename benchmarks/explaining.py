@@ -142,7 +142,8 @@ class _Night:
             self.project, self.parameters, self.connection, self.history, self.as_of, reach.outcomes_until
         )
         names = lists.list.astype("U12")
-        return {"tiers": tiers, "lists": names, "recontact": recontact.of_open(self.standing, tiers, names)}
+        again = recontact.of_open(self.standing, tiers, names)
+        return {"tiers": tiers, "lists": names, "list_reasons": lists.reason, "recontact": again}
 
 
 @contextmanager

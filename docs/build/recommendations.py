@@ -48,10 +48,11 @@ _ACTIONS = """\
 ## What to do next
 
 `action` is the code of the first rule of [`decision.actions`](parameters.md#decision) that fits the lead, and one of
-whose channels is open to it. Without rules of your own the tier says it, for SQL only where the telephone is open; of a
-lead that was lost or is quiet it is the date to come back. A rule may ask for tier, maturity, list, facts, the last
-act, the last content, and that date; one that `sends` a content leaves out who has had it. These codes have words;
-those of your own are shown as words, `send_price_list` as send price list.
+whose channels is open to it. Without rules of your own, who is on today's list of sales is called, and nobody else;
+who is in work is left to its owner, and who lacks a place waits for one. Of others the tier says it; of a lead that was
+lost or is quiet it is the date to come back. A rule may ask for tier, maturity, list, the reason for which a lead is
+not on it (`list_reason`), facts, the last act, the last content, and that date; one that `sends` a content leaves out
+who has had it. These codes have words; those of your own are shown as words, `send_price_list` as send price list.
 """
 _KINDS = {
     "BIGINT": "whole number",

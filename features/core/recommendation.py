@@ -93,9 +93,10 @@ RECOMMENDATION: tuple[Field, ...] = (
         means={
             "customer": "it has converted, within decision.keep",
             "disqualified": "a fact closes it (closes) or it objects to everything, which no word outdoes; it lies "
-            "outside the target, or it was lost of late",
+            "outside the target, or it was lost, and is not due",
             "SQL": "its probability reaches the cut-off of sales, or a fact raises it; unless a later fact refuses it",
-            "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL",
+            "recycled": "it came back of late after a loss or a silence (decision.recycled), and is no SQL; or it was "
+            "lost, and is due: its date to come back has come (recontact_on)",
             "MQL": "its probability reaches the cut-off of marketing, and it is none of the above",
             "IQL": "all others",
         },
@@ -199,8 +200,7 @@ RECOMMENDATION: tuple[Field, ...] = (
         nullable=True,
         allowed=GROUPS,
         meaning="what chance decides of it (decision.lottery), for ever the same",
-        empty="where it is not drawn, asked for something, is in work, is refused or closed, can't be called, or "
-        "people said something of it",
+        empty="where it is not drawn, asked for something, is in work, refused, closed, can't be called, or has a word",
         means={
             "worked": "on the list of sales whatever its tier",
             "left alone": "on no list of sales",
@@ -222,21 +222,22 @@ RECOMMENDATION: tuple[Field, ...] = (
         means=GRADES,
         meaning="who it is, A to D, and what it did, 1 to 4: the quarter of what either adds to its log-odds, beside "
         "the leads that were learned from; A1 is best in both, and the probability knows how both go together",
-        empty="for tiers that recommend.reasons_for does not name, and where leads are alike in one of both",
+        empty="of leads that are not explained, and where leads are alike in one of both",
     ),
     Field(
         "reasons_for",
         "VARCHAR[]",
         meaning="up to five: what speaks for it, since when, at how many leads we looked when it held for them, and "
         "after which share of these they converted, each lead counting once. Strong acts (decision.maturity) come "
-        "first, how much there was last; of an event type there are two, and what we did is never named",
-        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks for it",
+        "first, how much there was last; of an event type there are two, and what we did is never named. Explained are "
+        "today's list of sales and the tiers that recommend.reasons_for names, if it names any",
+        empty="a list of none of leads that are not explained, or where nothing speaks for it",
     ),
     Field(
         "reasons_against",
         "VARCHAR[]",
         meaning="up to three: what speaks against it, told as what speaks for it; last, and once, what it never did",
-        empty="a list of none for tiers that recommend.reasons_for does not name, or where nothing speaks against it",
+        empty="a list of none of leads that are not explained, or where nothing speaks against it",
     ),
     Field(
         "reasons",
@@ -267,14 +268,14 @@ RECOMMENDATION: tuple[Field, ...] = (
         allowed=tuple(TRENDS),
         means=TRENDS,
         meaning="which way it has gone since compared_with",
-        empty="where recommend.reasons_for names neither tier nor tier_before",
+        empty="of leads that are not explained, unless recommend.reasons_for names tier_before",
     ),
     Field(
         "what_changed",
         "VARCHAR",
         nullable=True,
-        meaning="from which tier to which it moved since compared_with or, where it did not, how its probability did; "
-        "the strongest cause, and whether data or another model had a part",
+        meaning="from which tier to which it moved since compared_with, or how its probability did; the strongest "
+        "cause, and whether data or another model had a part",
         empty="where trend is, or says that there is not enough information; and so are the next five",
     ),
     Field(
@@ -321,10 +322,10 @@ RECOMMENDATION: tuple[Field, ...] = (
         "recontact_on",
         "DATE",
         nullable=True,
-        meaning="from which day of the company's on to come back to a lead that was lost within decision.keep, or is "
-        "open and quiet: it did nothing itself for longer than decision.recycled.silence, is no SQL, and nobody works "
-        "on it. By the months since the loss, or the last act, most of those contacted from then on come back and "
-        "convert; where too few have come back, it is decision.recontact.pause later. A day that is past means now",
+        meaning="from which day of the company's on to come back to a lead that was lost, or is open and quiet (it did "
+        "nothing itself for longer than decision.recycled.silence, is no SQL, and nobody works on it): by the months "
+        "since the loss, or the last act, most contacted then convert; where too few came back, it is recontact.pause "
+        "later. A day that is past means now; of a loss for 30 days, and then it is not said",
         empty="for all others, and where recontact_why says to close it",
     ),
     Field(
@@ -367,9 +368,9 @@ RECOMMENDATION: tuple[Field, ...] = (
     ),
     Field("model_version", "VARCHAR", meaning="the model that gave the probability, by its SHA-256"),
 )
-"""One row for each open lead, sorted by probability, the highest first, then by lead_id. A probability is a guess where
-the model has learned from no lead of its kind. Behind them, by lead_id, one for each lead whose last
-episode has ended of late: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
+"""One row for each open lead, sorted by probability, the highest first, then by lead_id. Behind them, by lead_id, one
+for each lead whose last episode has ended of late (decision.keep), or that was lost and has a date to come back that is
+not over for longer: it has no probability, and its first fact says how it ended, as in 2026-03-05 lost."""
 
 OTHER_HORIZON = Field(
     "probability_<horizon>",

@@ -30,9 +30,10 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 """What a lottery decides of a lead."""
 LISTS = ("sales", "marketing", "none")
 """Who gets to see a lead today."""
-LIST_REASONS = (
-    "in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched", "left alone",
-)  # fmt: skip
+ListReason = Literal[
+    "in work", "channel closed", "agreed later", "account", "no owner", "capacity", "untouched", "left alone"
+]
+LIST_REASONS: tuple[ListReason, ...] = get_args(ListReason)
 """Why a lead that is worth an hour of sales gets none today; of untouched, why it gets one."""
 Channel = Literal["mail", "telephone", "advertising"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

@@ -254,22 +254,27 @@ def ages_of_open(history: History, log_until: datetime) -> NDArray[np.timedelta6
 
 def ages_of(snapshots: pd.DataFrame) -> NDArray[np.timedelta64]:
     """Tell how old the episode of each snapshot is."""
-    ages: NDArray[np.timedelta64] = (snapshots["as_of"] - snapshots["started_at"]).to_numpy("timedelta64[us]")
-    return ages
+    return np.asarray(snapshots["as_of"] - snapshots["started_at"], dtype="timedelta64[us]")
 
 
-def find_ended_at(history: History, as_of: datetime, keep: timedelta) -> pd.DataFrame:
+def find_ended_at(
+    history: History, as_of: datetime, keep: timedelta, also: NDArray[np.object_] | None = None
+) -> pd.DataFrame:
     """List the leads whose last episode ended in [as_of - keep, as_of), all as it was known at ``as_of`` (UTC).
 
-    An end that was entered ahead of its time counts as soon as it is known. Gives lead_id, as_of, created_at, episode,
-    started_at, outcome (converted, lost) and outcome_at, sorted by lead_id; no lead is among these and among those of
-    ``take_snapshots_at``.
+    Of those named by ``also`` it may have ended before, too. An end that was entered ahead of its time counts as soon
+    as it is known. Gives lead_id, as_of, created_at, episode, started_at, outcome (converted, lost) and outcome_at,
+    sorted by lead_id; no lead is among these and among those of ``take_snapshots_at``.
     """
     lead = np.arange(len(history.lead_ids))
     at = np.full(len(lead), as_integer(as_of))
     seen = _see(history, lead, at)
-    lately = ~seen.is_open & (seen.ended_at >= as_integer(as_of - keep))
-    return _frame(history, lead, at, seen, seen.is_known & lately).sort_values("lead_id", ignore_index=True)
+    kept = seen.ended_at >= as_integer(as_of - keep)
+    if also is not None:
+        kept |= pd.Index(history.lead_ids).isin(also)
+    return _frame(history, lead, at, seen, seen.is_known & ~seen.is_open & kept).sort_values(
+        "lead_id", ignore_index=True
+    )
 
 
 class _Seen(NamedTuple):
@@ -392,5 +397,4 @@ def _last_open(history: History) -> NDArray[np.int64]:
 def _calendar(every: str, first: pd.Timestamp, until: datetime) -> NDArray[np.int64]:
     frequency = {"daily": "D", "monthly": "MS"}.get(every) or f"W-{every[:3].upper()}"
     moments = pd.date_range(first.normalize(), until, freq=frequency, unit="us")
-    integers: NDArray[np.int64] = moments.to_numpy().astype(np.int64)
-    return integers
+    return np.asarray(moments.to_numpy().astype(np.int64))

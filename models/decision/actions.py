@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MinLen
 
-from features.core.schema import Channel, Tier
+from features.core.schema import Channel, ListReason, Tier
 from features.core.section import SettingsSection
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ WAIT_UNTIL = "wait_until"
 """Until the date to come back, which the words of it name."""
 ACTIONS: Mapping[str, str] = {
     "call_today": "call today",
+    "leave_to_owner": "leave to its owner",
+    "wait_for_place": "wait for a place",
     "take_up_again": "take up again",
     "keep_nurturing": "keep nurturing",
     "invite_to_webinar": "invite to a webinar",
@@ -66,6 +68,8 @@ class Rule(SettingsSection):
     """Its maturity is one of these."""
     list: tuple[Listed, ...] | None = None
     """It is on one of these lists today."""
+    list_reason: tuple[ListReason, ...] | None = None
+    """For one of these reasons it gets no hour of sales today, though it is worth one; untouched marks some that do."""
     fact: tuple[Text, ...] | None = None
     """One of these facts holds, by its name under decision.facts."""
     last_act: tuple[Text, ...] | None = None
@@ -84,10 +88,12 @@ class Rule(SettingsSection):
 
 DEFAULT: tuple[Rule, ...] = (
     Rule("call_today", ("telephone",), list=("sales",)),
+    Rule("leave_to_owner", list_reason=("in work",)),
+    Rule("wait_for_place", list_reason=("capacity", "untouched")),
+    Rule("wait", list_reason=("agreed later", "account", "no owner")),
     Rule("close", recontact=("close",)),
     Rule(WAIT_UNTIL, recontact=("later",)),
     Rule("take_up_again", ("mail", "telephone"), recontact=("now",)),
-    Rule("call_today", ("telephone",), tier=("SQL",)),
     Rule("take_up_again", ("mail", "telephone"), tier=("recycled",)),
     Rule("keep_nurturing", ("mail",), tier=("SQL", "MQL")),
     Rule("wait"),
@@ -101,6 +107,8 @@ class Leads:
     tier: NDArray[np.str_]
     maturity: NDArray[np.str_]
     list: NDArray[np.str_]
+    list_reason: NDArray[np.object_]
+    """None where there is none."""
     recontact: NDArray[np.str_]
     """now, later or close; empty where nothing is said of when to come back."""
     facts: Mapping[str, NDArray[np.bool_]]
@@ -120,7 +128,7 @@ class Leads:
         fits = np.ones(len(self.tier), dtype=bool)
         if rule.tier is None and rule.recontact is None:
             fits &= np.isin(self.tier, _OPEN)
-        for name in ("tier", "maturity", "list", "recontact", "last_act", "content"):
+        for name in ("tier", "maturity", "list", "list_reason", "recontact", "last_act", "content"):
             asked = getattr(rule, name)
             if asked is not None:
                 fits &= _is_among(getattr(self, name), asked)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Basis = Literal["rates", "pause", "close"]
 MONTH = 30 * DAY
+DUE_FOR = MONTH
+"""How long after its date a lead is due: the month that pays. It is not said a second time."""
 MONTHS_OF_A_YEAR = 12
 FEWEST_AT_RISK = 30
 """A month of which fewer were seen says nothing."""
@@ -257,18 +259,15 @@ def advise(
     A month that is over is not said any more: what is left may still pay, or not.
     """
     import numpy as np  # noqa: PLC0415 - whoever reads the settings does without
+    import pandas as pd  # noqa: PLC0415
 
     month = np.timedelta64(MONTH)
-    basis = np.full(len(since), "pause", dtype=object)
-    on = since + np.timedelta64(policy.pause)
     now = np.maximum((as_of - since) // month, 0)
-    for name, known in rates.items():
-        for number in np.unique(now[groups == name]).tolist():
-            rows = (groups == name) & (now == number)
-            chosen, begin = known.choose(policy, number)
-            basis[rows] = chosen
-            if chosen == "rates":
-                on[rows] = since[rows] + begin * month
-            elif chosen == "close":
-                on[rows] = np.datetime64("NaT")
+    # Of many leads there are few reasons and months: what is said of each pair is looked up once.
+    pairs, distinct = pd.factorize(pd.MultiIndex.from_arrays([groups, now]))
+    chosen = [rates[name].choose(policy, number) if name in rates else ("pause", 0) for name, number in distinct]
+    basis = np.array([one for one, _ in chosen], dtype=object)[pairs]
+    begin = np.array([begin for _, begin in chosen], dtype=np.int64)[pairs]
+    on = np.where(basis == "rates", since + begin * month, since + np.timedelta64(policy.pause))
+    on[basis == "close"] = np.datetime64("NaT")
     return Advice(basis, on)

@@ -29,6 +29,8 @@ _HAS_CONVERTED, _WAS_LOST = (
 """SQL over a recommendation: how the last episode of the lead ended is the first of its facts, and no other fact may be
 called so."""
 _HAS_ENDED = f"({_HAS_CONVERTED} OR {_WAS_LOST})"
+_IS_DUE = "coalesce(tier = 'recycled' AND recontact_on IS NOT NULL, false)"
+"""SQL over a recommendation of a lead that was lost; the day of the decision is the company's, and not known here."""
 _OPEN_TIERS = ", ".join(f"'{tier}'" for tier in OPEN_TIERS)
 EARLIEST, LATEST = "1970-01-01", "2100-01-01"
 
@@ -121,11 +123,14 @@ OF_EXPLAINED_TIERS = ("reasons_lacking", "reasons_unasked", "change_unasked")
 def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[str] = ("probability",)) -> list[Check]:
     """Give the checks of the recommendations; ``reasons_for`` are the tiers that are given reasons.
 
-    ``probabilities`` are the columns of all horizons, the shortest first.
+    Where there are any, whoever is on the list of sales is, too. ``probabilities`` are the columns of all horizons, the
+    shortest first.
     """
     tiers = ", ".join(f"'{tier}'" for tier in reasons_for)
     with_reasons, had_reasons = (
-        (f"(tier IN ({tiers}))", f"coalesce(tier_before IN ({tiers}), false)") if tiers else ("false", "false")
+        (f"(tier IN ({tiers}) OR list = 'sales')", f"coalesce(tier_before IN ({tiers}), false)")
+        if tiers
+        else ("false", "false")
     )
     return [
         *field_checks(RECOMMENDATION),
@@ -137,14 +142,15 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
         ),
         Check(
             "end_differs",
-            "a lead is a customer where it converted last and there alone, and disqualified where it was lost",
-            f"(tier = 'customer') <> {_HAS_CONVERTED} OR ({_WAS_LOST} AND tier <> 'disqualified')",
+            "a lead is a customer where it converted last and there alone, and disqualified where it was lost, or "
+            "recycled where it is due",
+            f"(tier = 'customer') <> {_HAS_CONVERTED} OR ({_WAS_LOST} AND tier <> 'disqualified' AND NOT {_IS_DUE})",
         ),
         Check(
             "ended_recommended",
-            "a lead that has ended is on no list, and is no guess",
-            f"{_HAS_ENDED} AND (list <> 'none' OR rank IS NOT NULL OR list_reason IS NOT NULL "
-            "OR expected_value IS NOT NULL OR own_tier IS NOT NULL OR is_guess)",
+            "a lead that has ended is no guess, and on no list but that of marketing, where it is due",
+            f"{_HAS_ENDED} AND ((list <> 'none' AND NOT (list = 'marketing' AND {_IS_DUE})) OR rank IS NOT NULL "
+            "OR list_reason IS NOT NULL OR expected_value IS NOT NULL OR own_tier IS NOT NULL OR is_guess)",
         ),
         Check(
             "own_tier_unknown",
@@ -160,19 +166,19 @@ def recommendation_checks(reasons_for: Sequence[str], probabilities: Sequence[st
         Check("score_differs", "the score is 100 times the probability", "abs(score - 100 * probability) > 1e-9"),
         Check(
             "reasons_lacking",
-            f"a recommendation of the tiers {tiers} has a reason where the lead is open",
+            f"a recommendation of the tiers {tiers}, or of the list of sales, has a reason where the lead is open",
             f"{with_reasons} AND NOT {_HAS_ENDED} AND len(reasons) = 0",
             "warning",
         ),
         Check(
             "reasons_unasked",
-            "a recommendation of any other tier has none and no grade, nor has a lead that has ended",
+            "any other recommendation has none and no grade, nor has a lead that has ended",
             f"(NOT {with_reasons} OR {_HAS_ENDED}) AND "
             "(len(reasons) + len(reasons_for) + len(reasons_against) > 0 OR grade IS NOT NULL)",
         ),
         Check(
             "change_unasked",
-            "a recommendation of any other tier, now and before, has no trend, nor has a lead that has ended",
+            "any other recommendation, or one of another tier before, has no trend, nor has a lead that has ended",
             f"(NOT ({with_reasons} OR {had_reasons}) OR {_HAS_ENDED}) AND trend IS NOT NULL",
         ),
         Check(

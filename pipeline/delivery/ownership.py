@@ -22,7 +22,7 @@ _DECIMALS = (2, 3)
 _TOGETHER = (
     "tier", "maturity", "action", "stage", "facts", "target", "list", "list_reason",
     "reason_1", "reason_2", "reason_3", "reason_for", "reason_against", "grade", "recontact_on", "channel",
-    "trend", "what_changed", "date",
+    "trend", "what_changed", "date", "lottery_group",
 )  # fmt: skip
 """What contradicts itself when only some of it is written."""
 

@@ -56,6 +56,7 @@ class Row(NamedTuple):
     recontact_on: date | None = None
     action: str | None = None
     channel: str | None = None
+    lottery_group: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -177,5 +178,6 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "what_changed": lambda row: _cut(row.what_changed) if row.what_changed else None,
     "channel": lambda row: row.channel,
     "suspended_since": lambda _: None,
+    "lottery_group": lambda row: row.lottery_group,
     "recontact_on": lambda row: None if row.recontact_on is None else row.recontact_on.isoformat(),
 }

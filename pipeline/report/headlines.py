@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from features.core.schema import CONVERTED, LOST
 from features.core.time import format_duration
 from models.decision.kpis import reached_by_best_tenth
 from pipeline.report.rendering import day, duration_in_words, percent, whole
@@ -30,13 +31,16 @@ def headlines(results: Results) -> list[Headline]:
 
 
 def told_of_ended(parameters: Sections, results: Results) -> str | None:
-    """Say how many leads became customers or were lost of late; None where there are none."""
-    counts = results.scoring["ended"]
-    customers, lost = counts.get("customer", 0), counts.get("disqualified", 0)
-    if not customers and not lost:
+    """Say how many leads became customers or were lost of late, and how many lost ones are due; None without any."""
+    counts = results.scoring["ended_of_late"]
+    customers, lost = counts[CONVERTED], counts[LOST]
+    due = results.scoring["ended"].get("recycled", 0)
+    if not customers and not lost and not due:
         return None
     within = duration_in_words(format_duration(parameters.decision.kept(parameters.snapshots.horizon)))
-    return f"{whole(customers)} customer{'' if customers == 1 else 's'} and {whole(lost)} lost in the last {within}"
+    told = f"{whole(customers)} customer{'' if customers == 1 else 's'} and {whole(lost)} lost in the last {within}"
+    again = f"{whole(due)} lost lead{' is' if due == 1 else 's are'} due to be contacted again"
+    return f"{told}; {again}" if due else told
 
 
 def told_of_machines(results: Results) -> list[str]:

@@ -18,11 +18,10 @@ from features.core.schema import CHANNELS, MACHINE, Language
 from models.decision.actions import WAIT_UNTIL, Leads, act
 from pipeline.core.project import Places, Progress
 from pipeline.core.sql import file_literal, literal
+from pipeline.scoring.recontact import Columns, states_of
 from pipeline.scoring.standing import Standing
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.wording.actions import say_action
-
-Columns = dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Actions:
         standing: Standing,
         tiers: NDArray[np.str_],
         lists: NDArray[np.str_],
+        list_reasons: NDArray[np.object_],
         recontact: Columns,
     ) -> Columns:
         """Give action, channel and next step of leads, all in the same order; ``recontact``: their columns of that."""
@@ -51,7 +51,8 @@ class Actions:
             tier=tiers,
             maturity=standing.maturity,
             list=lists,
-            recontact=self._states(recontact),
+            list_reason=list_reasons,
+            recontact=states_of(self.policy, self.as_of, recontact),
             facts={name: ~np.isnat(held.since[:, place]) for place, name in enumerate(self.policy.facts)},
             is_open={name: ~held.shut(name) for name in CHANNELS},
             has_answered=answered,
@@ -90,14 +91,6 @@ class Actions:
     @property
     def _sent(self) -> list[str]:
         return sorted({rule.sends for rule in self.policy.actions if rule.sends is not None})
-
-    def _states(self, recontact: Columns) -> NDArray[np.str_]:
-        today = pa.scalar(self.policy.day_of(self.as_of), pa.date32())
-        on = recontact["recontact_on"]
-        dated = pc.if_else(pc.less_equal(on, today), "now", "later")
-        told = pc.if_else(pc.is_valid(recontact["recontact_why"]), "close", "")
-        states: NDArray[np.str_] = pc.coalesce(dated, told).to_pandas().to_numpy("U5")
-        return states
 
     def _look(self, lead_ids: Sequence[str]) -> pa.Table:
         """Look once into the log for what rules ask for that standing does not say; most tables ask for nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from models.decision.lists import Lists
 from models.decision.tiers import CutOffs, tiers_of
 from pipeline.scoring.basis import LastList, basis_of, noted
 from pipeline.scoring.standing import Standing
-from pipeline.scoring.today import Spent, Today, lottery_groups, make_lists_of
+from pipeline.scoring.today import Spent, Today, lottery_groups, make_lists_of, may_be_called
 from pipeline.settings.decision import DecisionPolicy
 
 _FIELDS = {field.name: field for field in RECOMMENDATION}
@@ -51,6 +52,8 @@ class Decided:
     """Why open leads came onto the list of sales since the last one, or left it, by lead_id."""
     last: LastList | None = None
     """The one that it was compared with."""
+    ended_of_late: Mapping[str, int] = field(default_factory=dict)
+    """How many leads converted, and were lost, within ``decision.keep``."""
     unstated: tuple[str, ...] = ()
     """What nobody has stated: names of UNSTATED."""
 
@@ -66,6 +69,7 @@ class Decided:
             "cut_offs": self.cut_offs,
             "cut_offs_from": self.cut_offs_from,
             "base_rate": self.base_rate,
+            "ended_of_late": dict(self.ended_of_late),
             "unstated": list(self.unstated),
         }
 
@@ -100,6 +104,11 @@ class Decider:
             raised=held.raised[rows],
             is_back=standing.is_back[rows],
         )
+
+    @cached_property
+    def may_be_called(self) -> NDArray[np.bool_]:
+        """Whether each lead may be on the list of sales whatever its tier."""
+        return may_be_called(self.policy, self.standing, self.lead_ids, self.today.day)
 
     @property
     def was_called(self) -> NDArray[np.bool_]:

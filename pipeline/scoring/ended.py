@@ -1,7 +1,18 @@
-"""The leads whose last episode has ended of late: they are told as such, and nothing is foretold of them."""
+"""The leads whose last episode has ended: they are told as such, and nothing is foretold of them.
+
+They have a row for ``decision.keep``, so that whoever is told of them learns of the end. Who was lost, and has a date
+to come back, keeps it until that date is over, and for as long after it:
+
+    lost on 1 March, kept for 30 days, to come back from 30 May on    tier            recontact_on
+    1 March to 29 May                                                 disqualified    30 May
+    30 May to 28 June: the lead is due                                recycled        30 May
+    29 June to 28 July: it is not any more                            disqualified    none
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -18,7 +29,7 @@ from pipeline.core.project import Places
 from pipeline.scoring import standing
 from pipeline.scoring.actions import Actions
 from pipeline.scoring.in_words import days_of
-from pipeline.scoring.recontact import Recontact
+from pipeline.scoring.recontact import Recontact, states_of
 from pipeline.scoring.standing import look
 from pipeline.settings.timeline import Snapshots
 
@@ -33,6 +44,16 @@ class Sections(standing.Sections, Protocol):
     snapshots: Snapshots
 
 
+@dataclass(frozen=True)
+class Ended:
+    """The leads that have ended."""
+
+    table: pa.Table
+    """A row a lead, by lead_id, with those columns of RECOMMENDATION that hold something."""
+    of_late: Mapping[str, int]
+    """How many of them converted, and were lost, within ``decision.keep``."""
+
+
 def tell_ended(
     places: Places,
     parameters: Sections,
@@ -42,22 +63,25 @@ def tell_ended(
     model_version: pa.DictionaryArray,
     recontact: Recontact,
     actions: Actions,
-) -> pa.Table:
-    """Give a row for each lead whose last episode ended within ``decision.keep`` before ``as_of`` (UTC), by lead_id.
+) -> Ended:
+    """Give the leads whose last episode ended within ``decision.keep`` before ``as_of`` (UTC), or that are awaited.
 
-    It has the columns of RECOMMENDATION that hold something; ``model_version`` holds one, that of the other rows. The
-    first fact says how the episode ended, and the stage says it, too, where people decided nothing since. ``recontact``
-    says when to come back to those that were lost, and ``actions`` what to do next.
+    ``model_version`` holds one, that of the other rows. The first fact says how the episode ended, and the stage says
+    it, too, where people decided nothing since. ``recontact`` says when to come back to those that were lost, and
+    ``actions`` what to do next.
     """
     policy = parameters.decision
-    ended = find_ended_at(history, as_of, policy.kept(parameters.snapshots.horizon))
+    keep = policy.kept(parameters.snapshots.horizon)
+    ended = find_ended_at(history, as_of, keep, recontact.awaited(keep))
     found = look(places, parameters, connection, ended, as_of)
     outcomes = ended["outcome"].to_list()
     ends = ended["outcome_at"].to_numpy("datetime64[us]")
     decided_since = pc.if_else(pa.array(found.decided_at > ends), found.stage, None)
-    ids, tiers = ended["lead_id"].to_list(), [_TIERS[outcome] for outcome in outcomes]
-    again = recontact.of_lost(ids, found.closed)
-    nowhere = np.full(len(ids), "none")
+    ids = ended["lead_id"].to_list()
+    again = recontact.of_lost(ids, found.closed | found.held.taken)
+    is_due = states_of(policy, as_of, again) == "now"
+    tiers = np.where(is_due, "recycled", [_TIERS[outcome] for outcome in outcomes]).astype("U12")
+    lists = np.where(is_due & ~found.held.shut("mail"), "marketing", "none")
     told = zip(days_of(policy, ends), outcomes, found.facts, strict=True)
     columns = {
         "lead_id": ids,
@@ -68,11 +92,13 @@ def tell_ended(
         "stage": pc.coalesce(decided_since, pa.array([_STAGES[outcome] for outcome in outcomes], pa.string())),
         "facts": [[f"{day} {outcome}", *facts] for day, outcome, facts in told],
         "target": found.target,
-        "list": ["none"] * len(ended),
+        "list": lists,
         **{name: [[]] * len(ended) for name in ("reasons_for", "reasons_against", "reasons")},
         **again,
-        **actions.columns(ids, found, np.array(tiers, dtype="U12"), nowhere, again),
+        **actions.columns(ids, found, tiers, lists, np.full(len(ids), None, dtype=object), again),
         "is_guess": np.zeros(len(ended), dtype=bool),
     }
     table = pa.table({name: pa.array(values, _TYPES[name]) for name, values in columns.items()})
-    return table.append_column("model_version", model_version.take(pa.array(np.zeros(len(ended), np.int8))))
+    table = table.append_column("model_version", model_version.take(pa.array(np.zeros(len(ended), np.int8))))
+    of_late = ended.loc[ends >= np.datetime64(as_of - keep, "us"), "outcome"]
+    return Ended(table, {outcome: int((of_late == outcome).sum()) for outcome in (CONVERTED, LOST)})

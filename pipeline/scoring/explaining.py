@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.core.time import parse_duration
@@ -34,6 +35,28 @@ UNEXPLAINED = (
     "warning: the model was learned by an earlier version, which kept no figures for reasons: none are given. Train it "
     "anew (dvc repro)"
 )
+
+
+def are_explained(
+    tiers: NDArray[np.str_], are_called: NDArray[np.bool_], reasons_for: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Tell which leads are explained: those of some tiers and, whatever theirs is, who is called; without tiers nobody.
+
+    >>> are_explained(np.array(["SQL", "IQL", "IQL"]), np.array([False, True, False]), ["SQL"]).tolist()
+    [True, True, False]
+    """
+    return np.isin(tiers, list(reasons_for)) | (are_called & bool(reasons_for))
+
+
+def explained_alone(recommendations: pa.Table, are_explained: NDArray[np.bool_]) -> pa.Table:
+    """Take grades and reasons back of who was explained, and was not to be: it might have been called, and is not."""
+    is_one = pa.array(are_explained)
+    for name in ("grade", "reasons_for", "reasons_against", "reasons"):
+        column = recommendations[name].combine_chunks()
+        nothing = pa.scalar(None if name == "grade" else [], column.type)
+        place = recommendations.column_names.index(name)
+        recommendations = recommendations.set_column(place, name, pc.if_else(is_one, column, nothing))
+    return recommendations
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The leads that are open at a moment in, recommendations out: by the model just trained, or by the champion.
 
-Behind the open ones stand those that have ended of late, of which nothing is foretold.
+Behind the open ones stand those that have ended, of which nothing is foretold.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from features.core.errors import NotEnoughDataError, StaleError
 from features.core.time import format_duration
@@ -50,7 +51,7 @@ from pipeline.scoring.deciding import Decided, Decider
 from pipeline.scoring.doubts import UnknownOutcomes, unknown_outcomes, why_guesses
 from pipeline.scoring.earlier import Earlier
 from pipeline.scoring.ended import tell_ended
-from pipeline.scoring.explaining import UNEXPLAINED, Explainer
+from pipeline.scoring.explaining import UNEXPLAINED, Explainer, are_explained, explained_alone
 from pipeline.scoring.in_words import with_words
 from pipeline.scoring.recontact import Recontact
 from pipeline.scoring.standing import Standing, look
@@ -149,7 +150,7 @@ def recommend(
             f"no lead is open at {as_of.isoformat()}; score another moment (recommend.as_of, --as-of)"
         )
     of_duckdb, _ = halve(project.parameters.run.memory_limit)
-    stream_matrix = executor_of(project.parameters.run)
+    stream_matrix, reasons_for = executor_of(project.parameters.run), project.parameters.recommend.reasons_for
     batches = []
     done = older = 0
     # Without events, what is known of a lead is what it was created with: its age says nothing that could be learned.
@@ -167,7 +168,7 @@ def recommend(
         explainer = Explainer(
             model, catalogue, project.parameters.words, project.parameters.decision, project.parameters.ingest, as_of
         )
-        if project.parameters.recommend.reasons_for and not explainer.can_explain:
+        if reasons_for and not explainer.can_explain:
             progress(UNEXPLAINED)
         connection.register("taken", snapshots)
         taken = "SELECT lead_id, as_of, created_at, started_at, episode FROM taken"
@@ -186,10 +187,10 @@ def recommend(
             project, project.parameters, connection, history, as_of, Reach(project).outcomes_until
         )
         actions = Actions(project, connection, project.parameters.decision, project.parameters.words.language, as_of)
-        ended_of_late = tell_ended(
+        ended = tell_ended(
             project, project.parameters, connection, history, as_of, _version(model, 1), recontact, actions
         )
-        recommendations, decided = _decide(pa.concat_tables(batches), decider)
+        recommendations, decided = _decide(pa.concat_tables(batches), decider, reasons_for)
         compared_list = LastList.read(earlier.last) if earlier is not None and earlier.last is not None else None
         if compared_list is None and last is not None:
             progress("looking at what would have been said then")
@@ -207,13 +208,14 @@ def recommend(
         decided,
         causes=moved.lists,
         last=compared_list,
+        ended_of_late=ended.of_late,
         unstated=unstated_in(
             project.parameters, catalogue, model.categories, has_capacity=decided.spent.places is not None
         ),
     )
     best_first = pc.sort_indices(recommendations, [("probability", "descending"), ("lead_id", "ascending")])
     # What nobody foretells of those that have ended is missing.
-    everyone = pa.concat_tables([recommendations.take(best_first), ended_of_late], promote_options="default")
+    everyone = pa.concat_tables([recommendations.take(best_first), ended.table], promote_options="default")
     return everyone, _doubt(project, model, history, snapshots, as_of, older, explainer.counted, progress), decided
 
 
@@ -278,14 +280,14 @@ def _compare(
     moved: pd.DataFrame,
     stream_matrix: Executor,
 ) -> pa.Table:
-    """Put what has changed since an earlier score behind the reasons, of the tiers that are asked for.
+    """Put what has changed since an earlier score behind the reasons, of those who are explained.
 
-    Who has left one of these since is compared, too. ``moved``: see ``Comparer.compare``.
+    Who has left a tier that is asked for is compared, too. ``moved``: see ``Comparer.compare``.
     """
     parameters = project.parameters
     asked = parameters.recommend.reasons_for
     of_moved = moved.reindex(recommendations["lead_id"].to_numpy())
-    is_asked = pc.is_in(recommendations["tier"].cast(pa.string()), pa.array(asked, pa.string())).to_numpy()
+    is_asked = _are_explained(recommendations, asked)
     shown = np.flatnonzero(is_asked | of_moved["before"].isin(asked).to_numpy())
     columns = uncompared(len(shown))
     if last is not None:
@@ -305,14 +307,20 @@ def _compare(
     return recommendations
 
 
-def _decide(scored: pa.Table, decider: Decider) -> tuple[pa.Table, Decided]:
-    """Put what is decided of all leads in the place of their tiers."""
+def _decide(scored: pa.Table, decider: Decider, reasons_for: Sequence[str]) -> tuple[pa.Table, Decided]:
+    """Put what is decided of all leads in the place of their tiers, and leave no reasons but of who gets some."""
     place = scored.column_names.index("tier")
     tiers = scored["tier"].to_pandas().to_numpy("U12")
     decided = decider.decide(scored[PROBABILITY].to_numpy(), tiers)
     columns = {name: scored[name] for name in scored.column_names}
     names = [*scored.column_names[:place], *decided.columns, *scored.column_names[place + 1 :]]
-    return pa.table({name: decided.columns.get(name, columns.get(name)) for name in names}), decided
+    table = pa.table({name: decided.columns.get(name, columns.get(name)) for name in names})
+    return explained_alone(table, _are_explained(table, reasons_for)), decided
+
+
+def _are_explained(recommendations: pa.Table, reasons_for: Sequence[str]) -> NDArray[np.bool_]:
+    tiers, lists = (recommendations[name].to_pandas().to_numpy("U12") for name in ("tier", "list"))
+    return are_explained(tiers, lists == "sales", reasons_for)
 
 
 def _with_what_next(
@@ -324,7 +332,8 @@ def _with_what_next(
     ids = recommendations["lead_id"].to_pylist()
     place = recommendations.column_names.index("is_guess")
     actions.warn(progress)
-    columns = again | actions.columns(ids, standing, tiers, lists, again)
+    waits_for = recommendations["list_reason"].to_pandas().to_numpy(object)
+    columns = again | actions.columns(ids, standing, tiers, lists, waits_for, again)
     for name, column in reversed(columns.items()):
         recommendations = recommendations.add_column(place, name, column)
     return recommendations
@@ -341,13 +350,14 @@ def _score_batch(
     *,
     has_ages: bool,
 ) -> pa.Table:
-    """Score some rows of the matrix, the ``rows`` of all; only those of the tiers that are asked for are explained."""
+    """Score some rows of the matrix, the ``rows`` of all; only those who are asked for, or may be, are explained."""
     features = batch.select(catalogue.columns)
     asked = features.to_pandas(split_blocks=True)
     probabilities = model.predict(asked)
     others = model.other_horizons(asked, probabilities)
     tiers = decider.tiers(probabilities, rows)
-    explained = explainer.explain(features, np.flatnonzero(np.isin(tiers, parameters.recommend.reasons_for)))
+    to_explain = are_explained(tiers, decider.may_be_called[rows], parameters.recommend.reasons_for)
+    explained = explainer.explain(features, np.flatnonzero(to_explain))
     why = why_guesses(batch, model, catalogue, decider.standing.acts_unseen[rows], has_ages=has_ages)
     return pa.table(
         {

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.timeline.history import History
-from models.decision.recontact import MONTH, Basis, Followed, Rates, advise, rates_of
+from models.decision.recontact import DUE_FOR, MONTH, Advice, Basis, Followed, Rates, advise, rates_of
 from pipeline.core.project import Places
 from pipeline.log.returns import losses_known, silences_known
 from pipeline.scoring.in_words import days_of
@@ -81,12 +82,30 @@ class Recontact:
         lost = losses[losses["is_last"]].set_index("lead_id")[["since", "reason"]]
         return cls(policy, parameters.words.language, as_of, lost, of_losses, of_silences)
 
-    def of_lost(self, lead_ids: list[str], closed: NDArray[np.bool_]) -> Columns:
-        """Give the columns of leads that have ended; nothing is said of who converted, or is ``closed``."""
+    def awaited(self, keep: timedelta) -> NDArray[np.object_]:
+        """Name the leads that are still lost whose date is to come, has come, or was over within ``keep``."""
+        on = self._of_losses(self.lost).on
+        is_awaited = np.datetime64(self.as_of, "us") < on + np.timedelta64(DUE_FOR + keep)
+        awaited: NDArray[np.object_] = self.lost.index.to_numpy(object)[is_awaited]
+        return awaited
+
+    def of_lost(self, lead_ids: list[str], busy: NDArray[np.bool_]) -> Columns:
+        """Give the columns of leads that have ended.
+
+        Nothing is said of who converted, whose date is over, or is ``busy``: closed, or in somebody's work.
+        """
         found = self.lost.reindex(lead_ids)
-        rows = np.flatnonzero(found["since"].notna().to_numpy() & ~closed)
-        since = found["since"].to_numpy("datetime64[us]")[rows]
-        return self._columns(len(lead_ids), rows, found["reason"].to_numpy(object)[rows], since, of_lost=True)
+        rows = np.flatnonzero(found["since"].notna().to_numpy() & ~busy)
+        lost = found.iloc[rows]
+        is_over = np.datetime64(self.as_of, "us") >= self._of_losses(lost).on + np.timedelta64(DUE_FOR)
+        rows, lost = rows[~is_over], lost[~is_over]
+        since = lost["since"].to_numpy("datetime64[us]")
+        return self._columns(len(lead_ids), rows, lost["reason"].to_numpy(object), since, since, of_lost=True)
+
+    def _of_losses(self, lost: pd.DataFrame) -> Advice:
+        """Say it as of the loss: a month that has paid is over once, and no later one is said in its place."""
+        since, reasons = lost["since"].to_numpy("datetime64[us]"), lost["reason"].to_numpy(object)
+        return advise(self.policy.recontact, self.of_losses, reasons, since, since)
 
     def of_open(self, standing: Standing, tiers: NDArray[np.str_], lists: NDArray[np.str_]) -> Columns:
         """Give the columns of open leads, in the order of all three; nothing is said of who is not quiet."""
@@ -95,7 +114,7 @@ class Recontact:
         busy = standing.closed | standing.held.taken | standing.spoken.word.is_later | (lists == "sales")
         rows = np.flatnonzero(quiet & ~busy & (tiers != "SQL"))
         groups = np.full(len(rows), _QUIET, dtype=object)
-        return self._columns(len(tiers), rows, groups, standing.acted[rows], of_lost=False)
+        return self._columns(len(tiers), rows, groups, standing.acted[rows], now, of_lost=False)
 
     def _columns(
         self,
@@ -103,14 +122,14 @@ class Recontact:
         rows: NDArray[np.intp],
         groups: NDArray[np.object_],
         since: NDArray[np.datetime64],
+        asked: np.datetime64 | NDArray[np.datetime64],
         *,
         of_lost: bool,
     ) -> Columns:
-        """Say it of the ``rows``, which were lost, or last acted, at ``since``; what is alike is written once."""
+        """Say it as of ``asked`` of the ``rows``, which were lost, or last acted, at ``since``; like ones once."""
         rates = self.of_losses if of_lost else self.of_silences
-        now = np.datetime64(self.as_of, "us")
-        advice = advise(self.policy.recontact, rates, groups, since, now)
-        month = np.maximum((now - since) // np.timedelta64(MONTH), 0)
+        advice = advise(self.policy.recontact, rates, groups, since, asked)
+        month = np.maximum((asked - since) // np.timedelta64(MONTH), 0)
         again = ~np.isnat(advice.on)
         days = np.full(len(rows), None, dtype=object)
         days[again] = days_of(self.policy, advice.on[again])
@@ -133,6 +152,16 @@ class Recontact:
         if of_lost:
             return words.of_lost(basis, began, group, day, rates, waited)
         return words.of_quiet(basis, began, day, rates, waited)
+
+
+def states_of(policy: DecisionPolicy, as_of: datetime, recontact: Columns) -> NDArray[np.str_]:
+    """Say by the columns of each lead whether it is due (now), or later, or to be closed; empty of all others."""
+    today = pa.scalar(policy.day_of(as_of), pa.date32())
+    on = recontact["recontact_on"]
+    dated = pc.if_else(pc.less_equal(on, today), "now", "later")
+    told = pc.if_else(pc.is_valid(recontact["recontact_why"]), "close", "")
+    states: NDArray[np.str_] = pc.coalesce(dated, told).to_pandas().to_numpy("U5")
+    return states
 
 
 def _followed(frame: pd.DataFrame, groups: pd.Series, until: NDArray[np.datetime64]) -> Followed:

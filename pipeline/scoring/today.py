@@ -222,6 +222,16 @@ def lottery_groups(policy: DecisionPolicy, standing: Standing, lead_ids: NDArray
     return groups
 
 
+def may_be_called(
+    policy: DecisionPolicy, standing: Standing, lead_ids: NDArray[np.object_], day: date
+) -> NDArray[np.bool_]:
+    """Tell which leads may be on the list of sales whatever their tier: untouched, or drawn to be worked."""
+    held = standing.held
+    is_forgotten = untouched_on(policy, standing, day) & ~standing.closed & ~held.refused & ~held.shut("telephone")
+    is_drawn: NDArray[np.bool_] = lottery_groups(policy, standing, lead_ids) == "worked"
+    return is_forgotten | is_drawn
+
+
 def untouched_on(policy: DecisionPolicy, standing: Standing, day: date) -> NDArray[np.bool_]:
     """Tell which leads nobody has contacted within the agreed time after they were handed over, shape (n,)."""
     local = pd.DatetimeIndex(standing.handed).tz_localize("UTC").tz_convert(ZoneInfo(policy.time_zone))

@@ -124,15 +124,17 @@ class DecisionPolicy(Strict):
     """The days on which sales works."""
     actions: Annotated[tuple[Rule, ...], Field(min_length=1)] = DEFAULT
     """What to do next: the first rule that fits a lead, and one of whose channels is open to it. By default who is on
-    the list of sales is called, and else its tier says it: SQL call_today, recycled take_up_again, MQL keep_nurturing,
-    others wait; who was lost is waited for, or closed."""
+    the list of sales is called, and nobody else: who is in work is left to its owner, who lacks a place waits for one.
+    Of others the tier says it: recycled take_up_again, SQL that can't be called and MQL keep_nurturing, else wait; who
+    was lost is waited for, taken up again, or closed."""
     answers: dict[Channel, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Acts of the lead itself by which it answers to a channel: {telephone: [call_answered], mail: [email_click]}. Of
     the open channels of a rule it is one that the lead has answered to, if to any. That a lead didn't answer is no
     reason against it: perhaps nobody has written, or called."""
     keep: Duration | None = None
     """How long a lead that has converted or was lost keeps a row, which says so and has no probability; as long as
-    snapshots.horizon where it is not given."""
+    snapshots.horizon where it is not given. Who was lost and has a date to come back keeps it for as long after that
+    date is over, 30 days after it has come."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -232,8 +234,8 @@ class Recommend(Strict):
     """How old the log may be when leadcast score is asked for now, beside the longest time in which nothing happened:
     the moment up to which every source that feeds features reaches. Whether one has stopped is judged by its rhythm."""
     reasons_for: tuple[Tier, ...] = WORKED
-    """The tiers whose leads get reasons: IQL, MQL, SQL, or [] for none. Explaining a lead takes ten times as long as
-    scoring it, so that it is done where somebody reads it."""
+    """The tiers whose leads get reasons; whoever is on today's list of sales does, too, but for [], which means nobody.
+    Explaining a lead takes ten times as long as scoring it, so that it is done where somebody reads it."""
     compare_to: Duration | None = 7 * DAY
     """How long before as_of the moment lies that the stage recommend compares these leads with, by the same model: what
     has changed since, and which way each goes; null for none. leadcast score compares with its last scores."""

@@ -58,7 +58,7 @@ Ours = Literal[
     "tier", "probability", "score", "maturity", "reason_1", "reason_2", "reason_3", "action", "date", "model",
     "stage", "facts", "target", "expected_value", "list", "list_reason", "guess",
     "grade", "reason_for", "reason_against", "recontact_on",
-    "channel", "trend", "what_changed", "suspended_since"
+    "channel", "trend", "what_changed", "suspended_since", "lottery_group"
 ]  # fmt: skip
 
 

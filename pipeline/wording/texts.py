@@ -138,6 +138,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     # What to do next, and through which channel.
     "action.call_today": ("call today", "appeler aujourd'hui"),
+    "action.leave_to_owner": ("leave to its owner", "laisser au commercial en charge"),
+    "action.wait_for_place": ("wait for a place", "attendre une plage d'appel"),
     "action.take_up_again": ("take up again", "reprendre contact"),
     "action.keep_nurturing": ("keep nurturing", "continuer à faire mûrir"),
     "action.invite_to_webinar": ("invite to a webinar", "inviter au webinaire"),

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from features.core.schema import CHANNELS
+from features.core.schema import CHANNELS, LIST_REASONS, LISTS
 from models.decision.actions import DEFAULT, Leads, Rule, act
 
 USUAL: dict[str, Any] = {
-    "tier": "MQL", "maturity": "warm", "list": "none", "recontact": "", "facts": (), "open": CHANNELS, "answered": (),
-    "last_act": None, "content": None, "had": (),
+    "tier": "MQL", "maturity": "warm", "list": "none", "list_reason": None, "recontact": "", "facts": (),
+    "open": CHANNELS, "answered": (), "last_act": None, "content": None, "had": (),
 }  # fmt: skip
 """A lead of whom nothing is special."""
 
@@ -31,6 +33,7 @@ def leads(*rows: dict[str, Any]) -> Leads:
         tier=column("tier").astype(str),
         maturity=column("maturity").astype(str),
         list=column("list").astype(str),
+        list_reason=column("list_reason"),
         recontact=column("recontact").astype(str),
         facts=among("facts", ("demo", "complaint")),
         is_open=among("open", CHANNELS),
@@ -48,7 +51,17 @@ def said(rules: tuple[Rule, ...], *rows: dict[str, Any]) -> list[tuple[str, str 
 @pytest.mark.parametrize(
     ("lead", "action"),
     [
-        ({"tier": "SQL"}, ("call_today", "telephone")),
+        ({"tier": "SQL", "list": "sales"}, ("call_today", "telephone")),
+        # whom nobody is to call today
+        ({"tier": "SQL", "list_reason": "capacity"}, ("wait_for_place", None)),
+        ({"tier": "SQL", "list_reason": "in work"}, ("leave_to_owner", None)),
+        ({"tier": "SQL", "list_reason": "in work", "open": ("mail",)}, ("leave_to_owner", None)),
+        ({"tier": "SQL", "list_reason": "agreed later"}, ("wait", None)),
+        ({"tier": "SQL", "list_reason": "account"}, ("wait", None)),
+        ({"tier": "SQL", "list_reason": "no owner"}, ("wait", None)),
+        ({"tier": "SQL", "list_reason": "left alone"}, ("keep_nurturing", "mail")),
+        ({"tier": "IQL", "list_reason": "untouched"}, ("wait_for_place", None)),
+        ({"tier": "IQL", "list_reason": "untouched", "list": "sales"}, ("call_today", "telephone")),
         ({"tier": "recycled"}, ("take_up_again", "mail")),
         ({"tier": "MQL"}, ("keep_nurturing", "mail")),
         ({"tier": "IQL"}, ("wait", None)),
@@ -58,8 +71,8 @@ def said(rules: tuple[Rule, ...], *rows: dict[str, Any]) -> list[tuple[str, str 
         ({"tier": "IQL", "list": "sales"}, ("call_today", "telephone")),
         ({"tier": "MQL", "list": "sales", "open": ("mail",)}, ("keep_nurturing", "mail")),
         # what is closed leaves the lead to a later rule
-        ({"tier": "SQL", "open": ("mail",)}, ("keep_nurturing", "mail")),
-        ({"tier": "SQL", "open": ()}, ("wait", None)),
+        ({"tier": "SQL", "list_reason": "channel closed", "open": ("mail",)}, ("keep_nurturing", "mail")),
+        ({"tier": "SQL", "list_reason": "channel closed", "open": ()}, ("wait", None)),
         ({"tier": "recycled", "open": ("telephone",)}, ("take_up_again", "telephone")),
         ({"tier": "recycled", "open": ()}, ("wait", None)),
         # the lost, and the quiet
@@ -69,8 +82,20 @@ def said(rules: tuple[Rule, ...], *rows: dict[str, Any]) -> list[tuple[str, str 
         ({"tier": "IQL", "recontact": "now", "open": ()}, ("wait", None)),
     ],
 )
-def test_without_a_table_a_tier_says_what_to_do(lead: dict[str, Any], action: tuple[str, str | None]) -> None:
+def test_without_a_table_the_list_and_the_tier_say_what_to_do(
+    lead: dict[str, Any], action: tuple[str, str | None]
+) -> None:
     assert said(DEFAULT, lead) == [action]
+
+
+@given(
+    st.sampled_from(["SQL", "recycled", "MQL", "IQL"]),
+    st.sampled_from(LISTS),
+    st.none() | st.sampled_from(LIST_REASONS),
+)
+def test_without_a_table_only_the_list_of_sales_is_called(tier: str, listed: str, reason: str | None) -> None:
+    ((action, _),) = said(DEFAULT, {"tier": tier, "list": listed, "list_reason": reason})
+    assert (action == "call_today") == (listed == "sales")
 
 
 def test_the_first_rule_that_fits_says_what_to_do() -> None:

@@ -59,7 +59,8 @@ def said(root: Path, rules: list[dict[str, Any]], told: list[str] | None = None,
         actions = Actions(places, connection, policy, "en", JULY)
         actions.warn((told if told is not None else []).append)
         standing = standing_of(size, JULY, taken=["2026-06-20", None, None, None])
-        return pa.table(actions.columns(IDS, standing, np.full(size, "MQL"), np.full(size, "none"), again))
+        tiers, lists, reasons = np.full(size, "MQL"), np.full(size, "none"), np.full(size, None, dtype=object)
+        return pa.table(actions.columns(IDS, standing, tiers, lists, reasons, again))
 
 
 def test_the_last_act_is_the_leads_own_as_it_was_known(tmp_path: Path) -> None:

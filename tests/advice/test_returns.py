@@ -188,11 +188,16 @@ def test_it_is_told_in_french(tmp_path: Path) -> None:
 
 
 def test_where_no_act_opens_an_episode_again_nobody_is_closed(tmp_path: Path) -> None:
-    (told,) = learned(tmp_path, reopen_on=()).of_lost(["O001"], np.array([False]))["recontact_why"].to_pylist()
+    recontact = learned(tmp_path, reopen_on=())
+    told, over = recontact.of_lost(["NEW", "O001"], np.array([False, False]))["recontact_why"].to_pylist()
     assert told == (
-        "Contact again from 28 December 2025 on: lost in July 2025 (reason: “outside the target”). That is the pause "
-        "of the settings (180 days), for nothing is known of such leads that came back"
+        "Contact again from 7 December 2026 on: lost in June 2026 (reason: “no budget”). That is the pause of the "
+        "settings (180 days), for nothing is known of such leads that came back"
     )
+    # That of who was lost in July 2025 was 28 December, and is over since 27 January: for 155 days.
+    assert over is None
+    assert "O001" not in recontact.awaited(154 * DAY)
+    assert "O001" in recontact.awaited(156 * DAY)
 
 
 def test_of_open_leads_the_quiet_are_told_whom_nobody_works_on(tmp_path: Path) -> None:

@@ -234,8 +234,9 @@ def test_where_nobody_was_open_then_nothing_is_said(everybody: Project, now: dat
 def test_the_stage_compares_the_tiers_that_are_shown_and_none_where_told_so(world: Project, tmp_path: Path) -> None:
     written = pd.read_parquet(world.recommendations)
     tiers = world.parameters.recommend.reasons_for
-    # Who has left these tiers since is told why, too.
-    shown = (written["tier"].isin(tiers) | written["tier_before"].isin(tiers)) & written["probability"].notna()
+    # Who has left these tiers since is told why, too, and who is called whatever its tier.
+    is_shown = written["tier"].isin(tiers) | written["tier_before"].isin(tiers) | (written["list"] == "sales")
+    shown = is_shown & written["probability"].notna()
     assert (written["trend"].notna() == shown).all()
     assert (written.loc[shown, "as_of"] - written.loc[shown, "compared_with"]).dropna().unique() == [7 * DAY]
     copy = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))

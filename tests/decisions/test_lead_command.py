@@ -349,12 +349,12 @@ def test_the_line_of_time_ends_in_the_facts_and_the_episode_that_the_decision_re
 
 def test_of_a_lead_that_has_ended_it_is_told_that_there_is_no_probability(world: Project) -> None:
     table = pq.read_table(world.recommendations, columns=["lead_id", "probability", "tier"]).to_pylist()
-    for tier in ("customer", "disqualified"):
+    for tier in ("customer", "disqualified", "recycled"):
         lead = next(row["lead_id"] for row in table if row["probability"] is None and row["tier"] == tier)
         told = "\n".join(tell_lead(show_lead(world, lead, None), world.parameters))
         assert re.search(rf"tier +{tier}\n", told)
         assert re.search(r"probability +none, for it has ended\n", told)
-        assert "%" not in told.partition("probability")[2]
+        assert "% within" not in told.partition("probability")[2]
 
 
 def test_any_moment_of_a_lead_shows_what_a_naive_look_at_the_log_shows(world: Project) -> None:

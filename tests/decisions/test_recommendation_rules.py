@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,8 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
         {"probability": None},
         {"score": 26.0},
         {"maturity": "lukewarm"},
-        {"tier": "VIP"},
-        {"tier": "IQL"},
+        {"tier": "VIP", "list": "none"},
+        {"tier": "IQL", "list": "none"},
         {"model_version": None},
     ]
     rows = [recommendation(0), *(recommendation(number) | change for number, change in enumerate(changes, start=1))]
@@ -100,8 +100,8 @@ def test_recommendations_that_break_a_rule_are_refused_with_every_rule_named() -
             "has ended has neither, but found 1"
         ),
         (
-            "recommendations.reasons_unasked: a recommendation of any other tier has none and no grade, nor has a lead "
-            "that has ended, but found 2"
+            "recommendations.reasons_unasked: any other recommendation has none and no grade, nor has a lead that has "
+            "ended, but found 2"
         ),
         "recommendations.score_differs: the score is 100 times the probability, but found 1",
         "recommendations.score_high: score is at most 100, but found 1",
@@ -119,6 +119,10 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
     sound.append(ended(4, **CUSTOMER))
     # One that people took up again after it was lost is told by its first fact all the same.
     sound.append(ended(5, stage="accepted"))
+    due: Row = {"tier": "recycled", "recontact_on": date(2026, 3, 1), "list": "marketing"}
+    sound += [ended(10, **due), ended(11, **due | {"list": "none"})]
+    # Who is called is explained, whatever its tier.
+    sound.append(recommendation(12, tier="IQL", grade="D4", **CHANGED))
     sound += [recommendation(6, **CHANGED), recommendation(7, **CHANGED | {"change_data": None})]
     sound.append(recommendation(8, trend="not enough information"))
     check(table_of(sound), ["SQL", "disqualified"])
@@ -133,11 +137,17 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
         ],
         "end_differs": [
             ended(9, tier="SQL"),
+            ended(9, **due | {"recontact_on": None, "list": "none"}),
             ended(9, tier="customer"),
             ended(9, **CUSTOMER | {"tier": "disqualified"}),
             recommendation(9, tier="customer", reasons=[]),
         ],
-        "ended_recommended": [ended(9, list="marketing"), ended(9, rank=1), ended(9, is_guess=True, guess="age")],
+        "ended_recommended": [
+            ended(9, list="marketing"),
+            ended(9, **due | {"list": "sales"}),
+            ended(9, rank=1),
+            ended(9, is_guess=True, guess="age"),
+        ],
         "guess_unsaid": [recommendation(9, is_guess=True), recommendation(9, guess="channel")],
         "reasons_unasked": [
             ended(9, reasons=["raises: x"]),
@@ -145,7 +155,7 @@ def test_an_open_lead_has_a_probability_and_one_that_has_ended_has_none() -> Non
             ended(9, reasons_against=["x"]),
             ended(9, grade="A1"),
         ],
-        "change_unasked": [recommendation(9, **CHANGED, tier="IQL", reasons=[]), ended(9, **CHANGED)],
+        "change_unasked": [recommendation(9, **CHANGED, tier="IQL", list="none", reasons=[]), ended(9, **CHANGED)],
         "change_partial": [
             *(recommendation(9, **CHANGED | {name: None}) for name in CHANGED if name not in ("trend", "change_data")),
             recommendation(9, **CHANGED | {"trend": None}),
@@ -187,13 +197,22 @@ def test_sound_recommendations_pass_and_one_without_a_reason_only_warns() -> Non
     check(rows, ["SQL"])
 
 
-@pytest.mark.parametrize(("reasons_for", "accepted"), [(["SQL", "MQL"], True), (["MQL"], False), ([], False)])
-def test_reasons_that_nobody_asked_for_are_refused(reasons_for: list[str], accepted: bool) -> None:
-    rows = table_of([recommendation(0)])
+@pytest.mark.parametrize(
+    ("reasons_for", "listed", "accepted"),
+    [
+        (["SQL", "MQL"], "none", True),
+        (["MQL"], "none", False),
+        (["MQL"], "marketing", False),
+        (["MQL"], "sales", True),
+        ([], "sales", False),
+    ],
+)
+def test_reasons_that_nobody_asked_for_are_refused(reasons_for: list[str], listed: str, accepted: bool) -> None:
+    rows = table_of([recommendation(0, list=listed)])
     if accepted:
         check(rows, reasons_for)
     else:
-        with pytest.raises(ContractError, match="reasons_unasked: a recommendation of any other tier has none"):
+        with pytest.raises(ContractError, match="reasons_unasked: any other recommendation has none"):
             check(rows, reasons_for)
 
 

@@ -136,7 +136,7 @@ def test_the_mapping_is_the_list_of_what_is_written(tmp_path: Path) -> None:
 
 DECIDED: dict[str, Any] = {
     "stage": "opportunity", "facts": ["2026-06-29 asked", "2026-06-01 " + "long " * 60], "target": "in",
-    "expected_value": 1234.5678, "list": "none", "list_reason": "in work", "guess": None,
+    "expected_value": 1234.5678, "list": "none", "list_reason": "in work", "lottery_group": "left alone", "guess": None,
     "trend": "steady", "what_changed": "Hardly changed since 22 June 2026: time passed",
 }  # fmt: skip
 

@@ -46,18 +46,22 @@ def test_a_push_writes_every_lead_once_and_the_next_one_none(project: Path) -> N
         row["probability"] if row["probability"] is None else round(row["probability"], 4) for row in scores
     ]
     # What is open to a lead, and when to come back, may say something else than its tier.
-    others = {"SQL": {"keep nurturing", "wait"}, "recycled": {"wait"}, "MQL": {"wait"}, "disqualified": {"close"}}
-    usual = {"SQL": "call today", "recycled": "take up again", "MQL": "keep nurturing", "IQL": "wait"}
+    others = {"SQL": {"wait"}, "recycled": {"wait"}, "MQL": {"wait"}, "disqualified": {"close"}}
+    usual = {"SQL": "keep nurturing", "recycled": "take up again", "MQL": "keep nurturing", "IQL": "wait"}
+    without_an_hour = {"in work": "leave to its owner", "capacity": "wait for a place"}
     for row, score in zip(rows, scores, strict=True):
         tier, action = row["leadcast_tier"], row["leadcast_action"]
         if score["list"] == "sales":  # whatever its tier
             assert action == "call today"
+        elif score["list_reason"] in without_an_hour:
+            assert action == without_an_hour[score["list_reason"]]
         elif score["recontact_on"] is None:
             assert action == usual.get(tier, "none") or action in others[tier]
         else:
             assert action in {f"wait until {score['recontact_on']}", "take up again", "wait"}
     assert {row["leadcast_action"] for row in rows} >= {*usual.values(), "none"}
-    assert {row["leadcast_tier"] for row in rows if not row["leadcast_probability"]} == {"customer", "disqualified"}
+    ended = {row["leadcast_tier"] for row in rows if not row["leadcast_probability"]}
+    assert ended == {"customer", "disqualified", "recycled"}
     code, text = call("push", *OLD)
     assert (code, f"{len(scores):,} leads: {len(scores):,} unchanged" in text) == (0, True)
     assert written(project) == rows

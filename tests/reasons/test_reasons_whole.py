@@ -190,6 +190,19 @@ def test_who_asked_for_a_quote_is_told_by_it_before_all_but_other_strong_acts(
     ).all()
 
 
+def test_whoever_is_called_is_explained_whatever_its_tier_and_of_others_only_the_tiers_that_are_named(
+    recommended: pd.DataFrame, world: Project
+) -> None:
+    opened = recommended[recommended["probability"].notna()]
+    is_named = opened["tier"].isin(world.parameters.recommend.reasons_for)
+    is_called = opened["list"] == "sales"
+    assert (is_called & ~is_named).any(), "nobody of another tier was handed over and forgotten"
+    assert opened["trend"].notna()[is_called].all()
+    assert opened["grade"].notna().equals(is_named | is_called)
+    assert (opened["reasons"].str.len() > 0)[is_called].all()
+    assert not (opened["reasons"].str.len() > 0)[~is_named & ~is_called].any()
+
+
 def test_the_three_strongest_of_both_stand_together(recommended: pd.DataFrame) -> None:
     for row in recommended.itertuples():
         both = [f"raises: {one}" for one in row.reasons_for] + [f"lowers: {one}" for one in row.reasons_against]

@@ -16,6 +16,7 @@ from world import Project
 from features.core.errors import NotEnoughDataError
 from pipeline.core.project import read_json
 from pipeline.report.headlines import headlines
+from pipeline.report.lines import MOST_LEADS
 from pipeline.report.model import PICTURE_NAMES, model_page
 from pipeline.report.rendering import cut, day, duration_in_words, percent, whole
 from pipeline.report.results import Results
@@ -127,16 +128,21 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
 ) -> None:
     ended = recommendations[recommendations["probability"].isna()]
     told_of = {
-        (3, 12): "3 customers and 12 lost in the last 30 days",
-        (1, 0): "1 customer and 0 lost in the last 30 days",
-        (0, 1_234): "0 customers and 1,234 lost in the last 30 days",
+        (3, 12, 0): "3 customers and 12 lost in the last 30 days",
+        (1, 0, 1): "1 customer and 0 lost in the last 30 days; 1 lost lead is due to be contacted again",
+        (0, 1_234, 2): "0 customers and 1,234 lost in the last 30 days; 2 lost leads are due to be contacted again",
     }
-    for (customers, lost), told in told_of.items():
-        counts = {"customer": customers, "disqualified": lost}
-        some = dataclasses.replace(results, scoring=results.scoring | {"ended": counts})
-        for text in shown(world, some, recommendations):
+
+    def counted(converted: int, lost: int, due: int) -> Results:
+        of_late, everybody = {"converted": converted, "lost": lost}, {"disqualified": 77, "recycled": due}
+        scoring = results.scoring | {"ended_of_late": of_late, "ended": everybody}
+        return dataclasses.replace(results, scoring=scoring)
+
+    for counts, told in told_of.items():
+        for text in shown(world, counted(*counts), recommendations):
             assert told in text
-    none = dataclasses.replace(results, scoring=results.scoring | {"ended": {}})
+            assert "due to be" in told or "due to be contacted" not in text
+    none = counted(0, 0, 0)
     for text in shown(world, none, recommendations):
         assert "lost in the last" not in text
     assert 0 < len(ended) == sum(results.scoring["ended"].values())
@@ -147,8 +153,9 @@ def test_those_that_have_ended_are_told_by_their_number_and_counted_among_no_ope
     assert alone == everyone
     recommended = pq.read_table(world.recommendations)
     named = words(page_of_leads(world.parameters, results, recommended))
-    # Of those that have ended, only whom to come back to is named.
-    again = {row["lead_id"] for row in recommended.to_pylist() if row["recontact_on"] is not None}
+    # Of those that have ended, only whom to come back to is named, who is due first.
+    dated = [(row["recontact_on"], row["lead_id"]) for row in recommended.to_pylist() if row["recontact_on"]]
+    again = {lead for _, lead in sorted(dated)[:MOST_LEADS]}
     assert {lead for lead in ended["lead_id"] if lead in named} == again & set(ended["lead_id"])
 
 

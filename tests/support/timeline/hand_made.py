@@ -36,6 +36,7 @@ def written(root: Path, log: str, words: str = "") -> Places:
         "known_at": pa.array(known, pa.timestamp("us")),
         "event_type": [row[2] for row in rows],
         "actor": ["lead" if row[2] == "demo" else "us" for row in rows],
+        "content": pa.nulls(len(rows), pa.string()),
         "source": ["crm"] * len(rows),
         "sequence": range(len(rows)),
         "local_day": pa.array([at.date() for at in moments], pa.date32()),
