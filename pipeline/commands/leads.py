@@ -61,7 +61,8 @@ def lead(
         parameters = load_parameters(HERE.root / "params.yaml")
         from dataclasses import replace  # noqa: PLC0415 - only here
 
-        from pipeline.inspection.lead import show_lead, table_of, tell_lead  # noqa: PLC0415 - heavy
+        from pipeline.inspection.lead import show_lead  # noqa: PLC0415 - heavy
+        from pipeline.inspection.lead_in_words import table_of, tell_lead  # noqa: PLC0415 - heavy
 
         whole = show_lead(Project(HERE.root, parameters), lead_id, at)
         shown = replace(whole, timeline=whole.timeline[: None if events == "all" else int(events)])
@@ -69,11 +70,9 @@ def lead(
             typer.echo(json.dumps(shown.to_json(), indent=1, ensure_ascii=False))
             return
         typer.echo("\n".join(tell_lead(shown, parameters)) + "\n")
-        headers, rows = table_of(shown.timeline, parameters)
-        if rows:
-            print_table(
-                headers, rows, texts=[name for name in headers if name not in ("value", "times")], is_result=True
-            )
+        table = table_of(shown.timeline, parameters)
+        if table.rows:
+            print_table(table.headers, table.rows, texts=table.texts, is_result=True)
         if len(shown.timeline) < len(whole.timeline):
             tell("lead", f"{len(shown.timeline):,} of {len(whole.timeline):,} lines are shown; --events all shows them")
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 
 from features.core.errors import InputError
-from features.core.recommendation import LIST_CHANGES, TIER_CHANGES
-from features.core.schema import GUESSES
-from features.core.time import format_duration
-from features.language.labels import Labels
-from models.core.horizons import PROBABILITY, column_of
-from pipeline.core.project import HERE, Places, Project, read_json, require
+from models.core.horizons import PROBABILITY
+from pipeline.core.project import HERE, Project, require
 from pipeline.core.sql import open_reader
 from pipeline.inspection.found_lead import FoundLead, find_lead
 from pipeline.inspection.lifeline import Entry, Score, draw, read_events
@@ -26,17 +20,12 @@ from pipeline.log.history import episodes_at
 from pipeline.log.people import read_consents, read_decisions
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.types import read_moment
-from pipeline.wording.todays_list import told_of_the_moves
+from pipeline.wording.texts import page_text
 
 _FOLDER = "as_of=%Y-%m-%dT%H-%M-%S.%f"
-_NAME, _DECIDED = "recommendations.parquet", "decided.json"
+_NAME = "recommendations.parquet"
 _PLAIN = "hive_partitioning = false"
 """A folder's name says the moment, too, but as a text."""
-_WIDTH = 24
-_CAUSES = ("data", "time", "behaviour", "model")
-"""What may move a probability, by the columns change_data and so on."""
-_VERSION = 12
-"""Letters of a model's version by which people tell it."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +39,6 @@ class Standing:
     """The lead's recommendation; None where it has none there."""
     missing: str | None
     """Why there is none."""
-    since_last: Mapping[str, Any] | None = None
-    """How many leads moved since the list before, and why; None where that was not noted, or there was none."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +89,7 @@ def show_lead(project: Project[Parameters], asked: str, at: str | None) -> Portr
         moment,
         {name: _native(value) for name, value in episodes.iloc[-1].items() if name != "lead_id"},
         standing,
-        draw(events, scores, words, consents, parameters.decision, parameters.episodes, parameters.words.labels, until),
+        draw(events, scores, words, consents, parameters.decision, parameters.episodes, parameters.words, until),
     )
 
 
@@ -116,7 +103,8 @@ def _moment(at: str | None) -> datetime | None:
 def _newest(connection: duckdb.DuckDBPyConnection, project: Project[Parameters], lead: FoundLead) -> Standing:
     """Read what is recommended of it by the newest model."""
     if not project.recommendations.exists():
-        return Standing(None, None, None, f"nothing is recommended yet: {HERE.recommendations} comes with dvc repro")
+        missing = page_text("lead.nothing_yet", project.parameters.words.language, file=HERE.recommendations)
+        return Standing(None, None, None, missing)
     return _read_standing(connection, project, project.recommendations, lead.lead_id)
 
 
@@ -126,13 +114,9 @@ def _kept(
     """Read what the history has kept of it at the moment or, where that was not kept, last before it."""
     kept = _history(project, moment)
     if not kept:
-        return Standing(
-            None,
-            None,
-            None,
-            f"{HERE.scores} has kept nothing of {moment:%Y-%m-%d %H:%M} UTC or before; 'leadcast score' keeps what it "
-            f"decides, with --backfill of a moment that is past",
-        )
+        then, language = f"{moment:%Y-%m-%d %H:%M}", project.parameters.words.language
+        missing = page_text("lead.nothing_kept", language, folder=HERE.scores, moment=then)
+        return Standing(None, None, None, missing)
     newest = [path for as_of, path in kept if as_of == kept[-1][0]]
     if len(newest) > 1:  # of several models at the same moment, what was computed last
         (path,) = connection.execute(
@@ -161,15 +145,9 @@ def _read_standing(
     )
     source = str(path.relative_to(project.root))
     if row is None:
-        return Standing(source, as_of, None, f"it is not among the leads that were open at {as_of:%Y-%m-%d %H:%M} UTC")
-    return Standing(source, as_of, dict(zip(names, row, strict=True)), None, _since_last(project, path))
-
-
-def _since_last(places: Places, path: Path) -> Mapping[str, Any] | None:
-    """Read what was noted of all leads beside recommendations."""
-    beside = places.scoring if path == places.recommendations else path.with_name(_DECIDED)
-    noted: Mapping[str, Any] | None = _as_json(read_json(beside).get("since_last")) if beside.exists() else None
-    return noted
+        missing = page_text("lead.not_among", project.parameters.words.language, moment=f"{as_of:%Y-%m-%d %H:%M}")
+        return Standing(source, as_of, None, missing)
+    return Standing(source, as_of, dict(zip(names, row, strict=True)), None)
 
 
 def _read_scores(
@@ -185,179 +163,6 @@ def _read_scores(
         {"files": files, "lead": lead_id},
     ).fetchall()
     return [Score(*row) for row in rows]
-
-
-def tell_lead(portrait: Portrait, parameters: Parameters) -> Iterator[str]:
-    """Say who a lead is and how it stands, line by line; times are in the company's time zone."""
-    lead, labels = portrait.lead, parameters.words.labels
-    zone = ZoneInfo(parameters.decision.time_zone)
-    yield f"Lead {lead.lead_id} (times: {zone.key})"
-    if lead.alias:
-        told = f"{lead.alias.alias_id}, which is known as this lead's since {say(lead.alias.linked_at, zone)}"
-        if lead.alias.contested_at:
-            told += f", and is claimed by another lead, too, since {say(lead.alias.contested_at, zone)}"
-        yield _line("asked for as", told)
-    if portrait.moment:
-        yield _line("as known at", say(portrait.moment, zone))
-    yield _line("created", say(lead.created_at, zone))
-    if lead.account_id is not None:
-        yield _line("account", lead.account_id)
-    for name, value in lead.attributes.items():
-        shown = "unknown" if value is None else f"{value:,g}" if isinstance(value, float) else value
-        yield _line(labels.noun("attributes", name), shown)
-    episode = portrait.episode
-    told = f"{episode['episode']}, since {say(episode['started_at'], zone)}"
-    yield _line("episode", told + (f"; {_ended(episode, zone)}" if episode["outcome"] else "; open"))
-    yield ""
-    yield from _tell_standing(portrait, parameters, labels, zone)
-
-
-def _tell_tier(row: Mapping[str, Any]) -> Iterator[str]:
-    own = row.get("own_tier")
-    yield _line("tier", row["tier"] if own is None else f"{row['tier']}, as people said; {own} without their word")
-    if row.get("word") is not None:
-        yield _line("people's word", row["word"])
-
-
-def _ended(episode: Mapping[str, Any], zone: ZoneInfo) -> str:
-    return f"{episode['outcome']} on {say(episode['outcome_at'], zone)}"
-
-
-def _tell_probability(row: Mapping[str, Any], horizon: str) -> Iterator[str]:
-    if row[PROBABILITY] is None:
-        yield _line("probability", "none, for it has ended")
-        return
-    guess = f", a guess: {GUESSES[row.get('guess') or 'age']}" if row["is_guess"] else ""
-    yield _line("probability", f"{row[PROBABILITY]:.1%} within {horizon}{guess}")
-    for name, value in row.items():
-        if name.startswith(column_of("")):
-            yield _line("", f"{value:.1%} within {name.removeprefix(column_of(''))}")
-
-
-def _tell_standing(portrait: Portrait, parameters: Parameters, labels: Labels, zone: ZoneInfo) -> Iterator[str]:
-    standing = portrait.standing
-    row = standing.row
-    if standing.as_of:
-        yield f"As decided for {say(standing.as_of, zone)} ({standing.source})"
-    if row is None:
-        yield _line("nothing is said" if standing.as_of else "Nothing was decided", standing.missing or "")
-        return
-    if "scored_at" in row:
-        later = portrait.moment is not None and row["scored_at"] > portrait.moment
-        yield _line("computed", say(row["scored_at"], zone) + (", after the moment asked for" if later else ""))
-    yield _line("model", row["model_version"][:_VERSION])
-    yield from _tell_tier(row)
-    # What an earlier version has kept says less.
-    if "list" in row:
-        told = row["list"] if row["list_reason"] is None else f"{row['list']}: {row['list_reason']}"
-        yield _line("list", told if row["rank"] is None else f"{told} (rank {row['rank']:,})")
-    yield from _tell_moves(row)
-    if standing.since_last is not None:
-        yield from _lines("of all leads", told_of_the_moves(standing.since_last, parameters.words.language))
-    yield _line("maturity", row["maturity"])
-    if row.get("stage") is not None:
-        yield _line("stage", labels.noun("milestones", row["stage"]))
-    if row.get("target") is not None:
-        yield _line("target", row["target"])
-    yield from _lines("facts", row.get("facts") or ["none"])
-    yield from _tell_probability(row, format_duration(parameters.snapshots.horizon))
-    if row.get("expected_value") is not None:
-        yield _line("expected value", f"{row['expected_value']:,.2f} {parameters.ingest.currency or ''}".rstrip())
-    yield from _tell_what_next(row)
-    yield from _tell_reasons(row)
-
-
-def _tell_moves(row: Mapping[str, Any]) -> Iterator[str]:
-    if (cause := row.get("list_changed")) is not None:
-        moved = "came onto that of sales" if row["list"] == "sales" else "left that of sales"
-        yield _line("since the last list", f"{moved} ({cause}): {LIST_CHANGES[cause]}")
-    if (cause := row.get("tier_changed")) is not None:
-        yield _line("tier before", f"{row['tier_before']} ({cause}): {TIER_CHANGES[cause]}")
-
-
-def _tell_what_next(row: Mapping[str, Any]) -> Iterator[str]:
-    if row.get("next_step") is not None:
-        yield _line("next step", f"{row['next_step']} ({row['action']})")
-    if row.get("recontact_why") is not None:
-        yield _line("when to come back", row["recontact_why"])
-
-
-def _tell_reasons(row: Mapping[str, Any]) -> Iterator[str]:
-    if row.get("grade") is not None:
-        yield _line("grade", f"{row['grade']} (who it is, A to D; what it did, 1 to 4)")
-    if "reasons_for" not in row:  # of an earlier version
-        yield from _lines("reasons", row["reasons"] or ["none were computed"])
-        return
-    yield from _lines("speaks for it", row["reasons_for"] or ["no reason is computed for its tier, or none is known"])
-    yield from _lines("speaks against it", row["reasons_against"] or ["nothing that the figures bear out"])
-    yield from _tell_change(row)
-
-
-def _tell_change(row: Mapping[str, Any]) -> Iterator[str]:
-    if row.get("trend") is None:
-        return
-    yield _line("trend", row["trend"])
-    if row["what_changed"] is None:
-        return
-    yield _line("what changed", row["what_changed"])
-    parts = [(cause, row[f"change_{cause}"]) for cause in _CAUSES]
-    if row["change_data"] is None:
-        parts = [("data and model" if cause == "model" else cause, part) for cause, part in parts[1:]]
-    whole = math.fsum(part for _, part in parts)
-    told = ", ".join(f"{cause} {part:+.3f}" for cause, part in parts)
-    yield _line("", f"in log-odds {whole:+.3f}: {told}")
-
-
-def table_of(entries: Sequence[Entry], parameters: Parameters) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give the line of time as a table: its headers, without columns that say nothing, and its rows."""
-    zone, labels = ZoneInfo(parameters.decision.time_zone), parameters.words.labels
-    rows = [
-        {
-            "when": say(entry.at, zone),
-            "kind": entry.kind,
-            "what": _printable(entry.what),
-            "who": entry.actor or "",
-            "channel": labels.noun("channels", entry.channel) if entry.channel else "",
-            "campaign": _printable(entry.campaign),
-            "content": _printable(entry.content),
-            "value": "" if entry.value is None else f"{entry.value:,.2f}",
-            "times": "" if entry.quantity in (None, 1) else f"{entry.quantity:,}",
-            "known since": _known_since(entry, zone),
-        }
-        for entry in entries
-    ]
-    headers = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
-    return tuple(headers), [tuple(row[name] for name in headers) for row in rows]
-
-
-def _known_since(entry: Entry, zone: ZoneInfo) -> str:
-    told = say(entry.known_at, zone) if entry.known_at else ""
-    return "" if told == say(entry.at, zone) else told
-
-
-def say(moment: datetime, zone: ZoneInfo) -> str:
-    """Write a moment in UTC as the clocks of a zone show it.
-
-    >>> say(datetime(2026, 6, 30, 22, 30), ZoneInfo("Europe/Amsterdam"))
-    '2026-07-01 00:30'
-    """
-    return f"{moment.replace(tzinfo=UTC).astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def _line(name: str, told: str) -> str:
-    return f"  {name:<{_WIDTH}}{_printable(told)}".rstrip()
-
-
-def _lines(name: str, told: Sequence[str]) -> Iterator[str]:
-    yield from (_line(name if number == 0 else "", one) for number, one in enumerate(told))
-
-
-def _printable(text: str | None) -> str:
-    """Give a text as a terminal may print it: with plain spaces, without line breaks and control codes."""
-    if text is None:
-        return ""
-    text = text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _native(value: Any) -> Any:  # noqa: ANN401 - a cell of pandas

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import duckdb
 
-from features.core.schema import EVERYTHING, MACHINE
-from features.core.time import format_duration
+from features.core.schema import EVERYTHING, MACHINE, Language
 from features.language.labels import Labels
 from pipeline.core.project import Places
 from pipeline.log.people import Change, Decision, in_words
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
+from pipeline.settings.words import Words
+from pipeline.wording.locales import Writing
+from pipeline.wording.texts import page_text
 
 _GIVEN = "consent given"
 Kind = Literal["act", "decision", "outcome", "fact", "score", "word", "consent"]
@@ -62,7 +64,8 @@ class Score(NamedTuple):
     """What a lead was given at a moment (UTC)."""
 
     as_of: datetime
-    probability: float
+    probability: float | None
+    """None where it had ended."""
     tier: str
     model_version: str
 
@@ -83,22 +86,22 @@ def read_events(
 def draw(
     events: Sequence[Event],
     scores: Iterable[Score],
-    words: Iterable[Decision],
+    decisions: Iterable[Decision],
     consents: Sequence[Change],
     policy: DecisionPolicy,
     episodes: Episodes,
-    labels: Labels,
+    words: Words,
     until: datetime,
 ) -> list[Entry]:
     """Put everything in one line up to ``until`` (UTC), the newest first."""
     entries = [
-        *_happened(events, episodes, labels),
-        *facts_of(events, policy, labels, until, consents),
+        *_happened(events, episodes, words.labels),
+        *facts_of(events, policy, words, until, consents),
         *(
             Entry(
                 one.as_of,
                 "score",
-                f"{one.probability:.1%}, {one.tier}",
+                _given(one, words.language),
                 probability=one.probability,
                 tier=one.tier,
                 model_version=one.model_version,
@@ -107,9 +110,9 @@ def draw(
         ),
         *(
             Entry(one.decided_at, "word", in_words(one._asdict()), known_at=one.known_at, tier=one.tier)
-            for one in words
+            for one in decisions
         ),
-        *(Entry(one.changed_at, "consent", f"{one.purpose}: {one.status}", known_at=one.known_at) for one in consents),
+        *(Entry(one.changed_at, "consent", _consent(one, words.language), known_at=one.known_at) for one in consents),
     ]
     return sorted(entries, key=lambda entry: entry.at)[::-1]
 
@@ -128,7 +131,7 @@ def _happened(events: Iterable[Event], episodes: Episodes, labels: Labels) -> It
 def facts_of(
     events: Sequence[Event],
     policy: DecisionPolicy,
-    labels: Labels,
+    words: Words,
     until: datetime,
     consents: Sequence[Change] = (),
 ) -> Iterator[Entry]:
@@ -140,18 +143,20 @@ def facts_of(
         since: datetime | None = None
         for event in _about(fact.channel, events, consents):
             if since and fact.lasts and since + fact.lasts <= event.occurred_at:
-                yield _over(name, since + fact.lasts, format_duration(fact.lasts))
+                yield _over(name, since + fact.lasts, fact.lasts, words.language)
                 since = None
             if event.event_type in fact.events:
                 if since is None:
-                    yield Entry(event.occurred_at, "fact", f"holds from here on: {name}", fact=name)
+                    what = page_text("fact.holds", words.language, name=name)
+                    yield Entry(event.occurred_at, "fact", what, fact=name)
                 since = event.occurred_at
             elif since and event.event_type in (*fact.ended_by, _GIVEN) and event.occurred_at > since:
-                what = f"holds no more: {name} ({labels.verb(event.event_type)})"
+                how = _how(event, words)
+                what = page_text("fact.over", words.language, name=name, how=how)
                 yield Entry(event.occurred_at, "fact", what, fact=name)
                 since = None
         if since and fact.lasts and since + fact.lasts <= until:
-            yield _over(name, since + fact.lasts, format_duration(fact.lasts))
+            yield _over(name, since + fact.lasts, fact.lasts, words.language)
 
 
 def _about(channel: str | None, events: Sequence[Event], consents: Sequence[Change]) -> list[Event]:
@@ -165,5 +170,23 @@ def _about(channel: str | None, events: Sequence[Event], consents: Sequence[Chan
     return sorted([*happened, *given], key=lambda event: event.occurred_at)
 
 
-def _over(name: str, at: datetime, length: str) -> Entry:
-    return Entry(at, "fact", f"holds no more: {name} ({length} are over)", fact=name)
+def _over(name: str, at: datetime, lasts: timedelta, language: Language) -> Entry:
+    how = page_text("fact.lasted", language, length=Writing(language).length(lasts))
+    return Entry(at, "fact", page_text("fact.over", language, name=name, how=how), fact=name)
+
+
+def _how(event: Event, words: Words) -> str:
+    is_consent = event.event_type == _GIVEN
+    return page_text(f"fact.{_GIVEN}", words.language) if is_consent else words.labels.verb(event.event_type)
+
+
+def _given(score: Score, language: Language) -> str:
+    tier = page_text(f"tier.{score.tier}", language)
+    if score.probability is None:
+        return page_text("score.ended", language, tier=tier)
+    return page_text("score.of", language, share=Writing(language).percent(score.probability), tier=tier)
+
+
+def _consent(change: Change, language: Language) -> str:
+    purpose, status = page_text(f"purpose.{change.purpose}", language), page_text(f"status.{change.status}", language)
+    return page_text("consent.of", language, purpose=purpose, status=status)

@@ -107,6 +107,15 @@ class Writing:
         written = format_percent(share, pattern.replace("#,##0", digits), locale=self._locale)
         return str(written).replace(_NO_BREAK, _NARROW)
 
+    def percent(self, share: float) -> str:
+        r"""Write a share in percent with one decimal, so that all have the same.
+
+        >>> Writing("en").percent(0.2), Writing("fr").percent(0.2)
+        ('20.0%', '20,0\u202f%')
+        """
+        pattern = self._locale.percent_formats[None].pattern.replace("#,##0", "#,##0.0")
+        return str(format_percent(share, pattern, locale=self._locale)).replace(_NO_BREAK, _NARROW)
+
     def day(self, day: date) -> str:
         """Write a day.
 

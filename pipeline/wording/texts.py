@@ -8,6 +8,7 @@ from features.core.errors import nearest
 from features.core.schema import Language
 from pipeline.wording.cut_off_texts import CUT_OFF_TEXTS, SAYS
 from pipeline.wording.digest_texts import DIGEST_TEXTS
+from pipeline.wording.lead_texts import LEAD_TEXTS
 from pipeline.wording.locales import Writing
 from pipeline.wording.money_texts import MONEY_TEXTS
 from pipeline.wording.page_texts import PAGE_TEXTS
@@ -160,7 +161,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "via": ("{what} via {channel}", "{what} via {channel}"),
     "about": ("{what} ({content})", "{what} ({content})"),
 }
-_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **CUT_OFF_TEXTS, **DIGEST_TEXTS}
+_PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **CUT_OFF_TEXTS, **DIGEST_TEXTS, **LEAD_TEXTS}
 _PLACES = {"en": 0, "fr": 1}
 
 

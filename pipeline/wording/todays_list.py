@@ -22,11 +22,6 @@ def told_of_the_list(scoring: Mapping[str, Any], language: Language = "en") -> l
     return _Teller(scoring, WORDS[language], Writing(language)).told()
 
 
-def told_of_the_moves(since_last: Mapping[str, Any], language: Language = "en") -> list[str]:
-    """Say how many leads moved since the last list, and why, line by line."""
-    return list(_Teller({"since_last": since_last}, WORDS[language], Writing(language)).since_last())
-
-
 @dataclass(frozen=True)
 class _Teller:
     scoring: Mapping[str, Any]

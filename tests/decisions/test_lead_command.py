@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -27,10 +28,13 @@ from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
 from pipeline.core.project import Places, write_json
 from pipeline.core.sql import open_reader
-from pipeline.inspection.lead import show_lead, tell_lead
+from pipeline.inspection.lead import show_lead
+from pipeline.inspection.lead_in_words import table_of, tell_lead
 from pipeline.inspection.lifeline import facts_of, read_events
 from pipeline.log.people import read_consents
 from pipeline.scoring.files import write_recommendations
+from pipeline.settings.file import load_parameters
+from pipeline.wording.lead_texts import LEAD_TEXTS
 
 LOG = """lead,at,seen,what,channel,about,worth
 A,2026-01-02 08:00,2026-01-02 08:00,visit,seo,home,
@@ -150,7 +154,7 @@ def test_a_lead_is_shown_with_all_that_happened_the_newest_first(project: SmallP
     ]
     assert lines(content, "fact") == [
         ("2026-02-10T13:00", "holds no more: in work (won)"),
-        ("2026-01-12T09:30", "holds no more: asked (7d are over)"),
+        ("2026-01-12T09:30", "holds no more: asked (7 days are over)"),
         ("2026-01-08T12:00", "holds from here on: in work"),
         ("2026-01-07T23:30", "holds from here on: no mail"),
         ("2026-01-05T09:30", "holds from here on: asked"),
@@ -260,7 +264,7 @@ def test_how_an_open_lead_stands_is_told(project: SmallProject) -> None:
         "said; MQL without their word people's word 2026-02-01 IQL, by K2 list none" in text
     )
     assert (
-        "probability 5.0% within 30d 7.5% within 60d grade B2 (who it is, A to D; what it did, 1 to 4) "
+        "probability 5.0% within 30 days 7.5% within 60 days grade B2 (who it is, A to D; what it did, 1 to 4) "
         "speaks for it 3 visits speaks against it nothing that the figures bear out" in text
     )
 
@@ -330,7 +334,7 @@ def test_the_line_of_time_ends_in_the_facts_and_the_episode_that_the_decision_re
             consents = read_consents(connection, world, row["lead_id"], as_of)
             holding: dict[str, bool] = {}
             for entry in sorted(
-                facts_of(events, parameters.decision, parameters.words.labels, as_of, consents), key=lambda e: e.at
+                facts_of(events, parameters.decision, parameters.words, as_of, consents), key=lambda e: e.at
             ):
                 assert entry.at <= as_of
                 holding[str(entry.fact)] = entry.what.startswith("holds from here on")
@@ -389,8 +393,80 @@ def test_why_the_tier_is_another_is_told_beside_how_many_moved(project: SmallPro
     noted.write_text(json.dumps({"since_last": since | {"tiers": {"cut-offs": 3}, "changed": ["cut_offs"]}}))
     out = " ".join(project.run("lead", "A", "--at", "2026-01-25").text.split())
     assert " tier before SQL (cut-offs): the cut-offs of the tiers are others " in out
-    assert (
-        " of all leads Since the list of 2026-01-24 00:00 UTC 0 came onto it, and 1 left it: 1 by the cut-offs." in out
+    # How many others moved is no business of one lead's.
+    assert "of all leads" not in out
+    assert "open leads" not in out
+
+
+def test_a_score_of_a_lead_that_had_ended_stands_in_its_time_without_a_probability(project: SmallProject) -> None:
+    as_of = datetime(2026, 2, 11)
+    keep(project, as_of, "m", as_of, probability=0.5)
+    path = project.root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model=m/recommendations.parquet"
+    (row,) = pq.read_table(path).to_pylist()
+    ended = {"probability": None, "probability_60d": None, "score": None, "tier": "customer"}
+    write(path, [row | ended])
+    assert lines(shown(project, "A", "--at", "2026-02-12"), "score")[0] == ("2026-02-11T00:00", "ended, customer")
+
+
+FRENCH_WORDS = {"fr": {"event_types": {"quote": ["demande(s) de devis", "a demandé un devis"]}, "channels": {}}}
+
+
+def test_french_settings_give_a_french_screen(project: SmallProject, tmp_path: Path) -> None:
+    french = SmallProject(tmp_path / "project")
+    shutil.copytree(project.root, french.root, dirs_exist_ok=True)
+    settings = yaml.safe_load((french.root / "params.yaml").read_text())
+    settings["words"] |= FRENCH_WORDS | {"language": "fr"}
+    (french.root / "params.yaml").write_text(yaml.safe_dump(settings))
+    as_of = datetime(2026, 1, 25)
+    changes = {"change_data": 0.0, "change_time": -0.25, "change_behaviour": 1.5, "change_model": 0.125}
+    told = {"trend": "improving", "what_changed": "En hausse", "tier_before": "SQL", "tier_changed": "cut-offs"}
+    keep(
+        french,
+        as_of,
+        "m",
+        as_of,
+        list_changed="capacity",
+        list_reason="untouched",
+        guess="age",
+        is_guess=True,
+        **changes,
+        **told,
     )
-    assert " 3 open leads have another tier: 3 by the cut-offs " in out
-    assert "of all leads" not in project.run("lead", "B").text
+    out = french.run("lead", "A", "--at", "2026-01-25").text
+    assert (
+        "Lead A (heures : Europe/Amsterdam) tel que connu le 2026-01-25 01:00 créé 2026-01-02 00:30 compte acme land "
+        "nl épisode 1, depuis le 2026-01-02 00:30 ; ouvert" in out
+    )
+    assert (
+        "qualification proposée MQL liste commerciaux : transmis, pas encore traité (rang 1) depuis la dernière liste "
+        "entré sur celle des commerciaux (capacity) : les commerciaux ont plus de temps ce jour-là, ou moins "
+        "qualification d'avant SQL (cut-offs) : les seuils ont changé maturité chaud faits aucun chances 20,0 % en 30 "
+        "jours, estimation fragile : aucun lead aussi ancien dans l'apprentissage 30,0 % en 60 jours profil et "
+        "engagement B2 (profil de A à D, engagement de 1 à 4) ce qui joue en sa faveur 3 visits ce qui freine rien que "
+        "les chiffres confirment tendance en progrès ce qui a changé En hausse en log-cotes +1.375 : données +0.000, "
+        "temps -0.250, comportement +1.500, modèle +0.125" in out
+    )
+    assert "ne vaut plus : asked (7 jours sont passés)" in out
+    assert "vaut à partir d'ici : in work" in out
+    english = {one for name, (one, other) in LEAD_TEXTS.items() if one != other and name.startswith("lead.")}
+    assert not {one for one in english if isinstance(one, str) and "{" not in one and f"  {one}  " in out}
+    gone = french.run("lead", "A").text
+    assert "rien n'en est dit il n'est pas parmi les leads ouverts le 2026-02-10 12:00 UTC" in gone
+    assert "issue" in gone
+
+
+def test_every_text_of_a_lead_has_the_same_gaps_in_both_languages() -> None:
+    for name, both in LEAD_TEXTS.items():
+        english, french = (sorted(re.findall(r"{\w+}", str(one))) for one in both)
+        assert english == french, name
+
+
+def test_numbers_of_the_line_of_time_are_told_apart_in_every_language(project: SmallProject) -> None:
+    parameters = load_parameters(project.root / "params.yaml")
+    found = show_lead(Project(project.root, parameters), "A", None)
+    table = table_of(found.timeline, parameters)
+    assert set(table.headers) - set(table.texts) == {"value"}
+    french = parameters.model_copy(update={"words": parameters.words.model_copy(update={"language": "fr"})})
+    table = table_of(found.timeline, french)
+    assert set(table.headers) - set(table.texts) == {"valeur"}
+    assert "900,00" in {cell for row in table.rows for cell in row}
