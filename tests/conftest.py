@@ -19,8 +19,9 @@ from sparks import LOCAL, require_spark
 from tracking_stores import copy_what_a_new_store_holds, track_copy
 from world import Project, least_project, new_project, shared_project
 
-from pipeline.matrix import spark
+from pipeline.matrix import spark as matrix
 from pipeline.settings.run import Run
+from pipeline.sorting import spark as sorting
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
@@ -75,11 +76,12 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> E
 
 @pytest.fixture(params=["local", "spark"])
 def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Name every executor of the matrix; on Spark parts are so small that each log has several."""
+    """Name every executor; on Spark parts are so small that each log has several."""
     if request.param == "local":
         return Run()
     require_spark()
-    monkeypatch.setattr(spark, "PART_EVENTS", 4)
+    monkeypatch.setattr(matrix, "PART_EVENTS", 4)
+    monkeypatch.setattr(sorting, "STRETCH_ROWS", 4)
     return Run(executor="spark", master=LOCAL)
 
 

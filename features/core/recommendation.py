@@ -228,9 +228,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "reasons_for",
         "VARCHAR[]",
         meaning="up to five: what speaks for it, since when, at how many leads we looked when it held for them, and "
-        "after which share of these they converted, each lead counting once. Strong acts (decision.maturity) come "
-        "first, how much there was last; of an event type there are two, and what we did is never named. Explained are "
-        "today's list of sales and the tiers that recommend.reasons_for names, if it names any",
+        "after which share of these they converted, each lead counting once. Strong acts come first, amounts last; of an "
+        "event type there are two, never of ours. Explained are today's list of sales and the tiers of reasons_for",
         empty="a list of none of leads that are not explained, or where nothing speaks for it",
     ),
     Field(

@@ -43,8 +43,8 @@ STAGES = {
     "recommend": "Recommend: every open lead with its probability and tier, those to work on with reasons.",
     "report": "Write what was found: reports/index.html, model.html, cut-offs.html, kpi.xlsx, summary.txt, private/.",
 }
-_ON_SPARK = {"snapshots", "features", "recommend"}
-"""Stages that have their leads looked at, or their features computed, by ``run.executor``."""
+_ON_SPARK = {"ingest", "snapshots", "features", "recommend"}
+"""Stages that have rows sorted, leads looked at, or features computed, by ``run.executor``."""
 _STAGE_PANEL = "Stages of the pipeline (dvc repro runs them in order)"
 
 
@@ -64,7 +64,8 @@ def _run_stage(name: str) -> None:
 
         keep_to(parameters.run.threads)
         if parameters.run.executor == "spark" and name not in _ON_SPARK:
-            tell(name, "works in this process: run.executor: spark is for snapshots and features (docs/scaling.md)")
+            told = "works in this process: run.executor: spark is for ingest, snapshots and features (docs/scaling.md)"
+            tell(name, told)
         with sole(HERE):
             stage.run(Project(HERE.root, parameters.hand_over(stage.run)), lambda text: tell(name, text))
 

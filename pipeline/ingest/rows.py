@@ -87,6 +87,7 @@ def judge(relations: Relations, tables: Tables, currency: str | None) -> None:
         if currency and own and money.constant(own) != currency:
             query = money.in_our_currency(relations.rates, f"({query})", amount, day, currency)
             converted[table.name] = table.judged
+        table.judging = query
         table.judged.make_view(query)
     money.refuse_without_rate(currency or "", converted)
 

@@ -19,6 +19,7 @@ from pipeline.reading.readers import OpenFile, Required
 from pipeline.reading.texts import Columns, is_text
 from pipeline.settings.ingest import InteractionColumns, Leads, Owners, Rates, Source, Spend
 from pipeline.settings.table import Table
+from pipeline.sorting.files import FileToMap, Mapped, MappedCopy, RawParquet
 
 _FEW = 16
 """More files would make the statements that read them too long."""
@@ -52,6 +53,12 @@ class SourceTable:
     set_aside: list[SetAside] = field(default_factory=list)
     """Its rows that were, by reason."""
 
+    judging: str = ""
+    """The SQL of ``judged``, of a source or of what was spent."""
+    mapped_as: Sequence[MappedTable] = ()
+    """By its files, what their rows become."""
+    copied: Sequence[MappedCopy] = ()
+    """Where those of its mapped rows lie that were copied."""
     repeats_by_parts: bool = False
     """Whether its rows that repeat others are found as the log is sorted, part by part."""
 
@@ -138,6 +145,40 @@ class SourceTable:
         """Give the file and the line of a row."""
         line = (sequence & ((1 << LINE_BITS) - 1)) // self.width
         return self.files[sequence >> LINE_BITS].file.name, line
+
+    def mapped_files(self) -> list[Mapped]:
+        """Tell where its mapped rows lie."""
+        read_again = [
+            RawParquet(opened, mapped, number)
+            for number, (opened, mapped) in enumerate(zip(self.files, self.mapped_as, strict=True))
+            if self.reads_again(opened)
+        ]
+        return [*read_again, *self.copied]
+
+    def files_to_map(self, now: datetime) -> list[FileToMap]:
+        """Settle what its rows become, and list the files that are to be mapped and copied.
+
+        All are, but for those that are cheaper to read again than to copy.
+        """
+        mapped: list[MappedTable] = []
+        for number, opened in enumerate(self.files):
+            alike = number > 0 and opened.columns == self.files[number - 1].columns  # as a rule all files are
+            mapped.append(mapped[-1] if alike else self.map(opened.columns, now))
+        self.mapped_as = mapped
+        self.folder.mkdir(parents=True)
+        return [
+            FileToMap(opened, mapped, number, self.settings.time_zone, self.folder / f"{number:06}.parquet")
+            for number, (opened, mapped) in enumerate(zip(self.files, self.mapped_as, strict=True))
+            if not self.reads_again(opened)
+        ]
+
+    def show_mapped(self, copied: Sequence[MappedCopy]) -> None:
+        """Make the view of its mapped rows, once files are ``copied``, in any order: sequence holds it."""
+        self.copied = copied
+        parts = [file.query() for file in self.mapped_files() if isinstance(file, RawParquet)]
+        if copied:
+            parts.append(f"FROM {self.copies}")
+        self.mapped.make_view(" UNION ALL ".join(f"({part})" for part in parts))
 
     @property
     def looked_at_later(self) -> bool:

@@ -38,10 +38,10 @@ from pipeline.ingest.summary import IngestSummary
 from pipeline.log.source_verdicts import source_verdicts
 from pipeline.reading.owners import owners_written, refuse_two_owners
 from pipeline.reading.quarantine import broken_share, too_many_broken, write_quarantine
-from pipeline.reading.readers import check_readable, copy_rows, parquet_rows
+from pipeline.reading.readers import check_readable
 from pipeline.settings.ingest import Ingest, Owners, Source
 from pipeline.settings.run import Run
-from pipeline.settings.types import in_bytes
+from pipeline.sorting.executors import Executor, executor_of
 
 _TEMPORARY = Path("data/.tmp/ingest")
 _OUTPUT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
@@ -63,6 +63,7 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
     """
     settings = project.parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
+    executor = executor_of(project.parameters.run)
     with _fresh_folder(project.root / _TEMPORARY) as made:
         folder = made.root
         with connect(project.parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
@@ -82,16 +83,14 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
             refuse_idle(tables, origins.read)
             find_repeats_by_parts(tables, settings.currency)
             with _naming_unreadable_files(tables):
-                for table in tables.values():
-                    _map_files(table, now)
+                for table in _map_files(tables, now, executor, connection):
                     if not table.looked_at_later:
                         progress(f"{table.name}: {table.look()}")
                 ids = look_at_ids(tables)
                 judge(relations, tables, settings.currency)
                 judge_people(relations, tables)
                 tables |= origins.read
-                memory_limit = in_bytes(project.parameters.run.memory_limit)
-                write_log(relations, tables, made.interactions, memory_limit, progress)
+                write_log(relations, tables, made.interactions, executor, progress)
                 for table in tables.values():
                     files = [opened.file.name for opened in table.files]
                     target = made.quarantine / f"{table.name}.parquet"
@@ -184,27 +183,14 @@ def _open(tables: Tables, origins: Origins) -> None:
             raise InputError("\n".join(failures))
 
 
-def _map_files(table: SourceTable, now: datetime) -> None:
-    """Make the view of the mapped rows of a table, in any order: sequence holds it.
-
-    Rows are copied as they are mapped, but for those of files that are cheaper to read again than to copy.
-    """
-    table.folder.mkdir(parents=True)
-    table.connection.execute("SET preserve_insertion_order = false")
-    table.connection.execute(f"SET TimeZone = {literal(table.settings.time_zone)}")
-    parts = []
-    for number, opened in enumerate(table.files):
-        mapped = table.map(opened.columns, now)
-        if table.reads_again(opened):
-            parts.append(mapped.query(parquet_rows(opened), number))
-        else:
-            target = table.folder / f"{number:06}.parquet"
-            copy_rows(table.connection, opened, partial(mapped.query, file_number=number), target)
-    table.connection.execute("SET TimeZone = 'UTC'")
-    table.connection.execute("SET preserve_insertion_order = true")
-    if len(parts) < len(table.files):
-        parts.append(f"FROM {table.copies}")
-    table.mapped.make_view(" UNION ALL ".join(f"({part})" for part in parts))
+def _map_files(
+    tables: Tables, now: datetime, executor: Executor, connection: duckdb.DuckDBPyConnection
+) -> Iterator[SourceTable]:
+    """Map the files of all tables, and give each table once its mapped rows are there."""
+    files = [table.files_to_map(now) for table in tables.values()]
+    for table, copied in zip(tables.values(), executor.map_files(connection, files), strict=True):
+        table.show_mapped(copied)
+        yield table
 
 
 def _refuse_broken(tables: Tables, maximum: float, places: Places, made: Places) -> None:

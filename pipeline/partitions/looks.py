@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Self
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -37,6 +41,40 @@ class Look:
         minutes = known // _MINUTE
         self._make_room(int(minutes.min()), int(minutes.max()))
         np.add.at(self._minutes, minutes - self._first, np.int32(1))
+
+    def take_in(self, other: Look) -> None:
+        """Count what another one has counted."""
+        self.rows += other.rows
+        self.usable += other.usable
+        if other.occurred is None or other.known is None:
+            return
+        first, last = self.occurred or other.occurred
+        self.occurred = min(first, other.occurred[0]), max(last, other.occurred[1])
+        self.known = max(other.known, self.known if self.known is not None else other.known)
+        minutes, counts = other.arrivals()
+        self._make_room(int(minutes[0]), int(minutes[-1]))
+        self._minutes[minutes - self._first] += counts.astype(np.int32)
+
+    def write(self, path: Path) -> None:
+        """Write the counts to a file, for another process."""
+        minutes, rows = self.arrivals()
+        told = json.dumps([self.rows, self.usable, self.occurred, self.known])
+        table = pa.table({"minute": minutes, "rows": rows}).replace_schema_metadata({"counts": told})
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what another process has written."""
+        with pa.OSFile(str(path)) as stream, pa.ipc.open_stream(stream) as reader:
+            table = reader.read_all()
+        look = cls()
+        look.rows, look.usable, occurred, look.known = json.loads(table.schema.metadata[b"counts"])
+        look.occurred = tuple(occurred) if occurred else None
+        if len(table):
+            look._make_room(table["minute"][0].as_py(), table["minute"][-1].as_py())
+            look._minutes[np.asarray(table["minute"]) - look._first] = np.asarray(table["rows"])
+        return look
 
     def _make_room(self, low: int, high: int) -> None:
         if not len(self._minutes):

@@ -56,6 +56,19 @@ class NumberedTexts:
             numbers[np.asarray(others.is_valid())] = self.encode(others.drop_null())
         return numbers
 
+    def added(self) -> list[str]:
+        """Give the texts beyond those that were known, in the order of their numbers."""
+        return list(self._numbers)[len(self.known) :]
+
+    def take_in(self, added: Sequence[str]) -> NDArray[np.uint16]:
+        """Go on with what another one with the same known texts has ``added``, and give what its numbers are here.
+
+        Raises TooManyTextsError.
+        """
+        own = self.encode(pa.array(added, pa.string()))
+        found: NDArray[np.uint16] = np.concatenate([np.arange(len(self.known) + 1, dtype=np.uint16), own])
+        return found
+
     def decode(self, numbered: pa.Array) -> pa.DictionaryArray:
         """Give texts, whose dictionary is in order, for their numbers; all texts must have been encoded by now."""
         texts = sorted(self._numbers, key=str.encode)

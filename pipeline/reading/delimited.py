@@ -14,7 +14,8 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,18 @@ import pyarrow.csv
 
 from features.core.errors import InputError
 from pipeline.reading import nested
-from pipeline.reading.raw_files import FOOTER_LINE, LONGEST_RECORD_BYTES, TITLE_LINE, Block, LineReader, OversizedLine
+from pipeline.reading.raw_files import (
+    FOOTER_LINE,
+    LONGEST_RECORD_BYTES,
+    TITLE_LINE,
+    Block,
+    LineReader,
+    OversizedLine,
+    RawFile,
+    open_lines,
+)
 from pipeline.reading.swallowed_rows import Form
+from pipeline.settings.table import Extent
 
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR = re.compile('"?sep=(?P<sign>[^"])"?', re.IGNORECASE)
@@ -106,6 +117,28 @@ def _split(text: str, delimiter: str) -> tuple[str, ...]:
         return ()
 
 
+@contextmanager
+def open_rows(
+    file: RawFile, encoding: str | None, wanted: Sequence[str], delimiter: str, extent: Extent
+) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Open a file and give its rows, or those of some of its lines; see ``read_rows``."""
+    footer: tuple[int, ...] = ()
+    if extent.footer_lines:
+        with open_lines(file, encoding) as lines:
+            footer = find_footer(lines, extent.footer_lines)
+    with open_lines(replace(file, lines=None), encoding) as whole:
+        header = read_header(whole, wanted, delimiter, extent.header_line)
+        if file.lines is None:
+            yield read_rows(whole, header, wanted, footer)
+            return
+    with open_lines(file) as lines:
+        if file.lines.first == 1:
+            header = read_header(lines, wanted, delimiter, extent.header_line)
+        else:
+            header = replace(header, above=())
+        yield read_rows(lines, header, wanted)
+
+
 def find_footer(lines: LineReader, count: int) -> tuple[int, ...]:
     """Find the last lines of a file that are not blank, as many as are said to be no rows."""
     last: deque[int] = deque(maxlen=count)
@@ -178,7 +211,7 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
     """Parse a clean block fast: every line is a row of the right width. None where anything is unusual."""
     data = block.data
     quoted = b'"' in data
-    if quoted and not _encloses_fields(data, header.delimiter):
+    if quoted and not encloses_fields(data, header.delimiter):
         return None
     if data.count(b"\r") != data.count(b"\r\n") or data.startswith(_BYTE_ORDER_MARK):
         return None
@@ -207,8 +240,8 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
     return make_batch(lines, pa.nulls(len(lines), pa.string()), columns)
 
 
-def _encloses_fields(data: bytes, delimiter: str) -> bool:
-    """Tell whether every quote begins or ends a field, or is doubled inside of one, and every line closes its own.
+def encloses_fields(data: bytes, delimiter: str) -> bool:
+    """Tell whether all quotes begin or end a field, or are doubled inside of one, and every line closes its own.
 
     Of such lines all parsers make the same fields. If each line has an even number of quotes, every other one of the
     block is inside of a field.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -44,6 +44,14 @@ TITLE_LINE = "line above the header"
 FOOTER_LINE = "line below the table"
 
 
+class Lines(NamedTuple):
+    """Whole lines of a text file: where their bytes begin and end in it, and the number of the first."""
+
+    start: int
+    end: int
+    first: int
+
+
 @dataclass(frozen=True)
 class RawFile:
     """One file of a table; ``name`` is its path below data_root, or says which query's result it is."""
@@ -54,6 +62,8 @@ class RawFile:
     compression: str | None = None
     sheet: str | None = None
     """Of a workbook, the sheet that is read; the first one where it is not given."""
+    lines: Lines | None = None
+    """Of a text in UTF-8 that is not compressed, those that are read; all where they are not given."""
 
     @property
     def is_text(self) -> bool:
@@ -179,18 +189,43 @@ def open_lines(file: RawFile, encoding: str | None = None) -> Iterator[LineReade
     Without an encoding it is UTF-8, or UTF-16 where the file starts with UTF-16's mark.
     """
     with file.path.open("rb") as raw:
-        if file.compression is None:
+        if file.lines:
+            raw.seek(file.lines.start)
+            yield LineReader(file.name, _Bounded(raw, file.lines.end - file.lines.start), first_line=file.lines.first)
+        elif file.compression is None:
             yield LineReader(file.name, raw, encoding)
         else:
             with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), file.compression) as stream:
                 yield LineReader(file.name, stream, encoding, file.path.stat().st_size)
 
 
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Bounded:
+    """The next bytes of a stream, and no more."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        chunk = self._stream.read(min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+
 class LineReader:
     """A file as blocks of whole physical lines in UTF-8; only a line feed ends a line."""
 
     def __init__(
-        self, name: str, stream: IO[bytes], encoding: str | None = None, compressed_bytes: int | None = None
+        self,
+        name: str,
+        stream: _Stream,
+        encoding: str | None = None,
+        compressed_bytes: int | None = None,
+        first_line: int = 1,
     ) -> None:
         self.name = name
         self._compressed_bytes = compressed_bytes
@@ -198,9 +233,9 @@ class LineReader:
         self._stream = stream
         self._encoding = encoding
         self._transcoder: Transcoder | None = None
-        self._begun = False
+        self._begun = first_line > 1
         self._pending = b""
-        self._next_line = 1
+        self._next_line = first_line
         self._oversized = False
         self.is_empty = False
 

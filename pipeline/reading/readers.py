@@ -306,13 +306,15 @@ def copy_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile, query: Call
         connection.execute(f"COPY ({query(relation)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
 
 
-def parquet_rows(file: OpenFile) -> str:
-    """Give the raw rows of a Parquet file as SQL that may be used more than once."""
+def parquet_rows(file: OpenFile, stretch: range | None = None) -> str:
+    """Give the raw rows of a Parquet file, or a stretch of them, as SQL that may be used more than once."""
     columns = "".join(f", {column.sql} AS r{n}" for n, column in enumerate(file.chosen.values()))
     rows = (
         f"SELECT file_row_number + 1 AS line, {file.reason} AS reason{columns} "
         f"FROM {_parquet(file.file, row_number=True)}"
     )
+    if stretch:
+        rows += f" WHERE file_row_number >= {stretch.start} AND file_row_number < {stretch.stop}"
     return _without_words(file, rows)
 
 
@@ -353,9 +355,8 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator
                 sheet = workbooks.read_sheet(file.file, file.decimal)
                 batches = workbooks.read_rows(sheet, held, file.extent, file.nothing)
             else:
-                lines = stack.enter_context(open_lines(file.file, file.encoding))
-                header = delimited.read_header(lines, held, file.delimiter, file.extent.header_line)
-                batches = delimited.read_rows(lines, header, held, _footer(file))
+                opened = delimited.open_rows(file.file, file.encoding, held, file.delimiter, file.extent)
+                batches = stack.enter_context(opened)
             values = "".join(map(nested.select, count(), ways, repeat(held)))
             relation = f"SELECT line, reason{values} FROM {stream}"
         failures: list[LeadcastError] = []
@@ -366,13 +367,6 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator
         except duckdb.Error as error:
             # DuckDB wraps what the stream raises into an error of its own.
             raise (failures[0] if failures else _unreadable(file.file, error)) from None
-
-
-def _footer(file: OpenFile) -> tuple[int, ...]:
-    if not file.extent.footer_lines:
-        return ()
-    with open_lines(file.file, file.encoding) as lines:
-        return delimited.find_footer(lines, file.extent.footer_lines)
 
 
 def _remember_failure(batches: Iterator[pa.RecordBatch], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:

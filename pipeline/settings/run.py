@@ -21,8 +21,9 @@ class Run(Strict):
     threads: PositiveInt | None = None
     """How many cores may be at work at once; all of them where it is not given."""
     executor: Literal["local", "spark"] = "local"
-    """Where snapshots are taken, and the features of leads computed, to learn from and to score: in this process
-    (local), or by Spark (docs/scaling.md). All other work is done in this process in any case."""
+    """Where raw files are read and the log is sorted, where snapshots are taken, and where the features of leads are
+    computed, to learn from and to score: in this process (local), or by Spark (docs/scaling.md). All other work is done
+    in this process."""
     master: Master | None = None
     """Where Spark is: local[*], spark://HOST:PORT, yarn, k8s://..., or sc://HOST:PORT of Spark Connect. Without it, the
     session that the process already has, the one that SPARK_REMOTE names, or local[*]."""

@@ -19,7 +19,7 @@ from features.core.schema import INTERACTION, Field
 from pipeline.partitions.arrangement import arrange
 from pipeline.partitions.log_file import by_numbers, write_parts
 from pipeline.partitions.looks import Look
-from pipeline.partitions.spool import Spool
+from pipeline.partitions.spool import Spool, in_order
 from pipeline.partitions.texts import MOST_TEXTS, NumberedTexts, TooManyTextsError
 
 _WHOLE_ROW = ("event", "note", "value")
@@ -82,13 +82,14 @@ def test_a_part_is_sorted_and_its_repeats_are_taken_out_as_one_by_one(
 def test_parts_come_in_the_order_of_leads_and_times_however_small_they_are(
     tmp_path_factory: pytest.TempPathFactory, rows: list[_Row], width: int, most: int, pieces: int
 ) -> None:
-    with Spool(tmp_path_factory.mktemp("spool") / "rows") as spool:
+    place = tmp_path_factory.mktemp("spool") / "rows"
+    with Spool(place) as spool:
         whole = _table(rows, list(range(len(rows))))
         cuts = [len(rows) * piece // pieces for piece in range(pieces + 1)]
         for start, end in itertools.pairwise(cuts):
             for batch in whole.slice(start, end - start).to_batches():
                 spool.deal(batch, ((np.asarray(batch["lead"]) - 1) // width).astype(np.uint16))
-        parts = list(spool.in_order(most))
+        parts = list(in_order([spool.dealt()], most, place))
     found = [arrange(part, _WHOLE_ROW, [0, 1, 2]).rows["sequence"].to_pylist() for part in parts]
     assert list(itertools.chain(*found)) == _known(rows, [0, 1, 2])[0]
     for part in (part for part in parts if len(part) > most):

@@ -68,4 +68,4 @@ def test_a_block_parsed_fast_gives_what_the_strict_parser_gives(
     ],
 )
 def test_only_quotes_around_whole_fields_of_a_line_are_left_to_arrow(content: bytes, expected: bool) -> None:
-    assert delimited._encloses_fields(content, ",") is expected  # noqa: SLF001 - which of the two parsers is taken shows nowhere else
+    assert delimited.encloses_fields(content, ",") is expected

@@ -39,7 +39,7 @@ pipeline/exports: features/core pipeline/core pipeline/kpi pipeline/reading pipe
 pipeline/features.py: features/core features/engines features/language features/own.py pipeline/core pipeline/log
     pipeline/matrix pipeline/settings
 pipeline/ingest: features/core features/timeline pipeline/core pipeline/log pipeline/partitions pipeline/reading
-    pipeline/settings
+    pipeline/settings pipeline/sorting
 pipeline/inspection: features/core features/engines features/language models/core models/evaluation pipeline/core
     pipeline/evaluate pipeline/features.py pipeline/log pipeline/matrix pipeline/publishing pipeline/reading
     pipeline/settings pipeline/spark pipeline/train.py pipeline/wording
@@ -68,6 +68,7 @@ pipeline/settings: features/core features/language features/timeline models/core
 pipeline/sinks: features/core pipeline/core pipeline/reading pipeline/settings
 pipeline/snapshots: features/core features/timeline pipeline/core pipeline/log pipeline/partitions pipeline/settings
     pipeline/spark
+pipeline/sorting: features/core pipeline/core pipeline/partitions pipeline/reading pipeline/settings pipeline/spark
 pipeline/spark: features/core
 pipeline/train.py: models/core models/learning pipeline/core pipeline/matrix pipeline/settings
 pipeline/validate.py: features/core pipeline/contracts pipeline/core pipeline/settings
@@ -113,7 +114,7 @@ STAGES = {
     "pipeline/recommend.py",
     "pipeline/report",
 }
-ROOMS, ARROWS, FLOORS = 41, 210, 10
+ROOMS, ARROWS, FLOORS = 42, 217, 10
 MOST_FILES, FEWEST_LINES, MOST_LINES = 20, 40, 400
 FEWER_THAN_THREE_FILES = {
     "pipeline/contracts": "what must hold, and Great Expectations at work",

@@ -29,7 +29,7 @@ def parameters_of(sources: dict[str, Any], **ingest_settings: object) -> Paramet
     empty: dict[str, Any] = {
         name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
     }
-    work = {"memory_limit": ingest_settings.pop("memory_limit", "1GB")}
+    work = ingest_settings.pop("run", {"memory_limit": ingest_settings.pop("memory_limit", "1GB")})
     whose = {"territory": "region", "work": {"call_hours": 0.5}} if "owners" in ingest_settings else {}
     return Parameters.model_validate({
         "data_root": "raw",
