@@ -228,8 +228,8 @@ RECOMMENDATION: tuple[Field, ...] = (
         "reasons_for",
         "VARCHAR[]",
         meaning="up to five: what speaks for it, since when, at how many leads we looked when it held for them, and "
-        "after which share of these they converted, each lead counting once. Strong acts come first, amounts last; of an "
-        "event type there are two, never of ours. Explained are today's list of sales and the tiers of reasons_for",
+        "after which share of these they converted, each lead counting once. Strong acts come first, amounts last; of "
+        "an event type there are two, none of ours. Explained are today's list of sales and the tiers of reasons_for",
         empty="a list of none of leads that are not explained, or where nothing speaks for it",
     ),
     Field(

@@ -7,7 +7,7 @@ written beside the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,29 +15,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.core.schema import INTERACTION
 from features.timeline.rhythm import Arrivals
-from pipeline.core.parallel import cores, in_order
 from pipeline.core.project import Progress
 from pipeline.core.sql import LINE_BITS, fetch_row, file_literal
 from pipeline.ingest.local_days import LOCAL_TIME, join_local_days, tabulate_local_days
 from pipeline.ingest.machines import rules_of
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.source_table import SourceTable, Tables
-from pipeline.partitions.arrangement import numbers_of
-from pipeline.partitions.log_file import by_numbers, write_parts
 from pipeline.partitions.looks import Look
 from pipeline.partitions.spool import MOST_PARTS
 from pipeline.partitions.texts import NumberedTexts, TooManyTextsError
-from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD, say_rows
+from pipeline.reading.quarantine import DUPLICATE, say_rows
 from pipeline.settings.ingest import Source
-from pipeline.sorting.dealing import Aside, SortedRows
+from pipeline.sorting.dealing import Aside
 from pipeline.sorting.executors import Executor
 from pipeline.sorting.files import Beside, SourceRows
+from pipeline.sorting.form import Form, Make, as_it_occurred, nothing_each, one_each, the_same
 from pipeline.sorting.travel import LOCAL, Travel
 
 _TEXTS = ("event_type", "actor", "channel", "campaign", "content")
@@ -48,7 +43,6 @@ _MOST_KNOWN = 4096
 _FINER = 4
 """By so much parts are smaller on average: leads differ in how much they do, and what is too large is dealt again."""
 _EPOCH = datetime(1970, 1, 1)
-_DAY, _HOUR = 86_400_000_000, 3_600_000_000
 
 
 def write_log(relations: Relations, tables: Tables, target: Path, executor: Executor, progress: Progress) -> None:
@@ -69,30 +63,19 @@ def write_log(relations: Relations, tables: Tables, target: Path, executor: Exec
 def _write(plan: _Plan, target: Path, executor: Executor, progress: Progress) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(dir=target.parent, prefix="sorting-")))
-        with ExitStack() as writing:
-            asides = [
-                writing.enter_context(Aside(target.parent / f"aside-{source.name}.parquet")) for source in plan.sources
-            ]
-            travel = plan.travel(executor.most_at_once)
-            rows = stack.enter_context(
-                executor.sort(plan.relations.connection, travel, plan.rows(travel), asides, folder)
-            )
-            for source, look in zip(plan.sources, rows.looks, strict=True):
-                if look:
-                    _keep(source, look)
-                    progress(f"{source.name}: {say_rows(source.rows, source.rows - source.usable)}")
-            progress("sorting and writing the log")
-            write_parts(_finished(plan, rows, asides), target)
-            for aside, others in zip(asides, rows.set_aside, strict=True):
-                for other in others:
-                    aside.add_all(other)
-            for repeats in rows.repeats:
-                _set_aside(asides, repeats, DUPLICATE)
-            for arranged in rows.strangers:
-                _set_aside(asides, arranged.rows, UNKNOWN_LEAD)
-                _set_aside(asides, arranged.repeats, DUPLICATE)
-        for source, aside in zip(plan.sources, asides, strict=True):
-            _show_aside(source, aside.path)
+        asides = [stack.enter_context(Aside(target.parent / f"aside-{source.name}.parquet")) for source in plan.sources]
+        travel = plan.travel(executor.most_at_once)
+        connection, leads = plan.relations.connection, plan.relations.leads.name
+        sorting = executor.sort(connection, travel, plan.form(), plan.rows(travel), leads, asides, folder)
+        rows = stack.enter_context(sorting)
+        for source, look in zip(plan.sources, rows.looks, strict=True):
+            if look:
+                _keep(source, look)
+                progress(f"{source.name}: {say_rows(source.rows, source.rows - source.usable)}")
+        progress("sorting and writing the log")
+        rows.write(target)
+    for source, aside in zip(plan.sources, asides, strict=True):
+        _show_aside(source, aside.path)
 
 
 class _Plan:
@@ -125,6 +108,10 @@ class _Plan:
             self._width_of_parts(most),
             "occurred_at" if "known_at" in self._made else "known_at",
         )
+
+    def form(self) -> Form:
+        """Tell how what has travelled becomes rows of the log."""
+        return Form([source.name for source in self.sources], self._made, not self._zoned)
 
     def _width_of_parts(self, most: int) -> int:
         rows = sum(source.expected_rows() for source in self.sources)
@@ -174,34 +161,6 @@ class _Plan:
             *(Beside(one.name, f"SELECT sequence FROM {one} ORDER BY sequence", of_file) for one in found),
         ]
 
-    def lead_ids(self, rows: pa.Table) -> pa.Array:
-        """Give the ids of the leads from the first to the last that a part has."""
-        first, last = (one.as_py() for one in pc.min_max(rows["lead"]).values())
-        query = f"SELECT lead_id FROM {self.relations.leads} WHERE rank BETWEEN {first} AND {last} ORDER BY rank"
-        return self.relations.connection.sql(query).to_arrow_table()["lead_id"].combine_chunks()
-
-    def finish(self, rows: pa.Table, lead_ids: pa.Array, travel: Travel) -> pa.Table:
-        """Make rows of the log of what has travelled, in the same order."""
-        leads = numbers_of(rows["lead"])
-        made = {
-            "lead_id": by_numbers(pa.array((leads - leads[0]).astype(np.int32)), lead_ids),
-            "source": by_numbers(rows["source"].combine_chunks(), pa.array([one.name for one in self.sources])),
-        }
-        if not self._zoned:
-            time = numbers_of(rows["occurred_at"])
-            made["local_day"] = pa.array((time // _DAY).astype(np.int32)).view(pa.date32())
-            made["local_hour"] = pa.array((time % _DAY // _HOUR).astype(np.int8))
-        made |= {name: make(rows) for name, make in self._made.items()}
-        made |= travel.unpack(rows)
-        return pa.table({field.name: made[field.name] for field in INTERACTION})
-
-    def nothing(self) -> pa.Table:
-        """Give a part of the log that has no rows."""
-        of_few = {"lead_id", "source", "actor", *(field.name for field in self._kept if field.name in self._known)}
-        numbered = pa.dictionary(pa.int32(), pa.string())
-        fields = [(field.name, numbered if field.name in of_few else field.arrow) for field in INTERACTION]
-        return pa.schema(fields).empty_table()
-
 
 def _keep(source: SourceTable, look: Look) -> None:
     """Note what the rows of a source look like that are looked at only now."""
@@ -212,26 +171,6 @@ def _keep(source: SourceTable, look: Look) -> None:
 
 def _moment(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _finished(plan: _Plan, sorted_rows: SortedRows, asides: Sequence[Aside]) -> Iterator[pa.Table]:
-    """Put part after part in order, on all cores, and give the rows of the log; what repeats others is set aside."""
-    yield plan.nothing()
-    parts = ((rows, plan.lead_ids(rows)) for rows in sorted_rows.parts)
-
-    def finish(rows: pa.Table, lead_ids: pa.Array) -> tuple[pa.Table, pa.Table]:
-        arranged = sorted_rows.arrange(rows)
-        return plan.finish(arranged.rows, lead_ids, sorted_rows.travel), arranged.repeats
-
-    for rows, repeats in in_order(finish, parts, cores()):
-        _set_aside(asides, repeats, DUPLICATE)
-        yield rows
-
-
-def _set_aside(asides: Sequence[Aside], rows: pa.Table, reason: str) -> None:
-    for number in pc.unique(rows["source"]).to_pylist():
-        own = rows.filter(pc.equal(rows["source"], number))
-        asides[number].add(own["sequence"].combine_chunks(), reason)
 
 
 def _show_aside(source: SourceTable, path: Path) -> None:
@@ -251,28 +190,20 @@ def _known_texts(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequ
     return sorted(found, key=str.encode) if len(found) <= _MOST_KNOWN else []
 
 
-def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, Callable[[pa.Table], pa.Array]]:
+def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, Make]:
     """Give the fields that need not travel: every row holds the same, or they repeat another one."""
-    made: dict[str, Callable[[pa.Table], pa.Array]] = {}
+    made: dict[str, Make] = {}
     settings = [table.settings for table in sources if isinstance(table.settings, Source)]
     if not linked and all(source.known_at == "as_it_occurred" for source in settings):
-        made["known_at"] = lambda rows: rows["occurred_at"].combine_chunks()
+        made["known_at"] = as_it_occurred
     columns = [source.columns for source in settings]
     if not any(own.quantity or own.counts for own in columns):
-        made["quantity"] = lambda rows: pa.array(np.ones(len(rows), np.int64))
+        made["quantity"] = one_each
     actors = {source.actor for source in settings if isinstance(source.actor, str) and not source.machines}
     if len(actors) == 1 and all(isinstance(source.actor, str) and not source.machines for source in settings):
-        made["actor"] = partial(_same, *actors)
+        made["actor"] = partial(the_same, *actors)
     absent = {field.name: field.arrow for field in INTERACTION if field.nullable}
     for name, kind in absent.items():
         if not any(getattr(own, name) or (name == "channel" and own.traffic()) for own in columns):
-            made[name] = partial(_nothing, kind)
+            made[name] = partial(nothing_each, kind)
     return made
-
-
-def _same(text: str, rows: pa.Table) -> pa.Array:
-    return by_numbers(pa.array(np.zeros(len(rows), np.int32)), pa.array([text]))
-
-
-def _nothing(kind: pa.DataType, rows: pa.Table) -> pa.Array:
-    return pa.nulls(len(rows), kind)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.partitions.arrangement import Arranged, numbers_of
+from pipeline.partitions.arrangement import numbers_of
 from pipeline.partitions.looks import Look
 from pipeline.partitions.spool import Spool
 from pipeline.reading.quarantine import UNKNOWN_LEAD
@@ -61,24 +61,21 @@ class Aside:
                 self._writer.write_batch(batch.cast(_ASIDE))
 
 
+def set_aside(asides: Sequence[Aside], rows: pa.Table, reason: str) -> None:
+    """Set rows of several sources aside, each to that of its source."""
+    for number in pc.unique(rows["source"]).to_pylist():
+        own = rows.filter(pc.equal(rows["source"], number))
+        asides[number].add(own["sequence"].combine_chunks(), reason)
+
+
 @dataclass(frozen=True)
 class SortedRows:
-    """The rows of all sources, dealt out and to be read in the order of the log, part by part, and once."""
+    """The rows of all sources, dealt out; what was set aside by then has been."""
 
-    travel: Travel
-    """How they have travelled, with all texts that they hold."""
     looks: Sequence[Look | None]
     """What the rows of each source look like, where it was to be looked at."""
-    set_aside: Sequence[Sequence[Path]]
-    """By source, files of what was set aside, beside those that were handed in."""
-    parts: Iterator[pa.Table]
-    """The rows that can be used, but for those that repeat others in their part."""
-    arrange: Callable[[pa.Table], Arranged]
-    """Puts one of the parts in order, in any thread."""
-    repeats: Iterator[pa.Table]
-    """What repeats others beyond what ``arrange`` finds: source and sequence."""
-    strangers: Iterator[Arranged]
-    """The rows of unknown leads, and of those what repeats others."""
+    write: Callable[[Path], None]
+    """Writes the log, once, and sets aside what repeats others, or is of unknown leads."""
 
 
 def deal(

@@ -13,6 +13,7 @@ from pipeline.settings.run import Run
 from pipeline.settings.types import in_bytes
 from pipeline.sorting.dealing import Aside, SortedRows
 from pipeline.sorting.files import FileToMap, MappedCopy, SourceRows
+from pipeline.sorting.form import Form
 from pipeline.sorting.local import Local
 from pipeline.sorting.spark import OnSpark
 from pipeline.sorting.travel import Travel
@@ -41,14 +42,17 @@ class Executor(Protocol):
         self,
         connection: duckdb.DuckDBPyConnection,
         travel: Travel,
+        form: Form,
         sources: Sequence[SourceRows],
+        leads: str,
         asides: Sequence[Aside],
         folder: Path,
     ) -> AbstractContextManager[SortedRows]:
-        """Judge the rows of sources and deal them out, to be read in the order of the log while the context lasts.
+        """Judge the rows of sources and deal them out, to be written in the order of the log while the context lasts.
 
-        ``asides``: a file for each source, for what is set aside. ``folder``: an empty one, for what lies between.
-        Raises InputError where a file can't be read, and TooManyTextsError.
+        ``leads``: the name of the relation of leads, which is ``beside`` all sources. ``asides``: a file for each
+        source, for what is set aside. ``folder``: an empty one, for what lies between. Raises InputError where a file
+        can't be read, and TooManyTextsError.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What tasks of Spark do for ``ingest``: map a file, deal a stretch of mapped rows out, sort some of the parts.
+"""What tasks of Spark do for ``ingest``: map a file, deal a stretch of rows out, sort some parts, write row groups.
 
 Each is done by the functions that do all of it in one process, in a database of its own. Nothing here knows Spark.
 """
@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.core.errors import LeadcastError
 from pipeline.core.sql import connect, file_literal, identifier
 from pipeline.partitions.arrangement import arrange
+from pipeline.partitions.log_file import write_parts
 from pipeline.partitions.looks import Look
 from pipeline.partitions.spool import Dealt, Spool, in_order
 from pipeline.partitions.texts import TooManyTextsError
@@ -28,6 +31,7 @@ from pipeline.reading.readers import check_readable
 from pipeline.settings.types import halve
 from pipeline.sorting.dealing import Aside, deal
 from pipeline.sorting.files import Beside, FileToMap, Mapped, RawParquet, SourceRows
+from pipeline.sorting.form import Form
 from pipeline.sorting.travel import Travel
 from pipeline.spark.jobs import SeenFile
 
@@ -125,6 +129,8 @@ class SortedParts(NamedTuple):
 
     rows: str
     repeats: str
+    size: int
+    """How many rows there are, but for those that repeat others."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +160,10 @@ class SortParts:
         ]
         with tempfile.TemporaryDirectory(prefix="leadcast-") as scratch, ExitStack() as stack:
             writers: list[pa.ipc.RecordBatchStreamWriter] = []
+            count = 0
             for rows in in_order(dealt, self.most, Path(scratch, "dealt")):
                 arranged = arrange(rows, self.whole_row, self.by_parts)
+                count += len(arranged.rows)
                 if not writers:
                     for path, table in zip(paths, arranged, strict=True):
                         sink = stack.enter_context(pa.OSFile(str(path), "wb"))
@@ -164,7 +172,55 @@ class SortParts:
                 for writer, table in zip(writers, arranged, strict=True):
                     if len(table):
                         writer.write_table(table.combine_chunks())
-        return SortedParts(*(path.name for path in paths))._asdict()
+        return SortedParts(paths[0].name, paths[1].name, count)._asdict()
+
+
+class Stretch(NamedTuple):
+    """Rows of a file of sorted parts, from one on and before another one."""
+
+    path: Path
+    start: int
+    stop: int
+
+    def read(self) -> Iterator[pa.Table]:
+        """Read them, batch by batch."""
+        passed = 0
+        for batch in read_batches(self.path):
+            own = batch.slice(max(self.start - passed, 0), self.stop - max(self.start, passed))
+            passed += len(batch)
+            if passed > self.start and len(own):
+                yield own
+            if passed >= self.stop:
+                return
+
+
+@dataclass(frozen=True)
+class WriteGroups:
+    """Write row groups of the log that follow one another, into a file of their own in a folder; tells its name."""
+
+    stretches: Sequence[Stretch]
+    """Their rows, in order: whole row groups, but for the last one of the log."""
+    form: Form
+    travel: Travel
+    leads: Path
+    """A Parquet file of all leads by their rank."""
+    folder: Path
+    reads: Sequence[SeenFile]
+
+    def __call__(self) -> dict[str, Any]:
+        """Do it."""
+        target = self.folder / _own_name("groups")
+        write_parts(self._finished(), target)
+        return {"name": target.name}
+
+    def _finished(self) -> Iterator[pa.Table]:
+        yield self.form.nothing(self.travel)
+        for stretch in self.stretches:
+            for rows in stretch.read():
+                bounds = pc.min_max(rows["lead"])
+                ranks = [("rank", ">=", bounds["min"].as_py()), ("rank", "<=", bounds["max"].as_py())]
+                leads = pq.read_table(self.leads, columns=["lead_id", "rank"], filters=ranks).sort_by("rank")
+                yield self.form.finish(rows, leads["lead_id"].combine_chunks(), self.travel)
 
 
 def write_numbers(numbers: Mapping[str, NDArray[np.uint16]], path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Files mapped and the log sorted by Spark: a task a file, then a task a stretch of rows, then a task some parts.
+"""Files mapped and the log sorted by Spark: tasks map a file each, then deal a stretch of rows out, sort, and write.
 
-What one task leaves for another lies in files below the project's folder, so that this process, which puts the parts
-together, and every executor read them alike; Spark shuffles nothing.
+What one task leaves for another lies in files below the project's folder, so that this process, which puts the row
+groups of the log together, and every executor read them alike; Spark shuffles nothing.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from itertools import chain, islice
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from pipeline.core.sql import literal
-from pipeline.partitions.arrangement import Arranged
+from pipeline.partitions.joined import join_files
+from pipeline.partitions.log_file import ROW_GROUP
 from pipeline.partitions.looks import Look
 from pipeline.partitions.spool import Dealt
 from pipeline.partitions.texts import NumberedTexts, TooManyTextsError
+from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD
 from pipeline.settings.types import halve
-from pipeline.sorting.dealing import Aside, SortedRows, most_at_once
+from pipeline.sorting.dealing import Aside, SortedRows, most_at_once, set_aside
 from pipeline.sorting.files import FileToMap, MappedCopy, SourceRows, cut
+from pipeline.sorting.form import Form
 from pipeline.sorting.jobs import (
     DealStretch,
     DealtOut,
     MapFile,
     SortedParts,
     SortParts,
+    Stretch,
+    WriteGroups,
     read_batches,
     write_numbers,
 )
@@ -89,54 +93,41 @@ class OnSpark:
         self,
         connection: duckdb.DuckDBPyConnection,
         travel: Travel,
+        form: Form,
         sources: Sequence[SourceRows],
+        leads: str,
         asides: Sequence[Aside],
         folder: Path,
     ) -> Iterator[SortedRows]:
-        """Deal all rows out and sort all parts before the first is read."""
-        del asides  # every task has one of its own
+        """Deal all rows out; sort them, and write the row groups of the log, as it is asked for."""
         folder = folder.absolute()
-        dealing, sorting = folder / "dealing", folder / "sorting"
-        for made in (dealing, sorting):
-            made.mkdir()
-        jobs = self._stretches(connection, travel, sources, dealing)
-        collected = _Collected(travel, len(sources), dealing)
-        for job, told in zip(
-            jobs, run_jobs(self.master, jobs, dealing / "jobs", _FAILED.format("judge the rows")), strict=True
-        ):
-            collected.add(job.source.number, DealtOut(**told))
-        parts = self._parts(collected, "known", travel.whole_row, sorting)
-        strangers = self._parts(collected, "strangers", [*travel.whole_row, "stranger"], sorting)
-        done = [
-            SortedParts(**told)
-            for told in run_jobs(self.master, [*parts, *strangers], sorting / "jobs", _FAILED.format("sort the rows"))
-        ]
+        beside = _write_beside(connection, sources, folder)
+        collected = self._deal(travel, sources, beside, folder)
+        for aside, others in zip(asides, collected.set_aside, strict=True):
+            for other in others:
+                aside.add_all(other)
+
+        def write(target: Path) -> None:
+            known, strangers = self._sort(collected, folder)
+            join_files(self._write_groups(known, form, collected.travel, beside[leads], folder), target)
+            for one in chain(known, strangers):
+                for repeats in read_batches(folder / one.repeats):
+                    set_aside(asides, repeats, DUPLICATE)
+            for one in strangers:
+                for rows in read_batches(folder / one.rows):
+                    set_aside(asides, rows, UNKNOWN_LEAD)
+
         yield SortedRows(
-            collected.travel,
-            [look if source.looked_at else None for source, look in zip(sources, collected.looks, strict=True)],
-            collected.set_aside,
-            (rows for one in done[: len(parts)] for rows in read_batches(sorting / one.rows)),
-            _as_it_is,
-            (rows for one in done[: len(parts)] for rows in read_batches(sorting / one.repeats)),
-            (arranged for one in done[len(parts) :] for arranged in _apart(one, sorting)),
+            [look if source.looked_at else None for source, look in zip(sources, collected.looks, strict=True)], write
         )
 
-    def _stretches(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        travel: Travel,
-        sources: Sequence[SourceRows],
-        folder: Path,
-    ) -> list[DealStretch]:
-        """Cut the rows of the sources into jobs, and write what judging asks beside them."""
-        written: dict[str, Path] = {}
+    def _deal(
+        self, travel: Travel, sources: Sequence[SourceRows], beside: Mapping[str, Path], folder: Path
+    ) -> _Collected:
+        """Judge the rows of the sources and deal them out, each stretch of a file in a task."""
         jobs = []
         for source in sources:
-            for beside in source.beside:
-                if beside.name not in written:
-                    path = written[beside.name] = folder / f"beside-{len(written):03}.parquet"
-                    connection.execute(f"COPY ({beside.rows}) TO {literal(str(path))} (FORMAT parquet)")
-            asked = [(beside, written[beside.name]) for beside in source.beside]
+            asked = [(one, beside[one.name]) for one in source.beside]
             read = _seen(*(path for _, path in asked))
             bare = replace(source, files=())
             for file in (file.absolute() for file in source.files):
@@ -145,7 +136,34 @@ class OnSpark:
                     DealStretch(bare, file, rows, travel, asked, folder, self.memory_limit, reads)
                     for rows in cut(file, STRETCH_ROWS)
                 ]
-        return jobs
+        collected = _Collected(travel, len(sources), folder)
+        told = run_jobs(self.master, jobs, folder / "dealing", _FAILED.format("judge the rows"))
+        for job, dealt in zip(jobs, told, strict=True):
+            collected.add(job.source.number, DealtOut(**dealt))
+        return collected
+
+    def _sort(self, collected: _Collected, folder: Path) -> tuple[list[SortedParts], list[SortedParts]]:
+        """Sort the parts of known leads, and of strangers."""
+        whole_row = collected.travel.whole_row
+        known = self._parts(collected, "known", whole_row, folder)
+        strangers = self._parts(collected, "strangers", [*whole_row, "stranger"], folder)
+        told = run_jobs(self.master, [*known, *strangers], folder / "sorting", _FAILED.format("sort the rows"))
+        done = [SortedParts(**one) for one in told]
+        return done[: len(known)], done[len(known) :]
+
+    def _write_groups(
+        self, known: Sequence[SortedParts], form: Form, travel: Travel, leads: Path, folder: Path
+    ) -> list[Path]:
+        """Write the row groups of the log into several files, and give these in their order."""
+        rows = sum(one.size for one in known)
+        step = max(STRETCH_ROWS // ROW_GROUP, 1) * ROW_GROUP
+        jobs = []
+        for first in range(0, max(rows, 1), step):
+            stretches = list(_between(known, first, min(first + step, rows), folder))
+            reads = _seen(leads, *(stretch.path for stretch in stretches))
+            jobs.append(WriteGroups(stretches, form, travel, leads, folder, reads))
+        told = run_jobs(self.master, jobs, folder / "writing", _FAILED.format("write the log"))
+        return [folder / one["name"] for one in told]
 
     def _parts(self, collected: _Collected, name: str, whole_row: Sequence[str], folder: Path) -> list[SortParts]:
         """Make jobs of parts that follow one another and have about as many rows as a stretch."""
@@ -220,13 +238,23 @@ def _seen(*paths: Path) -> list[SeenFile]:
     return [SeenFile.look_at(path) for path in paths]
 
 
-def _as_it_is(rows: pa.Table) -> Arranged:
-    return Arranged(rows, rows.select(["source", "sequence"]).slice(0, 0))
+def _write_beside(
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[SourceRows], folder: Path
+) -> dict[str, Path]:
+    """Write the relations that judging asks, once each; gives their files."""
+    written: dict[str, Path] = {}
+    for beside in chain(*(source.beside for source in sources)):
+        if beside.name not in written:
+            path = written[beside.name] = folder / f"beside-{len(written):03}.parquet"
+            connection.execute(f"COPY ({beside.rows}) TO {literal(str(path))} (FORMAT parquet)")
+    return written
 
 
-def _apart(done: SortedParts, folder: Path) -> Iterator[Arranged]:
-    """Give rows of unknown leads, and then those of them that repeat others."""
-    for rows in read_batches(folder / done.rows):
-        yield _as_it_is(rows)
-    for repeats in read_batches(folder / done.repeats):
-        yield Arranged(repeats.slice(0, 0), repeats)
+def _between(parts: Sequence[SortedParts], start: int, stop: int, folder: Path) -> Iterator[Stretch]:
+    """Find the rows of files that follow one another from one row of all on, and before another one."""
+    passed = 0
+    for one in parts:
+        own = Stretch(folder / one.rows, max(start - passed, 0), min(stop - passed, one.size))
+        if own.start < own.stop:
+            yield own
+        passed += one.size

@@ -17,9 +17,10 @@ from raw_logs import LEADS, read_log, read_quarantine, run_ingest, source_of, wr
 
 from features.core.schema import INTERACTION, Field
 from pipeline.partitions.arrangement import arrange
-from pipeline.partitions.log_file import by_numbers, write_parts
+from pipeline.partitions.joined import join_files
+from pipeline.partitions.log_file import ROW_GROUP, by_numbers, write_parts
 from pipeline.partitions.looks import Look
-from pipeline.partitions.spool import Spool, in_order
+from pipeline.partitions.spool import Dealt, Spool, in_order
 from pipeline.partitions.texts import MOST_TEXTS, NumberedTexts, TooManyTextsError
 
 _WHOLE_ROW = ("event", "note", "value")
@@ -90,8 +91,12 @@ def test_parts_come_in_the_order_of_leads_and_times_however_small_they_are(
             for batch in whole.slice(start, end - start).to_batches():
                 spool.deal(batch, ((np.asarray(batch["lead"]) - 1) // width).astype(np.uint16))
         parts = list(in_order([spool.dealt()], most, place))
+        spool.dealt().write_index(place.with_suffix(".index"))
+        halves = [Dealt.open(place.with_suffix(".index"), range(cut, cut + 2)) for cut in (0, 2)]
+        read = [part for half in halves for part in in_order([half], most, place)]
     found = [arrange(part, _WHOLE_ROW, [0, 1, 2]).rows["sequence"].to_pylist() for part in parts]
     assert list(itertools.chain(*found)) == _known(rows, [0, 1, 2])[0]
+    assert read == parts, "another process reads some of the parts by the index"
     for part in (part for part in parts if len(part) > most):
         moments = zip(part["lead"].to_pylist(), part["occurred_at"].cast(pa.int64()).to_pylist(), strict=True)
         assert len(set(moments)) == 1, "only what is of one lead and one time is larger than a part may be"
@@ -118,6 +123,17 @@ def test_numbered_texts_are_the_texts_and_their_dictionary_is_in_the_order_of_by
         assert told.to_pylist() == some
         every = {*known, *(text for one in texts for text in one if text is not None)}
         assert told.dictionary.to_pylist() == sorted(every)
+
+
+@given(texts=st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), min_size=2, max_size=2))
+def test_texts_numbered_side_by_side_get_one_numbering(texts: list[list[str]]) -> None:
+    both = NumberedTexts("event", ["b", "c"])
+    told = []
+    for some in texts:
+        own = NumberedTexts("event", ["b", "c"])
+        numbers = own.encode(pa.array(some, pa.string()))
+        told.append(both.take_in(own.added())[numbers])
+    assert [both.decode(pa.array(numbers)).to_pylist() for numbers in told] == texts
 
 
 def test_a_column_of_more_texts_than_there_are_numbers_is_named() -> None:
@@ -154,6 +170,30 @@ def test_the_bytes_of_a_log_do_not_follow_from_its_parts(whole: Path, tmp_path: 
     assert (tmp_path / "parts").read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize("cuts", [[0, 3], [0, 1, 3], [0, 1, 2, 3], [0, 2, 3]])
+def test_row_groups_of_several_files_are_put_together_to_the_bytes_of_one(tmp_path: Path, cuts: list[int]) -> None:
+    write_parts([_log_part(0, 300_000)], tmp_path / "whole")
+    pieces = []
+    for start, end in itertools.pairwise(cuts):
+        pieces.append(tmp_path / f"piece-{start}")
+        write_parts([_log_part(start * ROW_GROUP, min(end * ROW_GROUP, 300_000))], pieces[-1])
+    join_files(pieces, tmp_path / "joined")
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert pq.read_table(tmp_path / "joined").equals(pq.read_table(tmp_path / "whole"))
+
+
+def test_more_row_groups_than_a_list_counts_at_once_are_put_together(tmp_path: Path) -> None:
+    table = pa.table(
+        {"id": pa.array(range(40)), "half": pa.array([n / 2 for n in range(40)]), "text": ["x", None] * 20}
+    )
+    pq.write_table(table, tmp_path / "whole", row_group_size=1)
+    for start in (0, 3, 20):
+        part = table.slice(start, {0: 3, 3: 17, 20: 20}[start])
+        pq.write_table(part, tmp_path / f"piece-{start}", row_group_size=1)
+    join_files([tmp_path / f"piece-{start}" for start in (0, 3, 20)], tmp_path / "joined")
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
 def _log_part(start: int, end: int) -> pa.Table:
     row = np.arange(start, end)
     first = start // 7
@@ -173,17 +213,25 @@ def _same(field: Field, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar("x" if field.duckdb == "VARCHAR" else 0, field.arrow), rows)
 
 
+@pytest.mark.parametrize("apart", [False, True])
 @given(
     batches=st.lists(
         st.tuples(st.integers(0, 3), st.lists(st.tuples(st.integers(0, 10**10), st.integers(0, 10**10)), max_size=6)),
         max_size=4,
     )
 )
-def test_a_look_at_passing_rows_counts_what_is_there(batches: list[tuple[int, list[tuple[int, int]]]]) -> None:
+def test_a_look_at_passing_rows_counts_what_is_there(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[tuple[int, list[tuple[int, int]]]], *, apart: bool
+) -> None:
     look = Look()
     for unusable, times in batches:
+        one = Look() if apart else look
         occurred, known = ([time[place] for time in times] for place in (0, 1))
-        look.take(len(times) + unusable, pa.array(occurred, pa.timestamp("us")), pa.array(known, pa.timestamp("us")))
+        one.take(len(times) + unusable, pa.array(occurred, pa.timestamp("us")), pa.array(known, pa.timestamp("us")))
+        if apart:  # as in processes that write what they have counted
+            place = tmp_path_factory.mktemp("look") / "counts"
+            one.write(place)
+            look.take_in(Look.read(place))
     every = [time for _, times in batches for time in times]
     assert (look.rows, look.usable) == (sum(more for more, _ in batches) + len(every), len(every))
     assert look.occurred == ((min(every)[0], max(one for one, _ in every)) if every else None)

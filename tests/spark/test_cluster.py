@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,11 +19,12 @@ from world import Project
 _IN_SMALL_PARTS = """
 import sys
 from pipeline.commands.app import main
-from pipeline.matrix import spark
+from pipeline.matrix import spark as matrix
 from pipeline.snapshots import stretches
-spark.PART_EVENTS = 4_000
+from pipeline.sorting import spark as sorting
+matrix.PART_EVENTS = sorting.STRETCH_ROWS = 4_000
 stretches.MOST_BYTES = 1
-sys.argv = ["leadcast", "{stage}"]
+sys.argv = ["leadcast", sys.argv[1]]
 main()
 """
 _PATIENCE_SECONDS = 300
@@ -41,10 +43,31 @@ def project(least: Project, cluster: Cluster, tmp_path: Path) -> Project:
     return copied.with_settings({"run": {"executor": "spark", "master": cluster.master}})
 
 
-def begin(project: Project, cluster: Cluster, stage: str = "features") -> subprocess.Popen[str]:
-    """Begin with a stage in a process of its own."""
+class Stage(NamedTuple):
+    """A stage that Spark has a part in: what a task writes first, what comes out in the end, what must be gone then."""
+
+    name: str
+    first: str
+    outputs: tuple[str, ...]
+    between: str
+
+
+STAGES = (
+    Stage("features", "data/.spark-*/matrix-*", ("features.parquet", "catalogue.json"), "data/.spark-*"),
+    Stage(
+        "ingest",
+        "data/.tmp/ingest/data/sorting-*/dealing/dealt-*.known",
+        ("interactions.parquet", "leads.parquet", "quarantine/web.parquet", "ingest.json"),
+        "data/.tmp/ingest",
+    ),
+)
+SNAPSHOTS = Stage("snapshots", "data/.tmp/snapshots/*", ("snapshots.parquet", "snapshots.json"), "data/.tmp/snapshots")
+
+
+def begin(project: Project, cluster: Cluster, stage: Stage) -> subprocess.Popen[str]:
+    """Begin with the stage in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", _IN_SMALL_PARTS.format(stage=stage)],
+        [sys.executable, "-c", _IN_SMALL_PARTS, stage.name],
         cwd=project.root,
         env=os.environ | {"PYSPARK_PYTHON": str(cluster.python)},
         stdout=subprocess.PIPE,
@@ -53,39 +76,44 @@ def begin(project: Project, cluster: Cluster, stage: str = "features") -> subpro
     )
 
 
-def await_first_part(project: Project, stage: subprocess.Popen[str]) -> None:
+def await_first_part(project: Project, process: subprocess.Popen[str], stage: Stage) -> None:
     """Wait until a task has begun to write."""
     end = time.monotonic() + _PATIENCE_SECONDS
-    while not list(project.root.glob("data/.spark-*/matrix-*")):
+    while not list(project.root.glob(stage.first)):
         assert time.monotonic() < end
-        assert stage.poll() is None, stage.communicate()[0]
+        assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
 
 
-def test_executors_that_are_killed_change_no_byte(project: Project, cluster: Cluster, least: Project) -> None:
-    with begin(project, cluster) as stage:
-        await_first_part(project, stage)
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_executors_that_are_killed_change_no_byte(
+    project: Project, cluster: Cluster, least: Project, stage: Stage
+) -> None:
+    with begin(project, cluster, stage) as process:
+        await_first_part(project, process, stage)
         killed = cluster.executors()
-        for process in killed:
-            os.kill(process, signal.SIGKILL)
-        told, _ = stage.communicate(timeout=_PATIENCE_SECONDS)
+        for number in killed:
+            os.kill(number, signal.SIGKILL)
+        told, _ = process.communicate(timeout=_PATIENCE_SECONDS)
     assert killed
-    assert stage.returncode == 0, told
-    for name in ("features.parquet", "catalogue.json"):
+    assert process.returncode == 0, told
+    for name in stage.outputs:
         assert (project.root / "data" / name).read_bytes() == (least.root / "data" / name).read_bytes()
-    assert not list(project.root.glob("data/.spark-*"))
+    assert not list(project.root.glob(stage.between))
 
 
-def test_a_stage_that_is_stopped_leaves_no_matrix(project: Project, cluster: Cluster) -> None:
-    with begin(project, cluster) as stage:
-        await_first_part(project, stage)
-        stage.send_signal(signal.SIGINT)
-        told, _ = stage.communicate(timeout=_PATIENCE_SECONDS)
-    assert stage.returncode == 130, told
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_stage_that_is_stopped_leaves_nothing_of_its_own(project: Project, cluster: Cluster, stage: Stage) -> None:
+    before = {path: path.read_bytes() for path in (project.root / "data").rglob("*") if path.is_file()}
+    with begin(project, cluster, stage) as process:
+        await_first_part(project, process, stage)
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=_PATIENCE_SECONDS)
+    assert process.returncode == 130, told
     assert "Traceback" not in told
-    assert not project.matrix.exists()
+    assert {path: path.read_bytes() for path in (project.root / "data").rglob("*") if path.is_file()} == before
     assert not list(project.root.glob("data/.*features.parquet*"))
-    assert not list(project.root.glob("data/.spark-*"))
+    assert not list(project.root.glob(stage.between))
 
 
 def test_snapshots_are_taken_by_executors_that_had_not_the_project(
@@ -95,8 +123,8 @@ def test_snapshots_are_taken_by_executors_that_had_not_the_project(
     pq.write_table(rows, project.interactions, row_group_size=len(rows) // 4)
     for path in (project.snapshots, project.snapshot_counts):
         path.unlink()
-    with begin(project, cluster, "snapshots") as stage:
-        told, _ = stage.communicate(timeout=_PATIENCE_SECONDS)
-    assert stage.returncode == 0, told
-    for name in ("snapshots.parquet", "snapshots.json"):
+    with begin(project, cluster, SNAPSHOTS) as process:
+        told, _ = process.communicate(timeout=_PATIENCE_SECONDS)
+    assert process.returncode == 0, told
+    for name in SNAPSHOTS.outputs:
         assert (project.root / "data" / name).read_bytes() == (least.root / "data" / name).read_bytes()
