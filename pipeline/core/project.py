@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class _Kept(_Place):
         return places.home / self._path
 
 
+_TRIES, _PAUSE_SECONDS = 20, 0.1
 _COPIES = (".dvc", "tmp", "exps")
 """Where DVC makes copies of a project, for ``dvc exp run --temp`` and for its queue."""
 
@@ -141,6 +143,24 @@ def cleared_away(variant: Variant[Settings_co]) -> Iterator[None]:
         yield
     finally:
         _remove(folder)
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[Path]:
+    """Give an empty folder, without what a killed run has left in it, and remove it in the end.
+
+    A task of Spark that was called off may write into it a moment longer.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        for _ in range(_TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager

@@ -62,7 +62,9 @@ def write_log(relations: Relations, tables: Tables, target: Path, executor: Exec
 
 def _write(plan: _Plan, target: Path, executor: Executor, progress: Progress) -> None:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(dir=target.parent, prefix="sorting-")))
+        folder = Path(
+            stack.enter_context(TemporaryDirectory(dir=target.parent, prefix="sorting-", ignore_cleanup_errors=True))
+        )
         asides = [stack.enter_context(Aside(target.parent / f"aside-{source.name}.parquet")) for source in plan.sources]
         travel = plan.travel(executor.most_at_once)
         connection, leads = plan.relations.connection, plan.relations.leads.name

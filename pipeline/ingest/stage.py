@@ -7,7 +7,6 @@ identities); then rows go into the log or into quarantine, and both are counted.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ import duckdb
 
 from features.core.errors import InputError, LeadcastError
 from features.core.schema import LEAD, SPENDING
-from pipeline.core.project import HERE, Places, Progress, Project, publish, write_json
+from pipeline.core.project import HERE, Places, Progress, Project, emptied, publish, write_json
 from pipeline.core.sql import connect, identifier, literal
 from pipeline.ingest.counts import summarise
 from pipeline.ingest.creations import date_leads
@@ -64,8 +63,9 @@ def run(project: Project[Sections], progress: Progress) -> IngestSummary:
     settings = project.parameters.ingest
     now = datetime.now(UTC).replace(tzinfo=None)
     executor = executor_of(project.parameters.run)
-    with _fresh_folder(project.root / _TEMPORARY) as made:
-        folder = made.root
+    with emptied(project.root / _TEMPORARY) as folder:
+        made = Places(folder)
+        made.quarantine.mkdir(parents=True)
         with connect(project.parameters.run.memory_limit, folder / "spill") as connection, _spilling_to_disk():
             origins = Origins(
                 settings,
@@ -126,18 +126,6 @@ def _outputs(places: Places) -> tuple[Path, ...]:
     data = (places.interactions, places.leads, places.aliases, places.former_creations)
     people = (places.decisions, places.consents, places.owners)
     return (places.quarantine, *data, *people, places.spend, places.ingested)
-
-
-@contextmanager
-def _fresh_folder(folder: Path) -> Iterator[Places]:
-    """Give an empty project beside the outputs, removed at the end; a killed run's leftovers go first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    made = Places(folder)
-    made.quarantine.mkdir(parents=True)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -7,9 +7,7 @@ recorded, and so the labels, and the counts.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -20,7 +18,7 @@ import pyarrow as pa
 from features.core.errors import NotEnoughDataError
 from features.core.time import format_duration, microseconds
 from features.timeline.labels import LabelCounts, refuse_unlabelled
-from pipeline.core.project import Progress, Project, require, write_json, written_whole
+from pipeline.core.project import Progress, Project, emptied, require, write_json, written_whole
 from pipeline.core.sql import limited_reader
 from pipeline.log.ages import ACT_COLUMNS, find_open_ages
 from pipeline.log.history import Observation, observe
@@ -55,8 +53,8 @@ def run(project: Project[Sections], progress: Progress) -> None:
     """Read the log, list the snapshots with their labels, write them and their counts."""
     require(project.interactions, project.leads, project.former_creations)
     of_duckdb, _ = halve(project.parameters.run.memory_limit)
-    with limited_reader(of_duckdb), _cleared(project.root / _LEFT) as folder:
-        _run(project, folder, progress)
+    with limited_reader(of_duckdb), emptied(project.root / _LEFT) as folder:
+        _run(project, folder.resolve(), progress)
 
 
 def _run(project: Project[Sections], folder: Path, progress: Progress) -> None:
@@ -112,17 +110,6 @@ def _run(project: Project[Sections], folder: Path, progress: Progress) -> None:
     if ages is not None and ages.older:
         progress(f"warning: {ages.told()}")
     write_json(project.snapshot_counts, written | {"open_ages": ages and ages.as_json()})
-
-
-@contextmanager
-def _cleared(folder: Path) -> Iterator[Path]:
-    """Give an empty folder, without what a killed run has left in it, and remove it in the end."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder.resolve()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a task of Spark that was called off may still write into it
 
 
 def _taken(left: Sequence[Left], folder: Path) -> Iterator[pa.RecordBatch]:
