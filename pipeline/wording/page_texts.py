@@ -58,10 +58,10 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "all": ("all", "toutes"),
     "search": ("Search in leads and reasons", "Chercher dans les leads et les raisons"),
     "shown": ("{shown} of {rows} shown", "{shown} sur {rows} affichés"),
-    "later": ("To come back to later", "À relancer plus tard"),
+    "later": ("To come back to, now or later", "À relancer, aujourd'hui ou plus tard"),
     "who_later": (
-        "Leads that were lost of late, or are open and quiet, who is due first.",
-        "Leads perdus récemment, ou ouverts et silencieux, les premiers à relancer d'abord.",
+        "Leads that were lost, or are open and quiet, who is due first.",
+        "Leads perdus, ou ouverts et silencieux, les premiers à relancer d'abord.",
     ),
     "later_left_out": (
         ("{number} more is left out here.", "{number} more are left out here."),
