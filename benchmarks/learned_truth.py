@@ -40,7 +40,7 @@ LEADS, SEEDS = 20_000, 5
 GOALS = {("lead",): 0.86, ("lead", "us"): 0.90}
 """Shares of the attainable that are aimed at, by whose acts count."""
 LARGE = 200_000
-"""Leads of the one world that shows what more rows bring: half an hour and up to 18 GB for each of the two below."""
+"""Leads of the one world that shows what more rows bring: an hour of CPU and up to 22 GB for each of the two below."""
 GOALS_OF_LARGE = {("lead",): 0.91, ("lead", "us"): 0.95}
 CONVERSIONS, DRAWS = (40, 120, 300, 1_000), 20
 _BASELINES_FROM = 300
