@@ -168,3 +168,6 @@ CONSENT: tuple[Field, ...] = (
 the lead's since ``linked_at``. Sorted by all columns but that."""
 
 CONVERTED, LOST = "converted", "lost"
+
+WORDING = "wording"
+"""The key of a file of recommendations, beside its columns, under which it says how reasons are worded."""

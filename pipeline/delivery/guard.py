@@ -18,6 +18,7 @@ from pipeline.core.project import Places, Progress, Project, read_json
 from pipeline.core.sql import file_literal, open_reader
 from pipeline.core.suspensions import condition, read_suspensions
 from pipeline.delivery.push import Scores
+from pipeline.delivery.records import read_wording
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.push import Push
 
@@ -35,7 +36,8 @@ def newest_scores(places: Places, champion: str | None) -> Scores:
                 if batch is None:
                     raise InputError(f"{path} holds no leads; score again: leadcast score --as-of now")
                 first = batch.to_pylist()[0]
-                return Scores(path, first["as_of"], first["model_version"], file.metadata.num_rows)
+                rows = file.metadata.num_rows
+                return Scores(path, first["as_of"], first["model_version"], rows, read_wording(file.schema_arrow))
     raise InputError(
         f"there are no scores in {places.scores}; score with the champion first: leadcast score --as-of latest (or now)"
     )

@@ -32,7 +32,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, sink TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
     state TEXT NOT NULL, as_of TEXT, model TEXT, forced TEXT, leads INTEGER NOT NULL DEFAULT 0,
-    calls INTEGER NOT NULL DEFAULT 0, counts TEXT NOT NULL DEFAULT '{}', message TEXT
+    calls INTEGER NOT NULL DEFAULT 0, counts TEXT NOT NULL DEFAULT '{}', message TEXT, wording TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lead (
     sink TEXT NOT NULL, key TEXT NOT NULL, held TEXT NOT NULL, target TEXT, status TEXT NOT NULL,
@@ -61,6 +61,8 @@ class Known(NamedTuple):
     at: datetime
     run: str = ""
     """The last one that had to do with it."""
+    wording: str | None = None
+    """How that one worded reasons; None where it is not known."""
 
     @property
     def is_in_doubt(self) -> bool:
@@ -133,6 +135,9 @@ class Ledger:
             self._connection.execute("PRAGMA journal_mode = wal")
             self._connection.execute("PRAGMA synchronous = full")
             self._connection.executescript(_SCHEMA)
+            columns = {name for _, name, *_ in self._connection.execute("PRAGMA table_info(run)")}
+            if "wording" not in columns:  # written by an earlier version
+                self._connection.execute("ALTER TABLE run ADD COLUMN wording TEXT")
         except sqlite3.OperationalError as error:
             raise InputError(f"{path} can't be used now ({error}); is the disk full, or who holds it?") from None
         except sqlite3.DatabaseError as error:
@@ -151,14 +156,14 @@ class Ledger:
     def known(self, sink: str, keys: Sequence[str]) -> dict[str, Known]:
         """Give what is known of the leads, by key."""
         query = (
-            "SELECT key, held, target, status, attempts, reason, at, run FROM lead "
-            "WHERE sink = ? AND key IN (SELECT value FROM json_each(?))"
+            "SELECT key, held, target, status, attempts, reason, at, run, wording FROM lead LEFT JOIN "
+            "(SELECT id, wording FROM run) ON id = run WHERE sink = ? AND key IN (SELECT value FROM json_each(?))"
         )
         with self._lock:
             rows = self._connection.execute(query, (sink, json.dumps(keys))).fetchall()
         return {
-            key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at), run)
-            for key, held, target, status, attempts, reason, at, run in rows
+            key: Known(json.loads(held), target and json.loads(target), status, attempts, reason, _moment(at), *others)
+            for key, held, target, status, attempts, reason, at, *others in rows
         }
 
     def earlier(self, sink: str, keys: Sequence[str]) -> dict[str, list[Values]]:
@@ -183,7 +188,14 @@ class Ledger:
         return {key: list(of_lead) for key, of_lead in states.items()}
 
     def begin(
-        self, kind: str, sink: str, *, as_of: str | None = None, model: str | None = None, forced: str | None = None
+        self,
+        kind: str,
+        sink: str,
+        *,
+        as_of: str | None = None,
+        model: str | None = None,
+        forced: str | None = None,
+        wording: str | None = None,
     ) -> str:
         """Enter a run and give its id; runs that are still open were killed."""
         now = _now()
@@ -194,9 +206,9 @@ class Ledger:
             names = chain([base], (f"{base}-{number}" for number in count(2)))
             run = next(name for name in names if name not in taken)
             self._connection.execute(
-                "INSERT INTO run (id, kind, sink, started_at, state, as_of, model, forced) "
-                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?)",
-                (run, kind, sink, now.isoformat(), as_of, model, forced),
+                "INSERT INTO run (id, kind, sink, started_at, state, as_of, model, forced, wording) "
+                "VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)",
+                (run, kind, sink, now.isoformat(), as_of, model, forced, wording),
             )
         return run
 

@@ -37,6 +37,8 @@ class Scores:
     """UTC."""
     model: str
     leads: int
+    wording: str = ""
+    """How reasons are worded: a text that is the same for the same words; empty where it is not told."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,10 @@ class Changes:
             return "", Change(wanted.key, wanted.values, known and known._replace(attempts=0))
         if known.status == "skipped" and now - known.at < self.push.look_again_after:
             return "skipped", None
-        differs = known.target is None or significance.differs(known.target, wanted.values)
+        is_same_wording = known.wording == self.scores.wording
+        differs = known.target is None or significance.differs(
+            known.target, wanted.values, is_same_wording=is_same_wording
+        )
         if known.status == "rejected" and known.attempts >= MOST_ATTEMPTS and not differs:
             return "dead letter", None
         settled = known.status in {"written", "unchanged"}
@@ -117,7 +122,7 @@ def deliver(
     """Send what changed and keep the ledger; raises DeliveryError where the system takes no more."""
     ledger.forget_before(datetime.now(UTC).replace(tzinfo=None) - KEPT)
     as_of, model = scores.as_of.isoformat(), scores.model[:16]
-    run = ledger.begin("push", sink.name, as_of=as_of, model=model, forced=options.forced)
+    run = ledger.begin("push", sink.name, as_of=as_of, model=model, forced=options.forced, wording=scores.wording)
     changes = Changes(push, sink, ledger, scores, options, suspended)
     sender = Sender(sink, ledger, push, run, resync=options.resync)
     carry_out(sender, islice(changes, options.first), changes.left, progress)

@@ -9,10 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.core.errors import InputError, nearest
 from features.core.recommendation import RECOMMENDATION
+from features.core.schema import WORDING
 from pipeline.delivery.values import Values
 from pipeline.settings.push import Push
 from pipeline.sinks.protocol import Value
@@ -127,6 +129,12 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
                     values |= _suspended(since, push.mapping)
                 part.append(Wanted(row.lead_id, values))
             yield part
+
+
+def read_wording(schema: pa.Schema) -> str:
+    """Read how the reasons of recommendations are worded; empty where an earlier version has written them."""
+    told: dict[bytes, bytes] = schema.metadata or {}
+    return told.get(WORDING.encode(), b"").decode()
 
 
 def _suspended(since: str, mapping: Mapping[str, str]) -> dict[str, Value]:

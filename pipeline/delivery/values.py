@@ -45,19 +45,25 @@ class Significance:
     """Our names, each with the system's field."""
     probability_change: float
 
-    def differs(self, former: Values, wanted: Values) -> bool:
-        """Tell whether what a lead shall hold differs significantly from what it was last told to hold."""
+    def differs(self, former: Values, wanted: Values, *, is_same_wording: bool = True) -> bool:
+        """Tell whether what a lead shall hold differs significantly from what it was last told to hold.
+
+        Where reasons are worded in another way than then nobody can tell new ones by their texts: that there is one,
+        or none, is all that counts of them.
+        """
         if former.keys() != wanted.keys():
             return True
-        return any(self._differs(name, former[field], wanted[field]) for name, field in self.mapping.items())
+        return any(
+            self._differs(name, former[field], wanted[field], is_same_wording) for name, field in self.mapping.items()
+        )
 
-    def _differs(self, name: str, former: Value, wanted: Value) -> bool:
+    def _differs(self, name: str, former: Value, wanted: Value, is_same_wording: bool) -> bool:
         if name in _NEVER_SIGNIFICANT:
             return False
         if name in _PROBABILITIES and isinstance(former, int | float) and isinstance(wanted, int | float):
             return abs(former - wanted) >= self.probability_change * _PROBABILITIES[name] * (1 - 1e-9)
         if name.startswith("reason") and isinstance(former, str) and isinstance(wanted, str):
-            return _kind(former) != _kind(wanted)
+            return is_same_wording and _kind(former) != _kind(wanted)
         return not same(former, wanted)
 
 

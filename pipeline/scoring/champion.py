@@ -27,6 +27,7 @@ from pipeline.scoring.files import write_recommendations
 from pipeline.scoring.open_leads import MICROSECOND, check, recommend, refuse_future
 from pipeline.settings.parameters import Parameters
 from pipeline.settings.question import differences, question_of
+from pipeline.wording.texts import wording_of
 from pipeline.wording.todays_list import told_of_the_list
 from pipeline.wording.unstated import told_of_the_unstated
 
@@ -93,7 +94,8 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
     recommendations = recommendations.append_column("list_changed", changes)
-    write_recommendations(folder / "recommendations.parquet", recommendations)
+    wording = wording_of(project.parameters.words.model_dump_json())
+    write_recommendations(folder / "recommendations.parquet", recommendations, wording)
     write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})
     return folder
 

@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from features.core.recommendation import HISTORY, OTHER_HORIZON, RECOMMENDATION
-from features.core.schema import Language
+from features.core.schema import WORDING, Language
 from models.decision.kpis import sums
 from pipeline.core.project import write_json, written_whole
 from pipeline.core.spreadsheets import DIGITS, FORMULA
@@ -35,11 +35,12 @@ class Dialect:
 DIALECTS: Mapping[Language, Dialect] = {"en": Dialect(",", "."), "fr": Dialect(";", ",")}
 
 
-def write_recommendations(path: Path, recommendations: pa.Table) -> None:
-    """Write recommendations as Parquet, whole or not at all."""
+def write_recommendations(path: Path, recommendations: pa.Table, wording: str | None = None) -> None:
+    """Write recommendations as Parquet, whole or not at all; ``wording`` says how reasons are worded."""
     types = {field.name: field.arrow for field in (*RECOMMENDATION, *HISTORY)}
     # What else there is are probabilities of other horizons.
-    schema = pa.schema([(name, types.get(name, OTHER_HORIZON.arrow)) for name in recommendations.column_names])
+    columns = [(name, types.get(name, OTHER_HORIZON.arrow)) for name in recommendations.column_names]
+    schema = pa.schema(columns, metadata=None if wording is None else {WORDING: wording})
     with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for first in range(0, len(recommendations), ROWS):
             writer.write_table(recommendations.slice(first, ROWS).cast(schema))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 
 from features.core.errors import nearest
@@ -163,6 +165,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 }
 _PAGES = {**PAGE_TEXTS, **MONEY_TEXTS, **CUT_OFF_TEXTS, **DIGEST_TEXTS, **LEAD_TEXTS}
 _PLACES = {"en": 0, "fr": 1}
+
+
+def wording_of(words: str) -> str:
+    """Give a text that is the same for the same texts of this catalogue and the same ``words`` of the settings."""
+    told = json.dumps([sorted(TEXTS.items()), words])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def text(name: str, language: str, /, **filled: object) -> str:

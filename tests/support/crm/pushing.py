@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -131,11 +131,12 @@ class Delivery:
         resync: bool = False,
         suspended: Mapping[str, str] | None = None,
         as_of: datetime = datetime(2026, 6, 30),
+        wording: str = "",
         **changes: Any,  # noqa: ANN401 - settings of any kind
     ) -> Pushed:
         """Push, with other settings of the section where they are given."""
         self.before()
-        scores = write_scores(self.root / SCORES, leads, as_of)
+        scores = replace(write_scores(self.root / SCORES, leads, as_of), wording=wording)
         settings = Push.model_validate(self.settings | {"longest_outage_seconds": 0} | changes)
         options = Options(Selection(only or {}, share), first, None, resync)
         with Ledger(self.root / LEDGER) as ledger:
