@@ -76,7 +76,7 @@ def test_an_administrator_sets_up_with_a_key_of_his_own(
 def test_the_check_says_how_many_leads_it_sees_and_which_rule_hides_the_others(project: Path, crm: OdooCrm) -> None:
     leads = len(recommendations(project))
     code, text = call("crm", "check")
-    assert (code, f"it shows {min(leads, 1_000)} of the {min(leads, 1_000)} best leads" in text) == (0, True), text
+    assert (code, f"it shows {min(leads, 1_000):,} of the {min(leads, 1_000):,} best leads" in text) == (0, True), text
     crm.own_documents_only = True
     code, text = call("crm", "check")
     assert code == 9
@@ -120,7 +120,7 @@ def test_a_restored_crm_is_right_after_one_push_with_resync_which_rehearses_firs
     assert call("push", *OLD)[0] == 0
     assert set(tiers(crm).values()) == {""}, "nobody looked: the ledger says that all is there"
     code, text = call("push", *OLD, "--resync")
-    assert (code, "nothing is written yet" in text, f"to write {len(crm.rows)}" in text) == (2, True, True), text
+    assert (code, "nothing is written yet" in text, f"to write {len(crm.rows):,}" in text) == (2, True, True), text
     assert set(tiers(crm).values()) == {""}
     assert call("push", *OLD, "--resync", "--yes")[0] == 0
     assert tiers(crm) == wanted(project)

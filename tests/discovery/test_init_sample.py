@@ -32,6 +32,8 @@ DIFFERENCES = {
     "kpi.targets.leads": "what a company wants to reach is for people to say",
     "kpi.targets.cac": "what a company wants to reach is for people to say",
     "decision.time_zone": "where the company is stands in no file",
+    "decision.answers.mail": "by which acts leads answer us is for people to say",
+    "decision.answers.telephone": "by which acts leads answer us is for people to say",
     "decision.maturity.warm_for": "that leads of this company come often is for people to say",
     "decision.maturity.active_days": "that leads of this company come often is for people to say",
     "decision.work.handed_over": "by what marketing hands leads over, and within which time, is for people to say",

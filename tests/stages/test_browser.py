@@ -22,6 +22,12 @@ LEADS = "reports/private/leads.html"
 DESK, PHONE = 1280, 390
 
 
+def worked_on(scored: pd.DataFrame) -> pd.DataFrame:
+    """Give the leads of the page of leads: of those that were lost and are due it has a table of its own."""
+    worked = scored["tier"].isin(WORKED) | (scored["list"] == "sales")
+    return scored[worked & scored["probability"].notna()]
+
+
 @pytest.fixture(scope="module")
 def project(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Make a report of leads, and of milestones, whose names would run."""
@@ -150,7 +156,7 @@ def test_names_are_shown_and_not_run(opened: tuple[Browser, Path], project: Proj
         assert [name for name in shown if name.startswith("<img src=x onerror=document.title='ran'>")]
         return
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
-    worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
+    worked = worked_on(scored)
     called = worked["list"] == "sales"
     in_order = pd.concat([worked[called].sort_values("rank"), worked[~called]])
     # A page of text has one kind of line end.
@@ -218,11 +224,11 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
     counts = scored["tier"].value_counts()
     browser.open(project.root / "reports/private/leads.html", width=width)
-    assert len(rows_shown(browser)) == (scored["tier"].isin(WORKED) | (scored["list"] == "sales")).sum()
+    assert len(rows_shown(browser)) == len(worked_on(scored))
     browser.evaluate("document.querySelector('input[value=SQL]').click()")
     assert rows_shown(browser) == ["SQL"] * counts["SQL"]
     browser.evaluate("document.querySelector('input[value=\"\"]').click()")
-    worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
+    worked = worked_on(scored)
     acts = last_acts(project, worked["lead_id"].tolist(), worked["as_of"].iloc[0].to_pydatetime())
     labels = project.parameters.words.labels
     done = [labels.verb(acts[lead].event_type) if lead in acts else "" for lead in worked["lead_id"]]
@@ -244,7 +250,7 @@ def test_leads_are_found_by_tier_and_by_words(browser: Browser, project: Project
 
 def test_leads_are_found_by_who_works_on_them(browser: Browser, project: Project) -> None:
     scored = pq.read_table(project.root / "data/recommendations.parquet").to_pandas()
-    worked = scored[scored["tier"].isin(WORKED) | (scored["list"] == "sales")]
+    worked = worked_on(scored)
     owner, count = next(iter(worked["owner"].value_counts().items()))
     browser.open(project.root / LEADS, width=DESK)
     browser.page.select_option("#owner", label=f"{owner} ({count})")
