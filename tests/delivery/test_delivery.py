@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +20,10 @@ from features.core.recommendation import RECOMMENDATION
 from pipeline.core.project import Places
 from pipeline.core.suspensions import Suspension, lift, read_suspensions, write_suspensions
 from pipeline.delivery.guard import suspended
-from pipeline.delivery.ledger import LEDGER, Entry, Intent, Ledger, Write
-from pipeline.delivery.records import Selection, Wanted, read_wording, select, wanted_of
+from pipeline.delivery.ledger import Entry, Intent, Ledger, Write
+from pipeline.delivery.records import Selection, Wanted, select, wanted_of
 from pipeline.delivery.values import Significance, Values, same
-from pipeline.scoring.files import write_recommendations
 from pipeline.settings.push import Push
-from pipeline.wording.texts import wording_of
 
 MAPPING = {"tier": "t", "probability": "p", "score": "s", "reason_1": "r", "action": "a", "date": "d", "model": "m"}
 SIGNIFICANCE = Significance(MAPPING, 0.01)
@@ -207,38 +204,6 @@ def test_a_lead_that_has_ended_is_written_once_for_another_date_is_no_change(tmp
     rows = [line for path in sorted((tmp_path / "out").glob("*.csv")) for line in path.read_text().splitlines()]
     assert '"a","customer","","","","2026-06-02","none"' in rows
     assert '"b","disqualified","","","","2026-06-02","none"' in rows
-
-
-def test_new_words_write_to_nobody_until_something_else_does(tmp_path: Path) -> None:
-    delivery = Delivery(tmp_path, {"sink": {"kind": "files", "folder": "out"}}, {})
-    leads = {"L1": Lead("SQL", 0.3, ("a visit",)), "L2": Lead("SQL", 0.3, ("a visit",))}
-    others = {"L1": Lead("SQL", 0.3, ("une visite",)), "L2": Lead("MQL", 0.2, ("une visite",))}
-    again = {**others, "L2": Lead("MQL", 0.2, ("un devis",))}
-    for pushed, wording, expected in (
-        (leads, "en", {"written": 2}),
-        (others, "fr", {"unchanged": 1, "written": 1}),
-        (others, "fr", {"unchanged": 2}),
-        (again, "fr", {"unchanged": 1, "written": 1}),  # of L2 it is a new reason, in the words that it was told in
-    ):
-        assert ways(delivery.push(pushed, wording=wording)) == expected, (pushed, wording)
-
-
-def test_a_ledger_of_an_earlier_version_knows_no_wording_and_goes_on(tmp_path: Path) -> None:
-    delivery = Delivery(tmp_path, {"sink": {"kind": "files", "folder": "out"}}, {})
-    delivery.push({"L1": Lead("SQL", 0.3, ("a visit",))}, wording="en")
-    with closing(sqlite3.connect(tmp_path / LEDGER)) as connection:
-        connection.execute("ALTER TABLE run DROP COLUMN wording")
-    assert ways(delivery.push({"L1": Lead("SQL", 0.3, ("une visite",))}, wording="fr")) == {"unchanged": 1}
-    assert ways(delivery.push({"L1": Lead("MQL", 0.1, ("une visite",))}, wording="fr")) == {"written": 1}
-    assert ways(delivery.push({"L1": Lead("MQL", 0.1, ("un devis",))}, wording="fr")) == {"written": 1}
-
-
-def test_how_reasons_are_worded_stands_in_the_file_of_scores(tmp_path: Path) -> None:
-    table = pa.table({"lead_id": ["L1"]})
-    for wording in (None, wording_of("{}"), wording_of('{"language": "fr"}')):
-        write_recommendations(tmp_path / "s.parquet", table, wording)
-        assert read_wording(pq.read_schema(tmp_path / "s.parquet")) == (wording or "")
-    assert wording_of("{}") == wording_of("{}") != wording_of('{"language": "fr"}')
 
 
 def test_a_lead_that_has_ended_has_no_score_that_could_be_suspended(tmp_path: Path) -> None:
