@@ -21,7 +21,7 @@ import pyarrow as pa
 from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import Relation, fetch_row, literal, open_reader
 from pipeline.reading.mapped_table import Problem, problem
-from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed
+from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed, with_offset
 from pipeline.settings.table import Table
 
 EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
@@ -65,7 +65,11 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
         ]  # fmt: skip
         found = read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
     elif kind == "TIMESTAMP WITH TIME ZONE":
-        found = _clip(f"epoch_us({sql})")
+        found = f"CASE WHEN {_within_years(sql, kind)} THEN make_timestamp(epoch_us({sql})) END"
+    elif (kind.startswith("TIMESTAMP") or kind == "DATE") and table.time_zone == "UTC":
+        # As it stands it costs nothing: Parquet's own bounds tell that all of a row group can be read.
+        as_it_stands = f"TRY_CAST({sql} AS TIMESTAMP)"
+        found = f"CASE WHEN {_within_years(as_it_stands, 'TIMESTAMP')} THEN {as_it_stands} END"
     elif kind.startswith("TIMESTAMP") or kind == "DATE":
         found = _from_local(f"CAST({sql} AS TIMESTAMP)", table.time_zone)
     else:
@@ -184,6 +188,12 @@ def _bare(sql: str) -> str:
 def _from_local(local: str, zone: str) -> str:
     instant = local if zone == "UTC" else f"timezone({literal(zone)}, {local})"
     return _clip(f"epoch_us({instant})", f"isfinite({local})")
+
+
+def _within_years(time: str, kind: str) -> str:
+    """Say whether a time, of a type that DuckDB knows as ``kind``, is in the years that can be read."""
+    first, last = (f"CAST('{moment}+00' AS {kind})" for moment in ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"))
+    return f"{time} BETWEEN {first} AND {last}"
 
 
 def _clip(epoch: str, readable: str = "true") -> str:
@@ -360,40 +370,3 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
             read = f"SELECT text, {', '.join(readings)} FROM {shown}"
             row = fetch_row(connection, f"SELECT {', '.join(lists)} FROM ({read})")
     return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
-
-
-_ABBREVIATIONS = {
-    "+0000": "Z|UTC|GMT|WET",
-    "+0100": "WEST|CET|MEZ",
-    "+0200": "CEST|MESZ|EET",
-    "+0300": "EEST|MSK",
-    "-0400": "EDT",
-    "-0500": "EST|CDT",
-    "-0600": "MDT",
-    "-0700": "PDT",
-    "-0800": "PST",
-}
-_CLOCK = r"[0-9]:[0-9]{2}(?:[.][0-9]+)?(?: ?[AP]M)?"
-_REWRITTEN = (
-    (r"\s*\([^()]*\)$", ""),
-    (r"(Z|[-+][0-9]{2}:?[0-9]{2})\[[^\[\]]*\]$", r"\1"),
-    (r"\[([^\[\]]+)\]$", r" \1"),
-    (r"^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})", r"\1-\2-\3T\4:\5:\6"),
-    (r"^([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})", r"\1-\2-\3T\4:\5"),
-    (r"(:[0-9]{2}),([0-9]+)", r"\1.\2"),
-    (rf"({_CLOCK}) ?(?:GMT|UTC) ?([-+])([0-9])(:[0-9]{{2}})?$", r"\1\20\3\4"),
-    (rf"({_CLOCK}) ?(?:GMT|UTC) ?([-+][0-9]{{2}}:?[0-9]{{2}}|[-+][0-9]{{2}})$", r"\1\2"),
-    *((rf"({_CLOCK}) ?(?:{names})$", rf"\1{offset}") for offset, names in _ABBREVIATIONS.items()),
-    (rf"({_CLOCK}) *([-+])([0-9])$", r"\1\20\3"),
-    (rf"({_CLOCK}) *([-+][0-9]{{2}}):?([0-9]{{2}})$", r"\1 \2\3"),
-    (rf"({_CLOCK}) *([-+][0-9]{{2}})$", r"\1 \200"),
-)
-"""Patterns and what stands for them, in this order; a group's number has one digit."""
-
-
-def with_offset(text: str) -> str:
-    """Write the SQL of a text, in capitals, whose zone is a blank and an offset, if it has one."""
-    written = f"upper({text})"
-    for pattern, instead in _REWRITTEN:
-        written = f"regexp_replace({written}, {literal(pattern)}, {literal(instead)})"
-    return written

@@ -113,8 +113,7 @@ def unless_word(sql: str) -> str:
 def is_word(sql: str) -> str:
     """Write the condition that a text is never an id; false where there is none.
 
-    Most ids begin with a letter, or two, that no such word begins with, and are not looked at any further. DuckDB would
-    make a join of IN, which looks at all.
+    Most ids begin with a letter, or two, that no such word begins with, and are not looked at any further.
     """
     tidy = f"lower({trimmed(sql)})"
     begins = f"starts_with({tidy}, '0000000') OR starts_with({tidy}, 'fffffff') OR starts_with({tidy}, '{{')"
