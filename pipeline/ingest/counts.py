@@ -23,7 +23,7 @@ from pipeline.ingest.summary import (
     TableSummary,
     UnmappedChannels,
 )
-from pipeline.ingest.warnings import ahead_warnings, lead_warnings, row_warnings, source_warnings
+from pipeline.ingest.warnings import QUARTER_OF_AN_HOUR, ahead_warnings, lead_warnings, row_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
@@ -38,10 +38,11 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     Raises InputError where the log is empty, and LeadcastError where a row has been lost or doubled.
     """
     connection, log = relations.connection, _written(made.interactions)
+    _count_by_lead(relations, log)
     used = {
-        name: (count, first, last)
+        name: (int(count), first, last)
         for name, count, first, last in connection.execute(
-            f"SELECT source, count(*), min(occurred_at), max(occurred_at) FROM {log} GROUP BY source"
+            f"SELECT source, sum(rows), min(first), max(last) FROM {relations.counts} GROUP BY source"
         ).fetchall()
     }
     if not used:
@@ -88,7 +89,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         owners=beside.get("owners"),
         silences=silences,
         warnings=[
-            *source_warnings(connection, settings, sources, spend, log),
+            *source_warnings(relations, settings, sources, spend, log),
             *ahead_warnings(connection, settings, sources, log),
             *lead_warnings(relations, leads, log),
             *(
@@ -102,9 +103,17 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     of_tables = [
         *row_warnings(summary.all_tables()),
         *idle_zones(tables, made.root),
-        *id_warnings(relations, tables, ids, log),
+        *id_warnings(relations, tables, ids),
     ]
     return replace(summary, warnings=[*of_tables, *summary.warnings])
+
+
+def _count_by_lead(relations: Relations, log: str) -> None:
+    """Make ``counts``: most of what is asked of the log follows from them, and it is read once."""
+    relations.counts.make_table(
+        "SELECT source, lead_id, count(*) AS rows, min(occurred_at) AS first, max(occurred_at) AS last, "
+        f"bool_and(epoch_us(occurred_at) % {QUARTER_OF_AN_HOUR} = 0) AS on_quarters FROM {log} GROUP BY source, lead_id"
+    )
 
 
 def _written(path: Path) -> str:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
-
 from features.core.errors import InputError
 from pipeline.core.sql import fetch_row, literal
 from pipeline.ingest.relations import Relations
@@ -122,9 +120,9 @@ def _refusal(table: SourceTable, ids: Ids) -> str | None:
     return None
 
 
-def id_warnings(relations: Relations, tables: Tables, found: list[Ids], log: str) -> list[str]:
+def id_warnings(relations: Relations, tables: Tables, found: list[Ids]) -> list[str]:
     """Tell what may be wrong with ids; names none but those that are words."""
-    told = [*_strangers(found), *_everybody(relations.connection, log)]
+    told = [*_strangers(found), *_everybody(relations)]
     told += _accounts(relations) if "leads" in tables else []
     told += _aliases(relations) if "identities" in tables else []
     return told
@@ -152,11 +150,11 @@ def _strangers(found: list[Ids]) -> Iterator[str]:
                 break
 
 
-def _everybody(connection: duckdb.DuckDBPyConnection, log: str) -> Iterator[str]:
+def _everybody(relations: Relations) -> Iterator[str]:
     """Tell of one lead that has a good part of a source's rows: it may be everybody whom the source doesn't know."""
-    rows = connection.execute(
-        "SELECT source, arg_max(lead_id, rows), max(rows), sum(rows), count(*) FROM "
-        f"(SELECT source, lead_id, count(*) AS rows FROM {log} GROUP BY ALL) GROUP BY source ORDER BY source"
+    rows = relations.connection.execute(
+        "SELECT source, arg_max(lead_id, rows), max(rows), sum(rows), count(*) "
+        f"FROM {relations.counts} GROUP BY source ORDER BY source"
     ).fetchall()
     for source, lead, most, total, leads in rows:
         if leads < _FEWEST_LEADS or most <= _MOST_OF_ONE * total or most < _TIMES_MORE * total / leads:

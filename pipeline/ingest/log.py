@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
+import pyarrow.compute as pc
 
 from features.core.schema import INTERACTION
 from features.timeline.rhythm import Arrivals
@@ -91,9 +91,7 @@ class _Plan:
         apart = {"lead_id", "source", *self._made, *(set() if self._zoned else LOCAL)}
         self._kept = [field for field in INTERACTION if field.name not in apart]
         self._leads = fetch_row(relations.connection, f"SELECT count(*) FROM {relations.leads}")[0]
-        self._known = {
-            name: _known_texts(relations.connection, name, self.sources) for name in _TEXTS if name not in self._made
-        }
+        self._known = _known_texts(self.sources, [name for name in _TEXTS if name not in self._made])
         """The texts for which numbers travel, as far as they are known before."""
 
     def as_texts(self, name: str) -> None:
@@ -182,14 +180,15 @@ def _show_aside(source: SourceTable, path: Path) -> None:
         source.duplicates.insert(f"SELECT sequence FROM {source.aside} WHERE reason = '{DUPLICATE}'")
 
 
-def _known_texts(connection: duckdb.DuckDBPyConnection, name: str, sources: Sequence[SourceTable]) -> list[str]:
-    """Give the texts that first rows hold, if they are few, in the order of their bytes."""
-    found: set[str] = set()
-    for source in sources:
-        first = f"SELECT {name} FROM {source.mapped} WHERE reason IS NULL LIMIT {_FIRST_ROWS}"
-        held = f"SELECT DISTINCT {name} FROM ({first}) WHERE {name} IS NOT NULL LIMIT {_MOST_KNOWN + 1}"
-        found.update(text for (text,) in connection.execute(held).fetchall())
-    return sorted(found, key=str.encode) if len(found) <= _MOST_KNOWN else []
+def _known_texts(sources: Sequence[SourceTable], names: Sequence[str]) -> dict[str, list[str]]:
+    """Give the texts that first rows hold in some columns, where they are few, in the order of their bytes."""
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for source in sources if names else ():
+        first = f"SELECT {', '.join(names)} FROM {source.mapped} WHERE reason IS NULL LIMIT {_FIRST_ROWS}"
+        rows = source.connection.sql(first).to_arrow_table()
+        for name, texts in found.items():
+            texts.update(pc.unique(rows[name]).drop_null().to_pylist())
+    return {name: sorted(texts, key=str.encode) if len(texts) <= _MOST_KNOWN else [] for name, texts in found.items()}
 
 
 def _made(sources: Sequence[SourceTable], *, linked: bool) -> dict[str, Make]:

@@ -31,12 +31,12 @@ _WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
 _FAR_AHEAD = timedelta(days=7)
 _FEW_AHEAD = 0.05
 """Of a source's rows: where more lie beyond the others' end, it rather is the others that stopped."""
-_QUARTER_OF_AN_HOUR = 900_000_000
+QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
 
 def source_warnings(
-    connection: duckdb.DuckDBPyConnection,
+    relations: Relations,
     settings: Ingest,
     sources: Mapping[str, SourceSummary],
     spend: SpendSummary | None,
@@ -45,9 +45,9 @@ def source_warnings(
     """Look at the sources of the log, and at what was spent."""
     types: dict[str, dict[str, int]] = {name: {} for name in sources}
     counted = f"SELECT source, event_type, count(*) FROM {log} GROUP BY ALL ORDER BY ALL"
-    for name, event_type, events in connection.execute(counted).fetchall():
+    for name, event_type, events in relations.connection.execute(counted).fetchall():
         types[name][event_type] = events
-    whole_days = _only_days(connection, settings, log)
+    whole_days = _only_days(relations, settings, log)
     warnings: list[str] = []
     for name, summary in sources.items():
         source = settings.sources[name]
@@ -100,10 +100,7 @@ def lead_warnings(relations: Relations, leads: LeadsSummary | None, log: str) ->
             f"leads: {_share(most, leads.used)} were created in the same second, as by an import; map the time at "
             "which they were first heard of"
         )
-    early = relations.connection.execute(
-        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN {relations.leads} "
-        f"USING (lead_id) GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
-    ).fetchall()
+    early = _early(relations, log)
     if early:
         counts = ", ".join(f"{rows:,} of {source}" for source, rows in early)
         warnings.append(
@@ -111,6 +108,19 @@ def lead_warnings(relations: Relations, leads: LeadsSummary | None, log: str) ->
             "created_at and the time zones"
         )
     return warnings
+
+
+def _early(relations: Relations, log: str) -> list[tuple[str, int]]:
+    """Count the events before their lead's creation, of sources with many of them."""
+    begun = f"FROM {relations.counts} JOIN {relations.leads} USING (lead_id) GROUP BY source"
+    suspects = f"SELECT source {begun} HAVING sum(rows) FILTER (first < created_at) > {EARLY} * sum(rows)"
+    if not relations.connection.execute(suspects).fetchall():
+        return []
+    early: list[tuple[str, int]] = relations.connection.execute(
+        f"SELECT source, count(*) FILTER (occurred_at < created_at) AS early FROM {log} JOIN {relations.leads} "
+        f"USING (lead_id) GROUP BY source HAVING early > {EARLY} * count(*) ORDER BY source"
+    ).fetchall()
+    return early
 
 
 def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
@@ -154,16 +164,16 @@ def _unmapped(name: str, unmapped: UnmappedChannels | None) -> Iterator[str]:
         )
 
 
-def _only_days(connection: duckdb.DuckDBPyConnection, settings: Ingest, log: str) -> set[str]:
+def _only_days(relations: Relations, settings: Ingest, log: str) -> set[str]:
     """Find the sources all of whose events occurred at midnight of their zone."""
-    suspects = connection.execute(
-        f"SELECT source FROM {log} GROUP BY source HAVING bool_and(epoch_us(occurred_at) % {_QUARTER_OF_AN_HOUR} = 0)"
+    suspects = relations.connection.execute(
+        f"SELECT source FROM {relations.counts} GROUP BY source HAVING bool_and(on_quarters)"
     ).fetchall()
     found = set()
     for (name,) in suspects:
         local = f"timezone({literal(settings.sources[name].time_zone)}, timezone('UTC', occurred_at))"
         row = fetch_row(
-            connection,
+            relations.connection,
             f"SELECT bool_and(date_trunc('day', {local}) = {local}) FROM {log} WHERE source = {literal(name)}",
         )
         if row[0]:
