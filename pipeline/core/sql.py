@@ -40,6 +40,15 @@ def file_literal(path: Path) -> str:
     return literal("".join(f"[{letter}]" if letter in "[*?" else letter for letter in str(path)))
 
 
+def named(name: str, value: str, sql: str) -> str:
+    """Write SQL in which a name stands for a value: it is planned, and computed, once however often it occurs.
+
+    >>> named("days", "day - DATE '2026-01-01'", "days * days")
+    "list_transform([day - DATE '2026-01-01'], lambda days: days * days)[1]"
+    """
+    return f"list_transform([{value}], lambda {name}: {sql})[1]"
+
+
 def connect(memory_limit: str, temporary: Path) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that spills to ``temporary``, in UTC; it downloads nothing.
 

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from features.core.errors import InputError, SettingsError
-from pipeline.core.sql import Relation, fetch_row, literal, open_reader
+from pipeline.core.sql import Relation, fetch_row, literal, named, open_reader
 from pipeline.reading.mapped_table import Problem, problem
 from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed, with_offset
 from pipeline.settings.table import Table
@@ -45,10 +45,10 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
     """Give a TIMESTAMP in UTC that is null where it can't be read, and whether there was anything to read."""
     kind, sql = raw[column].type, raw[column].sql
     if is_text(raw[column]):
-        text = trimmed(raw[column])
+        carefully = named("written", trimmed(raw[column]), read_text("written", table.time_format, table.time_zone))
         return {
-            name: _read_as_it_stands(as_text(raw[column]), read_text(text, table.time_format, table.time_zone), table),
-            f"{name}_given": f"coalesce({text}, '') <> ''",
+            name: _read_as_it_stands(as_text(raw[column]), carefully, table),
+            f"{name}_given": f"coalesce({trimmed(raw[column])}, '') <> ''",
         }
     if kind in _NUMBERS or kind.startswith("DECIMAL"):
         # Numbers may be compact dates, too: 20260304.
@@ -203,7 +203,7 @@ def _clip(epoch: str, readable: str = "true") -> str:
     """
     given = epoch if readable == "true" else f"CASE WHEN {readable} THEN {epoch} END"
     clipped = f"CASE WHEN clock BETWEEN {_FIRST} AND {_LAST} THEN make_timestamp(clock) END"
-    return f"TRY(list_transform([{given}], lambda clock: {clipped})[1])"
+    return f"TRY({named('clock', given, clipped)})"
 
 
 @cache

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pipeline.core.sql import literal
+from pipeline.core.sql import literal, named
 from pipeline.reading.mapped_table import Problem, problem
 from pipeline.reading.quarantine import ROUNDED, WORD
 
@@ -115,12 +115,11 @@ def is_word(sql: str) -> str:
 
     Most ids begin with a letter, or two, that no such word begins with, and are not looked at any further.
     """
-    tidy = f"lower({trimmed(sql)})"
-    begins = f"starts_with({tidy}, '0000000') OR starts_with({tidy}, 'fffffff') OR starts_with({tidy}, '{{')"
+    begins = "starts_with(tidy, '0000000') OR starts_with(tidy, 'fffffff') OR starts_with(tidy, '{')"
     listed = ", ".join(map(literal, sorted(NEVER)))
-    alike = f"CASE WHEN {begins} THEN regexp_full_match({tidy}, '{_ALIKE}') ELSE false END"
+    alike = f"CASE WHEN {begins} THEN regexp_full_match(tidy, '{_ALIKE}') ELSE false END"
     first = ", ".join(str(ord(letter)) for letter in _FIRST_LETTERS)
-    among = f"list_contains([{listed}], {tidy}) OR {alike}"
+    among = named("tidy", f"lower(trim({sql}, {literal(SPACES)}))", f"list_contains([{listed}], tidy) OR {alike}")
     word = f"CASE WHEN regexp_matches({sql}, {literal(_FIRST_TWO)}) THEN {among} ELSE false END"
     return f"(CASE WHEN list_contains([{first}], ascii({sql})) THEN {word} ELSE false END)"
 

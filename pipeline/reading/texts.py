@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pipeline.core.sql import literal
+from pipeline.core.sql import literal, named
 from pipeline.reading import nothing
 from pipeline.reading.readers import RawColumn
 from pipeline.settings.table import Table
@@ -92,23 +92,28 @@ def number(name: str, column: str | None, raw: Columns, table: Table, currency: 
     if not is_text(raw[column]):
         sql = raw[column].sql
         return {name: f"TRY_CAST({sql} AS DOUBLE)", f"{name}_given": f"{sql} IS NOT NULL"}
-    written = trimmed(raw[column])
-    return {name: _read(written, table, currency), f"{name}_given": f"coalesce({written}, '') NOT IN ({_NONE})"}
+    return {
+        name: _read(as_text(raw[column]), trimmed(raw[column]), table, currency),
+        f"{name}_given": f"coalesce({trimmed(raw[column])}, '') NOT IN ({_NONE})",
+    }
 
 
-def _read(text: str, table: Table, currency: str | None) -> str:
-    """Read the plain form first: it is nearly all there is, and the cheapest."""
-    if table.decimal == ".":
-        plain = f"TRY_CAST(CASE WHEN NOT contains({text}, '_') THEN {text} END AS DOUBLE)"
-    else:
-        point = f"CASE WHEN NOT contains({text}, '.') AND NOT contains({text}, '_') THEN replace({text}, ',', '.') END"
-        plain = f"TRY_CAST({point} AS DOUBLE)"
+def _read(text: str, without_spaces: str, table: Table, currency: str | None) -> str:
+    """Read the plain form first, as it stands: it is nearly all there is, and the cheapest."""
     # A number with other signs must be written exactly as stated; what is no part of it is then dropped.
     excess = literal(f"(?i){_beside(currency)}|[^-+0-9{table.decimal}]")
-    dropped = f"replace(regexp_replace({text}, {excess}, '', 'g'), {literal(table.decimal)}, '.')"
-    exact = f"TRY_CAST({dropped} AS DOUBLE)"
-    written = f"regexp_full_match({text}, {literal(_grammar(table, currency))})"
-    return f"CASE WHEN {plain} IS NOT NULL THEN {plain} WHEN {written} THEN {exact} END"
+    dropped = f"replace(regexp_replace(written, {excess}, '', 'g'), {literal(table.decimal)}, '.')"
+    is_exact = f"regexp_full_match(written, {literal(_grammar(table, currency))})"
+    exact = f"CASE WHEN {is_exact} THEN TRY_CAST({dropped} AS DOUBLE) END"
+    carefully = named("written", without_spaces, f"coalesce({_plain('written', table)}, {exact})")
+    return f"coalesce({_plain(text, table)}, {carefully})"
+
+
+def _plain(text: str, table: Table) -> str:
+    if table.decimal == ".":
+        return f"TRY_CAST(CASE WHEN NOT contains({text}, '_') THEN {text} END AS DOUBLE)"
+    point = f"CASE WHEN NOT contains({text}, '.') AND NOT contains({text}, '_') THEN replace({text}, ',', '.') END"
+    return f"TRY_CAST({point} AS DOUBLE)"
 
 
 def _grammar(table: Table, currency: str | None) -> str:
