@@ -47,7 +47,8 @@ def _repeated_hashes(mapped: Relation, query: str, at_once: int) -> npt.NDArray[
         chosen = query if parts == 1 else f"SELECT hash FROM ({query}) WHERE hash % {parts} = {part}"
         hashes = _fetch(mapped.connection, chosen, rows if parts == 1 else rows // parts)
         hashes.sort()
-        repeated.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+        begins = np.flatnonzero(np.diff(hashes[1:] == hashes[:-1], prepend=False))[::2]  # of those that are the same
+        repeated.append(hashes[begins])
     return np.concatenate(repeated)
 
 

@@ -77,5 +77,5 @@ class NumberedTexts:
         numbers = np.asarray(numbered)
         lacking = numbers == 0
         return by_numbers(
-            pa.array(places[numbers], mask=lacking if lacking.any() else None), pa.array(texts, pa.string())
+            pa.array(places.take(numbers), mask=lacking if lacking.any() else None), pa.array(texts, pa.string())
         )
