@@ -83,8 +83,9 @@ def _beside(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _from_zero(numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
-    moved: NDArray[np.uint64] = (numbers - numbers.min()).astype(np.uint64)
-    return moved
+    moved = numbers - numbers.min()
+    same_bits: NDArray[np.uint64] = moved.view(np.uint64) if moved.dtype == np.int64 else moved.astype(np.uint64)
+    return same_bits
 
 
 def _repeats(rows: pa.Table) -> NDArray[np.bool_]:

@@ -13,16 +13,17 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
-from features.core.errors import InputError
+from features.core.errors import InputError, LeadcastError
 from pipeline.reading import nested
 from pipeline.reading.raw_files import (
     FOOTER_LINE,
@@ -196,6 +197,21 @@ def batch_schema(columns: int) -> pa.Schema:
     """Give the schema of a batch of raw rows."""
     texts = [(f"r{position}", pa.string()) for position in range(columns)]
     return pa.schema([("line", pa.int64()), ("reason", pa.string()), *texts])
+
+
+def chain(read: Mapping[int, Iterator[pa.RecordBatch]], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:
+    """Give the batches of several files, one after the other, and add to line numbers what stands before each file.
+
+    What a batch fails with is kept, too.
+    """
+    try:
+        for first_line, batches in read.items():
+            for batch in batches:
+                lines = pc.add(batch["line"], pa.scalar(first_line, pa.int64()))
+                yield batch.set_column(0, "line", lines) if first_line else batch
+    except LeadcastError as error:
+        failures.append(error)
+        raise
 
 
 def is_text(text: str) -> bool:

@@ -33,7 +33,10 @@ class MappedTable:
     """The members of an entry, but for its position."""
 
     def query(self, relation: str, file_number: int) -> str:
-        """Write the SQL: sequence, reason (null where the row can be used), then the fields."""
+        """Write the SQL: sequence, reason (null where the row can be used), then the fields.
+
+        The number of the file is added to lines that do not begin with one.
+        """
         expressions = "".join(f", {sql} AS {name}" for name, sql in self.expressions.items())
         cases = " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in self.problems)
         fields = "".join(f", {sql} AS {name}" for name, sql in self.fields.items())
@@ -45,7 +48,8 @@ class MappedTable:
                 f"FROM (SELECT line, reason AS raw_reason{expressions}, unnest({self.entries}) AS entry "
                 f"FROM ({relation}))"
             )
-            place = f"line * {self.width} + position"
+            of_file = f"(line & {(1 << LINE_BITS) - 1})"
+            place = f"line + {of_file} * {self.width - 1} + position"
         return (
             f"SELECT {file_number << LINE_BITS} + {place} AS sequence, "
             f"CASE WHEN raw_reason IS NOT NULL THEN raw_reason {cases} END AS reason{fields} FROM ({rows})"

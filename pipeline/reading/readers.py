@@ -7,7 +7,7 @@ the wanted columns. Nothing is judged here but whether it can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from pathlib import Path
@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from features.core.errors import InputError, LeadcastError, nearest
-from pipeline.core.sql import Relation, fetch_row, file_literal, identifier, literal, open_reader
+from pipeline.core.sql import LINE_BITS, Relation, fetch_row, file_literal, identifier, literal, open_reader
 from pipeline.reading import delimited, json_lines, nested, workbooks
 from pipeline.reading.extent import find_header
 from pipeline.reading.nothing import without_words
@@ -31,6 +31,7 @@ Required = Mapping[str, Sequence[str]]
 _COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
 """What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 _SHARED = 0.5
+_STREAM = "raw stream"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class OpenFile:
                 text = held.sql if held.type in {"VARCHAR", "JSON"} else f"to_json({held.sql})"
                 return RawColumn(nested.value_at(text, steps))
         return None
+
+
+Files = OpenFile | Mapping[int, OpenFile]
+"""A file, or several that are read alike (``reading_of``), by their numbers, with which those of their lines begin."""
 
 
 def open_table(
@@ -297,13 +302,26 @@ def _field(sql: str, kind: str) -> RawColumn:
     return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
 
 
-def copy_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile, query: Callable[[str], str], target: Path) -> None:
+def copy_rows(connection: duckdb.DuckDBPyConnection, files: Files, query: Callable[[str], str], target: Path) -> None:
     """Run ``query`` over the raw rows of a file (as SQL: a relation) and write what it gives to a Parquet file.
 
     Raises InputError where the file can't be read to its end.
     """
-    with _raw_rows(connection, file) as relation:
+    with _raw_rows(connection, files) as relation:
         connection.execute(f"COPY ({query(relation)}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION lz4)")
+
+
+def reading_of(file: OpenFile) -> tuple[str, tuple[str, ...]] | None:
+    """Say how a file that is no Parquet is read: the SQL over a stream of batches, and which columns these have."""
+    if file.file.format == "parquet":
+        return None
+    stream = identifier(_STREAM)
+    if file.file.format == "json_lines":
+        return _without_words(file, json_lines.relation(stream, list(file.chosen), file.texts)), ("object",)
+    ways = [nested.find_column(name, file.names) for name in file.chosen]
+    held = tuple(dict.fromkeys(way[0] for way in ways if way))
+    values = "".join(map(nested.select, count(), ways, repeat(held)))
+    return _without_words(file, f"SELECT line, reason{values} FROM {stream}"), held
 
 
 def parquet_rows(file: OpenFile, stretch: range | None = None) -> str:
@@ -334,47 +352,37 @@ def check_readable(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Non
 
 
 @contextmanager
-def _raw_rows(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> Iterator[str]:
-    if file.file.format == "parquet":
+def _raw_rows(connection: duckdb.DuckDBPyConnection, files: Files) -> Iterator[str]:
+    numbered = {0: files} if isinstance(files, OpenFile) else files
+    file = next(iter(numbered.values()))
+    reading = reading_of(file)
+    if reading is None:
         try:
             yield parquet_rows(file)
         except duckdb.Error as error:
             raise _unreadable(file.file, error) from None
         return
-    with ExitStack() as stack:
-        stream = Relation(connection, "raw stream")
-        if file.file.format == "json_lines":
-            lines = stack.enter_context(open_lines(file.file, file.encoding))
-            batches, width = json_lines.read_objects(lines), 1
-            relation = json_lines.relation(str(stream), list(file.chosen), file.texts)
-        else:
-            ways = [nested.find_column(name, file.names) for name in file.chosen]
-            held = list(dict.fromkeys(way[0] for way in ways if way))
-            width = len(held)
-            if file.file.format == "workbook":
-                sheet = workbooks.read_sheet(file.file, file.decimal)
-                batches = workbooks.read_rows(sheet, held, file.extent, file.nothing)
-            else:
-                opened = delimited.open_rows(file.file, file.encoding, held, file.delimiter, file.extent)
-                batches = stack.enter_context(opened)
-            values = "".join(map(nested.select, count(), ways, repeat(held)))
-            relation = f"SELECT line, reason{values} FROM {stream}"
-        failures: list[LeadcastError] = []
-        content = pa.RecordBatchReader.from_batches(delimited.batch_schema(width), _remember_failure(batches, failures))
-        try:
-            with stream.show(content):
-                yield _without_words(file, relation)
-        except duckdb.Error as error:
-            # DuckDB wraps what the stream raises into an error of its own.
-            raise (failures[0] if failures else _unreadable(file.file, error)) from None
-
-
-def _remember_failure(batches: Iterator[pa.RecordBatch], failures: list[LeadcastError]) -> Iterator[pa.RecordBatch]:
+    relation, held = reading
+    failures: list[LeadcastError] = []
+    read = {number << LINE_BITS: _batches(one, held) for number, one in numbered.items()}
+    content = pa.RecordBatchReader.from_batches(delimited.batch_schema(len(held)), delimited.chain(read, failures))
     try:
-        yield from batches
-    except LeadcastError as error:
-        failures.append(error)
-        raise
+        with Relation(connection, _STREAM).show(content):
+            yield relation
+    except duckdb.Error as error:
+        # DuckDB wraps what the stream raises into an error of its own.
+        raise (failures[0] if failures else _unreadable(file.file, error)) from None
+
+
+def _batches(file: OpenFile, held: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    if file.file.format == "json_lines":
+        with open_lines(file.file, file.encoding) as lines:
+            yield from json_lines.read_objects(lines)
+    elif file.file.format == "workbook":
+        yield from workbooks.read_rows(workbooks.read_sheet(file.file, file.decimal), held, file.extent, file.nothing)
+    else:
+        with delimited.open_rows(file.file, file.encoding, held, file.delimiter, file.extent) as batches:
+            yield from batches
 
 
 def _parquet(file: RawFile, *, row_number: bool = False) -> str:

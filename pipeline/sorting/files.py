@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline.core.sql import file_literal, literal
 from pipeline.reading.mapped_table import MappedTable
 from pipeline.reading.raw_files import RawFile
-from pipeline.reading.readers import OpenFile, copy_rows, parquet_rows
+from pipeline.reading.readers import OpenFile, copy_rows, parquet_rows, reading_of
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,25 @@ class FileToMap:
         """Name the same file, or some of its lines, in another way, and write to another target."""
         return replace(self, opened=replace(self.opened, file=raw), target=target)
 
-    def write(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read and map the file; rows come in any order, for ``sequence`` holds it.
+    def write(self, connection: duckdb.DuckDBPyConnection, *alike: FileToMap) -> None:
+        """Read and map the file, and others that are ``alike``; rows come in any order, for ``sequence`` holds it.
 
-        Raises InputError where the file can't be read to its end.
+        Raises InputError where a file can't be read to its end.
         """
         connection.execute("SET preserve_insertion_order = false")
         connection.execute(f"SET TimeZone = {literal(self.time_zone)}")
-        copy_rows(connection, self.opened, partial(self.mapped.query, file_number=self.number), self.target)
+        if alike:
+            files = {file.number: file.opened for file in (self, *alike)}
+            copy_rows(connection, files, partial(self.mapped.query, file_number=0), self.target)
+        else:
+            copy_rows(connection, self.opened, partial(self.mapped.query, file_number=self.number), self.target)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = true")
+
+    def is_like(self, other: FileToMap) -> bool:
+        """Tell whether one statement can read and map both; it takes longer to plan than a small file to read."""
+        reading = reading_of(self.opened)
+        return reading is not None and self.mapped is other.mapped and reading == reading_of(other.opened)
 
 
 @dataclass(frozen=True)

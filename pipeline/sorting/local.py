@@ -1,4 +1,4 @@
-"""Files mapped and the log sorted in this process: file by file, and part by part on all of its cores."""
+"""Files mapped and the log sorted in this process: those that are alike at once, and part by part on all cores."""
 
 from __future__ import annotations
 
@@ -41,9 +41,15 @@ class Local:
     ) -> Iterator[Sequence[MappedCopy]]:
         """Map the files of a table when the next one is asked for."""
         for files in tables:
+            groups: list[list[FileToMap]] = []
             for file in files:
-                file.write(connection)
-            yield [file.copy for file in files]
+                if groups and file.is_like(groups[-1][0]):
+                    groups[-1].append(file)
+                else:
+                    groups.append([file])
+            for first, *alike in groups:
+                first.write(connection, *alike)
+            yield [first.copy for first, *_ in groups]
 
     @contextmanager
     def sort(

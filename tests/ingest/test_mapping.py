@@ -51,6 +51,36 @@ def test_each_column_that_holds_a_time_is_an_event(tmp_path: Path) -> None:
     assert (deals.lines, deals.rows, deals.used, sum(deals.set_aside.values())) == (5, 8, 4, 4)
 
 
+def test_rows_of_many_files_are_told_by_file_and_line(tmp_path: Path) -> None:
+    header, *rows = DEALS.splitlines(keepends=True)
+    other = "lead,deal,amount,lost_date,won_date,first_contact_date\n"
+    write_raw(
+        tmp_path,
+        deals1_csv=header + rows[0] + rows[1],
+        deals2_csv=header + rows[2] + rows[3] + "5,A\n" + rows[4],
+        deals3_csv=other + "C,6,7,,,2026-01-05\nC,7,,2026-01-06,,someday\n",
+    )
+    summary = run_ingest(tmp_path, {"deals": WIDE | {"path": "deals*.csv"}})
+    file = 1 << 40
+    assert read_log(tmp_path, "lead_id, occurred_at, event_type, value, sequence") == [
+        ("A", moment_of("2026-01-01"), "contacted", 100.0, 6),
+        ("A", moment_of("2026-02-01"), "won", 100.0, 7),
+        ("B", moment_of("2026-01-01"), "contacted", 50.0, 9),
+        ("B", moment_of("2026-01-01"), "lost", 50.0, 11),
+        ("C", moment_of("2026-01-05"), "contacted", 7.0, 2 * file + 6),
+        ("C", moment_of("2026-01-06"), "lost", None, 2 * file + 11),
+    ]
+    assert read_quarantine(tmp_path, "deals") == [
+        ("deals1.csv", 3, "unreadable won_date"),
+        ("deals2.csv", 2, "no event in the row"),
+        ("deals2.csv", 3, "duplicate"),
+        ("deals2.csv", 4, "2 columns instead of 6"),
+        ("deals2.csv", 5, "missing lead_id"),
+        ("deals3.csv", 3, "unreadable first_contact_date"),
+    ]
+    assert (summary.sources["deals"].lines, summary.sources["deals"].rows) == (8, 12)
+
+
 def test_rows_without_an_event_are_not_broken(tmp_path: Path) -> None:
     write_raw(
         tmp_path,
