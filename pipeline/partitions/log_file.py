@@ -40,7 +40,7 @@ def write_parts(parts: Iterable[pa.Table], target: Path) -> None:
             whole = len(rows) - len(rows) % ROW_GROUP
             for start in range(0, whole, ROW_GROUP):
                 _write_group(writer, rows.slice(start, ROW_GROUP))
-            rest = rows.slice(whole)
+            rest = _without_others(rows.slice(whole))
         if len(rest):
             _write_group(writer, rest)
 
@@ -56,6 +56,12 @@ def _writer(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
         use_dictionary=[field.name for field in INTERACTION if field.name not in _DIFFERENCES],
         column_encoding=dict.fromkeys(_DIFFERENCES, "DELTA_BINARY_PACKED"),
     )
+
+
+def _without_others(rows: pa.Table) -> pa.Table:
+    """Leave the leads of other rows out of the dictionary, which would hold all leads of the log in the end."""
+    held = _held(rows["lead_id"].combine_chunks())
+    return rows.set_column(rows.schema.get_field_index("lead_id"), "lead_id", held)
 
 
 def _write_group(writer: pq.ParquetWriter, rows: pa.Table) -> None:
