@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -39,9 +40,14 @@ def arrange(rows: pa.Table, whole_row: Sequence[str], judged: Sequence[int]) -> 
     places = places[np.isin(numbers_of(rows["source"])[order[places]], judged)]
     if len(places):
         compared = rows.select(["lead", "occurred_at", "source", *whole_row])
-        repeated[places] = _repeats(compared.take(pa.array(order[places])))
+        repeated[places] = _repeats(_taken(compared, order[places]))
     repeats = rows.select(["source", "sequence"]).take(pa.array(order[repeated]))
-    return Arranged(rows.take(pa.array(order[~repeated] if len(places) else order)), repeats)
+    return Arranged(_taken(rows, order[~repeated] if len(places) else order), repeats)
+
+
+def _taken(rows: pa.Table, places: NDArray[np.intp]) -> pa.Table:
+    """Take rows by their places, all of which there are."""
+    return pc.take(rows, pa.array(places), boundscheck=False)
 
 
 def _order(rows: pa.Table) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -105,7 +105,7 @@ class Spool:
     def deal(self, rows: pa.RecordBatch, parts: Numbers) -> None:
         """Write each row to its part; within a part rows stay in the order in which they come."""
         self._schema = rows.schema
-        dealt = rows.take(pa.array(np.argsort(parts, kind="stable")))
+        dealt = pc.take(rows, pa.array(np.argsort(parts, kind="stable")), boundscheck=False)
         counts = np.bincount(parts)
         start = 0
         for part in np.flatnonzero(counts).tolist():
