@@ -23,7 +23,7 @@ from pipeline.ingest.summary import (
     TableSummary,
     UnmappedChannels,
 )
-from pipeline.ingest.warnings import QUARTER_OF_AN_HOUR, ahead_warnings, lead_warnings, row_warnings, source_warnings
+from pipeline.ingest.warnings import ahead_warnings, lead_warnings, row_warnings, source_warnings
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
@@ -111,8 +111,8 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
 def _count_by_lead(relations: Relations, log: str) -> None:
     """Make ``counts``: most of what is asked of the log follows from them, and it is read once."""
     relations.counts.make_table(
-        "SELECT source, lead_id, count(*) AS rows, min(occurred_at) AS first, max(occurred_at) AS last, "
-        f"bool_and(epoch_us(occurred_at) % {QUARTER_OF_AN_HOUR} = 0) AS on_quarters FROM {log} GROUP BY source, lead_id"
+        "SELECT source, lead_id, count(*) AS rows, min(occurred_at) AS first, max(occurred_at) AS last "
+        f"FROM {log} GROUP BY source, lead_id"
     )
 
 

@@ -38,6 +38,6 @@ class Relations:
         """When leads came to be, where no table says it: lead_id, created_at, known_at, at_first."""
         self.counts = Relation(connection, "count")
         """What the written log holds of each source and lead: source, lead_id, rows, first and last (when events
-        occurred), on_quarters (whether all did at a quarter of an hour)."""
+        occurred)."""
         self.local_days = Relation(connection, "local_day")
         """How far zones are ahead of UTC: zone, day (in UTC), ahead (microseconds, or null)."""

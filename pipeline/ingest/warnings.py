@@ -31,7 +31,7 @@ _WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
 _FAR_AHEAD = timedelta(days=7)
 _FEW_AHEAD = 0.05
 """Of a source's rows: where more lie beyond the others' end, it rather is the others that stopped."""
-QUARTER_OF_AN_HOUR = 900_000_000
+_QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
 
@@ -166,8 +166,9 @@ def _unmapped(name: str, unmapped: UnmappedChannels | None) -> Iterator[str]:
 
 def _only_days(relations: Relations, settings: Ingest, log: str) -> set[str]:
     """Find the sources all of whose events occurred at midnight of their zone."""
+    on_quarters = " AND ".join(f"epoch_us({moment}) % {_QUARTER_OF_AN_HOUR} = 0" for moment in ("first", "last"))
     suspects = relations.connection.execute(
-        f"SELECT source FROM {relations.counts} GROUP BY source HAVING bool_and(on_quarters)"
+        f"SELECT source FROM {relations.counts} GROUP BY source HAVING bool_and({on_quarters})"
     ).fetchall()
     found = set()
     for (name,) in suspects:
