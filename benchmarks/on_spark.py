@@ -10,6 +10,8 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from benchmarks.comparison import DifferenceError
 from benchmarks.engine import standard_catalogue
 from benchmarks.matrices import Progress, StandardLog
@@ -23,7 +25,6 @@ from pipeline.matrix.executors import executor_of
 from pipeline.matrix.local import write_matrix
 from pipeline.settings.run import Run
 from pipeline.settings.types import halve
-from pipeline.spark.parts import Batches
 from pipeline.spark.session import open_session
 
 _MASTER = "local[*]"
@@ -75,7 +76,7 @@ def start_session() -> float:
     return _cpu_of(os.getpid()) - before
 
 
-def _load(batches: Batches) -> Batches:
+def _load(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     prepare()
     yield from batches
 

@@ -21,19 +21,20 @@ from features.language.catalogue import Catalogue
 from pipeline.matrix.accounts import cuts_of, members, refuse_without_accounts
 from pipeline.matrix.local import refuse_absent, snapshots_of_leads
 from pipeline.matrix.parts import deal_snapshots
-from pipeline.matrix.tasks import AccountTask, LeadTask
+from pipeline.matrix.tasks import ComputeAccounts, ComputeLeads
 from pipeline.partitions.parts import Part, cut_log
 from pipeline.spark.failures import ask
-from pipeline.spark.parts import each_part
+from pipeline.spark.jobs import run_jobs
 from pipeline.spark.session import open_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row, SparkSession
+    from pyspark.sql import SparkSession
 
 PART_EVENTS = 1 << 21
 """Events of a part: so many that a task is worth its start, so few that hundreds of cores find work in a billion."""
 _ROWS = 1 << 16
 """Snapshots that this process holds at once."""
+_FAILED = "Spark could not compute the features, and nothing was written"
 
 
 def stream_matrix(
@@ -54,29 +55,22 @@ def stream_matrix(
     has more events than a task may hold, LeadcastError where Spark fails.
     """
     refuse_absent(leads, catalogue)
-    session = open_session(master)
     log = interactions.resolve()
     with tempfile.TemporaryDirectory(dir=leads.parent, prefix=".spark-") as temporary:
         folder = Path(temporary).resolve()
-
-        def compute() -> list[Row]:
-            of_accounts = _roll_up_accounts(session, connection, snapshots, log, leads, catalogue, memory_limit, folder)
-            asked = snapshots_of_leads(snapshots, leads, catalogue, keep, cuts_of(connection, snapshots))
-            rows = connection.sql(asked).to_arrow_reader(_ROWS)
-            parts = deal_snapshots(rows, cut_log(log, "lead_id", PART_EVENTS), "lead_id", folder)
-            task = LeadTask(parts, catalogue, memory_limit, tuple(keep), of_accounts, folder)
-            files: list[Row] = each_part(session, len(parts)).mapInArrow(task.__call__, LeadTask.SCHEMA).collect()
-            return files
-
-        done = ask(session, compute, "Spark could not compute the features, and nothing was written")
-        for _, name in sorted((row["part"], row["name"]) for row in done):
-            with pa.OSFile(str(folder / name)) as stream, pa.ipc.open_stream(stream) as reader:
+        of_accounts = _roll_up_accounts(master, connection, snapshots, log, leads, catalogue, memory_limit, folder)
+        asking = snapshots_of_leads(snapshots, leads, catalogue, keep, cuts_of(connection, snapshots))
+        rows = connection.sql(asking).to_arrow_reader(_ROWS)
+        asked = deal_snapshots(rows, cut_log(log, "lead_id", PART_EVENTS), "lead_id", folder)
+        jobs = [ComputeLeads(one, catalogue, memory_limit, folder, tuple(keep), of_accounts) for one in asked]
+        for told in run_jobs(master, jobs, folder / "leads", _FAILED):
+            with pa.OSFile(str(folder / told["name"])) as stream, pa.ipc.open_stream(stream) as reader:
                 for batch in reader:
                     yield pa.Table.from_batches([batch])
 
 
 def _roll_up_accounts(
-    session: SparkSession,
+    master: str | None,
     connection: duckdb.DuckDBPyConnection,
     snapshots: str,
     log: Path,
@@ -87,22 +81,30 @@ def _roll_up_accounts(
 ) -> Path | None:
     """Compute the features of accounts into a folder of Parquet, by the snapshots' places in the matrix.
 
-    None where the catalogue has none. Raises InputError where no lead has an account.
+    None where the catalogue has none, or nothing is asked. Raises InputError where no lead has an account.
     """
     features = tuple(feature for feature in catalogue.features if feature.scope == "account")
     if not features:
         return None
     refuse_without_accounts(connection, leads)
-    by_account = folder / "by-account"
-    _shuffle_by_account(session, log, leads, plan_of(features, catalogue.vocabulary).event_columns, by_account)
+    session = open_session(master)
+    by_account, values, target = (folder / name for name in ("by-account", "values", "of-accounts"))
+    columns = plan_of(features, catalogue.vocabulary).event_columns
+    ask(session, lambda: _shuffle_by_account(session, log, leads, columns, by_account), _FAILED)
+    values.mkdir()
     asking = members(snapshots, leads, cuts_of(connection, snapshots))
     rows = connection.sql(asking).to_arrow_reader(_ROWS)
-    asked_folder, target = folder / "asked-of-accounts", folder / "of-accounts"
-    asked_folder.mkdir()
-    parts = deal_snapshots(rows, _parts_of(by_account), "account_id", asked_folder)
-    task = AccountTask(parts, catalogue, memory_limit)
-    values = each_part(session, len(parts)).mapInArrow(task.__call__, task.schema)
-    values.repartitionByRange("row").sortWithinPartitions("row").write.parquet(str(target))
+    asked = deal_snapshots(rows, _parts_of(by_account), "account_id", values)
+    jobs = [ComputeAccounts(one, catalogue, memory_limit, values, features) for one in asked]
+    done = [str(values / told["name"]) for told in run_jobs(master, jobs, folder / "accounts", _FAILED)]
+    if not done:
+        return None
+
+    def sort() -> None:
+        by_row = session.read.parquet(*done).repartitionByRange("row").sortWithinPartitions("row")
+        by_row.write.parquet(str(target))
+
+    ask(session, sort, _FAILED)
     return target
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 from pipeline.core.parallel import in_order
 from pipeline.settings.run import Run
 from pipeline.settings.types import halve
 from pipeline.snapshots.counts import LeadCounts
-from pipeline.snapshots.looking import Left, Looking
+from pipeline.snapshots.looking import Left, LookAtStretch, Looking
 from pipeline.snapshots.stretches import Size, size_stretches
-from pipeline.spark.parts import compute_parts
+from pipeline.spark.jobs import run_jobs
 
 Seen = Callable[[int], None]
 """Is told how many stretches are done, again and again."""
@@ -29,7 +28,7 @@ def look_at_all(looking: Looking, run: Run, seen: Seen) -> list[Left]:
     Raises LeadcastError where Spark fails.
     """
     if run.executor == "spark":
-        return sorted(_on_spark(looking, run.master, seen), key=lambda left: left.part)
+        return list(_on_spark(looking, run.master, seen))
     left = []
     for one in in_order(looking.look, ((number,) for number in range(len(looking.stretches))), size_of(run).workers):
         left.append(one)
@@ -42,5 +41,6 @@ def _on_spark(looking: Looking, master: str | None, seen: Seen) -> Iterator[Left
         seen(len({path.name.split("-")[1] for path in looking.target.glob("snapshots-*")}))
 
     what = "Spark could not take the snapshots, and nothing was written"
-    for row in compute_parts(master, len(looking.stretches), looking.__call__, looking.SCHEMA, what, tell):
-        yield Left(**row | {"counts": LeadCounts(**json.loads(row["counts"]))})
+    jobs = [LookAtStretch(looking, number) for number in range(len(looking.stretches))]
+    for told in run_jobs(master, jobs, looking.target / "spark", what, tell):
+        yield Left(**told | {"counts": LeadCounts(**told["counts"])})

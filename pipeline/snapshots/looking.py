@@ -6,14 +6,13 @@ from when on conversions were recorded is told by all leads together.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +27,7 @@ from pipeline.partitions.parts import COMPRESSED
 from pipeline.settings.timeline import Episodes, Snapshots
 from pipeline.snapshots.counts import LeadCounts
 from pipeline.snapshots.stretches import Stretch
-from pipeline.spark.parts import Batches, part_numbers, require_seen
+from pipeline.spark.jobs import OwnFile
 
 Kind = Literal["snapshots", "lives", "ages"]
 _LASTING = ("started_at", "outcome_at")
@@ -67,21 +66,11 @@ class Looking:
     """How many moments are looked at at once."""
     target: Path
 
-    SCHEMA: ClassVar[str] = "part bigint, name string, snapshots bigint, counts string"
-
     @staticmethod
     def event_types(episodes: Episodes, snapshots: Snapshots) -> frozenset[str]:
         """Name the types of events that are asked for."""
         milestones = (name for names in episodes.milestones.values() for name in names)
         return frozenset([*ending_types(episodes), *milestones, *snapshots.triggers])
-
-    def __call__(self, numbers: Batches) -> Batches:
-        """Do it as a task of Spark: take numbers of stretches, and tell what each has left."""
-        for number in part_numbers(numbers):
-            require_seen(*(part.file for part in self.stretches[number]), self.target)
-            left = self.look(number)
-            told = left._asdict() | {"counts": json.dumps(left.counts.as_json())}
-            yield pa.RecordBatch.from_pylist([told])
 
     def look(self, number: int) -> Left:
         """Look at the leads of one stretch.
@@ -113,6 +102,25 @@ class Looking:
         for some, theirs in deal_leads(history, triggers, asked.policies, self.log_until, self.moments):
             taken = take_snapshots(some, theirs, asked.policies, self.log_until, asked.start)
             yield pa.Table.from_pandas(taken, preserve_index=False)
+
+
+@dataclass(frozen=True)
+class LookAtStretch:
+    """Look at one stretch in a task of Spark; tells ``Left``."""
+
+    looking: Looking
+    number: int
+
+    @property
+    def reads(self) -> tuple[OwnFile, ...]:
+        """The log and the leads, and the folder for what is left."""
+        files = (part.file for part in self.looking.stretches[self.number])
+        return tuple(map(OwnFile, (*files, self.looking.target)))
+
+    def __call__(self) -> dict[str, Any]:
+        """Do it."""
+        left = self.looking.look(self.number)
+        return left._asdict() | {"counts": left.counts.as_json()}
 
 
 class LeftLives:

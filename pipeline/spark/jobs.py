@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -44,8 +44,7 @@ class SeenFile:
 
     def require(self) -> None:
         """Raise InputError unless the file is still, and here, as it was."""
-        if not self.path.exists():
-            raise InputError(_unseen(self.path))
+        _require_seen(self.path, "the project's folder, and the raw files,")
         if SeenFile.look_at(self.path) != self:
             raise InputError(
                 f"{self.path} is another file for Spark's executors than it was for this process: it has changed while "
@@ -53,18 +52,30 @@ class SeenFile:
             )
 
 
-def _unseen(path: Path) -> str:
-    return (
-        f"Spark's executors do not see {path}; the project's folder, and the raw files, must lie on a file system that "
-        "they share with this machine, under the same path (docs/scaling.md)"
-    )
+@dataclass(frozen=True)
+class OwnFile:
+    """A file, or a folder, that the project has written, and that nobody changes meanwhile."""
+
+    path: Path
+
+    def require(self) -> None:
+        """Raise InputError unless it is here, too."""
+        _require_seen(self.path, "the project's folder")
+
+
+def _require_seen(path: Path, what: str) -> None:
+    if not path.exists():
+        raise InputError(
+            f"Spark's executors do not see {path}; {what} must lie on a file system that they share with this machine, "
+            "under the same path (docs/scaling.md)"
+        )
 
 
 class Job(Protocol):
     """Some work, with all that it needs."""
 
     @property
-    def reads(self) -> Sequence[SeenFile]:
+    def reads(self) -> Sequence[SeenFile | OwnFile]:
         """The files that it reads."""
         ...
 
@@ -76,11 +87,14 @@ class Job(Protocol):
         ...
 
 
-def run_jobs(master: str | None, jobs: Sequence[Job], folder: Path, what: str) -> Iterator[dict[str, Any]]:
+def run_jobs(
+    master: str | None, jobs: Sequence[Job], folder: Path, what: str, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, Any]]:
     """Have Spark do jobs, a task each, and yield in their order what each has told, once all are done.
 
-    ``folder``: where that lies meanwhile, which executors see, too; it must not be there yet. Raises what the first job
-    that failed has raised, and LeadcastError, which begins with ``what`` went wrong, where Spark fails.
+    ``folder``: where that lies meanwhile, which executors see, too; it must not be there yet. ``meanwhile``: see
+    ``ask``. Raises what the first job that failed has raised, and LeadcastError, which begins with ``what`` went wrong,
+    where Spark fails.
     """
     if not jobs:
         return
@@ -94,12 +108,19 @@ def run_jobs(master: str | None, jobs: Sequence[Job], folder: Path, what: str) -
         done: list[Row] = numbers.mapInArrow(task.__call__, _SCHEMA).collect()
         return done
 
-    for _, name in sorted((row["job"], row["name"]) for row in ask(session, work, what)):
+    for _, name in sorted((row["job"], row["name"]) for row in ask(session, work, what, meanwhile)):
         told = json.loads((folder / name).read_text(encoding="utf-8"))
         if _REFUSED in told:
             kind: type[LeadcastError] = getattr(errors, told[_REFUSED])
             raise kind(told["message"])
         yield told
+
+
+def do(job: Job) -> Mapping[str, Any]:
+    """Do a job, once all that it reads is seen."""
+    for file in job.reads:
+        file.require()
+    return job()
 
 
 @dataclass(frozen=True)
@@ -113,8 +134,7 @@ class _Task:
         pa.set_cpu_count(1)
         for batch in numbers:
             for number in batch.column(0).to_pylist():
-                if not self.folder.exists():
-                    raise InputError(_unseen(self.folder))
+                OwnFile(self.folder).require()
                 name = f"done-{number:06}-{uuid.uuid4().hex}"
                 (self.folder / name).write_text(json.dumps(self._do(number)), encoding="utf-8")
                 yield pa.RecordBatch.from_pydict({"job": [number], "name": [name]})
@@ -129,9 +149,7 @@ class _Task:
             return {_REFUSED: LeadcastError.__name__, "message": "an earlier job was refused"}
         job = self.jobs[number]
         try:
-            for file in job.reads:
-                file.require()
-            return job()
+            return do(job)
         except LeadcastError as error:
             (refused / str(number)).touch()
             return {_REFUSED: type(error).__name__, "message": str(error)}

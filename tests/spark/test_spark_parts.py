@@ -18,8 +18,9 @@ from features.language.feature import Feature
 from pipeline.core.sql import open_reader
 from pipeline.matrix.local import read_log
 from pipeline.matrix.parts import Asked, deal_snapshots
-from pipeline.matrix.tasks import LeadTask
+from pipeline.matrix.tasks import ComputeLeads
 from pipeline.partitions.parts import Part, cut_alike, cut_log, read_part
+from pipeline.spark.jobs import do
 
 IDS = ["", "A", "AA", "a", "lead 1", "lead 10", "Ä", "ß", "\U0001f600"]
 """In the order of their bytes."""
@@ -86,6 +87,6 @@ def test_every_snapshot_is_asked_of_the_part_of_its_lead(
 def test_a_task_that_does_not_see_the_project_says_so(tmp_path: Path) -> None:
     there = tmp_path / "elsewhere.parquet"
     asked = Asked(Part("", None, there, range(1)), tmp_path / "asked.arrows", 0, 1)
-    task = LeadTask([asked], catalogue_of([Feature("count")], VOCABULARY), 10**6, (), None, tmp_path)
+    job = ComputeLeads(asked, catalogue_of([Feature("count")], VOCABULARY), 10**6, tmp_path, (), None)
     with pytest.raises(InputError, match=f"^Spark's executors do not see {there}; the project's folder must lie on"):
-        list(task(iter([pa.RecordBatch.from_pydict({"id": [0]})])))
+        do(job)
