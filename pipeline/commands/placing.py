@@ -21,6 +21,11 @@ from pipeline.core.project import Places, fingerprint, read_json, require, write
 from pipeline.settings.file import load_parameters
 
 MANIFEST = "place.json"
+_MOUNTED_BY = {
+    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfuse", "abfs": "blobfuse2", "abfss": "blobfuse2",
+    "hdfs": "the NFS gateway of HDFS",
+}  # fmt: skip
+"""What makes a folder of a store, by the scheme of its URLs."""
 _WRITTEN = "# Written by leadcast run --place, anew each time. Change the settings where it is called: "
 
 
@@ -79,9 +84,10 @@ def _folder(uri: str) -> Path:
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
         return Path(unquote(parts.path))
     if "://" in uri:
+        by = f", by {_MOUNTED_BY[parts.scheme]}," if parts.scheme in _MOUNTED_BY else ""
         raise SettingsError(
             f"--place {uri}: a place is a folder, as in /mnt/shared/leads or file:///mnt/shared/leads; mount the store "
-            "where every machine sees it (docs/scaling.md)"
+            f"on every machine{by} and name the folder where it is (docs/scaling.md)"
         )
     return Path(uri).expanduser()
 

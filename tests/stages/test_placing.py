@@ -56,6 +56,11 @@ def test_a_run_in_a_place_writes_there_what_it_would_have_written_here(
     ("place", "code", "told"),
     [
         ("s3://bucket/leads", 3, "--place s3://bucket/leads: a place is a folder, as in /mnt/shared/leads or"),
+        ("s3://bucket/leads", 3, "; mount the store on every machine, by s3fs, and name the folder where it is (docs"),
+        ("gs://bucket/leads", 3, "mount the store on every machine, by gcsfuse, and name the folder"),
+        ("abfs://files@account.dfs.core.windows.net/leads", 3, "by blobfuse2, and name the folder"),
+        ("hdfs://name:8020/leads", 3, "by the NFS gateway of HDFS, and name the folder"),
+        ("webdav://host/leads", 3, "mount the store on every machine and name the folder"),
         ("file://elsewhere/leads", 3, "a place is a folder"),
         (".", 3, "--place . is this project's own folder; leave --place out"),
         ("../others", 4, "and nothing is overwritten; name another place"),
