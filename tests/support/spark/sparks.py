@@ -20,6 +20,7 @@ from house import ROOT
 LOCAL = "local[2]"
 # A virtual machine that lives for seconds spends them on compiling well what it runs once: a third of its time goes.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).with_name("conf")))
 _PATIENCE_SECONDS = 60
 
 
