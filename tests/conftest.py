@@ -47,6 +47,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 2
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """Deal out whole files, and to one worker alone what shares a session with Spark."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from scheduling import OneSession  # noqa: PLC0415 - who runs a single file need not have pytest-xdist
+
+    return OneSession(config, log)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what others' packages warn of while they are imported; every other warning is an error."""
     for line in THIRD_PARTY_WARNINGS:

@@ -18,8 +18,10 @@ import pytest
 from house import ROOT
 
 LOCAL = "local[2]"
-# A virtual machine that lives for seconds spends them on compiling well what it runs once: a third of its time goes.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# A virtual machine that lives for seconds spends them on compiling well what it runs once, a third of its time, and on
+# verifying the classes that it loads, a fifth of the rest.
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+os.environ.setdefault("JDK_JAVA_OPTIONS", _SHORT_LIVED)
 os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).with_name("conf")))
 _PATIENCE_SECONDS = 60
 
