@@ -14,6 +14,8 @@ from command_line import WIDE
 from raw_logs import LEADS, LINKS, source_of
 from small_project import AS_SOMEBODY, EVENTS, LEADCAST, PEOPLE, SmallProject
 
+from pipeline.settings.run import Run
+
 SOUND = [("A", "visit"), ("A", "won"), ("B", "visit"), ("B", "visit")]
 """The log of EVENTS."""
 
@@ -24,11 +26,29 @@ def project(tmp_path: Path) -> SmallProject:
     return SmallProject(tmp_path / "project")
 
 
-def test_the_project_is_sound_before_it_is_broken(project: SmallProject) -> None:
-    outcome = project.ingest()
+@pytest.fixture
+def project_of_each(tmp_path: Path, executor: Run) -> SmallProject:
+    """Make one whose log is sorted by each executor."""
+    return SmallProject(tmp_path / "project", executor)
+
+
+def ingest_side_by_side(
+    project: SmallProject, files: Mapping[str, bytes], columns: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, str]:
+    """Ingest files as sources of their own, a source a case, at once; gives the source of each case."""
+    names = {case: f"log{number}" for number, case in enumerate(files)}
+    project.write(**{f"{names[case]}_csv": content for case, content in files.items()})
+    own = columns or {}
+    project.set({name: source_of(f"{name}.csv", columns=own.get(case)) for case, name in names.items()})
+    assert project.ingest().code == 0
+    return names
+
+
+def test_the_project_is_sound_before_it_is_broken(project_of_each: SmallProject) -> None:
+    outcome = project_of_each.ingest()
     assert outcome.code == 0
     assert "warning" not in outcome.text
-    assert project.log() == SOUND
+    assert project_of_each.log() == SOUND
 
 
 REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
@@ -55,9 +75,9 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str]] = {
 
 @pytest.mark.parametrize(("files", "words"), REFUSED.values(), ids=REFUSED)
 def test_a_file_that_can_not_be_used_is_refused(
-    project: SmallProject, files: dict[str, str | bytes], words: str
+    project_of_each: SmallProject, files: dict[str, str | bytes], words: str
 ) -> None:
-    outcome = project.write(**files).ingest()
+    outcome = project_of_each.write(**files).ingest()
     assert outcome.code == 4
     assert words in outcome.text
 
@@ -98,22 +118,30 @@ def test_a_file_that_may_not_be_read_is_named(project: SmallProject) -> None:
     assert not (project.root / "data/ingest.json").exists()
 
 
+_OBJECT = b'{"lead": "A", "at": "2026-01-01", "what": "visit"}\n'
+
+
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("name", "content", "words"),
     [
-        (gzip.compress(EVENTS.encode() * 1000)[:-20], "log.csv.gz ends in the middle; copy or export it again"),
-        (EVENTS.encode(), "log.csv.gz is damaged"),
-        (b"", "log.csv.gz is empty"),
+        ("log.csv.gz", gzip.compress(EVENTS.encode() * 1000)[:-20], "ends in the middle; copy or export it again"),
+        ("log.csv.gz", EVENTS.encode(), "is damaged"),
+        ("log.csv.gz", b"", "is empty"),
+        ("log.jsonl", _OBJECT + b'{"lead"', "ends in the middle of its last line; copy or export it again"),
     ],
-    ids=["cut short", "not compressed at all", "empty"],
+    ids=["cut short", "not compressed at all", "empty", "objects cut short"],
 )
-def test_a_broken_gzip_stops_the_run(project: SmallProject, content: bytes, words: str) -> None:
-    outcome = project.write(log_csv_gz=content).set({"log": source_of("log.csv.gz")}).ingest()
+def test_a_broken_file_of_another_kind_stops_the_run(
+    project_of_each: SmallProject, name: str, content: bytes, words: str
+) -> None:
+    (project_of_each.raw / name).write_bytes(content)
+    outcome = project_of_each.set({"log": source_of(name)}).ingest()
     assert outcome.code == 4
-    assert words in outcome.text
+    assert f"{name} {words}" in outcome.text
 
 
-def test_a_broken_share_above_the_limit_stops_the_run_and_lists_the_rows(project: SmallProject) -> None:
+def test_a_broken_share_above_the_limit_stops_the_run_and_lists_the_rows(project_of_each: SmallProject) -> None:
+    project = project_of_each
     outcome = project.write(log_csv=EVENTS + "A,2026-01-10,\n").set(maximum_broken=0.1).run("ingest")
     assert outcome.code == 4
     assert "log: missing event_type: 1 rows, the first in log.csv, line 6" in outcome.text
@@ -148,13 +176,12 @@ SET_ASIDE: dict[str, tuple[str, list[tuple[int, str]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("rows", "expected"), SET_ASIDE.values(), ids=SET_ASIDE)
-def test_a_row_that_can_not_be_used_is_set_aside_and_the_others_stay(
-    project: SmallProject, rows: str, expected: list[tuple[int, str]]
-) -> None:
-    assert project.write(log_csv=EVENTS + rows).ingest().code == 0
-    assert project.set_aside() == expected
-    assert project.log() == SOUND
+def test_rows_that_can_not_be_used_are_set_aside_and_the_others_stay(project_of_each: SmallProject) -> None:
+    project = project_of_each
+    names = ingest_side_by_side(project, {case: (EVENTS + rows).encode() for case, (rows, _) in SET_ASIDE.items()})
+    for case, name in names.items():
+        assert project.set_aside(name) == SET_ASIDE[case][1], case
+        assert project.log(of=name) == SOUND, case
 
 
 def test_a_megabyte_of_id_counts_as_the_lead_it_names(project: SmallProject) -> None:
@@ -177,15 +204,17 @@ NUMBERS: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("field", "written", "reason"), NUMBERS.values(), ids=NUMBERS)
-def test_a_number_is_read_as_it_stands_or_set_aside(
-    project: SmallProject, field: str, written: str, reason: str | None
-) -> None:
-    project.write(log_csv=f"lead,at,what,n\nA,2026-01-02 10:00,visit,{written}\nB,2026-01-02 10:00,visit,3\n")
-    assert project.set({"log": source_of(columns={field: "n"})}).ingest().code == 0
-    read = [] if reason else [("A", int(written.strip('"')))]
-    assert project.set_aside() == ([(2, reason)] if reason else [])
-    assert project.log(f"lead_id, {field}") == [*read, ("B", 3)]
+def test_numbers_are_read_as_they_stand_or_set_aside(project_of_each: SmallProject) -> None:
+    project = project_of_each
+    files = {
+        case: f"lead,at,what,n\nA,2026-01-02 10:00,visit,{written}\nB,2026-01-02 10:00,visit,3\n".encode()
+        for case, (_, written, _) in NUMBERS.items()
+    }
+    names = ingest_side_by_side(project, files, {case: {field: "n"} for case, (field, *_) in NUMBERS.items()})
+    for case, (field, written, reason) in NUMBERS.items():
+        read = [] if reason else [("A", int(written.strip('"')))]
+        assert project.set_aside(names[case]) == ([(2, reason)] if reason else []), case
+        assert project.log(f"lead_id, {field}", of=names[case]) == [*read, ("B", 3)], case
 
 
 def test_attributes_that_are_no_finite_numbers_are_missing_and_counted(project: SmallProject) -> None:
@@ -211,7 +240,8 @@ def test_leads_without_events_stay(project: SmallProject) -> None:
     assert project.log() == SOUND
 
 
-def test_an_outcome_without_a_lead_is_set_aside(project: SmallProject) -> None:
+def test_an_outcome_without_a_lead_is_set_aside(project_of_each: SmallProject) -> None:
+    project = project_of_each
     project.write(outcomes_csv="lead,at,what\nZ,2026-01-09,won\nB,2026-01-20 10:00,won\n")
     project.set({"log": source_of(), "outcomes": source_of("outcomes.csv")})
     outcome = project.ingest()
@@ -229,7 +259,8 @@ def test_of_duplicate_leads_the_first_counts_and_it_is_told(project: SmallProjec
     assert "leads: 1 of 3 rows (33%) repeat a lead_id; the first counts" in outcome.text
 
 
-def test_an_alias_that_two_leads_claim_is_neithers(project: SmallProject) -> None:
+def test_an_alias_that_two_leads_claim_is_neithers(project_of_each: SmallProject) -> None:
+    project = project_of_each
     project.write(
         links_csv="alias,lead,at\ncookie,A,2026-01-01\ncookie,B,2026-01-01\n",
         log_csv=EVENTS + "cookie,2026-01-04,visit\n",
@@ -240,37 +271,30 @@ def test_an_alias_that_two_leads_claim_is_neithers(project: SmallProject) -> Non
     assert project.log() == SOUND
 
 
-ODD_FILES: dict[str, Mapping[str, bytes]] = {
-    "Windows line ends and a mark": {"log_csv": b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode()},
-    "UTF-16": {"log_csv": EVENTS.encode("utf-16")},
-    "200 columns": {
-        "log_csv": "".join(
-            line + "".join(f",{'c' if number == 0 else 'x'}{column}" for column in range(197)) + "\n"
-            for number, line in enumerate(EVENTS.splitlines())
-        ).encode()
-    },
-    "a field of 10 MB": {
-        "log_csv": EVENTS.replace("what\n", "what,note\n")
-        .replace("visit\n", "visit,short\n")
-        .replace("won\n", f"won,{'long ' * 2_000_000}\n")
-        .encode()
-    },
-    "a note over several lines": {
-        "log_csv": EVENTS.replace("what\n", "what,note\n").replace("visit\n", 'visit,"one, ""two""\n\nthree"\n')
-        .replace("won\n", "won,\n").encode()
-    },
-    "blank lines between the rows": {"log_csv": EVENTS.replace("\n", "\n\n").encode()},
+ODD_FILES: dict[str, bytes] = {
+    "Windows line ends and a mark": b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode(),
+    "UTF-16": EVENTS.encode("utf-16"),
+    "200 columns": "".join(
+        line + "".join(f",{'c' if number == 0 else 'x'}{column}" for column in range(197)) + "\n"
+        for number, line in enumerate(EVENTS.splitlines())
+    ).encode(),
+    "a field of 10 MB": EVENTS.replace("what\n", "what,note\n").replace("visit\n", "visit,short\n")
+    .replace("won\n", f"won,{'long ' * 2_000_000}\n").encode(),
+    "a note over several lines": EVENTS.replace("what\n", "what,note\n")
+    .replace("visit\n", 'visit,"one, ""two""\n\nthree"\n').replace("won\n", "won,\n").encode(),
+    "blank lines between the rows": EVENTS.replace("\n", "\n\n").encode(),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("files", ODD_FILES.values(), ids=ODD_FILES)
-def test_an_odd_file_is_read_whole(project: SmallProject, files: Mapping[str, bytes]) -> None:
-    assert project.write(**files).ingest().code == 0
-    assert project.set_aside() == []
-    assert project.log() == SOUND
+def test_odd_files_are_read_whole(project_of_each: SmallProject) -> None:
+    project = project_of_each
+    for case, name in ingest_side_by_side(project, ODD_FILES).items():
+        assert project.set_aside(name) == [], case
+        assert project.log(of=name) == SOUND, case
 
 
-def test_names_of_leads_and_events_may_be_anything(project: SmallProject) -> None:
+def test_names_of_leads_and_events_may_be_anything(project_of_each: SmallProject) -> None:
+    project = project_of_each
     names = ['the "best"', "two\nlines", "é🙂", "=cmd()", "'; DROP TABLE lead; --", "a,b;c\td", "{{ 7 * 7 }}", "-1"]
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
     project.write(
@@ -281,12 +305,13 @@ def test_names_of_leads_and_events_may_be_anything(project: SmallProject) -> Non
     assert project.log() == [(name, name) for name in sorted(names, key=str.encode)]
 
 
-@pytest.mark.parametrize("name", ['what "now"', "so\tit is", "🙂", "select", "it's", "a.b[0]", "; DROP TABLE lead"])
-def test_columns_may_be_named_anything(project: SmallProject, name: str) -> None:
-    quoted = '"' + name.replace('"', '""') + '"'
-    project.write(log_csv=EVENTS.replace("what", quoted)).set({"log": source_of(columns={"event_type": name})})
-    assert project.ingest().code == 0
-    assert project.log() == SOUND
+def test_columns_may_be_named_anything(project_of_each: SmallProject) -> None:
+    project = project_of_each
+    columns = ['what "now"', "so\tit is", "🙂", "select", "it's", "a.b[0]", "; DROP TABLE lead"]
+    quoted = {column: '"' + column.replace('"', '""') + '"' for column in columns}
+    files = {column: EVENTS.replace("what", name).encode() for column, name in quoted.items()}
+    for column, name in ingest_side_by_side(project, files, {name: {"event_type": name} for name in columns}).items():
+        assert project.log(of=name) == SOUND, column
 
 
 def test_leads_that_were_all_created_in_one_second_are_told(project: SmallProject) -> None:

@@ -23,6 +23,7 @@ from pipeline.log.ends import read_events
 from pipeline.log.history import read_event_types, read_history
 from pipeline.log.outcomes import conversions_by_source
 from pipeline.log.reach import Reach
+from pipeline.settings.run import Run
 from pipeline.settings.timeline import Episodes
 from pipeline.snapshots.counts import read_funnel, stages_of
 
@@ -61,7 +62,7 @@ def by_machines(root: Path, text: str, source: dict[str, Any] | None = None, **i
     return [f"{lead} {at:%H:%M:%S} {what}" for lead, at, what, actor in rows if actor == "machine"]
 
 
-def test_each_rule_marks_what_it_says_and_nothing_beyond_its_bounds(tmp_path: Path) -> None:
+def test_each_rule_marks_what_it_says_and_nothing_beyond_its_bounds(tmp_path: Path, executor: Run) -> None:
     assert by_machines(
         tmp_path,
         """
@@ -83,6 +84,7 @@ def test_each_rule_marks_what_it_says_and_nothing_beyond_its_bounds(tmp_path: Pa
         C 09:10:05 unsubscribe
         B 09:10:01 form
         """,
+        run=executor,
     ) == [
         "A 08:00:00 open",
         "A 08:00:30 open",
@@ -124,25 +126,25 @@ A 08:04:55 open       reminder
 """
 
 
-def test_an_answer_belongs_to_the_mail_of_its_campaign(tmp_path: Path) -> None:
-    assert by_machines(tmp_path, NEWSLETTER_AND_REMINDER) == ["A 08:04:55 open"]
+def test_an_answer_belongs_to_the_mail_of_its_campaign(tmp_path: Path, executor: Run) -> None:
+    assert by_machines(tmp_path, NEWSLETTER_AND_REMINDER, run=executor) == ["A 08:04:55 open"]
 
 
-def test_without_a_campaign_any_sending_to_the_lead_counts(tmp_path: Path) -> None:
-    marked = by_machines(tmp_path, NEWSLETTER_AND_REMINDER, mails(campaigns=False))
+def test_without_a_campaign_any_sending_to_the_lead_counts(tmp_path: Path, executor: Run) -> None:
+    marked = by_machines(tmp_path, NEWSLETTER_AND_REMINDER, mails(campaigns=False), run=executor)
     assert marked == ["A 08:04:50 open", "A 08:04:55 open"]
 
 
-def test_globs_name_types_and_a_rule_that_names_none_marks_nothing(tmp_path: Path) -> None:
+def test_globs_name_types_and_a_rule_that_names_none_marks_nothing(tmp_path: Path, executor: Run) -> None:
     text = "A 08:00:00 mail_sent\nA 08:00:05 mail_open\nA 08:00:06 mail_click\nA 08:00:07 unsubscribe"
     only_opens = {"sent": ["*_sent"], "opens": ["*_open"], "clicks": [], "unsubscribes": []}
-    assert by_machines(tmp_path, text, mails(only_opens)) == ["A 08:00:05 mail_open"]
+    assert by_machines(tmp_path, text, mails(only_opens), run=executor) == ["A 08:00:05 mail_open"]
 
 
-def test_a_duplicate_is_no_second_click(tmp_path: Path) -> None:
+def test_a_duplicate_is_no_second_click(tmp_path: Path, executor: Run) -> None:
     text = lines("A 08:00:01 click may\nA 08:00:01 click may")
     write_raw(tmp_path, log_csv=text + text.splitlines()[1] + "\n")
-    summary = run_ingest(tmp_path, {"log": mails()})
+    summary = run_ingest(tmp_path, {"log": mails()}, run=executor)
     assert summary.sources["log"].machines == {}
     assert summary.sources["log"].set_aside == {"duplicate": 1}
 
@@ -152,7 +154,7 @@ OPENED = ["A 08:00:10 open"]
 
 @pytest.mark.parametrize(("linked", "expected"), [("02-01", OPENED), ("03-01 08:00:20", OPENED), ("04-01", [])])
 def test_a_mail_to_another_id_of_the_lead_counts_once_both_were_known_to_be_one(
-    linked: str, expected: list[str], tmp_path: Path
+    linked: str, expected: list[str], tmp_path: Path, executor: Run
 ) -> None:
     write_raw(
         tmp_path,
@@ -160,7 +162,7 @@ def test_a_mail_to_another_id_of_the_lead_counts_once_both_were_known_to_be_one(
         links_csv=f"alias,lead,at\nold,A,2026-{linked}\n",
     )
     text = "old 08:00:00 sent may\nA 08:00:10 open may"
-    assert by_machines(tmp_path, text, leads=LEADS, identities=LINKS) == expected
+    assert by_machines(tmp_path, text, leads=LEADS, identities=LINKS, run=executor) == expected
 
 
 @pytest.mark.parametrize(("known", "marked"), [("08:00:40.1", 3), ("08:00:41", 1)])

@@ -11,6 +11,8 @@ from raw_logs import source_of
 from small_project import SmallProject
 from vendor_files import COSTS, HEADER, SPEND, log_csv, settings_of, spent
 
+from pipeline.settings.run import Run
+
 TITLED = {
     "Google": 'Campaign report\n"January 1, 2026 - January 2, 2026"\n' + HEADER + COSTS,
     "unquoted commas": "Campaign report\nJanuary 1, 2026 - January 2, 2026\n" + HEADER + COSTS,
@@ -112,8 +114,8 @@ def test_a_row_is_a_total_if_it_is_called_so_and_is_the_sum_of_the_others(
     assert ("looks like a total of other rows" in told) == ("Recall" in rows or "105.00" in rows)
 
 
-def test_each_file_has_its_own_total_and_daily_counts_have_one_too(tmp_path: Path) -> None:
-    project = SmallProject(tmp_path)
+def test_each_file_has_its_own_total_and_daily_counts_have_one_too(tmp_path: Path, executor: Run) -> None:
+    project = SmallProject(tmp_path, executor)
     for month in (1, 2):
         text = HEADER + COSTS.replace("2026-01", f"2026-{month:02}") + f"Total,,{101.1:.2f},10\n"
         (project.raw / f"spend_{month}.csv").write_text(text)

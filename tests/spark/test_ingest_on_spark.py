@@ -1,4 +1,8 @@
-"""Whoever maps files and sorts the log, ``ingest`` writes the same bytes: log, leads, quarantine, counts."""
+"""Whoever maps files and sorts the log, ``ingest`` writes the same bytes: log, leads, quarantine, counts.
+
+What it promises of each kind of file and of row is held against known answers, for each executor, in
+``tests/promises/test_kinds_of_files.py``, ``tests/ingest/test_ingest.py`` and ``tests/ingest/test_bad_input.py``.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_logs import LEADS, LINKS, read_log, read_quarantine, run_ingest, source_of, write_raw
+from raw_logs import LEADS, LINKS, read_log, read_quarantine, run_ingest, source_of
 from sparks import LOCAL, require_spark
-from workbook_files import workbook
 from world import Project
 
 from features.core.errors import InputError, LeadcastError
@@ -82,11 +85,6 @@ _PEOPLE = (
 )
 
 
-def plain_text(raw: Path) -> Settings:
-    (raw / "log.csv").write_text(csv_of(lines(60)) + "A,2026-01-01\n")
-    return {"sources": {"log": source_of(columns=_COLUMNS)}}
-
-
 def several_texts(raw: Path) -> Settings:
     (raw / "leads.csv").write_text(_PEOPLE)
     (raw / "1.csv").write_text(csv_of(lines(30, 1), '"'))
@@ -133,12 +131,6 @@ def parquet(raw: Path, *, groups: int = 5) -> Settings:
     pq.write_table(pa.table(columns), raw / "log.parquet", row_group_size=groups)
     people = {"path": "leads.csv", "columns": {"lead_id": "lead", "created_at": "created"}}
     return {"sources": {"log": source_of("log.parquet", columns=_COLUMNS)}, "leads": people}
-
-
-def sheets(raw: Path) -> Settings:
-    rows = [["lead", "at", "what", "campaign", "amount"], *lines(20)]
-    (raw / "log.xlsx").write_bytes(workbook([["a report"], *rows]))
-    return {"sources": {"log": source_of("log.xlsx", columns=_COLUMNS, header_line=2)}}
 
 
 def linked(raw: Path) -> Settings:
@@ -199,21 +191,12 @@ def counted(raw: Path) -> Settings:
     return {"sources": {"counts": counts, "dates": events}}
 
 
-def queried(raw: Path) -> Settings:
-    (raw / "log.csv").write_text(csv_of(lines(30)))
-    query = source_of(columns=_COLUMNS) | {"query": 'SELECT lead, "at", upper(what) AS what, campaign, amount FROM log'}
-    del query["path"]
-    return {"sources": {"asked": query, "log": source_of(columns=_COLUMNS)}}
-
-
 @pytest.mark.parametrize(
     "write",
-    [plain_text, several_texts, objects, parquet, sheets, linked, numbered, counted, queried],
+    [several_texts, parquet, linked, numbered, counted],
     ids=lambda write: write.__name__,
 )
-def test_every_kind_of_file_and_of_judgement_gives_the_same_outputs(
-    tmp_path: Path, write: Callable[[Path], Settings]
-) -> None:
+def test_every_kind_of_judgement_gives_the_same_outputs(tmp_path: Path, write: Callable[[Path], Settings]) -> None:
     root = same_on_both(tmp_path, write)
     assert read_log(root, "*")
     assert not [name for name in outputs(root) if ".tmp" in name]
@@ -285,33 +268,6 @@ def test_more_texts_than_numbers_stand_for_travel_as_texts_to_several_row_groups
     assert pq.read_metadata(root / "data/interactions.parquet").num_row_groups == 3
 
 
-_CUT = {
-    "log.csv": (b"lead,at,what\nA,2026-01-01,visit\nB,2026", "log.csv ends in the middle of line 3; copy or export"),
-    "log.csv.gz": (
-        gzip.compress(b"lead,at,what\n" + b"A,2026-01-01,visit\n" * 9_999)[:-9],
-        "log.csv.gz ends in the middle; copy or export it again",
-    ),
-    "log.jsonl": (
-        b'{"lead": "A", "at": "2026-01-01", "what": "visit"}\n{"lead"',
-        "log.jsonl ends in the middle of its last line; copy or export it again",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", _CUT)
-def test_what_a_task_refuses_is_told_as_it_is_here(tmp_path: Path, name: str) -> None:
-    content, told = _CUT[name]
-    messages = []
-    for place, run in (("here", {}), ("there", ON_SPARK)):
-        (_raw(tmp_path / place) / name).write_bytes(content)
-        with pytest.raises(InputError) as raised:
-            run_ingest(tmp_path / place, {"log": source_of(name)}, run=run)
-        messages.append(str(raised.value))
-        assert not list((tmp_path / place / "data").rglob("*.parquet"))
-    assert messages[0] == messages[1]
-    assert messages[0].startswith(told)
-
-
 def test_a_parquet_file_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
     write = parquet(_raw(tmp_path / "there"), groups=40)
     path = tmp_path / "there/raw/log.parquet"
@@ -326,16 +282,6 @@ def test_a_parquet_file_that_is_damaged_inside_is_named(tmp_path: Path) -> None:
 def _raw(root: Path) -> Path:
     (root / "raw").mkdir(parents=True)
     return root / "raw"
-
-
-def test_too_many_broken_rows_are_listed_with_their_lines(tmp_path: Path) -> None:
-    write_raw(tmp_path, log_csv="lead,at,what\nA,2026-01-01,visit\nA,2026-01-02,\nB,never,visit\n")
-    with pytest.raises(InputError, match="missing event_type: 1 rows, the first in log.csv, line 3"):
-        run_ingest(tmp_path, maximum_broken=0.1, run=ON_SPARK)
-    assert read_quarantine(tmp_path) == [
-        ("log.csv", 3, "missing event_type"),
-        ("log.csv", 4, "unreadable occurred_at"),
-    ]
 
 
 def test_a_file_that_is_another_one_for_a_task_is_refused(tmp_path: Path) -> None:

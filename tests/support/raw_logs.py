@@ -54,9 +54,10 @@ def run_ingest(root: Path, sources: dict[str, Any] | None = None, **ingest_setti
     return ingest.run(Project(root, parameters), lambda _: None)
 
 
-def read_log(root: Path, columns: str) -> list[tuple[Any, ...]]:
-    """Read columns of the interactions, in their order."""
-    return query_of(root, f"SELECT {columns} FROM '{root}/data/interactions.parquet'")
+def read_log(root: Path, columns: str, of: str | None = None) -> list[tuple[Any, ...]]:
+    """Read columns of the interactions, in their order; of one source alone, where one is named."""
+    these = f"WHERE source = '{of}'" if of else ""
+    return query_of(root, f"SELECT {columns} FROM '{root}/data/interactions.parquet' {these}")
 
 
 def read_leads(root: Path, columns: str = "*") -> list[tuple[Any, ...]]:

@@ -13,6 +13,8 @@ import yaml
 from command_line import call
 from raw_logs import LEADS, read_leads, read_log, read_quarantine, source_of
 
+from pipeline.settings.run import Run
+
 EVENTS = (
     "lead,at,what\nA,2026-01-02 10:01,visit\nA,2026-01-09 11:02,won\nB,2026-01-03 12:03,visit\n"
     "B,2026-01-05 13:04,visit\n"
@@ -36,8 +38,9 @@ class Outcome(NamedTuple):
 class SmallProject:
     """A folder with ``params.yaml`` and raw files; by itself a sound log of two leads."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, run: Run | None = None) -> None:
         self.root = root
+        self._run = run or Run()
         self.raw = root / "raw"
         self.raw.mkdir(parents=True)
         self.write(log_csv=EVENTS, leads_csv=PEOPLE)
@@ -56,7 +59,8 @@ class SmallProject:
         empty: dict[str, object] = {
             name: {} for name in ("validate", "features", "train", "evaluate", "recommend", "kpi", "leads", "words")
         }
-        work = tables.pop("run", {"memory_limit": tables.pop("memory_limit", "1GB")})
+        limited = {"memory_limit": tables.pop("memory_limit", "1GB")}
+        work = tables.pop("run", self._run.model_dump(exclude_none=True) | limited)
         content = {
             "data_root": "raw",
             "run": work,
@@ -107,9 +111,9 @@ class SmallProject:
         """List line and reason of each row of a table that was set aside."""
         return [(line, reason) for _, line, reason in read_quarantine(self.root, table)]
 
-    def log(self, columns: str = "lead_id, event_type") -> list[tuple[Any, ...]]:
-        """Read columns of the interactions, in their order."""
-        return read_log(self.root, columns)
+    def log(self, columns: str = "lead_id, event_type", of: str | None = None) -> list[tuple[Any, ...]]:
+        """Read columns of the interactions, in their order; of one source alone, where one is named."""
+        return read_log(self.root, columns, of)
 
     def leads(self, columns: str) -> list[tuple[Any, ...]]:
         """Read columns of the leads, in their order."""
