@@ -18,6 +18,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.matrix import local as matrix
 from pipeline.matrix.local import stream_matrix
 from pipeline.settings.parameters import Parameters
+from pipeline.settings.run import Run
 from pipeline.settings.types import halve
 
 RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
@@ -54,9 +55,9 @@ def write_matrix(log: Path, snapshots: Path, target: Path) -> None:
         pass
 
 
-def ingest_log(root: Path) -> None:
+def ingest_log(root: Path, run: Run = Run()) -> None:  # noqa: B008 - settings don't change
     """Run the stage ``ingest`` on the raw files below ``root``."""
-    ingest.run(Project(root, standard_parameters()), lambda _: None)
+    ingest.run(Project(root, standard_parameters().model_copy(update={"run": run})), lambda _: None)
 
 
 def standard_parameters() -> Parameters:

@@ -7,19 +7,20 @@ for any log, and told apart.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks import engine
 from benchmarks.comparison import DifferenceError
-from benchmarks.engine import standard_catalogue
 from benchmarks.matrices import Progress, StandardLog
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, memory, within
 from features.engines.compiled import prepare
 from pipeline.core.parallel import cores
-from pipeline.core.project import HERE
+from pipeline.core.project import HERE, Places, fingerprint
 from pipeline.core.sql import connect, file_literal
 from pipeline.matrix.executors import executor_of
 from pipeline.matrix.local import write_matrix
@@ -31,24 +32,61 @@ _MASTER = "local[*]"
 _HERE, _THERE = Run(), Run(executor="spark", master=_MASTER)
 
 
-def against_ourselves(
+def ingest_against_ourselves(log: StandardLog, goal: float, progress: Progress) -> Result:
+    """Compare the CPU of ingest; log, leads, quarantine and counts must have the same bytes."""
+    task = f"ingest on Spark, {log.size} events"
+    progress(task)
+    here = measure(engine.ingest_log, log.root)
+    theirs = log.root.with_name(f"{log.root.name}-on-spark")
+    shutil.copytree(log.raw.parent, theirs / log.raw.parent.name, copy_function=os.link)
+    there = measure(ingest_there, theirs, repeats=1)
+    if _outputs(theirs) != _outputs(log.root):
+        raise DifferenceError(f"{task}: other outputs than our own executor's")
+    shutil.rmtree(theirs)
+    return within(f"{task}, CPU", "our own executor", there, here, goal)
+
+
+def _outputs(root: Path) -> dict[Path, str]:
+    data = Places(root).interactions.parent
+    return {path.relative_to(data): fingerprint(path) for path in data.rglob("*") if path.is_file()}
+
+
+def matrix_against_ourselves(
     log: StandardLog, each: int, goal: float, progress: Progress
 ) -> Generator[Result, None, Measurement]:
-    """Compare CPU, and tell what a Python worker holds; the matrices must have the same bytes. Gives Spark's CPU."""
-    task = f"matrix on Spark, {log.size} events, {each} snapshot{'s' if each > 1 else ''} each"
+    """Compare CPU; the matrices must have the same bytes. Gives Spark's CPU."""
+    task = _task(log, each)
     progress(task)
     ours, theirs = log.ours(each), log.root / "theirs.parquet"
     here = measure(compute_here, log.ingested, log.snapshots(each), ours)
-    there = measure(compute_there, log.ingested, log.snapshots(each), theirs)
+    there = measure(
+        compute_there, log.ingested, log.snapshots(each), theirs, repeats=1
+    )  # with its session it takes long
     if ours.read_bytes() != theirs.read_bytes():
         raise DifferenceError(f"{task}: another matrix than our own executor's")
-    yield within(f"{task}, CPU", "our own executor", there, here, goal)
-    peak = measure(peak_of_workers, log.ingested, log.snapshots(each), theirs, repeats=1).seconds
-    yield memory(
-        f"{task}, a Python worker", Measurement(there.seconds, peak), 1.3
-    )  # run.memory_limit, and Python itself
     theirs.unlink()
+    yield within(f"{task}, CPU", "our own executor", there, here, goal)
     return there
+
+
+def memory_of_workers(log: StandardLog, each: int, there: Measurement, goal: float, progress: Progress) -> Result:
+    """Tell what a Python worker holds at most."""
+    task = f"{_task(log, each)}, a Python worker"
+    progress(task)
+    peak = measure(peak_of_workers, log.ingested, log.snapshots(each), log.root / "theirs.parquet", repeats=1).seconds
+    return memory(task, Measurement(there.seconds, peak), goal)
+
+
+def _task(log: StandardLog, each: int) -> str:
+    return f"matrix on Spark, {log.size} events, {each} snapshot{'s' if each > 1 else ''} each"
+
+
+def ingest_there(root: Path) -> float:
+    """Run ``ingest`` by Spark; gives the seconds of CPU of this process, the JVM, and the Python below it."""
+    start_session()
+    before = _cpu_of(os.getpid())
+    engine.ingest_log(root, _THERE)
+    return _cpu_of(os.getpid()) - before
 
 
 def compute_here(log: Path, snapshots: Path, target: Path) -> float:
@@ -86,7 +124,7 @@ def _compute(run: Run, log: Path, snapshots: Path, target: Path) -> float:
     asked = f"SELECT * FROM read_parquet({file_literal(snapshots)})"
     with connect(halve(run.memory_limit)[0], log.parent / "spill") as connection:
         leads = log.with_name(HERE.leads.name)
-        for _ in write_matrix(executor_of(run)(connection, asked, log, leads, standard_catalogue()), target):
+        for _ in write_matrix(executor_of(run)(connection, asked, log, leads, engine.standard_catalogue()), target):
             pass
     return _cpu_of(os.getpid()) - before
 

@@ -16,7 +16,8 @@ _PACKAGES = ("duckdb", "lightgbm", "numba", "numpy", "pandas", "pyarrow")
 _INTRODUCTION = """\
 # Performance
 
-Written by `make bench`, `SIZE=large` and `SIZE=bounds`, with `DOCS=yes`; the figures are `reports/benchmarks.json`.
+Written by `make bench`, `SIZE=large`, `SIZE=bounds` and `SIZE=spark`, with `DOCS=yes`; the figures are
+`reports/benchmarks.json`.
 
 The standard task: a log of 12 event types over a year, skewed over the leads (lead = floor(n u²)), one event in ten
 tied with another. Of each snapshot 84 columns: counts per type and in total, sums of value and distinct days in 1, 7,

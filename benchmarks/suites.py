@@ -48,6 +48,8 @@ ONE_SNAPSHOT: dict[str, float | None] = {"pandas, tuned": 5, "DuckDB, tuned": 5,
 SIX_SNAPSHOTS: dict[str, float | None] = {"pandas, tuned": 4, "DuckDB, tuned": 4, "pandas": None, "DuckDB": None}
 FROM_RAW: dict[str, float | None] = {"pandas, tuned": 1.4, "DuckDB, tuned": 1.4, "pandas": None, "DuckDB": None}
 _MILLION = 1_000_000
+_ON_SPARK = (5, 10, 20)
+"""Millions of events."""
 
 
 def standard(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
@@ -102,19 +104,25 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
 
 
 def spark(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
-    """Measure what features cost on Spark, in CPU of all processes, against our own executor; a session is there."""
+    """Measure what ingest and features cost on Spark, a session being there, in CPU of all processes."""
     del environments  # Spark is in our own
     progress(f"a session: {measure(on_spark.start_session).seconds:.1f} s of CPU, which is left out of what follows")
     shorter: Measurement | None = None
-    for millions in (5, 10, 20):
+    for millions in _ON_SPARK:
         log = write_standard_log(folder, int(millions * _MILLION * scale), int(millions * 25_000 * scale), progress)
-        _ingest(log, progress)
+        if millions == _ON_SPARK[-1]:
+            yield on_spark.ingest_against_ourselves(log, 2.5, progress)
+        else:
+            progress(f"ingest, {log.size} events")
+            measure(engine.ingest_log, log.root, repeats=1)
         log.raw.unlink()
-        there = yield from on_spark.against_ourselves(log, 1, 3, progress)
+        there = yield from on_spark.matrix_against_ourselves(log, 1, 3, progress)
         if shorter is not None:
             yield within(f"matrix on Spark, {log.size} events, CPU", "ourselves at half of them", there, shorter, 2.3)
         shorter = there
-    yield from on_spark.against_ourselves(log, 6, 3, progress)
+    there = yield from on_spark.matrix_against_ourselves(log, 6, 3, progress)
+    # What run.memory_limit allows, and Python itself.
+    yield on_spark.memory_of_workers(log, 6, there, 1.3, progress)
 
 
 def _ingest(log: StandardLog, progress: Progress) -> Measurement:
