@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import yaml
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from sparks import LOCAL, require_spark
@@ -25,6 +26,9 @@ from pipeline.sorting import spark as sorting
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine LightGBM's threads wait for each other
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # the tests' runs are nobody else's
+
+# Thousands of settings are read and written: libyaml takes a tenth of the time.
+yaml.SafeLoader, yaml.SafeDumper = yaml.CSafeLoader, yaml.CSafeDumper  # type: ignore[misc, assignment]
 
 # How long a test takes is no property of the code: a busy machine would make it fail.
 hypothesis.settings.register_profile("untimed", hypothesis.settings.default, deadline=None)
