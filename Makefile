@@ -7,6 +7,10 @@ export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# pip compiles one file after the other; there are 16,000 of them, a few of which are templates and no Python at all.
+INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes
+COMPILE := .venv/bin/python -m compileall -qq -j 0 .venv/lib || true
+
 .PHONY: help setup spark run test cover lint docs bench ui lock clean
 
 help:
@@ -19,12 +23,14 @@ setup: .venv/ready # make the virtual environment from the lock
 		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is older; name another: make PYTHON=python3.12"; exit 1; }
 	@echo "setting up .venv from requirements.lock (some minutes, once)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(INSTALL) -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(COMPILE)
 	@touch .venv/ready
 
 spark: setup # add Spark for run.executor (half a gigabyte; it needs Java 17)
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	@$(INSTALL) -r requirements-spark.lock
+	@$(COMPILE)
 
 run: setup # take raw files to recommendations; the built-in sample where there are none
 ifdef PARAMS
