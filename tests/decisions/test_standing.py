@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,7 +53,15 @@ def consents_known(world: Project, as_of: datetime) -> dict[str, list[Any]]:
     consents = pq.read_table(world.consents).to_pandas()
     assert (consents["own_id"] == consents["lead_id"]).all()
     consents = consents[(consents["known_at"] < as_of) & (consents["changed_at"] < as_of)]
-    return {lead: list(rows.itertuples()) for lead, rows in consents.groupby("lead_id")}
+    return by_lead(consents)
+
+
+def by_lead(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """List the rows of each lead, in their order."""
+    rows = defaultdict(list)
+    for row in table.itertuples():
+        rows[row.lead_id].append(row)
+    return rows
 
 
 def told_of(changes: list[Any]) -> list[str]:
@@ -73,7 +82,7 @@ def test_every_open_lead_is_decided_as_its_events_say(world: Project) -> None:  
     as_of = table["as_of"].iloc[0].to_pydatetime()
     log = pq.read_table(world.interactions).to_pandas()
     log = log[(log["known_at"] < as_of) & (log["occurred_at"] < as_of) & (log["actor"] != "machine")]
-    of_lead = {lead: list(rows.itertuples()) for lead, rows in log.groupby("lead_id")}
+    of_lead = by_lead(log)
     changes_of = consents_known(world, as_of)
     base_rate = read_json(world.model / "manifest.json")["base_rate"]
     cuts = CutOffs.of(policy.settled, base_rate)

@@ -4,133 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from command_line import call, call_for_its_output
 from house import ROOT
-from raw_logs import LEADS, LINKS, source_of
+from one_lead import keep, lines, shown, write
+from raw_logs import LINKS
 from small_project import SmallProject
 from world import Project
 
-from features.core.recommendation import HISTORY, RECOMMENDATION
 from features.language.catalogue import Catalogue
 from features.language.feature import Feature
 from features.language.filters import Filter, Vocabulary
 from pipeline.core.project import Places, write_json
 from pipeline.core.sql import open_reader
 from pipeline.inspection.lead import show_lead
-from pipeline.inspection.lead_in_words import table_of, tell_lead
+from pipeline.inspection.lead_in_words import tell_lead
 from pipeline.inspection.lifeline import facts_of, read_events
 from pipeline.log.people import read_consents
-from pipeline.scoring.files import write_recommendations
-from pipeline.settings.file import load_parameters
-from pipeline.wording.lead_texts import LEAD_TEXTS
-
-LOG = """lead,at,seen,what,channel,about,worth
-A,2026-01-02 08:00,2026-01-02 08:00,visit,seo,home,
-A,2026-01-05 09:30,2026-01-05 09:30,quote,email,,12.5
-A,2026-01-06 10:00,2026-01-06 10:00,call,,,
-A,2026-01-07 23:30,2026-01-12 06:15,leaving,,,
-A,2026-01-08 12:00,2026-01-08 12:00,accepted,,,
-c1,2026-01-03 11:00,2026-01-03 11:00,visit,sea,prices,
-A,2026-02-10 13:00,2026-02-10 13:00,won,,,900
-B,2026-01-04 14:00,2026-01-04 14:00,visit,seo,,
-"""
-PEOPLE = "lead,created,account,country\nA,2026-01-01 23:30,acme,nl\nB,2026-01-20,,\n"
-ALIASES = "alias,lead,at\nc1,A,2026-01-04 10:00\n"
-WORDS = (
-    "lead,at,seen,what,who\nA,2026-01-09 09:00,2026-01-09 09:00,MQL,K2\nc1,2026-01-10 09:00,2026-01-15 09:00,SQL,K1\n"
-)
-
-
-def recommendation(lead: str, as_of: datetime, probability: float, tier: str, **more: object) -> dict[str, Any]:
-    return {
-        "lead_id": lead, "as_of": as_of, "probability": probability, "probability_60d": probability * 1.5,
-        "score": probability * 100, "maturity": "hot", "tier": tier, "facts": [], "list": "sales", "rank": 1,
-        "grade": "B2", "reasons_for": ["3 visits"], "reasons_against": [], "reasons": ["raises: 3 visits"],
-        "is_guess": False, "model_version": "abcdef0123456789",
-    } | more  # fmt: skip
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    names = [field.name for field in RECOMMENDATION]
-    kept = [field for field in HISTORY if field.name in rows[0]]
-    schema = pa.schema([(field.name, field.arrow) for field in (*RECOMMENDATION, *kept)])
-    schema = schema.insert(names.index("probability") + 1, pa.field("probability_60d", pa.float64()))
-    write_recommendations(path, pa.Table.from_pylist(rows, schema))
-
-
-def keep(project: SmallProject, as_of: datetime, model: str, scored: datetime, **more: object) -> None:
-    folder = project.root / f"data/scores/as_of={as_of:%Y-%m-%dT%H-%M-%S.%f}/model={model}"
-    row = recommendation("A", as_of, **({"probability": 0.2, "tier": "MQL"} | more))  # type: ignore[arg-type]
-    write(folder / "recommendations.parquet", [row | {"run_id": "run", "scored_at": scored, "model_version": model}])
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
-    """Ingest the log, keep three scores in the history, and recommend at the end."""
-    project = SmallProject(tmp_path_factory.mktemp("leads"))
-    project.write(log_csv=LOG, leads_csv=PEOPLE, links_csv=ALIASES, words_csv=WORDS)
-    source = source_of(
-        columns={"channel": "channel", "content": "about", "value": "worth"},
-        known_at={"column": "seen"},
-        actor={"default": "lead", "us": ["call", "accepted"], "system": ["won"]},
-    )
-    columns = {"lead_id": "lead", "created_at": "created", "account_id": "account"}
-    leads = LEADS | {"columns": columns, "attributes": {"country": "category"}}
-    columns = {"lead_id": "lead", "decided_at": "at", "known_at": "seen", "tier": "what", "by": "who"}
-    decisions = {"path": "words.csv", "columns": columns}
-    project.set({"log": source}, leads=leads, identities=LINKS, decisions=decisions, currency="EUR")
-    settings = yaml.safe_load((project.root / "params.yaml").read_text())
-    settings["episodes"]["milestones"] = {"taken by sales": ["accepted"]}
-    settings["decision"] |= {
-        "time_zone": "Europe/Amsterdam",
-        "facts": {
-            "no mail": {"kind": "closes_channel", "channel": "mail", "events": ["leaving"]},
-            "asked": {"kind": "raises", "events": ["quote"], "lasts": "7d"},
-            "in work": {"kind": "taken", "events": ["accepted"], "ended_by": ["won"]},
-        },
-    }
-    settings["words"] = {
-        "en": {
-            "event_types": {"quote": ["quote(s)", "asked for a quote"]},
-            "channels": {"seo": "SEO"},
-            "attributes": {"country": "land"},
-        }
-    }
-    (project.root / "params.yaml").write_text(yaml.safe_dump(settings))
-    assert project.ingest().code == 0
-    keep(project, datetime(2026, 1, 6), "early", datetime(2026, 1, 6, 1))
-    keep(project, datetime(2026, 1, 9), "first", datetime(2026, 1, 9, 1), probability=0.3)
-    again = {"probability": 0.4, "tier": "SQL", "list_changed": "capacity"}
-    keep(project, datetime(2026, 1, 9), "again", datetime(2026, 1, 9, 2), **again)
-    keep(project, datetime(2026, 1, 20), "later", datetime(2026, 1, 20, 1), probability=0.9, tier="SQL")
-    end = datetime(2026, 2, 10, 12)
-    said = {"own_tier": "MQL", "word": "2026-02-01 IQL, by K2"}
-    row = recommendation("B", end, 0.05, "IQL", list="none", rank=None, **said)
-    write(project.root / "data/recommendations.parquet", [row])
-    return project
-
-
-def shown(project: SmallProject, *arguments: str) -> dict[str, Any]:
-    outcome = project.run("lead", *arguments, "--events", "all", "--json")
-    assert outcome.code == 0
-    content: dict[str, Any] = json.loads(outcome.text[: outcome.text.rindex("}") + 1])
-    return content
-
-
-def lines(content: dict[str, Any], *kinds: str) -> list[tuple[str, str]]:
-    return [(one["at"][:16], one["what"]) for one in content["timeline"] if one["kind"] in kinds]
 
 
 def test_a_lead_is_shown_with_all_that_happened_the_newest_first(project: SmallProject) -> None:
@@ -406,67 +303,3 @@ def test_a_score_of_a_lead_that_had_ended_stands_in_its_time_without_a_probabili
     ended = {"probability": None, "probability_60d": None, "score": None, "tier": "customer"}
     write(path, [row | ended])
     assert lines(shown(project, "A", "--at", "2026-02-12"), "score")[0] == ("2026-02-11T00:00", "ended, customer")
-
-
-FRENCH_WORDS = {"fr": {"event_types": {"quote": ["demande(s) de devis", "a demandé un devis"]}, "channels": {}}}
-
-
-def test_french_settings_give_a_french_screen(project: SmallProject, tmp_path: Path) -> None:
-    french = SmallProject(tmp_path / "project")
-    shutil.copytree(project.root, french.root, dirs_exist_ok=True)
-    settings = yaml.safe_load((french.root / "params.yaml").read_text())
-    settings["words"] |= FRENCH_WORDS | {"language": "fr"}
-    (french.root / "params.yaml").write_text(yaml.safe_dump(settings))
-    as_of = datetime(2026, 1, 25)
-    changes = {"change_data": 0.0, "change_time": -0.25, "change_behaviour": 1.5, "change_model": 0.125}
-    told = {"trend": "improving", "what_changed": "En hausse", "tier_before": "SQL", "tier_changed": "cut-offs"}
-    keep(
-        french,
-        as_of,
-        "m",
-        as_of,
-        list_changed="capacity",
-        list_reason="untouched",
-        guess="age",
-        is_guess=True,
-        **changes,
-        **told,
-    )
-    out = french.run("lead", "A", "--at", "2026-01-25").text
-    assert (
-        "Lead A (heures : Europe/Amsterdam) tel que connu le 2026-01-25 01:00 créé 2026-01-02 00:30 compte acme land "
-        "nl épisode 1, depuis le 2026-01-02 00:30 ; ouvert" in out
-    )
-    assert (
-        "qualification proposée MQL liste commerciaux : transmis, pas encore traité (rang 1) depuis la dernière liste "
-        "entré sur celle des commerciaux (capacity) : les commerciaux ont plus de temps ce jour-là, ou moins "
-        "qualification d'avant SQL (cut-offs) : les seuils ont changé maturité chaud faits aucun chances 20,0 % en 30 "
-        "jours, estimation fragile : aucun lead aussi ancien dans l'apprentissage 30,0 % en 60 jours profil et "
-        "engagement B2 (profil de A à D, engagement de 1 à 4) ce qui joue en sa faveur 3 visits ce qui freine rien que "
-        "les chiffres confirment tendance en progrès ce qui a changé En hausse en log-cotes +1.375 : données +0.000, "
-        "temps -0.250, comportement +1.500, modèle +0.125" in out
-    )
-    assert "ne vaut plus : asked (7 jours sont passés)" in out
-    assert "vaut à partir d'ici : in work" in out
-    english = {one for name, (one, other) in LEAD_TEXTS.items() if one != other and name.startswith("lead.")}
-    assert not {one for one in english if isinstance(one, str) and "{" not in one and f"  {one}  " in out}
-    gone = french.run("lead", "A").text
-    assert "rien n'en est dit il n'est pas parmi les leads ouverts le 2026-02-10 12:00 UTC" in gone
-    assert "issue" in gone
-
-
-def test_every_text_of_a_lead_has_the_same_gaps_in_both_languages() -> None:
-    for name, both in LEAD_TEXTS.items():
-        english, french = (sorted(re.findall(r"{\w+}", str(one))) for one in both)
-        assert english == french, name
-
-
-def test_numbers_of_the_line_of_time_are_told_apart_in_every_language(project: SmallProject) -> None:
-    parameters = load_parameters(project.root / "params.yaml")
-    found = show_lead(Project(project.root, parameters), "A", None)
-    table = table_of(found.timeline, parameters)
-    assert set(table.headers) - set(table.texts) == {"value"}
-    french = parameters.model_copy(update={"words": parameters.words.model_copy(update={"language": "fr"})})
-    table = table_of(found.timeline, french)
-    assert set(table.headers) - set(table.texts) == {"valeur"}
-    assert "900,00" in {cell for row in table.rows for cell in row}
