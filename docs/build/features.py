@@ -130,7 +130,7 @@ def features_page() -> str:
 def as_settings(feature: Feature) -> str:
     """Write a declaration as it stands in the settings, where ``features.actors`` says who acts."""
     given = {name: value for name, value in feature.to_json().items() if value is not None and name != "actors"}
-    return yaml.safe_dump(given, sort_keys=False, default_flow_style=True, width=math.inf).strip()
+    return yaml.safe_dump(given, sort_keys=False, default_flow_style=True, width=10_000).strip()
 
 
 def _row(measure: Measure) -> list[str]:

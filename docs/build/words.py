@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import types
 import typing
 from collections.abc import Callable
@@ -102,4 +101,4 @@ def _yaml(value: object) -> str:
         case Path():
             return value.as_posix()
         case _:
-            return yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").strip()
+            return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()

@@ -71,6 +71,15 @@ def test_a_number_beyond_all_times_is_unreadable_and_stops_nothing(unit: str, nu
     assert read_quarantine(tmp_path) == [("log.csv", 2, "unreadable occurred_at")]
 
 
+def test_a_text_that_only_looks_like_a_time_is_no_time(tmp_path: Path) -> None:
+    """DuckDB's plain cast makes 23:00 of the first, and a midnight of the second."""
+    texts = ("2026-01-01 23: 9:60", "2026-01-01 24: 0:a0", "2026-01-01 10:00: Z", "2026-01-01T00: T:00")
+    write_raw(tmp_path, log_csv="lead,at,what\n" + "".join(f"A,{text},visit\n" for text in texts))
+    write_raw(tmp_path, other_csv=SOUND)
+    run_ingest(tmp_path, {"log": source_of("*.csv")}, maximum_broken=1.0)
+    assert read_quarantine(tmp_path) == [("log.csv", line, "unreadable occurred_at") for line in range(2, 6)]
+
+
 def test_a_format_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
     write_raw(tmp_path, log_csv=SOUND)
     with pytest.raises(SettingsError, match="time_format"):
