@@ -67,7 +67,7 @@ cover: test
 lint: setup
 	@ruff format --check --quiet . || { echo "run: .venv/bin/ruff format ."; exit 1; }
 	@ruff check --quiet .
-	@mypy
+	@mypy --num-workers auto
 
 docs: setup # write the pages of docs/ that are generated from the code
 	@python -m docs.build
