@@ -15,18 +15,28 @@ from features.core.errors import SettingsError
 _MOST_BYTES = 10_000_000
 _MOST_NODES = 200_000
 """Keys and values, those that an alias repeats included: nine aliases of ten can stand for a billion."""
+_NESTING = "[{-?:"
+"""Whatever lies within something else comes after one of them."""
+_MOST_NESTED = 5_000
 _LARGEST = 2**53
 """Beyond it not every whole number is one for all that reads it."""
 
 
-class _StrictLoader(yaml.CSafeLoader):
-    """YAML as usual, but a key that is given twice is an error, and not silently the last one's value.
+class _CarefulLoader(SafeLoader):
+    """YAML as usual, but a key that is given twice is an error, and not silently the last one's value."""
 
-    libyaml reads it, in a tenth of the time that PyYAML's own Python takes; every command reads settings first.
+
+class _QuickLoader(yaml.CSafeLoader):
+    """The same by libyaml, in a tenth of the time: every command reads settings first.
+
+    What nests too deeply would end the process.
     """
 
 
-def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, object]:
+_Loader = _CarefulLoader | _QuickLoader
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, object]:
     loader.flatten_mapping(node)
     mapping: dict[Hashable, object] = {}
     for key_node, value_node in node.value:
@@ -39,7 +49,7 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Ha
     return mapping
 
 
-def _construct_number(loader: _StrictLoader, node: yaml.ScalarNode) -> float:
+def _construct_number(loader: _Loader, node: yaml.ScalarNode) -> float:
     """Read a whole number or a fraction; what is neither finite nor within bounds is no setting."""
     whole = node.tag.endswith(":int")
     try:
@@ -53,7 +63,7 @@ def _construct_number(loader: _StrictLoader, node: yaml.ScalarNode) -> float:
     return number
 
 
-def _construct_date(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
+def _construct_date(loader: _Loader, node: yaml.ScalarNode) -> object:
     try:
         return loader.construct_yaml_timestamp(node)
     except ValueError:
@@ -62,10 +72,11 @@ def _construct_date(loader: _StrictLoader, node: yaml.ScalarNode) -> object:
         ) from None
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _construct_number)
-_StrictLoader.add_constructor("tag:yaml.org,2002:float", _construct_number)
-_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_date)
+for _loader in (_CarefulLoader, _QuickLoader):
+    _loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+    _loader.add_constructor("tag:yaml.org,2002:int", _construct_number)
+    _loader.add_constructor("tag:yaml.org,2002:float", _construct_number)
+    _loader.add_constructor("tag:yaml.org,2002:timestamp", _construct_date)
 
 
 def read_yaml(path: Path) -> object:
@@ -84,24 +95,25 @@ def read_yaml(path: Path) -> object:
 
 
 def _load(stream: IO[str]) -> object:
-    loader = _StrictLoader(stream)
+    text = stream.read()
+    stream.seek(0)
+    if sum(map(text.count, _NESTING)) <= _MOST_NESTED:
+        try:
+            return _read(_QuickLoader(stream))
+        except yaml.YAMLError:
+            stream.seek(0)  # the other one shows the line, and says what is wrong with it
+    return _read(_CarefulLoader(stream))
+
+
+def _read(loader: _Loader) -> object:
     try:
-        node = _compose(loader, stream)
+        node = loader.get_single_node()
         if node is None:
             return None
         _refuse_bomb(node)
         return loader.construct_document(node)
     finally:
         loader.dispose()
-
-
-def _compose(loader: _StrictLoader, stream: IO[str]) -> yaml.Node | None:
-    try:
-        return loader.get_single_node()
-    except yaml.YAMLError:
-        stream.seek(0)
-        yaml.compose(stream, Loader=SafeLoader)  # which shows the line, and says what is wrong with it
-        raise
 
 
 def _refuse_bomb(root: yaml.Node) -> None:

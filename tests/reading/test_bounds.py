@@ -111,6 +111,7 @@ BOMBS: dict[str, tuple[str, str]] = {
         "holds more than 200,000 keys and values once its aliases",
     ),
     "brackets": ("a: " + "[" * 100_000 + "]" * 100_000 + "\n", "is nested too deeply to be settings"),
+    "dashes": ("a:\n" + "- " * 100_000 + "\n", "is nested too deeply to be settings"),
     "sections": ("".join(" " * n + "a:\n" for n in range(3000)), "is nested too deeply to be settings"),
     "too much": ("# " + "x" * 11 * MILLION + "\n", "bytes, which are no settings; name another file"),
 }  # fmt: skip
