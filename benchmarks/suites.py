@@ -199,17 +199,19 @@ def _beside_a_neighbour(progress: Progress) -> Result:
 
 def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
     """Measure ten times the events, of ten times the leads: how time grows, and that memory doesn't."""
-    measured = []
+    ingested, measured = [], []
     for factor in (1, 10):
         log = write_standard_log(folder, factor * events, factor * events // 40, progress)
-        ingest = _ingest(log, progress)
+        ingested.append(_ingest(log, progress))
         log.raw.unlink()
-        task = f"matrix, {log.size} events, 1 snapshot each"
         measured.append(measure_ours(log, 1, progress))
         log.ours(1).unlink()
-    yield within(task, f"ourselves at {in_words(events)}", measured[1], measured[0], 11)
-    yield memory(task, measured[1], 2)
-    yield memory(f"ingest, {log.size} events", ingest, 2)
+    for task, (shorter, longer) in (
+        (f"matrix, {log.size} events, 1 snapshot each", measured),
+        (f"ingest, {log.size} events", ingested),
+    ):
+        yield within(task, f"ourselves at {in_words(events)}", longer, shorter, 11)
+        yield memory(task, longer, 2)
 
 
 def _simulation(progress: Progress, scale: float) -> Iterator[Result]:
