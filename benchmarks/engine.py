@@ -21,7 +21,7 @@ from pipeline.settings.parameters import Parameters
 from pipeline.settings.run import Run
 from pipeline.settings.types import halve
 
-RAW_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/leads.parquet")
+RAW_LOG, DELIMITED_LOG, RAW_LEADS = Path("raw/log.parquet"), Path("raw/log.csv"), Path("raw/leads.parquet")
 """Where the raw files of a benchmark's project lie."""
 
 
@@ -60,10 +60,15 @@ def ingest_log(root: Path, run: Run = Run()) -> None:  # noqa: B008 - settings d
     ingest.run(Project(root, standard_parameters().model_copy(update={"run": run})), lambda _: None)
 
 
-def standard_parameters() -> Parameters:
+def ingest_delimited_log(root: Path) -> None:
+    """Run the stage ``ingest`` on the CSV file below ``root``."""
+    ingest.run(Project(root, standard_parameters(DELIMITED_LOG)), lambda _: None)
+
+
+def standard_parameters(log: Path = RAW_LOG) -> Parameters:
     """Give the settings that a user with such a log would write."""
     source = {
-        "path": RAW_LOG.name,
+        "path": log.name,
         "known_at": "as_it_occurred",
         "actor": "lead",
         "columns": {

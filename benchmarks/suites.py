@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from benchmarks import (
@@ -18,6 +17,7 @@ from benchmarks import (
     duckdb_peer,
     engine,
     explaining,
+    ingesting,
     neighbour,
     on_spark,
     push_http,
@@ -27,7 +27,6 @@ from benchmarks import (
     training,
 )
 from benchmarks.comparison import DifferenceError
-from benchmarks.logs import INGESTED, RAW, LogColumns
 from benchmarks.matrices import (
     Progress,
     StandardLog,
@@ -41,7 +40,6 @@ from benchmarks.matrices import (
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, memory, memory_within, pace, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
-from pipeline.core.sql import file_literal, identifier
 from pipeline.sample.files import BLOCK
 
 ONE_SNAPSHOT: dict[str, float | None] = {"pandas, tuned": 5, "DuckDB, tuned": 5, "pandas": None, "DuckDB": None}
@@ -55,18 +53,20 @@ _ON_SPARK = (5, 10, 20)
 def standard(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
     """Measure 20 million events of 500,000 leads, and what takes long at a smaller size."""
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
-    ingest = _ingest(log, progress)
-    yield _against_sort(log, ingest, progress)
+    ingest = ingesting.ingest(log, progress)
+    yield ingesting.against_sort(log, ingest, 0.55, progress)
     ours = measure_ours(log, 1, progress)
     yield from _against_floor(log, ours, progress)
     yield from against_peers(log, 1, ours, ONE_SNAPSHOT, progress)
     yield from from_raw(log, ingest, ours, FROM_RAW, progress)
     yield _scoring(log, int(_MILLION * scale), progress)
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
-    _ingest(smaller, progress)
+    ingesting.ingest(smaller, progress)
+    yield ingesting.delimited_against_sort(smaller, "plain", 1.3, progress)
+    yield ingesting.delimited_against_sort(smaller, "quoted", 1.6, progress)
     yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
     small = write_standard_log(folder, int(500_000 * scale), int(12_500 * scale), progress)
-    _ingest(small, progress)
+    ingesting.ingest(small, progress)
     yield from against_featuretools(small, environments, progress)
 
 
@@ -93,7 +93,7 @@ def large(folder: Path, environments: Path, progress: Progress, scale: float = 1
     """Measure six snapshots each of 20 million events, how time grows up to 100 million, and the odd shapes of logs."""
     del environments  # no peer of this size needs one
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
-    _ingest(log, progress)
+    ingesting.ingest(log, progress)
     yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
     usual = measure_ours(log, 1, progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
@@ -123,39 +123,6 @@ def spark(folder: Path, environments: Path, progress: Progress, scale: float = 1
     there = yield from on_spark.matrix_against_ourselves(log, 6, 3, progress)
     # What run.memory_limit allows, and Python itself.
     yield on_spark.memory_of_workers(log, 6, there, 1.3, progress)
-
-
-def _ingest(log: StandardLog, progress: Progress) -> Measurement:
-    progress(f"ingest, {log.size} events")
-    return measure(engine.ingest_log, log.root)
-
-
-def _against_sort(log: StandardLog, ours: Measurement, progress: Progress) -> Result:
-    task = f"ingest, {log.size} events"
-    progress(f"{task}: DuckDB's sort-and-write")
-    target = log.root / "sorted.parquet"
-    limit = engine.standard_parameters().run.memory_limit
-    theirs = measure(duckdb_peer.sort_and_write, log.raw, target, limit)
-    _compare_logs(log.ingested, target)
-    target.unlink()
-    return within(task, "DuckDB's sort-and-write", ours, theirs, 0.55)
-
-
-def _compare_logs(ingested: Path, sorted_raw: Path) -> None:
-    """Hold the events of the two logs to be the same, whatever the order of ties."""
-    with duckdb.connect() as connection:
-        sums = [
-            connection.execute(
-                f"SELECT count(*), sum(hash({_columns(names)})) FROM read_parquet({file_literal(path)})"
-            ).fetchone()
-            for path, names in ((ingested, INGESTED), (sorted_raw, RAW))
-        ]
-    if sums[0] != sums[1]:
-        raise DifferenceError(f"the ingested log is another than the sorted one: {sums[0]} against {sums[1]}")
-
-
-def _columns(names: LogColumns) -> str:
-    return ", ".join(identifier(name) for name in (names.lead, names.time, names.event, names.value))
 
 
 def _against_floor(log: StandardLog, written: Measurement, progress: Progress) -> Iterator[Result]:
@@ -202,7 +169,7 @@ def _growth(folder: Path, events: int, progress: Progress) -> Iterator[Result]:
     ingested, measured = [], []
     for factor in (1, 10):
         log = write_standard_log(folder, factor * events, factor * events // 40, progress)
-        ingested.append(_ingest(log, progress))
+        ingested.append(ingesting.ingest(log, progress))
         log.raw.unlink()
         measured.append(measure_ours(log, 1, progress))
         log.ours(1).unlink()
@@ -277,7 +244,7 @@ def _explaining(folder: Path, leads: int, progress: Progress) -> Iterator[Result
 
 def _odd(odd: StandardLog, shape: str, usual: StandardLog, theirs: Measurement, progress: Progress) -> Result:
     """Measure that a log of another shape works, against the usual one; that its values are right, tests show."""
-    _ingest(odd, progress)
+    ingesting.ingest(odd, progress)
     task = f"matrix, {odd.size} events, {shape}, 1 snapshot each"
     ours = measure_ours(odd, 1, progress)
     return faster(task, f"the usual {usual.size} events", ours, theirs, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import engine
+from benchmarks import duckdb_peer, engine
 from benchmarks.comparison import DifferenceError, compare
+from benchmarks.delimited_log import Quotes, write_delimited
+from benchmarks.ingesting import compare_logs
 from benchmarks.matrices import PEERS, StandardLog, write_standard_log
 from benchmarks.measurement import Measurement
 from benchmarks.page import write_page
@@ -19,6 +22,7 @@ from benchmarks.results import faster, memory, merge, skipped, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
 from benchmarks.standard_log import Shape, write_raw_log
 from benchmarks.standard_task import columns
+from pipeline.core.project import Places
 
 
 def _silent(line: str) -> None:
@@ -41,6 +45,41 @@ def test_every_program_computes_the_same_matrix(log: StandardLog, peer: str, eac
     for events in (log.ingested, log.raw):
         PEERS[peer](events, log.snapshots(each), tmp_path / "theirs.parquet")
         compare(log.root / f"ours-{each}.parquet", tmp_path / "theirs.parquet")
+
+
+@pytest.mark.parametrize("quotes", get_args(Quotes))
+def test_ingest_and_duckdb_read_the_same_events_from_csv_as_from_parquet(
+    log: StandardLog, quotes: Quotes, tmp_path: Path
+) -> None:
+    raw = tmp_path / engine.DELIMITED_LOG
+    raw.parent.mkdir()
+    write_delimited(log.raw, raw, quotes)
+    (tmp_path / engine.RAW_LEADS).write_bytes((log.root / engine.RAW_LEADS).read_bytes())
+    engine.ingest_delimited_log(tmp_path)
+    for file in (log.raw, raw):
+        duckdb_peer.sort_and_write(file, tmp_path / "sorted.parquet", "1GB")
+        for ingested in (log.ingested, Places(tmp_path).interactions):
+            compare_logs(ingested, tmp_path / "sorted.parquet")
+
+
+def test_csv_is_written_without_a_quote_or_with_every_field_in_quotes(log: StandardLog, tmp_path: Path) -> None:
+    fields = {}
+    for quotes in get_args(Quotes):
+        write_delimited(log.raw, tmp_path / "log.csv", quotes)
+        fields[quotes] = [line.split(",") for line in (tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()]
+    assert {field[:1] + field[-1:] for line in fields["quoted"] for field in line} == {'""'}
+    assert [[field[1:-1] for field in line] for line in fields["quoted"]] == fields["plain"]
+    assert len(fields["plain"]) == 4_001
+    assert not any('"' in field for line in fields["plain"] for field in line)
+
+
+def test_another_event_is_told_from_the_sorted_one(log: StandardLog, tmp_path: Path) -> None:
+    events = pq.read_table(log.raw)
+    pq.write_table(
+        events.set_column(2, "event", pc.replace_substring(events["event"], "chat", "chats")), tmp_path / "l"
+    )
+    with pytest.raises(DifferenceError, match="another than the sorted one"):
+        compare_logs(log.ingested, tmp_path / "l")
 
 
 def test_the_sample_is_ingested_by_its_own_settings(tmp_path: Path) -> None:
