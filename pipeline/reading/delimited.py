@@ -229,7 +229,7 @@ def _parse_plain(block: Block, header: Header, positions: Sequence[int]) -> pa.R
     quoted = b'"' in data
     if quoted and not encloses_fields(data, header.delimiter):
         return None
-    if data.count(b"\r") != data.count(b"\r\n") or data.startswith(_BYTE_ORDER_MARK):
+    if (b"\r" in data and data.count(b"\r") != data.count(b"\r\n")) or data.startswith(_BYTE_ORDER_MARK):
         return None
     lines = _line_numbers(block)
     if not len(lines):

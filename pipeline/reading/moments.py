@@ -21,6 +21,7 @@ import pyarrow as pa
 from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import Relation, fetch_row, literal, named, open_reader
 from pipeline.reading.mapped_table import Problem, problem
+from pipeline.reading.nothing import is_there
 from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed, with_offset
 from pipeline.settings.table import Table
 
@@ -48,7 +49,7 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
         carefully = named("written", trimmed(raw[column]), read_text("written", table.time_format, table.time_zone))
         return {
             name: _read_as_it_stands(as_text(raw[column]), carefully, table),
-            f"{name}_given": f"coalesce({trimmed(raw[column])}, '') <> ''",
+            f"{name}_given": is_there(as_text(raw[column])),
         }
     if kind in _NUMBERS or kind.startswith("DECIMAL"):
         # Numbers may be compact dates, too: 20260304.

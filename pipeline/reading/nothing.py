@@ -91,6 +91,12 @@ def trimmed(sql: str) -> str:
     return f"(CASE WHEN {sql} >= '!' AND {sql} < '~' AND {ends} THEN {sql} ELSE trim({sql}, {literal(SPACES)}) END)"
 
 
+def is_there(sql: str) -> str:
+    """Write the condition that a text holds more than spaces: with most, their first letter shows it."""
+    begins = f"{sql} >= '!' AND {sql} < '~'"
+    return f"(CASE WHEN {begins} THEN true ELSE coalesce(trim({sql}, {literal(SPACES)}), '') <> '' END)"
+
+
 def without_words(sql: str, words: Sequence[str]) -> str:
     """Write the SQL for a text that is missing where it is one of the words."""
     listed = ", ".join(map(literal, dict.fromkeys(word.strip(SPACES) for word in words)))
@@ -125,5 +131,8 @@ def is_word(sql: str) -> str:
 
 
 def is_rounded(sql: str) -> str:
-    """Write the condition that a text is a number as spreadsheets shorten it."""
-    return f"(contains({sql}, '+') AND regexp_full_match(trim({sql}), '{SCIENTIFIC}'))"
+    """Write the condition that a text is a number as spreadsheets shorten it; false where there is none.
+
+    Of AND both sides would be computed for all texts, though hardly any has such a sign.
+    """
+    return f"(CASE WHEN contains({sql}, '+') THEN regexp_full_match(trim({sql}), '{SCIENTIFIC}') ELSE false END)"
