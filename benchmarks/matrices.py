@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import duckdb_peer, engine, featuretools_peer, pandas_peer, standard_log
+from benchmarks import duckdb_peer, engine, pandas_peer, standard_log
 from benchmarks.comparison import compare
-from benchmarks.featuretools_environment import NotAvailableError, featuretools_python
+from benchmarks.environments import NotAvailableError, python_of
 from benchmarks.measurement import Measurement, measure
 from benchmarks.results import Result, faster, skipped
 from pipeline.core.project import Places
@@ -24,6 +24,13 @@ PEERS: dict[str, Peer] = {
 }
 """Two programs, and what they become with as much care as the engine had: the fastest count, and of the others
 a reader should know."""
+
+ELSEWHERE = {
+    "polars, in two steps": ("polars", "benchmarks.polars_peer:write_matrix"),
+    "chDB, in two steps": ("chdb", "benchmarks.chdb_peer:write_matrix"),
+    "featuretools": ("featuretools", "benchmarks.featuretools_peer:write_matrix"),
+}
+"""Peers that run in an environment of their own: which, and what is called there."""
 
 
 @dataclass(frozen=True)
@@ -89,50 +96,62 @@ def measure_ours(log: StandardLog, each: int, progress: Progress) -> Measurement
 
 
 def against_peers(
-    log: StandardLog, each: int, ours: Measurement, goals: dict[str, float | None], progress: Progress
+    log: StandardLog,
+    each: int,
+    ours: Measurement,
+    goals: dict[str, float | None],
+    environments: Path,
+    progress: Progress,
 ) -> Iterator[Result]:
     """Compare the matrix from the ingested log with that of each peer in ``goals``."""
     for name, goal in goals.items():
-        theirs = _measured_peer(log, log.ingested, each, name, progress)
-        yield faster(_task(log, each), name, ours, theirs, goal)
+        yield _against_peer(log, log.ingested, each, _task(log, each), ours, name, goal, environments, progress)
 
 
 def from_raw(
-    log: StandardLog, ingest: Measurement, ours: Measurement, goals: dict[str, float | None], progress: Progress
+    log: StandardLog,
+    ingest: Measurement,
+    ours: Measurement,
+    goals: dict[str, float | None],
+    environments: Path,
+    progress: Progress,
 ) -> Iterator[Result]:
     """Compare the way from the raw file to the matrix of one snapshot each: ours is the ingest and the matrix."""
     both = Measurement(ingest.seconds + ours.seconds, max(ingest.peak_gb, ours.peak_gb))
     for name, goal in goals.items():
-        progress("from raw Parquet")
-        theirs = _measured_peer(log, log.raw, 1, name, progress)
-        yield faster(f"{_task(log, 1)}, from raw Parquet", name, both, theirs, goal)
+        task = f"{_task(log, 1)}, from raw Parquet"
+        yield _against_peer(log, log.raw, 1, task, both, name, goal, environments, progress)
 
 
-def against_featuretools(log: StandardLog, environments: Path, progress: Progress) -> Iterator[Result]:
-    """Compare with featuretools in an environment of its own, or say why it can't be had."""
+def _against_peer(
+    log: StandardLog,
+    events: Path,
+    each: int,
+    task: str,
+    ours: Measurement,
+    name: str,
+    goal: float | None,
+    environments: Path,
+    progress: Progress,
+) -> Result:
+    """Measure a peer, and hold its matrix to ours before its time counts; or say why it can't be had."""
+    progress(f"{task}: {name}")
     try:
-        progress("making the environment of featuretools (once)")
-        python = featuretools_python(environments / "featuretools")
+        theirs = measure_peer(name, events, log.snapshots(each), log.root / "theirs.parquet", environments)
     except NotAvailableError as error:
-        progress(f"skipping featuretools: {error}")
-        yield skipped(_task(log, 1), "featuretools", str(error))
-        return
-    ours = measure_ours(log, 1, progress)
-    progress(f"{_task(log, 1)}: featuretools")
-    other = log.root / "theirs.parquet"
-    theirs = measure(featuretools_peer.write_matrix, log.ingested, log.snapshots(1), other, python=python)
-    compare(log.ours(1), other)
-    yield faster(_task(log, 1), "featuretools", ours, theirs, None)
+        progress(f"skipping {name}: {error}")
+        return skipped(task, name, str(error), goal)
+    compare(log.ours(each), log.root / "theirs.parquet")
+    (log.root / "theirs.parquet").unlink()
+    return faster(task, name, ours, theirs, goal)
 
 
-def _measured_peer(log: StandardLog, events: Path, each: int, name: str, progress: Progress) -> Measurement:
-    """Measure a peer, and hold its matrix to ours before its time counts."""
-    progress(f"{_task(log, each)}: {name}")
-    other = log.root / "theirs.parquet"
-    theirs = measure(PEERS[name], events, log.snapshots(each), other)
-    compare(log.ours(each), other)
-    other.unlink()
-    return theirs
+def measure_peer(name: str, events: Path, snapshots: Path, target: Path, environments: Path) -> Measurement:
+    """Measure a peer; raises NotAvailableError where the environment that it needs can't be made."""
+    if name in PEERS:
+        return measure(PEERS[name], events, snapshots, target)
+    environment, function = ELSEWHERE[name]
+    return measure(function, events, snapshots, target, python=python_of(environment, environments))
 
 
 def _task(log: StandardLog, each: int) -> str:

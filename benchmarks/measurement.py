@@ -37,14 +37,16 @@ class MeasuredCallError(RuntimeError):
 
 
 def measure(
-    function: Callable[..., Any], *arguments: object, repeats: int = 3, python: str = sys.executable
+    function: Callable[..., Any] | str, *arguments: object, repeats: int = 3, python: str = sys.executable
 ) -> Measurement:
     """Call a public function of a module of ``benchmarks`` with arguments that are paths, texts or whole numbers.
+
+    One that can be imported by another ``python`` alone is named, as in ``benchmarks.polars_peer:write_matrix``.
 
     Gives the shortest of ``repeats`` calls, each in a new process, and the largest of their peaks. What takes long is
     not repeated: chance makes less of it.
     """
-    name = f"{function.__module__}:{function.__name__}"
+    name = function if isinstance(function, str) else f"{function.__module__}:{function.__name__}"
     taken = [_call(name, arguments, python)]
     while len(taken) < repeats and sum(one.seconds for one in taken) < _LONG:
         taken.append(_call(name, arguments, python))

@@ -30,7 +30,6 @@ from benchmarks.comparison import DifferenceError
 from benchmarks.matrices import (
     Progress,
     StandardLog,
-    against_featuretools,
     against_peers,
     from_raw,
     in_words,
@@ -42,9 +41,14 @@ from benchmarks.results import Result, faster, memory, memory_within, pace, with
 from benchmarks.sample_log import ingest_sample, write_sample_project
 from pipeline.sample.files import BLOCK
 
-ONE_SNAPSHOT: dict[str, float | None] = {"pandas, tuned": 5, "DuckDB, tuned": 5, "pandas": None, "DuckDB": None}
+ONE_SNAPSHOT: dict[str, float | None] = {
+    "pandas, tuned": 5, "polars, in two steps": 5, "DuckDB, tuned": 5, "pandas": None, "DuckDB": None,
+}  # fmt: skip
 SIX_SNAPSHOTS: dict[str, float | None] = {"pandas, tuned": 4, "DuckDB, tuned": 4, "pandas": None, "DuckDB": None}
-FROM_RAW: dict[str, float | None] = {"pandas, tuned": 1.4, "DuckDB, tuned": 1.4, "pandas": None, "DuckDB": None}
+FROM_RAW: dict[str, float | None] = {
+    "polars, in two steps": 1.4, "chDB, in two steps": 1.4, "pandas, tuned": 1.4, "DuckDB, tuned": 1.4,
+    "pandas": None, "DuckDB": None,
+}  # fmt: skip
 _MILLION = 1_000_000
 _ON_SPARK = (5, 10, 20)
 """Millions of events."""
@@ -57,17 +61,19 @@ def standard(folder: Path, environments: Path, progress: Progress, scale: float 
     yield ingesting.against_sort(log, ingest, 0.55, progress)
     ours = measure_ours(log, 1, progress)
     yield from _against_floor(log, ours, progress)
-    yield from against_peers(log, 1, ours, ONE_SNAPSHOT, progress)
-    yield from from_raw(log, ingest, ours, FROM_RAW, progress)
+    yield from against_peers(log, 1, ours, ONE_SNAPSHOT, environments, progress)
+    yield from from_raw(log, ingest, ours, FROM_RAW, environments, progress)
     yield _scoring(log, int(_MILLION * scale), progress)
     smaller = write_standard_log(folder, int(5 * _MILLION * scale), int(125_000 * scale), progress)
     ingesting.ingest(smaller, progress)
     yield ingesting.delimited_against_sort(smaller, "plain", 1.3, progress)
     yield ingesting.delimited_against_sort(smaller, "quoted", 1.6, progress)
-    yield from against_peers(smaller, 6, measure_ours(smaller, 6, progress), SIX_SNAPSHOTS, progress)
+    ours = measure_ours(smaller, 6, progress)
+    yield from against_peers(smaller, 6, ours, SIX_SNAPSHOTS, environments, progress)
     small = write_standard_log(folder, int(500_000 * scale), int(12_500 * scale), progress)
     ingesting.ingest(small, progress)
-    yield from against_featuretools(small, environments, progress)
+    ours = measure_ours(small, 1, progress)
+    yield from against_peers(small, 1, ours, {"featuretools": None}, environments, progress)
 
 
 def push(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
@@ -91,10 +97,10 @@ def bounds(folder: Path, environments: Path, progress: Progress, scale: float = 
 
 def large(folder: Path, environments: Path, progress: Progress, scale: float = 1.0) -> Iterator[Result]:
     """Measure six snapshots each of 20 million events, how time grows up to 100 million, and the odd shapes of logs."""
-    del environments  # no peer of this size needs one
     log = write_standard_log(folder, int(20 * _MILLION * scale), int(500_000 * scale), progress)
     ingesting.ingest(log, progress)
-    yield from against_peers(log, 6, measure_ours(log, 6, progress), SIX_SNAPSHOTS, progress)
+    ours = measure_ours(log, 6, progress)
+    yield from against_peers(log, 6, ours, SIX_SNAPSHOTS, environments, progress)
     usual = measure_ours(log, 1, progress)
     yield from _growth(folder, int(10 * _MILLION * scale), progress)
     bot = write_standard_log(folder, int(20 * _MILLION * scale), int(250_000 * scale), progress, "bot")

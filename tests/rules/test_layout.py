@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from house import PACKAGES, ROOT, SOURCES, TRAVELS, file_of, imported
 
-from benchmarks.featuretools_environment import PINNED
+from benchmarks.environments import PINNED
 
 MAY_IMPORT = {"features": {"features"}, "models": {"models", "features"}, "pipeline": set(PACKAGES)}
 PURE = {"features", "models"}
@@ -99,8 +99,9 @@ def test_what_is_imported_is_declared() -> None:
     found_in, undeclared = packages_distributions(), []
     for path in [*SOURCES, *BESIDE]:
         declared = at_run_time if path in SOURCES else at_run_time | distributions(extras["dev"])
-        if path.name == "featuretools_peer.py":  # in an environment of its own
-            declared = distributions(PINNED)
+        peer = path.stem.removesuffix("_peer")
+        if path.parent.name == "benchmarks" and peer in PINNED:  # in an environment of its own
+            declared = distributions(PINNED[peer])
         tops = {name.split(".")[0] for name in imported(path)} - OWN - sys.stdlib_module_names
         undeclared += [
             f"{path.relative_to(ROOT)} imports {top}"

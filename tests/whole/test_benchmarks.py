@@ -14,9 +14,10 @@ import pytest
 from benchmarks import duckdb_peer, engine
 from benchmarks.comparison import DifferenceError, compare
 from benchmarks.delimited_log import Quotes, write_delimited
+from benchmarks.environments import is_there
 from benchmarks.ingesting import compare_logs
-from benchmarks.matrices import PEERS, StandardLog, write_standard_log
-from benchmarks.measurement import Measurement
+from benchmarks.matrices import ELSEWHERE, PEERS, StandardLog, against_peers, measure_peer, write_standard_log
+from benchmarks.measurement import ROOT, Measurement
 from benchmarks.page import write_page
 from benchmarks.results import faster, memory, merge, skipped, within
 from benchmarks.sample_log import ingest_sample, write_sample_project
@@ -80,6 +81,27 @@ def test_another_event_is_told_from_the_sorted_one(log: StandardLog, tmp_path: P
     )
     with pytest.raises(DifferenceError, match="another than the sorted one"):
         compare_logs(log.ingested, tmp_path / "l")
+
+
+@pytest.mark.parametrize(("peer", "each"), [*((peer, 1) for peer in ELSEWHERE), ("polars, in two steps", 6)])
+def test_programs_of_other_environments_compute_it_too(log: StandardLog, peer: str, each: int, tmp_path: Path) -> None:
+    environments = ROOT / ".cache/benchmarks"
+    if not is_there(ELSEWHERE[peer][0], environments):
+        pytest.skip(f"make bench has not made the environment of {peer} yet")
+    for events in (log.ingested, log.raw) if peer != "featuretools" else (log.ingested,):
+        measure_peer(peer, events, log.snapshots(each), tmp_path / "theirs.parquet", environments)
+        compare(log.root / f"ours-{each}.parquet", tmp_path / "theirs.parquet")
+
+
+def test_a_peer_that_cannot_be_had_is_a_row_that_says_so(
+    log: StandardLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    ours = Measurement(seconds=1.0, peak_gb=1.0)
+    [row] = against_peers(log, 1, ours, {"polars, in two steps": 5}, tmp_path, _silent)
+    assert row.name == "matrix, 4,000 events, 1 snapshot each, against polars, in two steps"
+    assert row.peer.startswith("polars, in two steps (skipped: its environment can't be made: ")
+    assert (row.ratio, row.met) == (None, False)
 
 
 def test_the_sample_is_ingested_by_its_own_settings(tmp_path: Path) -> None:
@@ -163,4 +185,8 @@ def test_rows_are_kept_merged_and_shown(tmp_path: Path) -> None:
     assert "| matrix, against a scan (at most) | 50 s | 2 s | 25x | at most 4 | **no** |" in page
     assert "- matrix, against featuretools: featuretools (skipped: no network)" in page
     assert "## What holds it back" in page
+    told = [
+        line.split(" | ")[0].removeprefix("| matrix, against ") for line in page.splitlines() if "| matrix, a" in line
+    ]
+    assert told == ["a scan (at most)", "pandas", "a friend", "featuretools"], "the fastest peer first"
     assert (tmp_path / "docs/pictures/performance.png").stat().st_size > 10_000
