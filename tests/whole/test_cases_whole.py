@@ -15,7 +15,7 @@ from cases import CASES, case, propose
 from raw_logs import moment_of
 from small_project import SmallProject
 
-LEARNED = ("validate", "snapshots", "features", "train", "evaluate")
+LEARNED = ("snapshots", "features", "train", "evaluate")
 DEALS, LEADS, DELETED = "deals-closing-in-the-future", "salesforce-last-change", "deleted-experiment"
 DRAWN_AT = moment_of("2026-02-01 23:59")
 
