@@ -275,7 +275,7 @@ def test_settings_that_init_proposes_say_which_source_ends_early(tmp_path: Path,
     end = 420
     visits, outcomes = ["lead_id,occurred_at,event_type"], ["lead_id,closed_at,outcome"]
     people = ["lead_id,created_at,country"]
-    for number in range(1500):
+    for number in range(600):
         created = float(random.uniform(0, end - 20))
         people.append(f"L{number:05d},{begin + DAY * created:%Y-%m-%d %H:%M:%S},{random.choice(['NL', 'DE'])}")
         eager = random.random() < 0.4
