@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from watched import FIRST, LAST, PROMISED, learned_until, write_scores
@@ -15,9 +16,14 @@ LEARNED = "2026-03-01"
 
 
 @pytest.fixture(scope="session")
-def learned(world: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def learned(
+    world: Project,
+    shared: Callable[[str, Callable[[Path], Project]], Project],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Project:
     """Train a champion on the log until March, and read the rest of the log afterwards."""
-    return learned_until(LEARNED, world, tmp_path_factory.mktemp("watched") / "project", then=("ingest",))
+    made = shared("watched", lambda root: learned_until(LEARNED, world, root, then=("ingest",)))
+    return made.copy_to(tmp_path_factory.mktemp("watched") / "project", with_store=True)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Project:
     content["evaluate"] = {"replicates": 100}
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     project = Project(root, load_parameters(root / "params.yaml"))
-    project.run("ingest", "validate", "snapshots", "features", "train", "evaluate")
+    project.run("ingest", "snapshots", "features", "train", "evaluate")
     return project
 
 
