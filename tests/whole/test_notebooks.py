@@ -31,10 +31,9 @@ def test_a_notebook_is_committed_without_outputs_and_defines_nothing(path: Path)
 def test_a_notebook_runs(
     path: Path, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What they learn themselves is of one rung, at two origins; the first one only looks.
+    # What they learn themselves is of one rung; the first one only looks.
     made: Project = request.getfixturevalue("least" if path.name == "01-explore.ipynb" else "world")
-    one_rung = {"train.rung": "trees", "train.origins": 2}
-    project = made.copy_to(tmp_path / "project", leave_out=("raw",)).with_settings(one_rung)
+    project = made.copy_to(tmp_path / "project", leave_out=("raw",)).with_settings({"train.rung": "trees"})
     monkeypatch.setenv("LEADCAST_ROOT", str(project.root))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
