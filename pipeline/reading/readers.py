@@ -252,7 +252,7 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
         try:
             columns, types = _describe(_parquet(file))
         except duckdb.Error as error:
-            raise _unreadable(file, error) from None
+            raise _unreadable([file], error) from None
         return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
     if file.format == "json_lines":
         with open_lines(file, table.encoding) as lines:
@@ -360,7 +360,7 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, files: Files) -> Iterator[s
         try:
             yield parquet_rows(file)
         except duckdb.Error as error:
-            raise _unreadable(file.file, error) from None
+            raise _unreadable([file.file], error) from None
         return
     relation, held = reading
     failures: list[LeadcastError] = []
@@ -370,8 +370,8 @@ def _raw_rows(connection: duckdb.DuckDBPyConnection, files: Files) -> Iterator[s
         with Relation(connection, _STREAM).show(content):
             yield relation
     except duckdb.Error as error:
-        # DuckDB wraps what the stream raises into an error of its own.
-        raise (failures[0] if failures else _unreadable(file.file, error)) from None
+        # DuckDB wraps what the stream raises into an error of its own, and doesn't say in which file it failed itself.
+        raise (failures[0] if failures else _unreadable([one.file for one in numbered.values()], error)) from None
 
 
 def _batches(file: OpenFile, held: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -386,14 +386,13 @@ def _batches(file: OpenFile, held: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _parquet(file: RawFile, *, row_number: bool = False) -> str:
-    return (
-        f"read_parquet({file_literal(file.path)}, hive_partitioning = false"
-        f"{', file_row_number = true' if row_number else ''})"
-    )
+    number = ", file_row_number = true" if row_number else ""
+    return f"read_parquet({file_literal(file.path)}, hive_partitioning = false{number})"
 
 
-def _unreadable(file: RawFile, error: duckdb.Error) -> LeadcastError:
-    reason = str(error).splitlines()[0]
+def _unreadable(files: Sequence[RawFile], error: duckdb.Error) -> LeadcastError:
+    first, last, reason = files[0].name, files[-1].name, str(error).splitlines()[0]
+    name = first if len(files) == 1 else f"one of the {len(files)} files from {first} to {last}"
     if "No space left" in reason or "write" in reason or isinstance(error, duckdb.OutOfMemoryException):
-        return LeadcastError(f"{file.name}: {reason}; free space on the disk, or raise run.memory_limit")
-    return InputError(f"{file.name} can't be read: {reason}; export it again")
+        return LeadcastError(f"{name}: {reason}; free space on the disk, or raise run.memory_limit")
+    return InputError(f"{name} can't be read: {reason}; export it again")

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from read_files import Rows, _read_csv, compress, read_rows
 
 from features.core.errors import InputError
+from pipeline.core.sql import open_reader
 from pipeline.reading import delimited, json_lines, raw_files
 from pipeline.reading.raw_files import find_files, open_lines
+from pipeline.reading.readers import copy_rows, open_table
+from pipeline.settings.table import Table
 
 
 def test_rows_carry_their_physical_line() -> None:
@@ -248,6 +251,14 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 nothing of the kind")
     with pytest.raises(InputError, match=r"x\.parquet can't be read"):
         read_rows(tmp_path, ["a"], "x.parquet")
+
+
+def test_what_fails_on_several_files_at_once_names_all_of_them(tmp_path: Path) -> None:
+    for name, text in {"a.csv": "1", "b.csv": "2", "c.csv": "many"}.items():
+        (tmp_path / name).write_text(f"n\n{text}\n")
+    opened = open_table("ingest.sources.x", Table(path="*.csv"), ["n"], tmp_path)
+    with open_reader() as connection, pytest.raises(InputError, match=r"^one of the 3 files from a\.csv to c\.csv can't"):
+        copy_rows(connection, dict(enumerate(opened)), "SELECT CAST(r0 AS INTEGER) FROM ({})".format, tmp_path / "rows")
 
 
 def test_damage_in_the_middle_of_compressed_data_is_refused(tmp_path: Path) -> None:
