@@ -16,7 +16,7 @@ from models.learning.parameters import DEFAULTS, TUNABLE
 from pipeline.settings.features import DeclaredFeature
 from pipeline.settings.learning import Train
 from pipeline.settings.parameters import Parameters
-from pipeline.settings.types import AnySection, Column, Constant, fields_of, is_section
+from pipeline.settings.types import AnySection, Column, Constant, fields_of, is_section, meanings_of
 
 _INTRODUCTION = """\
 # Settings
@@ -129,14 +129,13 @@ def _fields(section: Section, sections: dict[AnySection, Section]) -> str:
 
     model = section.model
     inherited = {name for base in model.__mro__[1:] if base in sections for name in fields_of(base)}
-    by_name = {field.alias or name: field for name, field in fields_of(model).items() if name not in inherited}
+    own = {field.alias or name: name for name, field in fields_of(model).items() if name not in inherited}
     rows = []
     for name, annotation in annotations_of(model).items():
-        if name not in by_name:
+        if name not in own:
             continue
-        field = by_name[name]
-        meaning = " ".join(paragraphs(field.description))
-        rows.append([f"`{name}`", in_words(annotation, name_of), _default(field), meaning])
+        meaning = " ".join(paragraphs(meanings_of(model).get(own[name])))
+        rows.append([f"`{name}`", in_words(annotation, name_of), _default(fields_of(model)[own[name]]), meaning])
     return table(["setting", "what may stand there", "default", "meaning"], rows)
 
 

@@ -11,4 +11,4 @@ class SettingsSection:
     What must hold of several settings together it says itself, when it is made, by a ValueError.
     """
 
-    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid"}

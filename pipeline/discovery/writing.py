@@ -10,7 +10,7 @@ from functools import lru_cache
 import yaml
 
 from pipeline.settings.parameters import Parameters
-from pipeline.settings.types import AnySection, fields_of, sections_in
+from pipeline.settings.types import AnySection, fields_of, meanings_of, sections_in
 
 _WIDTH = 118
 _COMMENT_COLUMN = 40
@@ -113,13 +113,17 @@ def _meaning(place: tuple[str, ...]) -> str | None:
     free = False
     text: str | None = None
     for step in place:
-        fields = [
-            field for model in models for name, field in fields_of(model).items() if step in (field.alias or name, name)
+        found = [
+            (field, meanings_of(model).get(name))
+            for model in models
+            for name, field in fields_of(model).items()
+            if step in (field.alias or name, name)
         ]
-        if free or not fields:  # of a source, a column, a milestone
+        if free or not found:  # of a source, a column, a milestone
             free, text = False, None
             continue
-        text = next((field.description for field in fields if field.description), None)
+        fields = [field for field, _ in found]
+        text = next((meaning for _, meaning in found if meaning), None)
         models = [model for field in fields for model in sections_in(field.annotation)]
         text = text or next((model.__doc__ for model in models if model.__doc__), None)
         parts = [part for field in fields for part in (field.annotation, *typing.get_args(field.annotation))]

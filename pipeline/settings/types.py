@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import codecs
 import difflib
+import inspect
+import itertools
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, TypeGuard
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pydantic.dataclasses
 from pydantic import (
@@ -21,7 +25,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    TypeAdapter,
 )
 from pydantic.fields import FieldInfo
 
@@ -31,6 +34,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
 Size = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}(MB|GB)$")]
 """An amount of memory, as DuckDB takes it: 500MB, 2GB."""
+_COPIES_OF_ZONES = frozenset({"posix", "right", "posixrules"})
+"""Where systems keep all zones once more; nobody else knows them by these names."""
 
 
 def halve(size: str) -> tuple[str, int]:
@@ -80,11 +85,20 @@ def _read_day(text: object) -> date:
 
 
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if not _is_zone(name):
         known = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
         advice = f"did you mean {known[0]!r}?" if known else "name a place, as in Europe/Paris, or UTC"
         raise ValueError(f"{name!r} is no time zone; {advice}")
     return name
+
+
+def _is_zone(name: str) -> bool:
+    """Tell whether a zone is one of the available ones, without a look into the files of all six hundred."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # there is none, it can be no name, or it is a folder
+        return False
+    return name.split("/", maxsplit=1)[0] not in _COPIES_OF_ZONES
 
 
 def _encoding(name: str) -> str:
@@ -128,9 +142,12 @@ Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class Strict(BaseModel):
-    """A section of the parameters: no unknown keys, no changes after reading."""
+    """A section of the parameters: no unknown keys, no changes after reading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    What validates it is built where it is read: for most sections, as a part of all that holds them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 AnySection = type[Strict] | type[SettingsSection]
@@ -151,10 +168,31 @@ def fields_of(section: AnySection) -> Mapping[str, FieldInfo]:
 
 @cache
 def _fields_of_dataclass(section: type[SettingsSection]) -> Mapping[str, FieldInfo]:
-    fields = pydantic.dataclasses.dataclass(frozen=True)(section).__pydantic_fields__
-    for name, setting in TypeAdapter(section).json_schema()["properties"].items():
-        fields[name].description = setting["description"]
-    return fields
+    return pydantic.dataclasses.dataclass(frozen=True)(section).__pydantic_fields__
+
+
+def meanings_of(section: AnySection) -> Mapping[str, str]:
+    """Give the text below each setting of a section, inherited ones too, where there is one.
+
+    They are read from the source when they are asked for: every command has settings, and few tell what they mean.
+    """
+    bases = filter(is_section, reversed(section.__mro__))
+    return {name: text for base in bases for name, text in _texts_below(base.__module__).get(base.__name__, {}).items()}
+
+
+@cache
+def _texts_below(module: str) -> Mapping[str, Mapping[str, str]]:
+    """Read the texts below the attributes of each class of a module."""
+    source = inspect.getsource(sys.modules[module])
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    return {one.name: dict(_texts_in(one)) for one in classes}
+
+
+def _texts_in(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for statement, following in itertools.pairwise(node.body):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
 
 
 def sections_in(annotation: object) -> Iterator[AnySection]:

@@ -257,7 +257,10 @@ def test_what_fails_on_several_files_at_once_names_all_of_them(tmp_path: Path) -
     for name, text in {"a.csv": "1", "b.csv": "2", "c.csv": "many"}.items():
         (tmp_path / name).write_text(f"n\n{text}\n")
     opened = open_table("ingest.sources.x", Table(path="*.csv"), ["n"], tmp_path)
-    with open_reader() as connection, pytest.raises(InputError, match=r"^one of the 3 files from a\.csv to c\.csv can't"):
+    with (
+        open_reader() as connection,
+        pytest.raises(InputError, match=r"^one of the 3 files from a\.csv to c\.csv can't"),
+    ):
         copy_rows(connection, dict(enumerate(opened)), "SELECT CAST(r0 AS INTEGER) FROM ({})".format, tmp_path / "rows")
 
 

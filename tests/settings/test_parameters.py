@@ -7,15 +7,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 import yaml
 from house import ROOT
+from pydantic import TypeAdapter, ValidationError
 
 from features.core.errors import SettingsError
 from features.timeline.policies import AgePolicy, CalendarPolicy, EventPolicy
 from pipeline.settings.file import load_parameters
 from pipeline.settings.leads import LeadPages
+from pipeline.settings.types import Zone
 
 GOOD = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 Write = Callable[[dict[str, Any] | str], Path]
@@ -288,3 +291,28 @@ def test_a_setting_at_its_old_and_its_new_place_is_refused(tmp_path: Path) -> No
 def test_a_link_that_is_none_is_refused(link: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         LeadPages(link=link)
+
+
+ODD_ZONES = (
+    "posix/Europe/Paris",
+    "right/UTC",
+    "posixrules",
+    "Europe",
+    "Europe/",
+    "../UTC",
+    "/etc",
+    "zone.tab",
+    "",
+    "a\0b",
+)
+
+
+def test_a_zone_is_what_the_system_lists_among_its_zones() -> None:
+    zones, listed = TypeAdapter(Zone), available_timezones()
+    assert len(listed) > 400
+    for zone in listed:
+        assert zones.validate_python(zone) == zone
+    for odd in ODD_ZONES:
+        assert odd not in listed
+        with pytest.raises(ValidationError, match="is no time zone"):
+            zones.validate_python(odd)
