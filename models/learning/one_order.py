@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+import scipy.linalg  # noqa: F401 - whose BLAS is another one than NumPy's: both are there before they are looked for
+from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
-_inside: list[threadpool_limits] = []
+_inside: list[Any] = []
 
 
 @contextmanager
@@ -21,7 +24,7 @@ def in_one_order() -> Iterator[None]:
     """
     with _lock:
         # Only the first limit knows what there was before; it is lifted by the last to leave.
-        _inside.append(_inside[0] if _inside else threadpool_limits(1, "blas"))
+        _inside.append(_inside[0] if _inside else _libraries().limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
@@ -29,3 +32,9 @@ def in_one_order() -> Iterator[None]:
             limit = _inside.pop()
             if not _inside:
                 limit.restore_original_limits()
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Find the libraries that compute with threads: to look for them takes longer than many a fit."""
+    return ThreadpoolController()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from threading import BoundedSemaphore, Lock
 
@@ -87,6 +88,12 @@ def quote(status: int, text: str) -> str:
     return f"HTTP {status}" + (f": {told[:_LONGEST]}" if told else "")
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read whom the system trusts, or SSL_CERT_FILE names: that takes longer than a call, and is the same for all."""
+    return httpx.create_ssl_context()
+
+
 class Caller:
     """A client of one server, for all threads; ``judge`` raises what an answer calls for."""
 
@@ -98,7 +105,7 @@ class Caller:
         connections: int,
         judge: Callable[[httpx.Response], None] = judge,
     ) -> None:
-        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout)
+        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=timeout, verify=_trusted())
         self._calls, self._judge = Calls(connections), judge
         weakref.finalize(self, self._client.close)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ TRAVELS = ROOT / "models/core"
 
 def imported(path: Path, *, with_neighbours: bool = True) -> Iterator[str]:
     """Give the full names of what a file imports, with or without those written from a dot on."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _imports_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (with_neighbours or node.level == 0):
@@ -41,6 +42,12 @@ def imported(path: Path, *, with_neighbours: bool = True) -> Iterator[str]:
                 module = ".".join((*path.parent.relative_to(ROOT).parts, module))
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def _imports_of(path: Path) -> list[ast.AST]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def file_of(module: str) -> Path:
