@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlsplit
 from features.core.errors import InputError, SettingsError
 from pipeline.commands.console import reporting, tell
 from pipeline.core.project import Places, fingerprint, read_json, require, write_json, written_whole
-from pipeline.settings.file import load_parameters
 
 MANIFEST = "place.json"
 _MOUNTED_BY = {
@@ -50,6 +49,8 @@ def _open_place(uri: str, project: Path) -> Path:
 
     Raises SettingsError where it is no folder of a file system, InputError where there are settings of others.
     """
+    from pipeline.settings.file import load_parameters  # noqa: PLC0415 - no command needs it to tell what it is for
+
     folder = _folder(uri)
     settings = project / "params.yaml"
     require(settings)

@@ -29,7 +29,18 @@ CALLS = [name for name in COMMANDS if name not in {"crm", "export"}] + [
     f"{group} {name}" for group in ("crm", "export") for name in _GROUP.commands[group].commands
 ]
 FAILURES: list[type[LeadcastError]] = [LeadcastError, *LeadcastError.__subclasses__()]
-HEAVY = {"pandas", "numpy", "pyarrow", "duckdb", "mlflow", "lightgbm", "great_expectations", "sklearn", "matplotlib"}
+HEAVY = {
+    "pydantic",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "duckdb",
+    "mlflow",
+    "lightgbm",
+    "great_expectations",
+    "sklearn",
+    "matplotlib",
+}
 
 
 def test_the_help_lists_every_command_and_every_exit_code() -> None:
