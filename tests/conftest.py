@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import yaml
+from cases import loan_project
 from engines import Engine, interpret, on_kernel, on_reference
 from postgresql import Server, running_server
 from sparks import LOCAL, require_spark
@@ -120,6 +121,12 @@ def world(shared: Callable[[str, Make], Project]) -> Project:
 def least(shared: Callable[[str, Make], Project]) -> Project:
     """Run all stages on a world so small that they may run again in a test that doesn't ask what was learned."""
     return shared("least", least_project)
+
+
+@pytest.fixture(scope="session")
+def loans(shared: Callable[[str, Make], Project]) -> Project:
+    """Run the stages on a real log, up to its recommendations; for tests that skip where it is absent."""
+    return shared("loans", loan_project)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from house import ROOT
 from small_project import Outcome, SmallProject
+from world import Project
+
+from pipeline.settings.file import load_parameters
 
 CASES = Path(os.environ.get("LEADCAST_CASES") or ROOT / "../shared/cases").resolve()
 LOAN_LOG = Path(os.environ.get("LEADCAST_LOAN_LEADS") or ROOT / "../shared/data/loan-leads").resolve()
@@ -17,6 +21,18 @@ needs_the_loan_log = pytest.mark.skipif(
     not (LOAN_LOG / "interactions.csv.gz").is_file(),
     reason=f"the loan log is not in {LOAN_LOG}; set LEADCAST_LOAN_LEADS to the folder that holds it",
 )
+
+
+def loan_project(root: Path) -> Project:
+    """Run the stages on the loan log up to its recommendations, with the settings that we ship."""
+    root.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_load((ROOT / "examples/loan-leads/params.yaml").read_text(encoding="utf-8"))
+    content["data_root"] = str(LOAN_LOG)
+    content["evaluate"] = {"replicates": 100}
+    (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    project = Project(root, load_parameters(root / "params.yaml"))
+    project.run("ingest", "snapshots", "features", "train", "evaluate", "recommend")
+    return project
 
 
 def empty_project(root: Path) -> SmallProject:

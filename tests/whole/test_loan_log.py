@@ -9,28 +9,10 @@ import json
 from typing import Any
 
 import duckdb
-import pytest
-import yaml
-from cases import LOAN_LOG, needs_the_loan_log
-from house import ROOT
+from cases import needs_the_loan_log
 from world import Project
 
-from pipeline.settings.file import load_parameters
-
 pytestmark = needs_the_loan_log
-
-
-@pytest.fixture(scope="module")
-def loans(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Run the stages up to evaluate, with the settings that we ship."""
-    root = tmp_path_factory.mktemp("loans")
-    content = yaml.safe_load((ROOT / "examples/loan-leads/params.yaml").read_text(encoding="utf-8"))
-    content["data_root"] = str(LOAN_LOG)
-    content["evaluate"] = {"replicates": 100}
-    (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    project = Project(root, load_parameters(root / "params.yaml"))
-    project.run("ingest", "snapshots", "features", "train", "evaluate")
-    return project
 
 
 def read(project: Project, path: str) -> dict[str, Any]:
