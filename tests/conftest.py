@@ -7,6 +7,7 @@ from pipeline.core.processor import use_common_instructions
 
 use_common_instructions()
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +73,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files: of what is begun last, one would be left to a single worker."""
     places = {folder: place for place, folder in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Let no search for garbage go through eight thousand tests and all that is imported: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Let what was imported go in order."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

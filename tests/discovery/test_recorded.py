@@ -67,14 +67,15 @@ OUTCOMES: dict[str, tuple[str, Sequence[str], Callable[[Ended], tuple[object, ..
     "closings": ("closings", ("lead_id", "closed_at", "status"), lambda one: (one.lead, one.closed, one.word)),
 }
 SHAPES = [
-    *[(table, "recorded_at") for table in OUTCOMES],
-    ("outcomes", "received_at"),
-    ("outcomes", "entered_on"),
-    ("outcomes", "logged"),
-    ("outcomes", "added_at"),
-    ("conversions", "created_at"),
-    ("conversions", "erfasst_am"),
+    *[(table, "recorded_at", first) for table in OUTCOMES for first in (False, True)],
+    ("outcomes", "received_at", False),
+    ("outcomes", "entered_on", True),
+    ("outcomes", "logged", False),
+    ("outcomes", "added_at", True),
+    ("conversions", "created_at", False),
+    ("conversions", "erfasst_am", True),
 ]
+"""A table, the name of the column that says when it was recorded, and whether that stands before the others."""
 
 
 def sources_of(settings: dict[str, Any], table: str) -> dict[str, dict[str, Any]]:
@@ -93,8 +94,7 @@ def known_of(root: Path, types: Sequence[str]) -> dict[str, tuple[datetime, date
     return {lead: (occurred, known) for lead, occurred, known in rows}
 
 
-@pytest.mark.parametrize("first", [False, True], ids=["after the close", "before the close"])
-@pytest.mark.parametrize(("table", "column"), SHAPES)
+@pytest.mark.parametrize(("table", "column", "first"), SHAPES)
 def test_an_outcome_is_known_from_when_it_was_recorded(tmp_path: Path, table: str, column: str, *, first: bool) -> None:
     write_leads(tmp_path / "raw")
     name, header, row = OUTCOMES[table]
