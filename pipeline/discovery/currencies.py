@@ -14,13 +14,16 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pipeline.core.project import Places
-from pipeline.core.sql import identifier
+from pipeline.core.sql import identifier, literal
 from pipeline.profiling.events import reading
 from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.registers import RateTable, number_sql
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.words import UNDONE, plain
 from pipeline.settings.kpi import GROUPS
+
+_SIGNS = {"€": "EUR", "£": "GBP", "$": "USD"}
+_BESIDE = r"(?i)EUR|USD|GBP|CHF|€|£|\$"
 
 
 @dataclass
@@ -97,6 +100,7 @@ def settle_currencies(
     named = {part["columns"]["currency"] for part in parts if "currency" in part["columns"]}
     others = {name: profile for name, profile in profiles.items() if rates is None or name != rates.table}
     counts, firsts = _count_currencies(tables, others, named)
+    counts += _take_signs(tables, others, parts, money)
     if not counts:
         return money
     base: str | None = max(counts, key=lambda text: (counts[text], text))
@@ -150,6 +154,42 @@ def _count_currencies(
                 if day is not None:
                     firsts[text] = min(day, firsts.get(text, day))
     return counts, firsts
+
+
+def _take_signs(
+    tables: Tables, profiles: Mapping[str, Profile], parts: Sequence[dict[str, Any]], money: Money
+) -> Counter[str]:
+    """Map the one currency whose sign stands beside the amounts of a part that names none; count them.
+
+    An amount that bears another sign than the others is in another currency: then none of the part is used.
+    """
+    counts: Counter[str] = Counter()
+    for part in parts:
+        key = "value" if "value" in part["columns"] else "cost"
+        column = part["columns"].get(key)
+        if not isinstance(column, str) or "currency" in part["columns"]:
+            continue
+        beside: Counter[str] = Counter()
+        for profile in profiles.values():
+            if column in profile.columns and profile.columns[column].kind == "number":
+                text = f"CAST({identifier(column)} AS VARCHAR)"
+                sign = f"upper(regexp_extract({text}, {literal(_BESIDE)}))"
+                query = f"SELECT {sign}, count(*) FROM {profile.table.relation} WHERE {sign} <> '' GROUP BY 1"
+                beside.update({_SIGNS.get(found, found): count for found, count in tables.ask(query)})
+        if len(beside) > 1:
+            listed = ", ".join(f"{code} ({count:,})" for code, count in sorted(beside.items()))
+            money.notes.append(
+                f"{column} holds amounts in several currencies ({listed}), so none is used; write the currency into a "
+                "column of its own"
+            )
+            del part["columns"][key]
+        elif beside:
+            (code,) = beside
+            part["columns"]["currency"] = {"constant": code}
+            if code == "USD":
+                money.notes.append(f"the $ beside {column} is taken for USD; where it is another dollar, name that one")
+            counts += beside
+    return counts
 
 
 def _read_rates(tables: Tables, profile: Profile, rates: RateTable) -> dict[str, _Rate]:

@@ -47,7 +47,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
 from pipeline.log.named import named_channels
-from pipeline.profiling.events import type_holding
+from pipeline.profiling.events import settle_numbers, type_holding
 from pipeline.profiling.known_words import words_for
 from pipeline.profiling.leads import refuse_rounded_ids
 from pipeline.profiling.machines import FoundMachines, find_machines
@@ -61,7 +61,7 @@ from pipeline.profiling.outcomes import (
     read_event_types,
     said_in_short,
 )
-from pipeline.profiling.profile import profiles
+from pipeline.profiling.profile import Profile, profiles
 from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
 from pipeline.profiling.times import judge_recorded
@@ -136,7 +136,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         content = _content(folder, here, proposal, options)
         vouched = vouched_for(proposal.attributes, options.attributes)
         leads = content["ingest"].get("leads", {})  # a log may say nothing of its leads: then this is not kept
-        leads["attributes"] = to_measure(vouched)
+        _take_attributes(leads, to_measure(vouched), proposal, known)
         with TemporaryDirectory(prefix="leadcast-") as temporary:
             places = Places(Path(temporary))
             progress("reading everything for a try")
@@ -158,7 +158,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 if looks:
                     proposal.notes += said_of_later(connection, log, places.leads, ends, looks)
                 territory = settle_owners(connection, places, attributes, content, proposal.people)
-                leads["attributes"] = {one.name: one.kind for one in attributes if not one.refused}
+                _take_attributes(leads, {one.name: one.kind for one in attributes if not one.refused}, proposal, known)
                 if harmless := acquittals(attributes):
                     content["evaluate"] = {**content.get("evaluate", {}), "acquitted": harmless}
                 content |= {
@@ -186,6 +186,16 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         raise LeadcastError("the proposed settings can't be written as YAML; this is a mistake in leadcast: report it")
     _checked(content)
     return Found(settings, told(tables, proposal, outcomes, types, attributes, size, summary), table_of(size.rows))
+
+
+def _take_attributes(
+    leads: dict[str, Any], attributes: Mapping[str, str], proposal: Proposal, profiles: Mapping[str, Profile]
+) -> None:
+    """Map attributes; how numbers are written is said for those alone that are among them."""
+    leads["attributes"] = dict(attributes)
+    if proposal.roles.lead_table:
+        numbers = [name for name, kind in attributes.items() if kind == "number"]
+        settle_numbers(leads, profiles[proposal.roles.lead_table.table], numbers)
 
 
 def _content(folder: Path, here: Path, proposal: Proposal, options: Options) -> dict[str, Any]:

@@ -87,7 +87,19 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
         settings |= {"decimal": ",", "thousands": "."}
     elif "grouped" in written:
         settings["thousands"] = ","
+    elif "apostrophe" in written:
+        settings["thousands"] = "'"
     return settings
+
+
+def settle_numbers(settings: dict[str, Any], profile: Profile, numbers: Sequence[str]) -> None:
+    """Leave of what was said on how a table writes numbers what those that are used need: the rest may differ."""
+    wanted = reading(profile, numbers, from_query=True)
+    for key in ("decimal", "thousands"):
+        if key in wanted:
+            settings[key] = wanted[key]
+        else:
+            settings.pop(key, None)
 
 
 def _what_happened(

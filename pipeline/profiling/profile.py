@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
-from pipeline.profiling.words import PERSONAL, has, is_called_id, is_called_time
+from pipeline.profiling.words import PERSONAL, VALUE, has, is_called_id, is_called_time, rank
 from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, read_in_utc
 from pipeline.reading.totals import WORDS
 
+NumberFormat = Literal["plain", "comma", "grouped", "apostrophe"]
 Kind = Literal["empty", "time", "stamp", "planned", "number", "flag", "category", "identifier", "text"]
 """Of times, those at which something happened are told apart: the stamp of a row's last change, and what is planned."""
 TIMES: tuple[Kind, ...] = ("time", "stamp", "planned")
@@ -29,8 +30,12 @@ _SOME = 0.05
 _FEW = 20
 _SHOWN = 12
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
-_COMMA = r"[+-]?\d{1,3}([.'  ]?\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
-_GROUPED = r"[+-]?\d{1,3}([,'  ]\d{3})+([.]\d+)?"
+_SPACES = " \u00a0\u202f"
+_APOSTROPHES = "'\u2019"
+_COMMA = rf"[+-]?\d{{1,3}}([.{_SPACES}]?\d{{3}})*(,\d+)?|[+-]?\d+(,\d+)?"
+_GROUPED = rf"[+-]?\d{{1,3}}([,{_SPACES}]\d{{3}})+([.]\d+)?"
+_APOSTROPHE = rf"[+-]?\d{{1,3}}([{_APOSTROPHES}]\d{{3}})+([.]\d+)?"
+_UNGROUPED = r"[+-]?\d{4,}"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
 _TOTAL = re.compile(WORDS)
 _TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
@@ -48,7 +53,7 @@ class Column:
     """Its most frequent values, or some of them."""
     fits: tuple[Fit, ...] = ()
     """The ways to read it as times; more than one where they can't be told apart."""
-    number_format: Literal["plain", "comma", "grouped"] | None = None
+    number_format: NumberFormat | None = None
     unique: bool = False
     """Whether no filled value occurs twice."""
     values: tuple[str, ...] = ()
@@ -131,15 +136,48 @@ def _columns(tables: Tables, table: FoundTable) -> dict[str, Column]:
     return {name: _column(tables, table, name, kind, counts) for name, kind, counts in found}
 
 
+class _NumberCounts(NamedTuple):
+    """How many values of a column are written in which way."""
+
+    plain: int
+    comma: int
+    grouped: int
+    apostrophe: int
+    pointed: int
+    """With a point, and no comma."""
+    point_groups: int
+    """Of these, with three digits after each point, and one to three before it, the first of which is no zero."""
+    commaed: int
+    """With a comma, and no point."""
+    comma_groups: int
+    ungrouped: int
+    """Whole numbers of four digits and more, without any sign."""
+
+
+def _count_numbers(text: str) -> list[str]:
+    """Write the SQL aggregates of ``_NumberCounts`` over an expression of texts."""
+    amount = f"regexp_replace({text}, '{_MONEY}', '')"
+
+    def fitting(pattern: str) -> str:
+        return f"count(*) FILTER (regexp_full_match({amount}, {literal(pattern)}))"
+
+    def signed(sign: str) -> list[str]:
+        return [
+            fitting(rf"[+-]?[0-9{sign}]*[{sign}][0-9{sign}]*"),
+            fitting(rf"[+-]?[1-9]\d{{0,2}}([{sign}]\d{{3}})+"),
+        ]
+
+    whole = [fitting(pattern) for pattern in (_PLAIN, _COMMA, _GROUPED, _APOSTROPHE)]
+    return [*whole, *signed("."), *signed(","), fitting(_UNGROUPED)]
+
+
 class _Counts(NamedTuple):
     filled: int
     distinct: int
     longest: int
-    plain: int
-    comma: int
-    grouped: int
     timelike: int
     totals: int
+    numbers: _NumberCounts
 
 
 def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
@@ -148,22 +186,23 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
     for name in table.columns:
         written = f"trim(CAST({identifier(name)} AS VARCHAR))"
         text = f"CASE WHEN {written} NOT IN ('', '-', '--', '\u2013', '\u2014') THEN {written} END"
-        amount = f"regexp_replace({text}, '{_MONEY}', '')"
         aggregates += [
             f"count({text})",
             f"count(DISTINCT {text})",
             f"coalesce(max(length({text})), 0)",
-            f"count(*) FILTER (regexp_full_match({amount}, '{_PLAIN}'))",
-            f"count(*) FILTER (regexp_full_match({amount}, {literal(_COMMA)}))",
-            f"count(*) FILTER (regexp_full_match({amount}, {literal(_GROUPED)}))",
             f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
             f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
+            *_count_numbers(text),
         ]
-    width = len(_Counts._fields)
+    width = len(_Counts._fields) - 1 + len(_NumberCounts._fields)
     values: list[int] = []
     for start in range(0, len(aggregates), 20 * width):
         values += tables.ask_row(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")
-    return [_Counts(*values[start : start + width]) for start in range(0, len(values), width)]
+    found = []
+    for start in range(0, len(values), width):
+        filled, distinct, longest, timelike, totals, *numbers = values[start : start + width]
+        found.append(_Counts(filled, distinct, longest, timelike, totals, _NumberCounts(*numbers)))
+    return found
 
 
 def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, counts: _Counts) -> Column:
@@ -182,26 +221,76 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         length = Counter(map(len, examples)).most_common(1)[0][0]
         tidy = tuple(sorted(examples, key=lambda text: len(text) != length))
         return Column(name, "time", filled, counts.distinct, tidy, fits, unique=unique)
-    number = _number_format(counts)
-    kind: Kind
-    if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two
-        kind = "flag"
-    elif _is_identifier(name, counts, number) or ("@" in "".join(examples[:3]) and counts.distinct > _FEW):
-        kind = "identifier"
-    elif number and counts.distinct > 1:
-        kind = "number"
-    elif counts.distinct <= min(_MOST_CATEGORIES, max(20, counts.filled // 4)) and counts.longest <= 2 * _LONG_TEXT:
-        kind = "category"
-    elif unique and counts.longest <= _LONG_TEXT and not has(name, PERSONAL) and " " not in "".join(examples):
-        kind = "identifier"
-    else:
-        kind = "text"
+    number, grouping = _number_format(counts.numbers, counts.filled, name, table.settings.delimiter)
+    kind = _kind(name, counts, number, examples, unique=unique)
+    if (kind == "number" and grouping) or (not number and rank(name, VALUE)):
+        note = _odd_numbers(f"{table.name}.{name}", counts, frequent, grouping) or note
     values: tuple[str, ...] = ()
     if kind in ("category", "flag"):
         values = frequent if table.rows <= _SAMPLE else _values(tables, table, name)
     return Column(
         name, kind, filled, counts.distinct, examples, number_format=number, unique=unique, values=values, note=note
     )
+
+
+def _kind(name: str, counts: _Counts, number: str | None, examples: Sequence[str], *, unique: bool) -> Kind:
+    """Tell what a column holds that is no time."""
+    if (counts.distinct <= 2 and number is None) or (counts.distinct == 2 and number):  # noqa: PLR2004 - a flag has two
+        return "flag"
+    if _is_identifier(name, counts, number) or ("@" in "".join(examples[:3]) and counts.distinct > _FEW):
+        return "identifier"
+    if number and counts.distinct > 1:
+        return "number"
+    if counts.distinct <= min(_MOST_CATEGORIES, max(20, counts.filled // 4)) and counts.longest <= 2 * _LONG_TEXT:
+        return "category"
+    if unique and counts.longest <= _LONG_TEXT and not has(name, PERSONAL) and " " not in "".join(examples):
+        return "identifier"
+    return "text"
+
+
+def _number_format(
+    counts: _NumberCounts, filled: int, name: str, delimiter: str | None
+) -> tuple[NumberFormat | None, str]:
+    """Tell how numbers are written, and which sign was taken to group digits because of all values alone.
+
+    One sign before three digits may group them or begin decimals: 4,968 is nearly five thousand, or nearly five.
+    Numbers of a delimited file are texts; other files have a type for them.
+    """
+    enough = 0.95 * filled
+    # Whoever writes 1,234 does not write 1234: where both are there, the sign is one of decimals.
+    groups = counts.ungrouped <= 0.05 * (counts.pointed + counts.commaed)
+    # A number with three decimals in all rows may be a measure; money has none, and no measure is at times without.
+    is_money = rank(name, VALUE) > 0
+    by_comma = groups and counts.commaed == counts.comma_groups > 0
+    # Where commas separate columns, they hardly begin decimals.
+    by_comma = by_comma and (is_money or delimiter != ";" or counts.commaed < counts.comma - counts.commaed)
+    by_point = groups and counts.pointed == counts.point_groups > 0 and not counts.commaed
+    by_point = by_point and delimiter is not None and (is_money or counts.pointed < counts.plain)
+    ways: list[tuple[NumberFormat, int, str]] = [
+        ("comma", counts.comma if by_point else 0, "."),
+        ("plain", counts.plain, ""),
+        ("grouped", counts.grouped + counts.plain if by_comma else 0, "," if counts.grouped == counts.commaed else ""),
+        ("comma", counts.comma, ""),
+        ("grouped", counts.grouped + counts.plain, ""),
+        ("apostrophe", counts.apostrophe + counts.plain, ""),
+    ]
+    return next(((way, sign) for way, fitting, sign in ways if fitting >= enough), (None, ""))
+
+
+def _odd_numbers(column: str, counts: _Counts, texts: Sequence[str], grouping: str) -> str:
+    """Tell how numbers were taken that could be other ones, or that amounts are written in several ways."""
+    if grouping:
+        one = next(text for text in texts if grouping in text)
+        return (
+            f"{column}: {one} is taken for {one.replace(grouping, '')}, for all of its values that have a {grouping!r} "
+            "have three digits after it; if decimals begin there, say so by decimal and thousands"
+        )
+    numbers = counts.numbers
+    if numbers.comma + numbers.grouped + numbers.plain < 0.95 * counts.filled:
+        return ""
+    one = next((text for text in texts if "," in text.rpartition(".")[2]), texts[0])
+    other = next((text for text in texts if "," in text.rpartition(".")[0]), texts[-1])
+    return f"{column} holds amounts written in several ways, as in {one!r} and {other!r}; write them in one"
 
 
 def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
@@ -211,15 +300,6 @@ def _is_identifier(name: str, counts: _Counts, number: str | None) -> bool:
     return is_called_id(name) and counts.distinct > (50 if number else 20) and counts.longest <= _LONG_TEXT
 
 
-def _number_format(counts: _Counts) -> Literal["plain", "comma", "grouped"] | None:
-    enough = 0.95 * counts.filled
-    if counts.plain >= enough:
-        return "plain"
-    if counts.comma >= enough:
-        return "comma"
-    return "grouped" if counts.grouped + counts.plain >= enough else None
-
-
 def _times(
     tables: Tables, table: FoundTable, name: str, counts: _Counts, duckdb_type: str
 ) -> tuple[tuple[Fit, ...], str]:
@@ -227,7 +307,7 @@ def _times(
     if counts.distinct < 2:  # noqa: PLR2004 - one value tells nothing
         return (), ""
     if counts.timelike < _MOSTLY * (counts.filled - counts.totals):
-        return (), "" if is_called_id(name) else _tell_stranger(tables, table, name, counts)
+        return (), "" if is_called_id(name) or rank(name, VALUE) else _tell_stranger(tables, table, name, counts)
     column = identifier(name)
     rows = tables.ask(
         f"SELECT text FROM (SELECT DISTINCT CAST({column} AS VARCHAR) AS text FROM {table.relation}) "
@@ -235,12 +315,12 @@ def _times(
     )
     texts = [text for row in rows if not _TOTAL.match(text := row[0].strip())]
     called = is_called_time(name)
-    if (counts.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
+    if (counts.numbers.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
         return (), ""
     fits = fitting_formats(texts)
     if fits and fits[0].share >= _MOSTLY:
         return tuple(ambiguous(fits) or fits[:1]), ""
-    if not called or is_called_id(name) or counts.plain >= _MOSTLY * counts.filled:
+    if not called or is_called_id(name) or counts.numbers.plain >= _MOSTLY * counts.filled:
         return (), ""
     best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
     return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"

@@ -324,7 +324,9 @@ def number_sql(column: Column) -> str:
     if column.number_format == "comma":
         text = f"replace(regexp_replace({text}, '[.'' ]', '', 'g'), ',', '.')"
     elif column.number_format == "grouped":
-        text = f"regexp_replace({text}, '[,'' ]', '', 'g')"
+        text = f"regexp_replace({text}, '[, ]', '', 'g')"
+    elif column.number_format == "apostrophe":
+        text = f"regexp_replace({text}, '[''\u2019]', '', 'g')"
     return f"TRY_CAST({text} AS DOUBLE)"
 
 
