@@ -52,6 +52,7 @@ _NO_STEP = (
     r"end|ended|ends|finish(?:ed)?|stop|due|start|started|begin|duration|scheduled|planned|expected|expires?|timestamp"
 )
 RECORDED_SINCE = "recorded_since"
+_SENDER_ID = r"(?:insert|message|event|hit|dedupe?|deduplication|idempotency) ?(?:id|uuid|key)"
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 OVERWRITTEN = f"{CHANGED}|{PLANNED}"
@@ -178,7 +179,7 @@ def event_source(
         settings = reading(profile, used)
         columns = {"lead_id": direct, **columns}
         comments["columns.lead_id"] = f"{profile.columns[str(direct)].distinct:,} distinct"
-        key = find_key(profile)
+        key = _sender_id(tables, profile, columns) or find_key(profile)
         if key is not None and key.name != direct:
             columns["event_id"] = key.name
         name, reads = profile.name, []
@@ -188,6 +189,24 @@ def event_source(
     if acting.column:
         used_too, comments["actor"] = [acting.column], acting.why
     return Proposed(name, profile.name, settings, comments, reads, used_too=used_too)
+
+
+def _sender_id(tables: Tables, profile: Profile, columns: Mapping[str, Any]) -> Column | None:
+    """Find the id that the sender gave an event: what was sent twice has it twice, where a row's own id is another."""
+    same = [name for name in (columns["lead_id"], columns.get("occurred_at"), columns.get("event_type"),
+                              columns.get("value")) if isinstance(name, str)]  # fmt: skip
+    told = ", ".join(identifier(name) for name in same)
+    for column in profile.of_kind("identifier"):
+        if column.unique or column.filled < _ALWAYS or column.name in same or not has(column.name, _SENDER_ID):
+            continue
+        own = identifier(column.name)
+        ids, events = tables.ask_row(
+            f"SELECT count(DISTINCT {own}), count(*) FROM (SELECT DISTINCT {own}, {told} FROM {profile.table.relation} "
+            f"WHERE {own} IS NOT NULL)"
+        )
+        if ids == events:
+            return column
+    return None
 
 
 def _is_called_by_its_event(name: str) -> bool:

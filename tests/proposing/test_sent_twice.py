@@ -1,0 +1,46 @@
+"""What was sent twice is one event: its sender's id says so, and not the id of the row that it became."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from exports import BEGINNING
+from proposals import count, ingest, propose, read
+
+LEADS = 60
+
+
+def write_events(folder: Path) -> None:
+    """Write a log whose every tenth event was sent twice; each row has an id of its own, and a count by device."""
+    rows: list[dict[str, object]] = []
+    for lead in range(LEADS):
+        for number in range(4):
+            at = BEGINNING + timedelta(days=lead, hours=number)
+            kind = "purchase" if number == 3 and lead % 3 == 0 else "page_view"
+            for again in range(2 if (lead * 4 + number) % 10 == 0 or kind == "purchase" else 1):
+                rows.append(
+                    {
+                        "$insert_id": f"ins-{lead}-{number}",
+                        "event_id": number,
+                        "event_time": f"{at}.000000",
+                        "server_upload_time": f"{at + timedelta(seconds=5 + 9 * again)}.000000",
+                        "event_type": kind,
+                        "user_id": f"person-{lead}",
+                        "uuid": f"{len(rows):08d}-0001",
+                        "event_properties": {"revenue": 250 if kind == "purchase" else None},
+                    }
+                )
+    folder.mkdir(parents=True)
+    (folder / "events.json").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def test_an_event_that_was_sent_twice_counts_once(tmp_path: Path) -> None:
+    write_events(tmp_path / "raw")
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["ingest"]["sources"]["events"]["columns"]["event_id"] == "$insert_id"
+    ingest(tmp_path)
+    assert count(tmp_path) == {("purchase", "lead"): 20, ("page_view", "lead"): 220}
+    summary = read(tmp_path, "data/ingest.json")["sources"]["events"]
+    assert (summary["rows"], summary["used"]) == (240 + 20 + 24, 240)
