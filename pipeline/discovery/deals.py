@@ -42,6 +42,7 @@ from pipeline.profiling.words import (
 
 _CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3
+_SHOWN = 12
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
@@ -101,7 +102,8 @@ def stage_source(
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
         **observed,
     }
-    notes = [] if closed_column(profile) else _said_of_rest(tables, profile, stage, texts)
+    known_ends = [*won, *lost]
+    notes = said_of_rest(tables, profile, stage, known_ends, f"{what}_outcomes", closed_column(profile))
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
 
 
@@ -147,20 +149,25 @@ def amount_columns(profile: Profile, types: Sequence[str]) -> dict[str, Any]:
     return {key: name for key, name in where_from(profile, types).items() if key in ("value", "currency")}
 
 
-def _said_of_rest(tables: Tables, profile: Profile, stage: str, ends: str) -> list[str]:
-    """Tell how many rows were sold, and are neither won nor lost by their status."""
+def said_of_rest(
+    tables: Tables, profile: Profile, stage: str, ends: Sequence[str], source: str, at: Column | None
+) -> list[str]:
+    """Tell how many rows say neither won nor lost by their status: of those that have ended, where a time tells."""
     text = f"CAST({identifier(stage)} AS VARCHAR)"
+    ended = f"{read_time(at)} IS NOT NULL" if at else "true"
     rows = tables.ask(
         f"SELECT coalesce(nullif(trim({text}), ''), 'nothing'), count(*) FROM {profile.table.relation} "
-        f"WHERE coalesce({text}, '') NOT IN ({ends}) GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"WHERE coalesce({text}, '') NOT IN ({', '.join(map(literal, ends))}) AND {ended} "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     if not rows:
         return []
-    listed = ", ".join(f"{count:,} {word}" for word, count in rows)
+    listed = ", ".join(f"{count:,} {word}" for word, count in rows[:_SHOWN])
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     unused = sum(count for _, count in rows)
     said = (
         f"{unused:,} of the {profile.rows:,} rows of {profile.name} are not used, for their {stage} says neither won "
-        f"nor lost ({listed}); where it means one of them, add it to the query of {underscored(profile.name)}_outcomes"
+        f"nor lost ({listed}{more}); where it means one of them, add it to the query of {source}"
     )
     return [said]
 

@@ -12,7 +12,17 @@ from datetime import timedelta
 from features.core.errors import InputError, nearest
 from features.core.time import DAY
 from pipeline.core.sql import identifier
-from pipeline.discovery.assumed import Answers, Looks, answer_sql, assumed_outcomes, find_flag, looks, own_answers
+from pipeline.discovery.assumed import (
+    Answers,
+    Flag,
+    Looks,
+    answer_sql,
+    assumed_outcomes,
+    find_flag,
+    looks,
+    own_answers,
+)
+from pipeline.discovery.deals import said_of_rest
 from pipeline.discovery.labels import Labels, find_labels, horizon_of, timed_labels
 from pipeline.profiling.events import Proposed, underscored
 from pipeline.profiling.joins import LINKED, join_query, tables_read
@@ -79,6 +89,9 @@ def ends_of_leads(
         source, said = assumed_outcomes(answers, what, chosen, logs)
         proposed = [*proposed, source]
         notes.append(said)
+        said_by = labels.table if labels is not None and labels.at is None else lead.table
+        read = labels.flag if labels is not None and labels.at is None else flag
+        notes += _said_of_words(tables, profiles[said_by], read, source)
     elif flag is not None:
         notes.append(
             f"{lead.table}.{flag.column} says who converted, too, but not when, and is not used; if it is what you "
@@ -137,7 +150,7 @@ def ends_of_log(
     chosen = looks(horizon or horizon_of(flag.column if flag else labels.table) or _USUAL, events=True)
     answers = Answers(query, (labels.table, *logs), _said(labels))
     source, said = assumed_outcomes(answers, what, chosen, logs)
-    return Ends([*proposed, source], chosen, (), labels.table, [said])
+    return Ends([*proposed, source], chosen, (), labels.table, [said, *_said_of_words(tables, profile, flag, source)])
 
 
 def _require(
@@ -177,6 +190,13 @@ def _answers(labels: Labels, profiles: Mapping[str, Profile], lead: LeadTable) -
 
 def _said(labels: Labels) -> str:
     return f"{labels.table} says{f' by {labels.flag.column}' if labels.flag else ''}"
+
+
+def _said_of_words(tables: Tables, profile: Profile, flag: Flag | None, source: Proposed) -> list[str]:
+    """Tell of words that are read neither as yes nor as no: their leads stay open."""
+    if flag is None or "" in flag.no:
+        return []
+    return said_of_rest(tables, profile, flag.column, [*flag.yes, *flag.no], source.name, None)
 
 
 def _said_of_labels(labels: Labels) -> list[str]:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from features.core.time import DAY
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.assumed import Flag, read_flag
-from pipeline.discovery.deals import amount_columns, stage_source
+from pipeline.discovery.deals import amount_columns, said_of_rest, stage_source
 from pipeline.profiling.events import OVERWRITTEN, Proposed, known_in_query, reading, underscored
 from pipeline.profiling.joins import LINKED, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
@@ -211,9 +211,9 @@ def timed_labels(
         "columns": {"lead_id": LINKED, "occurred_at": "occurred_at", "event_type": "event_type", **amount},
     }
     comments = {"known_at": known.why, "columns.event_type": f"{profile.name} says who converted, {said}"}
-    return Proposed(
-        f"{underscored(profile.name)}_outcomes", profile.name, settings, comments, tables_read(profile, labels.found)
-    )
+    name = f"{underscored(profile.name)}_outcomes"
+    notes = said_of_rest(tables, profile, flag.column, [*flag.yes, *flag.no], name, at) if flag else []
+    return Proposed(name, profile.name, settings, comments, tables_read(profile, labels.found), notes)
 
 
 def _listed(texts: Sequence[str]) -> str:

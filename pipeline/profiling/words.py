@@ -156,7 +156,7 @@ PLANNED = (
 EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
-    "event|activity|action|evenement|ereignis|aktivitat|actividad|evento": 90,
+    "event|activity|action|evenement|ereignis|aktivitat|activite|actividad|atividade|evento": 90,
     "type|kind|art|typ|genre|tipo|soort|vorgang": 70,
     "step|status|stage|etape|statut": 50,
     "page|path|screen|url|uri|seite|chemin|pagina": 40,
@@ -165,7 +165,7 @@ EVENT_WORDS = {
     "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
     "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
     "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
-    "ereignis", "evento", "crm", "hs", "engagement",
+    "ereignis", "evento", "activite", "atividade", "d", "de", "del", "da", "do", "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
@@ -204,11 +204,12 @@ CLOSED = r"closed?|won|lost|abgeschlossen|geschlossen|beendet|cloture\w*|fermee?
 KIND = r"entity|entity type|object|object type|record type|subject type|who type"
 
 WON = {
-    "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano": 100,
+    "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano|ganh[oa]|ganhou|vint[oa]|vinse": 100,
     "purchase|purchased|bought|order placed|order paid|order completed|checkout completed|transaction|achat|kauf": 95,
     "subscription (?:started|created|activated)": 92,
     "activated|contract signed|signed contract|subscribed|became customer|customer|vente|contrat signe": 90,
-    "converted|conversion|converti|konvertiert": 85,
+    "vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
+    "converted|conversion|convertie?|konvertiert|convertid[oa]": 85,
     "paid|payment|invoice paid|deposit": 80,
     "enrolled|granted|issued": 60,
     "approved|accepted|registered": 50,
@@ -221,7 +222,8 @@ CONSENT = (
 """What is called so that leads agreed to: neither a sale nor a loss."""
 _DENIED = (
     rf"{CONSENT}|"
-    r"not|never|non|no|nicht|nie|kein\w*|pas|failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
+    r"not|never|non|no|nicht|nie|kein\w*|pas|jamais|sans|sin|sem|nunca|nao|"
+    r"failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
     r"verloren|perdid[oa]|declined|denied|rejected|cancell?(?:ed|ation)?|unsubscribed?|newsletter|page|view|viewed|support|"
     r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!i[fqtv])\w+"
 )
@@ -232,10 +234,12 @@ UNDONE = (
 )
 """What takes a sale back, and is no loss of a lead: it had converted."""
 LOST = {
-    "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida": 100,
-    "declined|denied|rejected|refused|refus|abgelehnt": 90,
-    "cancel|cancelled|canceled|annule|storniert": 85,
-    "disqualified|unqualified|junk|dead|not interested|no interest|churned|expired|withdrawn|abandoned": 80,
+    "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida|persa|perso": 100,
+    "declined|denied|rejected|refused|refuse?e?|refus|abgelehnt|rechazad[oa]|recusad[oa]|rejetee?|afgewezen": 90,
+    "cancel|cancelled|canceled|annulee?|storniert|cancelad[oa]|geannuleerd": 85,
+    "disqualified|unqualified|junk|dead|not interested|no interest|sans suite|kein interesse|nicht interessiert|"
+    "pas interessee?|no interesad[oa]|sem interesse|"
+    "churned|expired|withdrawn|abandoned": 80,
 }
 MILESTONES = {
     "accepted by sales": r"sales accepted|accepted by sales|sal|sales qualified|sql|qualified|converted|conversion",
@@ -258,11 +262,16 @@ PAGES = (
 """What a table, a column or an event is called that tells what a lead looked at: no decision of ours."""
 OURS = (
     r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|delivered|"
-    r"assigned|case opened|note|follow up|dial|voicemail|reminder|appel|tache|relance"
+    r"assigned|case opened|note|follow up|dial|voicemail|reminder|appel|appele|tache|relance|"
+    r"envoyee?|envoi|sortante?|anruf|angerufen|telefonat|gesendet|versendet|versandt|verschickt|ausgehend\w*|notiz|aufgabe|"
+    r"llamada|enviad[oa]|saliente|tarea|chamada|ligacao|tarefa|verstuurd|gebeld"
 )
 """What we do, not the lead."""
 THEIRS = (
-    r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended"
+    r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended|"
+    r"ouverte?|cliquee?|clic|reponse|repondue?|entrante?|recue?|visite|formulaire|telecharg\w*|"
+    r"geoffnet|geklickt|angeklickt|klick|antwort|beantwortet|eingehend\w*|besuch|formular|heruntergeladen|"
+    r"abiert[oa]|abert[oa]|respondid[oa]|recibid[oa]|recebid[oa]|visita|formulario|geopend|geklikt|beantwoord"
 )
 MAIL_SENT = r"sent|send|delivered|dispatched"
 MAIL_OPENED, MAIL_CLICKED = r"open|opens|opened", r"click|clicks|clicked"
