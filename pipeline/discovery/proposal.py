@@ -17,7 +17,7 @@ from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.owners import propose_owners
 from pipeline.discovery.people import Asked, PeopleTables, propose_people, without_idle_tables
 from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
-from pipeline.discovery.sources import names_read, propose_sources, tell_rows_apart
+from pipeline.discovery.sources import names_read, propose_sources, said_of_zones, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.profiling.companies import said_of_shared
 from pipeline.profiling.empty_words import comment_on_words
@@ -131,6 +131,7 @@ def propose(
         f"its rows, so these are what leads came to; if it is, say so: --leads {one.table}"
         for one in roles.late
     ]
+    mapping.notes += said_of_zones(profiles, [source.table for source in proposed])
     used = {mapping.labels, *mapping.reads, *told_of_rates, *mapping.people.used.values()}
     unused = {**roles.unused, **mapping.people.lacks}
     mapping.notes += [f"{name} is not used: {reason}" for name, reason in unused.items() if name not in used]

@@ -5,7 +5,7 @@ Rows of them that only columns without a use tell apart: two pages in the same s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.core.sql import identifier
 from pipeline.discovery.deals import closed_column, created_source, dates_sources, stage_source
@@ -16,7 +16,7 @@ from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.roles import Roles
 from pipeline.profiling.tables import Tables, in_settings
 from pipeline.profiling.times import occurred_column
-from pipeline.profiling.words import KNOWN, SOLD, has
+from pipeline.profiling.words import KNOWN, SOLD, TIME_ZONE, has
 from pipeline.settings.ingest import TrafficColumns
 
 _TRAFFIC = {*TrafficColumns.model_fields}
@@ -99,6 +99,28 @@ def tell_rows_apart(tables: Tables, profiles: Mapping[str, Profile], proposed: S
                 f"{in_settings(source.name)}: {rows:,} rows differ from another one only in {', '.join(idle)}; they "
                 "are kept, as only rows alike in all columns count as duplicates"
             )
+    return notes
+
+
+def said_of_zones(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[str]:
+    """Tell of which tables times are taken for UTC because they carry no offset, and which columns may say the zone."""
+    local, notes = [], []
+    for name in dict.fromkeys(names):
+        profile = profiles[name]
+        if not any(column.is_local for column in profile.of_kind("time")):
+            continue
+        local.append(name)
+        zones = [one.name for one in profile.of_kind("category", "flag") if has(one.name, f"{TIME_ZONE}|offset")]
+        if zones:
+            notes.append(
+                f"{name}.{zones[0]} may say in which zone the times of its row are written, and is not used: they are "
+                "taken for UTC. Let a query turn them, or export them with their offset"
+            )
+    if local:
+        notes.append(
+            f"the times of {', '.join(local)} carry no offset and are taken for UTC; where they are of another zone, "
+            "say so of each table, as in time_zone: Europe/Paris"
+        )
     return notes
 
 

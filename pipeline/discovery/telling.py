@@ -136,7 +136,7 @@ def told(
     lines.append(f"attributes: {', '.join(used) or 'none'}")
     lines += [f"left out: {one.name}, {one.refused}{_worth(one)}" for one in attributes if one.refused]
     lines += [f"not read: {name} ({reason})" for name, reason in tables.unread]
-    lines += [f"note: {note}" for note in proposal.notes]
+    lines += [f"note: {note}" for note in [*proposal.notes, *summary.warnings]]
     longest = longest_trainable(size.rows)
     if longest is None:
         lines.append("note: there is too little to train a model yet; the table says what is missing")

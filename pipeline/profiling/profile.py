@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
 from pipeline.profiling.words import PERSONAL, VALUE, has, is_called_id, is_called_time, rank
-from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, read_in_utc
+from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, parses_offset, read_in_utc
 from pipeline.reading.totals import WORDS
 
 NumberFormat = Literal["plain", "comma", "grouped", "apostrophe"]
@@ -26,6 +26,7 @@ _MOST_CATEGORIES = 500
 _LONG_TEXT = 80
 _DAY_LENGTH = len("2026-01-31")
 _MOSTLY = 0.9
+_HALF = 0.5
 _SOME = 0.05
 _FEW = 20
 _SHOWN = 12
@@ -37,6 +38,7 @@ _GROUPED = rf"[+-]?\d{{1,3}}([,{_SPACES}]\d{{3}})+([.]\d+)?"
 _APOSTROPHE = rf"[+-]?\d{{1,3}}([{_APOSTROPHES}]\d{{3}})+([.]\d+)?"
 _UNGROUPED = r"[+-]?\d{4,}"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
+_WITH_ZONE = r"\d ?(?:Z|[+-]\d{2}:?(?:\d{2})?)$|[A-Z]{2,5}\W*$|\[[A-Za-z]+/"
 _TOTAL = re.compile(WORDS)
 _TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
 
@@ -78,6 +80,14 @@ class Column:
         if "iso" not in self.formats:
             return not any(re.search("%[HI]", name) for name in self.formats)
         return all(len(text) <= _DAY_LENGTH or not text[_DAY_LENGTH:].strip(" T0:.Z+") for text in self.examples)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing says in which zone its times are."""
+        if self.native or self.holds_days or set(self.formats) & {*EPOCHS, EXCEL}:
+            return False
+        written = any(parses_offset(name) for name in self.formats if name != "iso")
+        return not (written or any(re.search(_WITH_ZONE, text) for text in self.examples))
 
     @property
     def is_ambiguous(self) -> bool:
@@ -320,10 +330,15 @@ def _times(
     fits = fitting_formats(texts)
     if fits and fits[0].share >= _MOSTLY:
         return tuple(ambiguous(fits) or fits[:1]), ""
-    if not called or is_called_id(name) or counts.numbers.plain >= _MOSTLY * counts.filled:
+    if not called or is_called_id(name) or (counts.numbers.plain >= _MOSTLY * counts.filled and not _may_count(fits)):
         return (), ""
     best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
     return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"
+
+
+def _may_count(fits: Sequence[Fit]) -> bool:
+    """Tell numbers that count from 1970, some in one unit and some in another: half of them do in one."""
+    return bool(fits) and fits[0].share >= _HALF and bool({*fits[0].formats} & {*EPOCHS})
 
 
 def _tell_stranger(tables: Tables, table: FoundTable, name: str, counts: _Counts) -> str:
