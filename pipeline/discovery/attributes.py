@@ -105,6 +105,11 @@ def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:
     return found
 
 
+_DEEDS = (
+    r"activities|e ?mails|calls|meetings|notes|tasks|touch(?:es|points)|interactions|messages|replies|"
+    r"activites|appels|taches|rendez vous|aktivitaten|anrufe|termine|aufgaben|actividades|llamadas|tareas"
+)
+"""What is counted of what was done with a lead, and grows with it."""
 _LATER = "its name says that it is overwritten, or sums up what came later"
 
 
@@ -114,7 +119,7 @@ def _refusal(column: Column, profile: Profile) -> str | None:
         return "names a lead, or is free text"
     if has(column.name, PERSONS) and column.kind != "flag":
         return "personal"
-    if has(column.name, OVERWRITTEN):
+    if has(column.name, OVERWRITTEN) or (column.kind == "number" and has(column.name, _DEEDS)):
         return _LATER
     if has(column.name, PERSONAL) and column.distinct > _FEW and not at_creation:
         return "personal"

@@ -26,6 +26,7 @@ from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import recordings
 from pipeline.profiling.words import (
     CLOSED,
+    CREATED,
     LOST,
     MILESTONES,
     OURS,
@@ -43,6 +44,7 @@ from pipeline.profiling.words import (
 _CLOSED = rf"{CLOSED}|end|ended|decided|decision|signed|finished|resolved|outcome"
 _AS_BEFORE = 0.3
 _SHOWN = 12
+_HALF = 0.5
 _LATER = r"convert(?:ed|ion)|" + _CLOSED
 
 
@@ -61,7 +63,8 @@ def stage_source(
     A stage is overwritten in place, so of it only the end is used, at the time of closing; open ones tell nothing yet.
     People type that date: what they closed with a date beyond the export had been closed when it was drawn.
     """
-    ending, closed = _endings(profile), closed_column(profile) or sold_at
+    ending = _endings(profile)
+    closed = closed_column(profile) or (_changed_column(profile, ending[0]) if ending else None) or sold_at
     if ending is None or closed is None:
         return None
     stage, won, lost = ending
@@ -182,6 +185,17 @@ def closed_column(profile: Profile) -> Column | None:
     return max(times, key=lambda column: (has(column.name, CLOSED), column.filled), default=None)
 
 
+def _changed_column(profile: Profile, stage: str) -> Column | None:
+    """Find since when the stage is what it is (``status_date`` beside ``status``): of an end, that is when it was."""
+    words = set(plain(stage).split())
+    times = [
+        column
+        for column in profile.of_kind("time", "stamp")
+        if words < set(plain(column.name).split()) and rank(column.name, CREATED) < SURE and column.filled > _HALF
+    ]
+    return max(times, key=lambda column: (column.filled, column.name), default=None)
+
+
 def _typed_ahead(tables: Tables, profile: Profile, closed: Column, stage: str, ends: str, drawn_at: datetime) -> int:
     """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
     at = read_time(closed)
@@ -241,10 +255,13 @@ def dates_sources(tables: Tables, profile: Profile, lead: LeadTable, *, ends: bo
     says when they were recorded are a source of their own: of the other dates it says nothing.
     """
     recorded = recordings(profile)
+    ending = _endings(profile)
+    since = _changed_column(profile, ending[0]) if ending else None
     times = [
         column
         for column in profile.of_kind("time")
         if column.name not in (lead.created_at, *recorded)
+        and column != since
         and not has(column.name, OVERWRITTEN + (f"|{_CLOSED}" if ends else ""))
         and column.filled > 0
     ]

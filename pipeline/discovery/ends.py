@@ -92,7 +92,7 @@ def ends_of_leads(
         said_by = labels.table if labels is not None and labels.at is None else lead.table
         read = labels.flag if labels is not None and labels.at is None else flag
         notes += _said_of_words(tables, profiles[said_by], read, source)
-    elif flag is not None:
+    elif flag is not None and not any(repr(flag.column)[1:-1] in repr(source.settings) for source in proposed):
         notes.append(
             f"{lead.table}.{flag.column} says who converted, too, but not when, and is not used; if it is what you "
             f"mean: --outcome {flag.column!r}"

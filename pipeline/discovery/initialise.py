@@ -60,6 +60,7 @@ from pipeline.profiling.outcomes import (
     find_own_work,
     read_event_types,
     said_in_short,
+    said_of_returns,
 )
 from pipeline.profiling.profile import Profile, profiles
 from pipeline.profiling.stamps import set_stamps_apart
@@ -150,7 +151,10 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
                 _propose_machines(content, find_machines(connection, log, types, ends), proposal)
                 if not looks:
                     proposal.notes += said_of_last_steps(connection, log, outcomes)
-                proposal.notes += accuse_events(connection, log, types, outcomes, content["ingest"]["sources"])
+                proposal.notes += [
+                    *said_of_returns(connection, log, types, outcomes),
+                    *accuse_events(connection, log, types, outcomes, content["ingest"]["sources"]),
+                ]
                 judged = judge_attributes(
                     connection, places, vouched, outcomes, types, summary, assumed=looks is not None
                 )

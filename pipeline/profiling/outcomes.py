@@ -257,6 +257,23 @@ def _losses(
     return tuple(chosen)
 
 
+def said_of_returns(
+    connection: duckdb.DuckDBPyConnection, log: Path, types: Sequence[EventType], outcomes: Outcomes
+) -> list[str]:
+    """Tell what is called a loss, and is none for many convert after it: without it these leads stay open."""
+    notes = []
+    for kind in types:
+        if outcomes.lost or kind.name in outcomes.conversion or rank(kind.name, LOST) < SURE or has(kind.name, CONSENT):
+            continue
+        converting, leads = _converting_after(connection, log, [kind.name], outcomes.conversion)
+        if converting > _STILL_CONVERT * leads:
+            notes.append(
+                f"{kind.name} is called a loss, but {converting:,} of the {leads:,} leads that have it convert later: "
+                f"it is taken for none, and they stay open; if it is one all the same: --lost {kind.name!r}"
+            )
+    return notes
+
+
 def _is_said_by_a_table(kind: EventType) -> bool:
     """Tell a loss of which a table's own status says that it is one."""
     if kind.name.endswith("_lost") and kind.source.endswith("_outcomes"):

@@ -32,6 +32,15 @@ LATE = rf"{CHANGED}|{PLANNED}|{CLOSED}|converted"
 """What a time is called that is not that of a row's beginning."""
 _ENDED = rf"{CLOSED}|convert(?:ed|ion)|end|ended|decided|decision|signed|finished|resolved|outcome"
 """What a time is called at which something was over."""
+_TASKS = (
+    r"activit(?:y|ies)|tasks?|to ?dos?|follow ?ups?|"
+    r"aktivitat(?:en)?|aufgaben?|activites?|taches?|actividad(?:es)?|tareas?"
+)
+"""What a table is called of what we mean to do, and did."""
+_DONE = (
+    r"done|completed?|completion|erledigt|abgeschlossen|terminee?|effectuee?|realizad[oa]|completad[oa]|concluid[oa]"
+)
+"""What the time is called at which a task was done."""
 _A_STEP = r"delivered|delivery|published"
 """Words of a reception that are, after an end, rather the next step."""
 _WRITTEN = r"added|noted|saved|stored|reported"
@@ -61,6 +70,7 @@ def created_column(profile: Profile) -> str | None:
 def occurred_column(profile: Profile) -> Column | None:
     """Find when the events of a table happened."""
     recorded = recordings(profile)
+    are_acts = has(profile.name, _TASKS)
     return max(
         (column for column in profile.of_kind("time") if column.name not in recorded),
         key=lambda column: (
@@ -69,6 +79,8 @@ def occurred_column(profile: Profile) -> Column | None:
             not has(column.name, rf"{KNOWN}|end|ended|finished|due"),
             not has(column.name, "original|client|device|dvce|user|previous"),
             not column.holds_days,
+            # What somebody noted to do has happened once it was done, and may never be.
+            are_acts and has(column.name, _DONE),
             rank(column.name, OCCURRED),
             column.filled,
         ),

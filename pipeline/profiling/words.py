@@ -165,7 +165,8 @@ EVENT_WORDS = {
     "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
     "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
     "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
-    "ereignis", "evento", "activite", "atividade", "d", "de", "del", "da", "do", "crm", "hs", "engagement",
+    "ereignis", "evento", "activite", "atividade", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
+    "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
