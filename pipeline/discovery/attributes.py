@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ from models.evaluation.written import (
     worth,
 )
 from pipeline.core.sql import identifier
+from pipeline.profiling.events import reading
 from pipeline.profiling.links import Link
 from pipeline.profiling.profile import TIMES, Column, Profile
 from pipeline.profiling.tables import in_settings
@@ -92,6 +93,16 @@ class Lives:
     until: float
     assumed: bool
     """Whether the times are assumed, from the order of the leads and who converted."""
+
+
+def settle_numbers(settings: dict[str, Any], profile: Profile, numbers: Sequence[str]) -> None:
+    """Leave of what was said on how a table writes numbers what those that are used need: the rest may differ."""
+    wanted = reading(profile, numbers, from_query=True)
+    for key in ("decimal", "thousands"):
+        if key in wanted:
+            settings[key] = wanted[key]
+        else:
+            settings.pop(key, None)
 
 
 def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:

@@ -26,6 +26,7 @@ from features.core.time import format_duration
 from pipeline.core.project import Places, Progress, Project
 from pipeline.core.sql import open_reader
 from pipeline.discovery.assumed import said_of_later
+from pipeline.discovery.attributes import settle_numbers
 from pipeline.discovery.currencies import propose_groups, propose_revenue
 from pipeline.discovery.judging import (
     accuse_events,
@@ -47,7 +48,7 @@ from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
 from pipeline.log.named import named_channels
-from pipeline.profiling.events import settle_numbers, type_holding
+from pipeline.profiling.events import type_holding
 from pipeline.profiling.known_words import words_for
 from pipeline.profiling.leads import refuse_rounded_ids
 from pipeline.profiling.machines import FoundMachines, find_machines

@@ -53,6 +53,8 @@ _NO_STEP = (
 )
 RECORDED_SINCE = "recorded_since"
 _SENDER_ID = r"(?:insert|message|event|hit|dedupe?|deduplication|idempotency) ?(?:id|uuid|key)"
+_ALL_BUT_DIRT = 0.95
+_FEW_KINDS = 20
 _ALWAYS = 0.99
 """Of the rows: some dirt is expected."""
 OVERWRITTEN = f"{CHANGED}|{PLANNED}"
@@ -91,16 +93,6 @@ def reading(profile: Profile, used: Sequence[str], *, from_query: bool = False) 
     elif "apostrophe" in written:
         settings["thousands"] = "'"
     return settings
-
-
-def settle_numbers(settings: dict[str, Any], profile: Profile, numbers: Sequence[str]) -> None:
-    """Leave of what was said on how a table writes numbers what those that are used need: the rest may differ."""
-    wanted = reading(profile, numbers, from_query=True)
-    for key in ("decimal", "thousands"):
-        if key in wanted:
-            settings[key] = wanted[key]
-        else:
-            settings.pop(key, None)
 
 
 def _what_happened(
@@ -156,6 +148,8 @@ def event_source(
     # A history of fields: what people, or the CRM, wrote into it.
     is_history = len(types) > 1 and plain(types[1]) in _NEW_VALUES
     known, why = known_at(profile, occurred)
+    if known == "as_it_occurred" and any(profile.columns[end].holds_days for end in ends):
+        known, why = {"delay": "1d"}, "of some moments only the day is told, so they are known when it is over"
     comments = {
         "columns.occurred_at": f"{occurred.filled:.0%} filled, as in {occurred.examples[0]}",
         "known_at": why,
@@ -259,7 +253,14 @@ def _type_columns(profile: Profile, occurred: Column, lead_id: str | None = None
     if best is None:
         return []
     cycle = next((column.name for column in columns if has(column.name, LIFECYCLE) and column.name != best.name), None)
-    return [best.name, *([cycle] if cycle else [])]
+    wider = next((column.name for column in kinds if best.filled < _ALL_BUT_DIRT and _is_wider(column)), None)
+    return [wider, best.name] if wider and not cycle else [best.name, *([cycle] if cycle else [])]
+
+
+def _is_wider(column: Column) -> bool:
+    """Tell a column that says of every row of which kind it is, in a few words: a call of track, page or identify."""
+    is_kind = rank(column.name, EVENT_TYPE) >= rank("type", EVENT_TYPE)
+    return is_kind and column.filled >= _ALWAYS and column.distinct <= _FEW_KINDS
 
 
 def _says_what_happened(name: str, table: str) -> bool:

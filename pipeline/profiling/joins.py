@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.leads import LeadTable
-from pipeline.profiling.links import Link, Way
+from pipeline.profiling.links import Link, Way, compared
 from pipeline.profiling.profile import Column, Profile, time_sql
 from pipeline.profiling.tables import in_settings
-from pipeline.profiling.words import CREATED, has, rank
+from pipeline.profiling.words import CREATED, SOLD, has, is_called_address, rank
 
 LINKED = "linked_lead_id"
 KNOWN_SINCE = "known_since"
@@ -66,9 +66,10 @@ def join_query(
             when = f", min({time_sql(identifier(made.name), made)}){over} AS since" if made else ""
             since += [f"{alias}.since"] if made else []
             joins.append(
-                f"LEFT JOIN (\n  SELECT {identifier(link.key)} AS key, min({identifier(wanted)}) AS value{when}\n"
+                f"LEFT JOIN (\n  SELECT {compared(identifier(link.key), link.key)} AS key, "
+                f"min({identifier(wanted)}) AS value{when}\n"
                 f"  FROM {identifier(in_settings(link.target))} WHERE CAST({identifier(link.key)} AS VARCHAR) <> ''\n"
-                f"  GROUP BY 1\n) AS {alias} ON {alias}.key = {at}"
+                f"  GROUP BY 1\n) AS {alias} ON {alias}.key = {compared(at, link.key)}"
             )
             at = f"{alias}.value"
         if way[-1].is_shared:
@@ -142,5 +143,7 @@ def is_told(way: Way, lead: LeadTable, profiles: Mapping[str, Profile]) -> bool:
         last.target != lead.table
         or last.is_shared
         or last.key == lead.key
+        # By what was sold nothing is foretold: it ends the episode, whenever its address became the lead's.
+        or (is_called_address(last.key) and has(way[0].table, SOLD))
         or converted_at(profiles[lead.table]) is not None
     )

@@ -164,9 +164,10 @@ def find_lead_column(
     logs = [profile for profile in profiles.values() if profile.of_kind("time")]
     log = max(logs, key=lambda profile: profile.rows, default=None)
     if log is None:
+        odd = [column.note for profile in profiles.values() for column in profile.columns.values() if column.note]
         raise InputError(
-            "no table has a column of times and one that names the lead, so there is no log; "
-            f"say which column names the lead: --lead-id COLUMN (tables: {', '.join(profiles)})"
+            "no table has a column of times, so there is no log; bring one that says when each event happened "
+            f"(tables: {', '.join(profiles)}){''.join(f'{chr(10)}  {note}' for note in odd)}"
         )
     if lead_id is not None:
         holding = [profile for profile in logs if lead_id in profile.columns]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.core.sql import identifier
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import LEAD, LINKS, POLYMORPHIC, has, plain, rank, singular
+from pipeline.profiling.words import LEAD, LINKS, POLYMORPHIC, has, is_called_address, plain, rank, singular
 
 _SAMPLE = 20_000
 _KEY_SHARE = 0.97
@@ -106,6 +106,8 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     either = has(column.name, POLYMORPHIC) or has(source.name, LINKS)
     if same or called or back or (either and (rank(owner, LEAD) or rank(key.name, LEAD))):
         return True
+    if is_called_address(column.name) and is_called_address(key.name):
+        return True
     if is_counting(column, key) or column.kind != "identifier":
         return False
     # Two tables of the same thing's parts share no keys: a value that looks like an id proves itself.
@@ -124,13 +126,18 @@ def is_counting(*columns: Column) -> bool:
 
 def share_found(tables: Tables, source: Profile, column: Column, target: Profile, key: Column) -> float:
     """Give the share of the distinct values of a column that another table's column holds."""
-    from_column, to_column = (f"CAST({identifier(name)} AS VARCHAR)" for name in (column.name, key.name))
+    from_column, to_column = (compared(f"CAST({identifier(one.name)} AS VARCHAR)", key.name) for one in (column, key))
     asked, found = tables.ask_row(
         f"WITH own AS (SELECT DISTINCT {from_column} AS value FROM {source.table.relation} "
         f"WHERE {from_column} <> '' ORDER BY hash(value) LIMIT {_SAMPLE}) "
         f"SELECT count(*), count(*) FILTER (value IN (SELECT {to_column} FROM {target.table.relation})) FROM own"
     )
     return found / asked if asked else 0.0
+
+
+def compared(text: str, key: str) -> str:
+    """Write the SQL of what is compared with a key: addresses are the same in small letters and in capitals."""
+    return f"lower(trim({text}))" if is_called_address(key) else text
 
 
 def ways(links: Sequence[Link], table: str, target: str, key: str) -> list[Way]:

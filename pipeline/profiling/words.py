@@ -116,6 +116,15 @@ def is_called_id(name: str) -> bool:
     return ends or words == "case concept name" or any(re.fullmatch(rf"(?:.* )?(?:{word})", words) for word in LEAD)
 
 
+def is_called_address(name: str) -> bool:
+    """Tell whether a name says that it is a person's e-mail address.
+
+    >>> [is_called_address(name) for name in ("customer_email", "E-Mail-Adresse", "email_id", "email_sent_at")]
+    [True, True, False, False]
+    """
+    return re.search(r"\b(?:e ?mail|mail|courriel)(?: (?:address|adresse?))?$", plain(name)) is not None
+
+
 OCCURRED = {
     "occurred|happened|event (?:time|timestamp|date|at)|time timestamp|occurrence|(?:derived|true) tstamp": 100,
     "timestamp|ts|tstamp|datetime|date time|date heure": 90,
@@ -157,7 +166,7 @@ EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
     "event|activity|action|evenement|ereignis|aktivitat|activite|actividad|atividade|evento": 90,
-    "type|kind|art|typ|genre|tipo|soort|vorgang": 70,
+    "type|kind|art|typ|genre|tipo|soort|vorgang|(?:kontakt|aktivitats?|ereignis|vorgangs)(?:art|typ)": 70,
     "step|status|stage|etape|statut": 50,
     "page|path|screen|url|uri|seite|chemin|pagina": 40,
 }
@@ -165,7 +174,8 @@ EVENT_WORDS = {
     "event", "events", "activity", "action", "touch", "interaction", "task", "sub", "subtype", "type", "kind", "name",
     "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
     "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
-    "ereignis", "evento", "activite", "atividade", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
+    "ereignis", "kontaktart", "kontakttyp", "aktivitatsart", "aktivitatstyp", "ereignistyp", "vorgangsart",
+    "evento", "activite", "atividade", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
     "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
@@ -327,7 +337,7 @@ LISTED = (
 """What a table is called that lists those who converted."""
 SOLD = (
     r"orders?|goals?|deals?|opportunit(?:y|ies)|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|"
-    r"contracts?|subscriptions?|wins?|policies|commandes?|reservations?|ventes?|achats?|contrats?|paiements?|"
+    r"contracts?|subscriptions?|wins?|policies|invoices?|rechnung(?:en)?|factures?|facturas?|faturas?|commandes?|reservations?|ventes?|achats?|contrats?|paiements?|"
     r"bestellung(?:en)?|auftrage?|buchung(?:en)?|zahlung(?:en)?|verkaufe?|kaufe?|vertrage?|pedidos?|ventas?|pagos?"
 )
 """What a table is called whose rows are what leads come to: they were written when a lead converted, or hoped to."""
