@@ -50,7 +50,7 @@ from pipeline.log.learnable import table_of
 from pipeline.log.named import named_channels
 from pipeline.profiling.events import type_holding
 from pipeline.profiling.known_words import words_for
-from pipeline.profiling.leads import refuse_rounded_ids
+from pipeline.profiling.leads import refuse_damaged
 from pipeline.profiling.machines import FoundMachines, find_machines
 from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
@@ -112,7 +112,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
     with opened(folder, options.database, options.leave_out, progress) as tables:
         progress("looking at the columns")
         seen = profiles(tables)
-        refuse_rounded_ids(seen)
+        refuse_damaged(tables, seen)
         settled = settle_orders(seen, options.date_order, ask)
         known, no_events = set_stamps_apart(tables, settled)
         known = judge_recorded(tables, known)

@@ -7,16 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from features.core.errors import InputError, nearest
+from pipeline.core.sql import identifier
 from pipeline.profiling.late_tables import Late, find_late
 from pipeline.profiling.links import FOUND_BY_VALUE, FOUND_SHARE, Link, find_keys, is_counting, is_key, share_found
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import created_column
 from pipeline.profiling.words import (
+    CREATED,
     KIND,
     LEAD,
     OUTCOMES,
     SOLD,
+    STAGE,
+    SURE,
     has,
     is_called_id,
     plain,
@@ -28,6 +32,8 @@ from pipeline.reading.nothing import SCIENTIFIC
 _MOST_KINDS = 20
 ROW = "row_number"
 """Names the leads of a table without a key: the place of each among the rows."""
+_AGAIN = 1.3
+_HARDLY_MORE = 1.01
 _FEWEST_EVENTS = 1.15
 """Events a lead, on average: where an id has fewer, it rather names the events."""
 
@@ -224,7 +230,38 @@ def _kind(log: Profile, column: Column) -> tuple[str, str] | None:
     return None
 
 
-def refuse_rounded_ids(profiles: Mapping[str, Profile]) -> None:
+def refuse_damaged(tables: Tables, profiles: Mapping[str, Profile]) -> None:
+    """Raise InputError where ids were shortened, or files hold the same rows again, as they were on another day."""
+    _refuse_rounded_ids(profiles)
+    for profile in profiles.values():
+        _refuse_dumps(tables, profile)
+
+
+def _refuse_dumps(tables: Tables, profile: Profile) -> None:
+    """Refuse what somebody exports whole from time to time: of each row only what it is by now is true.
+
+    A row is the same one where its id always comes with the same creation, and its status differs all the same.
+    """
+    path = profile.table.settings.path or ""
+    created = [column for column in profile.of_kind("time") if rank(column.name, CREATED) >= SURE]
+    status = [column for column in profile.of_kind("category", "flag") if has(column.name, STAGE)]
+    ids = [column for column in profile.of_kind("identifier") if is_called_id(column.name)]
+    if not ("*" in path and created and status and ids):
+        return
+    own, since, state = (identifier(columns[0].name) for columns in (ids, created, status))
+    rows, things, creations, states = tables.ask_row(
+        f"SELECT count(*), count(DISTINCT {own}), count(DISTINCT ({own}, {since})), count(DISTINCT ({own}, {state})) "
+        f"FROM {profile.table.relation} WHERE {own} IS NOT NULL"
+    )
+    if rows >= _AGAIN * things and creations <= _HARDLY_MORE * things and states > creations:
+        raise InputError(
+            f"the files of {path} hold the same rows again and again ({rows:,} rows of {things:,} by {ids[0].name}), "
+            f"each as it was when its file was exported: {status[0].name} differs, {created[0].name} does not. Keep "
+            f"the newest file, and take the others out of the folder, or leave them all out: --without {profile.name}"
+        )
+
+
+def _refuse_rounded_ids(profiles: Mapping[str, Profile]) -> None:
     """Raise InputError where a column that is called like a lead holds nothing but shortened numbers: 1.0E+05."""
     for name, profile in profiles.items():
         for column in profile.columns.values():
