@@ -337,7 +337,8 @@ LISTED = (
 """What a table is called that lists those who converted."""
 SOLD = (
     r"orders?|goals?|deals?|opportunit(?:y|ies)|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|"
-    r"contracts?|subscriptions?|wins?|policies|invoices?|rechnung(?:en)?|factures?|facturas?|faturas?|commandes?|reservations?|ventes?|achats?|contrats?|paiements?|"
+    r"contracts?|subscriptions?|wins?|policies|invoices?|rechnung(?:en)?|factures?|facturas?|faturas?|commandes?|"
+    r"reservations?|ventes?|achats?|contrats?|paiements?|"
     r"bestellung(?:en)?|auftrage?|buchung(?:en)?|zahlung(?:en)?|verkaufe?|kaufe?|vertrage?|pedidos?|ventas?|pagos?"
 )
 """What a table is called whose rows are what leads come to: they were written when a lead converted, or hoped to."""

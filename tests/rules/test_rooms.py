@@ -141,7 +141,6 @@ def arrows() -> dict[str, dict[str, list[str]]]:
 SHORT = {
     "features/core/section.py": "what any declaration of features or models may be",
     "features/timeline/policies.py": "a file a part of the settings",
-    "models/learning/one_order.py": "what all fits hold while they sum",
     "pipeline/commands/publishing.py": "a command of its own",
     "pipeline/core/processor.py": "which instructions libraries compute with, told before any is loaded",
     "pipeline/core/trained.py": "opening the model just trained, for two stages",
