@@ -193,10 +193,10 @@ def _said(labels: Labels) -> str:
 
 
 def _said_of_words(tables: Tables, profile: Profile, flag: Flag | None, source: Proposed) -> list[str]:
-    """Tell of words that are read neither as yes nor as no: their leads stay open."""
+    """Tell of words that are read neither as yes nor as no: their leads stay open, as those of whom nothing is said."""
     if flag is None or "" in flag.no:
         return []
-    return said_of_rest(tables, profile, flag.column, [*flag.yes, *flag.no], source.name, None)
+    return said_of_rest(tables, profile, flag.column, [*flag.yes, *flag.no, ""], source.name, None)
 
 
 def _said_of_labels(labels: Labels) -> list[str]:
