@@ -155,6 +155,8 @@ CONSENT_STATUSES = ("given", "refused", "withdrawn", "objected")
 """What a lead says of a purpose; all but given close it."""
 EVERYTHING = "everything"
 """The purpose of who says it of all of them."""
+OBJECTED = "objected to everything"
+"""The fact that nothing outdoes, as recommendations name it."""
 CONSENT: tuple[Field, ...] = (
     Field("lead_id", "VARCHAR"),
     Field("own_id", "VARCHAR"),

@@ -14,13 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from features.core.schema import Channel
+from features.core.schema import OBJECTED, Channel
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-OBJECTED = "objected to everything"
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,10 @@ def score(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Allow a moment that the champion has learned from.")
     ] = False,
+    corrected: Annotated[
+        bool,
+        typer.Option("--corrected", help="What the last scores knew, and the log lacks, was put right at the source."),
+    ] = False,
 ) -> None:
     """Score with the champion."""
     if as_of is None:
@@ -146,7 +150,9 @@ def score(
 
         keep_to(parameters.run.threads)
         project = Project(HERE.root, parameters)
-        folder = champion.run(project, lambda text: tell("score", text), as_of, backfill=backfill)
+        folder = champion.run(
+            project, lambda text: tell("score", text), as_of, backfill=backfill, is_corrected=corrected
+        )
         tell("score", f"wrote {folder}")
         if not backfill:
             from pipeline.report.live import write_live  # noqa: PLC0415 - heavy

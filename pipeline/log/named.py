@@ -11,6 +11,7 @@ from pipeline.core.project import Places, require
 from pipeline.core.sql import identifier, open_reader
 from pipeline.log.history import read_event_types, require_event_types
 from pipeline.settings.decision import DecisionPolicy
+from pipeline.settings.timeline import Episodes
 
 _TYPES = """
 SELECT event_type FROM read_parquet(?) WHERE list_contains(?, actor)
@@ -57,3 +58,13 @@ def require_named(places: Places, policy: DecisionPolicy) -> None:
     for place, name in policy.attributes:
         if name not in schema.names:
             raise SettingsError(f"{place}: leads have no attribute {name!r}; {nearest(name, schema.names)}")
+
+
+def require_ends(places: Places, episodes: Episodes) -> None:
+    """Raise NotEnoughDataError where no lead of the log converts, or is lost, by a type that the settings name.
+
+    An export that calls them otherwise leaves all customers open; whoever scores says so before anything is written.
+    """
+    seen = read_event_types(places.interactions)
+    for place in ("conversion", "lost"):
+        require_event_types(seen, f"episodes.{place}", getattr(episodes, place))

@@ -16,6 +16,8 @@ from models.core.model import Model
 from models.decision.kpis import sums
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.core.suspensions import read_suspensions
+from pipeline.log.forgotten import refuse_forgotten
+from pipeline.log.named import require_ends
 from pipeline.log.reach import Reach
 from pipeline.registry.approvals import NOBODY
 from pipeline.registry.champion import Champion, find_model, load_champion, told_of_nobody
@@ -32,18 +34,21 @@ from pipeline.wording.todays_list import told_of_the_list
 from pipeline.wording.unstated import told_of_the_unstated
 
 
-def run(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
+def run(
+    project: Project[Parameters], progress: Progress, when: str, *, backfill: bool, is_corrected: bool = False
+) -> Path:
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
     ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
-    a source has stopped, lacks rows or has other events than the champion learned from, or where ``when`` lies in the
-    time that it has learned from and no backfill was asked for; InputError where another leadcast is at work.
+    a source has stopped, lacks rows or has other events than the champion learned from, where it holds no more what
+    the last scores knew and nobody says that this is corrected, or where ``when`` lies in the time that the champion
+    has learned from and no backfill was asked for; InputError where another leadcast is at work.
     """
     with sole(project):
-        return _score(project, progress, when, backfill=backfill)
+        return _score(project, progress, when, backfill=backfill, is_corrected=is_corrected)
 
 
-def _score(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool) -> Path:
+def _score(project: Project[Parameters], progress: Progress, when: str, *, backfill: bool, is_corrected: bool) -> Path:
     require(project.interactions, project.leads)
     as_of = _moment(when, project)
     progress("fetching the champion")
@@ -71,7 +76,15 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     folder = project.scores / f"{as_of:{AS_OF}}" / f"model={model.version[:16]}"
     earlier = look_back(project, project.parameters.decision, as_of)
     last = None if earlier.last is None else _last_score(project, earlier.last, model, progress)
+    parameters = project.parameters
     recommendations, doubts, decided = recommend(project, model, as_of, progress, earlier, last)
+    # Where another column is mapped, so that no type is known, that was said already.
+    require_ends(project, parameters.episodes)
+    before = (earlier.last, moment_of(earlier.last)) if earlier.last else None
+    forgotten = refuse_forgotten(
+        project, parameters.decision, parameters.episodes, before, recommendations, as_of, progress,
+        is_corrected=is_corrected,
+    )  # fmt: skip
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:
@@ -85,7 +98,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {"approved_by": champion.approved_by, "is_approved": champion.approved_by != NOBODY}
-    told |= {**decided.as_json(), **sums(recommendations)}
+    told |= {**decided.as_json(), **sums(recommendations), "forgotten": forgotten.as_json()}
     told["since_last"], changes = since_last(decided, model.version, recommendations)
     language = project.parameters.words.language
     for line in (*told_of_the_list(told, language), *told_of_the_unstated(told, language)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
+from features.core.errors import NotEnoughDataError, StaleError
 from features.core.schema import SORT_ORDER
 from models.core.model import Model
 from models.decision.changes import CAUSES, log_odds
@@ -135,3 +137,29 @@ def test_a_model_that_asks_for_what_the_log_lacks_now_is_as_good_as_gone(nights:
     nights.registry = {nights.model.version: asking}
     nights.model = replace(nights.model, calibrator=OTHER)
     assert add_up(first, nights.score(FRIDAY))["change_data"].isna().all()
+
+
+def test_a_night_whose_export_lacks_how_leads_ended_is_refused_unless_somebody_put_it_right(nights: Nights) -> None:
+    nights.score(MONDAY)
+    over = "event_type IN ('won', 'lost')"
+    since = "occurred_at >= TIMESTAMP '2026-06-08'"
+    nights.rewrite_log(f"FROM log WHERE NOT ({over} AND {since})")
+    before = len(list(nights.project.scores.glob("as_of=*")))
+    with pytest.raises(
+        StaleError, match="leads that had converted or were lost, by the scores of 2026-06-22 04:00 UTC"
+    ):
+        nights.score(FRIDAY)
+    assert len(list(nights.project.scores.glob("as_of=*"))) == before
+    folder = champion.run(
+        nights.project, nights.project.told.append, FRIDAY.isoformat(), backfill=True, is_corrected=True
+    )
+    forgotten = json.loads((folder / "decided.json").read_text())["forgotten"]
+    assert forgotten["ended"] > 0.05 * forgotten["of_ended"] > 0
+    assert any("are open again" in line for line in nights.project.told)
+
+
+def test_no_lead_is_scored_where_none_converts_by_a_type_that_the_settings_name(nights: Nights) -> None:
+    nights.rewrite_log("SELECT * REPLACE (if(event_type = 'won', 'Won!', event_type) AS event_type) FROM log")
+    with pytest.raises(NotEnoughDataError, match=r"episodes\.conversion: no event of type 'won' in the log.*Won!"):
+        nights.score(FRIDAY)
+    assert not list(nights.project.scores.glob("as_of=*"))
