@@ -23,7 +23,14 @@ from pipeline.ingest.summary import (
     TableSummary,
     UnmappedChannels,
 )
-from pipeline.ingest.warnings import ahead_warnings, lead_warnings, row_warnings, source_warnings
+from pipeline.ingest.warnings import (
+    ahead_warnings,
+    lead_warnings,
+    people_warnings,
+    revised_warnings,
+    row_warnings,
+    source_warnings,
+)
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
 from pipeline.reading.totals import total_warnings
@@ -91,7 +98,9 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
         warnings=[
             *source_warnings(relations, settings, sources, spend, log),
             *ahead_warnings(connection, settings, sources, log),
+            *revised_warnings(tables),
             *lead_warnings(relations, leads, log),
+            *people_warnings({name: beside.get(name) for name in ("consents", "decisions")}),
             *(
                 told
                 for table in tables.values()

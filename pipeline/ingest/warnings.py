@@ -12,6 +12,7 @@ from features.core.errors import nearest
 from pipeline.core.sql import fetch_row, literal
 from pipeline.ingest.machines import FOLLOWED
 from pipeline.ingest.relations import Relations
+from pipeline.ingest.source_table import Tables
 from pipeline.ingest.summary import LeadsSummary, SourceSummary, SpendSummary, TableSummary, UnmappedChannels
 from pipeline.reading.delimited import SWALLOWS
 from pipeline.reading.quarantine import DUPLICATE, UNKNOWN_LEAD, WORD
@@ -138,6 +139,58 @@ def row_warnings(tables: Mapping[str, TableSummary]) -> Iterator[str]:
             yield (
                 f"{name}: {words:,} of {table.rows:,} rows ({words / table.rows:.1%}) name nobody but a word, such as "
                 "null or undefined, and were set aside; mend the tracking, or the query that exports them"
+            )
+
+
+def people_warnings(people: Mapping[str, TableSummary | None]) -> Iterator[str]:
+    """Look at the tables in which people, and leads, say something: what they lack closes no way, and says no tier."""
+    for name, table in people.items():
+        if table is None:
+            continue
+        lacking = (
+            "whoever withdrew or refused counts as open to mail and telephone"
+            if name == "consents"
+            else "no word holds"
+        )
+        if table.rows == 0:
+            yield f"{name}: its files hold no rows, so {lacking}; check the export, or drop the table"
+        elif table.unknown_leads > MANY * table.rows:
+            yield (
+                f"{name}: {_share(table.unknown_leads, table.rows)} are of leads that nobody knows; check that it uses "
+                f"the ids of the others: of these, {lacking}"
+            )
+        broken = sum(table.broken.values())
+        if broken and name == "consents":
+            reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in sorted(table.broken.items()))
+            yield (
+                f"consents: {_share(broken, table.rows)} can't be read ({reasons}): of these, {lacking}; state the "
+                "words that are new under purposes and statuses, or mend the export"
+            )
+
+
+def revised_warnings(tables: Tables) -> Iterator[str]:
+    """Tell of rows that repeat the id of another event and say something else: the one that was known first counts."""
+    # Another id may be an alias of the same lead.
+    compared = ("event_type", "value") if "identities" in tables else ("lead_id", "event_type", "value")
+    kept, again = (", ".join(f"{row}.{field}" for field in compared) for row in ("kept", "again"))
+    for table in tables.values():
+        if not isinstance(table.settings, Source) or not table.settings.columns.event_id or table.repeats_by_parts:
+            continue
+        same = "again.event_id = kept.event_id"
+        same += " AND again.event_type = kept.event_type" if table.width > 1 else ""
+        repeated, revised = fetch_row(
+            table.connection,
+            f"WITH again AS (FROM {table.mapped} WHERE sequence IN (FROM {table.duplicates}) AND event_id IS NOT NULL) "
+            "SELECT count(DISTINCT again.sequence), count(DISTINCT again.sequence) FILTER ("
+            f"({kept}) IS DISTINCT FROM ({again})) "
+            f"FROM again JOIN {table.mapped} AS kept ON {same} "
+            f"WHERE kept.reason IS NULL AND kept.sequence NOT IN (FROM {table.duplicates})",
+        )
+        if revised:
+            yield (
+                f"{table.name}: {revised:,} of {repeated:,} rows that repeat an event_id name another event type, lead "
+                "or value; the one known first counts, and what they say is set aside. If they correct it, let a "
+                "query keep the last row of each id; if it is that of a deal or a visit, take one that names each event"
             )
 
 

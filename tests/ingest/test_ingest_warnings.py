@@ -132,3 +132,47 @@ def test_a_source_that_tells_late_ends_with_what_it_told_last(tmp_path: Path) ->
     assert run_ingest(tmp_path, sources).warnings == []
     (warning,) = run_ingest(tmp_path, sources | {"deals": source_of("deals.csv")}).warnings
     assert warning.startswith("log: 1 rows lie up to 2026-02-09, every other source ends on 2026-01-20")
+
+
+AGREED = {
+    "path": "agreed.csv",
+    "columns": {"lead_id": "lead", "purpose": "topic", "status": "state", "changed_at": "at"},
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("", ["consents: its files hold no rows, so whoever withdrew or refused counts as open"]),
+        ("A,mail,given,2026-01-01\n", []),
+        ("A,mail,given,2026-01-01\nghost,mail,withdrawn,2026-01-01\n", ["consents: 1 of 2 rows (50%) are of leads"]),
+        (
+            "A,mail,given,2026-01-01\nA,mail,unsubscribed,2026-01-02\n",
+            ["consents: 1 of 2 rows (50%) can't be read (1 status is none that is known): of these, whoever withdrew"],
+        ),
+    ],
+)
+def test_consents_that_close_nothing_are_told(rows: str, said: list[str], tmp_path: Path) -> None:
+    write_raw(tmp_path, leads_csv="lead,created\nA,2026-01-01\n", agreed_csv=f"lead,topic,state,at\n{rows}")
+    warnings = warnings_of(tmp_path, HOURLY, leads=LEADS, consents=AGREED, maximum_broken=1.0)
+    assert [warning[: len(start)] for warning, start in zip(warnings, said, strict=True)] == said
+    assert "ghost" not in " ".join(warnings)
+
+
+@pytest.mark.parametrize(
+    ("row", "revised"),
+    [
+        ("A,2026-01-02,won,d1\n", False),
+        ("A,2026-01-03,won,d1\n", False),
+        ("A,2026-01-03,lost,d1\n", True),
+        ("B,2026-01-03,won,d1\n", True),
+        ("A,2026-01-03,lost,d2\n", False),
+    ],
+)
+def test_a_row_that_says_something_else_of_the_same_event_is_told(row: str, revised: bool, tmp_path: Path) -> None:
+    deals = source_of("deals.csv")
+    deals["columns"] |= {"event_id": "id"}
+    write_raw(tmp_path, log_csv=HEAD + HOURLY, deals_csv=f"lead,at,what,id\nA,2026-01-02,won,d1\n{row}")
+    warnings = run_ingest(tmp_path, {"log": source_of(), "deals": deals}).warnings
+    told = [warning for warning in warnings if warning.startswith("deals: 1 of 1 rows that repeat an event_id")]
+    assert len(told) == revised
