@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from browser import running_browser
-from command_line import call, call_executable
+from command_line import call
 from pages import words
 from watched import FIRST, PROMISED, write_scores
 from world import Project
@@ -212,9 +213,12 @@ def test_alarms_are_posted_and_a_webhook_that_fails_is_told(scored: Project, mon
     assert (code, "could not be posted" in text, "s3cret" in text) == (11, True, False)
 
 
-def test_a_project_without_a_champion_is_told_so(world: Project, tmp_path: Any) -> None:  # noqa: ANN401 - a path
-    project = world.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
-    code, _, text = call_executable(project.root, "monitor")
+def test_a_project_without_a_champion_is_told_so(
+    least: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = least.copy_to(tmp_path / "project", leave_out=("raw", "reports"))
+    monkeypatch.chdir(project.root)
+    code, text = call("monitor")
     assert (code, "no champion of 'lead-conversion'" in text) == (8, True)
 
 

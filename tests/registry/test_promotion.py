@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,26 +109,25 @@ def test_a_model_that_keeps_all_gates_takes_the_champions_place_and_who_and_why_
     assert lead not in project.approvals.read_text().replace(version, "")
 
 
-@pytest.mark.parametrize(
-    ("gates", "named"),
-    [
-        ({"minimum_conversions": 10_000}, "enough to tell .*asked: 10,000 conversions that both have foretold"),
-        ({"calibration": 0.01}, "calibration .*asked: an error of at most 0.01 times"),
-        ({"list_churn": 0.0}, "lists .*asked: at most 0% of the champion's SQL become another tier"),
-    ],
-)
-def test_a_gate_that_is_not_kept_refuses_by_name_and_nothing_is_changed(
-    project: Project, store: Store, gates: dict[str, float], named: str
+def test_gates_that_are_not_kept_refuse_by_name_and_nothing_is_changed_but_by_force(
+    project: Project, store: Store
 ) -> None:
-    other = strict(project, **{"calibration": 10.0, **gates})
-    with pytest.raises(VerdictError, match=f"version 2 does not become the champion: {named}.*--force --why"):
+    other = strict(project, minimum_conversions=10_000, calibration=0.01, list_churn=0.0)
+    with pytest.raises(VerdictError, match=r"version 2 does not become the champion: .*--force --why") as error:
         promoted(other)
+    asked = (
+        r"calibration .*asked: an error of at most 0.01 times",
+        r"enough to tell .*asked: 10,000 conversions that both have foretold",
+        r"lists .*asked: at most 0% of the champion's SQL become another tier",
+    )
+    for told in asked:
+        assert re.search(told, str(error.value)), str(error.value)
     assert store.aliases() == {"champion": "1", "challenger": "2"}
     assert not project.approvals.exists()
     promoted(other, why="the old source is gone", force=True)
     (kept,) = read_approvals(project)
     assert kept.forced
-    assert [gate["name"] for gate in kept.gates if not gate["kept"]] == [named.partition(" .")[0]]
+    assert [gate["name"] for gate in kept.gates if not gate["kept"]] == [told.partition(" .")[0] for told in asked]
 
 
 def test_a_version_that_a_verdict_calls_wrong_is_refused_until_it_is_acquitted(project: Project, store: Store) -> None:

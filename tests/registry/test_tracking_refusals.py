@@ -47,9 +47,8 @@ def said(root: Path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(("folder", "name"), [("project", NAME), ("my project's", "Vertrieb 2026")])
-def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(folder: str, name: str, tmp_path: Path) -> None:
-    root = tmp_path / folder
+def test_a_deleted_experiment_is_restored_by_the_command_that_is_told(tmp_path: Path) -> None:
+    root, name = tmp_path / "my project's", "Vertrieb 2026"
     root.mkdir()
     with connected(Places(root)) as client:
         client.delete_experiment(experiment_id(client, Places(root), name))

@@ -88,6 +88,8 @@ def test_a_champion_whose_files_were_changed_scores_nobody(evaluated: Project, n
     with pytest.raises(RegistryError, match="version 1 are not those that were registered, so nothing was scored"):
         score(evaluated)
     assert not evaluated.scores.exists()
+    if name != "calibration.json":
+        return
     # The model itself is sound: judged once more, it is registered anew, and takes its place.
     evaluated.run("evaluate")
     with connected(evaluated) as client:

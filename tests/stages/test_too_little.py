@@ -159,7 +159,7 @@ def test_what_was_foretold_of_one_class_is_not_judged_and_the_rest_is_told(proje
 
 def test_a_log_whose_first_conversions_are_its_last_weeks_is_learned_from_and_not_judged(project: Project) -> None:
     """At no origin has anybody converted whose outcome was settled by then."""
-    project.with_settings({"train.members": 1, "train.other_horizons": ["60d"], "evaluate.replicates": 10})
+    project.with_settings({"train.rung": "logistic", "train.other_horizons": ["60d"], "evaluate.replicates": 10})
     change(project.matrix, "SELECT * REPLACE (label AND as_of >= TIMESTAMP '2026-05-01' AS label) FROM old")
     for stage in ("train", "evaluate", "recommend", "report"):
         code, text = call(stage)

@@ -6,7 +6,6 @@ import importlib
 import json
 import shutil
 import sqlite3
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -130,7 +129,3 @@ def _write_settings(root: Path, origin: Path, changes: Mapping[str, object]) -> 
         section[last] = value
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return load_parameters(root / "params.yaml")
-
-
-if __name__ == "__main__":
-    least_project(Path(sys.argv[1]))

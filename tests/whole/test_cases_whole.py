@@ -1,4 +1,4 @@
-"""Cases that end in a figure of the model, or in the registry: the whole way, from the exports on."""
+"""Cases that end in a figure of the model: the whole way, from the exports on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import mlflow
 import pytest
-import yaml
 from cases import CASES, case, propose
 from raw_logs import moment_of
 from small_project import SmallProject
 
 LEARNED = ("snapshots", "features", "train", "evaluate")
-DEALS, LEADS, DELETED = "deals-closing-in-the-future", "salesforce-last-change", "deleted-experiment"
+DEALS, LEADS = "deals-closing-in-the-future", "salesforce-last-change"
 DRAWN_AT = moment_of("2026-02-01 23:59")
 
 
@@ -124,24 +122,3 @@ def test_leads_without_the_stamp_of_their_last_change_are_told_apart_as_well_as_
     assert ask(project, ended) == [(60,)]
     tiers = dict(ask(project, "SELECT tier, count(*) FROM 'DATA/recommendations.parquet' GROUP BY tier"))
     assert (tiers["SQL"], tiers["MQL"]) == (pytest.approx(83, abs=4), pytest.approx(30, abs=4))
-
-
-def test_a_deleted_experiment_is_said_to_be_deleted_with_the_way_back(tmp_path: Path) -> None:
-    project = case(DELETED, tmp_path)
-    settings = yaml.safe_load((project.root / "params.yaml").read_text())
-    settings["train"] = {"rung": "base_rates"}  # whatever the model is
-    settings["evaluate"]["replicates"] = 20
-    (project.root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    run(project, "ingest", *LEARNED)
-    uri = f"sqlite:///{project.root}/mlflow.db"
-    client = mlflow.MlflowClient(uri)
-    gone = [one for one in client.search_experiments() if one.name != "Default"]
-    for one in gone:
-        client.delete_experiment(one.experiment_id)
-    refused = project.run("evaluate")
-    assert refused.code != 0
-    assert f"MLflow's experiment '{gone[0].name}' at {uri} is deleted; restore it: " in refused.text
-    assert f"mlflow experiments restore --experiment-id {gone[0].experiment_id}" in refused.text
-    assert "check that it runs" not in refused.text
-    client.restore_experiment(gone[0].experiment_id)
-    run(project, "evaluate")

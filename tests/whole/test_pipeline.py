@@ -5,11 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +17,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from hindsight import come_to_know, forget
-from house import ROOT, outputs_of
 from numpy.typing import NDArray
 from world import Project
 
@@ -31,7 +26,6 @@ from features.language.catalogue import Catalogue
 from features.timeline.snapshots import take_snapshots_at
 from models.core.model import Model
 from models.evaluation.metrics import evaluate
-from pipeline.commands.app import STAGES
 from pipeline.inspection.explain import explain_value
 from pipeline.log.history import read_history
 from pipeline.scoring.comparing import COLUMNS
@@ -59,22 +53,6 @@ def truth(world: Project) -> pd.DataFrame:
     return pq.read_table(world.root / "data/raw/truth.parquet").to_pandas()
 
 
-@pytest.fixture(scope="module")
-def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """Start a clean run in a process where sets have another order and LightGBM another number of threads."""
-    folder = tmp_path_factory.mktemp("second")
-    with (folder / "told").open("wb") as told:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/support/world.py"), str(folder / "project")],
-            stdout=told,
-            stderr=told,
-            env=os.environ | {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"},
-        )
-        yield process, folder
-        process.kill()
-        process.wait()
-
-
 def recommend(project: Project, model: Model, as_of: datetime) -> pd.DataFrame:
     from pipeline.scoring import open_leads  # noqa: PLC0415 - heavy
 
@@ -89,15 +67,6 @@ def query(text: str, *values: object) -> list[tuple[Any, ...]]:
     return rows
 
 
-def outputs(root: Path) -> dict[str, bytes]:
-    """Read every file of every output of ``dvc.yaml``."""
-    named = [root / output for stage in STAGES for output in sorted(outputs_of(stage))]
-    assert [path for path in named if not path.exists()] == []
-    files = [file for path in named for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    return {str(file.relative_to(root)): file.read_bytes() for file in files if file.is_file()}
-
-
-@pytest.mark.usefixtures("second_run")  # which goes on beside the tests that follow
 def test_every_row_of_every_file_is_used_or_set_aside(world: Project) -> None:
     raw = world.root / "data/raw"
     written = {
@@ -389,11 +358,3 @@ def test_no_reason_quotes_what_we_did_though_the_model_may_use_it(world: Project
     reasons = " ".join(reason for reasons in both for reason in reasons)
     assert "Pricing view on " in reasons
     assert not [act for act in OUR_OWN_ACTS if act.replace("_", " ") in reasons or act in reasons]
-
-
-def test_two_clean_runs_write_the_same_bytes(least: Project, second_run: tuple[subprocess.Popen[bytes], Path]) -> None:
-    process, folder = second_run
-    assert process.wait() == 0, (folder / "told").read_text()
-    first, second = outputs(least.root), outputs(folder / "project")
-    assert sorted(first) == sorted(second)
-    assert [name for name, content in first.items() if second[name] != content] == []
