@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -99,6 +100,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
         from pipeline.settings.file import load_parameters  # noqa: PLC0415 - a wrong setting is told before heavy imports
 
         parameters = load_parameters(Path("params.yaml"))
+        _refuse_taken(port)
         from pipeline.registry.mlflow import connected, experiment_id, tracking_uri  # noqa: PLC0415 - heavy
         from pipeline.registry.view import describe_experiment, page_of  # noqa: PLC0415 - heavy
 
@@ -123,6 +125,20 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")
                     os.killpg(server.pid, signal.SIGTERM)  # it has processes of its own
 
 
+def _refuse_taken(port: int) -> None:
+    """Raise RegistryError where another program listens, before a server takes seconds to find it out."""
+    with socket.socket() as asked, socket.socket() as other:
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended holds no port
+        try:
+            asked.bind(("127.0.0.1", port))
+        except OSError as error:
+            other.bind(("127.0.0.1", 0))
+            raise RegistryError(
+                f"port {port} cannot be had ({error.strerror}): another program listens there, perhaps a former "
+                f"leadcast ui; end it, or take one that is free: leadcast ui --port {other.getsockname()[1]}"
+            ) from None
+
+
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     """Wait until the server answers; raises RegistryError where it ends instead, or takes too long."""
     until = time.monotonic() + _STARTS_WITHIN
@@ -133,10 +149,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RegistryError(
-        f"MLflow's server does not answer at {address}; what it said stands above. Where the port is taken, name "
-        "another one: leadcast ui --port 5001"
-    )
+    raise RegistryError(f"MLflow's server does not answer at {address}; what it said stands above")
 
 
 def register(

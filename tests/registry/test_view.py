@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from browser import running_browser
+from command_line import call
 from house import ROOT
 from playwright.sync_api import Page
 from tracking_stores import NAME
@@ -118,14 +119,18 @@ def answers(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_port_that_is_taken_is_a_message(project: Project) -> None:
+def test_a_port_that_is_taken_is_a_message_before_a_server_is_started(
+    least: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(least.root)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.commands.app", "ui", "--port", str(holder.getsockname()[1])],
-            cwd=project.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    assert done.returncode == 8
-    assert "leadcast ui --port 5001" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout.replace("\n", "")[-500:]
+        port = holder.getsockname()[1]
+        code, text = call("ui", "--port", str(port))
+    assert code == 8
+    assert f"port {port} cannot be had (Address already in use)" in text
+    free = re.search(r"leadcast ui --port (\d+)", text)
+    assert free is not None
+    assert not answers(int(free[1]))
+    assert "starting MLflow's server" not in text
