@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from pipeline.core.sql import identifier, literal
+from pipeline.core.sql import COLUMNS_AT_ONCE, identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
 from pipeline.profiling.words import PERSONAL, VALUE, has, is_called_id, is_called_time, rank
 from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, parses_offset, read_in_utc
@@ -191,7 +191,7 @@ class _Counts(NamedTuple):
 
 
 def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
-    """Count of every column, in one pass, what is filled, distinct, and looks like a number or a time."""
+    """Count of every column what is filled, distinct, and looks like a number or a time."""
     aggregates = []
     for name in table.columns:
         written = f"trim(CAST({identifier(name)} AS VARCHAR))"
@@ -206,8 +206,9 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
         ]
     width = len(_Counts._fields) - 1 + len(_NumberCounts._fields)
     values: list[int] = []
-    for start in range(0, len(aggregates), 20 * width):
-        values += tables.ask_row(f"SELECT {', '.join(aggregates[start : start + 20 * width])} FROM {table.relation}")
+    step = COLUMNS_AT_ONCE * width
+    for start in range(0, len(aggregates), step):
+        values += tables.ask_row(f"SELECT {', '.join(aggregates[start : start + step])} FROM {table.relation}")
     found = []
     for start in range(0, len(values), width):
         filled, distinct, longest, timelike, totals, *numbers = values[start : start + width]
