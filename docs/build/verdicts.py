@@ -8,6 +8,7 @@ from models.core.verdicts import KINDS
 from models.evaluation.checks import FAR_OFF, FEWEST_LEADS, FEWEST_TREES, OFF, TOO_GOOD
 from models.evaluation.drift import ANOTHER_WORLD, LARGE, OTHER_RATE, USUAL
 from models.evaluation.written import SUSPECT
+from pipeline.log.renamed import FEW_MISTYPED, MOST_MISTYPED
 
 _INTRODUCTION = """\
 # Verdicts
@@ -67,6 +68,11 @@ Rows of one lead are no independent witnesses, so chance is taken account of ove
   brought so many that chance leaves them out less than once in 1,000 logs; and {FAR_LONGER:g} times beyond the other
   silences of the source, each by what was due in it, and than chance lets them be. What was as silent in the same weeks
   of another year is the way of a company, and none; up to {MOST} are told.
+- *A named event type may be called otherwise by now*: a type that nobody names has the letters of one that the
+  settings name, from the same source; wrong where {FEW_MISTYPED} leads and more, and more than {MOST_MISTYPED:.0%} of
+  those who have either since it came, have it. Or a conversion or loss is silent by its own rhythm, as a source is, and
+  {FAR_LONGER:g} times longer than ever, while its source goes on. A night tells, too, of what came after the champion
+  had learned, in a source most of whose events are ends; it refuses what is wrong, and not acquitted.
 - *Not judged*: there is no origin (`train.origins: 0`, or too short a log), or fewer than {FEWEST_LEADS} leads convert
   after them, or don't. Nothing is wrong then, and nothing is known: the model becomes the
   champion only where somebody says why (`leadcast promote --force --why`).

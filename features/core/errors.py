@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from unicodedata import normalize
 
 
 class LeadcastError(Exception):
@@ -106,6 +107,8 @@ class AlarmError(LeadcastError):
 
 _MOST_LISTED = 40
 """Names that a person still reads through."""
+_SEVERAL = 10
+"""Leads, or one in so many of all, that have what is no name of one."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -117,9 +120,31 @@ def nearest(name: str, known: Iterable[str]) -> str:
     'known are: channel, value'
     """
     choices = list(known)
+    if not choices:
+        return "none of them is of several leads, so each may be an id: is another column mapped?"
     matches = difflib.get_close_matches(name, choices, n=1)
     if matches:
         return f"did you mean {matches[0]!r}?"
     listed = ", ".join(sorted(choices)[:_MOST_LISTED])
     rest = len(choices) - _MOST_LISTED
     return f"known are: {listed}" + (f" and {rest} more" if rest > 0 else "")
+
+
+def of_several(names: Mapping[str, int]) -> list[str]:
+    """Give the names that may be told, by how many leads have each: what few have may be an id, or a name of theirs.
+
+    >>> of_several({"visit": 90, "won": 12, "A-1001": 1})
+    ['visit', 'won']
+    """
+    enough = min(_SEVERAL, sum(names.values()) / _SEVERAL)
+    return [name for name, leads in names.items() if leads >= enough]
+
+
+def letters_of(name: str) -> str:
+    """Give what is left of a name without case, accents, spaces and signs; nothing of a mere number.
+
+    >>> letters_of("Gagné !"), letters_of("CLOSED_won"), letters_of("1.0")
+    ('gagne', 'closedwon', '')
+    """
+    left = "".join(letter for letter in normalize("NFKD", name).casefold() if letter.isalnum())
+    return "" if left.isnumeric() else left

@@ -129,6 +129,12 @@ KINDS: Mapping[str, Kind] = {
             is_of_data=True,
         ),
         Kind(
+            "type_renamed", "a named event type may be called otherwise by now", "doubtful",
+            "look at what the source calls it, unite both with a query (ingest.sources), and run leadcast ingest; or "
+            "name both in the settings, and train again",
+            is_of_data=True,
+        ),
+        Kind(
             "ages_unseen", "open leads are older than any that was learned from", "doubtful",
             "add '- calendar: monday' to snapshots.policies; where there is a calendar, a longer log would teach it",
             is_of_data=True,

@@ -62,6 +62,7 @@ def gather(
         *source_verdicts(read_json(places.ingested), needed),
         *outcome_verdicts(counts.get("outcome_holes", [])),
         *age_verdicts(counts.get("open_ages")),
+        *(Verdict(**one) for one in counts.get("renamed", ())),
     ]
     return judged(verdicts, acquitted)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 import duckdb
 
-from features.core.errors import nearest
+from features.core.errors import letters_of, nearest, of_several
 from pipeline.core.sql import fetch_row, literal
 from pipeline.ingest.machines import FOLLOWED
 from pipeline.ingest.relations import Relations
@@ -36,6 +37,16 @@ _QUARTER_OF_AN_HOUR = 900_000_000
 """All offsets of time zones are multiples of it: other times are no midnight anywhere."""
 
 
+class _Count(NamedTuple):
+    """How many events there are of a type, and of about how many leads."""
+
+    events: int
+    leads: int
+
+
+_Types = Mapping[str, _Count]
+
+
 def source_warnings(
     relations: Relations,
     settings: Ingest,
@@ -44,10 +55,11 @@ def source_warnings(
     log: str,
 ) -> list[str]:
     """Look at the sources of the log, and at what was spent."""
-    types: dict[str, dict[str, int]] = {name: {} for name in sources}
-    counted = f"SELECT source, event_type, count(*) FROM {log} GROUP BY ALL ORDER BY ALL"
-    for name, event_type, events in relations.connection.execute(counted).fetchall():
-        types[name][event_type] = events
+    types: dict[str, dict[str, _Count]] = {name: {} for name in sources}
+    counted = "SELECT source, event_type, count(*), approx_count_distinct(lead_id)"
+    rows = relations.connection.execute(f"{counted} FROM {log} GROUP BY ALL ORDER BY ALL").fetchall()
+    for name, event_type, events, of_leads in rows:
+        types[name][event_type] = _Count(events, of_leads)
     whole_days = _only_days(relations, settings, log)
     warnings: list[str] = []
     for name, summary in sources.items():
@@ -63,6 +75,7 @@ def source_warnings(
                 "before it happened; state known_at: {delay: 1d}"
             )
         warnings += _actors(name, source, types[name])
+        warnings += _one_word(name, types[name])
         warnings += _machines(name, source.machines, summary.machines, types[name])
         last = summary.last_occurred_at
         if last and last < _BEFORE_ANY_LOG:
@@ -240,14 +253,14 @@ def _known_a_day_later(source: Source) -> bool:
     return isinstance(known, KnownColumn) or (isinstance(known, KnownDelay) and known.delay >= timedelta(days=1))
 
 
-def _actors(name: str, source: Source, types: Mapping[str, int]) -> Iterator[str]:
+def _actors(name: str, source: Source, types: _Types) -> Iterator[str]:
     if isinstance(source.actor, ActorByType):
         for actor in ("lead", "us", "system"):
             yield from _never_occur(f"{name}: actor.{actor}", getattr(source.actor, actor), types)
 
 
 def _machines(
-    name: str, rules: Machines | None, counts: Mapping[str, Mapping[str, int]], types: Mapping[str, int]
+    name: str, rules: Machines | None, counts: Mapping[str, Mapping[str, int]], types: _Types
 ) -> Iterator[str]:
     """Look at what the rules name, and at how much they mark of what may be people's."""
     if rules is None:
@@ -255,7 +268,7 @@ def _machines(
     for key, listed in rules.types().items():
         yield from _never_occur(f"{name}: machines.{key}", listed, types)
     answers = [*rules.opens, *rules.clicks]
-    acts = sum(rows for event_type, rows in types.items() if any(fnmatchcase(event_type, one) for one in answers))
+    acts = sum(one.events for name, one in types.items() if any(fnmatchcase(name, answer) for answer in answers))
     of_machines = sum(rows for rule, kinds in counts.items() if rule != FOLLOWED for rows in kinds.values())
     if of_machines > HALF * acts:
         yield (
@@ -264,11 +277,34 @@ def _machines(
         )
 
 
-def _never_occur(place: str, listed: Sequence[str], types: Mapping[str, int]) -> Iterator[str]:
+def _never_occur(place: str, listed: Sequence[str], types: _Types) -> Iterator[str]:
     """Name the types, or globs of them, that are listed and never occur; nothing where nothing does."""
     for wanted in listed if types else ():
         if wanted not in types and not any(fnmatchcase(event_type, wanted) for event_type in types):
-            yield f"{place} lists {wanted!r}, which never occurs; {nearest(wanted, types)[:200]}"
+            yield f"{place} lists {wanted!r}, which never occurs; {nearest(wanted, _named(types))[:200]}"
+
+
+def _one_word(name: str, types: _Types) -> Iterator[str]:
+    """Name the types that are one word, written in several ways."""
+    ways: dict[str, list[str]] = {}
+    for event_type in sorted(types, key=lambda one: -types[one].events):
+        ways.setdefault(letters_of(event_type), []).append(event_type)
+    named = set(_named(types))
+    found = [written for letters, written in ways.items() if letters and len(written) > 1 and written[0] in named]
+    if found:
+        listed = "; ".join(
+            " and ".join(f"{one!r} ({types[one].events:,})" for one in written[:3]) for written in found[:3]
+        )
+        more = f"; {len(found) - 3:,} more" if len(found) > 3 else ""  # noqa: PLR2004 - that many are read
+        yield (
+            f"{name}: event types are one word but for case, accents and signs, and count as several: {listed}{more}; "
+            "if they say the same, let a query write it in one way"
+        )
+
+
+def _named(types: _Types) -> list[str]:
+    """Give the types that may be told; where ids are mapped as types, they are none."""
+    return of_several({event_type: one.leads for event_type, one in types.items()})
 
 
 def _share(rows: int, of: int) -> str:

@@ -39,6 +39,7 @@ from pipeline.log.learnable import Learnable, longest_trainable, table_of, tabul
 from pipeline.log.named import named_channels, named_types, require_named
 from pipeline.log.outcome_holes import doubts_of_outcomes
 from pipeline.log.reach import Reach
+from pipeline.log.renamed import doubts_of_names
 from pipeline.log.source_verdicts import source_verdicts
 from pipeline.log.strengths import Share, find_strengths
 from pipeline.reading.readers import table_columns
@@ -332,6 +333,7 @@ def _examine_verdicts(examination: Examination, project: Project[Parameters]) ->
         *of_columns(project, kinds, project.parameters.episodes.conversion, until),
         *source_verdicts(read_json(project.ingested), Reach(project).needed),
         *doubts_of_outcomes(project),
+        *doubts_of_names(project, Reach(project).log_until, project.parameters.decision.event_types),
         *doubts_of_ages(project),
     ]
     if kinds and not any(verdict.code == "column_knows_outcome" for verdict in verdicts):

@@ -11,7 +11,7 @@ from typing import Protocol
 import pandas as pd
 import pyarrow.parquet as pq
 
-from features.core.errors import NotEnoughDataError, nearest
+from features.core.errors import NotEnoughDataError, nearest, of_several
 from features.core.schema import MACHINE
 from features.timeline.history import History
 from features.timeline.snapshots import find_episodes
@@ -53,12 +53,8 @@ def observe(project: Project[Sections]) -> Observation:
     sources = read_json(project.ingested)["sources"]
     seen = read_event_types(project.interactions)
     episodes = project.parameters.episodes
-    for place in ("conversion", "lost", "reopen_on"):
-        require_event_types(seen, f"episodes.{place}", getattr(episodes, place))
-    if episodes.after_conversion:
-        require_event_types(seen, "episodes.after_conversion.reopen_on", episodes.after_conversion.reopen_on)
-    for milestone, names in episodes.milestones.items():
-        require_event_types(seen, f"episodes.milestones.{milestone}", names)
+    for place, names in episodes.event_types:
+        require_event_types(seen, place, names)
     require_event_types(seen, "snapshots.policies", project.parameters.snapshots.triggers)
     bringing = sorted(set(seen.loc[seen["event_type"].isin(episodes.conversion), "source"]))
     delay = project.parameters.snapshots.outcome_delay
@@ -91,13 +87,15 @@ def _delay_of_conversions(interactions: Path, event_types: Sequence[str]) -> tim
 
 def require_event_types(seen: pd.DataFrame, place: str, names: Sequence[str]) -> None:
     """Raise NotEnoughDataError where a type that the settings name never occurs; it names the nearest that does."""
-    counts = seen.groupby("event_type")["events"].sum()
+    counts = seen.groupby("event_type")[["events", "leads"]].sum()
     absent = [name for name in names if name not in counts.index]
     if absent:
-        top = ", ".join(f"{name} ({count:,})" for name, count in counts.nlargest(8).items())
+        # Where an id is mapped as the type, each is a name of somebody.
+        known = counts.loc[of_several(counts["leads"].to_dict())]
+        top = ", ".join(f"{name} ({count:,})" for name, count in known["events"].nlargest(8).items())
         raise NotEnoughDataError(
-            f"{place}: no event of type {absent[0]!r} in the log; {nearest(absent[0], counts.index)}; "
-            f"the most frequent are {top}"
+            f"{place}: no event of type {absent[0]!r} in the log; {nearest(absent[0], known.index)}"
+            f"{f'; the most frequent are {top}' if top else ''}"
         )
 
 
@@ -123,11 +121,11 @@ def episodes_at(
 
 
 def read_event_types(interactions: Path) -> pd.DataFrame:
-    """Count the events by type and source, but for what machines did."""
+    """Count the events by type and source, and about how many leads have them, but for what machines did."""
     with open_reader() as connection:
         frame: pd.DataFrame = connection.execute(
-            f"SELECT event_type, source, count(*) AS events FROM read_parquet(?) WHERE actor <> '{MACHINE}' "
-            "GROUP BY ALL ORDER BY ALL",
+            "SELECT event_type, source, count(*) AS events, approx_count_distinct(lead_id) AS leads "
+            f"FROM read_parquet(?) WHERE actor <> '{MACHINE}' GROUP BY ALL ORDER BY ALL",
             [str(interactions)],
         ).df()
     return frame

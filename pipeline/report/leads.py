@@ -79,6 +79,7 @@ def wording(parameters: Sections, scoring: Mapping[str, Any]) -> dict[str, objec
         "t": lambda name, *number, **filled: page_text(name, language, *number, **filled),
         "share": lambda share: share_of(share, language),
         "as_of": Writing(language).moment(datetime.fromisoformat(scoring["as_of"]), parameters.decision.time_zone),
+        "renamed": ", ".join(scoring.get("renamed", ())),
         "fields": [name for name in parameters.leads.shown.columns if name != "name"],
     }
 

@@ -13,12 +13,14 @@ from features.core.errors import InputError, RegistryError, SettingsError, Stale
 from features.core.time import format_duration
 from models.core.horizons import PROBABILITY
 from models.core.model import Model
+from models.core.verdicts import acquit
 from models.decision.kpis import sums
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.core.suspensions import read_suspensions
 from pipeline.log.forgotten import refuse_forgotten
 from pipeline.log.named import require_ends
 from pipeline.log.reach import Reach
+from pipeline.log.renamed import doubts_of_names
 from pipeline.registry.approvals import NOBODY
 from pipeline.registry.champion import Champion, find_model, load_champion, told_of_nobody
 from pipeline.scoring.basis import DECIDED
@@ -39,10 +41,11 @@ def run(
 ) -> Path:
     """Score with the champion and keep the result in the history; gives the folder it was written to.
 
-    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where
-    a source has stopped, lacks rows or has other events than the champion learned from, where it holds no more what
-    the last scores knew and nobody says that this is corrected, or where ``when`` lies in the time that the champion
-    has learned from and no backfill was asked for; InputError where another leadcast is at work.
+    ``when``: now, latest (the end of the log), or a date. Raises StaleError where the log is too old for now, where a
+    source has stopped, lacks rows, has other events than the champion learned from, or calls otherwise what settings
+    name, where it holds no more what the last scores knew and nobody says that this is corrected, or where ``when``
+    lies in the time that the champion has learned from and no backfill was asked for; InputError where another leadcast
+    is at work.
     """
     with sole(project):
         return _score(project, progress, when, backfill=backfill, is_corrected=is_corrected)
@@ -73,6 +76,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
             f"{as_of.isoformat()} lies before {trained_until.isoformat()}, up to which the champion has learned: it "
             "knows how some of these leads ended. For a history that is meant as such, add --backfill"
         )
+    renamed = _refuse_renamed(project, as_of, trained_until, progress)
     folder = project.scores / f"{as_of:{AS_OF}}" / f"model={model.version[:16]}"
     earlier = look_back(project, project.parameters.decision, as_of)
     last = None if earlier.last is None else _last_score(project, earlier.last, model, progress)
@@ -98,7 +102,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     check(recommendations, project.parameters.recommend.reasons_for, model.steps)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "model_version": model.version, **doubts.as_json()}
     told |= {"approved_by": champion.approved_by, "is_approved": champion.approved_by != NOBODY}
-    told |= {**decided.as_json(), **sums(recommendations), "forgotten": forgotten.as_json()}
+    told |= {**decided.as_json(), **sums(recommendations), "forgotten": forgotten.as_json(), "renamed": renamed}
     told["since_last"], changes = since_last(decided, model.version, recommendations)
     language = project.parameters.words.language
     for line in (*told_of_the_list(told, language), *told_of_the_unstated(told, language)):
@@ -111,6 +115,27 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     write_recommendations(folder / "recommendations.parquet", recommendations, wording)
     write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})
     return folder
+
+
+def _refuse_renamed(
+    project: Project[Parameters], as_of: datetime, learned_until: datetime, progress: Progress
+) -> list[str]:
+    """Warn of event types that may be called otherwise by now, and name them.
+
+    Raises StaleError where they surely are, and nobody has acquitted them.
+    """
+    parameters = project.parameters
+    found = doubts_of_names(project, as_of, parameters.decision.event_types, learned_until)
+    open_ones = [one for one in acquit(found, parameters.evaluate.acquitted) if one.acquitted is None]
+    standing = [one for one in open_ones if one.stands]
+    if standing:
+        raise StaleError(
+            f"{'; '.join(one.evidence for one in standing)}. {standing[0].remedy.capitalize()}; where it is another "
+            f"thing, say why: evaluate.acquitted: {{'{standing[0].name}': reason}}"
+        )
+    for one in open_ones:
+        progress(f"warning: {one.title} ({one.name}): {one.evidence}; {one.remedy}")
+    return [one.subject for one in open_ones if one.subject]
 
 
 def _champion(project: Project[Parameters], progress: Progress) -> Champion:

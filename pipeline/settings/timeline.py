@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -43,6 +44,16 @@ class Episodes(Strict):
     milestones: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(default_factory=dict)
     """Steps on the way that people decided, each with the event types that mean it was reached, in the order of the
     funnel: {accepted by sales: [accepted], opportunity: [opportunity_created]}."""
+
+    @property
+    def event_types(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Give the event types that are named, by the place that names them."""
+        for place in ("conversion", "lost", "reopen_on"):
+            yield f"episodes.{place}", getattr(self, place)
+        if self.after_conversion:
+            yield "episodes.after_conversion.reopen_on", self.after_conversion.reopen_on
+        for milestone, names in self.milestones.items():
+            yield f"episodes.milestones.{milestone}", names
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

@@ -25,6 +25,7 @@ from pipeline.log.history import Observation, observe
 from pipeline.log.outcome_holes import find_outcome_holes
 from pipeline.log.outcomes import find_starts, observed_from, refuse_without_effect, sources_of
 from pipeline.log.reach import Reach
+from pipeline.log.renamed import doubts_of_names
 from pipeline.settings.features import Features
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.run import Run
@@ -82,6 +83,9 @@ def _run(project: Project[Sections], folder: Path, progress: Progress) -> None:
     lacking = find_outcome_holes(project, by_source, starts)
     for hole in lacking:
         progress(f"warning: {hole.source}: {hole.told()}")
+    renamed = doubts_of_names(project, observation.log_until)
+    for one in renamed:
+        progress(f"warning: {one.title} ({one.name}): {one.evidence}")
     if not taken:
         raise NotEnoughDataError(
             "snapshots: the policies ask for no moment at which a lead is open; "
@@ -109,6 +113,8 @@ def _run(project: Project[Sections], folder: Path, progress: Progress) -> None:
     )
     if ages is not None and ages.older:
         progress(f"warning: {ages.told()}")
+    if renamed:
+        written["renamed"] = [one.to_json() for one in renamed]
     write_json(project.snapshot_counts, written | {"open_ages": ages and ages.as_json()})
 
 

@@ -19,6 +19,10 @@ PAGE_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "The model is wrong by its own figures: {verdicts}.",
         "Le modèle se trompe d'après ses propres chiffres\N{NO-BREAK SPACE}: {verdicts}.",
     ),
+    "renamed": (
+        "The log may call event types otherwise by now that the settings name ({names}); leadcast doctor says more.",
+        "Le journal semble nommer autrement des types d'événement des paramètres ({names}), voir leadcast doctor.",
+    ),
     "what_was_seen": ("What was seen, and what to do.", "Ce qui a été vu, et que faire."),
     "leads": (("{number} lead", "{number} leads"), ("{number} lead", "{number} leads")),
     "left_out": (

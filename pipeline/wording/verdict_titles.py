@@ -19,6 +19,7 @@ FRENCH: Mapping[str, str] = {
     "feature_drift": "des leads qui ne sont plus ce qu'ils étaient",
     "base_rate_drift": "un taux de conversion qui n'est plus ce qu'il était",
     "outcomes_lack": "des mois sans conversion, là où beaucoup étaient attendues",
+    "type_renamed": "un type d'événement nommé dans les paramètres qui semble porter un autre nom",
     "ages_unseen": "des leads ouverts plus anciens que tous ceux dont on a appris",
     "too_little_learned": "presque rien n'a été appris",
     "source_silent": "une source muette depuis plus longtemps que jamais",

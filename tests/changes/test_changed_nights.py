@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from world import Project
 
-from features.core.errors import NotEnoughDataError, StaleError
+from features.core.errors import StaleError
 from features.core.schema import SORT_ORDER
 from models.core.model import Model
 from models.decision.changes import CAUSES, log_odds
@@ -158,8 +158,12 @@ def test_a_night_whose_export_lacks_how_leads_ended_is_refused_unless_somebody_p
     assert any("are open again" in line for line in nights.project.told)
 
 
-def test_no_lead_is_scored_where_none_converts_by_a_type_that_the_settings_name(nights: Nights) -> None:
-    nights.rewrite_log("SELECT * REPLACE (if(event_type = 'won', 'Won!', event_type) AS event_type) FROM log")
-    with pytest.raises(NotEnoughDataError, match=r"episodes\.conversion: no event of type 'won' in the log.*Won!"):
+def test_no_lead_is_scored_where_the_newest_wins_are_written_otherwise(nights: Nights) -> None:
+    since = "occurred_at >= TIMESTAMP '2026-06-08'"
+    nights.rewrite_log(
+        f"SELECT * REPLACE (if(event_type = 'won' AND {since}, 'WON', event_type) AS event_type) FROM log"
+    )
+    refused = "have an event 'WON'.*0 leads have 'won'.*evaluate.acquitted: {'type_renamed:WON': reason}"
+    with pytest.raises(StaleError, match=refused):
         nights.score(FRIDAY)
     assert not list(nights.project.scores.glob("as_of=*"))

@@ -153,7 +153,6 @@ SHORT = {
     "pipeline/settings/validate.py": "a file a section",
     "pipeline/wording/actions.py": "a file a kind of sentence",
     "pipeline/wording/digest_texts.py": "a file a kind of page",
-    "pipeline/wording/verdict_titles.py": "a file a kind of text",
 }
 """Files of fewer than 40 lines, and what justifies a file."""
 
