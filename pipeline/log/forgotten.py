@@ -9,6 +9,8 @@ fact of the last scores that ended or closed something is looked for, by its day
     2026-03-05 mail withdrawn      says nothing of 5 March                    forgotten
     2026-03-05 lost                lost on 5 March, a form on 20 April        came back: no fault
     2026-03-05 converted           converted on 3 May, a month to come        forgotten: the lead is open again
+    2026-03-05 converted           converted on 3 April                       moved
+    created on 2026-03-01          created on 2026-01-03                      moved, but for leads merged since
 """
 
 from __future__ import annotations
@@ -17,17 +19,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.core.errors import StaleError
 from features.core.schema import CHANNELS, CONSENT_STATUSES, CONVERTED, EVERYTHING, LOST, OBJECTED
 from models.core.horizons import PROBABILITY
-from pipeline.core.project import Places, Progress
-from pipeline.core.sql import file_literal, literal, open_reader
+from pipeline.core.project import Places, Progress, Project
+from pipeline.core.sql import fetch_row, file_literal, literal, open_reader
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
 
@@ -53,24 +55,39 @@ said AS (
     SELECT lead_id, status, purpose, {consent_day}
     FROM read_parquet({consents}) SEMI JOIN told USING (lead_id) WHERE known_at < $as_of
 )
-SELECT kind, count(DISTINCT lead_id), count(DISTINCT lead_id) FILTER (NOT is_held AND NOT EXISTS (
-    FROM said WHERE said.lead_id = asked.lead_id AND abs(said.day - asked.day) <= 1
-    AND list_contains(asked.words, said.event_type)
-    AND (said.purpose IS NULL) = (asked.purposes IS NULL)
-    AND (said.purpose IS NULL OR list_contains(asked.purposes, said.purpose))
-))
+SELECT kind, count(DISTINCT lead_id), count(DISTINCT lead_id) FILTER (is_lost AND (kind = 'closed' OR is_open)),
+    count(DISTINCT lead_id) FILTER (is_lost AND NOT is_open)
 FROM (
-    SELECT told.lead_id, told.day, means.kind, means.words, means.purposes,
-        CASE means.kind WHEN 'ended' THEN now.probability IS NULL
-        ELSE EXISTS (FROM held WHERE held.lead_id = told.lead_id AND held.name = told.name) END AS is_held
+    SELECT told.lead_id, means.kind, now.probability IS NOT NULL AS is_open, NOT EXISTS (
+        FROM held WHERE held.lead_id = told.lead_id AND held.name = told.name AND means.kind = 'closed'
+    ) AND NOT EXISTS (
+        FROM said WHERE said.lead_id = told.lead_id AND abs(said.day - told.day) <= 1
+        AND list_contains(means.words, said.event_type)
+        AND (said.purpose IS NULL) = (means.purposes IS NULL)
+        AND (said.purpose IS NULL OR list_contains(means.purposes, said.purpose))
+    ) AS is_lost
     FROM told JOIN means USING (name) JOIN now USING (lead_id)
-) AS asked GROUP BY kind
+) GROUP BY kind
 """
 _GONE = """
 SELECT count(*), count(*) FILTER (lead_id NOT IN (SELECT lead_id FROM read_parquet({leads}))
     AND lead_id NOT IN (SELECT alias_id FROM read_parquet({aliases})))
 FROM before WHERE probability IS NOT NULL
 """
+_CREATED = """
+SELECT count(*), count(*) FILTER (days > 1), coalesce(median(days) FILTER (days > 1), 0) FROM (
+    SELECT abs(epoch(leads.created_at) - epoch(before.created_at)) / 86400 AS days
+    FROM before JOIN read_parquet({leads}) AS leads USING (lead_id)
+    WHERE lead_id NOT IN (SELECT lead_id FROM read_parquet({aliases}) WHERE alias_id IN (SELECT lead_id FROM before))
+) WHERE days IS NOT NULL
+"""
+
+
+class Sections(Protocol):
+    """The sections of the settings that are asked for here."""
+
+    decision: DecisionPolicy
+    episodes: Episodes
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,13 @@ class Forgotten:
     gone: int = 0
     """Who were open, and are no leads any more, nor merged with one."""
     of_open: int = 0
+    moved: int = 0
+    """Who are over still, but by another day or otherwise; of ``of_ended``."""
+    created: int = 0
+    """Who were created on another day, and were not merged since."""
+    of_created: int = 0
+    created_days: float = 0.0
+    """By how many days that moved, in the middle."""
 
     def told(self, since: datetime) -> Iterator[tuple[str, bool]]:
         """Say each in words, and whether it is too much for people to have put it right."""
@@ -108,6 +132,18 @@ class Forgotten:
                 "merged with one: they are scored no more, and keep what was last pushed of them"
             )
             yield told, self.gone >= _FEW and self.gone > _MOST * self.of_open
+        if self.moved:
+            told = (
+                f"{self.moved:,} of {self.of_ended:,} leads that had converted or were lost, by {then}, did so on "
+                "another day by today's log, or otherwise"
+            )
+            yield told, self.moved >= _FEW and self.moved > _MOST * self.of_ended
+        if self.created:
+            told = (
+                f"{self.created:,} of {self.of_created:,} leads were created on another day than by {then}, "
+                f"{self.created_days:,.0f} days from it in the middle, so their ages are others"
+            )
+            yield told, self.created >= _FEW and self.created > _MOST * self.of_created
 
     def as_json(self) -> dict[str, Any]:
         """Give the counts as JSON holds them."""
@@ -115,9 +151,7 @@ class Forgotten:
 
 
 def refuse_forgotten(
-    places: Places,
-    policy: DecisionPolicy,
-    episodes: Episodes,
+    project: Project[Sections],
     last: tuple[Path, datetime] | None,
     recommendations: pa.Table,
     as_of: datetime,
@@ -132,7 +166,7 @@ def refuse_forgotten(
     if last is None or "facts" not in pq.read_schema(last[0]).names:
         return Forgotten()
     path, since = last
-    found = _compare(places, policy, episodes, path, recommendations, as_of)
+    found = _compare(project, path, recommendations, as_of)
     told = list(found.told(since))
     refused = [sentence for sentence, is_too_much in told if is_too_much]
     if refused and not is_corrected:
@@ -146,9 +180,14 @@ def refuse_forgotten(
     return found
 
 
-def _compare(
-    places: Places, policy: DecisionPolicy, episodes: Episodes, last: Path, now: pa.Table, as_of: datetime
-) -> Forgotten:
+def creations_of(places: Places, leads: pa.ChunkedArray) -> pa.Array:
+    """Give when leads were created, in their order, for the next night to compare."""
+    known = pq.read_table(places.leads, columns=["lead_id", "created_at"])
+    return known["created_at"].combine_chunks().take(pc.index_in(leads, known["lead_id"]).combine_chunks())
+
+
+def _compare(project: Project[Sections], last: Path, now: pa.Table, as_of: datetime) -> Forgotten:
+    policy, places = project.parameters.decision, project
     names = {"leads": places.leads, "aliases": places.aliases, "log": places.interactions, "consents": places.consents}
     files = {name: file_literal(path) for name, path in names.items()}
     day = "CAST(timezone({zone}, timezone('UTC', {moment})) AS DATE)"
@@ -156,19 +195,20 @@ def _compare(
     days = {"event_day": day.format(zone=zone, moment="occurred_at")}
     days |= {"consent_day": day.format(zone=zone, moment="changed_at")}
     with open_reader() as connection:
-        connection.register("before", pq.read_table(last, columns=["lead_id", PROBABILITY, "facts"]))
+        kept = ["lead_id", PROBABILITY, "facts", "created_at"]
+        before = pq.read_table(last, columns=[name for name in kept if name in pq.read_schema(last).names])
+        if "created_at" not in before.column_names:  # an earlier version kept none
+            before = before.append_column("created_at", pa.nulls(len(before), pa.timestamp("us")))
+        connection.register("before", before)
         connection.register("now", now.select(["lead_id", PROBABILITY, "facts"]))
-        connection.register("means", _meanings(policy, episodes))
+        connection.register("means", _meanings(policy, project.parameters.episodes))
         rows = connection.execute(_FORGOTTEN.format(**files, **days), {"as_of": as_of}).fetchall()
-        counts = {kind: (leads, forgotten) for kind, leads, forgotten in rows}
-        (of_closed, closed), (of_ended, ended) = (counts.get(kind, (0, 0)) for kind in ("closed", "ended"))
-        of_open, gone = _fetch_gone(connection, files)
-    return Forgotten(closed, of_closed, ended, of_ended, gone, of_open)
-
-
-def _fetch_gone(connection: duckdb.DuckDBPyConnection, files: dict[str, str]) -> tuple[int, int]:
-    of_open, gone = connection.execute(_GONE.format(**files)).fetchall()[0]
-    return of_open, gone
+        counts = {kind: found for kind, *found in rows}
+        of_closed, closed, _ = counts.get("closed", (0, 0, 0))
+        of_ended, ended, moved = counts.get("ended", (0, 0, 0))
+        of_open, gone = fetch_row(connection, _GONE.format(**files))
+        of_created, created, days = fetch_row(connection, _CREATED.format(**files))
+    return Forgotten(closed, of_closed, ended, of_ended, gone, of_open, moved, created, of_created, round(days, 1))
 
 
 def _meanings(policy: DecisionPolicy, episodes: Episodes) -> pa.Table:

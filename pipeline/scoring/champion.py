@@ -17,7 +17,7 @@ from models.core.verdicts import acquit
 from models.decision.kpis import sums
 from pipeline.core.project import Progress, Project, require, sole, write_json
 from pipeline.core.suspensions import read_suspensions
-from pipeline.log.forgotten import refuse_forgotten
+from pipeline.log.forgotten import creations_of, refuse_forgotten
 from pipeline.log.named import require_ends
 from pipeline.log.reach import Reach
 from pipeline.log.renamed import doubts_of_names
@@ -80,15 +80,11 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     folder = project.scores / f"{as_of:{AS_OF}}" / f"model={model.version[:16]}"
     earlier = look_back(project, project.parameters.decision, as_of)
     last = None if earlier.last is None else _last_score(project, earlier.last, model, progress)
-    parameters = project.parameters
     recommendations, doubts, decided = recommend(project, model, as_of, progress, earlier, last)
     # Where another column is mapped, so that no type is known, that was said already.
-    require_ends(project, parameters.episodes)
+    require_ends(project, project.parameters.episodes)
     before = (earlier.last, moment_of(earlier.last)) if earlier.last else None
-    forgotten = refuse_forgotten(
-        project, parameters.decision, parameters.episodes, before, recommendations, as_of, progress,
-        is_corrected=is_corrected,
-    )  # fmt: skip
+    forgotten = refuse_forgotten(project, before, recommendations, as_of, progress, is_corrected=is_corrected)
     if doubts.ended_unknown:
         progress(f"{doubts.ended_unknown:,} of these leads had converted or were lost before, and nobody knew then")
     if doubts.older_than_outcomes:
@@ -111,6 +107,7 @@ def _score(project: Project[Parameters], progress: Progress, when: str, *, backf
     for name, value in (("run_id", pa.scalar(run_id)), ("scored_at", scored_at)):
         recommendations = recommendations.append_column(name, pa.repeat(value, len(recommendations)))
     recommendations = recommendations.append_column("list_changed", changes)
+    recommendations = recommendations.append_column("created_at", creations_of(project, recommendations["lead_id"]))
     wording = wording_of(project.parameters.words.model_dump_json())
     write_recommendations(folder / "recommendations.parquet", recommendations, wording)
     write_json(folder / DECIDED, {**told, "rests_on": decided.rests_on})

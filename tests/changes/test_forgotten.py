@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -13,7 +15,7 @@ import pytest
 
 from features.core.errors import StaleError
 from models.decision.facts import Fact
-from pipeline.core.project import Places
+from pipeline.core.project import Project
 from pipeline.log.forgotten import Forgotten, refuse_forgotten
 from pipeline.settings.decision import DecisionPolicy
 from pipeline.settings.timeline import Episodes
@@ -28,21 +30,37 @@ POLICY = DecisionPolicy(
 )
 EPISODES = Episodes(conversion=("won",), lost=("lost",))
 Facts = Mapping[str, Sequence[str]]
+CREATED = datetime(2026, 3, 1, 23)
+
+
+@dataclass
+class Settings:
+    """What is asked for of the settings."""
+
+    decision: DecisionPolicy = POLICY
+    episodes: Episodes = EPISODES
 
 
 class Night:
     """The last scores, and what tonight's log says."""
 
     def __init__(self, root: Path) -> None:
-        self.places = Places(root)
+        self.places = Project(root, Settings())
         self.last = root / "data/scores/as_of=2026-04-01T03-00-00.000000/model=one/recommendations.parquet"
         self.last.parent.mkdir(parents=True)
         self.told: list[str] = []
 
     def holds(
-        self, *events: tuple[str, str, str], consents: Sequence[tuple[str, str, str, str]] = (), leads: str = ""
+        self,
+        *events: tuple[str, str, str],
+        consents: Sequence[tuple[str, str, str, str]] = (),
+        leads: str = "",
+        moved: Mapping[str, timedelta] = MappingProxyType({}),
     ) -> Night:
-        """Write tonight's log: (lead, time, type), (lead, time, purpose, status), and a letter for each lead."""
+        """Write tonight's log: (lead, time, type), (lead, time, purpose, status), and a letter for each lead.
+
+        ``moved`` says by how much a lead is created later than the last scores know.
+        """
         logged = [(lead, datetime.fromisoformat(at), datetime.fromisoformat(at), kind) for lead, at, kind in events]
         agreed = [(*one[2:], one[0], *[datetime.fromisoformat(one[1])] * 2) for one in consents]
         for path, columns, rows in (
@@ -56,7 +74,11 @@ class Night:
                 "purpose VARCHAR, status VARCHAR, lead_id VARCHAR, changed_at TIMESTAMP, known_at TIMESTAMP",
                 agreed,
             ),
-            (self.places.leads, "lead_id VARCHAR", [(lead,) for lead in leads]),
+            (
+                self.places.leads,
+                "lead_id VARCHAR, created_at TIMESTAMP",
+                [(lead, CREATED + moved.get(lead, timedelta(0))) for lead in leads],
+            ),
             (self.places.aliases, "alias_id VARCHAR, lead_id VARCHAR", [("Z", "A")]),
         ):
             with duckdb.connect() as connection:
@@ -68,11 +90,11 @@ class Night:
 
     def compare(self, before: Facts, now: Facts, *, is_corrected: bool = False) -> Forgotten:
         """Compare facts of the last scores with tonight's, by lead."""
-        pq.write_table(recommended(before), self.last)
+        created = pa.array([CREATED] * len(before), pa.timestamp("us"))
+        pq.write_table(recommended(before).append_column("created_at", created), self.last)
         return refuse_forgotten(
-            self.places, POLICY, EPISODES, (self.last, LAST), recommended(now), TONIGHT, self.told.append,
-            is_corrected=is_corrected,
-        )  # fmt: skip
+            self.places, (self.last, LAST), recommended(now), TONIGHT, self.told.append, is_corrected=is_corrected
+        )
 
 
 def recommended(facts: Facts) -> pa.Table:
@@ -108,7 +130,7 @@ def test_a_withdrawal_that_the_table_lost_is_refused_and_one_that_was_lifted_is_
     everything = [("B", "2026-03-05", "everything", "refused"), ("C", "2026-03-06", "everything", "objected")]
     now: Facts = {"A": [], "B": [], "C": ["2026-03-06 objected to everything"], "D": said["D"]}
     night.holds(consents=[*lifted, *everything], leads="ABCD")
-    assert night.compare(said, now) == Forgotten(closed=0, of_closed=4, of_open=4)
+    assert night.compare(said, now) == Forgotten(of_closed=4, of_open=4, of_created=4)
     assert not night.told
     # Of D nothing is held, but nothing is needed where the fact itself still stands; without it, it is forgotten.
     with pytest.raises(
@@ -131,17 +153,19 @@ def test_who_was_over_and_is_open_again_came_back_or_its_end_is_gone(night: Nigh
     over |= {"H": ["2026-03-05 converted"]}
     now = {**over, **nothing_of("AB")}
     # A came back, its loss is still there; the win of B was read as of 3 May, and a loss is no win.
-    night.holds(("A", "2026-03-05 20:00", "lost"), ("B", "2026-05-03 20:00", "lost"), leads="ABCDEFGH")
-    assert night.compare(over, now) == Forgotten(ended=1, of_ended=8)
+    others = [(letter, "2026-03-05 20:00", "lost") for letter in "ACDEFG"] + [("H", "2026-03-05 20:00", "won")]
+    night.holds(*others, ("B", "2026-05-03 20:00", "lost"), leads="ABCDEFGH")
+    assert night.compare(over, now) == Forgotten(ended=1, of_ended=8, of_created=8)
     assert "1 of 8 leads that had converted or were lost" in night.told[0]
-    with pytest.raises(StaleError, match="5 of 8 leads that had converted or were lost"):
+    night.holds(("A", "2026-03-05 20:00", "lost"), *others[4:6], ("H", "2026-03-05 20:00", "lost"), leads="ABCDEFGH")
+    with pytest.raises(StaleError, match="5 of 8 leads that had converted or were lost, .* are open again"):
         night.compare(over, now | nothing_of("CDEH"))
 
 
 def test_leads_that_are_gone_are_told_and_many_are_refused_but_those_merged_are_not(night: Night) -> None:
     before: Facts = nothing_of("ABCDEFGHZ")
     night.holds(leads="ABCDEFG")
-    assert night.compare(before, nothing_of("ABCDEFG")) == Forgotten(gone=1, of_open=9)
+    assert night.compare(before, nothing_of("ABCDEFG")) == Forgotten(gone=1, of_open=9, of_created=6)
     assert "1 of 9 leads that were open" in night.told[0]
     night.holds(leads="ABC")
     with pytest.raises(StaleError, match="5 of 9 leads that were open"):
@@ -150,5 +174,33 @@ def test_leads_that_are_gone_are_told_and_many_are_refused_but_those_merged_are_
 
 def test_where_there_are_no_scores_before_nothing_is_forgotten(night: Night) -> None:
     now = recommended({"A": []})
-    found = refuse_forgotten(night.places, POLICY, EPISODES, None, now, TONIGHT, print, is_corrected=False)
+    found = refuse_forgotten(night.places, None, now, TONIGHT, print, is_corrected=False)
     assert found == Forgotten()
+
+
+def test_leads_that_were_created_on_another_day_are_told_and_many_are_refused_but_those_merged_are_not(
+    night: Night,
+) -> None:
+    before: Facts = nothing_of("ABCDEFGHZ")
+    # Z was merged with A, which is as old as Z from now on; a day more or less is another zone.
+    few = {"A": timedelta(days=-90), "B": timedelta(days=-3), "C": timedelta(days=4), "D": timedelta(hours=24)}
+    found = night.holds(leads="ABCDEFGH", moved=few).compare(before, nothing_of("ABCDEFGH"))
+    assert found == Forgotten(of_open=9, created=2, of_created=7, created_days=3.5)
+    assert (
+        "2 of 7 leads were created on another day than by the scores of 2026-04-01 03:00 UTC, 4 days" in night.told[0]
+    )
+    night.holds(leads="ABCDEFGH", moved=few | dict.fromkeys("EFG", timedelta(days=30)))
+    with pytest.raises(StaleError, match="5 of 7 leads were created on another day .*, 30 days .*--corrected"):
+        night.compare(before, nothing_of("ABCDEFGH"))
+
+
+def test_ends_that_moved_to_another_day_are_told_and_many_are_refused(night: Night) -> None:
+    over: dict[str, Sequence[str]] = {letter: ["2026-03-05 lost"] for letter in "ABCDEF"}
+    now: dict[str, Sequence[str]] = {letter: ["2026-03-25 lost"] for letter in "ABCDEF"}
+    held = [(letter, "2026-03-06 12:00", "lost") for letter in "BCDEF"]  # a day more or less is no other
+    found = night.holds(("A", "2026-03-25 12:00", "lost"), *held, leads="ABCDEF").compare(over, now)
+    assert found == Forgotten(of_ended=6, moved=1, of_created=6)
+    assert "1 of 6 leads that had converted or were lost" in night.told[0]
+    night.holds(*((letter, "2026-03-25 12:00", "lost") for letter in "ABCDEF"), leads="ABCDEF")
+    with pytest.raises(StaleError, match="6 of 6 leads that had converted or were lost, .* another day"):
+        night.compare(over, now)
