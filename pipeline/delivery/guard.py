@@ -23,9 +23,9 @@ from pipeline.settings.parameters import Parameters
 from pipeline.settings.push import Push
 
 
-def newest_scores(places: Places, champion: str | None) -> Scores:
+def newest_scores(project: Project[Parameters], champion: str | None) -> Scores:
     """Find the newest scores of the history; where two models have scored that moment, the champion's."""
-    moments = sorted(places.scores.glob("as_of=*"), reverse=True)
+    moments = sorted(project.scores.glob("as_of=*"), reverse=True)
     for moment in moments:
         paths = sorted(moment.glob("model=*/recommendations.parquet"))
         if paths:
@@ -36,10 +36,12 @@ def newest_scores(places: Places, champion: str | None) -> Scores:
                 if batch is None:
                     raise InputError(f"{path} holds no leads; score again: leadcast score --as-of now")
                 first = batch.to_pylist()[0]
-                rows = file.metadata.num_rows
-                return Scores(path, first["as_of"], first["model_version"], rows, read_wording(file.schema_arrow))
+                rows, wording = file.metadata.num_rows, read_wording(file.schema_arrow)
+                zone = project.parameters.decision.time_zone
+                return Scores(path, first["as_of"], first["model_version"], rows, wording, zone)
     raise InputError(
-        f"there are no scores in {places.scores}; score with the champion first: leadcast score --as-of latest (or now)"
+        f"there are no scores in {project.scores}; score with the champion first: leadcast score --as-of latest "
+        "(or now)"
     )
 
 

@@ -39,6 +39,8 @@ class Scores:
     leads: int
     wording: str = ""
     """How reasons are worded: a text that is the same for the same words; empty where it is not told."""
+    zone: str = "UTC"
+    """The company's, of the dates that are pushed."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Changes:
     def __iter__(self) -> Iterator[Change]:
         significance = Significance(self.push.mapping, self.push.probability_change)
         now = datetime.now(UTC).replace(tzinfo=None)
-        for part in wanted_of(self.scores.path, self.push, self.options.selection, self.suspended):
+        scores, selection = self.scores, self.options.selection
+        for part in wanted_of(scores.path, self.push, selection, self.suspended, scores.zone):
             known = self.ledger.known(self.sink.name, [wanted.key for wanted in part])
             for wanted in part:
                 why, change = self._judge(wanted, known.get(wanted.key), significance, now)

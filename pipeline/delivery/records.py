@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,13 +101,16 @@ def select(only: Sequence[str], share: float, lead: str | None = None) -> Select
     return Selection(chosen, share, lead)
 
 
-def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[str, str]) -> Iterator[list[Wanted]]:
+def wanted_of(
+    path: Path, push: Push, selection: Selection, suspended: Mapping[str, str], zone: str = "UTC"
+) -> Iterator[list[Wanted]]:
     """Give what the leads of the recommendations shall hold, the best first, in parts.
 
-    ``suspended`` has the leads whose score is not to be relied on, with the date since when. Raises InputError where
-    the recommendations are of an earlier version, and lack what is mapped.
+    ``suspended`` has the leads whose score is not to be relied on, with the date since when; dates are those of
+    ``zone``. Raises InputError where the recommendations are of an earlier version, and lack what is mapped.
     """
-    makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name != "action"]
+    makers = [(field, _MAKERS[name]) for name, field in push.mapping.items() if name in _MAKERS]
+    day, here = push.mapping.get("date"), ZoneInfo(zone)
     action, words = push.mapping.get("action"), push.words_of_actions
     with pq.ParquetFile(path) as file:
         held = [name for name in Row._fields if name in file.schema_arrow.names]
@@ -123,6 +127,8 @@ def wanted_of(path: Path, push: Push, selection: Selection, suspended: Mapping[s
                     continue
                 since = suspended.get(row.lead_id)
                 values = {field: make(row) for field, make in makers}
+                if day is not None:
+                    values[day] = row.as_of.replace(tzinfo=UTC).astimezone(here).date().isoformat()
                 if action is not None:
                     values[action] = _in_words(words, row)
                 if since is not None:
@@ -170,7 +176,6 @@ _MAKERS: Mapping[str, Callable[[Row], Value]] = {
     "reason_1": _reason(0),
     "reason_2": _reason(1),
     "reason_3": _reason(2),
-    "date": lambda row: row.as_of.date().isoformat(),
     "model": lambda row: row.model_version[:16],
     "stage": lambda row: row.stage,
     "facts": lambda row: _cut("; ".join(row.facts)) if row.facts else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,15 @@ def pushed(path: Path, **push: object) -> list[dict[str, Any]]:
     pq.write_table(table, path)
     settings = Push.model_validate({"sink": {"kind": "files"}, "fields": FIELDS, **push})
     return [dict(lead.values) for part in wanted_of(scores.path, settings, Selection({}), {}) for lead in part]
+
+
+def test_the_date_is_the_company_s_day_of_the_score(tmp_path: Path) -> None:
+    # At midnight in Paris it is the day before in UTC.
+    night = write_scores(tmp_path / "scores.parquet", {"L1": Lead("SQL")}, datetime(2026, 6, 29, 22))
+    settings = Push.model_validate({"sink": {"kind": "files"}, "fields": {"date": "d"}})
+    for zone, day in (("Europe/Paris", "2026-06-30"), ("America/New_York", "2026-06-29"), ("UTC", "2026-06-29")):
+        ((lead,),) = wanted_of(night.path, settings, Selection({}), {}, zone)
+        assert lead.values == {"d": day}
 
 
 def test_an_action_is_written_in_words_and_a_code_without_words_as_it_is(tmp_path: Path) -> None:
