@@ -99,7 +99,9 @@ def verdicts_of(promised: Promised, scores: Scores) -> list[Verdict]:
     """Say of all leads what is known, and of each part whose promise is broken."""
     if not promised.promises:
         when = (
-            f"; the first of them will be known about {promised.early_until:%Y-%m-%d}" if promised.early_until else ""
+            f"; at the present pace enough will be known from {promised.early_until:%Y-%m-%d} on"
+            if promised.early_until
+            else ""
         )
         learned = (
             f" ({scores.learned_from:,} moments of scores lie in the time that it learned from, and are no promises)"
