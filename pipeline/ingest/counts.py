@@ -30,6 +30,7 @@ from pipeline.ingest.warnings import (
     revised_warnings,
     row_warnings,
     source_warnings,
+    stretch_warnings,
 )
 from pipeline.reading.channels import UNMAPPED
 from pipeline.reading.raw_files import fingerprint
@@ -111,6 +112,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     )
     of_tables = [
         *row_warnings(summary.all_tables()),
+        *stretch_warnings(tables),
         *idle_zones(tables, made.root),
         *id_warnings(relations, tables, ids),
     ]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from features.core.errors import letters_of, nearest, of_several
-from pipeline.core.sql import fetch_row, literal
+from pipeline.core.sql import LINE_BITS, fetch_row, literal
 from pipeline.ingest.machines import FOLLOWED
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.source_table import Tables
@@ -27,6 +27,10 @@ EARLY = 0.05
 """The share of a source's events from which on those before their lead's creation are no mere visits of cookies."""
 _FEW = 20
 """Fewer leads may well be created in the same second."""
+_UNREADABLE = "unreadable "
+"""What the reason begins with, of rows with times or numbers that are written otherwise than the settings say."""
+_STRETCH_BITS = 10
+"""Of sequences: rows that lie together."""
 _BEFORE_ANY_LOG = datetime(1990, 1, 1)
 """Nobody's leads were logged before: a source that ends earlier was read by the wrong unit."""
 _WORDS = (WORD.format("lead_id"), WORD.format("alias_id"))
@@ -205,6 +209,37 @@ def revised_warnings(tables: Tables) -> Iterator[str]:
                 "or value; the one known first counts, and what they say is set aside. If they correct it, let a "
                 "query keep the last row of each id; if it is that of a deal or a visit, take one that names each event"
             )
+
+
+def stretch_warnings(tables: Tables) -> Iterator[str]:
+    """Tell of tables a part of which is written in another way: what could be read there may be wrong, too.
+
+    Where the month comes first all of a sudden, 04/03 is read as 4 March without a word, and 04/13 is not read at all.
+    """
+    for table in tables.values():
+        if not any(part.reason.startswith(_UNREADABLE) for part in table.set_aside):
+            continue
+        stretches, first, reason, elsewhere, rows = fetch_row(
+            table.connection,
+            "SELECT count(*) FILTER (odd), min(first) FILTER (odd), arg_min(reason, first) FILTER (odd), "
+            "sum(broken) FILTER (NOT odd), sum(rows) FILTER (NOT odd) FROM ("
+            f"SELECT *, rows >= {_FEW} AND broken > {HALF} * rows AS odd FROM ("
+            f"SELECT sequence >> {_STRETCH_BITS} AS stretch, count(*) AS rows, count(*) FILTER (is_broken) AS broken, "
+            "min(sequence) FILTER (is_broken) AS first, arg_min(reason, sequence) FILTER (is_broken) AS reason "
+            f"FROM (SELECT sequence, reason, coalesce(starts_with(reason, '{_UNREADABLE}'), false) AS is_broken "
+            f"FROM {table.mapped}) GROUP BY stretch))",
+        )
+        if stretches and rows and elsewhere <= EARLY * rows:
+            file, line = table.files[first >> LINE_BITS].file.name, (first & ((1 << LINE_BITS) - 1)) // table.width
+            yield (
+                f"{table.name}: from line {line:,} of {file} on more than half of {_stretches(stretches)} of about "
+                f"{1 << _STRETCH_BITS:,} rows have {reason}, elsewhere {elsewhere / rows:.1%}: what can be read there "
+                "may be wrong, too, as days for months; make a source of its own of what is written otherwise"
+            )
+
+
+def _stretches(count: int) -> str:
+    return "a stretch" if count == 1 else f"{count:,} stretches"
 
 
 def _rows_lost(name: str, summary: SourceSummary, settings: Ingest) -> Iterator[str]:

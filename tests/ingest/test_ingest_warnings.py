@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,21 @@ def test_a_row_that_says_something_else_of_the_same_event_is_told(row: str, revi
     warnings = run_ingest(tmp_path, {"log": source_of(), "deals": deals}).warnings
     told = [warning for warning in warnings if warning.startswith("deals: 1 of 1 rows that repeat an event_id")]
     assert len(told) == revised
+
+
+def test_a_part_whose_days_are_written_the_other_way_round_is_told(tmp_path: Path) -> None:
+    days = [date(2025, 1, 1) + timedelta(days=day) for day in range(151)]
+    # Of May, which a new tool has written, the days from 13 on can't be read, and the others lie in all months.
+    log = {f"{month:02}": "".join(
+        f"A{n},{day:%m/%d/%Y},visit\n" if month == 5 else f"A{n},{day:%d/%m/%Y},visit\n"
+        for n, day in enumerate(days) if day.month == month
+    ) for month in range(1, 6)}  # fmt: skip
+    write_raw(tmp_path, **{f"log{month}_csv": HEAD + rows for month, rows in log.items()})
+    source = source_of("log*.csv", time_format="%d/%m/%Y", known_at={"delay": "1d"})
+    (told,) = [one for one in run_ingest(tmp_path, {"log": source}).warnings if "unreadable" in one]
+    assert told.startswith(
+        "log: from line 14 of log05.csv on more than half of a stretch of about 1,024 rows have "
+        "unreadable occurred_at, elsewhere 0.0%: what can be read there may be wrong, too, as days for months"
+    )
+    write_raw(tmp_path, log05_csv=HEAD + "A,31/05/2025,visit\n" * 30 + "A,05/31/2025,visit\n" * 20)
+    assert not any("unreadable" in one for one in run_ingest(tmp_path, {"log": source}).warnings)
