@@ -10,7 +10,7 @@ from features.core.errors import InputError, LeadcastError
 from pipeline.core.project import Places
 from pipeline.core.sql import LINE_BITS, fetch_row, file_literal, line_of
 from pipeline.ingest.id_checks import Ids, id_warnings
-from pipeline.ingest.idle_settings import idle_zones
+from pipeline.ingest.idle_settings import zone_warnings
 from pipeline.ingest.machines import count_machines
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.rhythms import judge_sources
@@ -113,7 +113,7 @@ def summarise(relations: Relations, settings: Ingest, tables: Tables, made: Plac
     of_tables = [
         *row_warnings(summary.all_tables()),
         *stretch_warnings(tables),
-        *idle_zones(tables, made.root),
+        *zone_warnings(tables, made.root),
         *id_warnings(relations, tables, ids),
     ]
     return replace(summary, warnings=[*of_tables, *summary.warnings])

@@ -4,6 +4,8 @@ time_zone: Europe/Paris    beside times that are counted from 1970, or carry an 
 time_format: '%d/%m/%Y'    beside times that Parquet or a database holds as such
 decimal: ','               where no number is text
 delimiter: ';'             of a file that has none, as sheet, header_line and footer_lines
+
+What files give away of a zone is told only, for some of their times are looked at.
 """
 
 from __future__ import annotations
@@ -109,27 +111,41 @@ def _held(files: Iterable[OpenFile], names: Iterable[str]) -> Iterator[RawColumn
         yield from (columns[name] for name in wanted)
 
 
-def idle_zones(tables: Tables, folder: Path) -> Iterator[str]:
-    """Tell of tables with a zone all of whose times, as far as looked at, carry an offset."""
+def zone_warnings(tables: Tables, folder: Path) -> Iterator[str]:
+    """Tell of tables with a zone all of whose times carry an offset, and of times that begin to carry one, or cease to.
+
+    Some times of the first file are looked at, and some of the last.
+    """
     for name, table in tables.items():
-        zone, connection = table.settings.time_zone, table.connection
-        if zone == "UTC" or isinstance(table.settings, Spend | Rates | Owners):
+        zone = table.settings.time_zone
+        looked_at = [*table.files[:1], *table.files[1:][-1:]]
+        columns = list(table.times.values())
+        if isinstance(table.settings, Spend | Rates | Owners) or (zone == "UTC" and len(looked_at) == 1):
             continue
-        texts = [(opened, opened.columns[time]) for opened in table.files for time in table.times.values()]
-        if not texts or not all(is_text(column) for _, column in texts):
+        if not columns or not all(is_text(opened.columns[time]) for opened in looked_at for time in columns):
             continue
         times = with_offset = 0
-        for opened, column in texts:
-            target = folder / "times.parquet"
-            chosen = f"reason IS NULL AND {column.sql} <> '' LIMIT {_LOOKED_AT}"
-            copy_rows(connection, opened, f"SELECT {column.sql} AS text FROM ({{}}) WHERE {chosen}".format, target)
-            looked = f"SELECT count(*), count(*) FILTER (regexp_full_match(trim(text), '{_OFFSET}')) "
-            counts = fetch_row(connection, f"{looked} FROM read_parquet({file_literal(target)})")
-            times, with_offset = times + counts[0], with_offset + counts[1]
-            if with_offset < times:
-                break
-        if times and with_offset == times:
+        for time in columns:
+            counts = [_count_offsets(table, opened, opened.columns[time], folder) for opened in looked_at]
+            times, with_offset = times + sum(of for of, _ in counts), with_offset + sum(own for _, own in counts)
+            if all(of for of, _ in counts) and {own / of for of, own in counts} == {0.0, 1.0}:
+                has, lacks = sorted(zip(counts, looked_at, strict=True), key=lambda one: -one[0][1])
+                yield (
+                    f"{name}: times ({time}) of {has[1].file.name} carry an offset, those of {lacks[1].file.name} "
+                    f"none, and count as {zone}; if they are of another zone, state it as time_zone"
+                )
+        if times and with_offset == times and zone != "UTC":
             yield (
                 f"{name}: time_zone is {zone}, but all {times:,} times that were looked at carry an "
                 "offset, and obey it; leave time_zone out"
             )
+
+
+def _count_offsets(table: SourceTable, opened: OpenFile, column: RawColumn, folder: Path) -> tuple[int, int]:
+    """Count times of a column, and those of them that carry an offset."""
+    target = folder / "times.parquet"
+    chosen = f"reason IS NULL AND {column.sql} <> '' LIMIT {_LOOKED_AT}"
+    copy_rows(table.connection, opened, f"SELECT {column.sql} AS text FROM ({{}}) WHERE {chosen}".format, target)
+    looked = f"SELECT count(*), count(*) FILTER (regexp_full_match(trim(text), '{_OFFSET}')) "
+    times, with_offset = fetch_row(table.connection, f"{looked} FROM read_parquet({file_literal(target)})")
+    return times, with_offset

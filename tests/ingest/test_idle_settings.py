@@ -124,3 +124,27 @@ def test_a_zone_beside_texts_that_all_carry_an_offset_is_told(log: str, told: bo
     write_raw(tmp_path, log_csv=log)
     warnings = run_ingest(tmp_path, {"log": source_of(time_zone="Europe/Paris")}).warnings
     assert any("all 1 times that were looked at carry an offset" in warning for warning in warnings) is told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "zone", "told"),
+    [
+        ("T10:00:00+00:00", " 12:00:00", "Europe/Paris", True),
+        (" 12:00:00", "T10:00:00Z", "UTC", True),
+        (" 12:00:00", " 12:00:00", "UTC", False),
+        ("T10:00:00Z", "T10:00:00Z", "UTC", False),
+    ],
+)
+def test_times_that_begin_or_cease_to_carry_an_offset_are_told(
+    first: str, last: str, zone: str, *, told: bool, tmp_path: Path
+) -> None:
+    write_raw(
+        tmp_path,
+        log1_csv=f"lead,at,what\nA,2026-01-01{first},visit\n",
+        log2_csv="lead,at,what\nA,2026-02-01,visit\n",
+        log3_csv=f"lead,at,what\nA,2026-03-01{last},visit\n",
+    )
+    warnings = run_ingest(tmp_path, {"log": source_of("log*.csv", time_zone=zone)}).warnings
+    with_it, without = ("log1.csv", "log3.csv") if first > "T" else ("log3.csv", "log1.csv")
+    said = f"log: times (at) of {with_it} carry an offset, those of {without} none, and count as {zone}; if"
+    assert any(warning.startswith(said) for warning in warnings) is told
