@@ -381,7 +381,6 @@ OTHER_HORIZON = Field(
     unit="share, from 0 to 1",
 )
 """Columns that stand behind ``probability`` where the model has other horizons."""
-
 LIST_CHANGED = Field(
     "list_changed",
     "VARCHAR",
@@ -395,14 +394,7 @@ LIST_CHANGED = Field(
 HISTORY: tuple[Field, ...] = (
     Field("run_id", "VARCHAR", meaning="the run of MLflow that trained the model"),
     Field("scored_at", "TIMESTAMP", meaning="when it was computed, by the clock", unit="UTC"),
-    Field(
-        "created_at",
-        "TIMESTAMP",
-        nullable=True,
-        meaning="when it was created, as the log said then: the next night looks whether it still says so",
-        unit="UTC",
-        empty="in scores of an earlier version",
-    ),
+    Field("created_at", "TIMESTAMP", meaning="when it was created, as the log said then", unit="UTC"),
     LIST_CHANGED,
 )
 """What else the recommendations that ``leadcast score`` keeps have."""
