@@ -26,6 +26,7 @@ def test_the_delay_of_outcomes_is_their_own_and_not_that_of_their_source(tmp_pat
     moment = datetime(2026, 1, 1)
     table = pa.table(
         {
+            "lead_id": [f"lead {number}" for number in range(100)],
             "event_type": ["view"] * 99 + ["won"],
             "actor": ["lead"] * 100,
             "occurred_at": pa.array([moment] * 100, pa.timestamp("us")),
