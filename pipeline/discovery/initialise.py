@@ -52,7 +52,6 @@ from pipeline.profiling.events import type_holding
 from pipeline.profiling.known_words import words_for
 from pipeline.profiling.leads import refuse_damaged
 from pipeline.profiling.machines import FoundMachines, find_machines
-from pipeline.profiling.moments import Ask, settle_orders
 from pipeline.profiling.outcomes import (
     EventType,
     Outcomes,
@@ -66,7 +65,7 @@ from pipeline.profiling.outcomes import (
 from pipeline.profiling.profile import Profile, profiles
 from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
-from pipeline.profiling.times import judge_recorded
+from pipeline.profiling.times import Ask, judge_recorded, settle_orders
 from pipeline.profiling.words import CHANNEL, has, plain
 from pipeline.settings.ingest import OWN_TABLES, Ingest
 from pipeline.settings.parameters import Parameters

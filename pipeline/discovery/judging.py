@@ -16,8 +16,8 @@ from pipeline.core.project import Places
 from pipeline.core.sql import identifier, literal
 from pipeline.discovery.attributes import Attribute, Lives, judge_by_outcome
 from pipeline.ingest.summary import IngestSummary
-from pipeline.profiling.moments import Ask
 from pipeline.profiling.outcomes import EventType, Outcomes
+from pipeline.profiling.times import Ask
 
 _DAY = 86_400_000_000.0
 

@@ -16,11 +16,10 @@ from features.core.errors import InputError
 from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.leads import LeadTable
-from pipeline.profiling.moments import Ask
 from pipeline.profiling.profile import TIMES, Profile, read_time, time_sql
 from pipeline.profiling.roles import AliasTable
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.times import occurred_column
+from pipeline.profiling.times import Ask, occurred_column
 from pipeline.profiling.words import GONE, GONE_FOR_SURE, LEFT, LEFT_FOR_SURE, has
 
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1

@@ -25,12 +25,11 @@ from pipeline.profiling.events import Proposed, reading
 from pipeline.profiling.joins import LINKED
 from pipeline.profiling.leads import ROW, LeadColumn, LeadTable
 from pipeline.profiling.links import find_links
-from pipeline.profiling.moments import Ask
 from pipeline.profiling.profile import Profile, time_sql
 from pipeline.profiling.registers import SPEND_COST
 from pipeline.profiling.roles import Roles, find_roles
 from pipeline.profiling.tables import Tables, in_settings
-from pipeline.profiling.times import occurred_column
+from pipeline.profiling.times import Ask, occurred_column
 from pipeline.profiling.words import (
     ACCOUNT,
     CAMPAIGN,

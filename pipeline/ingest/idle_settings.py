@@ -17,8 +17,9 @@ from features.core.errors import SettingsError
 from pipeline.core.sql import fetch_row, file_literal
 from pipeline.ingest.source_table import SourceTable, Tables
 from pipeline.reading.moments import EPOCHS, parses_offset
+from pipeline.reading.nested import RawColumn
 from pipeline.reading.raw_files import Format
-from pipeline.reading.readers import OpenFile, RawColumn, copy_rows
+from pipeline.reading.readers import OpenFile, copy_rows
 from pipeline.reading.texts import is_text
 from pipeline.settings.ingest import Owners, Rates, Spend
 

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -35,7 +35,9 @@ from pipeline.reading.readers import (
     copy_rows,
     open_result,
     open_table,
+    read_as,
     table_columns,
+    with_hours,
 )
 from pipeline.reading.texts import Columns
 from pipeline.settings.ingest import Ingest
@@ -72,8 +74,8 @@ class Origins:
         if table.settings.path:
             table.files = open_table(table.label, table.settings, table.wanted, self.data_root, table.required)
         else:
-            [result] = choose_columns(table.label, [self._results[table.name]], table.wanted)
-            table.files = (replace(result, nothing=table.settings.nothing),)
+            wanted = with_hours(table.settings, table.wanted)
+            table.files = read_as(table.settings, choose_columns(table.label, [self._results[table.name]], wanted))
 
     def prepare(self) -> None:
         """Ask the databases and run the queries of all sources, and read what these stand on.

@@ -40,9 +40,9 @@ class Part:
 
 def join_families(parts: Sequence[Part], folder: Path) -> list[Table]:
     """Give the settings of each table, of one file or of several that no other file is among."""
-    families: dict[tuple[str, Table], list[list[Part]]] = {}
+    families: dict[tuple[str, str], list[list[Part]]] = {}
     for part in _with_encodings(parts):
-        read_alike = part.settings.model_copy(update={"path": None})
+        read_alike = part.settings.model_copy(update={"path": None}).model_dump_json()
         clusters = families.setdefault((_pattern(part.name), read_alike), [])
         own = next((cluster for cluster in clusters if _are_alike(part.columns, cluster)), None)
         if own is None:

@@ -18,6 +18,7 @@ from pipeline.core.project import Progress
 from pipeline.core.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.profiling.empty_words import find_empty_words
 from pipeline.profiling.families import Part, is_empty_part, join_families
+from pipeline.profiling.hours import find_hours
 from pipeline.profiling.words import plain
 from pipeline.reading import workbooks
 from pipeline.reading.databases import database_tables, fetch
@@ -35,6 +36,7 @@ from pipeline.reading.raw_files import (
     readable_endings,
 )
 from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, table_columns
+from pipeline.reading.texts import with_hour
 from pipeline.settings.ingest import OWN_TABLES
 from pipeline.settings.table import Table
 
@@ -331,6 +333,11 @@ def _view(
     if words:
         settings = settings.model_copy(update={"nothing": words})
         held |= {column: without_words(sql, words) for column, sql in texts.items()}
+    hours, told_of_hours = find_hours(connection, f"(FROM {readable})", held)
+    if hours:
+        settings = settings.model_copy(update={"time_of_day": hours})
+        joined = {day: with_hour(held[day], held[hour]) for day, hour in hours.items()}
+        held = {column: joined.get(column, sql) for column, sql in held.items() if column not in hours.values()}
     columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
     connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {readable}")
@@ -346,6 +353,8 @@ def _view(
         rows = f"{flawed:,} row{'s' if flawed > 1 else ''}"
         notes += (f"{rows} with errors in cells, set aside where such a cell is read",)
     notes += (f"words for nothing: {told_of_words}",) if words else ()
+    notes += tuple(f"{hour} is taken for the hour of {day}" for day, hour in hours.items())
+    notes += (told_of_hours,) if told_of_hours else ()
     return FoundTable(
         name=name,
         settings=settings,

@@ -12,14 +12,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.core.sql import literal
 
+_COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
+"""What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 TYPED_VALUES = ("string_value", "int_value", "float_value", "double_value")
 """Where GA4 puts a value, by its type; of what else lies there, nothing is the value."""
 _STEP = re.compile(r"\[(?P<entry>[^\[\]]+)\]|\.?(?P<key>[^.\[\]]+)")
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A raw column as SQL, and its DuckDB type."""
+
+    sql: str
+    type: str = "VARCHAR"
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,28 @@ def find_column(name: str, columns: Container[str]) -> tuple[str, tuple[Step, ..
     if name in columns:
         return name, ()
     return next(((column, steps) for column, steps in cuts(name) if column in columns), None)
+
+
+def fields_of(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
+    """Give Parquet columns and, where they are STRUCTs, their members, as SQL over the file; columns come first."""
+    fields: dict[str, RawColumn] = {}
+    members: list[tuple[str, str, Any]] = []
+    for name, sql, kind in columns:
+        fields[name] = _field(sql, str(kind))
+        if kind.id == "struct":
+            members += [
+                (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
+                for member, inner in kind.children
+            ]
+    return {**fields_of(members), **fields} if members else fields
+
+
+def _field(sql: str, kind: str) -> RawColumn:
+    """Give a Parquet column as what the rest knows: JSON is text, and no time is finer than a microsecond."""
+    if kind == "JSON":
+        return RawColumn(f"json_extract_string({sql}, '$')")
+    coarse = _COARSE.get(kind)
+    return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
 
 
 def pointer(keys: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ the wanted columns. Nothing is judged here but whether it can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count, repeat
@@ -21,25 +21,17 @@ from features.core.errors import InputError, LeadcastError, nearest
 from pipeline.core.sql import LINE_BITS, Relation, fetch_row, file_literal, identifier, literal, open_reader
 from pipeline.reading import delimited, json_lines, nested, workbooks
 from pipeline.reading.extent import find_header
+from pipeline.reading.nested import RawColumn, fields_of
 from pipeline.reading.nothing import without_words
 from pipeline.reading.raw_files import RawFile, find_files, open_lines
+from pipeline.reading.texts import with_hour
 from pipeline.settings.table import Extent, Table
 
 Required = Mapping[str, Sequence[str]]
 """The fields without which no row can be used, each with the columns that it may be made of."""
 
-_COARSE = {"TIMESTAMP_NS": "TIMESTAMP", "TIMESTAMPTZ_NS": "TIMESTAMP WITH TIME ZONE"}
-"""What pandas writes: times in nanoseconds, of which those with a zone have hardly any functions in DuckDB."""
 _SHARED = 0.5
 _STREAM = "raw stream"
-
-
-@dataclass(frozen=True)
-class RawColumn:
-    """A raw column as SQL, and its DuckDB type."""
-
-    sql: str
-    type: str = "VARCHAR"
 
 
 @dataclass(frozen=True)
@@ -65,11 +57,16 @@ class OpenFile:
     """The columns that are wanted of all files of its table: what this one lacks is missing in its rows."""
     nothing: tuple[str, ...] = ()
     """The words that stand for a missing text."""
+    time_of_day: Mapping[str, str] = field(default_factory=dict)
+    """By a column of days, the one that says at which hour."""
 
     @property
     def columns(self) -> dict[str, RawColumn]:
         """The chosen columns as the raw rows hold them."""
-        return {name: RawColumn(f"r{n}", column.type) for n, (name, column) in enumerate(self.chosen.items())}
+        return {
+            name: RawColumn(f"r{n}", "VARCHAR" if name in self.time_of_day else column.type)
+            for n, (name, column) in enumerate(self.chosen.items())
+        }
 
     def find(self, name: str) -> RawColumn | None:
         """Find a column, or what lies inside of one; None where there is no such column."""
@@ -99,8 +96,18 @@ def open_table(
     Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
     nearest that exists), or a file is of another kind than the others.
     """
-    files = _open_files(label, table, wanted, data_root)
-    return tuple(replace(file, nothing=table.nothing) for file in choose_columns(label, files, wanted, required))
+    files = _open_files(label, table, with_hours(table, wanted), data_root)
+    return read_as(table, choose_columns(label, files, with_hours(table, wanted), required))
+
+
+def with_hours(table: Table, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Add to the columns that are wanted of a table those that say at which hour of a day."""
+    return *wanted, *(table.time_of_day[name] for name in wanted if name in table.time_of_day)
+
+
+def read_as(table: Table, files: Sequence[OpenFile]) -> tuple[OpenFile, ...]:
+    """Let files whose columns are chosen be read as the settings of their table say."""
+    return tuple(replace(file, nothing=table.nothing, time_of_day=table.time_of_day) for file in files)
 
 
 def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
@@ -116,7 +123,7 @@ def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
 def open_result(path: Path, name: str, names: Sequence[str]) -> OpenFile:
     """Open a Parquet file that holds a query's rows: reason, then r0, r1 ..., which are the columns ``names``."""
     columns, types = _describe(f"read_parquet({file_literal(path)})")
-    fields = _fields((shown, identifier(held), types[held]) for shown, held in zip(names, columns[1:], strict=True))
+    fields = fields_of((shown, identifier(held), types[held]) for shown, held in zip(names, columns[1:], strict=True))
     return OpenFile(RawFile(name, path, "parquet"), tuple(names), fields=fields, reason="reason")
 
 
@@ -253,7 +260,7 @@ def _open_file(file: RawFile, table: Table, wanted: Sequence[str] | None) -> Ope
             columns, types = _describe(_parquet(file))
         except duckdb.Error as error:
             raise _unreadable([file], error) from None
-        return OpenFile(file, columns, fields=_fields((name, identifier(name), types[name]) for name in columns))
+        return OpenFile(file, columns, fields=fields_of((name, identifier(name), types[name]) for name in columns))
     if file.format == "json_lines":
         with open_lines(file, table.encoding) as lines:
             keys, texts = json_lines.find_keys(lines, wanted)
@@ -280,28 +287,6 @@ def _describe(relation: str) -> tuple[tuple[str, ...], dict[str, Any]]:
         return tuple(described.columns), dict(zip(described.columns, described.types, strict=True))
 
 
-def _fields(columns: Iterable[tuple[str, str, Any]]) -> dict[str, RawColumn]:
-    """Give Parquet columns and, where they are STRUCTs, their members, as SQL over the file; columns come first."""
-    fields: dict[str, RawColumn] = {}
-    members: list[tuple[str, str, Any]] = []
-    for name, sql, kind in columns:
-        fields[name] = _field(sql, str(kind))
-        if kind.id == "struct":
-            members += [
-                (f"{name}.{member}", f"struct_extract({sql}, {literal(member)})", inner)
-                for member, inner in kind.children
-            ]
-    return {**_fields(members), **fields} if members else fields
-
-
-def _field(sql: str, kind: str) -> RawColumn:
-    """Give a Parquet column as what the rest knows: JSON is text, and no time is finer than a microsecond."""
-    if kind == "JSON":
-        return RawColumn(f"json_extract_string({sql}, '$')")
-    coarse = _COARSE.get(kind)
-    return RawColumn(f"CAST({sql} AS {coarse})", coarse) if coarse else RawColumn(sql, kind)
-
-
 def copy_rows(connection: duckdb.DuckDBPyConnection, files: Files, query: Callable[[str], str], target: Path) -> None:
     """Run ``query`` over the raw rows of a file (as SQL: a relation) and write what it gives to a Parquet file.
 
@@ -317,11 +302,11 @@ def reading_of(file: OpenFile) -> tuple[str, tuple[str, ...]] | None:
         return None
     stream = identifier(_STREAM)
     if file.file.format == "json_lines":
-        return _without_words(file, json_lines.relation(stream, list(file.chosen), file.texts)), ("object",)
+        return _as_set(file, json_lines.relation(stream, list(file.chosen), file.texts)), ("object",)
     ways = [nested.find_column(name, file.names) for name in file.chosen]
     held = tuple(dict.fromkeys(way[0] for way in ways if way))
     values = "".join(map(nested.select, count(), ways, repeat(held)))
-    return _without_words(file, f"SELECT line, reason{values} FROM {stream}"), held
+    return _as_set(file, f"SELECT line, reason{values} FROM {stream}"), held
 
 
 def parquet_rows(file: OpenFile, stretch: range | None = None) -> str:
@@ -333,16 +318,25 @@ def parquet_rows(file: OpenFile, stretch: range | None = None) -> str:
     )
     if stretch:
         rows += f" WHERE file_row_number >= {stretch.start} AND file_row_number < {stretch.stop}"
-    return _without_words(file, rows)
+    return _as_set(file, rows)
 
 
-def _without_words(file: OpenFile, rows: str) -> str:
-    """Let the words for nothing be missing in the raw rows; numbers and times of Parquet are no words."""
-    texts = [column.sql for column in file.columns.values() if column.type == "VARCHAR"]
-    if not (file.nothing and texts):
-        return rows
-    replaced = ", ".join(f"{without_words(sql, file.nothing)} AS {sql}" for sql in texts)
-    return f"SELECT * REPLACE ({replaced}) FROM ({rows})"
+def _as_set(file: OpenFile, rows: str) -> str:
+    """Let the words for nothing be missing in the raw rows, and days have their hours.
+
+    Numbers and times of Parquet are no words.
+    """
+    held = {name: f"r{number}" for number, name in enumerate(file.chosen)}
+    texts = held
+    if file.nothing:
+        texts = {
+            name: without_words(sql, file.nothing) if file.chosen[name].type == "VARCHAR" else sql
+            for name, sql in held.items()
+        }
+    hours = {day: hour for day, hour in file.time_of_day.items() if {day, hour} <= held.keys()}
+    made = texts | {day: with_hour(texts[day], texts[hour]) for day, hour in hours.items()}
+    replaced = ", ".join(f"{sql} AS {held[name]}" for name, sql in made.items() if sql != held[name])
+    return f"SELECT * REPLACE ({replaced}) FROM ({rows})" if replaced else rows
 
 
 def check_readable(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from pipeline.core.sql import literal, named
 from pipeline.reading import nothing
-from pipeline.reading.readers import RawColumn
+from pipeline.reading.nested import RawColumn
 from pipeline.settings.table import Table
 from pipeline.settings.types import Column, Constant
 
@@ -132,6 +132,19 @@ def _beside(currency: str | None) -> str:
         return r"\z."
     signs = sorted((currency, *_SIGNS.get(currency, ())), key=len, reverse=True)
     return "|".join(map(re.escape, signs))
+
+
+MIDNIGHT = r"[ T]+0?0[:.]00([:.]00([.,]0+)?)?"
+"""The hour that programs write behind a day without one."""
+NO_DAY_OF_HOUR = r"(1899-12-3[01]|1900-01-0[01]|3[01][./]12[./]1899|12/3[01]/1899|0?[01][./]0?1[./]1900)[ T]+"
+"""The day that databases and spreadsheets write before an hour of no day."""
+
+
+def with_hour(day: str, hour: str) -> str:
+    """Write the SQL of a day and its hour as one text; a day without an hour stays a day, an hour alone is nothing."""
+    tidy = f"nullif(trim(regexp_replace(CAST({hour} AS VARCHAR), {literal('^' + NO_DAY_OF_HOUR)}, '')), '')"
+    bare = f"nullif(trim(regexp_replace(CAST({day} AS VARCHAR), {literal(MIDNIGHT + '$')}, '')), '')"
+    return f"({bare} || coalesce(' ' || {tidy}, ''))"
 
 
 def shape(text: str) -> str:

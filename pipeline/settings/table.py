@@ -54,6 +54,9 @@ class Table(Extent):
     nothing: Words = ()
     """Words that the table writes where it has nothing, in quotes, as in ['NULL', '\\N', '0000-00-00']: a text that is
     one of them is missing."""
+    time_of_day: dict[Name, Name] = Field(default_factory=dict)
+    """Columns of days, each with the one that says at which hour. In {Date: Time} Date is then read with its hour, by a
+    time_format of both."""
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)

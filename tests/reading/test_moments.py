@@ -15,7 +15,7 @@ from raw_logs import SOUND, moment_of, read_log, read_quarantine, run_ingest, so
 from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import fetch_row, literal, open_reader
 from pipeline.reading.moments import ambiguous, fitting_formats, moment, read_text
-from pipeline.reading.readers import RawColumn
+from pipeline.reading.nested import RawColumn
 from pipeline.reading.texts import trimmed
 from pipeline.settings.table import Table
 

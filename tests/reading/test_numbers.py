@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reading.readers import RawColumn
+from pipeline.reading.nested import RawColumn
 from pipeline.reading.texts import number
 from pipeline.settings.table import Table
 
