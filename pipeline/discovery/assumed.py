@@ -34,7 +34,7 @@ _MINUTES = 730 * 24 * 60
 _OUTCOME = (
     r"convert(?:ed|ion)?|won|is won|customer|is customer|purchased?|bought|sold|sale|target|label|y|outcome|success|"
     r"converti|gagne|vendu|client|abonne|konvertiert|gewonnen|verkauft|kunde|ganado|vendido|subscribed|deposit|"
-    r"enrolled|response|status|stage|lead status|result"
+    r"abschluss|enrolled|response|status|stage|lead status|result"
 )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline.core.sql import identifier, literal
+from pipeline.discovery.assumed import find_flag, read_flag
 from pipeline.profiling.events import (
     OVERWRITTEN,
     Proposed,
@@ -64,10 +66,10 @@ def stage_source(
     People type that date: what they closed with a date beyond the export had been closed when it was drawn.
     """
     ending = _endings(profile)
-    closed = closed_column(profile) or (_changed_column(profile, ending[0]) if ending else None) or sold_at
+    closed = closed_column(profile) or (_changed_column(profile, ending.stage) if ending else None) or sold_at
     if ending is None or closed is None:
         return None
-    stage, won, lost = ending
+    stage, won, lost = ending.stage, ending.won, ending.lost
     what = underscored(profile.name)
     amount = amount_columns(profile, [stage])
     extra = "".join(f", event.{identifier(name)}" for name in amount.values())
@@ -77,8 +79,8 @@ def stage_source(
         if texts
     )
     texts = ", ".join(map(literal, [*won, *lost]))
-    ended = f"event.{identifier(stage)} IN ({texts})"
-    typed = _typed_ahead(tables, profile, closed, stage, texts, profile.drawn_at) if profile.drawn_at else 0
+    ended = f"event.{identifier(stage)} IN ({texts})" + (_is_over(profile, closed, ending) if ending.is_answer else "")
+    typed = _typed_ahead(tables, profile, closed, ended, profile.drawn_at) if profile.drawn_at else 0
     if not typed and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
         return _plain_ends(profile, led, closed, profile.columns[stage], amount)
     known = known_in_query(tables, profile, closed, ended)
@@ -107,6 +109,7 @@ def stage_source(
     }
     known_ends = [*won, *lost]
     notes = said_of_rest(tables, profile, stage, known_ends, f"{what}_outcomes", closed_column(profile))
+    notes += _said_of_answers(tables, profile, closed, ending, ended) if ending.is_answer else []
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
 
 
@@ -196,12 +199,12 @@ def _changed_column(profile: Profile, stage: str) -> Column | None:
     return max(times, key=lambda column: (column.filled, column.name), default=None)
 
 
-def _typed_ahead(tables: Tables, profile: Profile, closed: Column, stage: str, ends: str, drawn_at: datetime) -> int:
+def _typed_ahead(tables: Tables, profile: Profile, closed: Column, ended: str, drawn_at: datetime) -> int:
     """Count the closed ones dated beyond the export; none where as many close as before it: then time went on."""
-    at = read_time(closed)
+    at = read_time(closed, "event")
     beyond, before = tables.ask_row(
-        f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} "
-        f"WHERE CAST({identifier(stage)} AS VARCHAR) IN ({ends})), beyond AS (SELECT count(*) AS number, "
+        f"WITH closings AS (SELECT {at} AS moment FROM {profile.table.relation} AS event "
+        f"WHERE {ended}), beyond AS (SELECT count(*) AS number, "
         f"max(moment) - TIMESTAMP '{drawn_at}' AS span FROM closings WHERE moment > TIMESTAMP '{drawn_at}') "
         f"SELECT any_value(number), count(*) FILTER (moment > TIMESTAMP '{drawn_at}' - span AND moment <= "
         f"TIMESTAMP '{drawn_at}') FROM closings, beyond"
@@ -209,13 +212,63 @@ def _typed_ahead(tables: Tables, profile: Profile, closed: Column, stage: str, e
     return beyond if beyond and beyond <= _AS_BEFORE * before else 0
 
 
-def _endings(profile: Profile) -> tuple[str, list[str], list[str]] | None:
-    """Find the column of stages, and which of them are won, and lost."""
+@dataclass(frozen=True)
+class _Ending:
+    """The column that says how a row ended, and which of its texts mean won, and lost."""
+
+    stage: str
+    won: Sequence[str]
+    lost: Sequence[str]
+    is_answer: bool = False
+    """Whether it is a yes or a no: of what is open it says no, too."""
+
+
+def _endings(profile: Profile) -> _Ending | None:
+    """Find the column of stages or, beside a time of closing, the one that says who converted."""
     for column in profile.of_kind("category", "flag"):
         won = [text for text in column.values if sounds_won(text) >= SURE]
         if won and has(column.name, STAGE + r"|is won|won"):
-            return column.name, won, [text for text in column.values if rank(text, LOST) and text not in won]
-    return None
+            return _Ending(column.name, won, [text for text in column.values if rank(text, LOST) and text not in won])
+    flag = find_flag(profile, None) if closed_column(profile) else None
+    return _Ending(flag.column, flag.yes, flag.no, is_answer=True) if flag and "" not in flag.no else None
+
+
+def _is_over(profile: Profile, closed: Column, ending: _Ending) -> str:
+    """Write the condition that an answer is one: a no without a time, or with one that is still to come, is open."""
+    at, answer = f"event.{identifier(closed.name)}", f"event.{identifier(ending.stage)}"
+    over = f" AND CAST({at} AS VARCHAR) <> ''"
+    flags = [flag for one in profile.of_kind("flag") if one.name != ending.stage and (flag := read_flag(one))]
+    won = f"{answer} IN ({', '.join(map(literal, ending.won))})"
+    for flag in flags:
+        said = f"event.{identifier(flag.column)} IN ({', '.join(map(literal, flag.yes))})"
+        if rank(flag.column, LOST):
+            return f"{over} AND ({won} OR {said})"
+        if has(flag.column, CLOSED) and not sounds_won(flag.column):
+            return f"{over} AND {said}"
+    if profile.drawn_at is None:
+        return over
+    return f"{over}\n  AND ({won} OR {time_sql(at, closed)} <= TIMESTAMP '{profile.drawn_at}')"
+
+
+def _said_of_answers(tables: Tables, profile: Profile, closed: Column, ending: _Ending, ended: str) -> list[str]:
+    """Tell which answers were taken for an end; where dates are planned ones, one that is overdue looks like one."""
+    at = read_time(closed, "event")
+    no = f"event.{identifier(ending.stage)} IN ({', '.join(map(literal, ending.lost))})"
+    lost, undated, dated = tables.ask_row(
+        f"SELECT count(*) FILTER ({ended}), count(*) FILTER ({at} IS NULL), "
+        f"count(*) FILTER ({at} IS NOT NULL AND NOT coalesce({ended}, false)) "
+        f"FROM {profile.table.relation} AS event WHERE {no}"
+    )
+    told = (
+        f"{profile.name} says by {ending.stage} who converted, and by {closed.name} when: of those that did not "
+        f"{lost:,} are lost, {undated:,} have no {closed.name} and stay open"
+    )
+    if dated:
+        told += (
+            f", {dated:,} have one that is planned and stay open, too. An open one that is overdue counts as lost, "
+            "unless a column says what is closed"
+        )
+    return [told]
 
 
 def created_source(
@@ -256,7 +309,7 @@ def dates_sources(tables: Tables, profile: Profile, lead: LeadTable, *, ends: bo
     """
     recorded = recordings(profile)
     ending = _endings(profile)
-    since = _changed_column(profile, ending[0]) if ending else None
+    since = _changed_column(profile, ending.stage) if ending else None
     times = [
         column
         for column in profile.of_kind("time")

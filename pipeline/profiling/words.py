@@ -159,7 +159,7 @@ PLANNED = (
     r"due|deadline|reminde?r?|scheduled|planned|plan|expected|estimated|forecast|target|next|follow ?up|call ?back|"
     r"renewal|renew|expir\w+|valid (?:until|to|through)|(?:contract|subscription|trial) end|contract ends?|birth\w*|"
     r"birthday|dob|anniversary|geburts\w*|naissance|nacimiento|echeance|fallig|faellig|relance|rappel|vencimiento|"
-    r"prevue?|geplant"
+    r"prevue?|prevista?|geplante?[nrs]?|voraussichtlich\w*|erwartete?[nrs]?"
 )
 """What a date is called that people write down beforehand: when a task is due, when a deal may close, a birthday."""
 EVENT_TYPE = {
@@ -210,7 +210,9 @@ STAGE = (
     r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state|"
     r"ergebnis|resultat|resultado|estado|fase"
 )
-CLOSED = r"closed?|won|lost|abgeschlossen|geschlossen|beendet|cloture\w*|fermee?|cerrad[oa]|cierre|gesloten"
+CLOSED = (
+    r"closed?|won|lost|abgeschlossen|abschluss\w*|geschlossen|beendet|cloture\w*|fermee?|cerrad[oa]|cierre|gesloten"
+)
 """What the time is called at which a deal was over."""
 KIND = r"entity|entity type|object|object type|record type|subject type|who type"
 
