@@ -391,5 +391,5 @@ def event_name(column: str) -> str:
     >>> [event_name(name) for name in ("won_date", "First Contact Date", "converted_at", "date_signed")]
     ['won', 'first_contact', 'converted', 'signed']
     """
-    of_time = {"date", "at", "on", "time", "timestamp", "datetime", "le", "day"}
+    of_time = {"date", "at", "on", "time", "timestamp", "datetime", "le", "day", "datum"}
     return "_".join(word for word in plain(column).split() if word not in of_time) or "event"

@@ -33,6 +33,10 @@ _MOST_KINDS = 20
 ROW = "row_number"
 """Names the leads of a table without a key: the place of each among the rows."""
 _AGAIN = 1.3
+_MOSTLY = 0.9
+_NEARLY_ALL = 0.99
+_DRESSED = r"0\d+|\d+[.]0"
+"""An id that a spreadsheet, or pandas, would write in another way."""
 _HARDLY_MORE = 1.01
 _FEWEST_EVENTS = 1.15
 """Events a lead, on average: where an id has fewer, it rather names the events."""
@@ -231,8 +235,12 @@ def _kind(log: Profile, column: Column) -> tuple[str, str] | None:
 
 
 def refuse_damaged(tables: Tables, profiles: Mapping[str, Profile]) -> None:
-    """Raise InputError where ids were shortened, or files hold the same rows again, as they were on another day."""
+    """Raise InputError where ids were shortened, or files hold the same rows again, as they were on another day.
+
+    Ids are shortened, too, that lack zeros in front which another table has: each lead would be there twice.
+    """
     _refuse_rounded_ids(profiles)
+    _refuse_bare_ids(tables, profiles)
     for profile in profiles.values():
         _refuse_dumps(tables, profile)
 
@@ -272,3 +280,51 @@ def _refuse_rounded_ids(profiles: Mapping[str, Profile]) -> None:
                     f"{column.distinct:,} are left of all ids; the file is damaged: export the column as text, and "
                     "don't save the file from a spreadsheet"
                 )
+
+
+def _refuse_bare_ids(tables: Tables, profiles: Mapping[str, Profile]) -> None:
+    """Raise InputError where two tables name the same by ids that meet only without zeros in front, or .0 behind."""
+    ids = [
+        (profile, column)
+        for profile in profiles.values()
+        for column in profile.of_kind("identifier", "number")
+        if is_called_id(column.name)
+    ]
+    for profile, column in ids:
+        if not any(re.fullmatch(_DRESSED, text.strip()) for text in column.examples):
+            continue
+        for other, its in ids:
+            if other is profile or not _are_called_alike((profile, column), (other, its)):
+                continue
+            own, held = (_bare_ids(one.table.relation, name.name) for one, name in ((profile, column), (other, its)))
+            merged, meeting, bare, fewer = tables.ask_row(
+                f"WITH own AS ({own}), other AS ({held}), counts AS (SELECT count(*) AS ids, "
+                "count(DISTINCT bare) AS bare FROM own UNION ALL SELECT count(*), count(DISTINCT bare) FROM other) "
+                "SELECT (SELECT sum(ids - bare) FROM counts), count(*) FILTER (id IN (SELECT id FROM own)), "
+                "count(*) FILTER (bare IN (SELECT bare FROM own)), (SELECT min(ids) FROM counts) FROM other"
+            )
+            # Where a table has 7 and 007, these are two.
+            if not merged and bare >= _MOSTLY * fewer and meeting < _NEARLY_ALL * bare:
+                raise InputError(
+                    f"{bare - meeting:,} of the {fewer:,} ids in {other.name}.{its.name} meet one of {profile.name}."
+                    f"{column.name} only without the zeros in front, or the .0 behind, that it has there, so that one "
+                    "lead would be two. A spreadsheet drops such zeros, pandas writes .0: export both as text, or "
+                    f"leave one out: --without {other.name}"
+                )
+
+
+def _are_called_alike(one: tuple[Profile, Column], other: tuple[Profile, Column]) -> bool:
+    """Tell whether two columns may name the same: an ``id`` is that of what its table lists."""
+    own, its = (
+        f"{singular(profile.name)} id" if plain(column.name) == "id" else plain(column.name)
+        for profile, column in (one, other)
+    )
+    return own == its or (rank(own, LEAD) == rank(its, LEAD) > 0)
+
+
+def _bare_ids(relation: str, column: str) -> str:
+    text = f"trim(CAST({identifier(column)} AS VARCHAR))"
+    return (
+        f"SELECT DISTINCT {text} AS id, ltrim(regexp_replace({text}, '[.]0$', ''), '0') AS bare FROM {relation} "
+        f"WHERE {text} <> ''"
+    )

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 _NO_IDS = (
     r"paid|unpaid|prepaid|valid|invalid|bid|grid|void|avoid|android|rapid|solid|amid|said|fluid|hybrid|covid|froid"
 )
-_ID_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid)$"
+_GLUED_ENDING = r"^([a-z]{3,})(id|ids|uuid|guid|nummer|nr|datum)$"
+"""What ends a word that is two: leadid, Kundennummer, Erstelldatum."""
 _GLUED = re.compile(
     r"(last|first|next|actual|estimated|scheduled|expected)?"
     r"(created?|modified|modify|mod|closed?|won|lost|updated?|start|end|activity|viewed|due|birth|entered|changed)"
@@ -28,6 +29,8 @@ def plain(name: str) -> str:
     ['case concept name', 'cree le', 'utm source', 'visitor id', 'paid', 'merged ids']
     >>> [plain(name) for name in ("hs_lastmodifieddate", "createdon", "SystemModstamp", "closedwon", "timestamp")]
     ['hs last modified date', 'created on', 'system mod stamp', 'closed won', 'timestamp']
+    >>> [plain(name) for name in ("Kundennummer", "Kontakt-Nr", "Erstelldatum")]
+    ['kunden nummer', 'kontakt nr', 'erstell datum']
     """
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     letters = re.sub(r"([A-Z]{2,})s(?![a-z])", lambda found: f"{found[1].capitalize()}s", letters)  # IDs, URLs
@@ -38,7 +41,7 @@ def plain(name: str) -> str:
 
 def _taken_apart(word: str) -> str:
     glued = _GLUED.fullmatch(word)
-    return " ".join(filter(None, glued.groups())) if glued else re.sub(_ID_ENDING, r"\1 \2", word)
+    return " ".join(filter(None, glued.groups())) if glued else re.sub(_GLUED_ENDING, r"\1 \2", word)
 
 
 def rank(name: str, table: Mapping[str, int]) -> int:
@@ -134,7 +137,7 @@ OCCURRED = {
     "created|create|cree|creation|erstellt|added": 60,
 }
 CREATED = {
-    "created|create|creation|cree|creee|erstellt|angelegt|creado|aangemaakt": 100,
+    "created|create|creation|cree|creee|erstell(?:t|ungs?)?|angelegt|anlage|creado|aangemaakt": 100,
     "registered|registration|signup|signed up|inscription|subscribed": 80,
     "erfasst|saisie?|enregistree?|registrad[oa]": 75,
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
@@ -158,7 +161,7 @@ CHANGED = (
 PLANNED = (
     r"due|deadline|reminde?r?|scheduled|planned|plan|expected|estimated|forecast|target|next|follow ?up|call ?back|"
     r"renewal|renew|expir\w+|valid (?:until|to|through)|(?:contract|subscription|trial) end|contract ends?|birth\w*|"
-    r"birthday|dob|anniversary|geburts\w*|naissance|nacimiento|echeance|fallig|faellig|relance|rappel|vencimiento|"
+    r"birthday|dob|anniversary|geburts\w*|naissance|nacimiento|echeance|fa(?:e)?llig\w*|wiedervorlage|relance|rappel|vencimiento|"
     r"prevue?|prevista?|geplante?[nrs]?|voraussichtlich\w*|erwartete?[nrs]?"
 )
 """What a date is called that people write down beforehand: when a task is due, when a deal may close, a birthday."""
