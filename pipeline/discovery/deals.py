@@ -74,12 +74,11 @@ def stage_source(
     amount = amount_columns(profile, [stage])
     extra = "".join(f", event.{identifier(name)}" for name in amount.values())
     cases = "".join(
-        f"\n    WHEN event.{identifier(stage)} IN ({', '.join(map(literal, texts))}) THEN {literal(f'{what}_{end}')}"
+        f"\n    WHEN {ending.says(texts)} THEN {literal(f'{what}_{end}')}"
         for texts, end in ((won, "won"), (lost, "lost"))
         if texts
     )
-    texts = ", ".join(map(literal, [*won, *lost]))
-    ended = f"event.{identifier(stage)} IN ({texts})" + (_is_over(profile, closed, ending) if ending.is_answer else "")
+    ended = ending.says([*won, *lost]) + (_is_over(profile, closed, ending) if ending.is_answer else "")
     typed = _typed_ahead(tables, profile, closed, ended, profile.drawn_at) if profile.drawn_at else 0
     if not typed and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
         return _plain_ends(profile, led, closed, profile.columns[stage], amount)
@@ -222,6 +221,12 @@ class _Ending:
     is_answer: bool = False
     """Whether it is a yes or a no: of what is open it says no, too."""
 
+    def says(self, texts: Sequence[str]) -> str:
+        """Write the condition that an event says one of some texts; a box that nobody has checked says nothing."""
+        column = f"event.{identifier(self.stage)}"
+        said = f"coalesce(CAST({column} AS VARCHAR), '')" if "" in texts else column
+        return f"{said} IN ({', '.join(map(literal, texts))})"
+
 
 def _endings(profile: Profile) -> _Ending | None:
     """Find the column of stages or, beside a time of closing, the one that says who converted."""
@@ -230,15 +235,14 @@ def _endings(profile: Profile) -> _Ending | None:
         if won and has(column.name, STAGE + r"|is won|won"):
             return _Ending(column.name, won, [text for text in column.values if rank(text, LOST) and text not in won])
     flag = find_flag(profile, None) if closed_column(profile) else None
-    return _Ending(flag.column, flag.yes, flag.no, is_answer=True) if flag and "" not in flag.no else None
+    return _Ending(flag.column, flag.yes, flag.no, is_answer=True) if flag else None
 
 
 def _is_over(profile: Profile, closed: Column, ending: _Ending) -> str:
     """Write the condition that an answer is one: a no without a time, or with one that is still to come, is open."""
-    at, answer = f"event.{identifier(closed.name)}", f"event.{identifier(ending.stage)}"
+    at, won = f"event.{identifier(closed.name)}", ending.says(ending.won)
     over = f" AND CAST({at} AS VARCHAR) <> ''"
     flags = [flag for one in profile.of_kind("flag") if one.name != ending.stage and (flag := read_flag(one))]
-    won = f"{answer} IN ({', '.join(map(literal, ending.won))})"
     for flag in flags:
         said = f"event.{identifier(flag.column)} IN ({', '.join(map(literal, flag.yes))})"
         if rank(flag.column, LOST):
@@ -253,11 +257,10 @@ def _is_over(profile: Profile, closed: Column, ending: _Ending) -> str:
 def _said_of_answers(tables: Tables, profile: Profile, closed: Column, ending: _Ending, ended: str) -> list[str]:
     """Tell which answers were taken for an end; where dates are planned ones, one that is overdue looks like one."""
     at = read_time(closed, "event")
-    no = f"event.{identifier(ending.stage)} IN ({', '.join(map(literal, ending.lost))})"
     lost, undated, dated = tables.ask_row(
         f"SELECT count(*) FILTER ({ended}), count(*) FILTER ({at} IS NULL), "
         f"count(*) FILTER ({at} IS NOT NULL AND NOT coalesce({ended}, false)) "
-        f"FROM {profile.table.relation} AS event WHERE {no}"
+        f"FROM {profile.table.relation} AS event WHERE {ending.says(ending.lost)}"
     )
     told = (
         f"{profile.name} says by {ending.stage} who converted, and by {closed.name} when: of those that did not "

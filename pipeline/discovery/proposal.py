@@ -34,10 +34,13 @@ from pipeline.profiling.words import (
     ACCOUNT,
     CAMPAIGN,
     CHANNEL,
+    CREATED,
     CURRENCY,
     IDENTIFIER,
+    SURE,
     TIME_ZONE,
     has,
+    rank,
 )
 from pipeline.settings.table import Extent
 
@@ -200,6 +203,8 @@ def _with_lead_table(
     created, relation = lead.created_at, profile.table.relation
     query: str | None = None
     notes: list[str] = []
+    if created is None or rank(created, CREATED) < SURE:
+        _refuse_unread_creation(profile)
     if created is None:
         query, created, said = assumed_creation(profile, lead)
         relation = f"(\n{query}\n)"
@@ -211,7 +216,8 @@ def _with_lead_table(
     of_parents, joined, reads = find_parents(profiles, lead.table, roles.parents, relation)
     query = joined if reads else query
     lead_settings = {"query": query} if query else {}
-    lead_settings |= reading(profile, [created, *profile.columns], from_query=query is not None)
+    read = [created, *(column.name for column in profile.of_kind("number"))]
+    lead_settings |= reading(profile, read, from_query=query is not None)
     notes += ends.notes
     # What an outcome is made of, its amount too, is no attribute of the lead.
     taken = [name for source in proposed if source.table == lead.table for name in names_read(source)]
@@ -240,6 +246,13 @@ def _with_lead_table(
         labels=ends.labels,
         reads=reads,
     )
+
+
+def _refuse_unread_creation(profile: Profile) -> None:
+    """Raise InputError where a column is called the creation, and can't be read: another time says something else."""
+    for column in profile.columns.values():
+        if column.note and rank(column.name, CREATED) >= SURE:
+            raise InputError(f"{column.note}, or take the column out if it does not say when leads came to be")
 
 
 def _with_lead_column(

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pipeline.core.sql import identifier
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import LEAD, LINKS, POLYMORPHIC, has, is_called_address, plain, rank, singular
+from pipeline.profiling.words import (
+    LEAD,
+    LINKS,
+    OURS_IDS,
+    POLYMORPHIC,
+    has,
+    is_called_address,
+    is_called_id,
+    plain,
+    rank,
+    singular,
+)
 
 _SAMPLE = 20_000
 _KEY_SHARE = 0.97
@@ -98,13 +109,15 @@ def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> 
     called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
         column.name, r"\w*ids?|key|no|number|ref|uuid"
     )
+    # Contact IDs and a table of Kontakte: words of several tongues mean the same.
+    alike = rank(name, LEAD) == rank(owner.split()[-1], LEAD) > 0 and not has(name, OURS_IDS) and is_called_id(name)
     # The other way round: a lead that was converted names the opportunity that it became.
     own = singular(source.name).split()[-1]
     back = is_key(column, source) and own in other.split() and owner != own and len(other.split()) > 1
     # As a CRM's activities have it: an id of a lead or, once it was converted, of the contact that it became. The two
     # ids of a merge are called by what became of them.
     either = has(column.name, POLYMORPHIC) or has(source.name, LINKS)
-    if same or called or back or (either and (rank(owner, LEAD) or rank(key.name, LEAD))):
+    if same or called or alike or back or (either and (rank(owner, LEAD) or rank(key.name, LEAD))):
         return True
     if is_called_address(column.name) and is_called_address(key.name):
         return True

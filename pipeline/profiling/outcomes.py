@@ -193,6 +193,8 @@ def _sounds(kind: EventType) -> int:
     >>> [_sounds(EventType(name, "orders_export", "lead", 9, 9, 0.1, 0.0)) for name in ("orders_export", "order_seen")]
     [60, 0]
     """
+    if kind.source.endswith("_outcomes") and kind.name.endswith(("_won", "_converted")):
+        return SURE  # whatever the table is called, whose status says it
     is_row = kind.source == kind.name or kind.source.startswith(kind.name)
     return sounds_won(kind.name) or (_OF_A_TABLE if is_row and has(kind.name, SOLD) else 0)
 

@@ -41,6 +41,7 @@ _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
 _WITH_ZONE = r"\d ?(?:Z|[+-]\d{2}:?(?:\d{2})?)$|[A-Z]{2,5}\W*$|\[[A-Za-z]+/"
 _TOTAL = re.compile(WORDS)
 _TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
+_TIMELIKE += r"|\d{1,2}(er)?\W? ?\p{L}{2,}.* \d{2,4}|\p{L}{3,}[.]? \d{1,2},? \d{4}"
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,8 @@ def _times(
     )
     texts = [text for row in rows if not _TOTAL.match(text := row[0].strip())]
     called = is_called_time(name)
-    if (counts.numbers.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")) and not called:
+    is_number = counts.numbers.plain >= 0.95 * counts.filled or duckdb_type not in ("VARCHAR", "JSON")
+    if is_number and (not called or is_called_id(name)):
         return (), ""
     fits = fitting_formats(texts)
     if fits and fits[0].share >= _MOSTLY:

@@ -138,7 +138,7 @@ OCCURRED = {
 }
 CREATED = {
     "created|create|creation|cree|creee|erstell(?:t|ungs?)?|angelegt|anlage|creado|aangemaakt": 100,
-    "registered|registration|signup|signed up|inscription|subscribed": 80,
+    "registered|registration|signup|signed up|inscription|subscribed|alta|aangemaakt|creat[oa]": 80,
     "erfasst|saisie?|enregistree?|registrad[oa]": 75,
     "submitted|received|opened|added|entered|inserted|first (?:seen|contact|touch|visit|conversion)|start(?:ed)?": 70,
     "date|timestamp|time|day|datum|fecha": 40,
@@ -198,9 +198,9 @@ CONTENT = (
 )
 """What an event was about, in a few words; titles and addresses may name whom they are about."""
 VALUE = {
-    "amount|montant|betrag|importe|bedrag": 100,
+    "amount|montant|betrag|import[eo]|ammontare|monto|bedrag": 100,
     "cart value|deal value|order value|value|valeur|wert": 95,
-    "revenue|price|total|prix|preis|turnover": 80,
+    "revenue|income|price|total|prix|preis|turnover": 80,
     "summe|gesamt(?:summe|betrag|preis|wert|umsatz)?|umsatz|somme|suma|netto(?:summe|betrag|preis|wert|umsatz)?": 80,
 }
 CURRENCY = r"currency|currency iso code|devise|wahrung|moneda|valuta"
@@ -211,10 +211,11 @@ SHARED = rf"{ACCOUNT}|contact|kontakt|customer|client|kunden?|person|personne"
 TIME_ZONE = r"time zone|timezone|tz|fuseau"
 STAGE = (
     r"stage|stage name|status|deal stage|etape|phase|statut|outcome|result|state|"
-    r"ergebnis|resultat|resultado|estado|fase"
+    r"ergebnis|resultat|resultado|estado|esito|stato|fase"
 )
 CLOSED = (
-    r"closed?|won|lost|abgeschlossen|abschluss\w*|geschlossen|beendet|cloture\w*|fermee?|cerrad[oa]|cierre|gesloten"
+    r"closed?|won|lost|abgeschlossen|abschluss\w*|geschlossen|beendet|cloture\w*|fermee?|cerrad[oa]|cierre|"
+    r"chius[oa]|chiusura|gesloten|signature|unterschrift|unterzeichnung|sluiting\w*|afsluit\w*"
 )
 """What the time is called at which a deal was over."""
 KIND = r"entity|entity type|object|object type|record type|subject type|who type"
@@ -241,7 +242,7 @@ _DENIED = (
     r"not|never|non|no|nicht|nie|kein\w*|pas|jamais|sans|sin|sem|nunca|nao|"
     r"failed|failure|refund(?:ed)?|reversed|chargeback|abandon(?:ed)?|lost|perdue?|"
     r"verloren|perdid[oa]|declined|denied|rejected|cancell?(?:ed|ation)?|unsubscribed?|newsletter|page|view|viewed|support|"
-    r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!i[fqtv])\w+"
+    r"ticket|out|pending|expected|created|updated|churn(?:ed)?|dis\w+|un(?!d\b|i[fqtv])\w+"
 )
 """What turns a word for a conversion into its opposite, or into another thing: not converted, payment failed."""
 UNDONE = (
@@ -377,8 +378,8 @@ GONE = (
     r"alte?[nrsm]?|dublette|doppelte?\w*|geloschte?\w*|quell\w*|verlierer|zusammengefuhrte?\w*|nachrangige?\w*"
 )
 """What the id of the record is called that is gone after a merge."""
-YES = ("1", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
-NO = ("0", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")
+YES = ("1", "checked", "x", "sí", "sì", "true", "yes", "y", "t", "oui", "ja", "si", "won", "converted", "1.0")
+NO = ("0", "unchecked", "false", "no", "n", "f", "non", "nein", "nee", "lost", "not converted", "0.0")
 
 
 def is_called_time(name: str) -> bool:

@@ -22,7 +22,7 @@ from features.core.errors import InputError, SettingsError
 from pipeline.core.sql import Relation, fetch_row, literal, named, open_reader
 from pipeline.reading.mapped_table import Problem, problem
 from pipeline.reading.nothing import is_there
-from pipeline.reading.texts import Columns, as_text, is_text, shape, trimmed, with_offset
+from pipeline.reading.texts import Columns, as_text, in_english, is_text, shape, trimmed, with_offset
 from pipeline.settings.table import Table
 
 EPOCHS = ("epoch_seconds", "epoch_milliseconds", "epoch_microseconds", "epoch_nanoseconds")
@@ -111,12 +111,12 @@ def read_text(text: str, formats: tuple[str, ...], zone: str) -> str:
     return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
 
 
-def _read_format(text: str, time_format: str, zone: str) -> str:
+def _read_format(text: str, time_format: str, zone: str, english: str | None = None) -> str:
     if time_format in NUMBERS:
         return _read_number(text, time_format, zone)
     if time_format == "iso":
         return _read_iso(text)
-    return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
+    return _read_written(text, literal(time_format), zone, english, zoned=parses_offset(time_format))
 
 
 def _read_as_it_stands(text: str, carefully: str, table: Table) -> str:
@@ -144,13 +144,17 @@ def _read_iso(text: str) -> str:
     return _clip(f"epoch_us(coalesce({casts}))", _DIGIT.format(text))
 
 
-def _read_written(text: str, time_format: str, zone: str, *, zoned: bool) -> str:
-    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too."""
+def _read_written(text: str, time_format: str, zone: str, english: str | None = None, *, zoned: bool) -> str:
+    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too.
+
+    Without one, months may have the names of another tongue: ``english`` is the text as it is in English, if known.
+    """
     parsed = f"try_strptime({text}, {time_format})"
     if zoned:
         parsed = f"coalesce({parsed}, try_strptime({with_offset(text)}, {time_format}))"
         return _clip(f"epoch_us({parsed})")
-    return _from_local(parsed, zone)
+    translated = f"try_strptime({english or in_english(text)}, {time_format})"
+    return _from_local(f"coalesce({parsed}, {translated})", zone)
 
 
 def _read_number(number: str, time_format: str, zone: str) -> str:
@@ -284,9 +288,9 @@ def fitting_formats(values: Iterable[str]) -> list[Fit]:
     texts = sorted({text for value in values if (text := value.strip(" \t\u00a0\u202f"))})
     if not texts:
         return []
-    shapes = {shape(text): text for text in texts}.values()
+    shapes = {one for text, english in _translated(texts) for one in (text, english)}
     possible = [name for name, look in _looks().items() if any(map(look.fullmatch, shapes))]
-    if not all(map(_looks()[EXCEL].fullmatch, shapes)):
+    if not all(map(_looks()[EXCEL].fullmatch, texts)):
         possible = [name for name in possible if name != EXCEL]  # beside other texts it is a number
     read_by = _read_by(texts, possible)
     fits = [_fit(formats, read_by, len(texts)) for formats in _FAMILIES.values()]
@@ -361,13 +365,24 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
     """Find which texts each format reads as a time from 1970 to 2100."""
     if not formats:
         return {}
-    readings = [f"{_read_format('text', name, 'UTC')} AS t{number}" for number, name in enumerate(formats)]
+    readings = [f"{_read_format('text', name, 'UTC', 'english')} AS t{number}" for number, name in enumerate(formats)]
     earliest = [_EARLIEST_EPOCH if name in NUMBERS else "TIMESTAMP '1970-01-01'" for name in formats]
     lists = [f"list(text) FILTER (t{number} >= {first} AND t{number} < TIMESTAMP '2100-01-01')"
              for number, first in enumerate(earliest)]  # fmt: skip
     with open_reader() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         with Relation(connection, "texts").show(pa.table({"text": pa.array(texts, pa.string())})) as shown:
-            read = f"SELECT text, {', '.join(readings)} FROM {shown}"
+            translated = f"SELECT text, {in_english('text')} AS english FROM {shown}"
+            read = f"SELECT text, {', '.join(readings)} FROM ({translated})"
             row = fetch_row(connection, f"SELECT {', '.join(lists)} FROM ({read})")
     return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
+
+
+def _translated(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Give one text of each shape, as it is and in English."""
+    one_of_each = list({shape(text): text for text in texts}.values())
+    with (
+        open_reader() as connection,
+        Relation(connection, "texts").show(pa.table({"text": pa.array(one_of_each, pa.string())})) as shown,
+    ):
+        return connection.execute(f"SELECT text, {in_english('text')} FROM {shown}").fetchall()

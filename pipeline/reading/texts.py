@@ -203,3 +203,43 @@ def with_offset(text: str) -> str:
     for pattern, instead in _REWRITTEN:
         written = f"regexp_replace({written}, {literal(pattern)}, {literal(instead)})"
     return written
+
+
+_MONTHS = {
+    "JAN": "JAN(?:V|VIER|UAR|NER|UARI|EIRO|UARY)?|JAENNER|ENE(?:RO)?|GEN(?:NAIO)?",
+    "FEB": "FEB(?:R|RUAR|RUARI|RERO|BRAIO|RUARY)?|FEV(?:R|RIER|EREIRO)?",
+    "MAR": "MAR(?:Z|S|ZO|CO|CH)?|MRZ|MAERZ|MRT|MAART",
+    "APR": "APR(?:IL|ILE)?|AVR(?:IL)?|ABR(?:IL)?",
+    "MAY": "MA(?:I|Y|YO|IO|G|GGIO)|MEI",
+    "JUN": "JU(?:N|IN|NI|NIO|NHO|NE)|GIU(?:GNO)?",
+    "JUL": "JUI?L(?:LET|I|IO|HO|Y)?|LUG(?:LIO)?",
+    "AUG": "AUG(?:UST|USTUS)?|AOUT|AGO(?:STO)?",
+    "SEP": "SEP(?:T|TEMBRE|TEMBER|TIEMBRE)?|SET(?:IEMBRE|T|TEMBRE|EMBRO)?",
+    "OCT": "O[CK]T(?:OBRE|OBER|UBRE)?|OTT(?:OBRE)?|OUT(?:UBRO)?",
+    "NOV": "NOV(?:EMBRE|EMBER|IEMBRE|EMBRO)?",
+    "DEC": "D[EI][CZ](?:EMBRE|EMBER|IEMBRE|EMBRO)?",
+}
+"""The months in English, German, French, Spanish, Italian, Dutch and Portuguese, without accents."""
+_MONTH = "|".join(_MONTHS)
+_IN_ENGLISH = (
+    ("[ \u00a0\u202f]+", " "),
+    (r"^LE ", ""),
+    # What stands before a day is one of the week: mar. 3 mars.
+    (r"^[A-Z]{2,11}[.,]* ([0-9]{1,2}[-/. ])", r"\1"),
+    *((rf"\b(?:{names})\b[.]?", month) for month, names in _MONTHS.items()),
+    (rf"^([0-9]{{1,2}})(?:[.]|ER|º|O)? (?:DE |DI )?({_MONTH})\b", r"\1 \2"),
+    (rf"\b({_MONTH})[,]? (?:DE |DEL )?([0-9]{{4}})", r"\1 \2"),
+    (r"[,]? (?:UM|A|A LAS|ALLE|ORE|ALLE ORE|OM|AS|-) ([0-9]{1,2} ?[:.H])", r" \1"),
+    (rf"({_MONTH}) ([0-9]{{4}}),? ([0-9]{{1,2}})[.]([0-9]{{2}})$", r"\1 \2 \3:\4"),
+    (r" ([0-9]{1,2}) ?H ?([0-9]{2})\b", r" \1:\2"),
+    (r"([0-9]) ?(?:UHR|HRS|H)$", r"\1"),
+    (r"([0-9]) ?([AP])[.]? ?M[.]?$", r"\1 \2M"),
+)
+
+
+def in_english(text: str) -> str:
+    """Write the SQL of a time, in capitals, with the English month, without the day of the week, and a plain clock."""
+    written = f"strip_accents(upper({text}))"
+    for pattern, instead in _IN_ENGLISH:
+        written = f"regexp_replace({written}, {literal(pattern)}, {literal(instead)})"
+    return written

@@ -61,7 +61,9 @@ class Table(Extent):
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)
     """How times are written that are text or numbers: iso, epoch_seconds (_milliseconds, _microseconds, _nanoseconds),
-    excel_days, or strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts."""
+    excel_days, or strptime's codes, as in '%d/%m/%Y %H:%M'; or a list of these, of which the first that fits counts. By
+    codes without an offset German, French, Spanish, Italian, Dutch and Portuguese months are read, too ('%d %b %Y'), a
+    day of the week before them, and clocks as in 14h30, 14:30 Uhr, 2:30 p. m."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
