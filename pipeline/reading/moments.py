@@ -64,7 +64,7 @@ def moment(name: str, column: str, raw: Columns, table: Table) -> dict[str, str]
             else _read_format(f"CAST(TRY_CAST({sql} AS BIGINT) AS VARCHAR)", part, table.time_zone)
             for part in written
         ]  # fmt: skip
-        found = read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
+        found = _first(read)
     elif kind == "TIMESTAMP WITH TIME ZONE":
         found = f"CASE WHEN {_within_years(sql, kind)} THEN make_timestamp(epoch_us({sql})) END"
     elif (kind.startswith("TIMESTAMP") or kind == "DATE") and table.time_zone == "UTC":
@@ -106,17 +106,29 @@ def timestamp(moment: datetime) -> str:
 
 
 def read_text(text: str, formats: tuple[str, ...], zone: str) -> str:
-    """Read a text by the first format that fits; the session's zone must be ``zone``."""
+    """Read a text by the first format that fits, else what it is in English; the session's zone must be ``zone``."""
     read = [_read_format(text, time_format, zone) for time_format in formats]
+    in_words = [_read_format("english", time_format, zone) for time_format in formats if _may_hold_words(time_format)]
+    if in_words:  # after all others: to translate costs the most
+        read.append(named("english", in_english(text), _first(in_words)))
+    return _first(read)
+
+
+def _first(read: Sequence[str]) -> str:
     return read[0] if len(read) == 1 else f"coalesce({', '.join(read)})"
 
 
-def _read_format(text: str, time_format: str, zone: str, english: str | None = None) -> str:
+def _may_hold_words(time_format: str) -> bool:
+    """Tell a format of texts that people read: what has an offset was written by a program."""
+    return time_format not in (*NUMBERS, "iso") and not parses_offset(time_format)
+
+
+def _read_format(text: str, time_format: str, zone: str) -> str:
     if time_format in NUMBERS:
         return _read_number(text, time_format, zone)
     if time_format == "iso":
         return _read_iso(text)
-    return _read_written(text, literal(time_format), zone, english, zoned=parses_offset(time_format))
+    return _read_written(text, literal(time_format), zone, zoned=parses_offset(time_format))
 
 
 def _read_as_it_stands(text: str, carefully: str, table: Table) -> str:
@@ -144,17 +156,13 @@ def _read_iso(text: str) -> str:
     return _clip(f"epoch_us(coalesce({casts}))", _DIGIT.format(text))
 
 
-def _read_written(text: str, time_format: str, zone: str, english: str | None = None, *, zoned: bool) -> str:
-    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too.
-
-    Without one, months may have the names of another tongue: ``english`` is the text as it is in English, if known.
-    """
+def _read_written(text: str, time_format: str, zone: str, *, zoned: bool) -> str:
+    """Read by strptime's codes, given as SQL; where these have an offset, a zone in words is one, too."""
     parsed = f"try_strptime({text}, {time_format})"
     if zoned:
         parsed = f"coalesce({parsed}, try_strptime({with_offset(text)}, {time_format}))"
         return _clip(f"epoch_us({parsed})")
-    translated = f"try_strptime({english or in_english(text)}, {time_format})"
-    return _from_local(f"coalesce({parsed}, {translated})", zone)
+    return _from_local(parsed, zone)
 
 
 def _read_number(number: str, time_format: str, zone: str) -> str:
@@ -173,9 +181,10 @@ def _read_number(number: str, time_format: str, zone: str) -> str:
 def macro() -> str:
     """Write the SQL that defines ``moment(text, time_format)``, by which queries read times as tables do, in UTC."""
     text = _bare("text")
-    named = " ".join(f"WHEN {literal(name)} THEN {_read_format(text, name, 'UTC')}" for name in ("iso", *NUMBERS))
-    written = _read_written(text, "time_format", "UTC", zoned=True)
-    return f"CREATE TEMP MACRO moment(text, time_format) AS (CASE time_format {named} ELSE {written} END)"
+    by_name = " ".join(f"WHEN {literal(name)} THEN {_read_format(text, name, 'UTC')}" for name in ("iso", *NUMBERS))
+    in_words = named("english", in_english(text), _read_written("english", "time_format", "UTC", zoned=False))
+    written = f"coalesce({_read_written(text, 'time_format', 'UTC', zoned=True)}, {in_words})"
+    return f"CREATE TEMP MACRO moment(text, time_format) AS (CASE time_format {by_name} ELSE {written} END)"
 
 
 def read_in_utc(sql: str, formats: Sequence[str]) -> str:
@@ -288,7 +297,7 @@ def fitting_formats(values: Iterable[str]) -> list[Fit]:
     texts = sorted({text for value in values if (text := value.strip(" \t\u00a0\u202f"))})
     if not texts:
         return []
-    shapes = {one for text, english in _translated(texts) for one in (text, english)}
+    shapes = {shape(text): text for text in (*texts, *_translated(texts))}.values()
     possible = [name for name, look in _looks().items() if any(map(look.fullmatch, shapes))]
     if not all(map(_looks()[EXCEL].fullmatch, texts)):
         possible = [name for name in possible if name != EXCEL]  # beside other texts it is a number
@@ -365,7 +374,9 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
     """Find which texts each format reads as a time from 1970 to 2100."""
     if not formats:
         return {}
-    readings = [f"{_read_format('text', name, 'UTC', 'english')} AS t{number}" for number, name in enumerate(formats)]
+    ways = [("text", "english") if _may_hold_words(name) else ("text",) for name in formats]
+    reads = [_first([_read_format(text, name, "UTC") for text in way]) for name, way in zip(formats, ways, strict=True)]
+    readings = [f"{sql} AS t{number}" for number, sql in enumerate(reads)]
     earliest = [_EARLIEST_EPOCH if name in NUMBERS else "TIMESTAMP '1970-01-01'" for name in formats]
     lists = [f"list(text) FILTER (t{number} >= {first} AND t{number} < TIMESTAMP '2100-01-01')"
              for number, first in enumerate(earliest)]  # fmt: skip
@@ -378,11 +389,9 @@ def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]
     return {name: set(read or ()) for name, read in zip(formats, row, strict=True)}
 
 
-def _translated(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Give one text of each shape, as it is and in English."""
+def _translated(texts: Sequence[str]) -> list[str]:
+    """Give one text of each shape, in English."""
     one_of_each = list({shape(text): text for text in texts}.values())
-    with (
-        open_reader() as connection,
-        Relation(connection, "texts").show(pa.table({"text": pa.array(one_of_each, pa.string())})) as shown,
-    ):
-        return connection.execute(f"SELECT text, {in_english('text')} FROM {shown}").fetchall()
+    with open_reader() as connection:
+        asked = f"SELECT {in_english('text')} FROM (SELECT unnest(?) AS text)"
+        return [text for (text,) in connection.execute(asked, [one_of_each]).fetchall()]
