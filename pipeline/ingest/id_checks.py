@@ -5,6 +5,7 @@ visits                 leads                 so
 100174000000           100174290385          refused, too: the column was rounded and then written out
 123.0                  123                   told: pandas makes such numbers of a column with gaps
 4711                   00004711              told: a spreadsheet drops zeros that lead
+Ann@example.org        ann@example.org       told: one address, written in two ways
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _refusal(table: SourceTable, ids: Ids) -> str | None:
 
 def id_warnings(relations: Relations, tables: Tables, found: list[Ids]) -> list[str]:
     """Tell what may be wrong with ids; names none but those that are words."""
-    told = [*_strangers(found), *_everybody(relations)]
+    told = [*_strangers(found), *_everybody(relations), *_addresses(relations)]
     told += _accounts(relations) if "leads" in tables else []
     told += _aliases(relations) if "identities" in tables else []
     return told
@@ -164,6 +165,20 @@ def _everybody(relations: Relations) -> Iterator[str]:
             f"{source}: one id{named} has {most:,} of {int(total):,} rows ({most / total:.0%}), where a lead has "
             f"{total / leads:.1f}; see whether it stands for all whom nobody knows, for a machine or a test, and leave "
             "it out of the export"
+        )
+
+
+def _addresses(relations: Relations) -> Iterator[str]:
+    """Tell of addresses that are one, and written in two ways."""
+    leads, addresses = fetch_row(
+        relations.connection,
+        "SELECT count(DISTINCT lead_id), count(DISTINCT lower(trim(lead_id))) "
+        f"FROM {relations.counts} WHERE contains(lead_id, '@')",
+    )
+    if leads > addresses:
+        yield (
+            f"{leads - addresses:,} of {leads:,} leads that are named by an address differ from another one only in "
+            "capital letters, or spaces, and count twice; write all alike, as with lower(trim(email)) in a query"
         )
 
 

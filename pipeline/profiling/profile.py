@@ -29,6 +29,7 @@ _MOSTLY = 0.9
 _HALF = 0.5
 _SOME = 0.05
 _FEW = 20
+_FEW_YEARS = 5 * 366
 _SHOWN = 12
 _PLAIN = r"[+-]?\d+([.]\d+)?([eE][+-]?\d+)?"
 _SPACES = " \u00a0\u202f"
@@ -40,8 +41,10 @@ _UNGROUPED = r"[+-]?\d{4,}"
 _MONEY = r"^(EUR|USD|GBP|CHF|€|\$|£)\s*|\s*(EUR|USD|GBP|CHF|€|\$|£)$"
 _WITH_ZONE = r"\d ?(?:Z|[+-]\d{2}:?(?:\d{2})?)$|[A-Z]{2,5}\W*$|\[[A-Za-z]+/"
 _TOTAL = re.compile(WORDS)
-_TIMELIKE = r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}"
-_TIMELIKE += r"|\d{1,2}(er)?\W? ?\p{L}{2,}.* \d{2,4}|\p{L}{3,}[.]? \d{1,2},? \d{4}"
+_TIMELIKE = (
+    r"\d.*[-/.:].*\d|\d{5}|\d{8}|\d{10}|\d{13,14}|\d{16}|\d{19}|\d+[.]\d+|\d{1,2}\W?[A-Za-z]{3}|"
+    r"\d{1,2}(er)?\W? ?\p{L}{2,}.* \d{2,4}|\p{L}{3,}[.]? \d{1,2},? \d{4}"
+)
 
 
 @dataclass(frozen=True)
@@ -332,11 +335,20 @@ def _times(
         return (), ""
     fits = fitting_formats(texts)
     if fits and fits[0].share >= _MOSTLY:
-        return tuple(ambiguous(fits) or fits[:1]), ""
+        alike = ambiguous(fits)
+        return _likely(tables, texts, alike) if alike else tuple(fits[:1]), ""
     if not called or is_called_id(name) or (counts.numbers.plain >= _MOSTLY * counts.filled and not _may_count(fits)):
         return (), ""
     best = f"{fits[0].share:.0%} of its values fit {fits[0]}" if fits else "its values fit no format that is known here"
     return (), f"{table.name}.{name} is called a time, but {best}; write it in one format"
+
+
+def _likely(tables: Tables, texts: Sequence[str], fits: Sequence[Fit]) -> tuple[Fit, ...]:
+    """Leave out the orders by which times lie decades apart: of 05.03.26 and 31.03.26 the year is 26."""
+    read = (read_in_utc("text", fit.formats) for fit in fits)
+    spans = ", ".join(f"date_diff('day', min({moment}), max({moment}))" for moment in read)
+    days = tables.ask_row(f"SELECT {spans} FROM (SELECT unnest([{', '.join(map(literal, texts))}]) AS text)")
+    return tuple(fit for fit, span in zip(fits, days, strict=True) if span <= max(_FEW_YEARS, 2 * min(days)))
 
 
 def _may_count(fits: Sequence[Fit]) -> bool:

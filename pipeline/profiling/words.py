@@ -130,7 +130,7 @@ def is_called_address(name: str) -> bool:
 
 OCCURRED = {
     "occurred|happened|event (?:time|timestamp|date|at)|time timestamp|occurrence|(?:derived|true) tstamp": 100,
-    "timestamp|ts|tstamp|datetime|date time|date heure": 90,
+    "timestamp|ts|tstamp|datetime|date time|date heure|zeitpunkt|zeitstempel|tijdstip|horodateur": 90,
     "(?:activity|session|touch|touched|visit|hit|call|order|action|start|started|sent) ?(?:time|date|at|on)?": 75,
     "when|time|at|quand": 70,
     "date|day|datum|fecha|jour|heure|zeit": 65,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from exports import BEGINNING, write_table
 
 from pipeline.core.sql import open_reader
+from pipeline.profiling.profile import profiles
+from pipeline.profiling.tables import opened
 from pipeline.reading.moments import fitting_formats, read_text
 
 TONGUES = {
@@ -65,3 +69,19 @@ def test_a_time_is_what_its_writer_meant(text: str, moment: datetime) -> None:
 @pytest.mark.parametrize("text", ["12 Brumaire 2026", "2026-W05", "Mai 2026 Straße 12", "1.770.000.000.000"])
 def test_what_is_no_time_fits_no_format(text: str) -> None:
     assert fitting_formats([text]) == []
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%y/%m/%d", "%d-%m-%y"])
+def test_the_year_of_two_digits_is_the_one_that_keeps_times_together(form: str, tmp_path: Path) -> None:
+    """By the other order the days of a spring lie in thirty years; nobody needs to be asked."""
+    days = [BEGINNING + timedelta(days=number) for number in range(90)]
+    write_table(tmp_path / "log.csv", ["id", "Datum"], [(number, f"{day:{form}}") for number, day in enumerate(days)])
+    with opened(tmp_path, None, (), lambda _: None) as tables:
+        assert profiles(tables)["log"].columns["Datum"].formats == (form,)
+
+
+def test_day_and_month_that_fit_both_ways_are_asked_for_all_the_same(tmp_path: Path) -> None:
+    days = [f"{day:02d}/{month:02d}/2025" for day in range(1, 13) for month in range(1, 13)]
+    write_table(tmp_path / "log.csv", ["id", "Datum"], list(enumerate(days)))
+    with opened(tmp_path, None, (), lambda _: None) as tables:
+        assert profiles(tables)["log"].columns["Datum"].is_ambiguous

@@ -171,3 +171,11 @@ def test_zeros_that_a_spreadsheet_dropped_are_told(tmp_path: Path) -> None:
     project.set({"log": source_of(), "other": source_of("other.csv")}, leads=None)
     assert project.ingest().code == 0
     assert any(told.startswith("log: lead_id has up to 4 digits") for told in project.accounts()["warnings"])
+
+
+def test_one_address_in_capitals_and_in_small_letters_is_told(tmp_path: Path) -> None:
+    ids = [f"lead{number}@example.org" for number in range(30)] + [f"Lead{number}@example.org" for number in range(9)]
+    project = _project(tmp_path, _events(ids))
+    project.run("ingest")
+    (warning,) = [told for told in project.accounts()["warnings"] if "address" in told]
+    assert warning.startswith("9 of 39 leads that are named by an address differ from another one only in capital")
