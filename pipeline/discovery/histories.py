@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.core.sql import identifier, literal
+from pipeline.profiling.actors import is_end, moved_by_us
 from pipeline.profiling.events import Proposed, event_source
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way
 from pipeline.profiling.profile import Column, Profile, read_time
-from pipeline.profiling.tables import Tables
+from pipeline.profiling.tables import HAPPENED, Tables
 from pipeline.profiling.times import occurred_column
-from pipeline.profiling.words import LOST, PLANNED, STAGE, SURE, has, rank, sounds_won
+from pipeline.profiling.words import PLANNED, STAGE, SURE, has, sounds_won
 
 _CALLED = r"histor\w*|changes?|log|logs|transitions?|moves?|flow|trail|audit|tracking|verlauf|historique|stages"
 _NEARLY_ALL = 0.9
@@ -34,13 +35,12 @@ def history_source(
     occurred, stage = occurred_column(profile), _stage(profile)
     if occurred is None or stage is None or not found or has(occurred.name, PLANNED):
         return None
-    if not _is_history(tables, profile, found[0][0].column, occurred, stage):
+    if stage.name != HAPPENED and not _is_history(tables, profile, found[0][0].column, occurred, stage):
         return None
     source = event_source(tables, profile, found, lead, profiles, said=stage.name)
     if "events" in source.settings["columns"]:
         return None
-    # People move a deal from stage to stage; that it is closed is nobody's act that a model could learn.
-    source.settings["actor"] = {"default": "us", "system": [text for text in stage.values if _ends(text)]}
+    source.settings["actor"] = moved_by_us(stage.values)
     source.comments.pop("actor", None)
     source.used_too.clear()
     return source
@@ -48,6 +48,9 @@ def history_source(
 
 def _stage(profile: Profile) -> Column | None:
     """Find the column of stages, one of which is won; where a row names two, that which was come to."""
+    if profile.table.spelled is not None:
+        told = profile.columns[HAPPENED]
+        return told if profile.table.spelled.fields and any(map(is_end, told.values)) else None
     stages = [
         column
         for column in profile.of_kind("category", "flag")
@@ -60,17 +63,13 @@ def _stage(profile: Profile) -> Column | None:
     )
 
 
-def _ends(text: str) -> bool:
-    return sounds_won(text) >= SURE or rank(text, LOST) > 0
-
-
 def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, stage: Column) -> bool:
     """Tell a history, in which the rows of a thing follow each other to its end, from things that each have a stage."""
     things = profile.columns[of]
     if has(occurred.name, "closed?") or things.filled * profile.rows < _STEPS * things.distinct:
         return False
     at = read_time(occurred)
-    ends = ", ".join(literal(text) for text in stage.values if _ends(text))
+    ends = ", ".join(literal(text) for text in stage.values if is_end(text))
     is_end = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
     ends_last, once = tables.ask_row(
         f"SELECT avg(CAST(last_end >= last AS DOUBLE)), avg(CAST(ends = 1 AS DOUBLE)) FROM (SELECT "

@@ -63,6 +63,7 @@ from pipeline.profiling.outcomes import (
     said_of_returns,
 )
 from pipeline.profiling.profile import Profile, profiles
+from pipeline.profiling.spelled import spell_out
 from pipeline.profiling.stamps import set_stamps_apart
 from pipeline.profiling.tables import opened
 from pipeline.profiling.times import Ask, judge_recorded, settle_orders
@@ -114,7 +115,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         refuse_damaged(tables, seen)
         settled = settle_orders(seen, options.date_order, ask)
         known, no_events = set_stamps_apart(tables, settled)
-        known = judge_recorded(tables, known)
+        known = spell_out(tables, judge_recorded(tables, known))
         proposal = propose(
             tables,
             known,

@@ -22,7 +22,7 @@ from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.profiling.companies import said_of_shared
 from pipeline.profiling.empty_words import comment_on_words
 from pipeline.profiling.events import Proposed, reading
-from pipeline.profiling.joins import LINKED
+from pipeline.profiling.joins import LINKED, is_direct
 from pipeline.profiling.leads import ROW, LeadColumn, LeadTable
 from pipeline.profiling.links import find_links
 from pipeline.profiling.profile import Profile, time_sql
@@ -40,6 +40,7 @@ from pipeline.profiling.words import (
     SURE,
     TIME_ZONE,
     has,
+    plain,
     rank,
 )
 from pipeline.settings.table import Extent
@@ -135,10 +136,11 @@ def propose(
     ]
     mapping.notes += said_of_zones(profiles, [source.table for source in proposed])
     used = {mapping.labels, *mapping.reads, *told_of_rates, *mapping.people.used.values()}
+    used |= {name for one in found if one.spelled for name in one.spelled.reads}
     unused = {**roles.unused, **mapping.people.lacks}
-    mapping.notes += [f"{name} is not used: {reason}" for name, reason in unused.items() if name not in used]
     mapping.notes += [
-        column.note for profile in profiles.values() for column in profile.columns.values() if column.note
+        *(f"{name} is not used: {reason}" for name, reason in unused.items() if name not in used),
+        *(column.note for profile in profiles.values() for column in profile.columns.values() if column.note),
     ]
     mapping.notes += _unused_columns(
         profiles, mapping, {(one.table, name) for one in proposed for name in one.used_too}
@@ -223,6 +225,7 @@ def _with_lead_table(
     taken = [name for source in proposed if source.table == lead.table for name in names_read(source)]
     taken += [name for name in profile.columns if has(name, f"{TIME_ZONE}|{CURRENCY}")]
     attributes = [*judge_by_name(profile, [lead.key, created, *ends.taken, *taken]), *of_parents]
+    attributes = _without_changed(attributes, profiles, roles, lead)
     columns: dict[str, Any] = {"lead_id": lead.key, "created_at": created}
     account = rf"(?:{ACCOUNT}) ?(?:{IDENTIFIER})|(?:{IDENTIFIER}) (?:{ACCOUNT})"
     for key, pattern in (("account_id", account), ("time_zone", TIME_ZONE)):
@@ -253,6 +256,24 @@ def _refuse_unread_creation(profile: Profile) -> None:
     for column in profile.columns.values():
         if column.note and rank(column.name, CREATED) >= SURE:
             raise InputError(f"{column.note}, or take the column out if it does not say when leads came to be")
+
+
+def _without_changed(
+    attributes: Sequence[Attribute], profiles: Mapping[str, Profile], roles: Roles, lead: LeadTable
+) -> list[Attribute]:
+    """Refuse the attributes of which a history of the leads' fields tells that they changed."""
+    changed = {
+        plain(field): name
+        for name, ways in roles.events.items()
+        if (spelled := profiles[name].table.spelled) and any(is_direct(way, lead) for way in ways)
+        for field in spelled.fields
+    }
+    return [
+        replace(one, refused=f"{changed[plain(one.name)]} says that it changes")
+        if plain(one.name) in changed and not one.refused
+        else one
+        for one in attributes
+    ]
 
 
 def _with_lead_column(

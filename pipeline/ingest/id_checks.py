@@ -6,6 +6,7 @@ visits                 leads                 so
 123.0                  123                   told: pandas makes such numbers of a column with gaps
 4711                   00004711              told: a spreadsheet drops zeros that lead
 Ann@example.org        ann@example.org       told: one address, written in two ways
+00Q5f00000AbCdE        00Q5f00000AbCdEQAV    told: the same lead, without what tells its capitals
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from features.core.errors import InputError
 from pipeline.core.sql import fetch_row, literal
 from pipeline.ingest.relations import Relations
 from pipeline.ingest.source_table import SourceTable, Tables
-from pipeline.reading.nothing import NEVER, PERHAPS, is_rounded
+from pipeline.reading.nothing import CASED_LENGTH, CHECKED_LENGTH, NEVER, PERHAPS, is_rounded, with_check
 from pipeline.reading.quarantine import ROUNDED
 from pipeline.settings.ingest import Identities, Leads, Source
 from pipeline.settings.people import Consents, Decisions
@@ -123,7 +124,7 @@ def _refusal(table: SourceTable, ids: Ids) -> str | None:
 
 def id_warnings(relations: Relations, tables: Tables, found: list[Ids]) -> list[str]:
     """Tell what may be wrong with ids; names none but those that are words."""
-    told = [*_strangers(found), *_everybody(relations), *_addresses(relations)]
+    told = [*_strangers(found), *_cut(relations), *_everybody(relations), *_addresses(relations)]
     told += _accounts(relations) if "leads" in tables else []
     told += _aliases(relations) if "identities" in tables else []
     return told
@@ -149,6 +150,22 @@ def _strangers(found: list[Ids]) -> Iterator[str]:
                     "don't meet; export the column as text"
                 )
                 break
+
+
+def _cut(relations: Relations) -> Iterator[str]:
+    """Tell of leads that are there twice: by an id of 18 letters, and by the first 15 of them."""
+    ids = f"SELECT DISTINCT lead_id FROM {relations.counts}"
+    (twice,) = fetch_row(
+        relations.connection,
+        f"SELECT count(*) FROM ({ids} WHERE length(lead_id) = {CASED_LENGTH}) "
+        f"WHERE {with_check('lead_id')} IN ({ids} WHERE length(lead_id) = {CHECKED_LENGTH})",
+    )
+    if twice:
+        yield (
+            f"leads are there twice, {twice:,} of them: by an id of {CHECKED_LENGTH} letters, and by the first "
+            f"{CASED_LENGTH} of them, as reports of Salesforce cut them; export all with {CHECKED_LENGTH} (by a "
+            "formula: CASESAFEID(Id))"
+        )
 
 
 def _everybody(relations: Relations) -> Iterator[str]:

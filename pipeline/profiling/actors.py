@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.core.sql import identifier
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import OURS, THEIRS, has, plain
+from pipeline.profiling.words import LOST, NOBODYS, OURS, SURE, THEIRS, has, plain, rank, sounds_won
 
 _BY = (
     r"by|actor|acted|performed|created by|initiat(?:ed|or)|author|agent|user|party|"
@@ -107,6 +107,17 @@ def _told(
     return Acting({"default": default, **listed}, column.name, why)
 
 
+def moved_by_us(stages: Sequence[str]) -> Any:  # noqa: ANN401 - a word or a mapping
+    """Say who moves things from stage to stage: people do; that one has ended is nobody's act that teaches anything."""
+    ends = [text for text in stages if is_end(text)]
+    return {"default": "us", "system": ends} if ends else "us"
+
+
+def is_end(text: str) -> bool:
+    """Tell whether a stage is called an end."""
+    return sounds_won(text) >= SURE or rank(text, LOST) > 0
+
+
 def _said(setting: Any, text: str) -> str:  # noqa: ANN401 - a word or a mapping
     """Say who acts in an event type, by a setting."""
     if isinstance(setting, str):
@@ -123,5 +134,7 @@ def _by_words(profile: Profile, types: Sequence[str]) -> Any:  # noqa: ANN401 - 
     if ours:
         theirs = [text for text in examples if has(text, THEIRS)]
         return {"default": "us", "lead": theirs} if theirs and len(types) == 1 else "us"
-    listed = [text for text in examples if has(text, OURS) and not has(text, THEIRS)]
-    return {"default": "lead", "us": listed} if listed and len(types) == 1 else "lead"
+    nobodys = [text for text in examples if has(text, NOBODYS)]
+    listed = [text for text in examples if has(text, OURS) and not has(text, THEIRS) and text not in nobodys]
+    others = {who: texts for who, texts in (("us", listed), ("system", nobodys)) if texts and len(types) == 1}
+    return {"default": "lead", **others} if others else "lead"

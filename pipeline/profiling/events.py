@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pipeline.core.sql import identifier
-from pipeline.profiling.actors import Acting, find_actor
+from pipeline.profiling.actors import Acting, find_actor, moved_by_us
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
 from pipeline.profiling.profile import TIMES, Column, Profile, read_time, time_sql
-from pipeline.profiling.tables import Tables
+from pipeline.profiling.tables import HAPPENED, Tables
 from pipeline.profiling.times import occurred_column, recordings
 from pipeline.profiling.words import (
     CAMPAIGN,
@@ -43,7 +43,6 @@ from pipeline.profiling.words import (
 )
 from pipeline.reading.moments import EPOCHS
 
-_NEW_VALUES = {"new value", "newvalue", "value", "to"}
 _RECORD = 30
 _MOST_KINDS = 1000
 _MOST_PAGES = 50
@@ -104,7 +103,7 @@ def _what_happened(
     """
     # A column of times that is called by what happened then (won_date) says it better than any type.
     happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
-    types = [] if happened else _type_columns(profile, occurred, lead_id)
+    types = [] if happened else type_columns(profile, occurred, lead_id)
     if said in profile.columns:
         happened, types = None, [str(said)]
     name = underscored(profile.name)
@@ -145,8 +144,6 @@ def event_source(
     if not types and any(_is_overwritten_kind(name) for name in profile.columns):
         for name in ("value", "currency"):  # an amount that is overwritten with its status
             columns.pop(name, None)
-    # A history of fields: what people, or the CRM, wrote into it.
-    is_history = len(types) > 1 and plain(types[1]) in _NEW_VALUES
     known, why = known_at(profile, occurred)
     if known == "as_it_occurred" and any(profile.columns[end].holds_days for end in ends):
         known, why = {"delay": "1d"}, "of some moments only the day is told, so they are known when it is over"
@@ -159,8 +156,10 @@ def event_source(
         comments["columns.event_type"] = f"{first.distinct:,} kinds, as in {', '.join(first.examples[:3])}"
     told = profile.columns[known["column"]] if isinstance(known, dict) and "column" in known else None
     used = [occurred.name, *ends, *([told.name] if told else []), *([columns["value"]] if "value" in columns else [])]
-    if direct is None or len(found) > 1:
-        query, linked = join_query(profile.name, found, lead, profiles=profiles, occurred=occurred, known=told)
+    spelled = profile.table.spelled if types == [HAPPENED] else None
+    if direct is None or len(found) > 1 or spelled:
+        select = f"event.*,\n  {spelled.sql} AS {HAPPENED}" if spelled else "event.*"
+        query, linked = join_query(profile.name, found, lead, select, profiles=profiles, occurred=occurred, known=told)
         if linked:
             known = {"column": KNOWN_SINCE}
             comments["known_at"] = "not before the row was tied to its lead"
@@ -168,21 +167,29 @@ def event_source(
         columns = {"lead_id": LINKED, **columns}
         comments["columns.lead_id"] = "the lead that the ids of the row lead to"
         name = f"{underscored(profile.name)}_events"
-        reads = tables_read(profile, found)
+        reads = [*tables_read(profile, found), *(spelled.reads if spelled else ())]
+        key = find_key(profile) if spelled else None
     else:
         settings = reading(profile, used)
         columns = {"lead_id": direct, **columns}
         comments["columns.lead_id"] = f"{profile.columns[str(direct)].distinct:,} distinct"
         key = _sender_id(tables, profile, columns) or find_key(profile)
-        if key is not None and key.name != direct:
-            columns["event_id"] = key.name
         name, reads = profile.name, []
-    acting = Acting("system") if nobody_acted or is_history else find_actor(tables, profile, types)
+    if key is not None and key.name != direct:
+        columns["event_id"] = key.name
+    acting = Acting("system") if nobody_acted else _acting(tables, profile, types)
     settings |= {"known_at": known, "actor": acting.setting, "columns": columns}
-    used_too = []
-    if acting.column:
-        used_too, comments["actor"] = [acting.column], acting.why
-    return Proposed(name, profile.name, settings, comments, reads, used_too=used_too)
+    used_too = [acting.column] if acting.column else []
+    comments |= {"actor": acting.why} if acting.column else {}
+    notes = list(spelled.notes) if spelled else []
+    return Proposed(name, profile.name, settings, comments, reads, notes, used_too)
+
+
+def _acting(tables: Tables, profile: Profile, types: Sequence[str]) -> Acting:
+    """Tell who acted; in a history of fields, it is people who change them."""
+    spelled = profile.table.spelled
+    is_change = spelled is not None and spelled.fields and types == [HAPPENED]
+    return Acting(moved_by_us(profile.columns[HAPPENED].values)) if is_change else find_actor(tables, profile, types)
 
 
 def _sender_id(tables: Tables, profile: Profile, columns: Mapping[str, Any]) -> Column | None:
@@ -221,11 +228,13 @@ def underscored(table: str) -> str:
     return singular(table).replace(" ", "_")
 
 
-def _type_columns(profile: Profile, occurred: Column, lead_id: str | None = None) -> list[str]:
-    """Choose the columns that say what happened: one, an activity and its lifecycle, or a field and its new value.
+def type_columns(profile: Profile, occurred: Column, lead_id: str | None = None) -> list[str]:
+    """Choose the columns that say what happened: one, an activity and its lifecycle, or what is spelled out.
 
     A status is none where a row is a thing with a key and the time is that of its creation: it came later.
     """
+    if profile.table.spelled is not None:
+        return [HAPPENED]
     came_later = find_key(profile) is not None and (
         rank(occurred.name, CREATED) >= _RECORD or has(occurred.name, "sent|opened|submitted|started|due|closed?")
     )
@@ -240,14 +249,10 @@ def _type_columns(profile: Profile, occurred: Column, lead_id: str | None = None
         and not (column.number_format and rank(column.name, EVENT_TYPE) == rank("status", EVENT_TYPE))
         and (column.distinct <= _MOST_PAGES or rank(column.name, EVENT_TYPE) != rank("page", EVENT_TYPE))
     ]
-    changed = next((one.name for one in columns if plain(one.name) in {"field", "field name", "property"}), None)
-    new_value = next((name for name in profile.columns if plain(name) in _NEW_VALUES), None)
-    if changed and new_value:
-        return [changed, new_value]
     kinds = [
         column
         for column in columns
-        if _says_what_happened(column.name, profile.name) and not (came_later and _is_overwritten_kind(column.name))
+        if says_what_happened(column.name, profile.name) and not (came_later and _is_overwritten_kind(column.name))
     ]
     best = max(kinds, key=lambda column: (rank(column.name, EVENT_TYPE), column.filled), default=None)
     if best is None:
@@ -263,7 +268,7 @@ def _is_wider(column: Column) -> bool:
     return is_kind and column.filled >= _ALWAYS and column.distinct <= _FEW_KINDS
 
 
-def _says_what_happened(name: str, table: str) -> bool:
+def says_what_happened(name: str, table: str) -> bool:
     """Tell an event's type from the type of another thing: ``type`` and ``touch_type``, not ``device_type``.
 
     A column that is called like its rows says which of their kinds each is: the goal of goals.
@@ -377,7 +382,7 @@ def type_holding(profiles: Mapping[str, Profile], wanted: Sequence[str]) -> str 
     """Find the column whose values hold the event types that the user names, where none is called a type."""
     for profile in profiles.values():
         occurred = occurred_column(profile)
-        if occurred is None or not wanted or _type_columns(profile, occurred):
+        if occurred is None or not wanted or type_columns(profile, occurred):
             continue
         for column in profile.of_kind("category", "flag"):
             if set(wanted) <= set(column.values) and not _is_overwritten_kind(column.name):

@@ -1,4 +1,9 @@
-"""Who is a lead: a row of a table, or each id of a log."""
+"""Who is a lead: a row of a table, or each id of a log.
+
+Some tables look like the leads', and were written when all was over: orders, goals, deals of those who converted. A
+lead is created before most of what it does. Where nearly all events of a table's ids lie before its rows, and the log
+has ids that it lacks, its rows are what some of the leads came to. That some paid afterwards acquits no table.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,15 @@ from dataclasses import dataclass, field
 
 from features.core.errors import InputError, nearest
 from pipeline.core.sql import identifier
-from pipeline.profiling.late_tables import Late, find_late
 from pipeline.profiling.links import FOUND_BY_VALUE, FOUND_SHARE, Link, find_keys, is_counting, is_key, share_found
-from pipeline.profiling.profile import Column, Profile
+from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.times import created_column
+from pipeline.profiling.times import created_column, occurred_column
 from pipeline.profiling.words import (
     CREATED,
     KIND,
     LEAD,
+    OURS_IDS,
     OUTCOMES,
     SOLD,
     STAGE,
@@ -27,7 +32,7 @@ from pipeline.profiling.words import (
     rank,
     singular,
 )
-from pipeline.reading.nothing import SCIENTIFIC
+from pipeline.reading.nothing import CASED_LENGTH, CHECKED_LENGTH, SCIENTIFIC, with_check
 
 _MOST_KINDS = 20
 ROW = "row_number"
@@ -40,6 +45,11 @@ _DRESSED = r"0\d+|\d+[.]0"
 _HARDLY_MORE = 1.01
 _FEWEST_EVENTS = 1.15
 """Events a lead, on average: where an id has fewer, it rather names the events."""
+_NEARLY_ALL = 0.9
+_MOST = 0.5
+"""Who has bought comes back: of what is called an order, a smaller share is enough."""
+_HARDLY_MISSING = 0.95
+_SURELY_A_LEAD = 60
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,8 @@ def _keyless(profiles: Mapping[str, Profile]) -> LeadTable | None:
 
 def _is_log(profile: Profile, called: int) -> bool:
     """Tell whether a table holds events, not leads: an id that is called more like a lead than its key repeats."""
-    return any(rank(column.name, LEAD) > called or not called for column in _repeated_ids(profile))
+    holds_changes = profile.table.spelled is not None and bool(profile.table.spelled.fields)
+    return any(holds_changes or rank(column.name, LEAD) > called or not called for column in _repeated_ids(profile))
 
 
 def _repeated_ids(profile: Profile) -> list[Column]:
@@ -235,12 +246,13 @@ def _kind(log: Profile, column: Column) -> tuple[str, str] | None:
 
 
 def refuse_damaged(tables: Tables, profiles: Mapping[str, Profile]) -> None:
-    """Raise InputError where ids were shortened, or files hold the same rows again, as they were on another day.
+    """Raise InputError where ids were shortened or cut, or files hold the same rows again, as of another day.
 
     Ids are shortened, too, that lack zeros in front which another table has: each lead would be there twice.
     """
     _refuse_rounded_ids(profiles)
     _refuse_bare_ids(tables, profiles)
+    _refuse_cut_ids(tables, profiles)
     for profile in profiles.values():
         _refuse_dumps(tables, profile)
 
@@ -328,3 +340,79 @@ def _bare_ids(relation: str, column: str) -> str:
         f"SELECT DISTINCT {text} AS id, ltrim(regexp_replace({text}, '[.]0$', ''), '0') AS bare FROM {relation} "
         f"WHERE {text} <> ''"
     )
+
+
+def _refuse_cut_ids(tables: Tables, profiles: Mapping[str, Profile]) -> None:
+    """Raise InputError where ids stand with 18 letters in one column, and with the first 15 of them in another one.
+
+    They would never meet: no lead would have what the other file tells, or each would count twice.
+    """
+    ids = [
+        (
+            f"{name}.{column.name}",
+            f"CAST({identifier(column.name)} AS VARCHAR)",
+            profile.table.relation,
+            {*map(len, column.examples)},
+        )
+        for name, profile in profiles.items()
+        for column in profile.of_kind("identifier", "category", "text")
+        if not has(column.name, OURS_IDS)
+    ]
+    for whole, long, holding, lengths in ids:
+        for cut, short, held, others in ids:
+            if CHECKED_LENGTH not in lengths or CASED_LENGTH not in others:
+                continue
+            (same,) = tables.ask_row(
+                f"SELECT count(DISTINCT {short}) FROM {held} "
+                f"WHERE {with_check(short)} IN (SELECT {long} FROM {holding})"
+            )
+            if same:
+                raise InputError(
+                    f"{same:,} ids of {cut} are those of {whole} without their last three letters, as reports of "
+                    "Salesforce cut them: the two would never meet, and a lead would be two. Export both with "
+                    f"{CHECKED_LENGTH} letters (in a report, by a formula: CASESAFEID(Id)), or cut the longer ones to "
+                    f"{CASED_LENGTH}"
+                )
+
+
+@dataclass(frozen=True)
+class Late:
+    """A table whose rows come after what their ids did: how many of the events lie before them."""
+
+    table: str
+    key: str
+    before: int
+    events: int
+
+
+def find_late(
+    tables: Tables, profiles: Mapping[str, Profile], links: Sequence[Link], table: str, key: str, created_at: str | None
+) -> Late | None:
+    """Tell whether a table was written when it was over; None where it wasn't, or is called like leads for sure."""
+    if created_at is None or rank(singular(table), LEAD) >= _SURELY_A_LEAD:
+        return None
+    best: dict[str, Link] = {}
+    for link in sorted(links, key=lambda link: (link.key == key, link.share)):
+        if link.target == table and not has(link.table, SOLD) and occurred_column(profiles[link.table]):
+            best[link.table] = link
+    if not any(link.share < _HARDLY_MISSING for link in best.values()):
+        return None
+    counts = [_count(tables, profiles, link, created_at) for link in best.values()]
+    before, events = (sum(part) for part in zip(*counts, strict=True))
+    return Late(table, key, before, events) if before > (_MOST if has(table, SOLD) else _NEARLY_ALL) * events else None
+
+
+def _count(tables: Tables, profiles: Mapping[str, Profile], link: Link, created_at: str) -> tuple[int, int]:
+    """Count the events of a table that lie before their id's row in the other one, and all that have such a row."""
+    source, target = profiles[link.table], profiles[link.target]
+    occurred, created = occurred_column(source), target.columns[created_at]
+    assert occurred is not None  # noqa: S101 - the caller asked
+    at, since = (read_time(column) for column in (occurred, created))
+    over = " + INTERVAL 1 DAY" if created.holds_days else ""
+    own, other = (f"CAST({identifier(name)} AS VARCHAR) AS id" for name in (link.column, link.key))
+    before, events = tables.ask_row(
+        f"SELECT count(*) FILTER (moment < since{over}), count(*) FROM (SELECT {own}, {at} AS moment "
+        f"FROM {source.table.relation}) JOIN (SELECT {other}, min({since}) AS since FROM {target.table.relation} "
+        "GROUP BY 1) USING (id) WHERE moment IS NOT NULL AND since IS NOT NULL"
+    )
+    return before, events

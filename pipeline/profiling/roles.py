@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from features.core.errors import InputError, nearest
 from pipeline.profiling.companies import shared_links, shared_ways
-from pipeline.profiling.late_tables import Late
-from pipeline.profiling.leads import LeadColumn, LeadTable, find_lead_column, find_lead_table, find_named
+from pipeline.profiling.leads import Late, LeadColumn, LeadTable, find_lead_column, find_lead_table, find_named
 from pipeline.profiling.links import FOUND_SHARE, Link, Way, is_key, share_found, ways
 from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.registers import SPEND_COST, OwnerTable, Registers, find_owners, find_registers, said_of_owners

@@ -49,8 +49,22 @@ _HEADS = 20
 _MOST_KEYS = 40
 _DEEPEST = 3
 """Objects within objects whose keys are named."""
+HAPPENED = "happened"
 _TEXTS: tuple[list[tuple[str]], ...] = ([("VARCHAR",)], [])
 _UNDEFINED_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """What the rows of a table say happened, where no column of it alone does: the column ``HAPPENED`` of a query."""
+
+    sql: str
+    """Over the row, ``event``."""
+    reads: tuple[str, ...] = ()
+    """The other tables that it reads."""
+    fields: tuple[str, ...] = ()
+    """Where a row says what a field of something was changed to: the fields."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,7 @@ class FoundTable:
     notes: tuple[str, ...] = ()
     empty_words: str = ""
     """What is told of its words for nothing."""
+    spelled: Spelled | None = None
 
     @property
     def relation(self) -> str:

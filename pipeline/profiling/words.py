@@ -278,12 +278,16 @@ PAGES = (
 )
 """What a table, a column or an event is called that tells what a lead looked at: no decision of ours."""
 OURS = (
-    r"call|called|call made|phone|outbound|task|meeting booked by us|mail sent|email sent|sms sent|sent|delivered|"
+    r"call|called|call made|phone|outbound|task|meeting booked by us|send|sent|delivered|"
     r"assigned|case opened|note|follow up|dial|voicemail|reminder|appel|appele|tache|relance|"
     r"envoyee?|envoi|sortante?|anruf|angerufen|telefonat|gesendet|versendet|versandt|verschickt|ausgehend\w*|notiz|aufgabe|"
     r"llamada|enviad[oa]|saliente|tarea|chamada|ligacao|tarefa|verstuurd|gebeld"
 )
 """What we do, not the lead."""
+NOBODYS = (
+    r"(?:(?:hard|soft) )?bounce[ds]?|undelivered|undeliverable|delivery failed|failed delivery|nicht zustellbar|rebond"
+)
+"""What a mail server does, and nobody else."""
 THEIRS = (
     r"open|opened|click|clicked|reply|replied|answered|inbound|received|form|visit|view|page|download|webinar|attended|"
     r"ouverte?|cliquee?|clic|reponse|repondue?|entrante?|recue?|visite|formulaire|telecharg\w*|"

@@ -54,6 +54,9 @@ _FIRST_LETTERS = sorted({case for word in NEVER for case in (word[0], word[0].up
 _TWO_LETTERS = sorted({re.escape(word[:2]) for word in NEVER} | {"00", "ff", r"\{"})
 _FIRST_TWO = rf"(?i)^[{SPACES}]*({'|'.join(_TWO_LETTERS)}|.?[^\x00-\x7f])"
 """With two letters; those beyond ASCII may be the capitals of others."""
+CASED_LENGTH, CHECKED_LENGTH = 15, 18
+"""Of an id that has letters of either size, and of the same one with letters that tell which are capitals."""
+_CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 SCIENTIFIC = r"[+-]?\d+([.,]\d+)?[eE]\+\d+"
 """A number as spreadsheets shorten it."""
 
@@ -136,3 +139,18 @@ def is_rounded(sql: str) -> str:
     Of AND both sides would be computed for all texts, though hardly any has such a sign.
     """
     return f"(CASE WHEN contains({sql}, '+') THEN regexp_full_match(trim({sql}), '{SCIENTIFIC}') ELSE false END)"
+
+
+def with_check(sql: str) -> str:
+    """Write the SQL that makes 18 letters of an id of 15, as Salesforce does; NULL where it has not 15.
+
+    Of each five letters one tells which of them are capitals: the first counts 1, the second 2, the third 4 ...
+    """
+    capitals = [f"CAST(id[{place}] BETWEEN 'A' AND 'Z' AS INTEGER)" for place in range(1, CASED_LENGTH + 1)]
+    sums = [
+        " + ".join(f"{2**place} * {one}" for place, one in enumerate(capitals[start : start + 5]))
+        for start in range(0, CASED_LENGTH, 5)
+    ]
+    checks = ", ".join(f"'{_CHECKS}'[1 + {one}]" for one in sums)
+    whole = f"CASE WHEN regexp_full_match(id, '[A-Za-z0-9]{{{CASED_LENGTH}}}') THEN concat(id, {checks}) END"
+    return named("id", sql, whole)

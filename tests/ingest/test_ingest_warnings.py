@@ -56,6 +56,13 @@ def test_unknown_leads_above_a_fifth(more: int, expected: bool, tmp_path: Path) 
     assert "ghost" not in " ".join(warnings)
 
 
+def test_a_lead_by_both_kinds_of_ids_that_salesforce_has_is_told(tmp_path: Path) -> None:
+    """001D000000IRFmaIAH is the known pair of 001D000000IRFma; the last row has a wrong end, and is another thing."""
+    ids = ("001D000000IRFma", "001D000000IRFmaIAH", "001D000000IRFmbIAH")
+    warnings = warnings_of(tmp_path, HOURLY + "".join(f"{one},2026-01-01T03:00:00,visit\n" for one in ids))
+    assert [warning[:38] for warning in warnings] == ["leads are there twice, 1 of them: by a"]
+
+
 def test_ids_that_no_identity_names_are_not_missed_in_a_table_that_is_not_there(tmp_path: Path) -> None:
     write_raw(tmp_path, links_csv="alias,lead,at\ncookie,A,2026-01-01\n")
     strangers = "".join(f"ghost{n},2026-01-01T00:10:00,visit\n" for n in range(3))

@@ -1,0 +1,228 @@
+"""What happened, where no column alone says it, spelled out by a query.
+
+the table says                                          what happened
+Field = StageName, NewValue = Closed Won                StageName Closed Won
+Field = Amount, NewValue = 1200                         Amount: what people type into it is no step
+activityTypeId = 12, and another table: 12 = New Lead   New Lead
+activityTypeId = 12, and no table says what that is     12, which is told
+event = Deal closed, result = Won                       Deal closed Won: it is said of no other event
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipeline.core.sql import identifier, literal
+from pipeline.profiling.actors import is_end
+from pipeline.profiling.events import says_what_happened, type_columns
+from pipeline.profiling.links import is_key
+from pipeline.profiling.profile import TIMES, Column, Profile
+from pipeline.profiling.tables import HAPPENED, Spelled, Tables
+from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import (
+    EVENT_TYPE,
+    OURS_IDS,
+    PERSONAL,
+    PERSONS,
+    STAGE,
+    SURE,
+    has,
+    is_called,
+    plain,
+    rank,
+    singular,
+    sounds_won,
+)
+
+_FIELD = r"(?:changed |modified |updated )?(?:field|property|attribute)(?: (?:name|key|label|api name|changed))?"
+_NEW_VALUE = r"(?:new|to|after)(?: (?:value|string))?|value(?: (?:to|new|after))?|changed to"
+_CODE = r"id|code|key|no|nr|number"
+_NAME = r"(?:.* )?(?:name|label|title|bezeichnung|nom|libelle|nombre|naam)"
+_MOST_STEPS = 50
+"""Values of a field beyond which they are amounts, names or dates, and no steps."""
+_MOST_CODES = 200
+_LONGEST_STEP = 60
+_AGAIN = 2
+"""How often a step is come to, on average, at the least."""
+_COVERED = 0.95
+_A_TYPE = 70
+_HALF = 0.5
+_SHOWN = 3
+
+
+def spell_out(tables: Tables, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+    """Add to each table of events that needs it the column that says what happened."""
+    found = {}
+    for name, profile in profiles.items():
+        occurred, spelled = occurred_column(profile), None
+        if occurred is not None and HAPPENED not in map(plain, profile.columns):
+            spelled = _changes(tables, profile, occurred) or _kinds(tables, profile, profiles, occurred)
+        found[name] = _with(tables, profile, spelled) if spelled else profile
+    return found
+
+
+def _with(tables: Tables, profile: Profile, spelled: Spelled) -> Profile:
+    """Let the table have what happened as a column, for questions; of the settings only a query has it."""
+    view, raw = profile.table.relation, identifier(f"{profile.name} without {HAPPENED}")
+    tables.connection.execute(f"ALTER VIEW {view} RENAME TO {raw}")
+    tables.connection.execute(f"CREATE VIEW {view} AS SELECT event.*, {spelled.sql} AS {HAPPENED} FROM {raw} AS event")
+    counts = tables.ask(f"SELECT {HAPPENED}, count(*) FROM {view} WHERE {HAPPENED} <> '' GROUP BY 1 ORDER BY 2 DESC, 1")
+    texts = tuple(text for text, _ in counts)
+    filled = sum(count for _, count in counts) / max(profile.rows, 1)
+    column = Column(HAPPENED, "category", filled, len(texts), texts[:12], values=texts)
+    table = replace(profile.table, nested=profile.table.nested | {HAPPENED}, spelled=spelled)
+    return replace(profile, table=table, columns={**profile.columns, HAPPENED: column})
+
+
+def _text(profile: Profile, name: str) -> str:
+    """Write the SQL of a column's text; columns of most files hold nothing else."""
+    table = profile.table
+    named = f"event.{identifier(name)}"
+    return named if table.types[table.columns.index(name)] == "VARCHAR" else f"CAST({named} AS VARCHAR)"
+
+
+def _changes(tables: Tables, profile: Profile, occurred: Column) -> Spelled | None:
+    """Spell out a history of fields: a field with what it became, where that is one of few steps; or the field alone.
+
+    What people type into a field (a name, a telephone number, an amount) is no step of anything.
+    """
+    fields = [one for one in profile.of_kind("category", "flag") if is_called(one.name, _FIELD)]
+    values = [name for name in profile.columns if is_called(name, _NEW_VALUE)]
+    if not fields or not values or {fields[0].name, values[0]} & profile.table.nested:
+        return None
+    field, value = _text(profile, fields[0].name), f"nullif({_text(profile, values[0])}, '')"
+    rows = tables.ask(
+        f"SELECT {field} AS field, count(DISTINCT {value}), count({value}), coalesce(max(length({value})), 0), "
+        f"coalesce(avg(CAST(regexp_matches({value}, '[A-Za-z]{{2}}') AS DOUBLE)), 0) "
+        f"FROM {profile.table.relation} AS event WHERE {field} <> '' GROUP BY 1 ORDER BY 1"
+    )
+    steps = [
+        name
+        for name, distinct, filled, longest, in_words in rows
+        if distinct <= min(_MOST_STEPS, filled / _AGAIN)
+        and 0 < longest <= _LONGEST_STEP
+        and (has(name, STAGE) or (in_words > _HALF and not has(name, f"{PERSONAL}|{PERSONS}|{OURS_IDS}")))
+    ]
+    sql = field
+    if steps:
+        sql = f"concat_ws(' ', {field}, CASE WHEN {field} IN ({', '.join(map(literal, steps))}) THEN {value} END)"
+    kinds = [name for name in type_columns(profile, occurred) if name not in (fields[0].name, values[0])]
+    if kinds:  # of what is no change of a field: a record came to be
+        sql = f"CASE WHEN coalesce({field}, '') = '' THEN {_text(profile, kinds[0])} ELSE {sql} END"
+    return Spelled(sql, fields=tuple(name for name, *_ in rows))
+
+
+def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], occurred: Column) -> Spelled | None:
+    """Spell out numbers that stand for event types, and ends that another column tells of one event type."""
+    code = next((one for one in profile.columns.values() if _is_code(profile, one)), None)
+    named = code.name if code else None
+    if named is None:
+        types = type_columns(profile, occurred)
+        if len(types) != 1 or types[0] in profile.table.nested:
+            return None
+        (named,) = types
+    sql = _text(profile, named)
+    reads: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    if code is not None:
+        meanings = (_meanings(tables, profile, code, other) for other in profiles.values() if other is not profile)
+        found = next((one for one in meanings if one), None)
+        if found is not None:
+            sql, reads = f"coalesce({found[0]}, {sql})", (found[1],)
+        else:
+            notes = (_said_of_numbers(profile, code),)
+    if ending := _ends_of_one(tables, profile, named):
+        of, column = ending
+        where = f"{_text(profile, named)} = {literal(of)}"
+        sql = f"concat_ws(' ', {sql}, CASE WHEN {where} THEN nullif({_text(profile, column)}, '') END)"
+        told = f"{profile.name}: where {named} is {of}, {column} says how it ended: both together are its event type"
+        notes = (*notes, told)
+    return Spelled(sql, reads, notes=notes) if code is not None or ending else None
+
+
+def _is_code(profile: Profile, column: Column) -> bool:
+    """Tell a column that is called an event type, and holds numbers."""
+    called = re.sub(rf" (?:{_CODE})$", "", plain(column.name))
+    return (
+        column.kind in ("number", "category", "flag", "identifier")
+        and rank(called, EVENT_TYPE) >= _A_TYPE
+        and says_what_happened(called, profile.name)
+        and column.distinct <= min(_MOST_CODES, profile.rows / _AGAIN)
+        and column.filled >= _COVERED
+        and column.name not in profile.table.nested
+        and all(text.isdigit() for text in column.examples)
+    )
+
+
+def _said_of_numbers(profile: Profile, code: Column) -> str:
+    listed = ", ".join(code.examples[:_SHOWN])
+    return (
+        f"{profile.name}.{code.name} says what happened by numbers ({listed} ...), and no table here says what they "
+        "mean: event types are numbers, and all count as acts of the lead. Put a table of two columns beside it, "
+        f"{code.name} and name; or say by actor, episodes and words what they are"
+    )
+
+
+def _meanings(tables: Tables, profile: Profile, code: Column, other: Profile) -> tuple[str, str] | None:
+    """Write the SQL of what a code means by another table: one that is small, has no times, and holds them all."""
+    if other.of_kind(*TIMES) or other.rows > 10 * _MOST_CODES:
+        return None
+    usable = [one for name, one in other.columns.items() if name not in other.table.nested]
+    keys = [one for one in usable if is_key(replace(one, kind="identifier"), other) and _belongs(code, one, other)]
+    names = [
+        one
+        for one in usable
+        if one.kind in ("category", "flag", "identifier", "text") and one not in keys and not one.number_format
+    ]
+    names.sort(key=lambda one: (not is_called(one.name, _NAME), -one.filled))
+    codes = f"SELECT DISTINCT {_text(profile, code.name)} AS code FROM {profile.table.relation} AS event"
+    for key in keys if names else ():
+        own = _text(other, key.name)
+        (held,) = tables.ask_row(
+            f"SELECT avg(CAST(code IN (SELECT {own} FROM {other.table.relation} AS event) AS DOUBLE)) "
+            f"FROM ({codes}) WHERE code <> ''"
+        )
+        if (held or 0.0) >= _COVERED:
+            word, own = _text(other, names[0].name), own.replace("event.", "word.", 1)
+            word = word.replace("event.", "word.", 1)
+            said = f"(SELECT min({word}) FROM {other.table.relation} AS word WHERE {own} = {_text(profile, code.name)})"
+            return said, other.name
+    return None
+
+
+def _belongs(code: Column, key: Column, other: Profile) -> bool:
+    """Tell by its names that a table says what the codes mean: small numbers are in every table."""
+    if plain(key.name) == plain(code.name):
+        return True
+    called = {*singular(other.name).split()} & set(plain(code.name).split()) - {"id"}
+    return bool(called) and has(key.name, rf"{_CODE}|value")
+
+
+def _ends_of_one(tables: Tables, profile: Profile, named: str) -> tuple[str, str] | None:
+    """Find the event type of which another column says how it ended; none where an event type says so itself.
+
+    Where several event types have such a column, it is what is known of their lead by now.
+    """
+    told = [
+        one
+        for one in profile.of_kind("category", "flag")
+        if one.name != named
+        and one.name not in profile.table.nested
+        and has(one.name, f"{STAGE}|{_NEW_VALUE}|disposition|label|answer")
+        and any(sounds_won(text) >= SURE for text in one.values)
+    ]
+    kind = _text(profile, named)
+    kinds = tables.ask(f"SELECT DISTINCT {kind} FROM {profile.table.relation} AS event") if told else []
+    if len(kinds) < _AGAIN or any(sounds_won(text) >= SURE for (text,) in kinds if text):
+        return None
+    for column in told:
+        ends = ", ".join(literal(text) for text in column.values if is_end(text))
+        of = tables.ask(
+            f"SELECT DISTINCT {kind} FROM {profile.table.relation} AS event "
+            f"WHERE {_text(profile, column.name)} IN ({ends})"
+        )
+        if len(of) == 1 and of[0][0]:
+            return of[0][0], column.name
+    return None
