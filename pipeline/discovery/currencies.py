@@ -101,6 +101,7 @@ def settle_currencies(
     others = {name: profile for name, profile in profiles.items() if rates is None or name != rates.table}
     counts, firsts = _count_currencies(tables, others, named)
     counts += _take_signs(tables, others, parts, money)
+    money.notes += _said_of_cents(others, parts)
     if not counts:
         return money
     base: str | None = max(counts, key=lambda text: (counts[text], text))
@@ -127,6 +128,23 @@ def settle_currencies(
         if {"value", "cost"} & part["columns"].keys() and "currency" not in part["columns"]:
             part["columns"]["currency"] = {"constant": base}
     return money
+
+
+def _said_of_cents(profiles: Mapping[str, Profile], parts: Sequence[dict[str, Any]]) -> list[str]:
+    """Tell of whole amounts beside currencies in small letters, as services for payment write cents."""
+    notes = []
+    for profile in profiles.values():
+        for part in parts:
+            value, code = (profile.columns.get(str(part["columns"].get(name))) for name in ("value", "currency"))
+            if value is None or code is None or not all(text.isdigit() for text in value.examples):
+                continue
+            if all(text.islower() for text in code.examples):
+                notes.append(
+                    f"{profile.name}.{value.name} holds whole numbers, as in {value.examples[0]}, beside currencies in "
+                    "small letters, as services for payment write cents: if these are, every amount is a hundred times "
+                    "too high, and a query divides it"
+                )
+    return list(dict.fromkeys(notes))
 
 
 def _take_amounts_out(ingest: dict[str, Any]) -> None:

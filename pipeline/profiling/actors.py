@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.sql import identifier
 from pipeline.profiling.profile import Column, Profile
-from pipeline.profiling.tables import Tables
+from pipeline.profiling.tables import HAPPENED, Tables
 from pipeline.profiling.words import LOST, NOBODYS, OURS, SURE, THEIRS, has, plain, rank, sounds_won
 
 _BY = (
@@ -43,6 +43,9 @@ def find_actor(tables: Tables, profile: Profile, types: Sequence[str]) -> Acting
 
     What we do follows from whom we believed in, so it must be told from what the lead does.
     """
+    spelled = profile.table.spelled if types == [HAPPENED] else None
+    if spelled and (spelled.fields or spelled.is_sale):
+        return Acting("system" if spelled.is_sale else moved_by_us(profile.columns[HAPPENED].values))
     by_words = _by_words(profile, types)
     for column in profile.of_kind("category", "flag"):
         if len(types) > 1 or column.name in types or not has(column.name, _BY) or column.filled < _ALWAYS:

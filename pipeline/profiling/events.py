@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pipeline.core.sql import identifier
-from pipeline.profiling.actors import Acting, find_actor, moved_by_us
+from pipeline.profiling.actors import Acting, find_actor
 from pipeline.profiling.joins import KNOWN_SINCE, LINKED, is_direct, is_told, join_query, tables_read
 from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
@@ -24,6 +24,7 @@ from pipeline.profiling.words import (
     CURRENCY,
     EVENT_TYPE,
     EVENT_WORDS,
+    IN_CENTS,
     KNOWN,
     LEAD,
     LIFECYCLE,
@@ -177,19 +178,12 @@ def event_source(
         name, reads = profile.name, []
     if key is not None and key.name != direct:
         columns["event_id"] = key.name
-    acting = Acting("system") if nobody_acted else _acting(tables, profile, types)
+    acting = Acting("system") if nobody_acted else find_actor(tables, profile, types)
     settings |= {"known_at": known, "actor": acting.setting, "columns": columns}
     used_too = [acting.column] if acting.column else []
     comments |= {"actor": acting.why} if acting.column else {}
     notes = list(spelled.notes) if spelled else []
     return Proposed(name, profile.name, settings, comments, reads, notes, used_too)
-
-
-def _acting(tables: Tables, profile: Profile, types: Sequence[str]) -> Acting:
-    """Tell who acted; in a history of fields, it is people who change them."""
-    spelled = profile.table.spelled
-    is_change = spelled is not None and spelled.fields and types == [HAPPENED]
-    return Acting(moved_by_us(profile.columns[HAPPENED].values)) if is_change else find_actor(tables, profile, types)
 
 
 def _sender_id(tables: Tables, profile: Profile, columns: Mapping[str, Any]) -> Column | None:
@@ -322,7 +316,8 @@ def _traffic(free: Mapping[str, Column]) -> dict[str, Any]:
 def _how_much(profile: Profile, free: Mapping[str, Column], mapped: Mapping[str, Any]) -> dict[str, Any]:
     """Map a value with its currency, and a quantity."""
     columns: dict[str, Any] = {}
-    values = [column for column in profile.of_kind("number") if rank(column.name, VALUE) and column.name in free]
+    amounts = [column for column in profile.of_kind("number") if rank(column.name, VALUE) and column.name in free]
+    values = [column for column in amounts if not has(column.name, IN_CENTS)]
     if values:
         columns["value"] = max(values, key=lambda column: rank(column.name, VALUE)).name
         currency = next((name for name, column in free.items() if has(name, CURRENCY) and column.distinct < 200), None)  # noqa: PLR2004 - there are no more

@@ -105,7 +105,7 @@ def links_to(tables: Tables, profiles: Mapping[str, Profile], target: Profile, k
 
 def _may_link(column: Column, source: Profile, key: Column, target: Profile) -> bool:
     name, other, owner = plain(column.name), plain(key.name), singular(target.name)
-    same = name == other and name not in {"id", "name", "key"}
+    same = (name == other and name not in {"id", "name", "key"}) or (name == owner and column.kind == "identifier")
     called = any(word in name.split() for word in {owner, owner.split()[-1]}) and has(
         column.name, r"\w*ids?|key|no|number|ref|uuid"
     )

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.core.sql import COLUMNS_AT_ONCE, identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
-from pipeline.profiling.words import PERSONAL, VALUE, has, is_called_id, is_called_time, rank
+from pipeline.profiling.words import IN_CENTS, PERSONAL, VALUE, has, is_called_id, is_called_time, rank
 from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, parses_offset, read_in_utc
 from pipeline.reading.totals import WORDS
 
@@ -240,6 +240,8 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
     kind = _kind(name, counts, number, examples, unique=unique)
     if (kind == "number" and grouping) or (not number and rank(name, VALUE)):
         note = _odd_numbers(f"{table.name}.{name}", counts, frequent, grouping) or note
+    if kind == "number" and rank(name, VALUE) and has(name, IN_CENTS):
+        note = f"{table.name}.{name} is in cents by its name, and no amount of an event: let a query divide it by 100"
     values: tuple[str, ...] = ()
     if kind in ("category", "flag"):
         values = frequent if table.rows <= _SAMPLE else _values(tables, table, name)

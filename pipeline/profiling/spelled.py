@@ -6,12 +6,13 @@ Field = Amount, NewValue = 1200                         Amount: what people type
 activityTypeId = 12, and another table: 12 = New Lead   New Lead
 activityTypeId = 12, and no table says what that is     12, which is told
 event = Deal closed, result = Won                       Deal closed Won: it is said of no other event
+a row of charges, status = failed                       charge failed: not every row is a sale
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.core.sql import identifier, literal
@@ -23,6 +24,7 @@ from pipeline.profiling.tables import HAPPENED, Spelled, Tables
 from pipeline.profiling.times import occurred_column
 from pipeline.profiling.words import (
     EVENT_TYPE,
+    LOST,
     OURS_IDS,
     PERSONAL,
     PERSONS,
@@ -40,6 +42,16 @@ _FIELD = r"(?:changed |modified |updated )?(?:field|property|attribute)(?: (?:na
 _NEW_VALUE = r"(?:new|to|after)(?: (?:value|string))?|value(?: (?:to|new|after))?|changed to"
 _CODE = r"id|code|key|no|nr|number"
 _NAME = r"(?:.* )?(?:name|label|title|bezeichnung|nom|libelle|nombre|naam)"
+_PAID = (
+    r"orders?|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|invoices?|commandes?|"
+    r"paiements?|rechnung(?:en)?|factures?|facturas?|bestellung(?:en)?|buchung(?:en)?|zahlung(?:en)?|pedidos?|pagos?"
+)
+"""What a table is called whose rows are written when it is sold: a deal may be begun long before."""
+_NO_SALE = (
+    r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|refunded|"
+    r"disputed|requires \w+|offen|fehlgeschlagen|ausstehend|echoue|en attente|fallid[oa]|pendiente"
+)
+"""What the status of a sale is called that is none, or is none yet, or no more."""
 _MOST_STEPS = 50
 """Values of a field beyond which they are amounts, names or dates, and no steps."""
 _MOST_CODES = 200
@@ -120,8 +132,9 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
     named = code.name if code else None
     if named is None:
         types = type_columns(profile, occurred)
-        if len(types) != 1 or types[0] in profile.table.nested:
-            return None
+        sale = _sales(tables, profile, types)
+        if sale is not None or len(types) != 1 or types[0] in profile.table.nested:
+            return sale
         (named,) = types
     sql = _text(profile, named)
     reads: tuple[str, ...] = ()
@@ -140,6 +153,31 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
         told = f"{profile.name}: where {named} is {of}, {column} says how it ended: both together are its event type"
         notes = (*notes, told)
     return Spelled(sql, reads, notes=notes) if code is not None or ending else None
+
+
+def _sales(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | None:
+    """Spell out what became of a sale, where a status says of some that they were none: they failed, or are pending."""
+    if not has(profile.name, _PAID):
+        return None
+    for column in profile.of_kind("category", "flag"):
+        none = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST)]
+        if not none or column.name in profile.table.nested or not has(column.name, STAGE):
+            continue
+        if types and types != [column.name]:
+            continue
+        what, status = singular(profile.name), _text(profile, column.name)
+        counts = tables.ask(
+            f"SELECT {status}, count(*) FROM {profile.table.relation} AS event WHERE {status} IN "
+            f"({', '.join(map(literal, none))}) GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        listed = ", ".join(f"{count:,} {text}" for text, count in counts)
+        rows = sum(count for _, count in counts)
+        note = (
+            f"{rows:,} of the {profile.rows:,} rows of {profile.name} are no sale by their {column.name} ({listed}): "
+            f"each row is an event by its {column.name}, as of the export"
+        )
+        return Spelled(f"concat_ws(' ', {literal(what)}, nullif({status}, ''))", notes=(note,), is_sale=True)
+    return None
 
 
 def _is_code(profile: Profile, column: Column) -> bool:

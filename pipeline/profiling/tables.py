@@ -64,6 +64,8 @@ class Spelled:
     """The other tables that it reads."""
     fields: tuple[str, ...] = ()
     """Where a row says what a field of something was changed to: the fields."""
+    is_sale: bool = False
+    """Whether a row is a sale, or was meant to be one."""
     notes: tuple[str, ...] = ()
 
 

@@ -197,6 +197,7 @@ CONTENT = (
     r"inhalt|contenu|livre blanc|formular|formulaire|dokument|webinaire"
 )
 """What an event was about, in a few words; titles and addresses may name whom they are about."""
+IN_CENTS = r"cents?|minor|minor units?|pence|centimes|centavos|centimos"
 VALUE = {
     "amount|montant|betrag|import[eo]|ammontare|monto|bedrag": 100,
     "cart value|deal value|order value|value|valeur|wert": 95,
@@ -222,8 +223,10 @@ KIND = r"entity|entity type|object|object type|record type|subject type|who type
 
 WON = {
     "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano|ganh[oa]|ganhou|vint[oa]|vinse": 100,
-    "purchase|purchased|bought|order placed|order paid|order completed|checkout completed|transaction|achat|kauf": 95,
+    "purchased?|bought|placed order|order (?:placed|paid|completed)|checkout completed|transaction|achat|kauf": 95,
     "subscription (?:started|created|activated)": 92,
+    r"(?:charge|payment|payment intent|order|transaction|invoice|sale)s? "
+    r"(?:succeeded|successful|success|completed?|captured|settled|fulfilled|shipped|delivered|processed)": 92,
     "activated|contract signed|signed contract|subscribed|became customer|customer|vente|contrat signe": 90,
     "vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
     "converted|conversion|convertie?|konvertiert|convertid[oa]": 85,
