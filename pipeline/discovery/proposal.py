@@ -16,7 +16,7 @@ from pipeline.discovery.ends import Ends, ends_of_leads, ends_of_log
 from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.owners import propose_owners
 from pipeline.discovery.people import Asked, PeopleTables, propose_people, without_idle_tables
-from pipeline.discovery.scattered import constant_columns, constants_of_all, scattered_leads
+from pipeline.discovery.scattered import constant_columns, constants_of_all, said_of_persons, scattered_leads
 from pipeline.discovery.sources import names_read, propose_sources, said_of_zones, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.profiling.companies import said_of_shared
@@ -291,7 +291,8 @@ def _with_lead_column(
     others = f"; it could also be {', '.join(column.others[:3])}: --lead-id" if column.others else ""
     comments[place] = f"{profile.columns[column.column].distinct:,} leads{others}"
     occurred = occurred_column(profile)
-    mapping = Proposal(ingest, comments, roles, notes=ends.notes, looks=ends.looks, labels=ends.labels)
+    notes = [*ends.notes, *(() if roles.identities else said_of_persons(tables, profiles, column))]
+    mapping = Proposal(ingest, comments, roles, notes=notes, looks=ends.looks, labels=ends.labels)
     if occurred is None or {column.column, occurred.name} & profile.table.nested:
         return mapping
     if not (constants or column.kind or roles.identities or len(ends.proposed) > 1):

@@ -12,9 +12,13 @@ from pipeline.profiling.profile import Column, Profile, time_sql
 from pipeline.profiling.roles import AliasTable
 from pipeline.profiling.tables import Tables
 from pipeline.profiling.times import occurred_column
+from pipeline.profiling.words import LEAD, has, is_called_id, rank
 
 _CONSTANT = 0.99
 _MOST_CONSTANTS = 40
+_ANONYMOUS = r"anonymous|cookie|device|visitor|pseudo|client|session|browser|distinct|fingerprint"
+_A_PERSON = 40
+_ALWAYS = 0.95
 _SEVERAL = 1.5
 """Rows a lead: where it has one, every column says the same in all of them."""
 
@@ -53,6 +57,34 @@ def constant_columns(tables: Tables, profiles: Mapping[str, Profile], lead: Lead
         f"SELECT {counts} FROM (SELECT {distinct} FROM {profile.table.relation} GROUP BY {identifier(lead.column)})"
     )
     return [name for name, share in zip(columns, row, strict=True) if share >= _CONSTANT]
+
+
+def said_of_persons(tables: Tables, profiles: Mapping[str, Profile], column: LeadColumn) -> Iterator[str]:
+    """Tell where each cookie or device is a lead, though another column says of some of them who they are."""
+    for table, name in column.named.items():
+        profile = profiles[table]
+        for other in profile.of_kind("identifier", "category", "text"):
+            is_person = is_called_id(other.name) and rank(other.name, LEAD) >= _A_PERSON and other.filled < _ALWAYS
+            if other.name == name or not is_person or not has(name, _ANONYMOUS) or has(other.name, _ANONYMOUS):
+                continue
+            alias, person = _text(name), _text(other.name)
+            devices, known, persons, several, shared = tables.ask_row(
+                f"WITH pair AS (SELECT DISTINCT {alias} AS alias, {person} AS person FROM {profile.table.relation} "
+                f"WHERE {alias} <> '' AND {person} <> '') SELECT (SELECT count(DISTINCT {alias}) FROM "
+                f"{profile.table.relation}), (SELECT count(DISTINCT alias) FROM pair), count(*), "
+                "count(*) FILTER (aliases > 1), (SELECT count(*) FROM (SELECT alias FROM pair GROUP BY 1 HAVING "
+                "count(*) > 1)) FROM (SELECT person, count(*) AS aliases FROM pair GROUP BY 1)"
+            )
+            of_many = (
+                f"; {shared:,} {name} are of several {other.name}, as a device that people share" if shared else ""
+            )
+            if several or shared:
+                yield (
+                    f"{table}: {other.name} says of {known:,} of {devices:,} {name} who they are, and each {name} is a "
+                    f"lead all the same: {several:,} of {persons:,} {other.name} are several leads{of_many}. To unite "
+                    f"them, add ingest.identities, a query of {name}, {other.name} and since when a row has both: "
+                    "docs/your-data.md, GA4"
+                )
 
 
 def scattered_leads(

@@ -130,6 +130,8 @@ def _candidates(
             referring = _referring(links, name, key.name)
             referred = {link.target for link in links if link.table == name}
             called = rank(singular(name), LEAD) or rank(key.name, LEAD) // 2
+            if not called and _repeats_a_log(profiles, links, name, key.name):
+                continue
             weight = 2 * called + 15 * len(referring) - 5 * len(referred)
             if referring or (len(profiles) == 1 and not _is_log(profile, called)):
                 found.append((weight, name, LeadTable(name, key.name, created_column(profile))))
@@ -144,6 +146,13 @@ def _keys(profile: Profile, said: str | None) -> list[Column]:
 
 def _referring(links: Sequence[Link], table: str, key: str) -> set[str]:
     return {link.table for link in links if (link.target, link.key) == (table, key)}
+
+
+def _repeats_a_log(profiles: Mapping[str, Profile], links: Sequence[Link], table: str, key: str) -> bool:
+    """Tell a log of which other tables repeat some rows, each by its own id, as trackers write them to a warehouse."""
+    named = any(rank(column.name, LEAD) for column in _repeated_ids(profiles[table]))
+    to_it = [link for link in links if (link.target, link.key) == (table, key)]
+    return named and all(is_key(profiles[link.table].columns[link.column], profiles[link.table]) for link in to_it)
 
 
 def _keyless(profiles: Mapping[str, Profile]) -> LeadTable | None:

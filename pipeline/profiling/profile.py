@@ -242,6 +242,11 @@ def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, coun
         note = _odd_numbers(f"{table.name}.{name}", counts, frequent, grouping) or note
     if kind == "number" and rank(name, VALUE) and has(name, IN_CENTS):
         note = f"{table.name}.{name} is in cents by its name, and no amount of an event: let a query divide it by 100"
+    if examples[0].startswith("[{"):
+        note = (
+            f"{table.name}.{name} lists several things a row, and nothing is made of them; where they are what "
+            f"happened, write one a line: jq -c 'del(.{name}) + .{name}[]'"
+        )
     values: tuple[str, ...] = ()
     if kind in ("category", "flag"):
         values = frequent if table.rows <= _SAMPLE else _values(tables, table, name)

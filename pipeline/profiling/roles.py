@@ -12,7 +12,7 @@ from pipeline.profiling.links import FOUND_SHARE, Link, Way, is_key, share_found
 from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.registers import SPEND_COST, OwnerTable, Registers, find_owners, find_registers, said_of_owners
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import LEAD, LEFT_FOR_SURE, LINKS, has, plain, rank, singular
+from pipeline.profiling.words import LEAD, LEFT_FOR_SURE, LINKS, SOLD, has, plain, rank, singular
 
 _NARROW = 5
 _SURELY_A_LEAD = 75
@@ -193,7 +193,8 @@ def _alias_table(profiles: Mapping[str, Profile], links: Sequence[Link], lead: L
             (link for link in links if (link.table, link.target, link.key) == (name, lead.table, lead.key)),
             key=lambda link: -link.share,
         )
-        if not to_lead or not _is_narrow(profile):
+        # Who has bought is tied by his order to what he did before, and nobody else would be.
+        if not to_lead or not _is_narrow(profile) or has(profile.name, SOLD):
             continue
         led = [link.column for link in to_lead]
         others = [

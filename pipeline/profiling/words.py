@@ -170,6 +170,7 @@ EVENT_TYPE = {
     "concept name": 95,
     "event|activity|action|evenement|ereignis|aktivitat|activite|actividad|atividade|evento": 90,
     "type|kind|art|typ|genre|tipo|soort|vorgang|(?:kontakt|aktivitats?|ereignis|vorgangs)(?:art|typ)": 70,
+    "disposition|call (?:result|outcome|status)": 60,
     "step|status|stage|etape|statut": 50,
     "page|path|screen|url|uri|seite|chemin|pagina": 40,
 }
@@ -178,8 +179,8 @@ EVENT_WORDS = {
     "concept", "step", "status", "stage", "etape", "statut", "evenement", "aktivitat", "actividad", "page",
     "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
     "ereignis", "kontaktart", "kontakttyp", "aktivitatsart", "aktivitatstyp", "ereignistyp", "vorgangsart",
-    "evento", "activite", "atividade", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
-    "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement",
+    "evento", "activite", "atividade", "disposition", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
+    "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement", "result", "outcome",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"
@@ -227,8 +228,9 @@ WON = {
     "subscription (?:started|created|activated)": 92,
     r"(?:charge|payment|payment intent|order|transaction|invoice|sale)s? "
     r"(?:succeeded|successful|success|completed?|captured|settled|fulfilled|shipped|delivered|processed)": 92,
-    "activated|contract signed|signed contract|subscribed|became customer|customer|vente|contrat signe": 90,
+    "^sale$|sale made|sold|activated|contract signed|signed contract|subscribed|became customer|customer|vente": 90,
     "vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
+    "contrat signe": 90,
     "converted|conversion|convertie?|konvertiert|convertid[oa]": 85,
     "paid|payment|invoice paid|deposit": 80,
     "enrolled|granted|issued": 60,
