@@ -70,10 +70,10 @@ def _is_history(tables: Tables, profile: Profile, of: str, occurred: Column, sta
         return False
     at = read_time(occurred)
     ends = ", ".join(literal(text) for text in stage.values if is_end(text))
-    is_end = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
+    ended = f"CAST({identifier(stage.name)} AS VARCHAR) IN ({ends})"
     ends_last, once = tables.ask_row(
         f"SELECT avg(CAST(last_end >= last AS DOUBLE)), avg(CAST(ends = 1 AS DOUBLE)) FROM (SELECT "
-        f"max({at}) AS last, max({at}) FILTER ({is_end}) AS last_end, count(*) FILTER ({is_end}) AS ends "
+        f"max({at}) AS last, max({at}) FILTER ({ended}) AS last_end, count(*) FILTER ({ended}) AS ends "
         f"FROM {profile.table.relation} WHERE CAST({identifier(of)} AS VARCHAR) <> '' GROUP BY {identifier(of)}) "
         "WHERE ends > 0"
     )

@@ -181,8 +181,10 @@ def _sales(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | 
 
 
 def _is_code(profile: Profile, column: Column) -> bool:
-    """Tell a column that is called an event type, and holds numbers."""
-    called = re.sub(rf" (?:{_CODE})$", "", plain(column.name))
+    """Tell a column that is called an event type, and holds numbers; an id of an event tells one from the others."""
+    called = re.sub(rf"(?<=\b(?:type|kind|tipo)) (?:{_CODE})$", "", plain(column.name))
+    if re.search(rf" (?:{_CODE})$", called):
+        return False
     return (
         column.kind in ("number", "category", "flag", "identifier")
         and rank(called, EVENT_TYPE) >= _A_TYPE
