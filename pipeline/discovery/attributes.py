@@ -35,7 +35,7 @@ from pipeline.core.sql import identifier
 from pipeline.profiling.events import reading
 from pipeline.profiling.links import Link
 from pipeline.profiling.profile import TIMES, Column, Profile
-from pipeline.profiling.tables import in_settings
+from pipeline.profiling.tables import HAPPENED, in_settings
 from pipeline.profiling.words import (
     ACCOUNT,
     AT_CREATION,
@@ -109,7 +109,7 @@ def judge_by_name(profile: Profile, taken: Sequence[str]) -> list[Attribute]:
     """List the columns of a table of leads that could be attributes; ``taken`` have another use."""
     found = []
     for column in profile.columns.values():
-        if column.name not in taken and column.kind not in ("empty", *TIMES):
+        if column.name not in (*taken, HAPPENED) and column.kind not in ("empty", *TIMES):
             refused = _refusal(column, profile)
             kind: Literal["number", "category"] = "number" if column.kind == "number" else "category"
             found.append(Attribute(column.name, kind, None, refused, measured=refused in (None, _LATER)))

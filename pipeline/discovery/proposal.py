@@ -28,7 +28,7 @@ from pipeline.profiling.links import find_links
 from pipeline.profiling.profile import Profile, time_sql
 from pipeline.profiling.registers import SPEND_COST
 from pipeline.profiling.roles import Roles, find_roles
-from pipeline.profiling.tables import Tables, in_settings
+from pipeline.profiling.tables import HAPPENED, Tables, in_settings
 from pipeline.profiling.times import Ask, occurred_column
 from pipeline.profiling.words import (
     ACCOUNT,
@@ -183,7 +183,7 @@ def _unused_columns(
         unused = [
             column
             for column in profiles[name].columns
-            if repr(column)[1:-1] not in said and column not in known and (name, column) not in used_too
+            if repr(column)[1:-1] not in said and column not in (*known, HAPPENED) and (name, column) not in used_too
         ]
         if unused:
             notes.append(f"of {name} nothing is made of {', '.join(unused)}")

@@ -13,7 +13,7 @@ from pipeline.core.sql import identifier
 from pipeline.profiling.joins import is_direct
 from pipeline.profiling.profile import Column, Profile, read_time
 from pipeline.profiling.roles import Roles
-from pipeline.profiling.tables import Tables
+from pipeline.profiling.tables import HAPPENED, Tables
 from pipeline.profiling.times import occurred_column
 
 _FEWEST_LEADS = 20
@@ -53,7 +53,9 @@ def set_trailing_apart(
         f"{profile.name}.{name} is no event: it is never before the last event of its lead, so it moves with them"
         for name in trailing
     ]
-    return {**profiles, profile.name: replace(profile, columns={**profile.columns, **trailing})}, notes
+    # Of a row that is a lead, its query says nothing of what happened.
+    own = {name: column for name, column in profile.columns.items() if name != HAPPENED}
+    return {**profiles, profile.name: replace(profile, columns={**own, **trailing})}, notes
 
 
 def _trails(tables: Tables, profile: Profile, key: str, column: Column, logs: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.core.sql import identifier
 from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import HAPPENED, Tables
-from pipeline.profiling.words import LOST, NOBODYS, OURS, SURE, THEIRS, has, plain, rank, sounds_won
+from pipeline.profiling.words import LOST, NOBODYS, OURS, STAGE, SURE, THEIRS, has, plain, rank, sounds_won
 
 _BY = (
     r"by|actor|acted|performed|created by|initiat(?:ed|or)|author|agent|user|party|"
@@ -25,6 +25,7 @@ _WORDS = {
 }
 _USER = r"users?|benutzer|nutzer|utilisateur"
 """Of a CRM one of us, of a help desk the customer: the other words beside it tell."""
+_HISTORY = r"histor\w*|stages|transitions?|verlauf"
 _MOST_ACTORS = 20
 _ALWAYS = 0.99
 _SHOWN = 5
@@ -46,6 +47,8 @@ def find_actor(tables: Tables, profile: Profile, types: Sequence[str]) -> Acting
     spelled = profile.table.spelled if types == [HAPPENED] else None
     if spelled and (spelled.fields or spelled.is_sale):
         return Acting("system" if spelled.is_sale else moved_by_us(profile.columns[HAPPENED].values))
+    if len(types) == 1 and has(types[0], STAGE) and has(profile.name, _HISTORY):
+        return Acting(moved_by_us(profile.columns[types[0]].values))
     by_words = _by_words(profile, types)
     for column in profile.of_kind("category", "flag"):
         if len(types) > 1 or column.name in types or not has(column.name, _BY) or column.filled < _ALWAYS:

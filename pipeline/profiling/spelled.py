@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.actors import is_end
@@ -128,31 +129,30 @@ def _changes(tables: Tables, profile: Profile, occurred: Column) -> Spelled | No
 
 def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], occurred: Column) -> Spelled | None:
     """Spell out numbers that stand for event types, and ends that another column tells of one event type."""
-    code = next((one for one in profile.columns.values() if _is_code(profile, one)), None)
-    named = code.name if code else None
-    if named is None:
+    reads: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    for code in filter(partial(_is_code, profile), profile.columns.values()):
+        meanings = (_meanings(tables, profile, code, other) for other in profiles.values() if other is not profile)
+        sql, named = _text(profile, code.name), code.name
+        if found := next(filter(None, meanings), None):
+            sql, reads = f"coalesce({found[0]}, {sql})", (found[1],)
+            break
+        if all(text.isdigit() for text in code.examples):
+            notes = (_said_of_numbers(profile, code),)
+            break
+    else:
         types = type_columns(profile, occurred)
         sale = _sales(tables, profile, types)
         if sale is not None or len(types) != 1 or types[0] in profile.table.nested:
             return sale
-        (named,) = types
-    sql = _text(profile, named)
-    reads: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    if code is not None:
-        meanings = (_meanings(tables, profile, code, other) for other in profiles.values() if other is not profile)
-        found = next((one for one in meanings if one), None)
-        if found is not None:
-            sql, reads = f"coalesce({found[0]}, {sql})", (found[1],)
-        else:
-            notes = (_said_of_numbers(profile, code),)
+        named, sql = types[0], _text(profile, types[0])
     if ending := _ends_of_one(tables, profile, named):
         of, column = ending
         where = f"{_text(profile, named)} = {literal(of)}"
         sql = f"concat_ws(' ', {sql}, CASE WHEN {where} THEN nullif({_text(profile, column)}, '') END)"
         told = f"{profile.name}: where {named} is {of}, {column} says how it ended: both together are its event type"
         notes = (*notes, told)
-    return Spelled(sql, reads, notes=notes) if code is not None or ending else None
+    return Spelled(sql, reads, notes=notes) if reads or notes else None
 
 
 def _sales(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | None:
@@ -181,9 +181,10 @@ def _sales(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | 
 
 
 def _is_code(profile: Profile, column: Column) -> bool:
-    """Tell a column that is called an event type, and holds numbers; an id of an event tells one from the others."""
-    called = re.sub(rf"(?<=\b(?:type|kind|tipo)) (?:{_CODE})$", "", plain(column.name))
-    if re.search(rf" (?:{_CODE})$", called):
+    """Tell a column that is called the number, or the id, of an event type; an id of an event tells it from others."""
+    called = re.sub(rf"(?<=type|kind|tipo|tric) (?:{_CODE})$", "", plain(column.name))
+    is_number = all(text.isdigit() for text in column.examples)
+    if re.search(rf" (?:{_CODE})$", called) or (called == plain(column.name) and not is_number):
         return False
     return (
         column.kind in ("number", "category", "flag", "identifier")
@@ -192,7 +193,6 @@ def _is_code(profile: Profile, column: Column) -> bool:
         and column.distinct <= min(_MOST_CODES, profile.rows / _AGAIN)
         and column.filled >= _COVERED
         and column.name not in profile.table.nested
-        and all(text.isdigit() for text in column.examples)
     )
 
 

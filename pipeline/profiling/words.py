@@ -169,7 +169,7 @@ EVENT_TYPE = {
     "event type|event name|activity type|activity name|action type|touch type|interaction type|task subtype": 100,
     "concept name": 95,
     "event|activity|action|evenement|ereignis|aktivitat|activite|actividad|atividade|evento": 90,
-    "type|kind|art|typ|genre|tipo|soort|vorgang|(?:kontakt|aktivitats?|ereignis|vorgangs)(?:art|typ)": 70,
+    "metric|type|kind|art|typ|genre|tipo|soort|vorgang|(?:kontakt|aktivitats?|ereignis|vorgangs)(?:art|typ)": 70,
     "disposition|call (?:result|outcome|status)": 60,
     "step|status|stage|etape|statut": 50,
     "page|path|screen|url|uri|seite|chemin|pagina": 40,
@@ -180,7 +180,7 @@ EVENT_WORDS = {
     "path", "screen", "url", "uri", "seite", "chemin", "pagina", "art", "typ", "genre", "tipo", "soort", "vorgang",
     "ereignis", "kontaktart", "kontakttyp", "aktivitatsart", "aktivitatstyp", "ereignistyp", "vorgangsart",
     "evento", "activite", "atividade", "disposition", "d", "de", "del", "da", "do", "to", "new", "neuer", "neue",
-    "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement", "result", "outcome",
+    "nouveau", "nouvelle", "nuevo", "nueva", "novo", "nova", "crm", "hs", "engagement", "result", "outcome", "metric",
 }  # fmt: skip
 """The words that the name of a column of event types may have: ``device_type`` is the type of another thing."""
 LIFECYCLE = r"lifecycle|lifecycle transition|transition"

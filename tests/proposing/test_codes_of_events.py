@@ -52,6 +52,23 @@ def test_numbers_that_no_table_explains_are_told_and_none_of_them_holds_wins_and
     assert "where activityTypeId is 104, newStatus says how it ended" in told(tmp_path)
 
 
+def test_codes_of_letters_are_named_by_their_table(tmp_path: Path) -> None:
+    kinds = (("Rb4xT", "Opened Email"), ("Xc2mm", "Active on Site"), ("Zz1ab", "Placed Order"))
+    rows = [
+        (
+            f"e{lead}-{number}",
+            code,
+            f"P{lead:04d}",
+            f"{BEGINNING + timedelta(days=lead, hours=number):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        for lead in range(LEADS)
+        for number, (code, _) in enumerate(kinds[: 3 if lead % 3 == 0 else 2])
+    ]
+    write_table(tmp_path / "raw" / "events.csv", ["id", "metric_id", "profile_id", "datetime"], rows)
+    write_table(tmp_path / "raw" / "metrics.csv", ["id", "name"], kinds)
+    assert propose(tmp_path / "raw", tmp_path)["episodes"]["conversion"] == ["Placed Order"]
+
+
 def test_what_each_row_of_a_lead_says_alike_is_no_end_of_one_event(tmp_path: Path) -> None:
     """A status that is as of the export stands beside every event: it would know the outcome from the first on."""
     rows = [

@@ -69,3 +69,14 @@ def test_a_field_that_its_history_changes_is_no_attribute_of_the_deals(tmp_path:
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["ingest"]["leads"]["attributes"] == {"LeadSource": "category"}
     assert "left out: Amount, opportunity_field_history says that it changes" in told(tmp_path)
+
+
+def test_the_steps_of_deals_that_no_table_lists_are_made_by_us(tmp_path: Path) -> None:
+    rows = [
+        (f"006{deal:06d}", step, f"{begun(deal) + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}")
+        for deal in range(DEALS)
+        for day, step in enumerate((*STEPS, *(("Closed Won", "Closed Lost")[deal % 3 : deal % 3 + 1])))
+    ]
+    write_table(tmp_path / "raw" / "stage_history.csv", ["Deal Id", "Stage", "Modified Time"], rows)
+    actor = propose(tmp_path / "raw", tmp_path)["ingest"]["sources"]["stage_history"]["actor"]
+    assert actor == {"default": "us", "system": ["Closed Lost", "Closed Won"]}
