@@ -13,7 +13,7 @@ from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Way, find_key
 from pipeline.profiling.profile import TIMES, Column, Profile, read_time, time_sql
 from pipeline.profiling.tables import HAPPENED, Tables
-from pipeline.profiling.times import occurred_column, recordings
+from pipeline.profiling.times import PAID, occurred_column, recordings
 from pipeline.profiling.words import (
     CAMPAIGN,
     CHANGED,
@@ -142,7 +142,7 @@ def event_source(
     types, ends, columns, nobody_acted = _what_happened(profile, occurred, direct, said)
     found = [way for way in found if is_told(way, lead, profiles)]
     columns |= where_from(profile, [*types, *constants])
-    if not types and any(_is_overwritten_kind(name) for name in profile.columns):
+    if not types and any(_is_overwritten_kind(name) for name in profile.columns) and not _holds_sales(profile):
         for name in ("value", "currency"):  # an amount that is overwritten with its status
             columns.pop(name, None)
     known, why = known_at(profile, occurred)
@@ -182,8 +182,7 @@ def event_source(
     settings |= {"known_at": known, "actor": acting.setting, "columns": columns}
     used_too = [acting.column] if acting.column else []
     comments |= {"actor": acting.why} if acting.column else {}
-    notes = list(spelled.notes) if spelled else []
-    return Proposed(name, profile.name, settings, comments, reads, notes, used_too)
+    return Proposed(name, profile.name, settings, comments, reads, [*(spelled.notes if spelled else ())], used_too)
 
 
 def _sender_id(tables: Tables, profile: Profile, columns: Mapping[str, Any]) -> Column | None:
@@ -213,6 +212,10 @@ def _is_a_step(name: str) -> bool:
     return not (has(name, KNOWN + "|" + _NO_STEP) or rank(name, CREATED) >= SURE) and event_name(name) != "event"
 
 
+def _holds_sales(profile: Profile) -> bool:
+    return is_called(profile.name, rf"(?:\w+ )?(?:{PAID})(?: exports?)?")
+
+
 def _is_overwritten_kind(name: str) -> bool:
     return has(name, STAGE) and not has(name, "event|activity|action")
 
@@ -230,7 +233,9 @@ def type_columns(profile: Profile, occurred: Column, lead_id: str | None = None)
     if profile.table.spelled is not None:
         return [HAPPENED]
     came_later = find_key(profile) is not None and (
-        rank(occurred.name, CREATED) >= _RECORD or has(occurred.name, "sent|opened|submitted|started|due|closed?")
+        rank(occurred.name, CREATED) >= _RECORD
+        or has(occurred.name, "sent|opened|submitted|started|due|closed?")
+        or _holds_sales(profile)
     )
     columns = [
         column

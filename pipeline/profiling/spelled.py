@@ -12,7 +12,7 @@ a row of charges, status = failed                       charge failed: not every
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from pipeline.profiling.events import says_what_happened, type_columns
 from pipeline.profiling.links import is_key
 from pipeline.profiling.profile import TIMES, Column, Profile
 from pipeline.profiling.tables import HAPPENED, Spelled, Tables
-from pipeline.profiling.times import occurred_column
+from pipeline.profiling.times import PAID, occurred_column
 from pipeline.profiling.words import (
     EVENT_TYPE,
     LOST,
@@ -43,11 +43,6 @@ _FIELD = r"(?:changed |modified |updated )?(?:field|property|attribute)(?: (?:na
 _NEW_VALUE = r"(?:new|to|after)(?: (?:value|string))?|value(?: (?:to|new|after))?|changed to"
 _CODE = r"id|code|key|no|nr|number"
 _NAME = r"(?:.* )?(?:name|label|title|bezeichnung|nom|libelle|nombre|naam)"
-_PAID = (
-    r"orders?|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|invoices?|commandes?|"
-    r"paiements?|rechnung(?:en)?|factures?|facturas?|bestellung(?:en)?|buchung(?:en)?|zahlung(?:en)?|pedidos?|pagos?"
-)
-"""What a table is called whose rows are written when it is sold: a deal may be begun long before."""
 _NO_SALE = (
     r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|refunded|"
     r"disputed|requires \w+|offen|fehlgeschlagen|ausstehend|echoue|en attente|fallid[oa]|pendiente"
@@ -142,7 +137,7 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
             break
     else:
         types = type_columns(profile, occurred)
-        sale = _sales(tables, profile, types)
+        sale = None if types else _sales(tables, profile)
         if sale is not None or len(types) != 1 or types[0] in profile.table.nested:
             return sale
         named, sql = types[0], _text(profile, types[0])
@@ -155,15 +150,13 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
     return Spelled(sql, reads, notes=notes) if reads or notes else None
 
 
-def _sales(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | None:
+def _sales(tables: Tables, profile: Profile) -> Spelled | None:
     """Spell out what became of a sale, where a status says of some that they were none: they failed, or are pending."""
-    if not has(profile.name, _PAID):
+    if not has(profile.name, PAID):
         return None
     for column in profile.of_kind("category", "flag"):
         none = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST)]
         if not none or column.name in profile.table.nested or not has(column.name, STAGE):
-            continue
-        if types and types != [column.name]:
             continue
         what, status = singular(profile.name), _text(profile, column.name)
         counts = tables.ask(

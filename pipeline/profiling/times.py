@@ -49,6 +49,11 @@ _A_STEP = r"delivered|delivery|published"
 """Words of a reception that are, after an end, rather the next step."""
 _WRITTEN = r"added|noted|saved|stored|reported"
 """Words that say, of an end, when it was written down, if the values agree."""
+PAID = (
+    r"orders?|charges?|payments?|bookings?|reservations?|sales?|purchases?|transactions?|invoices?|commandes?|"
+    r"paiements?|rechnung(?:en)?|factures?|facturas?|bestellung(?:en)?|buchung(?:en)?|zahlung(?:en)?|pedidos?|pagos?"
+)
+"""What a table is called whose rows are written when it is sold: a deal may be begun long before."""
 _USUALLY = 0.8
 _HALF = 0.5
 _NEARLY_ALL = 0.99

@@ -48,3 +48,18 @@ def test_orders_that_were_cancelled_or_wait_for_their_payment_are_no_conversions
         tmp_path
     )
     assert "orders.total_cents is in cents by its name" in told(tmp_path)
+
+
+def test_where_no_status_denies_a_sale_each_order_is_one_with_its_amount(tmp_path: Path) -> None:
+    rows, orders = [], []
+    for lead in range(LEADS):
+        begun = BEGINNING + timedelta(days=lead)
+        rows += [(f"L{lead}", "visit", begun + timedelta(hours=hour)) for hour in range(3)]
+        if lead % 3 == 0:
+            status = ("shipped", "processing")[lead % 2]
+            orders.append((f"O{lead}", f"L{lead}", begun + timedelta(days=2), status, 50.5 + lead))
+    write_table(tmp_path / "raw" / "log.csv", ["lead_id", "event", "occurred_at"], rows)
+    write_table(tmp_path / "raw" / "orders.csv", ["order_id", "lead_id", "ordered_at", "status", "total"], orders)
+    settings = propose(tmp_path / "raw", tmp_path)
+    assert settings["episodes"]["conversion"] == ["order"]
+    assert settings["ingest"]["sources"]["orders"]["columns"]["value"] == "total"
