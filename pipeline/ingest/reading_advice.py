@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from pipeline.core.sql import file_literal
 from pipeline.ingest.source_table import SourceTable
-from pipeline.reading.moments import TOO_EARLY, advise_format
+from pipeline.reading.moments import TOO_EARLY, ambiguous, fitting_formats, read_by_format
 from pipeline.reading.nothing import in_yaml, may_be_nothing
 from pipeline.reading.quarantine import SetAside
 from pipeline.reading.readers import copy_rows
+from pipeline.reading.texts import shape
 from pipeline.reading.workbooks import FLAWED, UNCALCULATED
 
 _VALUES = 10_000
@@ -60,6 +62,32 @@ def _advise_column(table: SourceTable, field: str, column: str, folder: Path) ->
     if words:
         listed = in_yaml(words)
         yield f"{listed} in {column!r} may stand for nothing; if so, set nothing: [{listed}]"
-    told = advise_format(column, values - set(words), table.settings.time_format) if field in table.times else None
+    told = _advise_format(column, values - set(words), table.settings.time_format) if field in table.times else None
     if told and values != set(words):
         yield told
+
+
+def _advise_format(column: str, values: Iterable[str], tried: tuple[str, ...]) -> str | None:
+    """Say what to set as time_format of a column, or none where ``tried`` is the best there is.
+
+    Only a text that is a time is shown as it is: another one may be a name.
+    """
+    texts = sorted(set(values))
+    fits = fitting_formats(texts)
+    if not fits:
+        example = f" of the form {shape(texts[0])[:40]!r}" if texts else ""
+        return (
+            f"texts{example} in {column!r} fit no format of times that is known here; map a column of times, or state "
+            "time_format in strptime's codes"
+        )
+    alike = ambiguous(fits) or fits[:1]
+    if any(set(fit.formats) <= set(tried) for fit in alike):
+        return None
+    example = min(chain(*read_by_format(texts, alike[0].formats).values()))
+    if len(alike) > 1:
+        return (
+            f"times such as {example} in {column!r} fit {' and '.join(str(fit) for fit in alike)} alike; "
+            f"name one: time_format: {alike[0]}"
+        )
+    part = "" if fits[0].share == 1 else f" ({fits[0].share:.0%} of them)"
+    return f"times such as {example} in {column!r} fit {fits[0]}{part}; set time_format: {fits[0]}"

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 
 import duckdb
 import pyarrow as pa
@@ -298,10 +299,10 @@ def fitting_formats(values: Iterable[str]) -> list[Fit]:
     if not texts:
         return []
     shapes = {shape(text): text for text in (*texts, *_translated(texts))}.values()
-    possible = [name for name, look in _looks().items() if any(map(look.fullmatch, shapes))]
-    if not all(map(_looks()[EXCEL].fullmatch, texts)):
+    possible = _possible(shapes)
+    if not all(map(_look(EXCEL).fullmatch, texts)):
         possible = [name for name in possible if name != EXCEL]  # beside other texts it is a number
-    read_by = _read_by(texts, possible)
+    read_by = read_by_format(texts, possible)
     fits = [_fit(formats, read_by, len(texts)) for formats in _FAMILIES.values()]
     return sorted((fit for fit in fits if fit.formats), key=lambda fit: -fit.share)
 
@@ -312,39 +313,35 @@ def ambiguous(fits: Sequence[Fit]) -> list[Fit]:
     return alike if len(alike) > 1 else []
 
 
-def advise_format(column: str, values: Iterable[str], tried: tuple[str, ...]) -> str | None:
-    """Say what to set as time_format of a column, or none where ``tried`` is the best there is.
+def _possible(texts: Iterable[str]) -> list[str]:
+    """List the formats that any of some texts looks like, in their order.
 
-    Only a text that is a time is shown as it is: another one may be a name.
+    There are a thousand, and to compile what one looks like takes a millisecond: few have the signs of a text.
     """
-    texts = sorted(set(values))
-    fits = fitting_formats(texts)
-    if not fits:
-        example = f" of the form {shape(texts[0])[:40]!r}" if texts else ""
-        return (
-            f"texts{example} in {column!r} fit no format of times that is known here; map a column of times, or state "
-            "time_format in strptime's codes"
-        )
-    alike = ambiguous(fits) or fits[:1]
-    if any(set(fit.formats) <= set(tried) for fit in alike):
-        return None
-    example = min(read for time_format in alike[0].formats for read in _read_by(texts, [time_format])[time_format])
-    if len(alike) > 1:
-        return (
-            f"times such as {example} in {column!r} fit {' and '.join(str(fit) for fit in alike)} alike; "
-            f"name one: time_format: {alike[0]}"
-        )
-    part = "" if fits[0].share == 1 else f" ({fits[0].share:.0%} of them)"
-    return f"times such as {example} in {column!r} fit {fits[0]}{part}; set time_format: {fits[0]}"
+    by_signs: dict[str, set[str]] = {}
+    for text in texts:
+        by_signs.setdefault(_signs(text), set()).add(text)
+    return [
+        name
+        for name, own in _signs_of_formats().items()
+        if any(map(_look(name).fullmatch, by_signs.get(own, ()) if own is not None else chain(*by_signs.values())))
+    ]
+
+
+def _signs(text: str) -> str:
+    return re.sub("[A-Za-z0-9]", "", text)
 
 
 @cache
-def _looks() -> dict[str, re.Pattern[str]]:
-    """Give what all formats look like that are tried, in their order."""
-    return {time_format: _looks_like(time_format) for formats in _FAMILIES.values() for time_format in formats}
+def _signs_of_formats() -> dict[str, str | None]:
+    """Give the signs that stand between letters and digits of each format; None where others may follow."""
+    names = dict.fromkeys(chain.from_iterable(_FAMILIES.values()))
+    return {name: None if "%" not in name or "%z" in name else _signs(re.sub("%.", "", name)) for name in names}
 
 
-def _looks_like(time_format: str) -> re.Pattern[str]:
+@cache
+def _look(time_format: str) -> re.Pattern[str]:
+    """Give what texts of a format look like."""
     if time_format in EPOCHS:
         return re.compile(r"[0-9]{9,}([.][0-9]+)?")
     if time_format == EXCEL:
@@ -370,7 +367,7 @@ def _fit(formats: Sequence[str], read_by: dict[str, set[str]], texts: int) -> Fi
     return Fit(tuple(name for name in formats if name in chosen), len(read) / texts)
 
 
-def _read_by(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]]:
+def read_by_format(texts: Sequence[str], formats: Sequence[str]) -> dict[str, set[str]]:
     """Find which texts each format reads as a time from 1970 to 2100."""
     if not formats:
         return {}
