@@ -48,9 +48,9 @@ from pipeline.ingest import stage as ingest
 from pipeline.ingest.summary import IngestSummary
 from pipeline.log.learnable import table_of
 from pipeline.log.named import named_channels
+from pipeline.profiling.damaged import refuse_damaged
 from pipeline.profiling.events import type_holding
 from pipeline.profiling.known_words import words_for
-from pipeline.profiling.leads import refuse_damaged
 from pipeline.profiling.machines import FoundMachines, find_machines
 from pipeline.profiling.outcomes import (
     EventType,

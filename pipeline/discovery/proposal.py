@@ -19,12 +19,11 @@ from pipeline.discovery.people import Asked, PeopleTables, propose_people, witho
 from pipeline.discovery.scattered import constant_columns, constants_of_all, said_of_persons, scattered_leads
 from pipeline.discovery.sources import names_read, propose_sources, said_of_zones, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
-from pipeline.profiling.companies import said_of_shared
 from pipeline.profiling.empty_words import comment_on_words
 from pipeline.profiling.events import Proposed, reading
 from pipeline.profiling.joins import LINKED, is_direct
 from pipeline.profiling.leads import ROW, LeadColumn, LeadTable
-from pipeline.profiling.links import find_links
+from pipeline.profiling.links import find_links, said_of_shared
 from pipeline.profiling.profile import Profile, time_sql
 from pipeline.profiling.registers import SPEND_COST
 from pipeline.profiling.roles import Roles, find_roles

@@ -155,8 +155,8 @@ def _silent(
         yield found(
             "type_renamed",
             f"no event {end!r} for {lasted / DAY:.0f} days, since {last:%Y-%m-%d}, where {longest / DAY:.1f} days were "
-            f"the longest, though {', '.join(sorted(bringing))} goes on; by chance that is less than one night of "
-            f"1,000{new and f'. New since then: {new}'}",
+            f"the longest, though {', '.join(sorted(bringing))} goes on; at a steady pace that is less than one night "
+            f"of 1,000{new and f'. New since then: {new}'}",
             subject=end,
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from pipeline.core.sql import COLUMNS_AT_ONCE, fetch_row, literal
+from pipeline.core.sql import fetch_by_column, fetch_row, literal
 from pipeline.profiling.words import is_called_id, is_called_time
 from pipeline.reading.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
 from pipeline.settings.ingest import OWN_TABLES
@@ -98,12 +98,9 @@ def find_empty_words(
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str, conditions: Mapping[str, str]) -> dict[str, int]:
     """Count the rows that meet each of some conditions, each of which is of one column."""
-    counts = [f"count(*) FILTER ({condition})" for condition in conditions.values()]
-    found: list[int] = []
-    for start in range(0, len(counts), COLUMNS_AT_ONCE):
-        asked = ", ".join(counts[start : start + COLUMNS_AT_ONCE])
-        found += fetch_row(connection, f"SELECT {asked} FROM {relation}")
-    return dict(zip(conditions, found, strict=True))
+    counts = [[f"count(*) FILTER ({condition})"] for condition in conditions.values()]
+    found = fetch_by_column(connection, relation, counts)
+    return {name: count for name, (count,) in zip(conditions, found, strict=True)}
 
 
 def _find_strangers(connection: duckdb.DuckDBPyConnection, relation: str, sql: str, is_time: str) -> list[str]:

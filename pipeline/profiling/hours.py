@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 
-from pipeline.core.sql import fetch_row, literal
+from pipeline.core.sql import fetch_by_column, literal
 from pipeline.profiling.words import has, plain
 from pipeline.reading.texts import MIDNIGHT, NO_DAY_OF_HOUR
 
@@ -36,15 +36,16 @@ def find_hours(
 
     Gives them, and what is told of hours of which nobody knows the day.
     """
-    patterns = [pattern for name in columns for pattern in ("(?s).*", _DAY, _clock(name), _MIDNIGHT_HOUR)]
-    texts = [f"trim(CAST({sql} AS VARCHAR))" for sql in columns.values() for _ in range(4)]
-    counts = ", ".join(
-        f"count(*) FILTER ({text} <> '' AND regexp_full_match({text}, {literal(pattern)}))"
-        for text, pattern in zip(texts, patterns, strict=True)
-    )
-    numbers = iter(fetch_row(connection, f"SELECT {counts} FROM {relation}"))
+    counts = [
+        [
+            f"count(*) FILTER ({text} <> '' AND regexp_full_match({text}, {literal(pattern)}))"
+            for pattern in ("(?s).*", _DAY, _clock(name), _MIDNIGHT_HOUR)
+        ]
+        for name, text in ((name, f"trim(CAST({sql} AS VARCHAR))") for name, sql in columns.items())
+    ]
+    found = fetch_by_column(connection, relation, counts)
     days, hours = [], []
-    for name, filled, day, clock, midnight in zip(columns, numbers, numbers, numbers, numbers, strict=True):
+    for name, (filled, day, clock, midnight) in zip(columns, found, strict=True):
         if filled and day >= _MOSTLY * filled:
             days.append(name)
         # Lengths are written alike; most calls are shorter than an hour.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from pipeline.core.sql import COLUMNS_AT_ONCE, identifier, literal
+from pipeline.core.sql import fetch_by_column, identifier, literal
 from pipeline.profiling.tables import FoundTable, Tables
 from pipeline.profiling.words import IN_CENTS, PERSONAL, VALUE, has, is_called_id, is_called_time, rank
 from pipeline.reading.moments import EPOCHS, EXCEL, Fit, ambiguous, fitting_formats, parses_offset, read_in_utc
@@ -25,9 +25,7 @@ _EXAMPLES = 3_000
 _MOST_CATEGORIES = 500
 _LONG_TEXT = 80
 _DAY_LENGTH = len("2026-01-31")
-_MOSTLY = 0.9
-_HALF = 0.5
-_SOME = 0.05
+_MOSTLY, _HALF, _SOME = 0.9, 0.5, 0.05
 _FEW = 20
 _FEW_YEARS = 5 * 366
 _SHOWN = 12
@@ -200,24 +198,18 @@ def _counts(tables: Tables, table: FoundTable) -> list[_Counts]:
     for name in table.columns:
         written = f"trim(CAST({identifier(name)} AS VARCHAR))"
         text = f"CASE WHEN {written} NOT IN ('', '-', '--', '\u2013', '\u2014') THEN {written} END"
-        aggregates += [
-            f"count({text})",
-            f"count(DISTINCT {text})",
-            f"coalesce(max(length({text})), 0)",
-            f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
-            f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
-            *_count_numbers(text),
-        ]
-    width = len(_Counts._fields) - 1 + len(_NumberCounts._fields)
-    values: list[int] = []
-    step = COLUMNS_AT_ONCE * width
-    for start in range(0, len(aggregates), step):
-        values += tables.ask_row(f"SELECT {', '.join(aggregates[start : start + step])} FROM {table.relation}")
-    found = []
-    for start in range(0, len(values), width):
-        filled, distinct, longest, timelike, totals, *numbers = values[start : start + width]
-        found.append(_Counts(filled, distinct, longest, timelike, totals, _NumberCounts(*numbers)))
-    return found
+        aggregates.append(
+            [
+                f"count({text})",
+                f"count(DISTINCT {text})",
+                f"coalesce(max(length({text})), 0)",
+                f"count(*) FILTER (regexp_matches({text}, '{_TIMELIKE}'))",
+                f"count(*) FILTER (regexp_matches({text}, {literal(WORDS)}))",
+                *_count_numbers(text),
+            ]
+        )
+    found = fetch_by_column(tables.connection, table.relation, aggregates)
+    return [_Counts._make((*own[:5], _NumberCounts._make(own[5:]))) for own in found]
 
 
 def _column(tables: Tables, table: FoundTable, name: str, duckdb_type: str, counts: _Counts) -> Column:

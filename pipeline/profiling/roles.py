@@ -6,9 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from features.core.errors import InputError, nearest
-from pipeline.profiling.companies import shared_links, shared_ways
 from pipeline.profiling.leads import Late, LeadColumn, LeadTable, find_lead_column, find_lead_table, find_named
-from pipeline.profiling.links import FOUND_SHARE, Link, Way, is_key, share_found, ways
+from pipeline.profiling.links import (
+    FOUND_SHARE,
+    Link,
+    Way,
+    is_key,
+    share_found,
+    shared_links,
+    shared_ways,
+    ways,
+)
 from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.registers import SPEND_COST, OwnerTable, Registers, find_owners, find_registers, said_of_owners
 from pipeline.profiling.tables import Tables

@@ -225,12 +225,10 @@ KIND = r"entity|entity type|object|object type|record type|subject type|who type
 WON = {
     "closed won|won|deal won|gagnee?|gewonnen|ganado|ganada|gano|ganh[oa]|ganhou|vint[oa]|vinse": 100,
     "purchased?|bought|placed order|order (?:placed|paid|completed)|checkout completed|transaction|achat|kauf": 95,
-    "subscription (?:started|created|activated)": 92,
-    r"(?:charge|payment|payment intent|order|transaction|invoice|sale)s? "
+    r"subscription (?:started|created|activated)|(?:charge|payment|payment intent|order|transaction|invoice|sale)s? "
     r"(?:succeeded|successful|success|completed?|captured|settled|fulfilled|shipped|delivered|processed)": 92,
-    "^sale$|sale made|sold|activated|contract signed|signed contract|subscribed|became customer|customer|vente": 90,
-    "vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
-    "contrat signe": 90,
+    "^sale$|sale made|sold|activated|contra(?:ct signed|t signe)|signed contract|subscribed|(?:became )?customer": 90,
+    "vente|vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
     "converted|conversion|convertie?|konvertiert|convertid[oa]": 85,
     "paid|payment|invoice paid|deposit": 80,
     "enrolled|granted|issued": 60,
@@ -260,8 +258,7 @@ LOST = {
     "declined|denied|rejected|refused|refuse?e?|refus|abgelehnt|rechazad[oa]|recusad[oa]|rejetee?|afgewezen": 90,
     "cancel|cancelled|canceled|annulee?|storniert|cancelad[oa]|geannuleerd": 85,
     "disqualified|unqualified|junk|dead|not interested|no interest|sans suite|kein interesse|nicht interessiert|"
-    "pas interessee?|no interesad[oa]|sem interesse|"
-    "churned|expired|withdrawn|abandoned": 80,
+    "pas interessee?|no interesad[oa]|sem interesse|churned|expired|withdrawn|abandoned": 80,
 }
 MILESTONES = {
     "accepted by sales": r"sales accepted|accepted by sales|sal|sales qualified|sql|qualified|converted|conversion",
