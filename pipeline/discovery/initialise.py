@@ -115,7 +115,7 @@ def initialise(folder: Path, options: Options, ask: Ask | None, progress: Progre
         refuse_damaged(tables, seen)
         settled = settle_orders(seen, options.date_order, ask)
         known, no_events = set_stamps_apart(tables, settled)
-        known = spell_out(tables, judge_recorded(tables, known))
+        known = spell_out(tables, judge_recorded(tables, known), options.event_type, options.conversion)
         proposal = propose(
             tables,
             known,

@@ -12,13 +12,13 @@ a row of charges, status = failed                       charge failed: not every
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from pipeline.core.sql import identifier, literal
 from pipeline.profiling.actors import is_end
-from pipeline.profiling.events import says_what_happened, type_columns
+from pipeline.profiling.events import says_what_happened, type_columns, type_holding
 from pipeline.profiling.links import is_key
 from pipeline.profiling.profile import TIMES, Column, Profile
 from pipeline.profiling.tables import HAPPENED, Spelled, Tables
@@ -60,12 +60,17 @@ _HALF = 0.5
 _SHOWN = 3
 
 
-def spell_out(tables: Tables, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
-    """Add to each table of events that needs it the column that says what happened."""
-    found = {}
+def spell_out(
+    tables: Tables, profiles: Mapping[str, Profile], event_type: str | None, conversion: Sequence[str]
+) -> dict[str, Profile]:
+    """Add to each table of events that needs it the column that says what happened.
+
+    None needs it that has the column which does so by what the user says: its name, or event types that it holds.
+    """
+    found, said = {}, event_type or type_holding(profiles, conversion)
     for name, profile in profiles.items():
         occurred, spelled = occurred_column(profile), None
-        if occurred is not None and HAPPENED not in map(plain, profile.columns):
+        if occurred is not None and HAPPENED not in map(plain, profile.columns) and said not in profile.columns:
             spelled = _changes(tables, profile, occurred) or _kinds(tables, profile, profiles, occurred)
         found[name] = _with(tables, profile, spelled) if spelled else profile
     return found
