@@ -31,13 +31,13 @@ def propose(folder: Path, root: Path, **options: Any) -> dict[str, Any]:  # noqa
 
 
 def run_all(root: Path) -> Project:
-    """Run the stages with the settings of ``root``, but for a model that is grown faster; the log is not validated."""
+    """Run all stages with the settings of ``root``, but for a model that is grown faster."""
     content = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     content["train"] = SMALL["train"]
     content["evaluate"] |= SMALL["evaluate"]
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     project = Project(root, load_parameters(root / "params.yaml"))
-    project.run("ingest", "snapshots", "features", "train", "evaluate", "recommend", "report")
+    project.run("ingest", "validate", "snapshots", "features", "train", "evaluate", "recommend", "report")
     return project
 
 

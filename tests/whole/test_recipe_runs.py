@@ -52,7 +52,7 @@ def test_a_recipe_leads_from_files_to_recommendations(
         tmp_path, recipe, small_model(**{"train.other_horizons": [], "train.members": 1, "train.origins": 2})
     )
     conversions = write(tmp_path / project.parameters.data_root)
-    project.run(*(stage for stage in STAGES if stage != "validate"))
+    project.run(*STAGES)
     [conversion] = project.parameters.episodes.conversion
     counted = "SELECT count(*), count(DISTINCT lead_id) FROM read_parquet(?) WHERE event_type = "
     assert _ask(project, f"{counted}'{conversion}'", "interactions.parquet") == [(conversions, conversions)]
