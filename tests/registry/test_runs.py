@@ -301,7 +301,7 @@ def test_the_champion_scores_the_end_of_the_log_and_not_the_model_just_trained(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tracked.root}/mlflow.db")
     scores = read_scores(champion_scores(challenged, "latest"))
     stage = pq.read_table(world.root / "data/recommendations.parquet").to_pandas()
-    assert list(scores.columns) == [*stage.columns, "run_id", "scored_at", "list_changed"]
+    assert list(scores.columns) == [*stage.columns, "run_id", "scored_at", "list_changed", "created_at"]
     assert {field.name for field in RECOMMENDATION} | {"probability_7d", "probability_60d"} == set(stage.columns)
     # The stage compares with a week before, the champion with its last scores, of which there are none.
     same = [one for one in stage if "change" not in one and one not in ("trend", "tier_before", "compared_with")]
