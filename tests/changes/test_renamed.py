@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from pages import page_of_leads
 from raw_logs import parameters_of, run_ingest, source_of, write_raw
+from world import Project as Ran
 
 from features.core.errors import NotEnoughDataError
 from models.core.verdicts import Verdict
 from pipeline.core.project import Places, Project
 from pipeline.log.named import require_ends
 from pipeline.log.renamed import doubts_of_names
+from pipeline.report.results import Results
 from pipeline.settings.timeline import Episodes
 
 DAYS, RENAMED = 100, 80
@@ -103,3 +108,12 @@ def test_ends_that_never_occur_are_refused_and_no_id_is_told_where_ids_are_types
     assert f"log: actor.lead lists 'won', which never occurs; {nothing}" in warnings
     with pytest.raises(NotEnoughDataError, match=f"no event of type 'won' in the log; {re.escape(nothing)}$"):
         require_ends(Places(tmp_path), EPISODES)
+
+
+def test_the_page_says_where_an_end_may_have_another_name_by_now(world: Ran) -> None:
+    results = Results.read(world)
+    leads, said = pq.read_table(world.recommendations), "may call event types otherwise by now"
+    assert said not in page_of_leads(world.parameters, results, leads)
+    doubted = replace(results, scoring=results.scoring | {"renamed": ["won", "<b>"]})
+    page = page_of_leads(world.parameters, doubted, leads)
+    assert f"{said} that the settings name (won, &lt;b&gt;)" in page

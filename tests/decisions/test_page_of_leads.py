@@ -203,14 +203,6 @@ def test_what_nobody_stated_is_one_line_under_the_list_and_nothing_is_told_twice
         assert "no act of a lead" in told or "aucun acte" in told
 
 
-def test_the_page_says_where_an_end_may_have_another_name_by_now(world: Project, results: Results) -> None:
-    leads, said = pq.read_table(world.recommendations), "may call event types otherwise by now"
-    assert said not in page_of_leads(world.parameters, results, leads)
-    doubted = replace(results, scoring=results.scoring | {"renamed": ["won", "<b>"]})
-    page = page_of_leads(world.parameters, doubted, leads)
-    assert f"{said} that the settings name (won, &lt;b&gt;)" in page
-
-
 def test_what_is_unstated_is_seen_by_the_settings_and_by_what_the_model_tells_apart(world: Project) -> None:
     model = Model.load(world.model)
     catalogue = Catalogue.from_json(model.manifest["catalogue"])
