@@ -7,7 +7,7 @@ as often is no more certain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,10 @@ MOST_ROWS = 250_000
 stays below 200 MB."""
 _MOST_STEPS, _SMALLEST_GAIN, _SMALLEST_STEP = 50, 1e-9, 2.0**-20
 _ROWS_AT_ONCE = 16_384
+_ROWS_AT_FIRST, _ONE_IN = 8_192, 8
+"""From so many rows on the weights of one row in eight are found first."""
+_SLOW = 0.1
+"""The share of what the step before gained that a step by a former curvature may gain at most."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +116,16 @@ def fit_additive(
     chosen = whole_leads(leads, MOST_ROWS)
     design, terms = _design(terms, numbers, len(labels))
     rows = np.flatnonzero(chosen)
-    precision = prior * len(rows) / max(len(np.unique(leads[rows])), 1)
-    weights = _newton(design, labels, rows, precision, None)
-    scores = design @ weights[:-1] + weights[-1]
-    scores = scores.astype(np.float64)
-    for number in range(int(fold.max()) + 1):
-        held_out = np.flatnonzero(fold == number)
-        others = rows[fold[rows] != number]
-        without = _newton(design, labels, others, precision, weights)
-        known = held_out[chosen[held_out]]
-        scores[known] = design[known] @ without[:-1] + without[-1]
+    learned = _Loss(
+        design if chosen.all() else design[rows],
+        labels[rows],
+        np.append(np.full(len(terms), prior * len(rows) / max(len(np.unique(leads[rows])), 1)), 1e-6),
+    )
+    weights = _fit(learned)
+    scores = (design @ weights).astype(np.float64)
+    for number, without in _fit_others(learned, fold[rows], weights):
+        known = np.flatnonzero(chosen & (fold == number))
+        scores[known] = design[known] @ without
     found = [
         replace(term, weight=float(weight) / term.spread) for term, weight in zip(terms, weights[:-1], strict=True)
     ]
@@ -131,7 +135,10 @@ def fit_additive(
 def _design(
     terms: Sequence[Term], numbers: Mapping[str, NDArray[Any]], rows: int
 ) -> tuple[NDArray[np.float32], list[Term]]:
-    """Shape the columns, centre and scale them: what is missing is average. Shape (n, terms that differ)."""
+    """Shape the columns, centre and scale them: what is missing is average; the last one, for the intercept, is 1.
+
+    Of shape (n, terms that differ + 1).
+    """
     columns, kept = [], []
     for term, values in zip(terms, shaped(terms, numbers), strict=True):
         known = values[~np.isnan(values)]
@@ -139,58 +146,107 @@ def _design(
         if spread > 1e-9 * max(1.0, abs(mean)):
             columns.append(np.nan_to_num((values - mean) / spread).astype(np.float32))
             kept.append(replace(term, mean=mean, spread=spread))
-    return np.stack(columns, axis=1) if columns else np.empty((rows, 0), np.float32), kept
+    return np.stack([*columns, np.ones(rows, np.float32)], axis=1), kept
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """The log loss of rows together, and the prior of the weights.
+
+    ``design`` of shape (n, weights), ``labels`` of shape (n,), ``prior`` the precision of each weight's.
+    """
+
+    design: NDArray[np.float32]
+    labels: NDArray[np.float64]
+    prior: NDArray[np.float64]
+
+    def slope(
+        self, weights: NDArray[np.float64], counted: NDArray[np.bool_] | None
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Give the loss of the rows that count and the prior, and its gradient."""
+        value, gradient = 0.5 * float(self.prior @ weights**2), self.prior * weights
+        narrow = weights.astype(np.float32)
+        for first in range(0, len(self.labels), _ROWS_AT_ONCE):
+            some = slice(first, first + _ROWS_AT_ONCE)
+            block, labels = self.design[some], self.labels[some]
+            score = (block @ narrow).astype(np.float64)
+            losses, excess = np.logaddexp(0.0, score) - labels * score, expit(score) - labels
+            if counted is not None:
+                losses, excess = losses * counted[some], excess * counted[some]
+            value += float(losses.sum())
+            gradient = gradient + block.T @ excess.astype(np.float32)
+        return value, gradient
+
+    def curvature(self, weights: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the curvature of the loss of some rows, without the prior's."""
+        total = np.zeros((len(weights), len(weights)))
+        narrow = weights.astype(np.float32)
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            block = np.take(self.design, rows[first : first + _ROWS_AT_ONCE], axis=0)
+            said = expit((block @ narrow).astype(np.float64))
+            block *= np.sqrt(said * (1.0 - said)).astype(np.float32)[:, None]
+            total = total + block.T @ block
+        return total
+
+
+def _fit(loss: _Loss) -> NDArray[np.float64]:
+    """Find the weights of all rows: first those of some, from which it is not far."""
+    weights = np.zeros(len(loss.prior))
+    rows = len(loss.labels)
+    if rows:
+        rate = np.clip(loss.labels.mean(), 0.5 / rows, 1.0 - 0.5 / rows)
+        weights[-1] = np.log(rate / (1.0 - rate))
+    if rows >= _ROWS_AT_FIRST:
+        some = slice(None, None, _ONE_IN)
+        first = _Loss(np.ascontiguousarray(loss.design[some]), loss.labels[some], loss.prior / _ONE_IN)
+        weights = _newton(first, weights)
+    return _newton(loss, weights)
+
+
+def _fit_others(
+    loss: _Loss, fold: NDArray[np.int64], weights: NDArray[np.float64]
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Find, for each fold, the weights of the rows outside it, from those of all rows.
+
+    They are near, so that the curvature there serves all steps: that of all rows, less that of the fold's own.
+    """
+    parts = [loss.curvature(weights, np.flatnonzero(fold == number)) for number in range(int(fold.max()) + 1)]
+    total = np.sum(parts, axis=0) + np.diag(loss.prior)
+    for number, own in enumerate(parts):
+        yield number, _newton(loss, weights, fold != number, total - own)
 
 
 def _newton(
-    design: NDArray[np.float32],
-    labels: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    precision: float,
-    start: NDArray[np.float64] | None,
+    loss: _Loss,
+    weights: NDArray[np.float64],
+    counted: NDArray[np.bool_] | None = None,
+    curvature: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Find the weights and, as the last one, the intercept, of some rows; from a start that is near, in few steps."""
-    weights = np.zeros(design.shape[1] + 1) if start is None else start
-    if start is None and len(rows):
-        rate = np.clip(labels[rows].mean(), 0.5 / len(rows), 1.0 - 0.5 / len(rows))
-        weights[-1] = np.log(rate / (1.0 - rate))
-    prior = np.append(np.full(design.shape[1], precision), 1e-6)
-    value, gradient, curvature = _slope(design, labels, rows, weights, prior)
+    """Find the weights of the rows that count, by default of all, by Newton's method.
+
+    To find the curvature costs as much as hundreds of gradients: that of an earlier step, or of the start, serves for
+    as long as steps by it gain less and less.
+    """
+    rows = np.arange(len(loss.labels)) if counted is None else np.flatnonzero(counted)
+    value, gradient = loss.slope(weights, counted)
+    factor, is_new = (None, False) if curvature is None else (cho_factor(curvature), False)
+    gained = np.inf
     for _ in range(_MOST_STEPS):
-        step = cho_solve(cho_factor(curvature), gradient)
-        if 0.5 * float(gradient @ step) < _SMALLEST_GAIN * len(rows):
+        if factor is None:
+            factor, is_new = cho_factor(loss.curvature(weights, rows) + np.diag(loss.prior)), True
+        step = cho_solve(factor, gradient)
+        gain = 0.5 * float(gradient @ step)
+        if gain < _SMALLEST_GAIN * len(rows):
             return weights - step  # what it gains is known before it is made
-        length = 1.0
+        if gain > _SLOW * gained and not is_new:
+            factor = None
+            continue
+        length, gained, is_new = 1.0, gain, False
         while True:
             tried = weights - length * step
-            found = _slope(design, labels, rows, tried, prior)
+            found = loss.slope(tried, counted)
             if found[0] <= value or length < _SMALLEST_STEP:
                 break
             length /= 2.0
-        weights, (value, gradient, curvature) = tried, found
+        weights, (value, gradient) = tried, found
     return weights
-
-
-def _slope(
-    design: NDArray[np.float32],
-    labels: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    prior: NDArray[np.float64],
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Give the loss of all rows together and the prior, its gradient and its curvature, block by block."""
-    size = len(weights)
-    value = 0.5 * float(prior @ weights**2)
-    gradient, curvature = prior * weights, np.diag(prior)
-    narrow = weights.astype(np.float32)
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[first : first + _ROWS_AT_ONCE]
-        block = np.ones((len(some), size), dtype=np.float32)
-        np.take(design, some, axis=0, out=block[:, :-1])
-        score = (block @ narrow).astype(np.float64)
-        said = expit(score)
-        value += float(np.sum(np.logaddexp(0.0, score) - labels[some] * score))
-        gradient = gradient + block.T @ (said - labels[some]).astype(np.float32)
-        block *= np.sqrt(said * (1.0 - said)).astype(np.float32)[:, None]
-        curvature = curvature + block.T @ block
-    return value, gradient, curvature
