@@ -24,7 +24,6 @@ from pipeline.core.project import Variant, read_json, write_json
 from pipeline.inspection.comparison import ALL, ALONE, compare_actors, tell_comparison
 from pipeline.inspection.doctor import examine
 
-
 QUICK = {"train.rung": "base_rates"}
 
 
