@@ -46,7 +46,8 @@ class Kpis:
 
     ``cohorts`` is as ``count_cohorts`` has it, with the groups of channels as a dimension of their own, ``months`` as
     ``count_months``, ``attribution`` as ``attribute``, ``funnel`` as ``count_funnel``, ``reasons`` as
-    ``count_reasons``, ``answers`` as ``measure_answers``, ``ripening`` and ``ripening_acts`` as ``measure_ripening``.
+    ``count_reasons``, ``hand_overs`` as ``list_hand_overs``, ``ripening`` and ``ripening_acts`` as
+    ``measure_ripening``.
     """
 
     as_of: datetime
@@ -61,7 +62,8 @@ class Kpis:
     attribution: pd.DataFrame
     funnel: pd.DataFrame
     reasons: pd.DataFrame
-    answers: pd.DataFrame
+    hand_overs: pd.DataFrame
+    """A row a lead, which names none: what is told of several months follows from no figures of each."""
     ripening: pd.DataFrame
     ripening_acts: pd.DataFrame
     objectives: pd.DataFrame
@@ -79,6 +81,11 @@ class Kpis:
     has_visits: bool
     spent_until: date | None
     """The last day for which spending was entered, up to the moment; None without any."""
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """How soon sales answers, by channel and month of the hand-over, as ``add_up_answers`` has it."""
+        return funnel.add_up_answers(self.hand_overs, ["channel", "month"])
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Give what is written to data/kpi, by name."""
@@ -151,7 +158,7 @@ def compute(
             attributed,
             funnel.count_funnel(table, steps, times, clock),
             funnel.count_reasons(project, parameters, table, clock),
-            funnel.measure_answers(project, parameters, table, connection, clock),
+            funnel.list_hand_overs(project, parameters, table, connection, clock),
             ripened.steps,
             ripened.acts,
             _objectives(parameters.kpi.targets),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -93,19 +93,18 @@ def count_reasons(places: Places, parameters: Sections, leads: Relation, clock: 
     return frame
 
 
-def measure_answers(
+def list_hand_overs(
     places: Places, parameters: Sections, leads: Relation, connection: duckdb.DuckDBPyConnection, clock: Clock
 ) -> pd.DataFrame:
-    """Measure how soon leads that were handed over were contacted, by channel and month of the first hand-over.
+    """List the leads that were handed over, by lead_id: channel, month of the first hand-over, hours, due, in_time.
 
-    Columns: channel, month, handed_over, median_hours (of those contacted), due (whose agreed time is over), in_time
-    (of
-    those, contacted within it). Both are missing as settings where decision.work names no contacts and no hand-over:
-    then no row is given.
+    ``hours`` are those to the first contact since, missing where there was none; ``due`` is whose agreed time is over,
+    ``in_time`` who of them was contacted within it. No row is given where decision.work names no contacts and no
+    hand-over.
     """
     policy = parameters.decision
     work = policy.work
-    empty = pd.DataFrame({"channel": [], "month": [], "handed_over": [], "median_hours": [], "due": [], "in_time": []})
+    empty = pd.DataFrame({"channel": [], "month": [], "hours": [], "due": [], "in_time": []})
     if not work.contacts or not work.handed_over:
         return empty
     known = f"{clock.known} AND actor <> '{MACHINE}'"
@@ -127,10 +126,35 @@ def measure_answers(
     today = np.datetime64(policy.day_of(clock.as_of))
     found["due"] = due_on < today
     found["in_time"] = found["due"] & (found["contacted_on"].to_numpy("datetime64[D]") <= due_on)
-    parts = found.groupby(["channel", "month"], sort=True)
+    return found[list(empty)]
+
+
+def add_up_answers(hand_overs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Say how soon leads were contacted, by columns of ``list_hand_overs``: handed_over, median_hours, due, in_time.
+
+    ``median_hours`` is within how many hours half of those that are due were contacted, missing where fewer than half
+    ever were: of those contacted alone it would be short where most are forgotten.
+    """
+    if hand_overs.empty:
+        return pd.DataFrame({name: [] for name in (*by, "handed_over", "median_hours", "due", "in_time")})
+    of_due = hand_overs["hours"].fillna(np.inf).where(hand_overs["due"])
+    parts = hand_overs.assign(of_due=of_due).groupby(list(by), sort=True)
     return parts.agg(
-        handed_over=("due", "size"), median_hours=("hours", "median"), due=("due", "sum"), in_time=("in_time", "sum")
-    ).reset_index()
+        handed_over=("due", "size"), median_hours=("of_due", _within_which_half), due=("due", "sum"),
+        in_time=("in_time", "sum"),
+    ).reset_index()  # fmt: skip
+
+
+def _within_which_half(hours: pd.Series) -> float:
+    """Give the shortest time within which at least half were contacted.
+
+    >>> nan, never = np.nan, np.inf
+    >>> [_within_which_half(pd.Series(hours)) for hours in ([1.0, 2.0, 9.0, never], [1.0, never, never], [nan])]
+    [2.0, nan, nan]
+    """
+    known = np.sort(hours.dropna().to_numpy(np.float64))
+    half = known[(len(known) - 1) // 2] if len(known) else np.nan
+    return float(half) if np.isfinite(half) else np.nan
 
 
 def _working_days_after(days: pd.Series, policy: DecisionPolicy) -> np.ndarray:

@@ -17,7 +17,7 @@ from pipeline.kpi.compute import Kpis
 from pipeline.kpi.tables import shown_months
 from pipeline.report.model import data_warnings
 from pipeline.report.money import MoneyView
-from pipeline.report.months import Month, TwoMonths, is_known
+from pipeline.report.months import Month, TwoMonths, errors_apart, is_known
 from pipeline.report.rendering import render
 from pipeline.report.results import Results, Sections
 from pipeline.report.ripening import RipeningView
@@ -194,7 +194,8 @@ def _moved(view: MoneyView, months: TwoMonths) -> list[str]:
         return [view.text("moved.first")]
     whole = view.write.whole
     names = {"month": view.write.month(newest.month), "month_before": view.write.month(before.month)}
-    verdict = "chance" if not _beyond_chance(newest, before) else "more" if newest.leads > before.leads else "less"
+    errors = errors_apart(newest.leads, before.leads, newest.month)
+    verdict = "chance" if abs(errors) <= _BEYOND_CHANCE else "more" if errors > 0 else "less"
     told = [
         view.text(
             "moved.leads",
@@ -222,9 +223,8 @@ def _moved(view: MoneyView, months: TwoMonths) -> list[str]:
     return told
 
 
-def _beyond_chance(newest: Month, before: Month) -> bool:
-    both = newest.leads + before.leads
-    return bool(abs(newest.leads - before.leads) > 2.0 * np.sqrt(both))
+_BEYOND_CHANCE = 2.0
+"""Standard errors beyond which chance does not explain how many more leads there are."""
 
 
 def _trust(view: MoneyView, results: Results) -> str:

@@ -15,7 +15,7 @@ from features.language.labels import Labels
 from models.evaluation.attribution import RULES, disagreement
 from pipeline.kpi.cohorts import UNKNOWN, UNMATCHED
 from pipeline.kpi.compute import Kpis
-from pipeline.kpi.funnel import NO_REASON
+from pipeline.kpi.funnel import NO_REASON, add_up_answers
 from pipeline.kpi.tables import not_recorded, table_by, total_of
 from pipeline.report.shown import Cell, Shown
 from pipeline.wording.locales import Writing
@@ -225,24 +225,21 @@ class MoneyView:
 
     def answers(self) -> Shown | None:
         """How soon sales answered, by channel, of the hand-overs of the months shown; None where nothing says so."""
-        answers = self.told.answers
-        rows = answers[answers["month"].isin([_timestamp(one) for one in self.months])] if len(answers) else answers
+        handed = self.told.hand_overs
+        rows = add_up_answers(handed[handed["month"].isin([_timestamp(one) for one in self.months])], ["channel"])
         if rows.empty:
             return None
-        told = []
-        for channel, part in rows.groupby("channel", sort=True):
-            due = part["due"].sum()
-            typical = part["median_hours"].median()
-            told.append(
-                (
-                    self.name(channel),
-                    [
-                        Cell(self.write.whole(part["handed_over"].sum())),
-                        Cell(self.write.hours(round(typical)) if isfinite(typical) else ""),
-                        Cell(self.write.share(part["in_time"].sum() / due) if due else ""),
-                    ],
-                )
+        told = [
+            (
+                self.name(row["channel"]),
+                [
+                    Cell(self.write.whole(row["handed_over"])),
+                    Cell(self.write.hours(round(row["median_hours"])) if isfinite(row["median_hours"]) else ""),
+                    Cell(self.write.share(row["in_time"] / row["due"]) if row["due"] else ""),
+                ],
             )
+            for _, row in rows.iterrows()
+        ]
         headings = [self.text(f"column.{name}") for name in ("channel", "handed", "median", "in_time")]
         return Shown("answers", self.text("answers.heading"), headings, told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import isnan, nan, sqrt
@@ -36,19 +37,34 @@ class Month:
     """What a sale cost, whenever its lead came, of these channels."""
 
 
+def errors_apart(now: float, before: float, month: date) -> float:
+    """Say how many standard errors two counts lie apart by the day, as they come by chance, of a month and before it.
+
+    Of a month of 28 days after one of 31, 280 are as many as 310 were; and 310 are more: 30 * 31 over the root of
+    28 * 31 * 620.
+
+    >>> errors_apart(280, 310, date(2026, 2, 1)), round(errors_apart(310, 310, date(2026, 2, 1)), 3)
+    (0.0, 1.268)
+    """
+    days, days_before = monthrange(month.year, month.month)[1], (month - timedelta(days=1)).day
+    both = now + before
+    return (now * days_before - before * days) / sqrt(days * days_before * both) if both else 0.0
+
+
 @dataclass(frozen=True)
 class Move:
-    """How many new leads, or sales, a channel had in a month and in the one before; NaN where there was none before."""
+    """How many new leads, or sales, a channel had in a month and in the one before."""
 
     channel: str
     what: str
+    month: date
     now: float
     before: float
 
     @property
     def errors(self) -> float:
-        """How many standard errors the two lie apart, as counts that come by chance do."""
-        return (self.now - self.before) / sqrt(self.now + self.before) if self.now + self.before else 0.0
+        """How many standard errors the two lie apart by the day."""
+        return errors_apart(self.now, self.before, self.month)
 
     @property
     def is_beyond_chance(self) -> bool:
@@ -75,8 +91,9 @@ class TwoMonths:
             return None
         newest = over[-1] if over else months[-1]
         former = (newest - timedelta(days=1)).replace(day=1)
-        # The first month of a log began before it, as a rule.
-        before = _month(told, former) if former in months and former != months[0] else None
+        # The first month of leads began before the log, as a rule; spending may be known of earlier ones.
+        first = told.months.loc[told.months["created"] > 0, "month"].dt.date.min()
+        before = _month(told, former) if over and former in months and former > first else None
         return cls(_month(told, newest), before, bool(over), _strongest(told, newest, former) if before else None)
 
 
@@ -104,7 +121,7 @@ def _month(told: Kpis, month: date) -> Month:
 def _strongest(told: Kpis, newest: date, former: date) -> Move | None:
     now, before = (_of(told, month).set_index("channel") for month in (newest, former))
     moves = [
-        Move(channel, what, *(float(rows[column].get(channel, 0.0)) for rows in (now, before)))
+        Move(channel, what, newest, *(float(rows[column].get(channel, 0.0)) for rows in (now, before)))
         for channel in sorted({*now.index, *before.index} - {UNMATCHED})
         for what, column in (("leads", "created"), ("won", "conversions"))
     ]

@@ -52,16 +52,16 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "{leads} new leads in {month}, {before} in {month_before}: {verdict}.",
         "{leads} nouveaux leads en {month}, {before} en {month_before}\N{NO-BREAK SPACE}: {verdict}.",
     ),
-    "moved.more": ("more than chance explains", "plus que le hasard n'explique"),
-    "moved.less": ("fewer, and not by chance alone", "une baisse que le hasard n'explique pas"),
+    "moved.more": ("by the day more than chance explains", "par jour, plus que le hasard n'explique"),
+    "moved.less": ("fewer by the day, and not by chance alone", "par jour, une baisse que le hasard n'explique pas"),
     "moved.chance": ("chance alone explains that", "le hasard suffit à l'expliquer"),
     "moved.channel.leads": (
-        "The largest move is that of {channel}: {now} new leads after {before}, more than chance explains.",
-        "Le plus grand écart est celui du canal {channel}\N{NO-BREAK SPACE}: {now} nouveaux leads après {before}, plus que le hasard n'explique.",
+        "The largest move is that of {channel}: {now} new leads after {before}, by the day a move that chance does not explain.",
+        "Le plus grand écart est celui du canal {channel}\N{NO-BREAK SPACE}: {now} nouveaux leads après {before}, soit par jour un écart que le hasard n'explique pas.",
     ),
     "moved.channel.won": (
-        "The largest move is that of {channel}: {now} sales after {before}, more than chance explains.",
-        "Le plus grand écart est celui du canal {channel}\N{NO-BREAK SPACE}: {now} ventes après {before}, plus que le hasard n'explique.",
+        "The largest move is that of {channel}: {now} sales after {before}, by the day a move that chance does not explain.",
+        "Le plus grand écart est celui du canal {channel}\N{NO-BREAK SPACE}: {now} ventes après {before}, soit par jour un écart que le hasard n'explique pas.",
     ),
     "moved.channel.none": (
         "Of no channel have new leads or sales moved by more than chance explains.",
