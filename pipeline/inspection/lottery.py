@@ -44,6 +44,8 @@ class Drawing:
     """Leads by their group, as each was first given one."""
     too_late: int
     """Leads that were drawn only by scores computed long after their moment: nobody has worked by them."""
+    gone: int
+    """Leads that today's log does not show open when they were drawn: nobody can say what became of them."""
     not_settled: int
     """Those whose outcome is not known yet."""
     arms: dict[str, Arm]
@@ -62,7 +64,7 @@ def look_at_lottery(project: Project[Sections]) -> Drawing:
     Each lead counts in the group that it had first, from that moment on, whatever became of it later. Raises InputError
     where a stage has not run yet.
     """
-    require(project.snapshot_counts, project.interactions, project.leads, project.model)
+    require(project.snapshot_counts, project.interactions, project.leads, project.aliases, project.model)
     counts, policy = read_json(project.snapshot_counts), project.parameters.decision
     horizon, delay, until = horizon_of(counts), delay_of(counts), datetime.fromisoformat(counts["observed_until"])
     rate = float(read_json(project.model / "manifest.json")["base_rate"])
@@ -79,7 +81,8 @@ def look_at_lottery(project: Project[Sections]) -> Drawing:
         sizes=sizes_of(rate),
         drawn={str(group): int(number) for group, number in first["lottery_group"].value_counts().items()},
         too_late=len(everybody) - len(first),
-        not_settled=len(first) - len(settled),
+        gone=int(first["is_gone"].sum()),
+        not_settled=len(first) - len(settled) - int(first["is_gone"].sum()),
         arms=arms,
         effect=effect,
     )
@@ -112,6 +115,8 @@ def told_of_lottery(drawing: Drawing) -> Iterator[str]:
         return
     counted = ", ".join(f"{number:,} {group}" for group, number in sorted(drawing.drawn.items()))
     yield f"Drawn so far ({HERE.scores}): {counted}; of {drawing.not_settled:,} the outcome is not known yet"
+    if drawing.gone:
+        yield f"  left out: {drawing.gone:,}, which today's log does not show open when they were drawn"
     for group, arm in drawing.arms.items():
         yield (
             f"  {group}: {arm.converted:,} of {arm.leads:,} converted ({arm.share:.1%}); "

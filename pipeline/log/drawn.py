@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pandas as pd
 
-from features.core.schema import CONVERTED
-from features.timeline.snapshots import find_episodes
+from features.timeline.labels import what_is_held
+from features.timeline.snapshots import take_snapshots_of
 from models.core.horizons import PROBABILITY
 from pipeline.core.project import Project
 from pipeline.core.sql import open_reader
@@ -27,16 +27,23 @@ def read_drawn(
 ) -> pd.DataFrame:
     """Give each lead that was ever drawn once, as chance first decided of it, by lead_id.
 
-    Nobody has worked by scores that were computed later than ``computed_within`` after their moment: they count for
-    nothing, and a lead that was drawn by such alone has no as_of.
+    Who was united with another lead since counts as that one: what became of it is told of that lead, and sales unites
+    more of those that it works. Nobody has worked by scores that were computed later than ``computed_within`` after
+    their moment: they count for nothing, and a lead that was drawn by such alone has no as_of.
 
-    lead_id, as_of (UTC), lottery_group, probability, converted (within the horizon from as_of on), and is_settled:
-    whether that is known by ``until``, to which conversions are observed, as they come with a ``delay``.
+    lead_id, as_of (UTC), lottery_group, probability, converted (within the horizon from as_of on), is_settled: whether
+    that is known by ``until``, to which conversions are observed, as they come with a ``delay``; and is_gone: whether
+    today's log does not show the lead open then, so that nobody can say what became of it.
     """
     first = _first_groups(project, computed_within)
+    drawn = first[first["as_of"].notna()]
+    history = read_history(project, project.parameters.episodes)
+    taken = take_snapshots_of(history, drawn["lead_id"].astype("str"), drawn["as_of"])
+    held = what_is_held(taken, horizon, delay, until)
+    converted = first["lead_id"].isin(taken.loc[held.converts, "lead_id"])
+    is_gone = first["as_of"].notna() & ~first["lead_id"].isin(taken["lead_id"])
     return first.assign(
-        converted=_converted(project, first, horizon),
-        is_settled=first["as_of"] + horizon + delay <= until,
+        converted=converted, is_settled=(first["as_of"] + horizon + delay <= until) & ~is_gone, is_gone=is_gone
     )
 
 
@@ -54,20 +61,15 @@ def _first_groups(project: Project[Sections], computed_within: timedelta) -> pd.
         group = "lottery_group" if "lottery_group" in known else "NULL::VARCHAR"
         in_time = "coalesce(scored_at <= as_of + $within, true)" if "scored_at" in known else "true"
         firsts = ", ".join(
-            f"arg_min({sql}, as_of) FILTER ({in_time}) AS {name}"
-            for name, sql in (("as_of", "as_of"), ("lottery_group", group), (PROBABILITY, PROBABILITY))
+            f"CASE WHEN {in_time} THEN {sql} END AS {name}"
+            for name, sql in (("as_of", "score.as_of"), ("lottery_group", group), (PROBABILITY, f"score.{PROBABILITY}"))
         )
         return connection.execute(
-            f"SELECT lead_id, {firsts} FROM read_parquet($files, union_by_name = true, hive_partitioning = false) "
-            f"WHERE {group} IS NOT NULL AND $within IS NOT NULL GROUP BY lead_id ORDER BY lead_id",
-            {"files": files, "within": computed_within},
+            f"SELECT DISTINCT ON (coalesce(alias.lead_id, score.lead_id)) "
+            f"coalesce(alias.lead_id, score.lead_id) AS lead_id, {firsts} "
+            "FROM read_parquet($files, union_by_name = true, hive_partitioning = false) AS score "
+            "LEFT JOIN read_parquet($aliases) AS alias ON alias.alias_id = score.lead_id "
+            f"WHERE {group} IS NOT NULL AND $within IS NOT NULL "
+            f"ORDER BY coalesce(alias.lead_id, score.lead_id), NOT {in_time}, score.as_of, score.lead_id",
+            {"files": files, "within": computed_within, "aliases": str(project.aliases)},
         ).df()
-
-
-def _converted(project: Project[Sections], drawn: pd.DataFrame, horizon: timedelta) -> pd.Series[bool]:
-    """Tell which leads converted within the horizon from their moment on, by the index of ``drawn``."""
-    episodes = find_episodes(read_history(project, project.parameters.episodes))
-    ends = episodes[episodes["outcome"] == CONVERTED][["lead_id", "outcome_at"]]
-    both = drawn[["lead_id", "as_of"]].astype({"lead_id": "str"}).reset_index().merge(ends, on="lead_id")
-    inside = (both["outcome_at"] >= both["as_of"]) & (both["outcome_at"] < both["as_of"] + horizon)
-    return pd.Series(drawn.index.isin(both.loc[inside, "index"]), index=drawn.index)

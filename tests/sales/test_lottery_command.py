@@ -11,6 +11,7 @@ import kept_scores
 import pyarrow as pa
 import pytest
 import yaml
+from raw_logs import LINKS
 from small_project import SmallProject
 
 from pipeline.core.project import write_json
@@ -104,3 +105,23 @@ def test_who_was_drawn_by_a_backfill_does_not_count_for_nobody_was_called_by_it(
         "Drawn only by scores computed more than recommend.maximum_age after their moment: 1"
         in project.run("lottery").text
     )
+
+
+def test_who_was_united_with_another_lead_since_counts_as_that_one_and_who_is_gone_nowhere(
+    project: SmallProject,
+) -> None:
+    groups: dict[str, str | None] = dict.fromkeys([f"C{number}" for number in range(CALLED)], "worked")
+    groups |= dict.fromkeys([f"L{number}" for number in range(LEFT)], "left alone")
+    keep(project.root, MONDAY, groups, 0.1)
+    # Sales found that C0, who converts, was a lead before, as whom it is known by now; L0, who does, too, is deleted.
+    people = (project.raw / "leads.csv").read_text().replace("C0,2026-01-01\n", "former,2025-12-01\n")
+    project.write(leads_csv=people.replace("L0,2026-01-01\n", ""), links_csv="alias,lead,at\nC0,former,2026-01-12\n")
+    project.set(identities=LINKS)
+    agree(project)
+    assert project.ingest().code == 0
+    outcome = project.run("lottery", "--json")
+    found = json.loads(outcome.text[: outcome.text.rindex("}") + 1])
+    assert (found["gone"], found["not_settled"]) == (1, 0)
+    arms = {group: (arm["leads"], arm["converted"]) for group, arm in found["arms"].items()}
+    assert arms == {"worked": (CALLED, 10), "left alone": (LEFT - 1, 4)}
+    assert "left out: 1, which today's log does not show open when they were drawn" in project.run("lottery").text
