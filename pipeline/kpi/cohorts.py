@@ -9,7 +9,7 @@ without spending, and of months outside the table of spending.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,28 @@ def make_spending(connection: duckdb.DuckDBPyConnection, places: Places, kpi: Kp
         f"WHERE day <= CAST({today} AS DATE)"
     )
     return spending
+
+
+def find_behind(leads: Relation, spending: Relation, clock: Clock) -> dict[str, date]:
+    """Name the channels whose costs end long before those of others, each with its last day, though leads still come.
+
+    Long is three days more than ever lay between two of its costs: they may be entered late, or have ended. Leads that
+    came since count as free.
+    """
+    rows = leads.connection.execute(
+        "WITH entered AS (SELECT channel, day, day - lag(day) OVER (PARTITION BY channel ORDER BY day) AS gap "
+        f"FROM (SELECT DISTINCT channel, day FROM {spending} WHERE cost IS NOT NULL AND channel IS NOT NULL)), "
+        "own AS (SELECT channel, max(day) AS until, max(gap) AS longest FROM entered GROUP BY channel) "
+        f"SELECT channel, until FROM own WHERE until + longest::INTEGER + {ENTERED_LATE.days} "
+        "< (SELECT max(until) FROM own) "
+        f"AND EXISTS (FROM {leads} AS lead WHERE lead.channel = own.channel "
+        f"AND {clock.day_of('lead.created_at')} > own.until) ORDER BY channel"
+    ).fetchall()
+    return dict(rows)
+
+
+ENTERED_LATE = timedelta(days=3)
+"""Costs are often entered a weekend later."""
 
 
 def count_cohorts(

@@ -81,6 +81,10 @@ class Kpis:
     has_visits: bool
     spent_until: date | None
     """The last day for which spending was entered, up to the moment; None without any."""
+    behind: Mapping[str, date]
+    """The last day of each channel whose costs end long before those of others, though leads still come by it."""
+    unvalued: Mapping[str, tuple[int, int]]
+    """By type of revenue, how many of its events have no value, of how many; those that all have one are left out."""
 
     @property
     def answers(self) -> pd.DataFrame:
@@ -127,7 +131,7 @@ def compute(
     # One thread, for sums of fractions must not depend on who comes first.
     with connect(parameters.run.memory_limit, project.root / _SPILL) as connection:
         connection.execute("SET threads = 1")
-        _refuse_wrong_signs(project, connection, clock)
+        unvalued = _judge_revenue(project, connection, clock)
         farthest, horizon = cohorts.farthest_of(recommendations, parameters.snapshots.horizon)
         table = leads.make_leads(project, parameters, connection, clock)
         expected = cohorts.make_expected(connection, recommendations, farthest)
@@ -170,6 +174,8 @@ def compute(
             has_spending=bool(counted["cost"].notna().any()),
             has_visits=bool(counted["visits"].notna().any()),
             spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending} WHERE cost IS NOT NULL")[0],
+            behind=cohorts.find_behind(table, spending, clock),
+            unvalued=unvalued,
         )
 
 
@@ -209,12 +215,15 @@ def _since(proposed: pa.Table | None) -> datetime | None:
     return min(known) if known else None
 
 
-def _refuse_wrong_signs(project: Project[Sections], connection: duckdb.DuckDBPyConnection, clock: Clock) -> None:
-    """Raise SettingsError where kpi.revenue would count what was given back as earned.
+def _judge_revenue(
+    project: Project[Sections], connection: duckdb.DuckDBPyConnection, clock: Clock
+) -> dict[str, tuple[int, int]]:
+    """Count the events of each type of kpi.revenue that have no value, where some have none, beside all of it.
 
-    That is a factor below 0 of values below 0. And where it names a type that the log does not have, or whose
-    values it lacks.
+    Raises SettingsError where it would count what was given back as earned, which is a factor below 0 of values below
+    0; and where it names a type that the log does not have, or whose values it lacks.
     """
+    unvalued = {}
     for kind, factor in project.parameters.kpi.revenue.items():
         row = connection.execute(
             f"SELECT count(*), count(value), count(*) FILTER (value < 0) FROM {log_of(project)} "
@@ -229,3 +238,6 @@ def _refuse_wrong_signs(project: Project[Sections], connection: duckdb.DuckDBPyC
                 f"kpi.revenue: {kind}: {factor:g}, but {below:,} of its {valued:,} values are below 0 already, so that "
                 f"what was given back would count as earned; write {kind}: {-factor:g}"
             )
+        if valued < events:
+            unvalued[kind] = (events - valued, events)
+    return unvalued

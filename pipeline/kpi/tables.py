@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from features.core.errors import InputError
 from models.evaluation.money import add_up, kpis
 from pipeline.core.project import written_whole
-from pipeline.kpi.cohorts import UNKNOWN, UNMATCHED
+from pipeline.kpi.cohorts import ENTERED_LATE, UNKNOWN, UNMATCHED
 from pipeline.kpi.compute import Kpis
 
 if TYPE_CHECKING:
@@ -112,6 +112,16 @@ def told_of(told: Kpis) -> list[str]:
             "figures "
             f"are final so long after its end. Still expected: within {told.horizon}, of the leads that are open"
         )
+    if told.spent_until is not None and told.today - told.spent_until > ENTERED_LATE:
+        lines.append(f"costs are entered up to {told.spent_until} only: leads created since then have none yet")
+    lines += [
+        f"costs of {channel} end on {day}, and leads still come by it: since then they count as free"
+        for channel, day in told.behind.items()
+    ]
+    lines += [
+        f"{missing:,} of the {events:,} events {kind} have no value, and count as nothing: revenue and ROI lack them"
+        for kind, (missing, events) in told.unvalued.items()
+    ]
     if told.error:
         lines.append(
             f"bounds of what is expected hold chance, and that such numbers have been off by {told.error:.0%} beyond it"

@@ -13,6 +13,7 @@ from features.core.schema import OPEN_TIERS
 from features.core.time import parse_duration
 from models.decision import kpis as sums
 from models.evaluation.money import promised_interval
+from pipeline.kpi.cohorts import ENTERED_LATE
 from pipeline.kpi.compute import Kpis
 from pipeline.kpi.tables import shown_months
 from pipeline.report.model import data_warnings
@@ -117,7 +118,7 @@ def index_page(
         funnel=view.funnel(),
         ripening=RipeningView(view),
         spend_zone=_spend_zone(parameters),
-        spent_until=_spent_until(view),
+        lacking=_lacking(view),
     )
 
 
@@ -286,16 +287,17 @@ def _known_until(parameters: Sections, results: Results, told: Kpis) -> date:
     return parameters.decision.day_of(min(told.as_of, observed - delay))
 
 
-def _spent_until(view: MoneyView) -> str | None:
-    """Say up to which day costs were entered, where that is days ago: leads since then would look cheap."""
-    until = view.told.spent_until
-    if until is None or view.told.today - until <= _ENTERED_LATE:
-        return None
-    return view.text("spend.until", day=view.write.day(until))
-
-
-_ENTERED_LATE = timedelta(days=3)
-"""Costs are often entered a weekend later."""
+def _lacking(view: MoneyView) -> list[str]:
+    """Say which costs and amounts the figures lack: days since which none were entered, and sales without a value."""
+    told, until = [], view.told.spent_until
+    if until is not None and view.told.today - until > ENTERED_LATE:
+        told.append(view.text("spend.until", day=view.write.day(until)))
+    for channel, day in view.told.behind.items():
+        told.append(view.text("spend.behind", channel=view.name(channel), day=view.write.day(day)))
+    for kind, (missing, events) in view.told.unvalued.items():
+        noun, counts = view.labels.noun("event_types", kind), {"missing": missing, "events": events}
+        told.append(view.text("spend.unvalued", kind=noun, **{name: view.write.whole(n) for name, n in counts.items()}))
+    return told
 
 
 def _spend_zone(parameters: Sections) -> str | None:

@@ -295,6 +295,14 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "Costs are entered up to {day} only: leads created since then have none yet, so the newest months look cheaper than they are.",
         "Les coûts ne sont saisis que jusqu'au {day}\N{NO-BREAK SPACE}: les leads créés depuis n'en ont pas encore, les derniers mois paraissent donc moins chers qu'ils ne sont.",
     ),
+    "spend.behind": (
+        "Costs of {channel} end on {day}, and leads still come by it: since then they count as free. Where it went on costing, they are entered late.",
+        "Les coûts du canal {channel} s'arrêtent le {day}, et des leads en viennent encore\N{NO-BREAK SPACE}: depuis, ils comptent comme gratuits. S'il a continué à coûter, la saisie est en retard.",
+    ),
+    "spend.unvalued": (
+        "{missing} of the {events} events “{kind}” have no value, and count as nothing: revenue and ROI lack them.",
+        "{missing} des {events} événements «\N{NO-BREAK SPACE}{kind}\N{NO-BREAK SPACE}» n'ont pas de montant et comptent pour zéro\N{NO-BREAK SPACE}: le chiffre d'affaires et le ROI ne les contiennent pas.",
+    ),
     "spend.zone": (
         "The days of spending are those of {zone}, and not the company's: at the turn of a month some of it may stand in the other one.",
         "Les jours de dépense sont ceux de {zone}, et non ceux de l'entreprise\N{NO-BREAK SPACE}: en fin de mois, une partie peut figurer dans l'autre mois.",

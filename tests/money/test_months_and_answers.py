@@ -1,4 +1,4 @@
-"""Months of different lengths are compared by the day, and how soon sales answers is told of all who waited."""
+"""Months are compared by the day, an answer is told of all who waited, and costs and amounts that lack are told."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from raw_logs import source_of
+from raw_logs import LEADS, source_of
 from small_project import SmallProject
 
 from pipeline.core.project import Project
 from pipeline.kpi.compute import Kpis, compute
 from pipeline.kpi.funnel import add_up_answers
+from pipeline.kpi.tables import told_of
 from pipeline.report.months import Move, TwoMonths, errors_apart
 from pipeline.settings.file import load_parameters
 
@@ -74,6 +75,19 @@ def test_a_month_that_runs_is_compared_with_none() -> None:
     assert (told.newest.month, told.is_over, told.before, told.strongest) == (MARCH, False, None, None)
 
 
+def told_at(small: SmallProject, moment: datetime, **decision: object) -> Kpis:
+    content = yaml.safe_load((small.root / "params.yaml").read_text())
+    content["decision"] |= decision
+    content["kpi"] = {"revenue": {"won": 1}} if "won" in (small.raw / "log.csv").read_text() else {}
+    (small.root / "params.yaml").write_text(yaml.safe_dump(content))
+    assert small.ingest().code == 0
+    nobody = {"lead_id": pa.string(), "probability": pa.float64(), "tier": pa.string()}
+    table = pa.table({name: pa.array([], kind) for name, kind in nobody.items()})
+    pq.write_table(table, small.root / "data/recommendations.parquet")
+    project = Project(small.root, load_parameters(small.root / "params.yaml"))
+    return compute(project, project.recommendations, moment)
+
+
 def test_half_of_all_who_waited_and_not_of_the_months_nor_of_those_called(tmp_path: Path) -> None:
     small = SmallProject(tmp_path)
     # Of January four are called, after 1, 2, 3 and 40 hours; of February one after 30 hours, and three never.
@@ -86,26 +100,42 @@ def test_half_of_all_who_waited_and_not_of_the_months_nor_of_those_called(tmp_pa
     )
     # Handed over yesterday: there is still time, and it says nothing of how long one waits.
     log += "i,2026-03-19T00:00,handed\n"
-    small.write(
-        log_csv=f"lead,at,what\n{log}", leads_csv="lead,created\n" + "".join(f"{x},2026-01-01\n" for x in "abcdefghi")
-    )
+    people = "".join(f"{name},2026-01-01\n" for name in "abcdefghi")
+    small.write(log_csv=f"lead,at,what\n{log}", leads_csv=f"lead,created\n{people}")
     small.set({"log": source_of(actor="us")})
-    content = yaml.safe_load((small.root / "params.yaml").read_text())
-    content["decision"]["work"] = {"contacts": ["call"], "handed_over": ["handed"]}
-    content["decision"]["facts"] = {"in work": {"kind": "taken", "events": ["handed"]}}
-    (small.root / "params.yaml").write_text(yaml.safe_dump(content))
-    assert small.ingest().code == 0
-    empty = {
-        "lead_id": pa.array([], pa.string()),
-        "probability": pa.array([], pa.float64()),
-        "tier": pa.array([], pa.string()),
-    }
-    pq.write_table(pa.table(empty), small.root / "data/recommendations.parquet")
-    project = Project(small.root, load_parameters(small.root / "params.yaml"))
-    told = compute(project, project.recommendations, datetime(2026, 3, 20))
+    taken = {"in work": {"kind": "taken", "events": ["handed"]}}
+    work = {"contacts": ["call"], "handed_over": ["handed"]}
+    told = told_at(small, datetime(2026, 3, 20), work=work, facts=taken)
     by_month = told.answers.drop(columns="channel").astype({"month": str}).to_numpy().tolist()
     assert by_month[:2] == [["2026-01-01", 4, 2.0, 4, 4], ["2026-02-01", 4, pytest.approx(np.nan, nan_ok=True), 4, 1]]
     assert by_month[2][1:] == [1, pytest.approx(np.nan, nan_ok=True), 0, 0]
     (whole,) = add_up_answers(told.hand_overs, ["channel"]).to_dict("records")
     # Of the eight who are due half were called within 30 hours; the medians of January and of those called are 2 and 3.
     assert (whole["handed_over"], whole["median_hours"], whole["due"], whole["in_time"]) == (9, 30.0, 8, 5)
+
+
+def test_costs_of_a_channel_that_end_early_and_sales_without_a_value_are_told(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path)
+    # Costs of sea come by the day, of fair by the month, up to 31 March; those of social end on the 10th, and two weeks
+    # lay between two of them in January. Of tv no lead came since, and of post there is one cost alone.
+    days = pd.date_range("2026-01-01", "2026-03-31").strftime("%Y-%m-%d")
+    costs = [("sea", day) for day in days] + [("fair", day) for day in days if day.endswith("01")]
+    costs += [("social", day) for day in days if day <= "2026-03-10" and not "2026-01-05" < day < "2026-01-19"]
+    costs += [("tv", "2026-01-05"), ("tv", "2026-01-06"), ("post", "2026-01-05")]
+    spend = "day,channel,cost\n" + "".join(f"{day},{channel},1\n" for channel, day in costs)
+    people = "A,2026-03-20,sea\nB,2026-03-20,fair\nC,2026-03-11,social\nD,2026-01-05,tv\nE,2026-03-20,post\n"
+    log = "A,2026-03-21,won,100\nB,2026-03-21,won,\nC,2026-03-21,won,\n"
+    small.write(log_csv=f"lead,at,what,value\n{log}", leads_csv=f"lead,created,channel\n{people}", spend_csv=spend)
+    names = {name: name for name in ("day", "channel", "cost")}
+    leads = LEADS | {"attributes": {"channel": "category"}}
+    sources = {"log": source_of(columns={"value": "value"}, actor="system")}
+    small.set(sources, leads=leads, spend={"path": "spend.csv", "columns": names})
+    told = told_at(small, datetime(2026, 4, 1))
+    assert told.behind == {"social": date(2026, 3, 10)}
+    assert told.unvalued == {"won": (2, 3)}
+    lines = list(told_of(told))
+    assert "costs of social end on 2026-03-10, and leads still come by it: since then they count as free" in lines
+    assert "2 of the 3 events won have no value, and count as nothing: revenue and ROI lack them" in lines
+    # Three days more than the longest pause, which was 14 days: on the 27th nobody can tell.
+    early = told_at(small, datetime(2026, 3, 27, 12))
+    assert (early.behind, early.spent_until) == ({}, date(2026, 3, 27))
