@@ -1,9 +1,10 @@
 """What leads cost and bring: rates, costs and returns from sums over leads, each with its interval of 95 %.
 
 Leads are what varies: another year would bring other leads at the same spending. A rate has Wilson's interval, a count
-Byar's (Breslow and Day 1987, vol. II, eq. 2.10), a cost per something that of its count, and revenue the delta method's
-over leads: the variance of a sum over leads that come by chance is the sum of their squares. What is expected of open
-leads has bounds between which their number will lie: by chance, and by how far off the model has been of its channels.
+Byar's (Breslow and Day 1987, vol. II, eq. 2.10), a cost per something that of its count, and revenue that of as many
+equal sales as vary as much: the variance of a sum over leads that come by chance is the sum of their squares. What is
+expected of open leads has bounds between which their number will lie: by chance, and by how far off the model has been
+of its channels.
 """
 
 from __future__ import annotations
@@ -137,9 +138,32 @@ def _cost_of(name: str, cost: NDArray[np.float64], count: NDArray[np.float64]) -
 def _returns(
     cost: NDArray[np.float64], revenue: NDArray[np.float64], squares: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    half = NORMAL_QUANTILE * np.sqrt(squares)
+    low, high = revenue_interval(revenue, squares)
     told: dict[str, NDArray[np.float64]] = {}
-    for end, earned in (("", revenue), ("_low", revenue - half), ("_high", revenue + half)):
+    for end, earned in (("", revenue), ("_low", low), ("_high", high)):
         roas = _ratio(earned, cost)
         told |= {f"roas{end}": roas, f"roi{end}": roas - 1.0}
     return told
+
+
+def revenue_interval(
+    revenue: NDArray[np.float64], squares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Low and high end of what leads bring on average, from a sum over leads and that of their squares, of shape (n,).
+
+    It is Byar's interval of as many equal sales as vary as much, for few sales are lopsided (Dobson and others 1991).
+    Where more was given back than that, it is the normal one; where nothing was earned, nobody knows what a sale
+    brings, and both are missing.
+
+    >>> low, high = revenue_interval(np.array([900.0, 0.0, 10.0]), np.array([90_000.0, 0.0, 18_100.0]))
+    >>> low.round().tolist(), high.round().tolist()
+    ([411.0, nan, -254.0], [1709.0, nan, 274.0])
+    """
+    half = NORMAL_QUANTILE * np.sqrt(squares)
+    sales = _ratio(revenue**2, squares)
+    few, many = byar_interval(sales)
+    is_sum_of_sales = (revenue > 0.0) & (sales >= 1.0)
+    ends = ((revenue - half, few), (revenue + half, many))
+    low, high = (np.where(is_sum_of_sales, revenue * _ratio(end, sales), normal) for normal, end in ends)
+    nothing = squares <= 0.0
+    return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
