@@ -69,7 +69,8 @@ def kpi(
         project = Project(HERE.root, parameters)
         scored = history.newest_scores(project)
         tell("kpi", f"counting what was known on {scored.as_of:%Y-%m-%d %H:%M} UTC")
-        told = compute(project, *scored, history.first_proposed(project, scored.as_of))
+        within = parameters.recommend.maximum_age
+        told = compute(project, *scored, history.first_proposed(project, scored.as_of, within))
         table = tables.table_by(told, by, months)
         tables.write_tables(told, project.kpis)
         if xlsx:

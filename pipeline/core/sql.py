@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -176,3 +176,11 @@ def line_of(width: str | int) -> str:
     'CAST((sequence & 1099511627775) // 3 AS BIGINT)'
     """
     return f"CAST((sequence & {(1 << LINE_BITS) - 1}) // {width} AS BIGINT)"
+
+
+def was_in_time(columns: Collection[str]) -> str:
+    """Write the condition that kept scores, which have some columns, were computed within ``$within`` of their moment.
+
+    Nobody has worked by later ones, such as those of a backfill. Where it was not kept, they are taken at their word.
+    """
+    return "coalesce(scored_at <= as_of + $within, true)" if "scored_at" in columns else "$within IS NOT NULL"

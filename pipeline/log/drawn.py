@@ -11,7 +11,7 @@ from features.timeline.labels import what_is_held
 from features.timeline.snapshots import take_snapshots_of
 from models.core.horizons import PROBABILITY
 from pipeline.core.project import Project
-from pipeline.core.sql import open_reader
+from pipeline.core.sql import open_reader, was_in_time
 from pipeline.log.history import read_history
 from pipeline.settings.timeline import Episodes
 
@@ -59,7 +59,7 @@ def _first_groups(project: Project[Sections], computed_within: timedelta) -> pd.
             for (name,) in connection.execute("SELECT name FROM parquet_schema($files)", {"files": files}).fetchall()
         }
         group = "lottery_group" if "lottery_group" in known else "NULL::VARCHAR"
-        in_time = "coalesce(scored_at <= as_of + $within, true)" if "scored_at" in known else "true"
+        in_time = was_in_time(known)
         firsts = ", ".join(
             f"CASE WHEN {in_time} THEN {sql} END AS {name}"
             for name, sql in (("as_of", "score.as_of"), ("lottery_group", group), (PROBABILITY, f"score.{PROBABILITY}"))
@@ -69,7 +69,7 @@ def _first_groups(project: Project[Sections], computed_within: timedelta) -> pd.
             f"coalesce(alias.lead_id, score.lead_id) AS lead_id, {firsts} "
             "FROM read_parquet($files, union_by_name = true, hive_partitioning = false) AS score "
             "LEFT JOIN read_parquet($aliases) AS alias ON alias.alias_id = score.lead_id "
-            f"WHERE {group} IS NOT NULL AND $within IS NOT NULL "
+            f"WHERE {group} IS NOT NULL "
             f"ORDER BY coalesce(alias.lead_id, score.lead_id), NOT {in_time}, score.as_of, score.lead_id",
             {"files": files, "within": computed_within, "aliases": str(project.aliases)},
         ).df()

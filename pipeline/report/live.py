@@ -92,7 +92,8 @@ def _write_overview(
         is_of_another_model=not model.is_it,
     )
     as_of = moment_of(results)
-    told = compute(project, scores, as_of, first_proposed(project, as_of))
+    within = project.parameters.recommend.maximum_age
+    told = compute(project, scores, as_of, first_proposed(project, as_of, within))
     write_overview(
         project.parameters,
         results,

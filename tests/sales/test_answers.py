@@ -9,7 +9,7 @@ from pathlib import Path
 import kept_scores
 import pytest
 import yaml
-from raw_logs import LEADS, source_of
+from raw_logs import LEADS, LINKS, source_of
 from small_project import SmallProject
 
 LOG = """lead,at,what,why
@@ -97,3 +97,31 @@ def test_where_nothing_was_kept_or_nothing_says_what_work_is_it_says_so(project:
     assert "data/scores has kept no list yet; 'leadcast score' keeps what it decides" in outcome.text
     settle(project, facts={}, work={})
     assert "nothing says what working on a lead is; name the contacts" in project.run("answers").text
+
+
+def test_a_list_of_the_day_on_which_the_log_ends_had_no_day_yet_and_one_of_a_backfill_was_none(
+    project: SmallProject,
+) -> None:
+    # Of who is listed in the last night nobody can have been called; nobody ever saw the list of the 4th.
+    backfilled = {"list": "sales", "owner": "K1", "scored_at": datetime(2026, 3, 10, 12)}
+    kept_scores.keep(project.root, datetime(2026, 3, 4, 6), {"B": backfilled})
+    listed = {"list": "sales", "owner": "K1", "scored_at": datetime(2026, 3, 10, 6)}
+    kept_scores.keep(project.root, datetime(2026, 3, 10, 6), {"E": listed, "X": listed})
+    text = project.run("answers").text
+    assert "2 leads came onto the list on the day on which the log ends: too early to say, and counted nowhere" in text
+    assert "Nobody was on the list of sales before that day, in 1 list until 2026-03-10 06:00 UTC" in text
+    keep(project.root, TUESDAY, {"A": "K1"})
+    assert "worked since: 0 (0%)" in project.run("answers").text
+
+
+def test_what_was_done_with_a_lead_that_was_united_with_another_is_done_with_it(project: SmallProject) -> None:
+    keep(project.root, MONDAY, {"A": "K1", "D": "K3"})
+    people = PEOPLE.replace("A,2026-02-01,north\n", "former,2026-01-01,north\n")
+    project.write(leads_csv=people, links_csv="alias,lead,at\nA,former,2026-03-02 08:00\n")
+    settings = yaml.safe_load((project.root / "params.yaml").read_text())
+    settings["ingest"]["identities"] = LINKS
+    (project.root / "params.yaml").write_text(yaml.safe_dump(settings))
+    assert project.ingest().code == 0
+    outcome = project.run("answers", "--json")
+    found = json.loads(outcome.text[: outcome.text.rindex("}") + 1])
+    assert [(one["who"], one["listed"], one["worked"]) for one in found["parts"]] == [("north", 1, 1), ("south", 1, 1)]
