@@ -72,6 +72,8 @@ class Kpis:
     """By which part of itself what is expected of a channel has been off beyond chance; None where nobody can say."""
     error_soon: float | None
     """The same of the model's own horizon."""
+    late: int
+    """How many days ago the last sales that are known were made: they may be read later than the log, or told late."""
     days_until_final: int | None
     """Within how many days of their creation leads convert, as most do who ever do; None where nobody can say."""
     proposed_since: datetime | None
@@ -103,7 +105,7 @@ class Kpis:
         """Say from which day the figures of the leads that were created in a month are final."""
         if self.days_until_final is None:
             return None
-        return month_after(month) + timedelta(days=self.days_until_final)
+        return month_after(month) + timedelta(days=self.days_until_final + self.late)
 
 
 def month_after(month: date) -> date:
@@ -116,18 +118,25 @@ def month_after(month: date) -> date:
 
 
 def compute(
-    project: Project[Sections], recommendations: Path, as_of: datetime, proposed: pa.Table | None = None
+    project: Project[Sections],
+    recommendations: Path,
+    as_of: datetime,
+    proposed: pa.Table | None = None,
+    sales_until: datetime | None = None,
 ) -> Kpis:
     """Compute all KPIs of what was known at ``as_of`` (UTC).
 
     ``recommendations`` holds the probabilities of the leads that were open then. ``proposed`` is the history of what
     was
-    first recommended: lead_id, mql_on, sql_on (times in UTC, missing where never). Raises InputError where a stage has
+    first recommended: lead_id, mql_on, sql_on (times in UTC, missing where never). ``sales_until`` is up to when sales
+    are known, where that is less far than the log (UTC). Raises InputError where a stage has
     not run, SettingsError where kpi.revenue counts refunds as income.
     """
     parameters = project.parameters
     require(project.interactions, project.leads, project.spend, recommendations)
     clock = Clock(as_of, parameters.decision.time_zone)
+    day_of = parameters.decision.day_of
+    late = (day_of(as_of) - day_of(min(as_of, sales_until or as_of))).days
     # One thread, for sums of fractions must not depend on who comes first.
     with connect(parameters.run.memory_limit, project.root / _SPILL) as connection:
         connection.execute("SET threads = 1")
@@ -140,7 +149,7 @@ def compute(
         with Relation(connection, "kpi_proposed").show(proposed if proposed is not None else _NOTHING) as history:
             counted = cohorts.count_cohorts(table, expected, milestones, history if proposed is not None else None)
         steps = funnel.steps_of(parameters)
-        times = funnel.times_of_steps(table, steps, clock)
+        times = funnel.times_of_steps(table, steps, clock, late)
         error = kept.measure_error(project, table, clock, farthest, horizon)
         error_soon = kept.measure_error(project, table, clock, PROBABILITY, parameters.snapshots.horizon)
         ripened = ripening.measure_ripening(project, parameters, table, clock, horizon)
@@ -154,13 +163,13 @@ def compute(
         )
         return Kpis(
             as_of,
-            parameters.decision.day_of(as_of),
+            day_of(as_of),
             format_duration(horizon),
             tuple(leads.reached(name) for name in milestones),
             with_groups(with_costed(counted), parameters.kpi.groups),
             months.count_months(project, parameters, table, spending, clock),
             attributed,
-            funnel.count_funnel(table, steps, times, clock),
+            funnel.count_funnel(table, steps, times, clock, late),
             funnel.count_reasons(project, parameters, table, clock),
             funnel.list_hand_overs(project, parameters, table, connection, clock),
             ripened.steps,
@@ -168,6 +177,7 @@ def compute(
             _objectives(parameters.kpi.targets),
             error,
             error_soon,
+            late,
             times[CONVERTED],
             _since(proposed),
             has_revenue=bool(parameters.kpi.revenue),

@@ -29,8 +29,11 @@ def steps_of(parameters: Sections) -> dict[str, str]:
     return {**milestones, CONVERTED: "won_at"}
 
 
-def times_of_steps(leads: Relation, steps: Mapping[str, str], clock: Clock) -> dict[str, int | None]:
-    """Say within how many days of its creation a lead takes each step, as most do who ever do (``days_until_most``)."""
+def times_of_steps(leads: Relation, steps: Mapping[str, str], clock: Clock, late: int) -> dict[str, int | None]:
+    """Say within how many days of its creation a lead takes each step, as most do who ever do (``days_until_most``).
+
+    Of the last days, so many as are ``late``, it is not known yet who did.
+    """
     waits = ", ".join(
         f"date_diff('microsecond', created_at, {identifier(column)}) / 86400e6" for column in steps.values()
     )
@@ -38,21 +41,24 @@ def times_of_steps(leads: Relation, steps: Mapping[str, str], clock: Clock) -> d
         f"SELECT date_diff('microsecond', created_at, TIMESTAMP '{clock.as_of}') / 86400e6, {waits} FROM {leads}"
     ).fetchnumpy()
     ages, *columns = (np.ma.filled(column.astype(np.float64), np.nan) for column in found.values())
-    return {step: days_until_most(ages, column) for step, column in zip(steps, columns, strict=True)}
+    known = ages >= late
+    return {
+        step: days_until_most(ages[known] - late, column[known]) for step, column in zip(steps, columns, strict=True)
+    }
 
 
 def count_funnel(
-    leads: Relation, steps: Mapping[str, str], times: Mapping[str, int | None], clock: Clock
+    leads: Relation, steps: Mapping[str, str], times: Mapping[str, int | None], clock: Clock, late: int
 ) -> pd.DataFrame:
     """Count, by channel and over all months, who took each step: channel, step, leads, had_time, took_it, days.
 
     ``leads`` are all that took it, ``took_it`` those of the ones who had the time to. Where nobody can say how long a
-    step takes, ``days`` is missing, and all count as having had the time.
+    step takes, ``days`` is missing, and all count as having had the time. Of the ``late`` last days nobody knows yet.
     """
     parts = []
     for place, (step, column) in enumerate(steps.items()):
         days = times[step]
-        ripe = "true" if days is None else f"created_at <= TIMESTAMP '{clock.as_of}' - INTERVAL {days} DAY"
+        ripe = "true" if days is None else f"created_at <= TIMESTAMP '{clock.as_of}' - INTERVAL {days + late} DAY"
         took = f"{identifier(column)} IS NOT NULL"
         parts.append(
             f"SELECT coalesce(channel, {literal(UNKNOWN)}) AS channel, {place} AS place, {literal(step)} AS step, "

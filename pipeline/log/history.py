@@ -42,6 +42,11 @@ class Observation:
     outcome_delay: timedelta
     """How long after it occurred a conversion is known at the latest."""
 
+    @property
+    def sales_until(self) -> datetime:
+        """The moment up to which all conversions are known."""
+        return self.outcomes_until - self.outcome_delay
+
 
 def observe(project: Project[Sections]) -> Observation:
     """Tell how far the sources reach, and up to when it is known who had converted, which is what a label says.

@@ -73,7 +73,8 @@ class Links:
 def in_short(parameters: Sections, results: Results, recommendations: pd.DataFrame, told: Kpis) -> InShort:
     """Say what the first page says."""
     view = _view(parameters, told)
-    months = TwoMonths.of(told, _known_until(parameters, results, told))
+    # A month that sales are not known to the end of would look like a bad one.
+    months = TwoMonths.of(told, told.today - timedelta(days=told.late))
     horizon = view.write.length(parse_duration(results.snapshots["horizon"]))
     return InShort(
         language=view.language,
@@ -277,16 +278,6 @@ def _bars(months: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _known_until(parameters: Sections, results: Results, told: Kpis) -> date:
-    """Give the company's day up to which sales are known: outcomes may be read later than the log, and told late.
-
-    A month that they do not reach to its end would look like a bad one.
-    """
-    observed = datetime.fromisoformat(results.snapshots["observed_until"])
-    delay = timedelta(hours=results.snapshots["outcome_delay_hours"])
-    return parameters.decision.day_of(min(told.as_of, observed - delay))
-
-
 def _lacking(view: MoneyView) -> list[str]:
     """Say which costs and amounts the figures lack: days since which none were entered, and sales without a value."""
     told, until = [], view.told.spent_until
@@ -305,6 +296,12 @@ def _spend_zone(parameters: Sections) -> str | None:
     spend = parameters.ingest.spend
     zone = spend.time_zone if spend else None
     return zone if zone not in (None, "UTC", parameters.decision.time_zone) else None
+
+
+def sales_until(results: Results) -> datetime:
+    """Give the moment (UTC) up to which sales are known: outcomes may be read later than the log, and told late."""
+    delay = timedelta(hours=results.snapshots["outcome_delay_hours"])
+    return datetime.fromisoformat(results.snapshots["observed_until"]) - delay
 
 
 def moment_of(results: Results) -> datetime:

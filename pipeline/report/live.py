@@ -16,7 +16,7 @@ from pipeline.core.verdicts import read_verdicts
 from pipeline.kpi.compute import compute
 from pipeline.kpi.history import first_proposed
 from pipeline.log.history import observe
-from pipeline.report.index import Links, moment_of
+from pipeline.report.index import Links, moment_of, sales_until
 from pipeline.report.leads import Around
 from pipeline.report.morning import Morning, write_morning
 from pipeline.report.overview import Overview, write_overview
@@ -93,7 +93,7 @@ def _write_overview(
     )
     as_of = moment_of(results)
     within = project.parameters.recommend.maximum_age
-    told = compute(project, scores, as_of, first_proposed(project, as_of, within))
+    told = compute(project, scores, as_of, first_proposed(project, as_of, within), sales_until(results))
     write_overview(
         project.parameters,
         results,

@@ -8,7 +8,7 @@ from features.core.time import parse_duration
 from pipeline.core.project import HERE, Progress, Project, require, written_whole
 from pipeline.kpi.compute import compute
 from pipeline.report.cut_offs import cut_offs_page
-from pipeline.report.index import Links, moment_of
+from pipeline.report.index import Links, moment_of, sales_until
 from pipeline.report.leads import Around
 from pipeline.report.model import PICTURE_NAMES, PICTURES_OF_THE_MODEL, model_page
 from pipeline.report.morning import Morning, write_morning
@@ -27,7 +27,7 @@ def run(project: Project[Sections], progress: Progress) -> None:
     recommendations = pq.read_table(project.recommendations)
     counted = recommendations.drop_columns(["lead_id", "reasons"]).to_pandas()
     progress("counting what leads cost and bring")
-    told = compute(project, project.recommendations, moment_of(results))
+    told = compute(project, project.recommendations, moment_of(results), sales_until=sales_until(results))
     progress("writing the summary and the pages")
     texts = {
         project.summary: summary(project.parameters, results),

@@ -14,7 +14,7 @@ from world import Project
 
 from pipeline.core.project import read_json
 from pipeline.kpi.compute import Kpis, compute
-from pipeline.report.index import index_page
+from pipeline.report.index import index_page, sales_until
 from pipeline.report.results import Results
 
 
@@ -51,8 +51,10 @@ def test_the_month_is_the_last_one_whose_sales_are_known(
     month: str,
     before: str,
 ) -> None:
-    known = replace(results, snapshots=results.snapshots | changes)
-    page = unescape(words(index_page(world.parameters, known, recommendations, told)))
+    until = sales_until(replace(results, snapshots=results.snapshots | changes))
+    known = compute(world, world.recommendations, told.as_of, sales_until=until)
+    assert known.late == (told.today - world.parameters.decision.day_of(min(until, told.as_of))).days
+    page = unescape(words(index_page(world.parameters, results, recommendations, known)))
     rows = told.months[told.months["month"] == pd.Timestamp(month)]
     assert f" {month} New leads {rows['created'].sum():,} {before}: " in page
     assert f" Sales {rows['conversions'].sum():,} {before}: " in page

@@ -92,17 +92,23 @@ def test_what_few_sales_bring_is_covered(sales: int, differ: float, least: float
     assert least < np.mean((low <= truth) & (truth <= high), where=earned) < 0.995
 
 
-def told_at(small: SmallProject, moment: datetime, **decision: object) -> Kpis:
+def told_at(
+    small: SmallProject,
+    moment: datetime,
+    sales_until: datetime | None = None,
+    has_revenue: bool = True,
+    **decision: object,
+) -> Kpis:
     content = yaml.safe_load((small.root / "params.yaml").read_text())
     content["decision"] |= decision
-    content["kpi"] = {"revenue": {"won": 1}} if "won" in (small.raw / "log.csv").read_text() else {}
+    content["kpi"] = {"revenue": {"won": 1}} if has_revenue else {}
     (small.root / "params.yaml").write_text(yaml.safe_dump(content))
     assert small.ingest().code == 0
     nobody = {"lead_id": pa.string(), "probability": pa.float64(), "tier": pa.string()}
     table = pa.table({name: pa.array([], kind) for name, kind in nobody.items()})
     pq.write_table(table, small.root / "data/recommendations.parquet")
     project = Project(small.root, load_parameters(small.root / "params.yaml"))
-    return compute(project, project.recommendations, moment)
+    return compute(project, project.recommendations, moment, sales_until=sales_until)
 
 
 def test_half_of_all_who_waited_and_not_of_the_months_nor_of_those_called(tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_half_of_all_who_waited_and_not_of_the_months_nor_of_those_called(tmp_pa
     small.set({"log": source_of(actor="us")})
     taken = {"in work": {"kind": "taken", "events": ["handed"]}}
     work = {"contacts": ["call"], "handed_over": ["handed"]}
-    told = told_at(small, datetime(2026, 3, 20), work=work, facts=taken)
+    told = told_at(small, datetime(2026, 3, 20), has_revenue=False, work=work, facts=taken)
     by_month = told.answers.drop(columns="channel").astype({"month": str}).to_numpy().tolist()
     assert by_month[:2] == [["2026-01-01", 4, 2.0, 4, 4], ["2026-02-01", 4, pytest.approx(np.nan, nan_ok=True), 4, 1]]
     assert by_month[2][1:] == [1, pytest.approx(np.nan, nan_ok=True), 0, 0]
@@ -156,3 +162,23 @@ def test_costs_of_a_channel_that_end_early_and_sales_without_a_value_are_told(tm
     # Three days more than the longest pause, which was 14 days: on the 27th nobody can tell.
     early = told_at(small, datetime(2026, 3, 27, 12))
     assert (early.behind, early.spent_until) == ({}, date(2026, 3, 27))
+
+
+def test_a_month_is_final_once_its_sales_are_known_and_not_before(tmp_path: Path) -> None:
+    small = SmallProject(tmp_path)
+    # Every day from 1 January to 10 May brings a lead that never buys and, of the first sixty, one that buys after one
+    # to eight days.
+    days = pd.date_range("2026-01-01", "2026-05-10")
+    people = "".join(f"N{place},{day:%Y-%m-%d}\n" for place, day in enumerate(days))
+    people += "".join(f"L{place},{day:%Y-%m-%d}\n" for place, day in enumerate(days[:60]))
+    bought = [day + pd.Timedelta(days=place % 8 + 1) for place, day in enumerate(days[:60])]
+    log = "".join(f"L{place},{day:%Y-%m-%d},won\n" for place, day in enumerate(bought))
+    small.write(log_csv=f"lead,at,what\n{log}N0,2026-05-10,visit\n", leads_csv=f"lead,created\n{people}")
+    small.set({"log": source_of(actor="system")})
+    told = told_at(small, datetime(2026, 5, 12), has_revenue=False)
+    assert (told.late, told.days_until_final, told.final_on(MARCH)) == (0, 8, date(2026, 4, 9))
+    # Who bought since 12 March is not known yet: they have had the time who are eight days older than that.
+    late = told_at(small, datetime(2026, 5, 12), datetime(2026, 3, 12), has_revenue=False)
+    assert (late.late, late.days_until_final, late.final_on(MARCH)) == (61, 8, date(2026, 6, 9))
+    assert [int(one.funnel["had_time"].sum()) for one in (told, late)] == [60 + 124, 60 + 63]
+    assert [int(one.funnel["took_it"].sum()) for one in (told, late)] == [60, 60]
