@@ -63,7 +63,7 @@ def kpi(
         parameters = load_parameters(HERE.root / "params.yaml")
         from pipeline.kpi import history, tables  # noqa: PLC0415 - heavy
         from pipeline.kpi.compute import compute  # noqa: PLC0415 - heavy
-        from pipeline.log.history import observe  # noqa: PLC0415 - heavy
+        from pipeline.report.live import known_sales  # noqa: PLC0415 - heavy
 
         if by not in tables.BY:
             raise typer.BadParameter(f"{by!r} is none of {', '.join(tables.BY)}", param_hint="--by")
@@ -72,7 +72,7 @@ def kpi(
         tell("kpi", f"counting what was known on {scored.as_of:%Y-%m-%d %H:%M} UTC")
         within = parameters.recommend.maximum_age
         proposed = history.first_proposed(project, scored.as_of, within)
-        told = compute(project, *scored, proposed, observe(project).sales_until)
+        told = compute(project, *scored, proposed, known_sales(project))
         table = tables.table_by(told, by, months)
         tables.write_tables(told, project.kpis)
         if xlsx:

@@ -1,4 +1,4 @@
-"""Segments whose scores are not to be relied on, as a file: the monitor and people write it, push and pages heed it.
+"""Segments whose scores are not to be relied on, as a file: people write it, too; push, exports and live pages heed it.
 
 ``data/suspensions.json`` is a list of ``{"where": {"channel": "SEO"}, "since": "2026-06-30"}``. The keys of ``where``
 are columns of the recommendations, attributes of the leads, or ``age_days``, since their creation; a value is a text, a
@@ -10,15 +10,17 @@ none of it. One that somebody has lifted stays, with ``lifted`` and ``why``, for
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from features.core.errors import InputError, nearest
 from pipeline.core.project import Places, write_json
-from pipeline.core.sql import identifier, literal
+from pipeline.core.sql import file_literal, identifier, literal, open_reader
 
 AGE = "age_days"
 """What a condition may name beside columns: the days since the lead's creation."""
@@ -86,17 +88,42 @@ def write_suspensions(places: Places, suspensions: Sequence[Suspension]) -> None
 def lift(places: Places, segment: str, on: datetime, why: str) -> Suspension:
     """Lift the suspension of a segment, by its name, and keep who reads the file told why.
 
+    Of one that was suspended of several models it is that of each; the one given is the last.
+
     Raises InputError where no such segment is suspended.
     """
     known = read_suspensions(places)
-    held = [one for one in known if one.lifted is None]
-    found = next((one for one in held if one.named == segment), None)
-    if found is None:
-        names = [one.named for one in held]
+    names = [one.named for one in known if one.lifted is None]
+    if segment not in names:
         raise InputError(f"no segment {segment!r} is suspended; {nearest(segment, names) if names else 'none is'}")
-    lifted = replace(found, lifted=f"{on:%Y-%m-%d}", why=why)
-    write_suspensions(places, [lifted if one is found else one for one in known])
-    return lifted
+    lifted = [
+        replace(one, lifted=f"{on:%Y-%m-%d}", why=why) if one.lifted is None and one.named == segment else one
+        for one in known
+    ]
+    write_suspensions(places, lifted)
+    return [now for now, one in zip(lifted, known, strict=True) if now is not one][-1]
+
+
+def find_suspended(places: Places, scored: Path, model_version: str) -> Iterator[tuple[Suspension, list[str]]]:
+    """Give each suspension that holds of some scores, with the open leads that it means.
+
+    A lead that has ended has no score that could be wrong. Raises InputError where nothing has what is named.
+    """
+    held = [one for one in read_suspensions(places) if one.holds(model_version)]
+    if not held:
+        return
+    own = pq.read_schema(scored).names
+    attributes = pq.read_schema(places.leads).names if places.leads.exists() else []
+    leads = f"LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id)" if attributes else ""
+    with open_reader() as connection:
+        for one in held:
+            # The names of the folders would be taken for columns, as_of among them.
+            meant = condition(one, own, attributes, places.suspensions)
+            rows = connection.execute(
+                f"SELECT lead_id FROM read_parquet({file_literal(scored)}, hive_partitioning = false) AS scored "
+                f"{leads} WHERE scored.probability IS NOT NULL AND {meant}"
+            ).fetchall()
+            yield one, [lead for (lead,) in rows]
 
 
 def condition(suspension: Suspension, own: Sequence[str], attributes: Sequence[str], path: Path) -> str:

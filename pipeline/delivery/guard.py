@@ -16,7 +16,7 @@ from pipeline.contracts.expectations import (
 )
 from pipeline.core.project import Places, Progress, Project, read_json
 from pipeline.core.sql import file_literal, open_reader
-from pipeline.core.suspensions import condition, read_suspensions
+from pipeline.core.suspensions import find_suspended
 from pipeline.delivery.push import Scores
 from pipeline.delivery.records import read_wording
 from pipeline.settings.parameters import Parameters
@@ -96,25 +96,12 @@ def suspended(places: Places, scores: Scores, progress: Progress) -> dict[str, s
 
     A lead that has ended has no score that could be wrong.
     """
-    held = [one for one in read_suspensions(places) if one.holds(scores.model)]
-    if not held:
-        return {}
-    own = pq.read_schema(scores.path).names
-    attributes = pq.read_schema(places.leads).names if places.leads.exists() else []
-    leads = f"LEFT JOIN read_parquet({file_literal(places.leads)}) AS lead USING (lead_id)" if attributes else ""
     found: dict[str, str] = {}
-    with open_reader() as connection:
-        for one in held:
-            test = condition(one, own, attributes, places.suspensions)
-            query = (
-                f"SELECT lead_id FROM {_scored(scores)} AS scored {leads} "
-                f"WHERE scored.probability IS NOT NULL AND {test}"
-            )
-            rows = connection.execute(query).fetchall()
-            told = "" if rows else "; is each value written as it stands in data/leads.parquet?"
-            progress(f"suspended since {one.since}: {len(rows):,} open leads ({one.named}){told}")
-            for (lead,) in rows:
-                found.setdefault(lead, one.since)
+    for one, leads in find_suspended(places, scores.path, scores.model):
+        told = "" if leads else "; is each value written as it stands in data/leads.parquet?"
+        progress(f"suspended since {one.since}: {len(leads):,} open leads ({one.named}){told}")
+        for lead in leads:
+            found.setdefault(lead, one.since)
     return found
 
 

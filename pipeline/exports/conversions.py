@@ -14,11 +14,13 @@ from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow.parquet as pq
 
 from features.core.errors import InputError, SettingsError
 from features.core.schema import MACHINE
 from pipeline.core.project import Project, require
 from pipeline.core.sql import open_reader
+from pipeline.core.suspensions import find_suspended
 from pipeline.exports import click_ids, scored
 from pipeline.exports.scored import NO_CONSENT_KNOWN, is_unknown, known_until, read_scored
 from pipeline.kpi.history import Scored
@@ -28,6 +30,7 @@ from pipeline.settings.kpi import Kpi
 
 WITHOUT_CONSENT = "without consent for advertising"
 WITHOUT_CLICK = "without a click id"
+SUSPENDED = "suspended, for the promise to such leads is broken"
 BROKEN_CLICK = "with a text in place of the click id"
 
 
@@ -146,6 +149,13 @@ def _expected(
     if leads.loc[is_open, "expected_value"].isna().any():
         raise InputError("the newest scores hold no expected value; score anew: leadcast score --as-of now")
     made.left_out.update(leads.loc[~is_open, "why"])
+    has_version = "model_version" in pq.read_schema(scores.recommendations).names
+    version = pq.read_table(scores.recommendations, columns=["model_version"] * has_version, partitioning=None)[:1]
+    of = version.to_pylist()[0].get("model_version", "") if len(version) else ""
+    suspended = find_suspended(project, scores.recommendations, of)
+    is_suspended = is_open & leads["lead_id"].isin([lead for _, held in suspended for lead in held])
+    made.left_out[SUSPENDED] += int(is_suspended.sum())
+    is_open &= ~is_suspended
     for row in leads[is_open].itertuples(index=False):
         if since is None or parameters.decision.day_of(row.created_at) >= since:
             yield _Found(row.lead_id, parameters.exports.expected, row.created_at.to_pydatetime(), row.expected_value)

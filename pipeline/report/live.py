@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.core.verdicts import Verdict
+from models.core.verdicts import Verdict, found
 from pipeline.core.project import Progress, Project, read_json
+from pipeline.core.suspensions import read_suspensions
 from pipeline.core.verdicts import read_verdicts
 from pipeline.kpi.compute import compute
 from pipeline.kpi.history import first_proposed
 from pipeline.log.history import observe
-from pipeline.report.index import Links, moment_of, sales_until
+from pipeline.report.index import Links, moment_of
 from pipeline.report.leads import Around
 from pipeline.report.morning import Morning, write_morning
 from pipeline.report.overview import Overview, write_overview
@@ -28,8 +30,9 @@ from pipeline.wording.verdict_titles import standing_titles
 def write_live(project: Project[Parameters], scores: Path, decided: Path, progress: Progress) -> None:
     """Write what people open each morning, of what the champion has just foretold (``scores``).
 
-    ``decided`` is what was decided with it. Of verdicts, those stand that are about the same model. What leads cost and
-    bring needs what the stages found; where they have not run here, that page is left out, and it is told.
+    ``decided`` is what was decided with it. Of verdicts, those stand that are about the same model, and that a promise
+    of it is broken, as the monitor or a person has suspended it. What leads cost and bring needs what the stages found;
+    where they have not run here, that page is left out, and it is told.
     """
     scoring, recommendations = read_json(decided), pq.read_table(scores, partitioning=None)
     has_run = all(path.exists() for path in Results.files(project))
@@ -58,7 +61,7 @@ def write_live(project: Project[Parameters], scores: Path, decided: Path, progre
 
 @dataclass(frozen=True)
 class _Judged:
-    """What was found here of the champion: something, where it is the model that was trained last, and else nothing."""
+    """What was found here of the champion: much where it is the model that was trained last, else what is suspended."""
 
     is_it: bool
     verdicts: list[Verdict]
@@ -70,9 +73,14 @@ class _Judged:
     @classmethod
     def of(cls, project: Project[Parameters], version: str) -> _Judged:
         """Look what there is of a version of a model."""
+        broken = [
+            found("promise_broken", one.reason or one.named, subject=one.named)
+            for one in read_suspensions(project)
+            if one.holds(version)
+        ]
         if not project.training.exists() or read_json(project.training)["model_version"] != version:
-            return cls(is_it=False, verdicts=[], page=None, cut_offs=None)
-        verdicts = read_verdicts(project) if project.verdicts.exists() else []
+            return cls(is_it=False, verdicts=broken, page=None, cut_offs=None)
+        verdicts = [*(read_verdicts(project) if project.verdicts.exists() else []), *broken]
         page, cut_offs = (
             f"../{path.name}" if path.exists() else None for path in (project.model_page, project.cut_offs_page)
         )
@@ -93,7 +101,7 @@ def _write_overview(
     )
     as_of = moment_of(results)
     within = project.parameters.recommend.maximum_age
-    told = compute(project, scores, as_of, first_proposed(project, as_of, within), sales_until(results))
+    told = compute(project, scores, as_of, first_proposed(project, as_of, within), known_sales(project))
     write_overview(
         project.parameters,
         results,
@@ -106,3 +114,8 @@ def _write_overview(
             Links(project.live_leads_page.name, model.page, model.cut_offs),
         ),
     )
+
+
+def known_sales(project: Project[Parameters]) -> datetime:
+    """Give the moment (UTC) up to which sales are known by the log as it is now."""
+    return observe(project).sales_until

@@ -31,10 +31,15 @@ FRENCH: Mapping[str, str] = {
 
 
 def standing_titles(verdicts: Iterable[Verdict], language: Language) -> list[str]:
-    """Name the verdicts that stand, each once.
+    """Name the verdicts that stand, each once; of a promise it is told to whom.
 
     >>> standing_titles([], "fr")
     []
     """
     standing = (verdict for verdict in verdicts if verdict.stands)
-    return list(dict.fromkeys(FRENCH[one.code] if language == "fr" else one.title for one in standing))
+    return list(dict.fromkeys(_title(one, language) for one in standing))
+
+
+def _title(one: Verdict, language: Language) -> str:
+    title = FRENCH[one.code] if language == "fr" else one.title
+    return f"{title} ({one.subject})" if one.code == "promise_broken" and one.subject else title

@@ -301,7 +301,8 @@ def test_segments_are_suspended_by_bounds_by_what_is_not_there_and_as_a_whole(tm
 def test_what_is_lifted_or_of_another_model_suspends_nobody(tmp_path: Path) -> None:
     scores, places = write_scores(tmp_path / "s.parquet", {"a": Lead("SQL")}), Places(tmp_path)
     broken = Suspension({"tier": "SQL"}, "2026-06-20", segment="tier: SQL", model=MODEL)
-    write_suspensions(places, [broken, replace(broken, segment="of another", model="f" * 64)])
+    other = replace(broken, model="f" * 64, since="2026-05-01")
+    write_suspensions(places, [broken, replace(other, segment="of another")])
     assert suspended(places, scores, lambda _: None) == {"a": "2026-06-20"}
     with pytest.raises(InputError, match="no segment 'tier: SQ' is suspended; did you mean 'tier: SQL'"):
         lift(places, "tier: SQ", datetime(2026, 7, 1), "looked into")
@@ -309,6 +310,10 @@ def test_what_is_lifted_or_of_another_model_suspends_nobody(tmp_path: Path) -> N
     assert suspended(places, scores, lambda _: None) == {}
     (lifted,) = (one for one in read_suspensions(places) if one.lifted)
     assert (lifted.lifted, lifted.why) == ("2026-07-01", "the source was mended")
+    # The promise of the champion before was broken, too, and nobody has lifted that.
+    write_suspensions(places, [other, broken])
+    lift(places, "tier: SQL", datetime(2026, 7, 1), "the source was mended")
+    assert suspended(places, scores, lambda _: None) == {}
 
 
 def test_what_was_intended_survives_a_process_that_does_not(tmp_path: Path) -> None:

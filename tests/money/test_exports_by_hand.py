@@ -264,3 +264,8 @@ def test_what_is_expected_of_open_leads_stands_at_their_creation(small: SmallPro
     assert sum("Lead value" in line for line in lines) == 1
     assert "left out: 4 without consent for advertising" in outcome.text
     assert "left out: 1 closed, or not wanted" in outcome.text
+    suspended = '[{"where": {"probability": {"from": 0.1}}, "since": "2026-04-30"}]'
+    (small.root / "data/suspensions.json").write_text(suspended)
+    outcome = small.run("export", "conversions", "--expected")
+    assert "left out: 2 suspended, for the promise to such leads is broken" in outcome.text
+    assert "Lead value" not in (small.root / "reports/private/conversions.csv").read_text()

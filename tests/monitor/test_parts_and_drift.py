@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from raw_logs import parameters_of, source_of
 from watched import LAST, PROMISED, write_scores
 from world import Project
 
@@ -20,6 +22,8 @@ from pipeline.delivery.guard import newest_scores, suspended
 from pipeline.log.reach import Reach
 from pipeline.monitor.drifting import Column, Drift, Rows, find_drift
 from pipeline.monitor.scores import read_scores
+from pipeline.report.live import _Judged
+from pipeline.wording.verdict_titles import standing_titles
 
 
 def test_a_suspension_of_a_part_means_the_leads_that_the_promise_was_made_to(watched: Project) -> None:
@@ -111,3 +115,13 @@ def test_the_newest_scores_are_compared_with_the_first(watched: Project) -> None
     assert drift.score > 1.0 > (drift.score_usual or 0.0)
     assert np.isfinite(drift.score)
     assert "scores_moved" in {one.code for one in drift.verdicts()}
+
+
+def test_pages_of_the_champion_say_to_whom_a_promise_is_broken(tmp_path: Path) -> None:
+    project = Project(tmp_path, parameters_of({"log": source_of()}))
+    broken = Suspension({"channel": "seo"}, "2026-06-20", segment="channel: seo", reason="found out", model="a")
+    write_suspensions(project, [broken, replace(broken, segment="channel: sea", lifted="2026-06-21")])
+    found = _Judged.of(project, "a")
+    assert standing_titles(found.verdicts, "en") == ["a promise is broken (channel: seo)"]
+    assert standing_titles(found.verdicts, "fr") == ["une promesse non tenue (channel: seo)"]
+    assert not _Judged.of(project, "b").verdicts, "of another champion nothing was promised yet"
