@@ -213,7 +213,7 @@ def _usual(project: Project[Parameters], champion: Model, span: timedelta) -> di
 
 
 def _rows(project: Project[Parameters], end: datetime, span: timedelta) -> list[Rows]:
-    """Count each source's rows by when they became known, in spans that end now."""
+    """Count each source's rows by when they became known, in spans that end now; those before it began are none."""
     with open_reader() as connection:
         counted = connection.execute(
             "SELECT source, CAST(floor(epoch($end - known_at) / $span) AS BIGINT) AS back, count(*) AS rows "
@@ -225,13 +225,22 @@ def _rows(project: Project[Parameters], end: datetime, span: timedelta) -> list[
                 "first": end - (SPANS + 1) * span,
             },
         ).fetchall()
+        begins = dict(
+            connection.execute(
+                "SELECT source, min(known_at) FROM read_parquet($log) GROUP BY source",
+                {"log": str(project.interactions)},
+            ).fetchall()
+        )
     by_source: dict[str, NDArray[np.int64]] = {}
     for source, back, rows in counted:
         by_source.setdefault(source, np.zeros(SPANS + 1, dtype=np.int64))[min(back, SPANS)] = rows
-    return [
-        Rows(source, int(rows[0]), int(rows[1:].min()), int(rows[1:].max()))
-        for source, rows in sorted(by_source.items())
-    ]
+    told = []
+    for source, rows in sorted(by_source.items()):
+        whole = max(int((end - begins[source]) // span), 1)
+        # Of a source that has no whole span before this one, nothing is usual yet.
+        usual = rows[1:whole] if whole > 1 else rows[:1]
+        told.append(Rows(source, int(rows[0]), int(usual.min()), int(usual.max())))
+    return told
 
 
 def _score_drift(scores: Scores) -> tuple[float | None, float | None]:

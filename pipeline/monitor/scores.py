@@ -19,6 +19,7 @@ from models.evaluation.promises import OTHERS, WHOLE, band_edges, bands, bounds_
 from models.evaluation.segments import AGES, age_of
 from pipeline.core.project import Project
 from pipeline.core.suspensions import AGE, Value
+from pipeline.log.history import observe
 from pipeline.log.settled import COLUMNS, settled_scores
 from pipeline.settings.parameters import Parameters
 
@@ -85,7 +86,7 @@ class Scores:
 def read_scores(project: Project[Parameters], champion: Model, until: datetime | None) -> Scores:
     """Read what the champion has foretold after the time that it has learned from, up to a moment (UTC).
 
-    What had not happened by ``until`` is not known yet, as is what the log does not know.
+    What had not happened by ``until``, or may have become known later, is not known yet; nor is what the log lacks.
     """
     horizon = project.parameters.snapshots.horizon
     learned = datetime.fromisoformat(champion.manifest["trained_until"])
@@ -101,7 +102,7 @@ def read_scores(project: Project[Parameters], champion: Model, until: datetime |
     scores = scores[scores["as_of"] > learned]
     settled = settled_scores(project, champion.version, horizon, after=learned)[["lead_id", "as_of", "happened"]]
     if until is not None:
-        settled = settled[settled["as_of"] + pd.Timedelta(horizon) <= until]
+        settled = settled[settled["as_of"] + horizon + observe(project).outcome_delay <= until]
     settled = settled.astype({"happened": "boolean"})
     frame = scores.merge(settled, on=["lead_id", "as_of"], how="left")
     # Of a look whose horizon is over, a lead without a label is one of which nobody can say what the score was of.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from raw_logs import parameters_of, source_of
+from raw_logs import parameters_of, run_ingest, source_of, write_raw
 from watched import LAST, PROMISED, write_scores
 from world import Project
 
@@ -20,7 +20,7 @@ from models.learning.reference import counts_of
 from pipeline.core.suspensions import Suspension, write_suspensions
 from pipeline.delivery.guard import newest_scores, suspended
 from pipeline.log.reach import Reach
-from pipeline.monitor.drifting import Column, Drift, Rows, find_drift
+from pipeline.monitor.drifting import Column, Drift, Rows, _rows, find_drift
 from pipeline.monitor.scores import read_scores
 from pipeline.report.live import _Judged
 from pipeline.wording.verdict_titles import standing_titles
@@ -104,6 +104,26 @@ def test_drift_is_told_where_it_is_more_than_usual_and_raises_no_alarm(
     verdicts = Drift(now - timedelta(days=30), now, 1_000, columns, [source], *score).verdicts()
     assert [one.code for one in verdicts] == codes
     assert {one.severity for one in verdicts} <= {"told"}
+
+
+def test_rows_of_a_young_source_are_compared_with_the_spans_that_it_has_had(tmp_path: Path) -> None:
+    # A hundred days of ten rows each, of which the last thirty have one: 30 rows, and 300 in each of the spans before
+    # that. A source of twenty days has had none.
+    days = pd.date_range("2026-01-01", periods=100)
+    rows = [f"A,{day:%Y-%m-%d}T{hour:02}:00,visit" for day in days for hour in range(10 if day < days[70] else 1)]
+    write_raw(
+        tmp_path,
+        log_csv="lead,at,what\n" + "\n".join(rows),
+        young_csv="lead,at,what\n" + "\n".join(f"A,{day:%Y-%m-%d},won" for day in days[80:]),
+        leads_csv="lead,created\nA,2026-01-01\n",
+    )
+    sources = {"log": source_of(), "young": source_of("young.csv")}
+    run_ingest(tmp_path, sources)
+    project = Project(tmp_path, parameters_of(sources))
+    end = days[-1].to_pydatetime() + timedelta(hours=23)
+    log, young = _rows(project, end, timedelta(days=30))
+    assert (log.rows, log.least, log.most, log.is_beyond) == (30, 300, 300, True)
+    assert (young.rows, young.is_beyond) == (20, False)
 
 
 def test_the_newest_scores_are_compared_with_the_first(watched: Project) -> None:
