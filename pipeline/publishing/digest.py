@@ -63,6 +63,10 @@ def _lines(digest: Mapping[str, Any], link: str | None) -> Iterator[str]:
                 ]
             )
         yield ""
+        # What an earlier version wrote says nothing of it.
+        for line in digest.get("lacking", ()):
+            yield fill(line, _WIDTH)
+            yield ""
         yield t("moved.heading")
         for line in digest["moved"]:
             yield fill(line, _WIDTH, initial_indent="- ", subsequent_indent="  ")

@@ -55,6 +55,8 @@ class InShort:
     month: str | None
     """Which month the figures are of; without any, there are none."""
     tiles: list[Tile]
+    lacking: list[str]
+    """Which costs and amounts the figures lack."""
     moved: list[str]
     trust: str
     called: int
@@ -84,6 +86,7 @@ def in_short(parameters: Sections, results: Results, recommendations: pd.DataFra
         expected=_expected(view, _opened(recommendations), told.today, horizon),
         month=sentence(_name_of_month(view, months)) if months else None,
         tiles=_tiles(view, months) if months else [],
+        lacking=_lacking(view),
         moved=_moved(view, months) if months else [],
         trust=_trust(view, results),
         called=results.scoring["lists"].get("sales", 0),
@@ -119,7 +122,6 @@ def index_page(
         funnel=view.funnel(),
         ripening=RipeningView(view),
         spend_zone=_spend_zone(parameters),
-        lacking=_lacking(view),
     )
 
 

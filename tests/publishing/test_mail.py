@@ -86,6 +86,14 @@ def test_what_arrives_is_the_digest_as_text_and_as_html(plain: MailServer) -> No
     assert "http" not in html.replace("https://intranet.example.com/leads/index.html?from=mail", ""), "no network"
 
 
+def test_costs_that_lack_are_said_below_the_figures_that_they_make_cheap(plain: MailServer) -> None:
+    told = "Costs are entered up to 12 June 2026 only."
+    made = message(DIGEST | {"lacking": [told]}, mail_of(plain))
+    for part in made.iter_parts():
+        text = " ".join(part.get_content().split())
+        assert text.index("€182,000") < text.index(told) < text.index("Nothing else.")
+
+
 def test_a_wrong_model_is_said_first_and_a_first_month_has_no_figures(plain: MailServer) -> None:
     mail = mail_of(plain, link=None)
     digest = DIGEST | {"language": "fr", "standing": ["x < y"], "tiles": [], "moved": [], "month": None, "called": 1}
