@@ -64,6 +64,7 @@ def compare_and_list(
         pairs=len(pairs.labels),
         leads=len(np.unique(pairs.leads)),
         conversions=int(pairs.labels.sum()),
+        converting=len(np.unique(pairs.leads[pairs.labels > 0])),
         figures=figures,
         calibration_of_a=calibration_of_a,
         calibration=calibration,

@@ -64,6 +64,9 @@ class Comparison:
     """Leads and moments that both have foretold, and of which it is known what came."""
     leads: int
     conversions: int
+    """Of the pairs; a lead that is looked at every night has one a night."""
+    converting: int
+    """The leads that they are of."""
     figures: Mapping[str, Difference]
     """log_loss, roc_auc, lift_at_10 and calibration_slope."""
     calibration_of_a: Calibration

@@ -60,7 +60,7 @@ def _calibrated(gates: Gates, metrics: Mapping[str, float | None]) -> Gate:
 
 
 def _enough(gates: Gates) -> str:
-    return f"{gates.minimum_conversions:,} conversions that both have foretold"
+    return f"{gates.minimum_conversions:,} leads that convert, and both have foretold"
 
 
 def _beside_the_champion(gates: Gates, comparison: Comparison) -> list[Gate]:
@@ -82,8 +82,8 @@ def _beside_the_champion(gates: Gates, comparison: Comparison) -> list[Gate]:
         )
     )  # fmt: skip
     return [
-        Gate(_ENOUGH, _enough(gates), f"{comparison.conversions:,}",
-             comparison.conversions >= gates.minimum_conversions),
+        Gate(_ENOUGH, _enough(gates), f"{comparison.converting:,}",
+             comparison.converting >= gates.minimum_conversions),
         Gate("log loss", "not worse than the champion's", f"{loss.verdict}, {told}",
              loss.difference is not None and loss.verdict != "worse"),
         Gate("segments", f"none worse by more than {gates.segment:.0%} beyond chance",

@@ -30,7 +30,8 @@ class Gates(Strict):
     """What a model must keep before it becomes the champion; the others are refused by name."""
 
     minimum_conversions: PositiveInt = 50
-    """Conversions among the pairs that the two models are compared by: with fewer nobody can tell."""
+    """Leads that convert among the pairs that the two models are compared by, each once, however often it was looked
+    at: with fewer nobody can tell."""
     calibration: PositiveFloat = 1.5
     """The calibration error may be this many times what a perfect model shows in 95 of 100 cases by chance."""
     segment: Share = 0.05

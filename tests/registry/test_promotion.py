@@ -117,7 +117,7 @@ def test_gates_that_are_not_kept_refuse_by_name_and_nothing_is_changed_but_by_fo
         promoted(other)
     asked = (
         r"calibration .*asked: an error of at most 0.01 times",
-        r"enough to tell .*asked: 10,000 conversions that both have foretold",
+        r"enough to tell .*asked: 10,000 leads that convert, and both have foretold",
         r"lists .*asked: at most 0% of the champion's SQL become another tier",
     )
     for told in asked:

@@ -98,6 +98,7 @@ def test_pairs_are_what_both_foretold_and_what_happened(compared: Compared, comp
     assert comparison.pairs == len(both) > 1000
     assert comparison.leads == both["lead_id"].nunique()
     assert comparison.conversions == both["happened_b"].sum() > 50
+    assert comparison.converting == both.loc[both["happened_b"], "lead_id"].nunique() < comparison.conversions
     counts = comparison.details["pairs"]
     assert (counts["of_origins"], counts["of_scores"], counts["known_otherwise"]) == (len(both), 0, 0)
     assert counts["from_other_origins"] == (both["origin_a"] != both["origin_b"]).sum()

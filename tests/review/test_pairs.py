@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from math import log
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,10 +16,14 @@ from models.evaluation.pairs import (
     FIGURES,
     NO_DIFFERENCE,
     WORSE,
+    Difference,
     are_enough,
     differences,
     differences_by_segment,
 )
+from pipeline.review.comparison import Comparison
+from pipeline.review.gates import ask
+from pipeline.settings.review import Gates
 
 MATTERS = {"log_loss": 0.01, "roc_auc": 0.005, "lift_at_10": 0.1, "calibration_slope": 0.1}
 Floats = NDArray[np.float64]
@@ -153,3 +158,19 @@ def test_ten_leads_that_convert_and_ten_that_do_not_are_enough() -> None:
     assert are_enough(labels, leads)
     assert not are_enough(np.where(leads == "0", 0.0, labels), leads)
     assert not are_enough(np.where(leads == "19", 1.0, labels), leads)
+
+
+def test_a_lead_that_is_looked_at_every_night_is_one_witness() -> None:
+    # Twelve leads that convert, each scored in thirty nights: 360 conversions, and twelve leads to tell by.
+    loss = Difference(0.1, 0.1, 0.0, -0.1, 0.1, 0.1, 0.01, "can't tell")
+    found = SimpleNamespace(
+        figures={"log_loss": loss},
+        segments=(),
+        churn=None,
+        details={"no_lists": "none"},
+        conversions=360,
+        converting=12,
+    )
+    asked = ask(Gates(), [], {}, cast("Comparison", found), origins=1)
+    (gate,) = (one for one in asked if one.name == "enough to tell")
+    assert gate.told() == "NOT kept: enough to tell: 12 (asked: 50 leads that convert, and both have foretold)"
