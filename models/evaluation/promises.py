@@ -32,6 +32,8 @@ WHOLE = "all leads"
 OTHERS = "other"
 """What was not there at the first look, or is too small to be a part of its own."""
 WEEK = timedelta(days=7)
+JITTER = timedelta(days=1)
+"""So much closer than whole weeks looks of one weekday may lie together, and no two horizons of a strand overlap."""
 BEYOND = 1.6
 """How many times the odds lie beyond the tolerance, to either side, that is bet on."""
 LAID_OUT = 1.0 / 12.0
@@ -160,7 +162,7 @@ def _watch(
     rows: pd.DataFrame, moments: pd.Series, horizon: timedelta, kind: str, name: str, share: float, tolerance: float
 ) -> Promise:
     """Bet against the promises of one part at each of the looks, in their order."""
-    strands = [Strand() for _ in range(-(-horizon // WEEK))]
+    strands = [Strand() for _ in range(-(-(horizon + JITTER) // WEEK))]
     looks = np.sort(moments.unique())
     monday = _week(pd.Series(looks))
     weeks = ((monday - monday.iloc[0]) // pd.Timedelta(WEEK)).to_numpy()

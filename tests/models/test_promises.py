@@ -127,6 +127,16 @@ def test_looks_that_would_overlap_are_left_out() -> None:
     assert apart.evidence[1] > apart.evidence[0]
 
 
+@pytest.mark.parametrize("weeks", [1, 2, 4])
+def test_looks_that_are_seconds_early_are_not_left_out(weeks: int) -> None:
+    """A night's scores are never of the same second: with as many strands as whole weeks, every other look would go."""
+    early = [MONDAY + timedelta(weeks=week, hours=2, seconds=-week) for week in range(12)]
+    rows = pd.concat([scores(1, 50, 0.2, 0.02, first=number) for number in range(12)], ignore_index=True)
+    rows["as_of"] = np.repeat(np.array(early, "datetime64[us]"), 50)
+    (found,) = watch(rows, {}, timedelta(weeks=weeks), false_alarms=0.05, tolerance=1.0, tolerance_of_parts=1.25)
+    assert (np.diff(found.evidence) > 0.0).all()
+
+
 def test_parts_are_those_of_the_first_look_and_share_the_other_half_of_the_false_alarms() -> None:
     rows = pd.concat([scores(1, 40, 0.2, 0.2), scores(1, 40, 0.2, 0.2, first=1)], ignore_index=True)
     channel = pd.Series(["web"] * 20 + ["mail"] * 20 + ["new"] * 40)
