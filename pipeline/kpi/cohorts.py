@@ -30,8 +30,8 @@ DIMENSIONS = ("channel", "campaign", "content", "first_touch", "last_touch")
 """What leads are parted by; channel is where they came from."""
 UNKNOWN = "unknown origin"
 """Leads that nobody knows the origin of."""
-UNMATCHED = "spend without leads"
-"""What was spent on a channel, or a campaign, that no lead came from."""
+UNMATCHED = "spend that matches no lead"
+"""What was spent on a channel, or a campaign, that no lead came from; or on a campaign that nobody has named."""
 SPENT_BY = {"channel": "channel", "campaign": "campaign", "first_touch": "channel", "last_touch": "channel"}
 """Of which column of the spending a dimension's costs are; contents cost nothing by themselves."""
 PROPOSED = ("MQL", "SQL")

@@ -58,7 +58,7 @@ class MoneyView:
         if value == UNKNOWN:
             return self.text("row.unknown")
         if value == UNMATCHED:
-            return self.text("row.unmatched")
+            return self.text("row.unmatched_campaign" if dimension == "campaign" else "row.unmatched")
         if dimension == "month":
             return self.write.month(value.date() if hasattr(value, "date") else value)  # type: ignore[arg-type]
         if dimension == "group" and value in ("paid", "organic", "inbound", "outbound"):

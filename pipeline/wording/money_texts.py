@@ -153,6 +153,7 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
     "column.todo": ("what it says", "ce que cela veut dire"),
     "row.all": ("all", "ensemble"),
     "row.unknown": ("unknown origin", "origine inconnue"),
+    "row.unmatched_campaign": ("spend that matches no lead's campaign", "dépenses sans campagne d'un lead"),
     "row.unmatched": ("spend that matches no channel", "dépenses non rattachées à un canal"),
     "row.paid": ("paid", "payant"),
     "row.organic": ("organic", "organique"),

@@ -13,7 +13,7 @@ import yaml
 from small_project import SmallProject
 
 from pipeline.core.project import Project
-from pipeline.kpi.cohorts import UNKNOWN
+from pipeline.kpi.cohorts import UNKNOWN, UNMATCHED
 from pipeline.kpi.compute import Kpis, compute
 from pipeline.kpi.tables import not_recorded, shown_months, table_by, total_of
 from pipeline.report.money import MoneyView
@@ -107,6 +107,9 @@ def test_spending_before_there_is_any_lead_of_its_channel_is_a_line_of_its_own(s
         ("unknown origin", "no cost entered", "2"),
         ("spend that matches no channel", "65.00", "0"),
     ]
+    # Nobody named a campaign: that says nothing of whether leads came of it.
+    assert view_of(small, told).name(UNMATCHED, "campaign") == "spend that matches no lead's campaign"
+    assert [row["value"] for _, row in table_by(told, "campaign").iterrows()] == [UNKNOWN, "spend that matches no lead"]
 
 
 def test_the_command_says_what_to_do_first_and_what_is_wrong(small: SmallProject) -> None:
