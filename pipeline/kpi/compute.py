@@ -83,6 +83,8 @@ class Kpis:
     has_visits: bool
     spent_until: date | None
     """The last day for which spending was entered, up to the moment; None without any."""
+    visited_until: date | None
+    """The last day for which visitors were counted."""
     behind: Mapping[str, date]
     """The last day of each channel whose costs end long before those of others, though leads still come by it."""
     unvalued: Mapping[str, tuple[int, int]]
@@ -161,6 +163,8 @@ def compute(
             direct=parameters.kpi.direct,
             half_life=parameters.kpi.half_life,
         )
+        last = ", ".join(f"max(day) FILTER ({column} IS NOT NULL)" for column in ("cost", "visits"))
+        spent_until, visited_until = fetch_row(connection, f"SELECT {last} FROM {spending}")
         return Kpis(
             as_of,
             day_of(as_of),
@@ -183,7 +187,8 @@ def compute(
             has_revenue=bool(parameters.kpi.revenue),
             has_spending=bool(counted["cost"].notna().any()),
             has_visits=bool(counted["visits"].notna().any()),
-            spent_until=fetch_row(connection, f"SELECT max(day) FROM {spending} WHERE cost IS NOT NULL")[0],
+            spent_until=spent_until,
+            visited_until=visited_until,
             behind=cohorts.find_behind(table, spending, clock),
             unvalued=unvalued,
         )

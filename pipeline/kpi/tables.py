@@ -112,8 +112,15 @@ def told_of(told: Kpis) -> list[str]:
             "figures "
             f"are final so long after its end. Still expected: within {told.horizon}, of the leads that are open"
         )
-    if told.spent_until is not None and told.today - told.spent_until > ENTERED_LATE:
-        lines.append(f"costs are entered up to {told.spent_until} only: leads created since then have none yet")
+    ends = (
+        ("costs are entered", told.spent_until, "leads created since then have none yet"),
+        ("visitors are counted", told.visited_until, "more of them seem to become leads than do"),
+    )
+    lines += [
+        f"{what} up to {until} only: {so}"
+        for what, until, so in ends
+        if until is not None and told.today - until > ENTERED_LATE
+    ]
     lines += [
         f"costs of {channel} end on {day}, and leads still come by it: since then they count as free"
         for channel, day in told.behind.items()

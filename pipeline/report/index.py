@@ -282,9 +282,11 @@ def _bars(months: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _lacking(view: MoneyView) -> list[str]:
     """Say which costs and amounts the figures lack: days since which none were entered, and sales without a value."""
-    told, until = [], view.told.spent_until
-    if until is not None and view.told.today - until > ENTERED_LATE:
-        told.append(view.text("spend.until", day=view.write.day(until)))
+    told = [
+        view.text(name, day=view.write.day(until))
+        for name, until in (("spend.until", view.told.spent_until), ("spend.visited", view.told.visited_until))
+        if until is not None and view.told.today - until > ENTERED_LATE
+    ]
     for channel, day in view.told.behind.items():
         told.append(view.text("spend.behind", channel=view.name(channel), day=view.write.day(day)))
     for kind, (missing, events) in view.told.unvalued.items():

@@ -296,6 +296,10 @@ MONEY_TEXTS: Mapping[str, tuple[Said, Said]] = {
         "Costs are entered up to {day} only: leads created since then have none yet, so the newest months look cheaper than they are.",
         "Les coûts ne sont saisis que jusqu'au {day}\N{NO-BREAK SPACE}: les leads créés depuis n'en ont pas encore, les derniers mois paraissent donc moins chers qu'ils ne sont.",
     ),
+    "spend.visited": (
+        "Visitors are counted up to {day} only: in the newest months more of them seem to become leads than do.",
+        "Les visiteurs ne sont comptés que jusqu'au {day}\N{NO-BREAK SPACE}: les derniers mois, ils semblent plus nombreux à devenir leads qu'ils ne le sont.",
+    ),
     "spend.behind": (
         "Costs of {channel} end on {day}, and leads still come by it: since then they count as free. Where it went on costing, they are entered late.",
         "Les coûts du canal {channel} s'arrêtent le {day}, et des leads en viennent encore\N{NO-BREAK SPACE}: depuis, ils comptent comme gratuits. S'il a continué à coûter, la saisie est en retard.",

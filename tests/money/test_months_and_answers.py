@@ -145,18 +145,21 @@ def test_costs_of_a_channel_that_end_early_and_sales_without_a_value_are_told(tm
     costs = [("sea", day) for day in days] + [("fair", day) for day in days if day.endswith("01")]
     costs += [("social", day) for day in days if day <= "2026-03-10" and not "2026-01-05" < day < "2026-01-19"]
     costs += [("tv", "2026-01-05"), ("tv", "2026-01-06"), ("post", "2026-01-05")]
-    spend = "day,channel,cost\n" + "".join(f"{day},{channel},1\n" for channel, day in costs)
+    spend = "day,channel,cost,visits\n" + "".join(f"{day},{channel},1,\n" for channel, day in costs)
+    spend += "2026-01-05,seo,,50\n"
     people = "A,2026-03-20,sea\nB,2026-03-20,fair\nC,2026-03-11,social\nD,2026-01-05,tv\nE,2026-03-20,post\n"
     log = "A,2026-03-21,won,100\nB,2026-03-21,won,\nC,2026-03-21,won,\n"
     small.write(log_csv=f"lead,at,what,value\n{log}", leads_csv=f"lead,created,channel\n{people}", spend_csv=spend)
-    names = {name: name for name in ("day", "channel", "cost")}
+    names = {name: name for name in ("day", "channel", "cost", "visits")}
     leads = LEADS | {"attributes": {"channel": "category"}}
     sources = {"log": source_of(columns={"value": "value"}, actor="system")}
     small.set(sources, leads=leads, spend={"path": "spend.csv", "columns": names})
     told = told_at(small, datetime(2026, 4, 1))
     assert told.behind == {"social": date(2026, 3, 10)}
     assert told.unvalued == {"won": (2, 3)}
+    assert (told.spent_until, told.visited_until) == (date(2026, 3, 31), date(2026, 1, 5))
     lines = list(told_of(told))
+    assert "visitors are counted up to 2026-01-05 only: more of them seem to become leads than do" in lines
     assert "costs of social end on 2026-03-10, and leads still come by it: since then they count as free" in lines
     assert "2 of the 3 events won have no value, and count as nothing: revenue and ROI lack them" in lines
     # Three days more than the longest pause, which was 14 days: on the 27th nobody can tell.
