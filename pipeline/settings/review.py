@@ -29,7 +29,7 @@ class Matters(Strict):
 class Gates(Strict):
     """What a model must keep before it becomes the champion; the others are refused by name."""
 
-    minimum_conversions: PositiveInt = 50
+    minimum_conversions: PositiveInt = 30
     """Leads that convert among the pairs that the two models are compared by, each once, however often it was looked
     at: with fewer nobody can tell."""
     calibration: PositiveFloat = 1.5

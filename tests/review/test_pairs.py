@@ -173,4 +173,4 @@ def test_a_lead_that_is_looked_at_every_night_is_one_witness() -> None:
     )
     asked = ask(Gates(), [], {}, cast("Comparison", found), origins=1)
     (gate,) = (one for one in asked if one.name == "enough to tell")
-    assert gate.told() == "NOT kept: enough to tell: 12 (asked: 50 leads that convert, and both have foretold)"
+    assert gate.told() == "NOT kept: enough to tell: 12 (asked: 30 leads that convert, and both have foretold)"
