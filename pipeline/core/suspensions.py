@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,13 @@ def _test(column: str, value: Value) -> str:
         number = f"TRY_CAST({column} AS DOUBLE)"
         return " AND ".join(f"{number} {_BOUNDS[name]} {float(bound)!r}" for name, bound in value.items())
     try:
-        return f"TRY_CAST({column} AS DOUBLE) = {float(value)!r}"
+        exact = float(value)
     except ValueError:
-        return f"CAST({column} AS VARCHAR) = {literal(str(value))}"
+        exact = nan
+    # A channel may be called nan, or infinity.
+    if isfinite(exact):
+        return f"TRY_CAST({column} AS DOUBLE) = {exact!r}"
+    return f"CAST({column} AS VARCHAR) = {literal(str(value))}"
 
 
 def _read(one: dict[str, Any]) -> Suspension:

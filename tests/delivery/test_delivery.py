@@ -289,6 +289,7 @@ def test_segments_are_suspended_by_bounds_by_what_is_not_there_and_as_a_whole(tm
         ({"probability": {"from": 0.3, "below": 0.5}}, "b"),
         ({"probability": {"below": 0.3}}, "c"),
         ({"channel": None}, "b"),
+        ({"channel": "nan"}, ""),
         ({}, "abc"),
     ):
         write_suspensions(places, [Suspension(where, "2026-06-20")])
