@@ -244,6 +244,7 @@ _CLOCKS = (
     ", %I:%M:%S %p", " %H:%M %z", " %H:%M:%S %z", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f", "T%H:%M:%S%z",
     " %H:%M:%S.%f %z", "T%H:%M:%S.%f%z", " %I:%M:%S %p %z", ", %I:%M:%S %p %z", " %I:%M%p", " %I:%M:%S%p",
     " at %I:%M %p", " at %I:%M:%S %p", " at %H:%M", " %H.%M", " %H.%M.%S", " %H:%M:%S,%f", ":%H:%M:%S %z",
+    " %H", " %H%M", " %H%M%S",
 )  # fmt: skip
 # The short year comes first: the long one would take 26 for the year 26.
 _DATES = {

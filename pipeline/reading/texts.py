@@ -139,10 +139,26 @@ MIDNIGHT = r"[ T]+0?0[:.]00([:.]00([.,]0+)?)?"
 NO_DAY_OF_HOUR = r"(1899-12-3[01]|1900-01-0[01]|3[01][./]12[./]1899|12/3[01]/1899|0?[01][./]0?1[./]1900)[ T]+"
 """The day that databases and spreadsheets write before an hour of no day."""
 
+PART_OF_DAY = r"0?[.,][0-9]|0?,[0-9]{2}|0?[.][6-9][0-9]|0?[.,][0-9]{3,}"
+"""An hour as a part of its day, as spreadsheets hold it; 0.30 may be half past midnight, too."""
+
 
 def with_hour(day: str, hour: str) -> str:
-    """Write the SQL of a day and its hour as one text; a day without an hour stays a day, an hour alone is nothing."""
+    """Write the SQL of a day and its hour as one text; a day without an hour stays a day, an hour alone is nothing.
+
+    Of bare numbers the zero in front, which programs drop, is put back, and a part of a day becomes its clock.
+    """
     tidy = f"nullif(trim(regexp_replace(CAST({hour} AS VARCHAR), {literal('^' + NO_DAY_OF_HOUR)}, '')), '')"
+    seconds = "trunc(least(86400 * CAST(part AS DOUBLE) + 0.5, 86399))"
+    clock = f"CASE WHEN part <> '' THEN strftime(TIMESTAMP '1970-01-01' + to_seconds({seconds}), '%H:%M:%S') END"
+    part = f"CASE WHEN regexp_full_match(hour, {literal(PART_OF_DAY)}) THEN replace(hour, ',', '.') END"
+    whole = "regexp_extract(hour, '^([0-9]{1,6})([.]0)?$', 1)"
+    padded = f"if(length({whole}) % 2 = 1, '0', '') || {whole}"
+    written = (
+        f"CASE WHEN {whole} <> '' THEN CASE WHEN ltrim({whole}, '0') <> '' THEN {padded} END "
+        f"ELSE coalesce({named('part', part, clock)}, hour) END"
+    )
+    tidy = named("hour", tidy, written)
     bare = f"nullif(trim(regexp_replace(CAST({day} AS VARCHAR), {literal(MIDNIGHT + '$')}, '')), '')"
     return f"({bare} || coalesce(' ' || {tidy}, ''))"
 

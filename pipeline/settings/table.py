@@ -56,7 +56,7 @@ class Table(Extent):
     one of them is missing."""
     time_of_day: dict[Name, Name] = Field(default_factory=dict)
     """Columns of days, each with the one that says at which hour. In {Date: Time} Date is then read with its hour, by a
-    time_format of both."""
+    time_format of both, as '%Y-%m-%d %H%M' where it is 930 or 1430; a part of a day (0.604166) is read as its clock."""
     time_zone: Zone = "UTC"
     """The zone of times that carry no offset."""
     time_format: TimeFormats = ("iso",)

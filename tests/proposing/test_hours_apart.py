@@ -12,6 +12,8 @@ from exports import BEGINNING, write_table
 from proposals import ingest, interactions, propose, told
 
 from pipeline.profiling.hours import find_hours
+from pipeline.reading.moments import fitting_formats, read_text
+from pipeline.reading.texts import with_hour
 
 LEADS = 90
 
@@ -81,6 +83,12 @@ def test_queries_read_days_with_their_hours_and_each_day_its_own(tmp_path: Path)
          {"Anrufdatum": "Anrufzeit", "Anlagedatum": "Anlagezeit"}),
         ({"created_at": "2026-01-05 08:00:00", "slot": "09:15"}, {}),
         ({"day": "20260105", "clock": "00:15"}, {}),
+        ({"date": "20260105", "time": "143005"}, {"date": "time"}),
+        ({"Datum": "5.1.2026", "Dauer": "630", "Uhrzeit": "930"}, {"Datum": "Uhrzeit"}),
+        ({"call_date": "2026-01-05", "call_hour": "14"}, {"call_date": "call_hour"}),
+        ({"date": "2026-01-05", "hours": "14"}, {}),
+        ({"date": "2026-01-05", "response_time": "930"}, {}),
+        ({"Date": "2026-01-05", "Time": "0.604166"}, {"Date": "Time"}),
     ],
 )  # fmt: skip
 def test_an_hour_belongs_to_the_day_that_is_called_alike(columns: Mapping[str, str], pairs: Mapping[str, str]) -> None:
@@ -88,6 +96,50 @@ def test_an_hour_belongs_to_the_day_that_is_called_alike(columns: Mapping[str, s
     values: Sequence[str] = [f"'{text}' AS {held[name]}" for name, text in columns.items()]
     with duckdb.connect() as connection:
         assert find_hours(connection, f"(SELECT {', '.join(values)})", held) == (pairs, "")
+
+
+@pytest.mark.parametrize(
+    ("hours", "read"),
+    [
+        (("14", "9", "0", "14.0"), ("14:00:00", "09:00:00", "00:00:00", "14:00:00")),
+        (("1430", "930", "0005", "0"), ("14:30:00", "09:30:00", "00:05:00", "00:00:00")),
+        (("143005", "93005", "000000"), ("14:30:05", "09:30:05", "00:00:00")),
+        (
+            ("0.604166666", "0,25", ".5", "0.75", "0.999999"),
+            ("14:30:00", "06:00:00", "12:00:00", "18:00:00", "23:59:59"),
+        ),
+        (("0.30", "9.30", "2:30 PM"), ("00:30:00", "09:30:00", "14:30:00")),
+    ],
+)
+def test_a_bare_number_beside_a_day_is_its_hour(hours: Sequence[str], read: Sequence[str]) -> None:
+    with duckdb.connect() as connection:
+        listed = ", ".join(f"'{hour}'" for hour in hours)
+        joined = f"SELECT {with_hour('day', 'hour')} FROM (SELECT '05.01.2026' AS day, unnest([{listed}]) AS hour)"
+        texts = [text for (text,) in connection.execute(joined).fetchall()]
+        (fit,) = [fit for fit in fitting_formats([*texts, "31.01.2026"]) if fit.share == 1]
+        moments = connection.execute(
+            f"SELECT CAST({read_text('text', fit.formats, 'UTC')} AS VARCHAR) FROM (SELECT unnest(?) AS text)", [texts]
+        )
+        assert [found for (found,) in moments.fetchall()] == [f"2026-01-05 {hour}" for hour in read]
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        ("14", "9", "61"),
+        ("1", "9", "12"),  # a column beside it may say am or pm
+        ("9.5", "14.25", "10"),
+        ("930", "1430", "5"),  # five minutes after midnight, or five o'clock
+        ("0.604", "0.25", "0.390"),  # 6:00, or a quarter past midnight and some
+        ("120", "45", "300"),
+    ],
+)
+def test_a_number_that_may_be_something_else_is_told(hours: Sequence[str]) -> None:
+    values = " UNION ALL ".join(f"SELECT '2026-01-05' AS a, '{hour}' AS b" for hour in hours)
+    with duckdb.connect() as connection:
+        pairs, said = find_hours(connection, f"({values})", {"day": "a", "hour": "b"})
+    assert pairs == {}
+    assert said.startswith("hour may say at which hour of a day, and holds bare numbers of which none knows how")
 
 
 def test_an_hour_of_which_nobody_knows_the_day_is_told() -> None:
