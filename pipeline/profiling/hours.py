@@ -63,7 +63,8 @@ def find_hours(
     counted = dict(zip(columns, found, strict=True))
     days = [name for name, (filled, day, *_) in counted.items() if filled and day >= _MOSTLY * filled]
     parts = {_rest(day) for day in days} | {""}
-    hours, strange = [], []
+    hours: list[str] = []
+    strange: list[str] = []
     for name, (filled, _, clock, midnight, numbers, *bare) in counted.items():
         if name in days or not filled or has(name, _LENGTH):
             continue
