@@ -19,7 +19,7 @@ from pipeline.profiling.events import reading
 from pipeline.profiling.profile import Profile, read_time
 from pipeline.profiling.registers import RateTable, number_sql
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.words import UNDONE, plain
+from pipeline.profiling.words import UNDONE, has, plain
 from pipeline.settings.kpi import GROUPS
 
 _SIGNS = {"€": "EUR", "£": "GBP", "$": "USD"}
@@ -45,7 +45,8 @@ class _Rate(NamedTuple):
 def propose_revenue(connection: duckdb.DuckDBPyConnection, log: Path, conversions: Sequence[str]) -> dict[str, Any]:
     """Propose ``kpi.revenue``: conversions most of which have a value, and what takes one back, by its name.
 
-    What was given back counts against it: as it stands where the log has it below 0, else turned round.
+    What was given back counts against it: as it stands where the log has it below 0, else turned round. A sale of which
+    its status says that it was taken back brings nothing.
     """
     rows = connection.execute(
         "SELECT event_type, count(*), count(value), count(*) FILTER (value < 0) FROM read_parquet(?) GROUP BY ALL "
@@ -53,11 +54,11 @@ def propose_revenue(connection: duckdb.DuckDBPyConnection, log: Path, conversion
         [str(log)],
     ).fetchall()
     valued = {kind: (amounts, below) for kind, events, amounts, below in rows if 2 * amounts > events}
-    earned = {kind: 1 for kind in conversions if kind in valued}
+    earned = {kind: 1 for kind in conversions if kind in valued and not has(kind, UNDONE)}
     if not earned:
         return {}
     for kind, (amounts, below) in valued.items():
-        if kind not in earned and re.fullmatch(UNDONE, plain(kind)):
+        if kind not in conversions and re.fullmatch(UNDONE, plain(kind)):
             earned[kind] = 1 if 2 * below > amounts else -1
     return {"revenue": earned}
 
@@ -142,7 +143,7 @@ def _said_of_cents(profiles: Mapping[str, Profile], parts: Sequence[dict[str, An
                 notes.append(
                     f"{profile.name}.{value.name} holds whole numbers, as in {value.examples[0]}, beside currencies in "
                     "small letters, as services for payment write cents: if these are, every amount is a hundred times "
-                    "too high, and a query divides it"
+                    "too high: write 0.01 for 1 in kpi.revenue, or let a query divide it"
                 )
     return list(dict.fromkeys(notes))
 

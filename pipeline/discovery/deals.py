@@ -25,7 +25,7 @@ from pipeline.profiling.leads import LeadTable
 from pipeline.profiling.links import Link, Way, find_keys
 from pipeline.profiling.profile import TIMES, Column, Profile, read_time, time_sql
 from pipeline.profiling.tables import Tables
-from pipeline.profiling.times import recordings
+from pipeline.profiling.times import PAID, recordings
 from pipeline.profiling.words import (
     CLOSED,
     CREATED,
@@ -72,7 +72,12 @@ def stage_source(
     stage, won, lost = ending.stage, ending.won, ending.lost
     what = underscored(profile.name)
     amount = amount_columns(profile, [stage])
-    extra = "".join(f", event.{identifier(name)}" for name in amount.values())
+    undone = [text for text in won if has(text, UNDONE)]
+    amounts = {key: f"event.{identifier(name)}" for key, name in amount.items()}
+    if undone and "value" in amount:
+        kept = f"CASE WHEN NOT ({ending.says(undone)}) THEN {amounts['value']} END"
+        amounts["value"] = f"{kept} AS {identifier(amount['value'])}"
+    extra = "".join(f", {sql}" for sql in amounts.values())
     cases = "".join(
         f"\n    WHEN {ending.says(texts)} THEN {literal(f'{what}_{end}')}"
         for texts, end in ((won, "won"), (lost, "lost"))
@@ -80,7 +85,7 @@ def stage_source(
     )
     ended = ending.says([*won, *lost]) + (_is_over(profile, closed, ending) if ending.is_answer else "")
     typed = _typed_ahead(tables, profile, closed, ended, profile.drawn_at) if profile.drawn_at else 0
-    if not typed and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
+    if not (typed or undone) and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
         return _plain_ends(profile, led, closed, profile.columns[stage], amount)
     known = known_in_query(tables, profile, closed, ended)
     comments = {"known_at": known.why}
@@ -108,6 +113,8 @@ def stage_source(
     }
     known_ends = [*won, *lost]
     notes = said_of_rest(tables, profile, stage, known_ends, f"{what}_outcomes", closed_column(profile))
+    if undone:
+        notes.append(f"{profile.name}: what is {', '.join(undone)} was sold and taken back; it brings no revenue")
     notes += _said_of_answers(tables, profile, closed, ending, ended) if ending.is_answer else []
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
 
@@ -233,6 +240,8 @@ def _endings(profile: Profile) -> _Ending | None:
     for column in profile.of_kind("category", "flag"):
         won = [text for text in column.values if sounds_won(text) >= SURE]
         if won and has(column.name, STAGE + r"|is won|won"):
+            # A sale that was taken back was one.
+            won += [text for text in column.values if has(profile.name, PAID) and has(text, UNDONE)]
             return _Ending(column.name, won, [text for text in column.values if rank(text, LOST) and text not in won])
     flag = find_flag(profile, None) if closed_column(profile) else None
     return _Ending(flag.column, flag.yes, flag.no, is_answer=True) if flag else None

@@ -26,6 +26,7 @@ from pipeline.profiling.words import (
     SOLD,
     SURE,
     TAKEN_OVER,
+    UNDONE,
     has,
     is_called,
     plain,
@@ -169,7 +170,7 @@ def find_outcomes(
         (kind for kind in types if (sure := _sounds(kind)) and kind.share <= (1.0 if sure >= SURE else _MOST_LEADS)),
         key=lambda kind: (-_likeness(kind), kind.name),
     )
-    won = tuple(conversion) or _conversions(connection, log, candidates)
+    won = tuple(conversion) or _taken_back(types, _conversions(connection, log, candidates))
     if not won:
         return Outcomes((), tuple(lost), {}, (), tuple(candidates))
     losses = tuple(lost) or _losses(connection, log, types, won)
@@ -234,6 +235,17 @@ def _conversions(connection: duckdb.DuckDBPyConnection, log: Path, candidates: S
         ):
             chosen.append(kind.name)
     return tuple(chosen)
+
+
+def _taken_back(types: Sequence[EventType], won: tuple[str, ...]) -> tuple[str, ...]:
+    """Add the sales that were taken back by their status (``order refunded`` beside ``order``): they were some, too."""
+    of_sales = [kind for kind in types if kind.name in won and has(kind.source, SOLD)]
+    undone = (kind for kind in types if kind.name not in won and has(kind.name, UNDONE))
+    return *won, *(
+        kind.name
+        for kind in undone
+        if any(kind.source == sale.source and kind.name.startswith(f"{sale.name} ") for sale in of_sales)
+    )
 
 
 def _losses(

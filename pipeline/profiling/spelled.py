@@ -6,7 +6,7 @@ Field = Amount, NewValue = 1200                         Amount: what people type
 activityTypeId = 12, and another table: 12 = New Lead   New Lead
 activityTypeId = 12, and no table says what that is     12, which is told
 event = Deal closed, result = Won                       Deal closed Won: it is said of no other event
-a row of charges, status = failed                       charge failed: not every row is a sale
+a row of charges, status = failed                       charge failed: the other rows are a charge, which is a sale
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pipeline.profiling.words import (
     PERSONS,
     STAGE,
     SURE,
+    UNDONE,
     has,
     is_called,
     plain,
@@ -44,10 +45,11 @@ _NEW_VALUE = r"(?:new|to|after)(?: (?:value|string))?|value(?: (?:to|new|after))
 _CODE = r"id|code|key|no|nr|number"
 _NAME = r"(?:.* )?(?:name|label|title|bezeichnung|nom|libelle|nombre|naam)"
 _NO_SALE = (
-    r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|refunded|"
-    r"disputed|requires \w+|offen|fehlgeschlagen|ausstehend|echoue|en attente|fallid[oa]|pendiente"
+    r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|"
+    r"requires \w+|offen|fehlgeschlagen|ausstehend|echoue|en attente|fallid[oa]|pendiente"
 )
-"""What the status of a sale is called that is none, or is none yet, or no more."""
+"""What the status of a sale is called that is none, or is none yet; one that was taken back was one (``UNDONE``)."""
+_TAKEN_BACK = "were taken back, so that their leads converted, and they bring no revenue"
 _MOST_STEPS = 50
 """Values of a field beyond which they are amounts, names or dates, and no steps."""
 _MOST_CODES = 200
@@ -156,25 +158,33 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
 
 
 def _sales(tables: Tables, profile: Profile) -> Spelled | None:
-    """Spell out what became of a sale, where a status says of some that they were none: they failed, or are pending."""
+    """Spell out what became of a sale, where a status says of some that they failed, wait, or were taken back."""
     if not has(profile.name, PAID):
         return None
     for column in profile.of_kind("category", "flag"):
-        none = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST)]
-        if not none or column.name in profile.table.nested or not has(column.name, STAGE):
+        undone = [text for text in column.values if has(text, UNDONE)]
+        none = [text for text in column.values if text not in undone and (has(text, _NO_SALE) or rank(text, LOST))]
+        if not (none or undone) or column.name in profile.table.nested or not has(column.name, STAGE):
             continue
-        what, status = singular(profile.name), _text(profile, column.name)
-        counts = tables.ask(
-            f"SELECT {status}, count(*) FROM {profile.table.relation} AS event WHERE {status} IN "
-            f"({', '.join(map(literal, none))}) GROUP BY 1 ORDER BY 2 DESC, 1"
+        what, status = literal(singular(profile.name).replace(" ", "_")), _text(profile, column.name)
+        rows = tables.ask(
+            f"SELECT coalesce({status}, ''), count(*) FROM {profile.table.relation} AS event GROUP BY 1 "
+            "ORDER BY 2 DESC, 1"
         )
-        listed = ", ".join(f"{count:,} {text}" for text, count in counts)
-        rows = sum(count for _, count in counts)
-        note = (
-            f"{rows:,} of the {profile.rows:,} rows of {profile.name} are no sale by their {column.name} ({listed}): "
-            f"each row is an event by its {column.name}, as of the export"
+        counts = {text or "without one": count for text, count in rows}
+        others = [text for text in counts if text not in none + undone]
+        said = [
+            f"{sum(counts[text] for text in texts):,} {meaning} "
+            f"({', '.join(f'{counts[text]:,} {text}' for text in counts if text in texts)})"
+            for texts, meaning in ((others, "are sales"), (none, "are none"), (undone, _TAKEN_BACK))
+            if texts
+        ]
+        note = f"of the {profile.rows:,} rows of {profile.name}, by their {column.name} as of the export, "
+        sql = (
+            f"CASE WHEN {status} IN ({', '.join(map(literal, none + undone))}) "
+            f"THEN concat_ws(' ', {what}, {status}) ELSE {what} END"
         )
-        return Spelled(f"concat_ws(' ', {literal(what)}, nullif({status}, ''))", notes=(note,), is_sale=True)
+        return Spelled(sql, notes=(note + ", ".join(said),), is_sale=True)
     return None
 
 
