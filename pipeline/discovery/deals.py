@@ -115,7 +115,9 @@ def stage_source(
     notes = said_of_rest(tables, profile, stage, known_ends, f"{what}_outcomes", closed_column(profile))
     if undone:
         notes.append(f"{profile.name}: what is {', '.join(undone)} was sold and taken back; it brings no revenue")
-    notes += _said_of_answers(tables, profile, closed, ending, ended) if ending.is_answer else []
+    if ending.is_answer:
+        notes.append(_said_of_answers(tables, profile, closed, ending, ended))
+        comments.setdefault("query", notes[-1])
     return Proposed(f"{what}_outcomes", profile.name, settings, comments, tables_read(profile, found), notes)
 
 
@@ -263,7 +265,7 @@ def _is_over(profile: Profile, closed: Column, ending: _Ending) -> str:
     return f"{over}\n  AND ({won} OR {time_sql(at, closed)} <= TIMESTAMP '{profile.drawn_at}')"
 
 
-def _said_of_answers(tables: Tables, profile: Profile, closed: Column, ending: _Ending, ended: str) -> list[str]:
+def _said_of_answers(tables: Tables, profile: Profile, closed: Column, ending: _Ending, ended: str) -> str:
     """Tell which answers were taken for an end; where dates are planned ones, one that is overdue looks like one."""
     at = read_time(closed, "event")
     lost, undated, dated = tables.ask_row(
@@ -280,7 +282,7 @@ def _said_of_answers(tables: Tables, profile: Profile, closed: Column, ending: _
             f", {dated:,} have one that is planned and stay open, too. An open one that is overdue counts as lost, "
             "unless a column says what is closed"
         )
-    return [told]
+    return told
 
 
 def created_source(

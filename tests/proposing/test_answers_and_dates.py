@@ -69,3 +69,6 @@ def test_a_no_is_a_loss_when_its_day_has_come(
     )
     assert stay in told(tmp_path)
     assert ("31 have one that is planned and stay open, too" in told(tmp_path)) == planned
+    # It stands in the settings, too, beside the query that a person may change.
+    said = " ".join((tmp_path / "params.yaml").read_text(encoding="utf-8").replace("#", " ").split())
+    assert ("one that is overdue counts as lost" in said) == planned
