@@ -103,19 +103,18 @@ def _what_happened(
     Gives, too, whether nobody acted: a record came to be, or a deal was won.
     """
     # A column of times that is called by what happened then (won_date) says it better than any type.
-    happened = event_name(occurred.name) if _is_called_by_its_event(occurred.name) else None
+    spelled = profile.table.spelled is not None
+    happened = event_name(occurred.name) if not spelled and _is_called_by_its_event(occurred.name) else None
     types = [] if happened else type_columns(profile, occurred, lead_id)
-    if said in profile.columns:
-        happened, types = None, [str(said)]
+    happened, types = (None, [str(said)]) if said in profile.columns else (happened, types)
     name = underscored(profile.name)
     is_record = not types and not happened and rank(name, LEAD) >= _RECORD
     begun = happened or (f"{name}_created" if is_record else name)
     event_type: Any = (types if len(types) > 1 else types[0]) if types else {"constant": begun}
     known = {one.column for one in profile.recorded if one.holds and one.occurred == occurred.name}
     known |= recordings(profile)
-    times = [
-        c for c in profile.of_kind("time") if c is not occurred and c.name not in known and not has(c.name, OVERWRITTEN)
-    ]
+    times = [] if spelled else profile.of_kind("time")
+    times = [c for c in times if c is not occurred and c.name not in known and not has(c.name, OVERWRITTEN)]
     ends = [c.name for c in times if _is_called_by_its_event(c.name) or (not types and _is_a_step(c.name))]
     columns: dict[str, Any] = {"occurred_at": occurred.name, "event_type": event_type}
     if ends:  # a row tells of several moments

@@ -6,7 +6,9 @@ Field = Amount, NewValue = 1200                         Amount: what people type
 activityTypeId = 12, and another table: 12 = New Lead   New Lead
 activityTypeId = 12, and no table says what that is     12, which is told
 event = Deal closed, result = Won                       Deal closed Won: it is said of no other event
+a row of calls, direction = inbound                     call inbound: the lead's, as call outbound is ours
 a row of charges, status = failed                       charge failed: the other rows are a charge, which is a sale
+a row of invoices, amount = -120                        refund: a credit note is no sale
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from pipeline.profiling.times import PAID, occurred_column
 from pipeline.profiling.words import (
     EVENT_TYPE,
     LOST,
+    MAIL_CLICKED,
+    MAIL_OPENED,
     OURS_IDS,
     PERSONAL,
     PERSONS,
     STAGE,
     SURE,
     UNDONE,
+    VALUE,
     has,
     is_called,
     plain,
@@ -45,10 +50,16 @@ _NEW_VALUE = r"(?:new|to|after)(?: (?:value|string))?|value(?: (?:to|new|after))
 _CODE = r"id|code|key|no|nr|number"
 _NAME = r"(?:.* )?(?:name|label|title|bezeichnung|nom|libelle|nombre|naam)"
 _NO_SALE = (
-    r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|"
+    r"fail(?:ed|ure)?|pending|void(?:ed)?|uncollectible|incomplete|unpaid|draft|abandoned|open|on hold|trial(?:ing)?|"
     r"requires \w+|offen|fehlgeschlagen|ausstehend|echoue|en attente|fallid[oa]|pendiente"
 )
 """What the status of a sale is called that is none, or is none yet; one that was taken back was one (``UNDONE``)."""
+_LASTING = r"subscriptions?|memberships?|abonnements?|abos?|suscripcion(?:es)?"
+"""What a table of sales is called that last: one that was cancelled, or has expired, was one until then."""
+_ENDED = 85
+_DIRECTION = r"(?:.* )?(?:direction|richtung|sens|direccion|richting|direzione)"
+_INBOUND = r"in|inbound|incoming|received|eingehend\w*|entrante?s?|inkomend"
+_OUTBOUND = r"out|outbound|outgoing|sent|outbound (?:api|dial|reply|call)|ausgehend\w*|sortante?s?|salientes?|uitgaand"
 _TAKEN_BACK = "were taken back, so that their leads converted, and they bring no revenue"
 _MOST_STEPS = 50
 """Values of a field beyond which they are amounts, names or dates, and no steps."""
@@ -144,9 +155,9 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
             break
     else:
         types = type_columns(profile, occurred)
-        sale = None if types else _sales(tables, profile)
-        if sale is not None or len(types) != 1 or types[0] in profile.table.nested:
-            return sale
+        found_otherwise = (None if types else _sales(tables, profile)) or _directed(tables, profile, types)
+        if found_otherwise is not None or len(types) != 1 or types[0] in profile.table.nested:
+            return found_otherwise
         named, sql = types[0], _text(profile, types[0])
     if ending := _ends_of_one(tables, profile, named):
         of, column = ending
@@ -159,14 +170,17 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
 
 def _sales(tables: Tables, profile: Profile) -> Spelled | None:
     """Spell out what became of a sale, where a status says of some that they failed, wait, or were taken back."""
-    if not has(profile.name, PAID):
+    lasts = has(profile.name, _LASTING)
+    if not lasts and not has(profile.name, PAID):
         return None
+    what = literal(singular(profile.name).replace(" ", "_"))
     for column in profile.of_kind("category", "flag"):
         undone = [text for text in column.values if has(text, UNDONE)]
-        none = [text for text in column.values if text not in undone and (has(text, _NO_SALE) or rank(text, LOST))]
+        denied = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST) > _ENDED * lasts]
+        none = [text for text in denied if text not in undone]
         if not (none or undone) or column.name in profile.table.nested or not has(column.name, STAGE):
             continue
-        what, status = literal(singular(profile.name).replace(" ", "_")), _text(profile, column.name)
+        status = _text(profile, column.name)
         rows = tables.ask(
             f"SELECT coalesce({status}, ''), count(*) FROM {profile.table.relation} AS event GROUP BY 1 "
             "ORDER BY 2 DESC, 1"
@@ -185,6 +199,46 @@ def _sales(tables: Tables, profile: Profile) -> Spelled | None:
             f"THEN concat_ws(' ', {what}, {status}) ELSE {what} END"
         )
         return Spelled(sql, notes=(note + ", ".join(said),), is_sale=True)
+    for column in (one for one in profile.of_kind("number") if rank(one.name, VALUE)):
+        is_below = f"regexp_matches({_text(profile, column.name)}, '^[^0-9]*-[^0-9]*[0-9]')"
+        (below,) = tables.ask_row(f"SELECT count(*) FILTER ({is_below}) FROM {profile.table.relation} AS event")
+        if below:
+            note = (
+                f"of the {profile.rows:,} rows of {profile.name} {below:,} are refunds: their {column.name} is below 0"
+            )
+            return Spelled(f"CASE WHEN {is_below} THEN 'refund' ELSE {what} END", notes=(note,), is_sale=True)
+    return None
+
+
+def _directed(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | None:
+    """Spell out which calls and messages came in and which went out, where their kind does not tell: who acted does.
+
+    Of mails whose rows tell of several moments, as when they were opened, these say more.
+    """
+    if len(types) > 1 or any(has(one.name, f"{MAIL_OPENED}|{MAIL_CLICKED}") for one in profile.of_kind(*TIMES)):
+        return None
+    for column in profile.of_kind("category", "flag"):
+        ways = {
+            way: [text for text in column.values if re.fullmatch(pattern, plain(text))]
+            for way, pattern in (("inbound", _INBOUND), ("outbound", _OUTBOUND))
+        }
+        if not re.fullmatch(_DIRECTION, plain(column.name)) or sum(map(len, ways.values())) < len(column.values):
+            continue
+        kind = _text(profile, types[0]) if types else literal(singular(profile.name).replace(" ", "_"))
+        text = _text(profile, column.name)
+        differ = tables.ask_row(
+            f"SELECT count(*) FROM (SELECT {kind} FROM {profile.table.relation} AS event WHERE {text} <> '' "
+            f"GROUP BY {kind} HAVING count(DISTINCT {text}) > 1)"
+        )
+        if types and not differ[0]:
+            return None
+        cases = " ".join(
+            f"WHEN {text} IN ({', '.join(map(literal, texts))}) THEN {literal(way)}"
+            for way, texts in ways.items()
+            if texts
+        )
+        note = f"{profile.name}: {column.name} says whether it came from the lead; it is a part of the event type"
+        return Spelled(f"concat_ws(' ', {kind}, CASE {cases} END)", notes=(note,))
     return None
 
 

@@ -231,7 +231,7 @@ WON = {
     "vente|vendue?|verkauft|verkocht|vendid[oa]|auftrag erteilt|signee?|unterzeichnet|firmad[oa]|assinad[oa]": 90,
     "converted|conversion|convertie?|konvertiert|convertid[oa]": 85,
     "paid|payment|invoice paid|deposit": 80,
-    "enrolled|granted|issued": 60,
+    "enrolled|granted|issued|^(?:facture|rechnung|factura|fattura|factuur|invoice)$": 60,
     "approved|accepted|registered": 50,
 }
 """What a conversion may be called, the likeliest first."""
@@ -254,7 +254,7 @@ UNDONE = (
 )
 """What takes a sale back, and is no loss of a lead: it had converted."""
 LOST = {
-    "closed lost|lost|deal lost|perdue?|verloren|perdido|perdida|persa|perso": 100,
+    "closed lost|lost|lose|deal lost|perdue?|verloren|perdido|perdida|persa|perso": 100,
     "declined|denied|rejected|refused|refuse?e?|refus|abgelehnt|rechazad[oa]|recusad[oa]|rejetee?|afgewezen": 90,
     "cancel|cancelled|canceled|annulee?|storniert|cancelad[oa]|geannuleerd": 85,
     "disqualified|unqualified|junk|dead|not interested|no interest|sans suite|kein interesse|nicht interessiert|"
