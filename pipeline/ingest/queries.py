@@ -36,8 +36,8 @@ from pipeline.reading.readers import (
     open_result,
     open_table,
     read_as,
+    read_beside,
     table_columns,
-    with_hours,
 )
 from pipeline.reading.texts import Columns
 from pipeline.settings.ingest import Ingest
@@ -74,7 +74,7 @@ class Origins:
         if table.settings.path:
             table.files = open_table(table.label, table.settings, table.wanted, self.data_root, table.required)
         else:
-            wanted = with_hours(table.settings, table.wanted)
+            wanted = read_beside(table.settings, table.wanted)
             table.files = read_as(table.settings, choose_columns(table.label, [self._results[table.name]], wanted))
 
     def prepare(self) -> None:

@@ -3,6 +3,8 @@
 A word that never means anything (NULL) is one wherever it stands. One that may (false, none, 0) is one where it stands
 in a column that otherwise holds times or numbers, and means something in no other column: of ``false`` beside ``true``
 nobody is asked. Any other word is one where it recurs in columns of times, and stands in no other column.
+
+And which rows are nothing: a column says of them that they were deleted, or are a test.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import duckdb
 
 from pipeline.core.sql import fetch_by_column, fetch_row, literal
-from pipeline.profiling.words import is_called_id, is_called_time
+from pipeline.profiling.words import NO, YES, is_called_id, is_called_time, plain
 from pipeline.reading.nothing import NO_DAY, VAGUE, WORDS, in_yaml, is_word_for_nothing, trimmed
 from pipeline.settings.ingest import OWN_TABLES
 
@@ -28,6 +30,12 @@ _SURE_TIME = r"\d{4}[-/.]\d\d?[-/.]\d\d?([ T].*)?|\d\d?[-/.]\d\d?[-/.]\d{4}([ ,]
 """Unlike a range (1-10), no other thing is written so."""
 _FEWEST_TIMES, _MOST_STRANGERS = 3, 3
 _SHOWN = 4
+_NO_ROW = (
+    r"(?:(?:is|was|soft) )*deleted|(?:is )?geloscht|(?:est )?supprimee?|eliminad[oa]|borrad[oa]|verwijderd|is test|"
+    r"(?:is )?(?:test (?:record|lead|contact|user|account|data|entry)|testdatensatz)"
+)
+"""What a column is called that says of a row that it does not count; what is archived may be a lost lead."""
+_MOST_ANSWERS = 4
 
 
 def comment_on_words(ingest: Mapping[str, Any], told: Mapping[tuple[str | None, str | None], str]) -> dict[str, str]:
@@ -94,6 +102,33 @@ def find_empty_words(
             found[word].update({name: count for name, (count, _) in held.items()})
     words = tuple(sorted(found, key=lambda word: (-sum(found[word].values()), word)))
     return words, "; ".join(_tell(word, found[word]) for word in words)
+
+
+def find_left_out(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Find the columns that say which rows were deleted, or are a test, with their words for yes; and tell of them.
+
+    Where most rows are, the word means something else.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    told = []
+    for name, sql in columns.items():
+        if not re.fullmatch(_NO_ROW, plain(name)):
+            continue
+        text = f"trim(CAST({sql} AS VARCHAR))"
+        counts = dict(
+            connection.execute(
+                f"SELECT {text}, count(*) FROM {relation} WHERE {text} <> '' GROUP BY 1 LIMIT {_MOST_ANSWERS + 1}"
+            ).fetchall()
+        )
+        yes = tuple(sorted(text for text in counts if text.casefold() in YES))
+        (every,) = fetch_row(connection, f"SELECT count(*) FROM {relation}")
+        rows = sum(counts[text] for text in yes)
+        if rows and 2 * rows < every and all(text in yes or text.casefold() in NO for text in counts):
+            found[name] = yes
+            told.append(f"{name} says {' or '.join(yes)} of {rows:,} of the {every:,} rows: they are left out")
+    return found, told
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str, conditions: Mapping[str, str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from features.core.errors import InputError
 from pipeline.core.project import Progress
 from pipeline.core.sql import connect, fetch_row, file_literal, identifier, literal
-from pipeline.profiling.empty_words import find_empty_words
+from pipeline.profiling.empty_words import find_empty_words, find_left_out
 from pipeline.profiling.families import Part, is_empty_part, join_families
 from pipeline.profiling.hours import find_hours
 from pipeline.profiling.words import plain
@@ -36,7 +36,7 @@ from pipeline.reading.raw_files import (
     readable_endings,
 )
 from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, table_columns
-from pipeline.reading.texts import with_hour
+from pipeline.reading.texts import says_left_out, with_hour
 from pipeline.settings.ingest import OWN_TABLES
 from pipeline.settings.table import Table
 
@@ -355,10 +355,16 @@ def _view(
         settings = settings.model_copy(update={"time_of_day": hours})
         joined = {day: with_hour(held[day], held[hour]) for day, hour in hours.items()}
         held = {column: joined.get(column, sql) for column, sql in held.items() if column not in hours.values()}
+    left_out, told_of_left_out = find_left_out(connection, f"(FROM {readable})", held)
+    does_count = "true"
+    if left_out:
+        settings = settings.model_copy(update={"left_out": left_out})
+        does_count = f"NOT coalesce({says_left_out(left_out, held)}, false)"
     columns = ", ".join(f"{sql} AS {identifier(column)}" for column, sql in held.items())
     view = identifier(in_settings(name))
-    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM {readable}")
+    connection.execute(f"CREATE VIEW {view} AS SELECT {columns} FROM (FROM {readable}) WHERE {does_count}")
     described = connection.execute(f"DESCRIBE {view}").fetchall()
+    (counting,) = fetch_row(connection, f"SELECT count(*) FROM {view}")
     above_and_below = (f"count(*) FILTER (reason = '{reason}')" for reason in (TITLE_LINE, FOOTER_LINE))
     counts = f"count(*), count(reason) FILTER (NOT {is_flawed}), {', '.join(above_and_below)}"
     counts += f", count(*) FILTER ({is_flawed})"
@@ -371,13 +377,13 @@ def _view(
         notes += (f"{rows} with errors in cells, set aside where such a cell is read",)
     notes += (f"words for nothing: {told_of_words}",) if words else ()
     notes += tuple(f"{hour} is taken for the hour of {day}" for day, hour in hours.items())
-    notes += (told_of_hours,) if told_of_hours else ()
+    notes += tuple(filter(None, (told_of_hours, *told_of_left_out)))
     return FoundTable(
         name=name,
         settings=settings,
         columns=tuple(row[0] for row in described),
         types=tuple(row[1] for row in described),
-        rows=total - unreadable,
+        rows=counting,
         cut=total >= MOST_ROWS,
         notes=notes,
         empty_words=told_of_words,

@@ -20,7 +20,15 @@ from pipeline.core.project import Project
 from pipeline.core.sql import Relation, fetch_row, file_literal, literal, open_reader
 from pipeline.reading.databases import fetch
 from pipeline.reading.nested import find_column
-from pipeline.reading.readers import OpenFile, choose_columns, copy_rows, open_table, read_as, table_columns, with_hours
+from pipeline.reading.readers import (
+    OpenFile,
+    choose_columns,
+    copy_rows,
+    open_table,
+    read_as,
+    read_beside,
+    table_columns,
+)
 from pipeline.reading.texts import names, text
 from pipeline.settings.ingest import Ingest
 from pipeline.settings.types import Column
@@ -112,7 +120,7 @@ def _opened(project: Project[Sections], wanted: Wanted) -> Iterator[_Opened]:
         if table.path is None:
             asked = fetch(label, table, data_root, Path(folder) / "asked.parquet", lambda _: None)
             _refuse_missing(wanted, asked.names)
-            yield connection, read_as(table, choose_columns(label, [asked], with_hours(table, columns))), Path(folder)
+            yield connection, read_as(table, choose_columns(label, [asked], read_beside(table, columns))), Path(folder)
             return
         _refuse_missing(wanted, table_columns(label, table, data_root))
         yield connection, open_table(label, table, columns, data_root), Path(folder)

@@ -19,11 +19,14 @@ TWO_LEADS = "alias claimed by two leads"
 CIRCLE = "links in a circle"
 NO_EVENT = "no event in the row"
 OWN_WRITE = "written by leadcast"
+LEFT_OUT = "left out"
+"""A column of ``left_out`` says that the row does not count."""
 TOTAL = "total of the others"
 WORD = "{} is a word, and no id"
 ROUNDED = "{} is rounded"
 EXPECTED = frozenset({
     DUPLICATE, UNKNOWN_LEAD, MERGED, TWO_LEADS, NO_EVENT, OWN_WRITE, TOTAL, TITLE_LINE, FOOTER_LINE,
+    LEFT_OUT,
     WORD.format("lead_id"), WORD.format("alias_id"),
 })  # fmt: skip
 """What sound logs hold, too. All other reasons mean that a row is broken."""

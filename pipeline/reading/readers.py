@@ -23,8 +23,9 @@ from pipeline.reading import delimited, json_lines, nested, workbooks
 from pipeline.reading.extent import find_header
 from pipeline.reading.nested import RawColumn, fields_of
 from pipeline.reading.nothing import without_words
+from pipeline.reading.quarantine import LEFT_OUT
 from pipeline.reading.raw_files import RawFile, find_files, open_lines
-from pipeline.reading.texts import with_hour
+from pipeline.reading.texts import says_left_out, with_hour
 from pipeline.settings.table import Extent, Table
 
 Required = Mapping[str, Sequence[str]]
@@ -59,6 +60,8 @@ class OpenFile:
     """The words that stand for a missing text."""
     time_of_day: Mapping[str, str] = field(default_factory=dict)
     """By a column of days, the one that says at which hour."""
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By a column, the words by which it says that a row does not count."""
 
     @property
     def columns(self) -> dict[str, RawColumn]:
@@ -96,18 +99,21 @@ def open_table(
     Raises InputError where a file can't be read, no file has a wanted column (all of them at once, each with the
     nearest that exists), or a file is of another kind than the others.
     """
-    files = _open_files(label, table, with_hours(table, wanted), data_root)
-    return read_as(table, choose_columns(label, files, with_hours(table, wanted), required))
+    files = _open_files(label, table, read_beside(table, wanted), data_root)
+    return read_as(table, choose_columns(label, files, read_beside(table, wanted), required))
 
 
-def with_hours(table: Table, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Add to the columns that are wanted of a table those that say at which hour of a day."""
-    return *wanted, *(table.time_of_day[name] for name in wanted if name in table.time_of_day)
+def read_beside(table: Table, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Add to the columns that are wanted of a table those that say at which hour of a day, and which rows count."""
+    hours = (table.time_of_day[name] for name in wanted if name in table.time_of_day)
+    return *wanted, *hours, *(name for name in table.left_out if name not in wanted)
 
 
 def read_as(table: Table, files: Sequence[OpenFile]) -> tuple[OpenFile, ...]:
     """Let files whose columns are chosen be read as the settings of their table say."""
-    return tuple(replace(file, nothing=table.nothing, time_of_day=table.time_of_day) for file in files)
+    return tuple(
+        replace(file, nothing=table.nothing, time_of_day=table.time_of_day, left_out=table.left_out) for file in files
+    )
 
 
 def table_columns(label: str, table: Table, data_root: Path) -> tuple[str, ...]:
@@ -322,7 +328,7 @@ def parquet_rows(file: OpenFile, stretch: range | None = None) -> str:
 
 
 def _as_set(file: OpenFile, rows: str) -> str:
-    """Let the words for nothing be missing in the raw rows, and days have their hours.
+    """Let the words for nothing be missing in the raw rows, days have their hours, and set aside what does not count.
 
     Numbers and times of Parquet are no words.
     """
@@ -335,8 +341,10 @@ def _as_set(file: OpenFile, rows: str) -> str:
         }
     hours = {day: hour for day, hour in file.time_of_day.items() if {day, hour} <= held.keys()}
     made = texts | {day: with_hour(texts[day], texts[hour]) for day, hour in hours.items()}
-    replaced = ", ".join(f"{sql} AS {held[name]}" for name, sql in made.items() if sql != held[name])
-    return f"SELECT * REPLACE ({replaced}) FROM ({rows})" if replaced else rows
+    replaced = [f"{sql} AS {held[name]}" for name, sql in made.items() if sql != held[name]]
+    if left_out := says_left_out({name: words for name, words in file.left_out.items() if name in held}, held):
+        replaced.append(f"coalesce(reason, CASE WHEN {left_out} THEN {literal(LEFT_OUT)} END) AS reason")
+    return f"SELECT * REPLACE ({', '.join(replaced)}) FROM ({rows})" if replaced else rows
 
 
 def check_readable(connection: duckdb.DuckDBPyConnection, file: OpenFile) -> None:

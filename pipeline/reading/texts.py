@@ -13,7 +13,7 @@ stand before or after a number.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.core.sql import literal, named
 from pipeline.reading import nothing
@@ -161,6 +161,15 @@ def with_hour(day: str, hour: str) -> str:
     tidy = named("hour", tidy, written)
     bare = f"nullif(trim(regexp_replace(CAST({day} AS VARCHAR), {literal(MIDNIGHT + '$')}, '')), '')"
     return f"({bare} || coalesce(' ' || {tidy}, ''))"
+
+
+def says_left_out(words: Mapping[str, Sequence[str]], columns: Mapping[str, str]) -> str:
+    """Write the condition that a row does not count, by the words of some columns; ``columns`` are their SQL."""
+    return " OR ".join(
+        f"trim(CAST({columns[name]} AS VARCHAR)) IN ({', '.join(map(literal, listed))})"
+        for name, listed in words.items()
+        if listed
+    )
 
 
 def shape(text: str) -> str:

@@ -54,6 +54,9 @@ class Table(Extent):
     nothing: Words = ()
     """Words that the table writes where it has nothing, in quotes, as in ['NULL', '\\N', '0000-00-00']: a text that is
     one of them is missing."""
+    left_out: dict[Name, Words] = Field(default_factory=dict)
+    """Rows that do not count, as what was deleted, or a test: columns, each with the words by which it says so, in
+    quotes, as in {is_deleted: ['true', '1']}. They are set aside, and counted."""
     time_of_day: dict[Name, Name] = Field(default_factory=dict)
     """Columns of days, each with the one that says at which hour. In {Date: Time} Date is then read with its hour, by a
     time_format of both, as '%Y-%m-%d %H%M' where it is 930 or 1430; a part of a day (0.604166) is read as its clock."""
