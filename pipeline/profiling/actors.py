@@ -12,7 +12,7 @@ from pipeline.profiling.profile import Column, Profile
 from pipeline.profiling.tables import HAPPENED, Tables
 from pipeline.profiling.words import LOST, NOBODYS, OURS, STAGE, SURE, THEIRS, has, plain, rank, sounds_won
 
-_BY = (
+BY = (
     r"by|actor|acted|performed|created by|initiat(?:ed|or)|author|agent|user|party|"
     r"auteur|acteur|par|durch|von|akteur|ausgelost"
 )
@@ -47,19 +47,25 @@ def find_actor(tables: Tables, profile: Profile, types: Sequence[str]) -> Acting
     spelled = profile.table.spelled if types == [HAPPENED] else None
     if spelled and (spelled.fields or spelled.is_sale):
         return Acting("system" if spelled.is_sale else moved_by_us(profile.columns[HAPPENED].values))
+    if spelled and spelled.acted:
+        texts = profile.columns[HAPPENED].values
+        untold = [text for text in texts if not text.endswith(("inbound", "outbound", "by lead", "by us", "by system"))]
+        us = [text for text in texts if text.endswith(("outbound", "by us")) or (text in untold and has(text, OURS))]
+        system = [text for text in texts if text.endswith("by system")]
+        return Acting({"default": "lead", **{who: of for who, of in (("us", us), ("system", system)) if of}})
     if len(types) == 1 and has(types[0], STAGE) and has(profile.name, _HISTORY):
         return Acting(moved_by_us(profile.columns[types[0]].values))
     by_words = _by_words(profile, types)
     for column in profile.of_kind("category", "flag"):
-        if len(types) > 1 or column.name in types or not has(column.name, _BY) or column.filled < _ALWAYS:
+        if len(types) > 1 or column.name in types or not has(column.name, BY) or column.filled < _ALWAYS:
             continue
-        actors = _read(column)
+        actors = read_actors(column)
         if actors:
             return _told(tables, profile, types, column, actors, by_words)
     return Acting(by_words)
 
 
-def _read(column: Column) -> dict[str, str]:
+def read_actors(column: Column) -> dict[str, str]:
     """Read who acted from each of a column's texts; nothing where one of them is no such word."""
     if column.distinct > _MOST_ACTORS:
         return {}
@@ -100,7 +106,9 @@ def _told(
         found[text].add(actors[who])
     differ = [text for text, who in found.items() if len(who) > 1]
     if len(differ) == len(found):
-        return Acting(by_words)
+        return Acting(
+            by_words, None, f"{column.name} says who acted, and every event type is of several: its words tell"
+        )
     why = f"{column.name} says who acted"
     if differ:
         why += f"; where that differs within an event type, its words do: {', '.join(differ[:_SHOWN])}"

@@ -180,7 +180,7 @@ def event_source(
     acting = Acting("system") if nobody_acted else find_actor(tables, profile, types)
     settings |= {"known_at": known, "actor": acting.setting, "columns": columns}
     used_too = [acting.column] if acting.column else []
-    comments |= {"actor": acting.why} if acting.column else {}
+    comments |= {"actor": acting.why} if acting.why else {}
     return Proposed(name, profile.name, settings, comments, reads, [*(spelled.notes if spelled else ())], used_too)
 
 

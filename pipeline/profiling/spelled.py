@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 
 from pipeline.core.sql import identifier, literal
-from pipeline.profiling.actors import is_end
+from pipeline.profiling.actors import BY, is_end, read_actors
 from pipeline.profiling.events import says_what_happened, type_columns, type_holding
 from pipeline.profiling.links import is_key
 from pipeline.profiling.profile import TIMES, Column, Profile
@@ -211,35 +211,41 @@ def _sales(tables: Tables, profile: Profile) -> Spelled | None:
 
 
 def _directed(tables: Tables, profile: Profile, types: Sequence[str]) -> Spelled | None:
-    """Spell out which calls and messages came in and which went out, where their kind does not tell: who acted does.
+    """Spell out which calls and messages came in and which went out, or who wrote them, where their kind does not tell.
 
     Of mails whose rows tell of several moments, as when they were opened, these say more.
     """
     if len(types) > 1 or any(has(one.name, f"{MAIL_OPENED}|{MAIL_CLICKED}") for one in profile.of_kind(*TIMES)):
         return None
+    kind = _text(profile, types[0]) if types else literal(singular(profile.name).replace(" ", "_"))
     for column in profile.of_kind("category", "flag"):
-        ways = {
-            way: [text for text in column.values if re.fullmatch(pattern, plain(text))]
-            for way, pattern in (("inbound", _INBOUND), ("outbound", _OUTBOUND))
-        }
-        if not re.fullmatch(_DIRECTION, plain(column.name)) or sum(map(len, ways.values())) < len(column.values):
+        way = _way(column)
+        if not way or column.name in {*types, *profile.table.nested}:
             continue
-        kind = _text(profile, types[0]) if types else literal(singular(profile.name).replace(" ", "_"))
-        text = _text(profile, column.name)
-        differ = tables.ask_row(
-            f"SELECT count(*) FROM (SELECT {kind} FROM {profile.table.relation} AS event WHERE {text} <> '' "
-            f"GROUP BY {kind} HAVING count(DISTINCT {text}) > 1)"
+        text, cases = (
+            _text(profile, column.name),
+            " ".join(f"WHEN {literal(said)} THEN {literal(way[said])}" for said in way),
         )
-        if types and not differ[0]:
-            return None
-        cases = " ".join(
-            f"WHEN {text} IN ({', '.join(map(literal, texts))}) THEN {literal(way)}"
-            for way, texts in ways.items()
-            if texts
+        of_each = tables.ask(
+            f"SELECT count(DISTINCT {text}) FROM {profile.table.relation} AS event WHERE {text} <> '' GROUP BY {kind}"
         )
-        note = f"{profile.name}: {column.name} says whether it came from the lead; it is a part of the event type"
-        return Spelled(f"concat_ws(' ', {kind}, CASE {cases} END)", notes=(note,))
+        differ = [number > 1 for (number,) in of_each]
+        # Where the words of some types tell who acted, and of others do not, they are asked.
+        if all(differ) or (not has(column.name, BY) and (any(differ) or not types)):
+            note = f"{profile.name}: {column.name} says who acted, and is a part of the event type"
+            return Spelled(f"concat_ws(' ', {kind}, CASE {text} {cases} END)", notes=(note,), acted=True)
     return None
+
+
+def _way(column: Column) -> dict[str, str]:
+    """Say of each of a column's texts which way a message went, or who acted; nothing where one tells neither."""
+    if re.fullmatch(_DIRECTION, plain(column.name)):
+        ways = {"inbound": _INBOUND, "outbound": _OUTBOUND}
+        found = {text: way for text in column.values for way in ways if re.fullmatch(ways[way], plain(text))}
+        return found if len(found) == len(column.values) else {}
+    if not has(column.name, BY):
+        return {}
+    return {text: f"by {actor}" for text, actor in read_actors(column).items()}
 
 
 def _is_code(profile: Profile, column: Column) -> bool:

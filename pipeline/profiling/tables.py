@@ -66,6 +66,8 @@ class Spelled:
     """Where a row says what a field of something was changed to: the fields."""
     is_sale: bool = False
     """Whether a row is a sale, or was meant to be one."""
+    acted: bool = False
+    """Whether the event type says who acted: ``inbound`` or ``outbound``, or ``by`` whom."""
     notes: tuple[str, ...] = ()
 
 

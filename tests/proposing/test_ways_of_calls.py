@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from exports import BEGINNING, write_table
 from proposals import count, ingest, interactions, propose, told
 
@@ -37,6 +39,28 @@ def test_a_call_that_came_in_is_the_leads_and_one_that_was_answered_is_one(tmp_p
     found = count(tmp_path)
     assert (found["call inbound", "lead"], found["call outbound", "us"]) == (60, 120)
     assert sum(number for (kind, _), number in found.items() if kind != "converted") == 180
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_message_is_of_whom_a_column_names(nested: bool, tmp_path: Path) -> None:
+    """Where both write notes and mails no word of them tells who did. What lies within a column no query can name."""
+    write_leads(tmp_path / "raw")
+    messages = []
+    for number in range(6 * LEADS):
+        author = ("admin", "user", "bot")[number % 3]
+        at = BEGINNING + timedelta(days=number // 6, hours=5 + number % 6)
+        row = {"message_id": f"M{number}", "lead_id": f"L{number // 6}", "sent_at": str(at)}
+        messages.append(row | ({"author": {"type": author}} if nested else {"author": author}))
+    (tmp_path / "raw" / "messages.jsonl").write_text("\n".join(map(json.dumps, messages)), encoding="utf-8")
+    propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    found = {key: number for key, number in count(tmp_path).items() if key[0] != "converted"}
+    if nested:
+        assert found == {("message", "lead"): 6 * LEADS}
+        assert "author.type says who acted, and every event type" in (tmp_path / "params.yaml").read_text()
+    else:
+        who = {"message by us": "us", "message by lead": "lead", "message by system": "system"}
+        assert found == dict.fromkeys(who.items(), 2 * LEADS)
 
 
 def test_of_an_order_with_a_status_further_dates_are_no_sale(tmp_path: Path) -> None:
