@@ -85,11 +85,16 @@ def stage_source(
     )
     ended = ending.says([*won, *lost]) + (_is_over(profile, closed, ending) if ending.is_answer else "")
     typed = _typed_ahead(tables, profile, closed, ended, profile.drawn_at) if profile.drawn_at else 0
-    if not (typed or undone) and (led := _lead_of_ends(profile, found, lead, closed, stage)) is not None:
+    apart = [] if ending.is_answer else _times_apart(profile, closed)
+    led = None if typed or undone or apart else _lead_of_ends(profile, found, lead, closed, stage)
+    if led is not None:
         return _plain_ends(profile, led, closed, profile.columns[stage], amount)
     known = known_in_query(tables, profile, closed, ended)
     comments = {"known_at": known.why}
     occurred, times, observed = f"event.{identifier(closed.name)}", [closed.name], {}
+    if apart:
+        when_won, when_lost = (f"event.{identifier(column.name)}" for column in apart)
+        occurred, times = f"CASE WHEN {ending.says(won)} THEN {when_won} ELSE {when_lost} END", [c.name for c in apart]
     if profile.drawn_at and typed:
         occurred, times = f"least({time_sql(occurred, closed)}, TIMESTAMP '{profile.drawn_at}')", []
         observed["observed_until"] = profile.drawn_at.isoformat(sep=" ")
@@ -194,6 +199,14 @@ def closed_column(profile: Profile) -> Column | None:
         if has(column.name, _CLOSED) and not has(column.name, OVERWRITTEN)
     ]
     return max(times, key=lambda column: (has(column.name, CLOSED), column.filled), default=None)
+
+
+def _times_apart(profile: Profile, closed: Column) -> list[Column]:
+    """Give the time at which deals were won and that at which they were lost, where ``closed`` is one of them."""
+    times = [column for column in profile.of_kind("time") if column.fits == closed.fits]
+    won = [column for column in times if sounds_won(column.name) >= SURE]
+    lost = [column for column in times if rank(column.name, LOST) >= SURE]
+    return [won[0], lost[0]] if len(won) == len(lost) == 1 and closed in (*won, *lost) else []
 
 
 def _changed_column(profile: Profile, stage: str) -> Column | None:

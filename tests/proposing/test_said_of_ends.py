@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from exports import BEGINNING, write_table
-from proposals import count, ingest, propose, told
+from proposals import count, ingest, interactions, propose, told
 
 from pipeline.profiling.words import LOST, SURE, rank, sounds_won
 
@@ -62,3 +62,22 @@ def test_usual_words_of_ends_are_known_in_six_languages() -> None:
         assert (sounds_won(word) >= SURE, rank(word, LOST)) == (True, 0), word
     for word in [*lost.split(", "), "Kein Interesse", "Sans suite", "Sem interesse"]:
         assert (sounds_won(word), rank(word, LOST) > 0) == (0, True), word
+
+
+def test_a_deal_was_won_and_lost_at_times_of_two_columns(tmp_path: Path) -> None:
+    """By the one that is filled more often the others had no time. A deal that was lost before it was won has both."""
+    write_log(tmp_path / "raw")
+    ends, deals = {}, []
+    for lead in range(LEADS):
+        end = ("won", "lost", "open", "lost")[lead % 4]
+        at = BEGINNING + timedelta(days=lead + 5, minutes=lead)
+        times = {"won": (at, at - timedelta(days=2) if lead % 8 else ""), "lost": ("", at), "open": ("", "")}[end]
+        deals.append((f"D{lead}", f"L{lead}", end, BEGINNING + timedelta(days=lead, hours=9), *times))
+        if end != "open":
+            ends[f"L{lead}"] = (f"deal_{end}", at)
+    header = ["deal_id", "lead_id", "status", "deal_created", "won_time", "lost_time"]
+    write_table(tmp_path / "raw" / "deals.csv", header, deals)
+    propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    found = interactions(tmp_path, "event_type IN ('deal_won', 'deal_lost')")
+    assert {lead: (kind, at) for lead, at, kind in found} == ends
