@@ -119,7 +119,10 @@ def stage_source(
     known_ends = [*won, *lost]
     notes = said_of_rest(tables, profile, stage, known_ends, f"{what}_outcomes", closed_column(profile))
     if undone:
-        notes.append(f"{profile.name}: what is {', '.join(undone)} was sold and taken back; it brings no revenue")
+        (back,) = tables.ask_row(f"SELECT count(*) FROM {profile.table.relation} AS event WHERE {ending.says(undone)}")
+        notes.append(
+            f"{back:,} rows of {profile.name} ({', '.join(undone)}) were sold and taken back: no revenue of theirs"
+        )
     if ending.is_answer:
         notes.append(_said_of_answers(tables, profile, closed, ending, ended))
         comments.setdefault("query", notes[-1])

@@ -17,7 +17,7 @@ from pipeline.discovery.merges import merges_in_leads, settle_merges
 from pipeline.discovery.owners import propose_owners
 from pipeline.discovery.people import Asked, PeopleTables, propose_people, without_idle_tables
 from pipeline.discovery.scattered import constant_columns, constants_of_all, said_of_persons, scattered_leads
-from pipeline.discovery.sources import names_read, propose_sources, said_of_zones, tell_rows_apart
+from pipeline.discovery.sources import names_read, propose_sources, said_of_tables, tell_rows_apart
 from pipeline.discovery.trailing import set_trailing_apart
 from pipeline.profiling.empty_words import comment_on_words
 from pipeline.profiling.events import Proposed, reading
@@ -133,7 +133,7 @@ def propose(
         f"its rows, so these are what leads came to; if it is, say so: --leads {one.table}"
         for one in roles.late
     ]
-    mapping.notes += said_of_zones(profiles, [source.table for source in proposed])
+    mapping.notes += said_of_tables(profiles, [source.table for source in proposed])
     used = {mapping.labels, *mapping.reads, *told_of_rates, *mapping.people.used.values()}
     used |= {name for one in found if one.spelled for name in one.spelled.reads}
     unused = {**roles.unused, **mapping.people.lacks}

@@ -16,9 +16,13 @@ from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.roles import Roles
 from pipeline.profiling.tables import Tables, in_settings
 from pipeline.profiling.times import occurred_column
-from pipeline.profiling.words import KNOWN, SOLD, TIME_ZONE, has
+from pipeline.profiling.words import KNOWN, SOLD, TIME_ZONE, has, plain
 from pipeline.settings.ingest import TrafficColumns
 
+_OPERATION = r"op|operation|dml(?: type)?|change type|cdc \w+|row kind|header operation"
+_AGAIN = {"u", "d", "update", "updated", "delete", "deleted", "update after", "update before"}
+_AT_FIRST = {"i", "c", "r", "insert", "inserted", "create", "created", "read"}
+"""What a log of changes to a table's rows says of each change."""
 _TRAFFIC = {*TrafficColumns.model_fields}
 
 
@@ -102,11 +106,21 @@ def tell_rows_apart(tables: Tables, profiles: Mapping[str, Profile], proposed: S
     return notes
 
 
-def said_of_zones(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[str]:
-    """Tell of which tables times are taken for UTC because they carry no offset, and which columns may say the zone."""
+def said_of_tables(profiles: Mapping[str, Profile], names: Iterable[str]) -> list[str]:
+    """Tell of which tables times are taken for UTC because they carry no offset, and which columns may say the zone.
+
+    And which tables hold the changes of rows, not the rows as they are: each change counts.
+    """
     local, notes = [], []
     for name in dict.fromkeys(names):
         profile = profiles[name]
+        for one in profile.of_kind("category", "flag"):
+            said = {plain(text) for text in one.values}
+            if has(one.name, _OPERATION) and said & _AGAIN and said <= _AGAIN | _AT_FIRST:
+                notes.append(
+                    f"{name} holds the changes of rows, by its {one.name} ({', '.join(one.values)}), and each counts: "
+                    "export the rows as they are, or let a query take the last change of each, if it deletes nothing"
+                )
         if not any(column.is_local for column in profile.of_kind("time")):
             continue
         local.append(name)

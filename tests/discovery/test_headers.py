@@ -166,7 +166,7 @@ def write_shop(folder: Path) -> None:
             hits.append((hits[-1][0], visitor, "/about", "POST", 200, "-"))
         if number < 10:
             hits.append(hits[-1])
-        status = {0: "paid", 1: "paid", 2: "cancelled", 3: "returned"}.get(number % 8)
+        status = {0: "paid", 1: "paid", 2: "cancelled", 3: "on hold"}.get(number % 8)
         if status:
             ordered = f"{at + timedelta(days=3):%Y-%m-%d %H:%M:%S}"
             orders.append((f"O{number}", visitor, ordered, f"{rng.gamma(2, 30):.2f}", status))
@@ -189,7 +189,7 @@ def test_orders_that_are_neither_won_nor_lost_are_told_and_a_status_that_says_lo
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["episodes"]["lost"] == ["order_lost"]
     assert "75 of the 300 rows of orders are not used" in told(tmp_path)
-    assert "(75 returned)" in told(tmp_path)
+    assert "(75 on hold)" in told(tmp_path)
 
 
 def test_an_id_is_no_time_and_a_column_that_is_mostly_empty_is_said_to_be(tmp_path: Path) -> None:

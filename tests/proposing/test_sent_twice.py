@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from exports import BEGINNING
-from proposals import count, ingest, propose, read
+from exports import BEGINNING, write_table
+from proposals import count, ingest, notes, propose, read
 
 LEADS = 60
 
@@ -44,3 +44,16 @@ def test_an_event_that_was_sent_twice_counts_once(tmp_path: Path) -> None:
     assert count(tmp_path) == {("purchase", "lead"): 20, ("page_view", "lead"): 220}
     summary = read(tmp_path, "data/ingest.json")["sources"]["events"]
     assert (summary["rows"], summary["used"]) == (240 + 20 + 24, 240)
+
+
+def test_changes_of_rows_are_told_to_be_no_rows(tmp_path: Path) -> None:
+    """Each act was there as often as it had been touched, and those that were deleted, too."""
+    write_events(tmp_path / "log")
+    rows = [
+        (f"A{lead}", f"person-{lead}", "call", BEGINNING + timedelta(days=lead, hours=9), operation)
+        for lead in range(LEADS)
+        for operation in ("I", "U", "D")[: 1 + lead % 3]
+    ]
+    header = ["activity_id", "user_id", "activity_type", "activity_at", "__op"]
+    write_table(tmp_path / "log" / "activities.csv", header, rows)
+    assert "activities holds the changes of rows, by its __op (I, U, D), and each counts" in notes(tmp_path / "log")
