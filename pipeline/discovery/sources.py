@@ -16,7 +16,7 @@ from pipeline.profiling.profile import TIMES, Profile
 from pipeline.profiling.roles import Roles
 from pipeline.profiling.tables import Tables, in_settings
 from pipeline.profiling.times import occurred_column
-from pipeline.profiling.words import KNOWN, SOLD, TIME_ZONE, has, plain
+from pipeline.profiling.words import KNOWN, LOOKED, SOLD, TIME_ZONE, has, plain
 from pipeline.settings.ingest import TrafficColumns
 
 _OPERATION = r"op|operation|dml(?: type)?|change type|cdc \w+|row kind|header operation"
@@ -88,7 +88,10 @@ def tell_rows_apart(tables: Tables, profiles: Mapping[str, Profile], proposed: S
             column.name
             for column in profile.columns.values()
             if column.name in used
-            or (column.kind not in ("empty", "stamp") and not (column.kind in TIMES and has(column.name, KNOWN)))
+            or (
+                column.kind not in ("empty", "stamp")
+                and not (column.kind in TIMES and has(column.name, f"{KNOWN}|{LOOKED}"))
+            )
         ]
         # Of where it came from, only the channel is compared.
         compared = _named({key: value for key, value in columns.items() if key not in _TRAFFIC})
@@ -121,7 +124,7 @@ def said_of_tables(profiles: Mapping[str, Profile], names: Iterable[str]) -> lis
                     f"{name} holds the changes of rows, by its {one.name} ({', '.join(one.values)}), and each counts: "
                     "export the rows as they are, or let a query take the last change of each, if it deletes nothing"
                 )
-        if not any(column.is_local for column in profile.of_kind("time")):
+        if not any(column.is_local and not has(column.name, "utc|gmt") for column in profile.of_kind("time")):
             continue
         local.append(name)
         zones = [one.name for one in profile.of_kind("category", "flag") if has(one.name, f"{TIME_ZONE}|offset")]

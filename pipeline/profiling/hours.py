@@ -10,7 +10,7 @@ where it is called one, and all of its column agree:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 import duckdb
@@ -83,6 +83,18 @@ def _is_bare_hour(name: str, filled: int, counts: Sequence[int]) -> bool:
         if fitting == filled and telling >= share * filled and (way != "hour" or has(name, _CLEARLY)):
             return True
     return False
+
+
+def local_twins(names: Iterable[str]) -> dict[str, str]:
+    """Find the times that another column has in UTC, by their names: that one needs no zone.
+
+    >>> local_twins(["date_created", "date_created_gmt", "local_time", "utc_time", "paid_at", "time zone"])
+    {'date_created': 'date_created_gmt', 'local_time': 'utc_time'}
+    """
+    called = {name: (words - {"gmt", "utc", "local"}, bool(words & {"gmt", "utc"}))
+              for name in names for words in [frozenset(plain(name).split())]}  # fmt: skip
+    in_utc = {rest: name for name, (rest, is_utc) in called.items() if is_utc and rest}
+    return {name: in_utc[rest] for name, (rest, is_utc) in called.items() if not is_utc and rest in in_utc}
 
 
 def _clock(name: str) -> str:

@@ -18,7 +18,7 @@ from pipeline.core.project import Progress
 from pipeline.core.sql import connect, fetch_row, file_literal, identifier, literal
 from pipeline.profiling.empty_words import find_empty_words, find_left_out
 from pipeline.profiling.families import Part, is_empty_part, join_families
-from pipeline.profiling.hours import find_hours
+from pipeline.profiling.hours import find_hours, local_twins
 from pipeline.profiling.words import plain
 from pipeline.reading import workbooks
 from pipeline.reading.databases import database_tables, fetch
@@ -357,6 +357,8 @@ def _view(
         settings = settings.model_copy(update={"time_of_day": hours})
         joined = {day: with_hour(held[day], held[hour]) for day, hour in hours.items()}
         held = {column: joined.get(column, sql) for column, sql in held.items() if column not in hours.values()}
+    local = local_twins(held)
+    held = {column: sql for column, sql in held.items() if column not in local}
     left_out, told_of_left_out = find_left_out(connection, f"(FROM {readable})", held)
     does_count = "true"
     if left_out:
@@ -379,6 +381,7 @@ def _view(
         notes += (f"{rows} with errors in cells, set aside where such a cell is read",)
     notes += (f"words for nothing: {told_of_words}",) if words else ()
     notes += tuple(f"{hour} is taken for the hour of {day}" for day, hour in hours.items())
+    notes += tuple(f"{twin} says when {column} is in UTC, and is read" for column, twin in local.items())
     notes += tuple(filter(None, (told_of_hours, *told_of_left_out)))
     return FoundTable(
         name=name,

@@ -280,7 +280,7 @@ PAGES = (
 )
 """What a table, a column or an event is called that tells what a lead looked at: no decision of ours."""
 OURS = (
-    r"call|called|call made|phone|outbound|task|meeting booked by us|send|sent|delivered|"
+    r"call|called|call made|phone|outbound|task|meeting booked by us|send|sent|delivered|delivery|"
     r"assigned|case opened|note|follow up|dial|voicemail|reminder|appel|appele|tache|relance|"
     r"envoyee?|envoi|sortante?|anruf|angerufen|telefonat|gesendet|versendet|versandt|verschickt|ausgehend\w*|notiz|aufgabe|"
     r"llamada|enviad[oa]|saliente|tarea|chamada|ligacao|tarefa|verstuurd|gebeld"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from exports import BEGINNING, write_table
-from proposals import count, ingest, notes, propose, read
+from proposals import count, ingest, interactions, notes, propose, read
 
 LEADS = 60
 
@@ -44,6 +44,27 @@ def test_an_event_that_was_sent_twice_counts_once(tmp_path: Path) -> None:
     assert count(tmp_path) == {("purchase", "lead"): 20, ("page_view", "lead"): 220}
     summary = read(tmp_path, "data/ingest.json")["sources"]["events"]
     assert (summary["rows"], summary["used"]) == (240 + 20 + 24, 240)
+
+
+def test_an_act_that_two_exports_hold_counts_once(tmp_path: Path) -> None:
+    """When it was exported tells no act from another, nor does its local time beside that in UTC."""
+    for month in range(2):
+        rows = [
+            (f"L{lead}", kind, at + timedelta(hours=2), at, BEGINNING + timedelta(days=60 + month))
+            for lead in range(LEADS)
+            for kind in ("visit", "won")[: 1 + (lead % 3 == 0)]
+            if 20 * month <= lead < 40 + 20 * month
+            for at in [BEGINNING + timedelta(days=lead, hours=9 + len(kind))]
+        ]
+        header = ["lead_id", "activity", "activity_at", "activity_at_utc", "exported_at"]
+        write_table(tmp_path / "raw" / f"activities_{month + 1}.csv", header, rows)
+    propose(tmp_path / "raw", tmp_path)
+    ingest(tmp_path)
+    assert interactions(tmp_path) == sorted(
+        (f"L{lead}", BEGINNING + timedelta(days=lead, hours=9 + len(kind)), kind)
+        for lead in range(LEADS)
+        for kind in ("visit", "won")[: 1 + (lead % 3 == 0)]
+    )
 
 
 def test_changes_of_rows_are_told_to_be_no_rows(tmp_path: Path) -> None:
