@@ -37,6 +37,7 @@ from pipeline.profiling.words import (
     SURE,
     UNDONE,
     VALUE,
+    YES,
     has,
     is_called,
     plain,
@@ -169,11 +170,19 @@ def _kinds(tables: Tables, profile: Profile, profiles: Mapping[str, Profile], oc
 
 
 def _sales(tables: Tables, profile: Profile) -> Spelled | None:
-    """Spell out what became of a sale, where a status says of some that they failed, wait, or were taken back."""
+    """Spell out what became of a sale, where the table says of some that they failed, wait, or were taken back."""
     lasts = has(profile.name, _LASTING)
     if not lasts and not has(profile.name, PAID):
         return None
     what = literal(singular(profile.name).replace(" ", "_"))
+    return (
+        _sales_by_status(tables, profile, what, lasts=lasts)
+        or (None if lasts else _sales_by_mark(tables, profile, what))
+        or _sales_by_sign(tables, profile, what)
+    )
+
+
+def _sales_by_status(tables: Tables, profile: Profile, what: str, *, lasts: bool) -> Spelled | None:
     for column in profile.of_kind("category", "flag"):
         undone = [text for text in column.values if has(text, UNDONE)]
         denied = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST) > _ENDED * lasts]
@@ -199,6 +208,31 @@ def _sales(tables: Tables, profile: Profile) -> Spelled | None:
             f"THEN concat_ws(' ', {what}, {status}) ELSE {what} END"
         )
         return Spelled(sql, notes=(note + ", ".join(said),), is_sale=True)
+    return None
+
+
+def _sales_by_mark(tables: Tables, profile: Profile, what: str) -> Spelled | None:
+    """Go by a column that says of each sale whether it was cancelled, or when (``is_voided``, ``refunded_at``)."""
+    for column in profile.of_kind("flag", *TIMES):
+        is_undone = has(column.name, UNDONE)
+        yes = [text for text in column.values if text.casefold() in YES]
+        if column.name in profile.table.nested or not (
+            is_undone or rank(column.name, LOST) or has(column.name, "voided?")
+        ):
+            continue
+        text = _text(profile, column.name)
+        says = f"{text} IN ({', '.join(map(literal, [*yes, 'true']))})" if column.kind == "flag" else f"{text} <> ''"
+        (marked,) = tables.ask_row(f"SELECT count(*) FILTER ({says}) FROM {profile.table.relation} AS event")
+        if 0 < marked < profile.rows:
+            called = re.sub(r"\b(?:is|was|at|on|am|le|date|time|datum)\b *", "", plain(column.name)).strip()
+            meaning = _TAKEN_BACK if is_undone else "are none"
+            note = f"of the {profile.rows:,} rows of {profile.name} {marked:,} {meaning}, by their {column.name}"
+            sql = f"CASE WHEN {says} THEN concat_ws(' ', {what}, {literal(called)}) ELSE {what} END"
+            return Spelled(sql, notes=(note,), is_sale=True)
+    return None
+
+
+def _sales_by_sign(tables: Tables, profile: Profile, what: str) -> Spelled | None:
     for column in (one for one in profile.of_kind("number") if rank(one.name, VALUE)):
         is_below = f"regexp_matches({_text(profile, column.name)}, '^[^0-9]*-[^0-9]*[0-9]')"
         (below,) = tables.ask_row(f"SELECT count(*) FILTER ({is_below}) FROM {profile.table.relation} AS event")

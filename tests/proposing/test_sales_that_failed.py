@@ -76,6 +76,35 @@ def test_an_order_that_was_refunded_was_a_conversion_and_brings_no_revenue(paid:
     assert found == [(sum(50.5 + lead for lead in range(LEADS) if lead % 4 < 2),)]
 
 
+@pytest.mark.parametrize(
+    ("column", "marked", "kind", "converted"),
+    [
+        ("is_cancelled", ("false", "true"), "order cancelled", 30),
+        ("voided", ("", "X"), "order voided", 30),
+        ("cancelled_at", ("", "2026-01-01"), "order cancelled", 30),
+        ("Refunded at", ("", "2026-01-01"), "order refunded", 60),
+    ],
+)
+def test_an_order_that_a_column_of_its_own_marks_is_as_one_of_a_status(
+    column: str, marked: tuple[str, str], kind: str, converted: int, tmp_path: Path
+) -> None:
+    rows, orders = [], []
+    for lead in range(LEADS):
+        begun = BEGINNING + timedelta(days=lead)
+        rows += [(f"L{lead}", "visit", begun + timedelta(hours=hour)) for hour in range(3)]
+        mark = marked[lead % 3 == 1]
+        if lead % 3 < 2:
+            mark = f"{begun + timedelta(days=9)}" if mark.startswith("2026") else mark
+            orders.append((f"O{lead}", f"L{lead}", begun + timedelta(days=2), 50.5 + lead, mark))
+    write_table(tmp_path / "raw" / "log.csv", ["lead_id", "event", "occurred_at"], rows)
+    write_table(tmp_path / "raw" / "orders.csv", ["order_id", "lead_id", "ordered_at", "total", column], orders)
+    won = propose(tmp_path / "raw", tmp_path)["episodes"]["conversion"]
+    ingest(tmp_path)
+    found = count(tmp_path)
+    assert (found["order", "system"], found[kind, "system"]) == (30, 30)
+    assert sum(found[name, "system"] for name in won) == converted
+
+
 def test_where_no_status_denies_a_sale_each_order_is_one_with_its_amount(tmp_path: Path) -> None:
     rows, orders = [], []
     for lead in range(LEADS):
