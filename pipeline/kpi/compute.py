@@ -129,10 +129,9 @@ def compute(
     """Compute all KPIs of what was known at ``as_of`` (UTC).
 
     ``recommendations`` holds the probabilities of the leads that were open then. ``proposed`` is the history of what
-    was
-    first recommended: lead_id, mql_on, sql_on (times in UTC, missing where never). ``sales_until`` is up to when sales
-    are known, where that is less far than the log (UTC). Raises InputError where a stage has
-    not run, SettingsError where kpi.revenue counts refunds as income.
+    was first recommended: lead_id, mql_on, sql_on (times in UTC, missing where never). ``sales_until`` is up to when
+    sales are known, where that is less far than the log (UTC). Raises InputError where a stage has not run,
+    SettingsError where kpi.revenue counts refunds as income.
     """
     parameters = project.parameters
     require(project.interactions, project.leads, project.spend, recommendations)
