@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.core.time import DAY, microseconds
-from features.engines.kernel import Events, Groups, Snapshots, walk
-from features.engines.patterns import dictionaries_of, dictionary_of, find_patterns, frozen
+from features.engines.arrays import Events, Groups, Snapshots
+from features.engines.kernel import walk
+from features.engines.patterns import dictionary_of, find_patterns, frozen
 from features.engines.plan import Plan
 from features.language.catalogue import CONTEXT, Catalogue
 from features.language.feature import Feature
@@ -108,7 +109,7 @@ def compute_event_features(
         pattern, patterns = find_patterns(events, plan)
         columns = Events(
             occurred_at=_integers(events["occurred_at"]),
-            known_at=_integers(events["known_at" if "known_at" in events.column_names else "occurred_at"]),
+            known_at=_integers(events["known_at"]) if "known_at" in events.column_names else np.zeros(0, np.int64),
             pattern=pattern,
             value=_values(events),
             quantity=_quantities(events),
@@ -162,10 +163,15 @@ def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     ids: list[pa.Array] = []
     bounds: list[NDArray[np.int64]] = []
     last, rows = None, 0
-    for part in dictionaries_of(column):
-        indices = part.indices.to_numpy()
-        starts = np.concatenate([[0], np.flatnonzero(indices[1:] != indices[:-1]) + 1])
-        texts = part.dictionary.take(pa.array(indices[starts]))
+    for part in column.chunks:
+        if not len(part):
+            continue
+        coded = pa.types.is_dictionary(part.type)
+        values = part.indices if coded else part
+        differ = pc.not_equal(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.flatnonzero(differ) + 1])
+        texts = values.take(pa.array(starts))
+        texts = part.dictionary.take(texts) if coded else texts
         goes_on = int(texts[0].as_py() == last)
         last = texts[-1].as_py()
         ids.append(texts[goes_on:])

@@ -5,25 +5,26 @@ carries a *pattern*, the number of its combination of event type, channel, campa
 the events that pass one filter are a *stream*. A group (a lead, or an account) is taken in three strides:
 
 1. its events are dealt out to the streams, by their patterns;
-2. each stream is gathered into arrays side by side, with running totals of quantities, days and sessions, once for all
-   snapshots; only where a snapshot must not see some of the events (not known yet, or the lead's own in its account)
-   is it gathered anew for that snapshot, by the same function;
+2. where a stream needs running totals (of days and sessions, and of quantities that differ), they are added up once
+   for all snapshots; only where a snapshot must not see some of the events (not known yet, or the lead's own in its
+   account) are those that it sees gathered for it, by the same function;
 3. a window of a snapshot is then a slice of the stream: most measures are a difference of two running totals, the
    others a loop over the slice in the dataset's order.
 
-All compiled functions are in this file, and what may change is handed over: Numba's cache misses a change elsewhere.
+All compiled functions of the walk are in this file, and what may change is handed over: Numba's cache misses a change
+elsewhere, but for the types of ``features.engines.arrays``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from features.core.time import DAY, HOUR, microseconds
+from features.engines.arrays import Events, Groups, Patterns, Program, Snapshots
 
 (
     COUNT, SUM, MEAN_VALUE, MAX_VALUE, ACTIVE_DAYS, DAYS_SINCE_FIRST, DAYS_SINCE_LAST, DAYS_TO_FIRST, DECAYED_COUNT,
@@ -32,8 +33,8 @@ from features.core.time import DAY, HOUR, microseconds
 ) = range(19)  # fmt: skip
 """What a step computes of a slice. LAST_PLACE is the row of its last event."""
 
-NEEDS_DAYS, NEEDS_SESSIONS = 1, 2
-"""What a stream must keep running totals of, beside quantities."""
+NEEDS_DAYS, NEEDS_SESSIONS, NEEDS_QUANTITIES, NEEDS_KNOWN = 1, 2, 4, 8
+"""What a stream must keep running totals of; the last two follow from the events, and not from the stream."""
 
 FOREVER = np.iinfo(np.int64).max
 """The length of a window that reaches back to the first event."""
@@ -42,76 +43,16 @@ _HOUR, _DAY = microseconds(HOUR), microseconds(DAY)
 _MINUTE = _HOUR // 60
 _NO_DAY = np.iinfo(np.int32).min
 _NOBODY, _STALE = -1, -2
-_GATHERED = -FOREVER
-
-
-class Events(NamedTuple):
-    """Columns of the events, shape (events,), in the dataset's order; those that no step reads have length 1."""
-
-    occurred_at: NDArray[np.int64]
-    known_at: NDArray[np.int64]
-    pattern: NDArray[np.int32]
-    value: NDArray[np.float64]
-    quantity: NDArray[np.int64]
-    """Of length 1 where it is the same for all."""
-    local_day: NDArray[np.int32]
-    owner: NDArray[np.int32]
-    """Whose event it is, where a group has several leads."""
-
-
-class Groups(NamedTuple):
-    """Where the events and the snapshots of each group stand, shapes (groups,) and (groups + 1,)."""
-
-    event_starts: NDArray[np.int64]
-    event_ends: NDArray[np.int64]
-    snapshot_starts: NDArray[np.int64]
-
-
-class Snapshots(NamedTuple):
-    """Columns of the snapshots, shape (snapshots,); ``owner``: whose own events don't count, -1 for nobody's."""
-
-    as_of: NDArray[np.int64]
-    known_until: NDArray[np.int64]
-    occurred_until: NDArray[np.int64]
-    created_at: NDArray[np.int64]
-    owner: NDArray[np.int32]
-
+_DIFFERS = -1
+_ONE = np.uint64(1)
 
 KIND, WINDOW, POSITION, PART, WEIGHTS_ROW, TARGET = range(6)
 """The columns of a step. PART is the row of the labels that a touch or an entropy reads. TARGET is a row of ``out``
 or, below zero, of ``between``: -1 is its first."""
 
-
-class Program(NamedTuple):
-    """What to compute of which stream."""
-
-    steps: NDArray[np.int64]
-    """Shape (steps, 6): those of a stream together, the longest window first."""
-    starts: NDArray[np.int64]
-    """Where the steps of each stream begin, shape (streams + 1,)."""
-    needs: NDArray[np.int64]
-    """What each stream keeps totals of, shape (streams,)."""
-    weights: NDArray[np.float64]
-    """Decay by age in whole hours, shape (half-lives, hours)."""
-    silence: int
-    """What ends a session, in microseconds."""
-
-
-class Patterns(NamedTuple):
-    """Which streams take the events of a pattern, and how these are labelled."""
-
-    starts: NDArray[np.int64]
-    """``streams[starts[p]:starts[p + 1]]`` take pattern ``p``; shape (patterns + 1,)."""
-    streams: NDArray[np.int64]
-    labels: NDArray[np.int32]
-    """The label of each pattern, or -1; shape (parts, patterns)."""
-    label_counts: NDArray[np.int64]
-    """How many labels there are, shape (parts,)."""
-
-
-EVENT, TIME, LATEST, QUANTITY, DAYS, BREAKS, ACTIVE = range(7)
-"""The rows of what is held of a stream: its events and their times, when all up to each were known, and the totals
-before each of quantities, days, breaks between sessions, and time within sessions."""
+LATEST, QUANTITY, DAYS, BREAKS, ACTIVE = range(5)
+"""The rows of what is held of a stream: when all events up to each were known, and the totals before each of
+quantities, days, breaks between sessions, and time within sessions."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -135,91 +76,84 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
     largest = 0
     for group in range(len(event_starts)):
         largest = max(largest, event_ends[group] - event_starts[group])
-    held = np.zeros((7, largest + 1), np.int64)
-    order = np.empty(4 * largest, np.int64)
+    held = np.zeros((5, largest + 1), np.int64)
+    order, times = np.empty(4 * largest, np.int64), np.empty(4 * largest, np.int64)
     ends, touched = np.zeros(len(needs_of), np.int64), np.empty(len(needs_of), np.int64)
+    seen, kinds = np.zeros(len(stream_starts), np.int64), np.empty(len(stream_starts), np.int64)
     tally = np.zeros(max(1, label_counts.max()), np.int64)
+    each = quantity_of[0] if len(quantity_of) == 1 else _DIFFERS
+    needs_always = (NEEDS_QUANTITIES if each == _DIFFERS else 0) | (NEEDS_KNOWN if len(known_at) else 0)
     for group in range(len(event_starts)):
         first, last = event_starts[group], event_ends[group]
-        count, total = 0, 0
-        for event in range(first, last):
-            for place in range(stream_starts[pattern[event]], stream_starts[pattern[event] + 1]):
-                stream = streams[place]
-                if ends[stream] == 0:
-                    touched[count] = stream
-                    count += 1
-                ends[stream] += 1
-                total += 1
-        if total > len(order):
-            order = np.empty(2 * total, np.int64)
-        begin = 0
-        for number in range(count):
-            size = ends[touched[number]]
-            ends[touched[number]] = begin
-            begin += size
-        for event in range(first, last):
-            for place in range(stream_starts[pattern[event]], stream_starts[pattern[event] + 1]):
-                stream = streams[place]
-                order[ends[stream]] = event
-                ends[stream] += 1
+        count, total = _count(first, last, pattern, stream_starts, streams, seen, kinds, ends, touched)
+        room = total + last - first
+        if room > len(order):
+            order, times = np.empty(2 * room, np.int64), np.empty(2 * room, np.int64)
+        _deal(first, last, occurred_at, pattern, stream_starts, streams, ends, order, times)
         begin = 0
         for number in range(count):
             stream = touched[number]
             end = ends[stream]
             ends[stream] = 0
-            needs = needs_of[stream]
+            needs = needs_of[stream] | needs_always
             gathered_for = _STALE
-            size, in_order = 0, True
+            base, top, in_order = begin, end, True
             for row in range(snapshot_starts[group], snapshot_starts[group + 1]):
                 now, known_until, owner = snapshots.as_of[row], snapshots.known_until[row], snapshots.owner[row]
                 until = min(now, snapshots.occurred_until[row])
-                limit = FOREVER if gathered_for != owner else _GATHERED
-                high = 0
-                while True:
-                    if limit != _GATHERED:
-                        size, in_order = _gather(
-                            order, begin, end, limit, owner, needs, silence,
-                            occurred_at, known_at, quantity_of, local_day, owner_of, held,
+                if not needs & NEEDS_KNOWN:
+                    until = min(until, known_until)
+                if gathered_for != owner:
+                    # What a snapshot must not see is left out behind all streams.
+                    base, top = begin if owner == _NOBODY else total, end
+                    if needs or owner != _NOBODY:
+                        top, in_order = _gather(
+                            begin, end, base, FOREVER, owner, needs, silence,
+                            known_at, quantity_of, local_day, owner_of, order, times, held,
                         )  # fmt: skip
-                        gathered_for = owner if limit == FOREVER else _STALE
-                    high = size if size == 0 or held[TIME, size - 1] < until else _find(held, 0, size, until)
-                    if limit == known_until or high == 0 or held[LATEST, high - 1] < known_until:
-                        break
-                    limit = known_until
-                if high == 0:
+                    gathered_for = owner
+                high = top if top == base or times[top - 1] < until else _find(times, base, top, until)
+                if needs & NEEDS_KNOWN and high > base and held[LATEST, high - base - 1] >= known_until:
+                    base, gathered_for = total, _STALE
+                    top, in_order = _gather(
+                        begin, end, base, known_until, owner, needs, silence,
+                        known_at, quantity_of, local_day, owner_of, order, times, held,
+                    )  # fmt: skip
+                    high = top if top == base or times[top - 1] < until else _find(times, base, top, until)
+                if high == base:
                     continue
-                low, window = 0, FOREVER
+                low, window = base, FOREVER
                 for step in range(step_starts[stream], step_starts[stream + 1]):
                     if steps[step, WINDOW] != window:
                         window = steps[step, WINDOW]
-                        if held[TIME, high - 1] < now - window:
+                        if times[high - 1] < now - window:
                             break  # and so is all that asks for less
-                        if held[TIME, low] < now - window:
-                            low = _find(held, low + 1, high, now - window)
+                        if times[low] < now - window:
+                            low = _find(times, low + 1, high, now - window)
                     kind = steps[step, KIND]
                     if kind == COUNT:
-                        value = float(held[QUANTITY, high] - held[QUANTITY, low])
+                        value = float(_quantity(low - base, high - base, each, held))
                     elif kind == DAYS_SINCE_LAST:
-                        value = (now - held[TIME, high - 1]) / _DAY
+                        value = (now - times[high - 1]) / _DAY
                     elif kind == DAYS_SINCE_FIRST:
-                        value = (now - held[TIME, low]) / _DAY
+                        value = (now - times[low]) / _DAY
                     elif kind == ACTIVE_DAYS and in_order:
-                        value = float(held[DAYS, high] - held[DAYS, low + 1] + 1)
+                        value = float(held[DAYS, high - base] - held[DAYS, low - base + 1] + 1)
                     elif kind == DECAYED_COUNT:
                         value, decay = 0.0, steps[step, WEIGHTS_ROW]
-                        for place in range(_find(held, low, high, now - weights.shape[1] * _HOUR + 1), high):
-                            quantity = held[QUANTITY, place + 1] - held[QUANTITY, place]
-                            value += weights[decay, (now - held[TIME, place]) // _HOUR] * quantity
+                        for place in range(_find(times, low, high, now - weights.shape[1] * _HOUR + 1), high):
+                            quantity = _quantity(place - base, place - base + 1, each, held)
+                            value += weights[decay, (now - times[place]) // _HOUR] * quantity
                     elif kind == SUM:
                         value = 0.0
                         for place in range(low, high):
-                            amount = value_of[held[EVENT, place]]
+                            amount = value_of[order[place]]
                             if not math.isnan(amount):
                                 value += amount
                     else:
                         value = _measure(
-                            kind, low, high, steps[step, PART], steps[step, POSITION], snapshots.created_at[row],
-                            pattern, value_of, local_day, labels, label_counts, held, tally,
+                            kind, low, high, base, steps[step, PART], steps[step, POSITION], snapshots.created_at[row],
+                            each, pattern, value_of, local_day, labels, label_counts, order, times, held, tally,
                         )  # fmt: skip
                     target = steps[step, TARGET]
                     if target >= 0:
@@ -229,12 +163,64 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
             begin = end
 
 
+@numba.njit(cache=True, nogil=True)
+def _count(
+    first: int, last: int, pattern: NDArray[np.int32], stream_starts: NDArray[np.int64], streams: NDArray[np.int64],
+    seen: NDArray[np.int64], kinds: NDArray[np.int64], ends: NDArray[np.int64], touched: NDArray[np.int64],
+) -> tuple[int, int]:  # fmt: skip
+    """Find the streams that take some of the events: ``touched``, and in ``ends`` where each begins; zero on entry.
+
+    Gives how many these are, and how many events they take together. Here and in ``_deal`` places are unsigned: those
+    that might count from an end take twice as long.
+    """
+    number, count = np.uint64(0), np.uint64(0)
+    for event in range(np.uint64(first), np.uint64(last)):
+        kind = np.uint64(pattern[event])
+        if seen[kind] == 0:
+            kinds[number] = kind
+            number += _ONE
+        seen[kind] += 1
+    for one in range(number):
+        kind = np.uint64(kinds[one])
+        for place in range(np.uint64(stream_starts[kind]), np.uint64(stream_starts[kind + _ONE])):
+            stream = np.uint64(streams[place])
+            if ends[stream] == 0:
+                touched[count] = stream
+                count += _ONE
+            ends[stream] += seen[kind]
+        seen[kind] = 0
+    total = 0
+    for one in range(count):
+        stream = np.uint64(touched[one])
+        size = ends[stream]
+        ends[stream] = total
+        total += size
+    return np.int64(count), total
+
+
+@numba.njit(cache=True, nogil=True)
+def _deal(
+    first: int, last: int, occurred_at: NDArray[np.int64], pattern: NDArray[np.int32],
+    stream_starts: NDArray[np.int64], streams: NDArray[np.int64], ends: NDArray[np.int64], order: NDArray[np.int64],
+    times: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Write events and their times to their streams, each from its place in ``ends`` on, which moves to its end."""
+    for event in range(np.uint64(first), np.uint64(last)):
+        kind, time = np.uint64(pattern[event]), occurred_at[event]
+        for place in range(np.uint64(stream_starts[kind]), np.uint64(stream_starts[kind + _ONE])):
+            stream = np.uint64(streams[place])
+            end = np.uint64(ends[stream])
+            order[end] = event
+            times[end] = time
+            ends[stream] = end + _ONE
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
-def _find(held: NDArray[np.int64], low: int, high: int, moment: int) -> int:
+def _find(times: NDArray[np.int64], low: int, high: int, moment: int) -> int:
     """Find the first of the places ``low`` to ``high`` whose time is not before ``moment``."""
     while low < high:
         middle = (low + high) // 2
-        if held[TIME, middle] < moment:
+        if times[middle] < moment:
             low = middle + 1
         else:
             high = middle
@@ -242,49 +228,44 @@ def _find(held: NDArray[np.int64], low: int, high: int, moment: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _gather(
-    order: NDArray[np.int64],
-    begin: int,
-    end: int,
-    limit: int,
-    owner: int,
-    needs: int,
-    silence: int,
-    occurred_at: NDArray[np.int64],
-    known_at: NDArray[np.int64],
-    quantity_of: NDArray[np.int64],
-    local_day: NDArray[np.int32],
-    owner_of: NDArray[np.int32],
-    held: NDArray[np.int64],
-) -> tuple[int, bool]:
-    """Hold the events of ``order[begin:end]`` that were known before ``limit`` and are not the owner's.
+def _quantity(low: int, high: int, each: int, held: NDArray[np.int64]) -> int:
+    """Add up the quantities of the events of a stream from one on and before another one."""
+    return held[QUANTITY, high] - held[QUANTITY, low] if each == _DIFFERS else (high - low) * each
 
-    Gives their number, and whether their local days never fall: the clocks of two leads differ, and in some zones a
+
+@numba.njit(cache=True, nogil=True)
+def _gather(  # noqa: C901 - a look for each need
+    begin: int, end: int, base: int, limit: int, owner: int, needs: int, silence: int, known_at: NDArray[np.int64],
+    quantity_of: NDArray[np.int64], local_day: NDArray[np.int32], owner_of: NDArray[np.int32],
+    order: NDArray[np.int64], times: NDArray[np.int64], held: NDArray[np.int64],
+) -> tuple[int, bool]:  # fmt: skip
+    """Put the events from ``begin`` to ``end`` that were known before ``limit`` and are not the owner's to ``base``.
+
+    Gives where they end, and whether their local days never fall: the clocks of two leads differ, and in some zones a
     clock that is set back falls into the day before.
     """
     size, latest, quantity, days, breaks, active = 0, -FOREVER, 0, 0, 0, 0
     day, in_order = _NO_DAY, True
-    each = quantity_of[0]
-    has_quantity = len(quantity_of) > 1
     for place in range(begin, end):
-        event = order[place]
-        known = known_at[event]
+        event, time = order[place], times[place]
+        known = known_at[event] if needs & NEEDS_KNOWN else time
         if known >= limit or (owner != _NOBODY and owner_of[event] == owner):
             continue
-        time = occurred_at[event]
-        latest = max(latest, known)
         if needs & NEEDS_SESSIONS and size:
-            gap = time - held[TIME, size - 1]
+            gap = time - times[base + size - 1]
             if gap < silence:
                 active += gap
             else:
                 breaks += 1
-        held[EVENT, size] = event
-        held[TIME, size] = time
-        held[LATEST, size] = latest
+        order[base + size] = event
+        times[base + size] = time
+        if needs & NEEDS_KNOWN:
+            latest = max(latest, known)
+            held[LATEST, size] = latest
         size += 1
-        quantity += quantity_of[event] if has_quantity else each
-        held[QUANTITY, size] = quantity
+        if needs & NEEDS_QUANTITIES:
+            quantity += quantity_of[event]
+            held[QUANTITY, size] = quantity
         if needs & NEEDS_SESSIONS:
             held[BREAKS, size] = breaks
             held[ACTIVE, size] = active
@@ -295,47 +276,42 @@ def _gather(
             elif local_day[event] < day:
                 in_order = False
             held[DAYS, size] = days
-    return size, in_order
+    return base + size, in_order
 
 
 @numba.njit(cache=True, nogil=True)
 def _measure(  # noqa: C901, PLR0911 - a branch a measure
-    kind: int,
-    low: int,
-    high: int,
-    part: int,
-    position: int,
-    created_at: int,
-    pattern: NDArray[np.int32],
-    value_of: NDArray[np.float64],
-    local_day: NDArray[np.int32],
-    labels: NDArray[np.int32],
-    label_counts: NDArray[np.int64],
-    held: NDArray[np.int64],
-    tally: NDArray[np.int64],
-) -> float:
-    """Compute one of the other measures of the held events from ``low`` to ``high``, of which there are some."""
+    kind: int, low: int, high: int, base: int, part: int, position: int, created_at: int, each: int,
+    pattern: NDArray[np.int32], value_of: NDArray[np.float64], local_day: NDArray[np.int32],
+    labels: NDArray[np.int32], label_counts: NDArray[np.int64], order: NDArray[np.int64], times: NDArray[np.int64],
+    held: NDArray[np.int64], tally: NDArray[np.int64],
+) -> float:  # fmt: skip
+    """Compute one of the other measures of the events from ``low`` to ``high``, of which there are some.
+
+    What is held is counted from ``base`` on.
+    """
     if kind == DAYS_TO_FIRST:
-        return float((held[TIME, low] - created_at) / _DAY)
+        return float((times[low] - created_at) / _DAY)
     if kind == ACTIVE_DAYS:
-        return float(len(np.unique(local_day[held[EVENT, low:high]])))
+        return float(len(np.unique(local_day[order[low:high]])))
     if kind in (MEAN_VALUE, MAX_VALUE):
-        return float(_measure_values(kind, low, high, value_of, held))
+        return float(_measure_values(kind, low, high, value_of, order))
     if kind in (MEAN_GAP, GAP_DEVIATION, MAX_GAP):
-        return float(_measure_gaps(kind, low, high, held))
+        return float(_measure_gaps(kind, low, high, times))
     if kind in (SESSIONS, SESSION_MINUTES, SESSION_EVENTS):
-        sessions = 1 + held[BREAKS, high] - held[BREAKS, low + 1]
+        start, stop = low - base, high - base
+        sessions = 1 + held[BREAKS, stop] - held[BREAKS, start + 1]
         if kind == SESSIONS:
             return float(sessions)
         if kind == SESSION_EVENTS:
-            return float((held[QUANTITY, high] - held[QUANTITY, low]) / sessions)
-        return float((held[ACTIVE, high] - held[ACTIVE, low + 1]) / _MINUTE / sessions)
+            return float(_quantity(start, stop, each, held) / sessions)
+        return float((held[ACTIVE, stop] - held[ACTIVE, start + 1]) / _MINUTE / sessions)
     if kind == ENTROPY:
-        return float(_entropy(low, high, pattern, labels[part], held, tally[: label_counts[part]]))
+        return float(_entropy(low, high, base, each, pattern, labels[part], order, held, tally[: label_counts[part]]))
     if kind == LAST_PLACE:
-        return float(held[EVENT, high - 1])
+        return float(order[high - 1])
     for place in range(high - low):
-        event = held[EVENT, low + place if kind == FIRST_TOUCH else high - 1 - place]
+        event = order[low + place if kind == FIRST_TOUCH else high - 1 - place]
         label = labels[part, pattern[event]]
         position -= label >= 0
         if position == 0:
@@ -344,10 +320,10 @@ def _measure(  # noqa: C901, PLR0911 - a branch a measure
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_values(kind: int, low: int, high: int, value_of: NDArray[np.float64], held: NDArray[np.int64]) -> float:
+def _measure_values(kind: int, low: int, high: int, value_of: NDArray[np.float64], order: NDArray[np.int64]) -> float:
     total, largest, count = 0.0, -math.inf, 0
     for place in range(low, high):
-        value = value_of[held[EVENT, place]]
+        value = value_of[order[place]]
         if not math.isnan(value):
             total += value
             largest = max(largest, value)
@@ -358,16 +334,16 @@ def _measure_values(kind: int, low: int, high: int, value_of: NDArray[np.float64
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_gaps(kind: int, low: int, high: int, held: NDArray[np.int64]) -> float:
+def _measure_gaps(kind: int, low: int, high: int, times: NDArray[np.int64]) -> float:
     gaps = high - low - 1
     if gaps < 1 or (gaps == 1 and kind == GAP_DEVIATION):
         return math.nan
-    mean = (held[TIME, high - 1] - held[TIME, low]) / gaps
+    mean = (times[high - 1] - times[low]) / gaps
     if kind == MEAN_GAP:
         return float(mean / _DAY)
     largest, squares = 0, 0.0
     for place in range(low + 1, high):
-        gap = held[TIME, place] - held[TIME, place - 1]
+        gap = times[place] - times[place - 1]
         largest = max(largest, gap)
         squares += (gap - mean) * (gap - mean)
     return largest / _DAY if kind == MAX_GAP else math.sqrt(squares / (gaps - 1)) / _DAY
@@ -375,18 +351,14 @@ def _measure_gaps(kind: int, low: int, high: int, held: NDArray[np.int64]) -> fl
 
 @numba.njit(cache=True, nogil=True)
 def _entropy(
-    low: int,
-    high: int,
-    pattern: NDArray[np.int32],
-    labels: NDArray[np.int32],
-    held: NDArray[np.int64],
-    tally: NDArray[np.int64],
-) -> float:
+    low: int, high: int, base: int, each: int, pattern: NDArray[np.int32], labels: NDArray[np.int32],
+    order: NDArray[np.int64], held: NDArray[np.int64], tally: NDArray[np.int64],
+) -> float:  # fmt: skip
     tally[:] = 0
     for place in range(low, high):
-        label = labels[pattern[held[EVENT, place]]]
+        label = labels[pattern[order[place]]]
         if label >= 0:
-            tally[label] += held[QUANTITY, place + 1] - held[QUANTITY, place]
+            tally[label] += _quantity(place - base, place - base + 1, each, held)
     whole = tally.sum()
     if whole == 0:
         return math.nan

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.engines.kernel import Patterns
+from features.engines.arrays import Patterns
 from features.engines.plan import Plan
 from features.language.filters import OTHER, WEEKDAYS, Kind, Value, weekday_of
 from features.language.measures import TOUCHED

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from features.core.schema import ACTORS
 from features.core.time import microseconds
 from features.engines import kernel
-from features.engines.kernel import FOREVER, NEEDS_DAYS, NEEDS_SESSIONS, Program
+from features.engines.arrays import Program
+from features.engines.kernel import FOREVER, NEEDS_DAYS, NEEDS_SESSIONS
 from features.language.feature import Feature, decay_weights
 from features.language.filters import HOURS_A_DAY, OTHER, Filter, Kind, Value, Vocabulary, within
 from features.language.measures import MEASURES, SESSION_SILENCE_MINUTES, TOUCHED

@@ -107,10 +107,11 @@ def snapshots_of_leads(
 ) -> str:
     """Give the snapshots the attributes of their leads, and sort them as the log is."""
     columns = [f"snapshot.{identifier(name)}" for name in dict.fromkeys((*SNAPSHOT_COLUMNS, *cuts, *keep))]
-    columns += [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
+    attributes = [f"lead.{identifier(name)}" for name, _ in catalogue.attributes]
+    join = f"LEFT JOIN read_parquet({file_literal(leads)}) AS lead USING (lead_id)" if attributes else ""
     return (
-        f"SELECT {', '.join(columns)} FROM ({snapshots}) AS snapshot LEFT JOIN read_parquet({file_literal(leads)}) "
-        f"AS lead USING (lead_id) ORDER BY {', '.join(('lead_id', 'as_of', *cuts))}"
+        f"SELECT {', '.join(columns + attributes)} FROM ({snapshots}) AS snapshot {join} "
+        f"ORDER BY {', '.join(('lead_id', 'as_of', *cuts))}"
     )
 
 
