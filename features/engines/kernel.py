@@ -167,7 +167,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - to hand arrays to another function c
 def _count(
     first: int, last: int, pattern: NDArray[np.int32], stream_starts: NDArray[np.int64], streams: NDArray[np.int64],
     seen: NDArray[np.int64], kinds: NDArray[np.int64], ends: NDArray[np.int64], touched: NDArray[np.int64],
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[np.int64, int]:  # fmt: skip
     """Find the streams that take some of the events: ``touched``, and in ``ends`` where each begins; zero on entry.
 
     Gives how many these are, and how many events they take together. Here and in ``_deal`` places are unsigned: those

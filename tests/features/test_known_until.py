@@ -9,11 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from declared import declarations
-from engines import Engine, Value, interpret, moment, on_kernel, on_reference, parse_log
+from engines import (
+    Engine,
+    Value,
+    events_table,
+    interpret,
+    moment,
+    on_kernel,
+    on_reference,
+    parse_log,
+    snapshots_table,
+)  # fmt: skip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from visits import LEADS, VOCABULARY, hours, logs
 
+from features.engines.compiled import compute_event_features
+from features.engines.plan import Plan
 from features.engines.reference import Interaction
 from features.language.feature import Feature
 from features.language.filters import Filter
@@ -61,6 +73,20 @@ def test_a_cut_look_has_its_hand_computed_value(
     engine: Engine, feature: Feature, look: tuple[int, int, int], expected: Value
 ) -> None:
     assert engine(LOG, [("ann", *look)], [feature], VOCABULARY) == [[pytest.approx(expected)]]
+
+
+def test_the_only_event_of_all_does_not_count_before_it_was_known(engine: Engine) -> None:
+    told_late = {"bob": LOG["bob"]}
+    assert engine(told_late, [("bob", THEN, THEN, THEN)], [Feature("count")], VOCABULARY) == [[0]]
+    assert engine(told_late, [("bob", NOW, NOW, NOW)], [Feature("count")], VOCABULARY) == [[1]]
+
+
+def test_events_that_are_known_as_they_occur_are_not_known_before() -> None:
+    # All four events of ann, known as they occur: two before THEN, a third before NOW.
+    events = events_table({"ann": LOG["ann"]}).drop_columns("known_at")
+    looks = snapshots_table([("ann", NOW, THEN, NOW), ("ann", NOW, NOW, NOW)])
+    plan = Plan((Feature("count"), Feature("days_since_last")), VOCABULARY)
+    assert compute_event_features(events, looks, plan).tolist() == [[2, 3], [7, 2]]
 
 
 moments = hours.map(lambda hour: hour * 3_600_000_000)
