@@ -37,6 +37,7 @@ from pipeline.profiling.words import (
     SURE,
     UNDONE,
     VALUE,
+    WON,
     YES,
     has,
     is_called,
@@ -61,6 +62,7 @@ _ENDED = 85
 _DIRECTION = r"(?:.* )?(?:direction|richtung|sens|direccion|richting|direzione)"
 _INBOUND = r"in|inbound|incoming|received|eingehend\w*|entrante?s?|inkomend"
 _OUTBOUND = r"out|outbound|outgoing|sent|outbound (?:api|dial|reply|call)|ausgehend\w*|sortante?s?|salientes?|uitgaand"
+_BLANK = "without one"
 _TAKEN_BACK = "were taken back, so that their leads converted, and they bring no revenue"
 _MOST_STEPS = 50
 """Values of a field beyond which they are amounts, names or dates, and no steps."""
@@ -175,40 +177,57 @@ def _sales(tables: Tables, profile: Profile) -> Spelled | None:
     if not lasts and not has(profile.name, PAID):
         return None
     what = literal(singular(profile.name).replace(" ", "_"))
-    return (
-        _sales_by_status(tables, profile, what, lasts=lasts)
-        or (None if lasts else _sales_by_mark(tables, profile, what))
-        or _sales_by_sign(tables, profile, what)
-    )
-
-
-def _sales_by_status(tables: Tables, profile: Profile, what: str, *, lasts: bool) -> Spelled | None:
     for column in profile.of_kind("category", "flag"):
         undone = [text for text in column.values if has(text, UNDONE)]
         denied = [text for text in column.values if has(text, _NO_SALE) or rank(text, LOST) > _ENDED * lasts]
         none = [text for text in denied if text not in undone]
-        if not (none or undone) or column.name in profile.table.nested or not has(column.name, STAGE):
-            continue
-        status = _text(profile, column.name)
-        rows = tables.ask(
-            f"SELECT coalesce({status}, ''), count(*) FROM {profile.table.relation} AS event GROUP BY 1 "
-            "ORDER BY 2 DESC, 1"
-        )
-        counts = {text or "without one": count for text, count in rows}
-        others = [text for text in counts if text not in none + undone]
-        said = [
-            f"{sum(counts[text] for text in texts):,} {meaning} "
-            f"({', '.join(f'{counts[text]:,} {text}' for text in counts if text in texts)})"
-            for texts, meaning in ((others, "are sales"), (none, "are none"), (undone, _TAKEN_BACK))
-            if texts
-        ]
-        note = f"of the {profile.rows:,} rows of {profile.name}, by their {column.name} as of the export, "
-        sql = (
-            f"CASE WHEN {status} IN ({', '.join(map(literal, none + undone))}) "
-            f"THEN concat_ws(' ', {what}, {status}) ELSE {what} END"
-        )
-        return Spelled(sql, notes=(note + ", ".join(said),), is_sale=True)
-    return None
+        if (none or undone) and column.name not in profile.table.nested and has(column.name, STAGE):
+            return _sales_by_status(tables, profile, what, column.name, none, undone)
+    return (None if lasts else _sales_by_mark(tables, profile, what)) or _sales_by_sign(tables, profile, what)
+
+
+def _sales_by_status(
+    tables: Tables, profile: Profile, what: str, column: str, none: Sequence[str], undone: Sequence[str]
+) -> Spelled | None:
+    """Go by a status, but where a time of the sale says as much, and when; a row without a status is no second sale."""
+    status = _text(profile, column)
+    if none and _has_time_of_sale(tables, profile, f"{status} IN ({', '.join(map(literal, none))})"):
+        return None
+    rows = tables.ask(
+        f"SELECT coalesce({status}, ''), count(*) FROM {profile.table.relation} AS event GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    counts = {text or _BLANK: count for text, count in rows}
+    others = [text for text in counts if text not in {*none, *undone}]
+    # Where the status of others says that they were sold, nothing says it of what has none: a further line of one.
+    silent = [text for text in others if text == _BLANK and len(others) > 1]
+    others = [text for text in others if text not in silent]
+    parts = ((others, "are sales"), (none, "are none"), (undone, _TAKEN_BACK), (silent, "are left out"))
+    said = [
+        f"{sum(counts[text] for text in texts):,} {meaning} "
+        f"({', '.join(f'{counts[text]:,} {text}' for text in counts if text in texts)})"
+        for texts, meaning in parts
+        if texts
+    ]
+    note = f"of the {profile.rows:,} rows of {profile.name}, by their {column} as of the export, "
+    unsaid = f"WHEN coalesce({status}, '') = '' THEN NULL " if silent else ""
+    sql = (
+        f"CASE {unsaid}WHEN {status} IN ({', '.join(map(literal, (*none, *undone)))}) "
+        f"THEN concat_ws(' ', {what}, {status}) ELSE {what} END"
+    )
+    return Spelled(sql, notes=(note + ", ".join(said),), is_sale=True)
+
+
+def _has_time_of_sale(tables: Tables, profile: Profile, is_none: str) -> bool:
+    """Tell whether a column of times says when it was sold, and has none wherever the status says that it was not."""
+    for column in profile.of_kind(*TIMES):
+        if rank(column.name, WON) and column.name not in profile.table.nested:
+            filled = f"coalesce({_text(profile, column.name)}, '') <> ''"
+            (contradicted,) = tables.ask_row(
+                f"SELECT count(*) FILTER ({filled} AND {is_none}) FROM {profile.table.relation} AS event"
+            )
+            if not contradicted:
+                return True
+    return False
 
 
 def _sales_by_mark(tables: Tables, profile: Profile, what: str) -> Spelled | None:

@@ -118,3 +118,26 @@ def test_where_no_status_denies_a_sale_each_order_is_one_with_its_amount(tmp_pat
     settings = propose(tmp_path / "raw", tmp_path)
     assert settings["episodes"]["conversion"] == ["order"]
     assert settings["ingest"]["sources"]["orders"]["columns"]["value"] == "total"
+
+
+@pytest.mark.parametrize("has_time", [False, True], ids=["status alone", "and when it was paid"])
+def test_a_further_line_of_an_order_that_has_no_status_is_no_second_sale(has_time: bool, tmp_path: Path) -> None:
+    """Where a time says when it was paid, and has none of what waits, that is the conversion, and not the order."""
+    rows, orders = [], []
+    for lead in range(LEADS):
+        begun = BEGINNING + timedelta(days=lead)
+        rows += [(f"L{lead}", "visit", begun + timedelta(hours=hour)) for hour in range(3)]
+        status, ordered = ("processing", "pending")[lead % 2], begun + timedelta(days=2)
+        paid = [ordered + timedelta(days=1) if lead % 2 == 0 else ""] * has_time
+        if lead % 3 < 2:
+            orders.append((f"O{lead}", f"L{lead}", ordered, status, 50.5 + lead, *paid))
+            orders.append((f"O{lead}", f"L{lead}", ordered, "", "", *[""] * has_time))
+    write_table(tmp_path / "raw" / "log.csv", ["lead_id", "event", "occurred_at"], rows)
+    header = ["order_id", "lead_id", "ordered_at", "financial_status", "total", *["paid_at"] * has_time]
+    write_table(tmp_path / "raw" / "orders.csv", header, orders)
+    (won,) = propose(tmp_path / "raw", tmp_path)["episodes"]["conversion"]
+    ingest(tmp_path)
+    bought = sorted(lead for lead in range(LEADS) if lead % 3 < 2 and lead % 2 == 0)
+    waited = timedelta(days=3 if has_time else 2)
+    found = sorted((int(lead[1:]), at) for lead, at, _ in interactions(tmp_path, f"event_type = '{won}'"))
+    assert found == [(lead, BEGINNING + timedelta(days=lead) + waited) for lead in bought]
